@@ -1,0 +1,59 @@
+"""Three operations of the API: add customer, update customer, check customer KYC."""
+
+from typing import cast
+
+from django.http import HttpRequest
+from ninja import Router
+
+from customers import services
+from customers.schemas import (
+    AddCustomerData,
+    AddCustomerOut,
+    CheckKycData,
+    CheckKycOut,
+    UpdateCustomerData,
+    UpdateCustomerOut,
+    told_by,
+)
+from ppims.models import Operation, Processor
+from ppims.replay import Call
+from ppims.wire import Meta, Reply, Request
+
+router = Router(tags=["Customers"], by_alias=True)
+
+
+@router.post("/add-customer", response=Reply[AddCustomerOut, Meta], summary="Add customer")
+def add_customer(
+    request: HttpRequest, body: Request[AddCustomerData]
+) -> Reply[AddCustomerOut, Meta]:
+    """Add a customer, or register a known one through your System_Id: 000; already registered: 200."""
+    message = body.Data.Add_Customer
+    call = Call(_caller(request), Operation.ADD_CUSTOMER, message.ref_id, message.content())
+    receipt, is_replay = services.add_customer(call=call, told=told_by(message))
+    return Reply(Data=AddCustomerOut.of(receipt), Meta=Meta(Replayed=is_replay))
+
+
+@router.post("/update-customer", response=Reply[UpdateCustomerOut, Meta], summary="Update customer")
+def update_customer(
+    request: HttpRequest, body: Request[UpdateCustomerData]
+) -> Reply[UpdateCustomerOut, Meta]:
+    """Change what is known of a customer; absent fields stay as they are."""
+    message = body.Data.Update_Customer
+    call = Call(_caller(request), Operation.UPDATE_CUSTOMER, message.ref_id, message.content())
+    receipt, is_replay = services.update_customer(call=call, told=told_by(message))
+    return Reply(Data=UpdateCustomerOut.of(receipt), Meta=Meta(Replayed=is_replay))
+
+
+@router.post("/check-customer-kyc", response=Reply[CheckKycOut, Meta], summary="Check customer KYC")
+def check_customer_kyc(
+    request: HttpRequest, body: Request[CheckKycData]
+) -> Reply[CheckKycOut, Meta]:
+    """Tell how well the customer is known. Nothing is kept; each call answers afresh."""
+    registration = services.check_kyc(
+        processor=_caller(request), unique_id=body.Data.Check_KYC.unique_id
+    )
+    return Reply(Data=CheckKycOut.of(registration), Meta=Meta())
+
+
+def _caller(request: HttpRequest) -> Processor:
+    return cast("Processor", request.auth)  # type: ignore[attr-defined]  # ninja sets it

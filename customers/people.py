@@ -1,0 +1,270 @@
+"""A customer's rows: found, recorded, changed. Used inside the transactions that services begin."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db import connection
+from stdnum.in_ import aadhaar, pan
+
+from customers.models import (
+    MOBILE,
+    Account,
+    Card,
+    Customer,
+    Document,
+    DocumentKind,
+    Identifier,
+    InstrumentStatus,
+    KycChange,
+    Registration,
+    Tier,
+)
+from ppims.errors import UnknownCustomer
+from ppims.models import Processor, User
+from ppims.transact import Again
+
+STRICT_CHECKS = {DocumentKind.AADHAAR: aadhaar.is_valid, DocumentKind.PAN: pan.is_valid}
+
+IDENTIFY = "INSERT INTO customers_identifier (kind, digest, customer_id) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a message tells of a customer, in the wire's words; None: it says nothing of that."""
+
+    unique_id: int | None = None
+    customer_id: str | None = None
+    customer_name: str | None = None
+    maiden_name: str | None = None
+    mobile_number: str | None = None
+    date_of_birth: date | None = None
+    email_id: str | None = None
+    address_line1: str | None = None
+    address_line2: str | None = None
+    city: str | None = None
+    state: str | None = None
+    pincode: str | None = None
+    account_number: str | None = None
+    account_status: str | None = None
+    card_number: str | None = None
+    card_exp_date: str | None = None
+    card_status: str | None = None
+    kyc_flag: str | None = None
+    kyc_updated_channel: str | None = None
+    kyc_updated_on: datetime | None = None
+    ovid_value: str | None = None
+    ovid_type: str | None = None
+    cif_id: str | None = None
+    customer_type: str | None = None
+    ppi_type: str | None = None
+    nri_flag: str | None = None
+
+    @property
+    def document(self) -> tuple[str, str] | None:
+        """The kind and number of the document, where one was told."""
+        return (self.ovid_type, self.ovid_value) if self.ovid_type and self.ovid_value else None
+
+    @property
+    def passes_strict_checks(self) -> bool:
+        kind, number = self.document or ("", "")
+        check = STRICT_CHECKS.get(DocumentKind(kind)) if kind else None
+        return check is None or check(number)
+
+
+def random_unique_id() -> int:
+    """Draw 15 digits, the first of them 1 to 9."""
+    return 10**14 + secrets.randbelow(9 * 10**14)
+
+
+def visible(processor: Processor, unique_id: int) -> Registration:
+    """Find the customer as this processor sees it. Raises UnknownCustomer, also where only others know it."""
+    registration = (
+        Registration.objects.select_related("customer")
+        .filter(customer_id=unique_id, processor=processor)
+        .first()
+    )
+    if registration is None:
+        raise UnknownCustomer
+    return registration
+
+
+def holder_of(kind: str, value: str) -> int | None:
+    """Tell whose this mobile number or document is: a Unique_Id."""
+    found = Identifier.objects.filter(kind=kind, digest=Identifier.digest_of(kind, value))
+    return found.values_list("customer_id", flat=True).first()
+
+
+def locked(unique_id: int) -> Customer:
+    """Lock a customer's own row against other changes of it; limits never wait for this."""
+    return Customer.objects.select_for_update(no_key=True).get(pk=unique_id)
+
+
+def identify(customer: Customer, kind: str, value: str) -> None:
+    """Make a mobile number or document find this customer. Raises Again where someone else was first."""
+    with connection.cursor() as cursor:
+        cursor.execute(IDENTIFY, [kind, Identifier.digest_of(kind, value), customer.pk])
+        if cursor.rowcount != 1:
+            raise Again
+
+
+def forget(customer: Customer, kind: str, digest: bytes) -> None:
+    """Make a mobile number or document find nobody."""
+    Identifier.objects.filter(kind=kind, digest=digest, customer=customer).delete()
+
+
+def create(
+    told: Told, *, unique_id: int, processor: Processor | None, user: User | None, at: datetime
+) -> Customer:
+    """Record a new person with mobile, document and the first line of KYC history."""
+    assert told.customer_name and told.mobile_number and told.date_of_birth and told.kyc_flag  # noqa: PT018
+    assert told.kyc_updated_channel
+    updated_on = told.kyc_updated_on or at
+    customer = Customer.objects.create(
+        unique_id=unique_id,
+        name=told.customer_name,
+        mobile=told.mobile_number,
+        date_of_birth=told.date_of_birth,
+        maiden_name=told.maiden_name or "",
+        email=told.email_id or "",
+        address_line1=told.address_line1 or "",
+        address_line2=told.address_line2 or "",
+        city=told.city or "",
+        state=told.state or "",
+        pincode=told.pincode or "",
+        nri_flag=told.nri_flag or "",
+        tier=told.kyc_flag,
+        tier_since=min(updated_on, at),
+        kyc_updated_channel=told.kyc_updated_channel,
+        kyc_updated_on=updated_on,
+        created_at=at,
+    )
+    identify(customer, MOBILE, told.mobile_number)
+    record_kyc_change(customer, from_tier="", processor=processor, user=user, at=at)
+    return customer
+
+
+def register(told: Told, *, customer: Customer, processor: Processor, at: datetime) -> None:
+    """Make the customer visible to the processor, with account, card and a document not yet on record."""
+    Registration.objects.create(
+        customer=customer,
+        processor=processor,
+        customer_ref=told.customer_id or "",
+        cif_id=told.cif_id or "",
+        customer_type=told.customer_type or "",
+        ppi_type=told.ppi_type or "",
+        registered_at=at,
+    )
+    record_account(told, customer=customer, processor=processor)
+    record_card(told, customer=customer, processor=processor)
+    if told.document and document_on_record(customer, told.document[0]) is None:
+        record_document(told, customer=customer, at=at)
+
+
+def document_on_record(customer: Customer, kind: str) -> Document | None:
+    return customer.documents.filter(kind=kind, replaced_at__isnull=True).first()
+
+
+def record_document(told: Told, *, customer: Customer, at: datetime) -> bool:
+    """Record a document, in the place of one of its kind; False: it is on record already."""
+    assert told.document
+    kind, number = told.document
+    before = document_on_record(customer, kind)
+    digest = Identifier.digest_of(kind, number)
+    if before is not None and bytes(before.digest) == digest:
+        return False
+    if before is not None:
+        forget(customer, kind, bytes(before.digest))
+        Document.objects.filter(pk=before.pk).update(replaced_at=at)
+    identify(customer, kind, number)
+    document = Document(customer=customer, kind=kind, recorded_at=at)
+    document.seal(number)
+    document.save(force_insert=True)
+    return True
+
+
+def record_account(told: Told, *, customer: Customer, processor: Processor) -> bool:
+    """Add an account that this channel has not sent before, or set the status of a known one."""
+    if not told.account_number:
+        return False
+    known = Account.objects.filter(
+        customer=customer, processor=processor, number=told.account_number
+    )
+    if told.account_status and known.exclude(status=told.account_status).update(
+        status=told.account_status
+    ):
+        return True
+    if known.exists():
+        return False
+    known.create(
+        customer=customer,
+        processor=processor,
+        number=told.account_number,
+        status=told.account_status or InstrumentStatus.ACTIVE,
+    )
+    return True
+
+
+def record_card(told: Told, *, customer: Customer, processor: Processor) -> bool:
+    """Add a card that this channel has not sent before, or set the status of a known one."""
+    if not told.card_number:
+        return False
+    digest = Card.digest_of(told.card_number)
+    known = Card.objects.filter(customer=customer, processor=processor, digest=digest)
+    if told.card_status and known.exclude(status=told.card_status).update(status=told.card_status):
+        return True
+    if known.exists():
+        return False
+    known.create(
+        customer=customer,
+        processor=processor,
+        digest=digest,
+        last_four=told.card_number[-4:],
+        expires=told.card_exp_date or "",
+        status=told.card_status or InstrumentStatus.ACTIVE,
+    )
+    return True
+
+
+def change_kyc(
+    told: Told, *, customer: Customer, processor: Processor | None, user: User | None, at: datetime
+) -> bool:
+    """Set tier, channel and date as told, unsaved, and keep the change; False: nothing of it was new."""
+    before = customer.tier
+    tier = Tier(told.kyc_flag or before)
+    unraised = customer.kyc_updated_on if tier == before else at
+    updated_on = told.kyc_updated_on or unraised
+    channel = told.kyc_updated_channel or customer.kyc_updated_channel
+    if (tier, channel, updated_on) == (
+        before,
+        customer.kyc_updated_channel,
+        customer.kyc_updated_on,
+    ):
+        return False
+    if tier != before:
+        first = customer.kyc_changes.filter(to_tier=tier).order_by("pk").first()
+        customer.tier_since = first.tier_since if first else min(updated_on, at)
+    customer.tier, customer.kyc_updated_channel, customer.kyc_updated_on = tier, channel, updated_on
+    record_kyc_change(customer, from_tier=before, processor=processor, user=user, at=at)
+    return True
+
+
+def record_kyc_change(
+    customer: Customer,
+    *,
+    from_tier: str,
+    processor: Processor | None,
+    user: User | None,
+    at: datetime,
+) -> None:
+    KycChange.objects.create(
+        customer=customer,
+        at=at,
+        processor=processor,
+        user=user,
+        channel=customer.kyc_updated_channel,
+        updated_on=customer.kyc_updated_on,
+        from_tier=from_tier,
+        to_tier=customer.tier,
+        tier_since=customer.tier_since,
+    )

@@ -1,0 +1,115 @@
+"""Duplicate reviews: opened when a claim casts doubt on who someone is, decided by staff."""
+
+from datetime import datetime
+
+from customers import people
+from customers.models import MOBILE, Customer, DuplicateReview, Identifier
+from customers.people import Told
+from ppims import audit, clock
+from ppims.errors import Conflict, Malformed
+from ppims.models import Processor, User
+from ppims.transact import in_transaction
+
+
+class Doubt(Conflict):
+    """A 409 that staff must look at: `holders` are customers on record whose mobile or document was claimed."""
+
+    def __init__(
+        self, errors: list[tuple[str, str]], *, holders: list[int], claimant: Customer | None
+    ) -> None:
+        super().__init__(errors)
+        self.holders = holders
+        self.claimant = claimant
+
+
+def claim_digest(told: Told, claimant: Customer | None) -> bytes:
+    claim = _claim(told, claimant)
+    parts = ("mobile_number", "date_of_birth", "ovid_type", "ovid_value")
+    return Identifier.digest_of("claim", "\0".join(claim[part] or "" for part in parts))
+
+
+def open_review(
+    told: Told, *, holder: int, claimant: Customer | None, processor: Processor, at: datetime
+) -> None:
+    """Put a doubt before the staff, once a pair; inside a transaction."""
+    review = DuplicateReview(
+        customer_id=holder,
+        claimant=claimant,
+        claim_digest=claim_digest(told, claimant),
+        is_by_mobile=told.mobile_number is not None
+        and people.holder_of(MOBILE, told.mobile_number) == holder,
+        processor=processor,
+        opened_at=at,
+    )
+    review.seal(_claim(told, claimant))
+    DuplicateReview.objects.bulk_create([review], ignore_conflicts=True)
+
+
+def open_reviews(doubt: Doubt, told: Told, *, processor: Processor) -> None:
+    """Keep the review items of a refused request, in a transaction of their own."""
+
+    def work() -> None:
+        for holder in doubt.holders:
+            open_review(
+                told, holder=holder, claimant=doubt.claimant, processor=processor, at=clock.now()
+            )
+
+    in_transaction(work)
+
+
+def found_same_person(told: Told, holder: Customer) -> bool:
+    """Tell whether staff have found that this very claim is the customer on record."""
+    return DuplicateReview.objects.filter(
+        customer=holder,
+        claim_digest=claim_digest(told, None),
+        outcome=DuplicateReview.Outcome.SAME_PERSON,
+    ).exists()
+
+
+def decide(*, review_id: int, outcome: str, reason: str, user: User) -> DuplicateReview:
+    """Decide a review: SAME_PERSON, NUMBER_PASSED_ON (the mobile then finds nobody) or DIFFERENT_PEOPLE.
+
+    Raises Malformed without a reason, Conflict where it is decided, or a document was claimed and not a number.
+    """
+    if not reason.strip():
+        raise Malformed([("reason", "is required")])
+
+    def work() -> DuplicateReview:
+        review = DuplicateReview.objects.select_for_update().get(pk=review_id)
+        if review.outcome:
+            raise Conflict([("outcome", "was decided before")])
+        if outcome == DuplicateReview.Outcome.NUMBER_PASSED_ON:
+            _pass_number_on(review)
+        review.outcome = DuplicateReview.Outcome(outcome)
+        review.reason, review.decided_by, review.decided_at = reason.strip(), user, clock.now()
+        review.save(update_fields=["outcome", "reason", "decided_by", "decided_at"])
+        audit.record(
+            "duplicate review decided",
+            at=review.decided_at,
+            subject=review.customer_id,
+            user=user,
+            detail={"review": review.pk, "outcome": outcome, "reason": review.reason},
+        )
+        return review
+
+    return in_transaction(work)
+
+
+def _pass_number_on(review: DuplicateReview) -> None:
+    mobile = review.read_claim()["mobile_number"]
+    holder = people.locked(review.customer_id)
+    if not review.is_by_mobile or mobile is None or holder.mobile != mobile:
+        raise Conflict([("outcome", "no mobile number of this customer is claimed")])
+    people.forget(holder, MOBILE, Identifier.digest_of(MOBILE, mobile))
+    Customer.objects.filter(pk=holder.pk).update(mobile="")
+
+
+def _claim(told: Told, claimant: Customer | None) -> dict[str, str | None]:
+    born = told.date_of_birth or (claimant.date_of_birth if claimant else None)
+    return {
+        "customer_name": told.customer_name or (claimant.name if claimant else None),
+        "mobile_number": told.mobile_number,
+        "date_of_birth": born.isoformat() if born else None,
+        "ovid_type": told.ovid_type,
+        "ovid_value": told.ovid_value,
+    }

@@ -1,0 +1,215 @@
+"""What the wire says of customers, and how it is read and written."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+from customers.models import Receipt, Registration
+from customers.people import Told
+from ppims import wire
+from ppims.wire import (
+    Answer,
+    CardExpiry,
+    Credentials,
+    CustomerType,
+    DateIn,
+    Id,
+    IdOut,
+    InstantIn,
+    InstantOut,
+    Message,
+    MobileIn,
+    OptionalEmail,
+    OptionalText,
+    Pincode,
+    Text,
+    TextOut,
+    UniqueId,
+)
+
+KycFlag = Literal["N", "P", "F"]
+Status = Literal["A", "I", "C", "F", "N"]
+OvidType = Literal["ADR", "PAN", "DRL", "VOT", "PSP", "NRG", "NPR"]
+
+
+def _document_number(value: object) -> str:
+    if isinstance(value, str) and value.isascii():
+        number = re.sub(r"[ /-]", "", value).upper()
+        if re.fullmatch(r"[A-Z0-9]{4,20}", number):
+            return number
+    raise wire.malformed("has 4 to 20 letters and digits")
+
+
+OvidValue = Annotated[
+    str,
+    BeforeValidator(_document_number),
+    WithJsonSchema({"type": "string", "examples": ["123456789012"]}),
+]
+
+
+def judge_document(present: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with Ovid_Type and Ovid_Value together."""
+    kind, value = present.get("Ovid_Type"), present.get("Ovid_Value")
+    if value is not None and kind is None:
+        yield "ovid_type", "is required with Ovid_Value"
+    if kind is not None and value is None:
+        yield "ovid_value", "is required with Ovid_Type"
+    if kind == "ADR" and isinstance(value, str):
+        number = re.sub(r"[ /-]", "", value)
+        if re.fullmatch(r"[A-Za-z0-9]{4,20}", number) and not re.fullmatch(r"[0-9]{12}", number):
+            yield "ovid_value", "has 12 digits"
+
+
+class AddCustomerIn(Message):
+    ref_id: Id
+    unique_id: UniqueId | None = None
+    customer_id: Id
+    customer_name: Text
+    maiden_name: OptionalText = None
+    mobile_number: MobileIn
+    date_of_birth: DateIn
+    email_id: OptionalEmail = None
+    address_line1: OptionalText = None
+    address_line2: OptionalText = None
+    city: OptionalText = None
+    state: OptionalText = None
+    pincode: Pincode | None = None
+    account_number: Id
+    account_status: Status
+    card_number: Id | None = None
+    card_exp_date: CardExpiry | None = None
+    card_status: Status | None = None
+    kyc_flag: KycFlag
+    kyc_updated_channel: Text
+    kyc_updated_on: InstantIn | None = None
+    ovid_value: OvidValue | None = None
+    ovid_type: OvidType | None = None
+    cif_id: Id | None = None
+    system_id: Id
+    customer_type: CustomerType
+    ppi_type: Literal["SC", "CL", "OP"] | None = None
+    nri_flag: Literal["Y", "N"] | None = None
+
+    @classmethod
+    def across(cls, present: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        yield from judge_document(present)
+        if (
+            present.get("KYC_Flag") == "F"
+            and "Ovid_Type" not in present
+            and "Ovid_Value" not in present
+        ):
+            yield "ovid_type", "is required for Full KYC"
+            yield "ovid_value", "is required for Full KYC"
+
+
+class UpdateCustomerIn(Message):
+    ref_id: Id
+    unique_id: UniqueId
+    system_id: Id
+    mobile_number: MobileIn | None = None
+    customer_name: OptionalText = None
+    date_of_birth: DateIn | None = None
+    email_id: OptionalEmail = None
+    account_number: Id | None = None
+    account_status: Status | None = None
+    card_number: Id | None = None
+    card_status: Status | None = None
+    kyc_flag: KycFlag | None = None
+    kyc_updated_channel: OptionalText = None
+    kyc_updated_on: InstantIn | None = None
+    maiden_name: OptionalText = None
+    ovid_type: OvidType | None = None
+    ovid_value: OvidValue | None = None
+    cif_id: Id | None = None
+
+    @classmethod
+    def across(cls, present: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        yield from judge_document(present)
+        for name in ("account", "card"):
+            if f"{name.title()}_Status" in present and f"{name.title()}_Number" not in present:
+                yield f"{name}_number", f"is required with {name.title()}_Status"
+        optional = {field.alias for field in cls.model_fields.values() if not field.is_required()}
+        if not optional & present.keys():
+            yield "", "says nothing to change"
+
+
+class CheckKycIn(Message):
+    ref_id: Id
+    unique_id: UniqueId
+    system_id: Id
+
+
+class AddCustomerData(Credentials):
+    Add_Customer: AddCustomerIn
+
+
+class UpdateCustomerData(Credentials):
+    Update_Customer: UpdateCustomerIn
+
+
+class CheckKycData(Credentials):
+    Check_KYC: CheckKycIn
+
+
+def told_by(message: AddCustomerIn | UpdateCustomerIn) -> Told:
+    """Hand a message's fields on; both speak of them in the same words."""
+    known = {field.name for field in fields(Told)}
+    return Told(**message.model_dump(include=known))
+
+
+class AddCustomerOut(Answer):
+    resp_code: str
+    unique_id: IdOut
+    kyc_flag: TextOut
+    kyc_updated_channel: TextOut
+    kyc_updated_on: InstantOut
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> "AddCustomerOut":
+        return cls(
+            resp_code=receipt.resp_code,
+            unique_id=receipt.unique_id,
+            kyc_flag=receipt.tier,
+            kyc_updated_channel=receipt.kyc_updated_channel,
+            kyc_updated_on=receipt.kyc_updated_on,
+        )
+
+
+class UpdateCustomerOut(Answer):
+    resp_code: str
+    unique_id: IdOut
+    old_unique_id: IdOut
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> "UpdateCustomerOut":
+        return cls(
+            resp_code=receipt.resp_code,
+            unique_id=receipt.unique_id,
+            old_unique_id=receipt.old_unique_id,
+        )
+
+
+class CheckKycOut(Answer):
+    resp_code: str
+    kyc_flag: TextOut
+    kyc_updated_channel: TextOut
+    kyc_updated_on: InstantOut
+    cif_id: TextOut
+    unique_id: IdOut
+    old_unique_id: IdOut
+
+    @classmethod
+    def of(cls, registration: Registration) -> "CheckKycOut":
+        customer = registration.customer
+        return cls(
+            resp_code="000",
+            kyc_flag=customer.tier,
+            kyc_updated_channel=customer.kyc_updated_channel,
+            kyc_updated_on=customer.kyc_updated_on,
+            cif_id=registration.cif_id or None,
+            unique_id=customer.pk,
+            old_unique_id=None,
+        )

@@ -1,0 +1,75 @@
+"""Three operations of the API: registration status, check limit, update limit."""
+
+from typing import cast
+
+from django.http import HttpRequest
+from ninja import Router
+
+from limits.schemas import (
+    CheckLimitData,
+    CheckLimitMeta,
+    CheckLimitOut,
+    CheckRegStatusData,
+    CheckRegStatusOut,
+    DecisionOut,
+    UpdateLimitData,
+    UpdateLimitMeta,
+    UpdateLimitOut,
+)
+from limits.services import checks, updates
+from ppims.models import Operation, Processor
+from ppims.replay import Call
+from ppims.wire import Meta, Reply, Request
+
+router = Router(tags=["Limits"], by_alias=True)
+
+
+@router.post(
+    "/customer-registration-status",
+    response=Reply[CheckRegStatusOut, Meta],
+    summary="Customer registration status",
+)
+def customer_registration_status(
+    request: HttpRequest, body: Request[CheckRegStatusData]
+) -> Reply[CheckRegStatusOut, Meta]:
+    """Tell whether a mobile number or document is known, through whichever processor, and what is left to spend."""
+    message = body.Data.Check_Reg_Status
+    status = checks.registration_status(
+        processor=_caller(request), mobile=message.mobile_number, document=message.document
+    )
+    return Reply(Data=CheckRegStatusOut.of(status), Meta=Meta())
+
+
+@router.post(
+    "/check-customer-limit",
+    response=Reply[CheckLimitOut, CheckLimitMeta],
+    summary="Check customer limit",
+)
+def check_customer_limit(
+    request: HttpRequest, body: Request[CheckLimitData]
+) -> Reply[CheckLimitOut, CheckLimitMeta]:
+    """Ask before a transaction. Allow_Customer T: go ahead now; the amount is on hold until Meta.Decision.Hold_Until."""
+    message = body.Data.Check_Limit
+    call = Call(_caller(request), Operation.CHECK_LIMIT, message.ref_id, message.content())
+    check, is_replay = checks.check_limit(call=call, ask=message.ask())
+    meta = CheckLimitMeta(Decision=DecisionOut.of(check), Replayed=is_replay)
+    return Reply(Data=CheckLimitOut.of(check), Meta=meta)
+
+
+@router.post(
+    "/update-customer-limit",
+    response=Reply[UpdateLimitOut, UpdateLimitMeta],
+    summary="Update customer limit",
+)
+def update_customer_limit(
+    request: HttpRequest, body: Request[UpdateLimitData]
+) -> Reply[UpdateLimitOut, UpdateLimitMeta]:
+    """Report after a transaction: S it happened, F it failed, R it was reversed. Send the check's Ref_Id along."""
+    message = body.Data.Update_Limit
+    call = Call(_caller(request), Operation.UPDATE_LIMIT, message.ref_id, message.content())
+    entry, is_replay = updates.update_limit(call=call, report=message.report())
+    return Reply(Data=UpdateLimitOut.of(entry), Meta=UpdateLimitMeta.of(entry, is_replay=is_replay))
+
+
+def _caller(request: HttpRequest) -> Processor:
+    return cast("Processor", request.auth)  # type: ignore[attr-defined]  # ninja sets it

@@ -1,0 +1,195 @@
+"""May this customer do this now? Pure: no clock, no database, no Django. limits.md sections 3 to 5."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+MONTH, FINANCIAL_YEAR = "MONTH", "FINANCIAL_YEAR"
+TRANSACTION, BALANCE, CREDIT_STOP = "TRANSACTION", "BALANCE", "CREDIT_STOP"
+AMOUNT_WINDOWS = (MONTH, FINANCIAL_YEAR, TRANSACTION, BALANCE)  # in the order that breaks a tie
+REASONS = {
+    MONTH: "MONTH_LIMIT",
+    FINANCIAL_YEAR: "FINANCIAL_YEAR_LIMIT",
+    TRANSACTION: "TRANSACTION_LIMIT",
+    BALANCE: "BALANCE_LIMIT",
+}
+WITHIN_LIMITS = "WITHIN_LIMITS"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule in force: its amount in paise; of CREDIT_STOP, months."""
+
+    id: int
+    window: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What is used and held, in paise, in one window; and the first day of the next one."""
+
+    used: int
+    held: int
+    resets_on: date
+
+
+@dataclass(frozen=True)
+class Question:
+    """Everything a decision rests on.
+
+    `totals` has MONTH and, where a rule asks, FINANCIAL_YEAR. `balance` is before the transaction. `held_credit_here`
+    are the processor's own open credit holds. `stops_at` is when loading stops at this tier, by CREDIT_STOP.
+    An account or card that was not named, and an unknown card, is active.
+    """
+
+    at: datetime
+    amount: int
+    rules: Sequence[Rule]
+    totals: Mapping[str, Totals]
+    balance: int | None = None
+    held_credit_here: int = 0
+    stops_at: datetime | None = None
+    is_blocked: bool = False
+    is_account_active: bool = True
+    is_card_active: bool = True
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """A MONTH or FINANCIAL_YEAR rule against its totals; `remaining` may be negative."""
+
+    rule: Rule
+    totals: Totals
+
+    @property
+    def remaining(self) -> int:
+        return self.rule.amount - self.totals.used - self.totals.held
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a reply gives: used + held, and what is left; None where there is no limit."""
+
+    cumulative: int
+    available: int | None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The answer and why: the figures after it, of the rule that decided, and those that the reply gives."""
+
+    is_allowed: bool
+    reason: str
+    figures: Figures
+    rule: Rule | None = None
+    used: int | None = None
+    held: int | None = None
+    remaining: int | None = None
+    resets_on: date | None = None
+    unjudged: tuple[str, ...] = ()
+
+
+def tightest(rules: Sequence[Rule], totals: Mapping[str, Totals]) -> Gauge | None:
+    """Find the MONTH or FINANCIAL_YEAR rule with the least remaining; of two alike, MONTH."""
+    gauges = [
+        Gauge(rule, totals[rule.window]) for rule in rules if rule.window in {MONTH, FINANCIAL_YEAR}
+    ]
+    return min(gauges, key=lambda g: (g.remaining, g.rule.window != MONTH), default=None)
+
+
+def figures(rules: Sequence[Rule], totals: Mapping[str, Totals], *, added: int = 0) -> Figures:
+    """Give the figures as they stand, or after a further amount."""
+    gauge = tightest(rules, totals)
+    shown = gauge.totals if gauge else totals[MONTH]
+    cumulative = shown.used + shown.held + added
+    return Figures(cumulative, max(0, gauge.remaining - added) if gauge else None)
+
+
+def decide(question: Question) -> Decision:
+    """Judge a question; the reasons rank: blocked, account, card, credit stop, then the failing rule with least left."""
+    unjudged = (
+        (BALANCE,)
+        if question.balance is None and any(r.window == BALANCE for r in question.rules)
+        else ()
+    )
+    state = _reason_of_state(question)
+    stop = next((r for r in question.rules if r.window == CREDIT_STOP), None)
+    if state:
+        return Decision(False, state, figures(question.rules, question.totals), unjudged=unjudged)
+    if stop and question.stops_at and question.at >= question.stops_at:
+        return _declined(question, stop, "KYC_EXPIRED", unjudged)
+    failing = _failing(question)
+    if failing:
+        return _declined(question, failing, REASONS[failing.window], unjudged)
+    return _allowed(question, unjudged)
+
+
+def _reason_of_state(question: Question) -> str | None:
+    if question.is_blocked:
+        return "CUSTOMER_BLOCKED"
+    if not question.is_account_active:
+        return "ACCOUNT_NOT_ACTIVE"
+    if not question.is_card_active:
+        return "CARD_NOT_ACTIVE"
+    return None
+
+
+def _failing(question: Question) -> Rule | None:
+    left = [
+        (_left(rule, question), rule) for rule in question.rules if rule.window in AMOUNT_WINDOWS
+    ]
+    failing = [
+        (amount, rule) for amount, rule in left if amount is not None and question.amount > amount
+    ]
+    ranked = sorted(failing, key=lambda pair: (pair[0], AMOUNT_WINDOWS.index(pair[1].window)))
+    return ranked[0][1] if ranked else None
+
+
+def _left(rule: Rule, question: Question) -> int | None:
+    """Give what a rule would still let pass; None where it can't be judged."""
+    if rule.window == TRANSACTION:
+        return rule.amount
+    if rule.window == BALANCE:
+        if question.balance is None:
+            return None
+        return rule.amount - question.balance - question.held_credit_here
+    return Gauge(rule, question.totals[rule.window]).remaining
+
+
+def _declined(question: Question, rule: Rule, reason: str, unjudged: tuple[str, ...]) -> Decision:
+    as_they_stand = figures(question.rules, question.totals)
+    if rule.window not in {MONTH, FINANCIAL_YEAR}:
+        return Decision(False, reason, as_they_stand, rule=rule, unjudged=unjudged)
+    return _of_gauge(
+        False, reason, as_they_stand, Gauge(rule, question.totals[rule.window]), 0, unjudged
+    )
+
+
+def _allowed(question: Question, unjudged: tuple[str, ...]) -> Decision:
+    after = figures(question.rules, question.totals, added=question.amount)
+    gauge = tightest(question.rules, question.totals)
+    if gauge is None:
+        return Decision(True, WITHIN_LIMITS, after, unjudged=unjudged)
+    return _of_gauge(True, WITHIN_LIMITS, after, gauge, question.amount, unjudged)
+
+
+def _of_gauge(  # noqa: PLR0913 - a decision's parts
+    is_allowed: bool,
+    reason: str,
+    shown: Figures,
+    gauge: Gauge,
+    added: int,
+    unjudged: tuple[str, ...],
+) -> Decision:
+    return Decision(
+        is_allowed,
+        reason,
+        shown,
+        rule=gauge.rule,
+        used=gauge.totals.used,
+        held=gauge.totals.held + added,
+        remaining=max(0, gauge.remaining - added),
+        resets_on=gauge.totals.resets_on,
+        unjudged=unjudged,
+    )

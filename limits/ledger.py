@@ -1,0 +1,243 @@
+"""The only writer of checks, holds, entries, heads and usage: locks, sums, chains and signs. limits.md sections 2 and 7."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from django.conf import settings
+from django.db import connection
+
+from customers.models import Customer
+from limits.decision import FINANCIAL_YEAR, MONTH, Rule, Totals
+from limits.models import Direction, Hold, LedgerEntry, LedgerHead, LimitCheck, MonthlyUsage
+from ppims import clock, keys
+from ppims.errors import Unavailable, UnknownCustomer
+
+CLOCK_TOLERANCE = timedelta(seconds=60)
+EFFECTS = {LedgerEntry.Kind.RELEASE: 0, LedgerEntry.Kind.REVERSE: -1}  # of all other kinds: 1
+
+# Used and held in one statement, so that a read without a lock can't see a hold gone and its posting not yet there.
+# A month without its row in the cache is summed from the ledger.
+STANDING = """
+    WITH month_asked(number) AS (VALUES {months}),
+    entry_effect AS (
+        SELECT month, direction,
+               CASE kind WHEN 'F' THEN 0 WHEN 'R' THEN -amount_paise ELSE amount_paise END AS paise
+        FROM limits_ledgerentry WHERE customer_id = %(customer)s
+    )
+    SELECT 'used', month_asked.number, 0,
+           COALESCE(cached.debit_paise, (SELECT CAST(SUM(paise) AS bigint) FROM entry_effect
+                                         WHERE month = month_asked.number AND direction = 'D'), 0),
+           COALESCE(cached.credit_paise, (SELECT CAST(SUM(paise) AS bigint) FROM entry_effect
+                                          WHERE month = month_asked.number AND direction = 'C'), 0)
+    FROM month_asked LEFT JOIN limits_monthlyusage cached
+        ON cached.customer_id = %(customer)s AND cached.month = month_asked.number
+    UNION ALL
+    SELECT 'held', month, processor_id,
+           CAST(SUM(CASE direction WHEN 'D' THEN amount_paise ELSE 0 END) AS bigint),
+           CAST(SUM(CASE direction WHEN 'C' THEN amount_paise ELSE 0 END) AS bigint)
+    FROM limits_hold WHERE customer_id = %(customer)s AND expires_at > %(at)s
+    GROUP BY month, processor_id
+"""
+
+CHECK_FIELDS = [
+    f.attname for f in LimitCheck._meta.concrete_fields if f.attname not in {"id", "key_id", "mac"}
+]
+ENTRY_FIELDS = [
+    f.attname
+    for f in LedgerEntry._meta.concrete_fields
+    if f.attname not in {"id", "key_id", "digest"}
+]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a customer has used, by (month, direction), and holds open, by (month, direction, processor): paise."""
+
+    used: Mapping[tuple[int, str], int]
+    held: Mapping[tuple[int, str, int], int]
+
+    def totals(self, month: int, direction: str) -> dict[str, Totals]:
+        """Sum up the month, and the financial year it belongs to, as far as it was read."""
+        year = clock.months_of_financial_year(month)
+        return {
+            MONTH: self._over([month], direction, resets_on=clock.first_day_after_month(month)),
+            FINANCIAL_YEAR: self._over(
+                year, direction, resets_on=clock.first_day_after_month(year[-1])
+            ),
+        }
+
+    def held_credit(self, processor_id: int) -> int:
+        """Sum one processor's open credit holds, whatever their month."""
+        return sum(
+            paise
+            for (_, direction, holder), paise in self.held.items()
+            if direction == Direction.CREDIT and holder == processor_id
+        )
+
+    def after(self, entry: LedgerEntry) -> "Standing":
+        key = (entry.month, entry.direction)
+        return replace(self, used={**self.used, key: self.used[key] + effect_paise(entry)})
+
+    def _over(self, months: list[int], direction: str, *, resets_on: date) -> Totals:
+        used = sum(self.used.get((month, direction), 0) for month in months)
+        held = sum(
+            paise
+            for (month, d, _), paise in self.held.items()
+            if month in months and d == direction
+        )
+        return Totals(used, held, resets_on)
+
+
+def lock(customer_id: int) -> LedgerHead:
+    """Lock the customer's head, made at first use, until the transaction ends. Raises UnknownCustomer."""
+    heads = LedgerHead.objects.select_for_update()
+    head = heads.filter(pk=customer_id).first()
+    if head is None:
+        if not Customer.objects.filter(pk=customer_id).exists():
+            raise UnknownCustomer
+        LedgerHead.objects.bulk_create(
+            [_signed(LedgerHead(customer_id=customer_id))], ignore_conflicts=True
+        )
+        head = heads.get(pk=customer_id)
+    return head
+
+
+def instant(head: LedgerHead) -> datetime:
+    """Take the instant, after the lock: never earlier than the customer's last.
+
+    Raises Unavailable where the clock is more than a minute behind it.
+    """
+    at = clock.now()
+    if head.last_at is None or at >= head.last_at:
+        return at
+    if head.last_at - at > CLOCK_TOLERANCE:
+        logger.critical("the clock is behind the ledger by %s s", (head.last_at - at).seconds)
+        raise Unavailable
+    return head.last_at
+
+
+def standing(customer_id: int, months: Iterable[int], at: datetime) -> Standing:
+    """Read what is used in some months, and all that is held open at an instant."""
+    asked = sorted(set(months))
+    sql = STANDING.format(months=", ".join(f"({month:d})" for month in asked))
+    arguments = {"customer": customer_id, "at": connection.ops.adapt_datetimefield_value(at)}
+    used: dict[tuple[int, str], int] = {}
+    held: dict[tuple[int, str, int], int] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(sql, arguments)
+        for kind, month, processor_id, debit, credit in cursor.fetchall():
+            for direction, paise in ((Direction.DEBIT, debit), (Direction.CREDIT, credit)):
+                if kind == "used":
+                    used[month, direction.value] = paise
+                elif paise:
+                    held[month, direction.value, processor_id] = paise
+    return Standing(used, held)
+
+
+def months_needed(month: int, rules: Iterable[Rule]) -> list[int]:
+    """List the months whose usage the rules ask for."""
+    if any(rule.window == FINANCIAL_YEAR for rule in rules):
+        return clock.months_of_financial_year(month)
+    return [month]
+
+
+def keep_check(head: LedgerHead, check: LimitCheck) -> None:
+    """Keep an answer, signed, and its hold where it was allowed; the customer's expired holds go."""
+    key = settings.PPIMS_LEDGER_KEYS[0]
+    check.number = head.check_count + 1
+    check.key_id, check.mac = key.id, check_mac(key, check)
+    check.save(force_insert=True)
+    Hold.objects.filter(customer_id=check.customer_id, expires_at__lte=check.at).delete()
+    if check.hold_until:
+        Hold.objects.create(
+            limit_check=check,
+            customer_id=check.customer_id,
+            processor_id=check.processor_id,
+            month=check.month,
+            direction=check.direction,
+            amount_paise=check.amount_paise,
+            expires_at=check.hold_until,
+        )
+    head.check_count, head.last_at = check.number, check.at
+    _save(head)
+
+
+def append(head: LedgerHead, entry: LedgerEntry, now_used: Standing) -> None:
+    """Append an entry to the customer's chain, and set the month's usage to what it is with it."""
+    key = settings.PPIMS_LEDGER_KEYS[0]
+    entry.number = head.entry_count + 1
+    entry.key_id, entry.digest = key.id, entry_digest(key, entry, bytes(head.last_digest))
+    entry.save(force_insert=True)
+    if entry.kind != LedgerEntry.Kind.RELEASE:
+        _cache_usage(entry, now_used)
+    head.entry_count, head.last_digest, head.last_at = entry.number, entry.digest, entry.at
+    _save(head)
+
+
+def effect_paise(entry: LedgerEntry) -> int:
+    """Tell what an entry adds to what is used."""
+    return EFFECTS.get(LedgerEntry.Kind(entry.kind), 1) * entry.amount_paise
+
+
+def check_mac(key: keys.Key, check: LimitCheck) -> bytes:
+    return keys.sign(key, ["check", *_values(check, CHECK_FIELDS)])
+
+
+def entry_digest(key: keys.Key, entry: LedgerEntry, previous: bytes) -> bytes:
+    """Chain an entry to the customer's previous one: HMAC over that digest and every business field."""
+    return keys.sign(key, ["entry", previous, *_values(entry, ENTRY_FIELDS)])
+
+
+def head_mac(key: keys.Key, head: LedgerHead) -> bytes:
+    return keys.sign(
+        key,
+        [
+            "head",
+            head.customer_id,
+            head.entry_count,
+            head.check_count,
+            bytes(head.last_digest),
+            head.last_at,
+        ],
+    )
+
+
+def _values(row: LimitCheck | LedgerEntry, names: list[str]) -> list[keys.Signed]:
+    return [_signable(getattr(row, name)) for name in names]
+
+
+def _signable(value: keys.Signed | date) -> keys.Signed:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.isoformat()
+    return value
+
+
+def _cache_usage(entry: LedgerEntry, now_used: Standing) -> None:
+    row = MonthlyUsage(
+        customer_id=entry.customer_id,
+        month=entry.month,
+        debit_paise=now_used.used[entry.month, Direction.DEBIT],
+        credit_paise=now_used.used[entry.month, Direction.CREDIT],
+    )
+    MonthlyUsage.objects.bulk_create(
+        [row],
+        update_conflicts=True,
+        unique_fields=["customer_id", "month"],
+        update_fields=["debit_paise", "credit_paise"],
+    )
+
+
+def _signed(head: LedgerHead) -> LedgerHead:
+    key = settings.PPIMS_LEDGER_KEYS[0]
+    head.key_id, head.mac = key.id, head_mac(key, head)
+    return head
+
+
+def _save(head: LedgerHead) -> None:
+    _signed(head).save(
+        update_fields=["entry_count", "check_count", "last_digest", "last_at", "key_id", "mac"]
+    )

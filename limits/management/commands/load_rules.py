@@ -1,0 +1,29 @@
+"""Propose a pack of limit rules; another admin approves each in the admin."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from limits.services import rules
+from ppims.models import User
+
+
+class Command(BaseCommand):
+    help = "Propose the limit rules of a pack, e.g. fixtures/limit_rules_rbi_2021.json."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("pack", type=Path)
+        parser.add_argument("--proposed-by", required=True, metavar="USERNAME")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        user = User.objects.filter(username=options["proposed_by"], is_active=True).first()
+        if user is None or not user.has_perm("limits.add_limitrule"):
+            raise CommandError("--proposed-by names no admin")
+        try:
+            proposals = rules.read_pack(options["pack"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CommandError(f"{options['pack']} is no pack of limit rules: {error}") from error
+        proposed = rules.propose(proposals=proposals, user=user)
+        self.stdout.write(f"{len(proposed)} rules proposed; another admin approves them.")

@@ -1,0 +1,197 @@
+"""Ask before a transaction: check limit; and the registration status, which tells what is left."""
+
+from copy import copy
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from customers import people
+from customers.models import MOBILE, USABLE, Account, Card, Customer, Registration, Tier
+from limits import decision, ledger
+from limits.decision import CREDIT_STOP, Decision, Figures, Question, Rule
+from limits.models import Direction, Hold, LedgerEntry, LedgerHead, LimitCheck, LimitRule
+from ppims import clock, replay
+from ppims.models import Processor, ReplayKey
+from ppims.replay import Call
+from ppims.transact import in_transaction
+
+HOLD_CLOSED, HOLD_EXPIRED = "HOLD_CLOSED", "HOLD_EXPIRED"
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A transaction that is about to happen. `balance_paise` is before it."""
+
+    unique_id: int
+    direction: str
+    amount_paise: int
+    balance_paise: int | None = None
+    account_number: str | None = None
+    card_number: str | None = None
+
+
+@dataclass(frozen=True)
+class RegistrationStatus:
+    """Who was found, as the asking processor sees them; and the debit figures of now, or a new customer's."""
+
+    customer: Customer | None
+    cif_id: str | None
+    figures: Figures
+
+
+def check_limit(*, call: Call, ask: Ask) -> tuple[LimitCheck, bool]:
+    """Decide, keep the answer and, allowed, hold the amount: (the answer, is it a replay). limits.md section 5.
+
+    Raises UnknownCustomer, Conflict or Unavailable; nothing is kept then.
+    """
+
+    def work() -> tuple[LimitCheck, bool]:
+        first = replay.claim(call)
+        if first is not None:
+            return _repeat(first)
+        head = ledger.lock(ask.unique_id)
+        at = ledger.instant(head)
+        registration = people.visible(call.processor, ask.unique_id)
+        check = _answer(call, ask, registration, at)
+        ledger.keep_check(head, check)
+        replay.settle(call, customer_id=ask.unique_id, row_id=check.pk)
+        return check, False
+
+    return in_transaction(work)
+
+
+def registration_status(
+    *, processor: Processor, mobile: str, document: tuple[str, str] | None
+) -> RegistrationStatus:
+    """Find a customer of any processor by document, else by mobile, and what is left to spend. Keeps nothing."""
+    holder = (people.holder_of(*document) if document else None) or people.holder_of(MOBILE, mobile)
+    at = clock.now()
+    if holder is None:
+        return RegistrationStatus(None, None, _figures_of_a_newcomer(at))
+    customer = Customer.objects.get(pk=holder)
+    registration = Registration.objects.filter(customer_id=holder, processor=processor).first()
+    head = LedgerHead.objects.filter(pk=holder).first()
+    figures = figures_now(
+        customer, Direction.DEBIT, max(at, head.last_at if head and head.last_at else at)
+    )
+    return RegistrationStatus(customer, registration.cif_id if registration else None, figures)
+
+
+def rules_for(tier: str, direction: str, at: datetime) -> list[Rule]:
+    """Give the limits in force; a rule without an amount is no limit."""
+    in_force = LimitRule.objects.in_force(at, tier=tier, direction=direction)
+    return [Rule(rule.pk, rule.window, rule.amount) for rule in in_force if rule.amount is not None]
+
+
+def figures_now(customer: Customer, direction: str, at: datetime) -> Figures:
+    """Give used + held and what is left, as they stand at an instant."""
+    month = clock.ist_month(at)
+    rules = rules_for(customer.tier, direction, at)
+    standing = ledger.standing(customer.pk, ledger.months_needed(month, rules), at)
+    return decision.figures(rules, standing.totals(month, direction))
+
+
+def _figures_of_a_newcomer(at: datetime) -> Figures:
+    nothing = ledger.Standing({}, {}).totals(clock.ist_month(at), Direction.DEBIT)
+    return decision.figures(rules_for(Tier.MIN, Direction.DEBIT, at), nothing)
+
+
+def _answer(call: Call, ask: Ask, registration: Registration, at: datetime) -> LimitCheck:
+    customer, processor = registration.customer, call.processor
+    month = clock.ist_month(at)
+    rules = rules_for(customer.tier, ask.direction, at)
+    standing = ledger.standing(customer.pk, ledger.months_needed(month, rules), at)
+    card = _card(ask, processor)
+    question = Question(
+        at=at,
+        amount=ask.amount_paise,
+        rules=rules,
+        totals=standing.totals(month, ask.direction),
+        balance=ask.balance_paise,
+        held_credit_here=standing.held_credit(processor.pk),
+        stops_at=_stops_at(rules, customer),
+        is_blocked=customer.is_blocked,
+        is_account_active=not ask.account_number
+        or is_account_usable(customer.pk, processor.pk, ask.account_number),
+        is_card_active=card is None or card.status in USABLE,
+    )
+    return _kept(call, ask, registration, at, decision.decide(question))
+
+
+def _kept(
+    call: Call, ask: Ask, registration: Registration, at: datetime, decided: Decision
+) -> LimitCheck:
+    return LimitCheck(
+        customer=registration.customer,
+        processor=call.processor,
+        unique_id_sent=ask.unique_id,
+        ref_id=call.ref_id,
+        at=at,
+        month=clock.ist_month(at),
+        direction=ask.direction,
+        amount_paise=ask.amount_paise,
+        balance_paise=ask.balance_paise,
+        account_number=ask.account_number or "",
+        card_last_four=(ask.card_number or "")[-4:],
+        tier=registration.customer.tier,
+        is_allowed=decided.is_allowed,
+        reason=decided.reason,
+        rule_id=decided.rule.id if decided.rule else None,
+        limit=decided.rule.amount if decided.rule else None,
+        used_paise=decided.used,
+        held_paise=decided.held,
+        remaining_paise=decided.remaining,
+        resets_on=decided.resets_on,
+        hold_until=_hold_until(call.processor, at) if decided.is_allowed else None,
+        unjudged=",".join(decided.unjudged),
+        cumulative_paise=decided.figures.cumulative,
+        available_paise=decided.figures.available,
+        cif_id=registration.cif_id,
+    )
+
+
+def _hold_until(processor: Processor, at: datetime) -> datetime:
+    minutes = processor.hold_minutes or settings.PPIMS_HOLD_MINUTES
+    return clock.whole_second_up(at + timedelta(minutes=minutes))
+
+
+def _stops_at(rules: list[Rule], customer: Customer) -> datetime | None:
+    stop = next((rule for rule in rules if rule.window == CREDIT_STOP), None)
+    return clock.months_later(customer.tier_since, stop.amount) if stop else None
+
+
+def is_account_usable(customer_id: int, processor_id: int, number: str) -> bool:
+    """Tell whether this processor has registered the account for the customer, and it is active or new."""
+    accounts = Account.objects.filter(
+        customer_id=customer_id, processor_id=processor_id, number=number
+    )
+    return accounts.filter(status__in=USABLE).exists()
+
+
+def _card(ask: Ask, processor: Processor) -> Card | None:
+    if not ask.card_number:
+        return None
+    digest = Card.digest_of(ask.card_number)
+    return Card.objects.filter(
+        customer_id=ask.unique_id, processor=processor, digest=digest
+    ).first()
+
+
+def _repeat(first: ReplayKey) -> tuple[LimitCheck, bool]:
+    """Answer a repeat: as at first; but an allowed one whose hold is no longer open is declined with figures of now."""
+    check = LimitCheck.objects.get(pk=first.row_id)
+    if not check.is_allowed:
+        return check, True
+    at = ledger.instant(ledger.lock(check.customer_id))
+    if Hold.objects.filter(pk=check.pk, expires_at__gt=at).exists():
+        return check, True
+    answers = LedgerEntry.objects.filter(customer_id=check.customer_id, limit_check=check)
+    figures = figures_now(check.customer, check.direction, at)
+    now = copy(check)
+    now.is_allowed, now.reason = False, HOLD_CLOSED if answers.exists() else HOLD_EXPIRED
+    now.rule_id = now.limit = now.used_paise = now.held_paise = now.remaining_paise = None
+    now.resets_on = now.hold_until = None
+    now.unjudged = ""
+    now.cumulative_paise, now.available_paise = figures.cumulative, figures.available
+    return now, False

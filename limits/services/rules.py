@@ -1,0 +1,118 @@
+"""Limit rules: proposed by one person, approved by another; packs of them, loaded from fixtures."""
+
+import json
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+
+from django.conf import settings
+
+from limits.models import LimitRule
+from ppims import audit, clock
+from ppims.errors import Conflict
+from ppims.models import FourEyes, User
+from ppims.transact import in_transaction
+
+FIRST_PACK = settings.BASE_DIR / "fixtures" / "limit_rules.json"
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """One rule as proposed. `amount` is paise, of CREDIT_STOP months; None: no limit."""
+
+    tier: str
+    direction: str
+    window: str
+    amount: int | None
+    source: str
+    in_force_from: datetime | None = None
+
+
+def read_pack(path: Path) -> list[Proposal]:
+    """Read a pack: JSON, amounts in paise, dates as 00:00 IST of the day, or null for "from its approval"."""
+    rows = json.loads(path.read_text())["rules"]
+    return [Proposal(**{**row, "in_force_from": _start_of(row["in_force_from"])}) for row in rows]
+
+
+def load_first_pack(path: Path = FIRST_PACK) -> bool:
+    """Load the pack of the first start, approved by the installation itself; False: there are rules already.
+
+    Its starts are kept as they are, though they lie before the approval: no decision was made before.
+    """
+
+    def work() -> bool:
+        if LimitRule.objects.exists():
+            return False
+        at = clock.now()
+        for proposal in read_pack(path):
+            rule = _row(proposal, None, at)
+            rule.state, rule.decided_at = FourEyes.State.APPROVED, at
+            rule.in_force_from = proposal.in_force_from or at
+            rule.save(force_insert=True)
+        audit.record("first limit rules loaded", at=at, detail={"pack": path.name})
+        return True
+
+    return in_transaction(work)
+
+
+def propose(*, proposals: list[Proposal], user: User) -> list[LimitRule]:
+    """Propose rules; none of them counts until another person approves it."""
+
+    def work() -> list[LimitRule]:
+        at = clock.now()
+        rules = [_row(proposal, user, at) for proposal in proposals]
+        for rule in rules:
+            rule.save(force_insert=True)
+            audit.record("limit rule proposed", at=at, user=user, detail=_described(rule))
+        return rules
+
+    return in_transaction(work)
+
+
+def decide(*, rule_id: int, state: str, user: User) -> LimitRule:
+    """Approve or reject another's proposal, or withdraw one's own. Raises Conflict where that may not be.
+
+    A start that lies before the approval becomes the instant of approval.
+    """
+
+    def work() -> LimitRule:
+        rule = LimitRule.objects.select_for_update().get(pk=rule_id)
+        own = rule.maker_id == user.pk
+        if rule.state != FourEyes.State.PROPOSED:
+            raise Conflict([("state", "was decided before")])
+        if own != (state == FourEyes.State.WITHDRAWN):
+            raise Conflict(
+                [("checker", "is another person than the maker; the maker alone withdraws")]
+            )
+        at = clock.now()
+        rule.state, rule.decided_at = FourEyes.State(state), at
+        rule.checker = None if own else user
+        if state == FourEyes.State.APPROVED:
+            rule.in_force_from = max(rule.in_force_from or at, at)
+        rule.save(update_fields=["state", "decided_at", "checker", "in_force_from"])
+        audit.record(f"limit rule {state.lower()}", at=at, user=user, detail=_described(rule))
+        return rule
+
+    return in_transaction(work)
+
+
+def _row(proposal: Proposal, maker: User | None, at: datetime) -> LimitRule:
+    return LimitRule(
+        tier=proposal.tier,
+        direction=proposal.direction,
+        window=proposal.window,
+        amount=proposal.amount,
+        in_force_from=proposal.in_force_from,
+        source=proposal.source,
+        maker=maker,
+        proposed_at=at,
+    )
+
+
+def _start_of(day: str | None) -> datetime | None:
+    return datetime.combine(date.fromisoformat(day), time(), clock.IST) if day else None
+
+
+def _described(rule: LimitRule) -> dict[str, object]:
+    fields = ("tier", "direction", "window", "amount", "in_force_from", "source")
+    return {"rule": rule.pk, **{name: getattr(rule, name) for name in fields}}

@@ -1,0 +1,220 @@
+"""Report after a transaction: posted, released or reversed. A real spend is never lost: limits.md section 6."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Sum
+
+from customers import people
+from customers.models import Customer
+from limits import decision, ledger
+from limits.decision import Rule
+from limits.ledger import Standing
+from limits.models import Hold, LedgerEntry, LedgerHead, LimitCheck
+from limits.services.checks import is_account_usable, rules_for
+from ppims import clock, replay
+from ppims.errors import Conflict
+from ppims.models import Operation, ReplayKey
+from ppims.replay import Call
+from ppims.transact import in_transaction
+
+Kind, Flag = LedgerEntry.Kind, LedgerEntry.Flag
+SETTLES_ITS_MONTH_WITHIN = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Report:
+    """A transaction that happened, failed or was undone. `balance_paise` is after it; `kind` is S, F or R."""
+
+    unique_id: int
+    kind: str
+    direction: str
+    amount_paise: int
+    balance_paise: int | None = None
+    tran_id: str | None = None
+    enquiry_ref_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Booking:
+    """Where an update goes in the ledger: its month, and what it settles or undoes."""
+
+    month: int
+    limit_check: LimitCheck | None = None
+    reverses: LedgerEntry | None = None
+    flags: tuple[str, ...] = ()
+
+
+def update_limit(*, call: Call, report: Report) -> tuple[LedgerEntry, bool]:
+    """Book what happened: (the entry, is it a replay). An S is never refused for a limit, a state or a hold.
+
+    Raises UnknownCustomer, Conflict (limits.md section 6) or Unavailable; nothing is booked then.
+    """
+
+    def work() -> tuple[LedgerEntry, bool]:
+        first = replay.claim(call)
+        if first is not None:
+            return LedgerEntry.objects.get(pk=first.row_id), True
+        head = ledger.lock(report.unique_id)
+        at = ledger.instant(head)
+        customer = people.visible(call.processor, report.unique_id).customer
+        place = {Kind.POST: _post, Kind.RELEASE: _release, Kind.REVERSE: _reverse}[
+            Kind(report.kind)
+        ]
+        entry = _book(call, report, customer, head, place(call, report, at), at)
+        replay.settle(call, customer_id=customer.pk, row_id=entry.pk)
+        return entry, False
+
+    return in_transaction(work)
+
+
+def _post(call: Call, report: Report, at: datetime) -> Booking:
+    if _posted(call, report):
+        raise Conflict([("tran_id", "is posted already")])
+    check = _check_named(call, report)
+    month = clock.ist_month(at)
+    if check is None or _is_settled(check):
+        return Booking(month, flags=(Flag.UNCHECKED,))
+    flags = []
+    if not check.is_allowed:
+        flags.append(Flag.DECLINED)
+    elif not Hold.objects.filter(pk=check.pk, expires_at__gt=at).exists():
+        flags.append(Flag.LATE)
+    if report.amount_paise != check.amount_paise:
+        flags.append(Flag.AMOUNT_DIFFERS)
+    if check.is_allowed and at - check.at <= SETTLES_ITS_MONTH_WITHIN:
+        month = check.month
+    Hold.objects.filter(pk=check.pk).delete()
+    return Booking(month, limit_check=check, flags=tuple(flags))
+
+
+def _release(call: Call, report: Report, at: datetime) -> Booking:
+    errors = []
+    key = _key_named(call, report)
+    check = _check_named(call, report)
+    if key is not None and (check is None or _is_settled(check)):
+        errors.append(("enquiry_ref_id", "is settled, or another customer's or direction's"))
+    if report.tran_id and _posted(call, report):
+        errors.append(("tran_id", "is posted: what undoes it is an R"))
+    if errors:
+        raise Conflict(errors)
+    if check is None:
+        return Booking(clock.ist_month(at))
+    Hold.objects.filter(pk=check.pk).delete()
+    return Booking(check.month, limit_check=check)
+
+
+def _reverse(call: Call, report: Report, at: datetime) -> Booking:
+    posting = _posted(call, report)
+    if posting is None:
+        raise Conflict([("tran_id", "is not posted by you for this customer")])
+    errors = []
+    if posting.direction != report.direction:
+        errors.append(("tran_type", "differs from the posting's"))
+    undone = LedgerEntry.objects.filter(
+        customer_id=report.unique_id, month=posting.month, reverses=posting
+    )
+    reversed_paise = undone.aggregate(paise=Sum("amount_paise", default=0))["paise"]
+    if reversed_paise + report.amount_paise > posting.amount_paise:
+        errors.append(("amount", "is more than is left to reverse"))
+    if errors:
+        raise Conflict(errors)
+    return Booking(posting.month, reverses=posting)
+
+
+def _posted(call: Call, report: Report) -> LedgerEntry | None:
+    if not report.tran_id:
+        return None
+    return LedgerEntry.objects.filter(
+        customer_id=report.unique_id,
+        processor=call.processor,
+        tran_id=report.tran_id,
+        kind=Kind.POST,
+    ).first()
+
+
+def _key_named(call: Call, report: Report) -> ReplayKey | None:
+    """Find the check that is named, among this processor's own only."""
+    if not report.enquiry_ref_id:
+        return None
+    return ReplayKey.objects.filter(
+        pk=(call.processor.pk, Operation.CHECK_LIMIT, report.enquiry_ref_id)
+    ).first()
+
+
+def _check_named(call: Call, report: Report) -> LimitCheck | None:
+    """Find the check that is named, if it is this customer's and of this direction."""
+    key = _key_named(call, report)
+    if key is None or key.customer_id != report.unique_id:
+        return None
+    return LimitCheck.objects.filter(pk=key.row_id, direction=report.direction).first()
+
+
+def _is_settled(check: LimitCheck) -> bool:
+    return LedgerEntry.objects.filter(
+        customer_id=check.customer_id, limit_check=check, kind=Kind.POST
+    ).exists()
+
+
+def _book(  # noqa: PLR0913 - everything an entry rests on
+    call: Call, report: Report, customer: Customer, head: LedgerHead, booking: Booking, at: datetime
+) -> LedgerEntry:
+    arrival = clock.ist_month(at)
+    rules = rules_for(customer.tier, report.direction, at)
+    months = {*ledger.months_needed(arrival, rules), *ledger.months_needed(booking.month, rules)}
+    entry = LedgerEntry(
+        customer=customer,
+        unique_id_sent=report.unique_id,
+        processor=call.processor,
+        ref_id=call.ref_id,
+        at=at,
+        arrival_month=arrival,
+        month=booking.month,
+        kind=report.kind,
+        direction=report.direction,
+        amount_paise=report.amount_paise,
+        balance_paise=report.balance_paise,
+        tran_id=report.tran_id or "",
+        enquiry_ref_id=report.enquiry_ref_id or "",
+        limit_check=booking.limit_check,
+        reverses=booking.reverses,
+        tier=customer.tier,
+    )
+    after = ledger.standing(customer.pk, months, at).after(entry)
+    flags = [*booking.flags, *_flags_after(entry, customer, rules, after)]
+    _write_figures(entry, rules, after, flags)
+    ledger.append(head, entry, after)
+    return entry
+
+
+def _flags_after(
+    entry: LedgerEntry, customer: Customer, rules: list[Rule], after: Standing
+) -> list[str]:
+    """Judge a posting in the month booked: never to refuse it."""
+    if entry.kind != Kind.POST:
+        return []
+    flags = []
+    gauge = decision.tightest(rules, after.totals(entry.month, entry.direction))
+    if gauge and gauge.remaining < 0:
+        flags.append(Flag.OVER_LIMIT)
+    check = entry.limit_check
+    account = check.account_number if check else ""
+    if customer.is_blocked or (
+        account and not is_account_usable(customer.pk, entry.processor_id or 0, account)
+    ):
+        flags.append(Flag.BLOCKED)
+    return [flag.value for flag in flags]
+
+
+def _write_figures(
+    entry: LedgerEntry, rules: list[Rule], after: Standing, flags: list[str]
+) -> None:
+    totals = after.totals(entry.month, entry.direction)
+    gauge = decision.tightest(rules, totals)
+    judged = gauge.totals if gauge else totals[decision.MONTH]
+    shown = decision.figures(rules, after.totals(entry.arrival_month, entry.direction))
+    entry.flags = ",".join(flags)
+    entry.used_after_paise, entry.held_after_paise = judged.used, judged.held
+    entry.limit_paise = gauge.rule.amount if gauge else None
+    entry.rule_id = gauge.rule.id if gauge else None
+    entry.cumulative_paise, entry.available_paise = shown.cumulative, shown.available

@@ -1,0 +1,250 @@
+"""Start PPIMS from a bare checkout: `python3 -m ppims --help` tells how.
+
+Standard library only: what the program needs is installed from here.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+VENV_PYTHON = VENV / "bin" / "python"
+STAMP = VENV / "ppims.stamp"
+INSTALL_LOCK = ROOT / ".venv.lock"
+RUN_LOCK = ROOT / "requirements.lock"
+TEST_LOCK = ROOT / "requirements-test.lock"
+
+OLDEST_PYTHON = (3, 11)
+DEFAULT_HOST = "127.0.0.1"
+EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # listened on, and where to find it then
+DEFAULT_PORTS = range(8000, 8100)
+
+USAGE = """\
+python3 -m ppims                 set up what is missing, then serve (Ctrl-C stops it)
+python3 -m ppims test [...]      run the tests; arguments go to pytest
+python3 -m ppims manage ...      run a Django command, such as: manage createsuperuser
+
+PPIMS_BIND=HOST:PORT chooses the address; .env.example has every variable."""
+
+WELCOME = """
+PPIMS answers at {url}
+  Admin           {url}/admin/
+  API reference   {url}/api/PPIM/v1/docs
+  Data            {data_dir}
+  Passwords       {passwords}
+  Try it          README.md has a curl call for each of the six operations
+
+Ctrl-C stops it."""
+
+
+def main(arguments: list[str]) -> int:
+    require_python(sys.version_info[:2])
+    command, *rest = arguments or [""]
+    if command in {"-h", "--help", "help"}:
+        print(USAGE)
+        return 0
+    if command not in COMMANDS:
+        print(f"ppims: there is no command {command!r}\n\n{USAGE}", file=sys.stderr)
+        return 2
+    try:
+        COMMANDS[command](rest)
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        raise SystemExit(f"ppims: {error}") from error
+    return 0
+
+
+def require_python(version: tuple[int, ...]) -> None:
+    if version < OLDEST_PYTHON:
+        found, needed = (".".join(map(str, v)) for v in (version, OLDEST_PYTHON))
+        raise SystemExit(f"ppims: needs Python {needed} or newer, this is {found}")
+
+
+# The commands. Each ends by becoming the program that it starts, so that signals reach that one.
+
+
+def serve(_: list[str]) -> None:
+    # Looked at first: a wrong variable is told at once, not after the install.
+    workers, threads = whole_number("PPIMS_WORKERS", 2), whole_number("PPIMS_THREADS", 4)
+    host, port = choose_address(os.environ.get("PPIMS_BIND", ""))
+    url = f"http://{EVERY_ADDRESS.get(host, host)}:{port}"
+    ensure_installed(RUN_LOCK)
+    manage("migrate", "--verbosity", "0")
+    manage("prepare", "--url", url)
+    print(welcome(url), flush=True)
+    become("-m", "gunicorn", *gunicorn_options(f"{host}:{port}", workers, threads))
+
+
+def run_tests(arguments: list[str]) -> None:
+    ensure_installed(TEST_LOCK)
+    os.chdir(ROOT)
+    become("-m", "pytest", *arguments)
+
+
+def run_manage(arguments: list[str]) -> None:
+    ensure_installed(RUN_LOCK)
+    become(str(ROOT / "manage.py"), *arguments)
+
+
+COMMANDS = {"": serve, "test": run_tests, "manage": run_manage}
+
+
+def become(*arguments: str) -> None:
+    os.execv(VENV_PYTHON, [str(VENV_PYTHON), *arguments])
+
+
+# The installation. The stamp has a line for every lock that .venv satisfies, and is written last:
+# a .venv without one was cut off half-way, and is made anew.
+
+
+def ensure_installed(lock: Path) -> None:
+    if is_installed(lock):
+        return
+    with INSTALL_LOCK.open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        if not is_installed(lock):  # another start may have done it while this one waited
+            install(lock, guard.fileno())
+
+
+def is_installed(lock: Path) -> bool:
+    return VENV_PYTHON.exists() and stamp_line(lock) in read_stamp().splitlines()
+
+
+def stamp_line(lock: Path) -> str:
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest()
+    return f"{sys.implementation.cache_tag} {digest}"
+
+
+def read_stamp() -> str:
+    return STAMP.read_text() if STAMP.exists() else ""
+
+
+def install(lock: Path, guard: int) -> None:
+    """Bring .venv to what the lock says; `guard` is the open file that keeps other starts out."""
+    if not VENV_PYTHON.exists() or f"{sys.implementation.cache_tag} " not in read_stamp():
+        make_venv()
+    print(f"ppims: installing {lock.name} into {VENV.name} (only when it has changed)", flush=True)
+    previous = read_stamp()
+    STAMP.unlink(missing_ok=True)
+    # pip keeps the guard open too: should this process be killed, the next start waits for pip.
+    pip = quietly(*pip_install(lock), keep_open=(guard,))
+    if pip.returncode != 0:
+        STAMP.write_text(previous)  # no network, most often: what was there still works
+        said = "\n".join(f"    {line}" for line in pip.stdout.splitlines()[-8:])
+        raise SystemExit(f"ppims: could not install {lock.name}; start again to retry:\n{said}")
+    # The test lock holds all of the other one, at the same versions (tests/test_house.py).
+    satisfied = {lock, RUN_LOCK} if lock == TEST_LOCK else {lock}
+    STAMP.write_text("".join(f"{stamp_line(each)}\n" for each in satisfied))
+
+
+def make_venv() -> None:
+    has_ensurepip = importlib.util.find_spec("ensurepip")
+    if not has_ensurepip and not importlib.util.find_spec("pip"):
+        raise SystemExit("ppims: this Python can't install packages: apt-get install python3-venv")
+    try:
+        venv.EnvBuilder(clear=True, symlinks=True, with_pip=bool(has_ensurepip)).create(VENV)
+    except (subprocess.CalledProcessError, ValueError) as error:
+        shutil.rmtree(VENV, ignore_errors=True)
+        raise SystemExit(f"ppims: could not make {VENV.name}: {error}") from error
+
+
+def pip_install(lock: Path) -> list[str]:
+    # Debian's Python without python3-venv makes a .venv without pip: the outer pip fills it.
+    if any(VENV.glob("lib/python*/site-packages/pip")):
+        pip = [str(VENV_PYTHON), "-m", "pip"]
+    else:
+        pip = [sys.executable, "-m", "pip", "--python", str(VENV_PYTHON)]
+    options = "--quiet --no-input --disable-pip-version-check --require-hashes --only-binary :all:"
+    return [*pip, "install", *options.split(), "-r", str(lock)]
+
+
+def choose_address(wanted: str) -> tuple[str, int]:
+    """Return the host and port to listen on: the wanted ones, or else the first port not taken."""
+    if not wanted:
+        for port in DEFAULT_PORTS:
+            if not why_not(DEFAULT_HOST, port):
+                return DEFAULT_HOST, port
+        raise SystemExit("ppims: every port from 8000 to 8099 is taken; set PPIMS_BIND=HOST:PORT")
+    host, port = parse_address(wanted)
+    problem = why_not(host, port)
+    if problem:
+        raise SystemExit(f"ppims: can't listen on PPIMS_BIND={wanted}: {problem}")
+    return host, port
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    is_host = host and (":" not in host or host[0] + host[-1] == "[]")
+    is_port = port.isascii() and port.isdigit() and 0 < int(port) < 2**16
+    if not is_host or not is_port:
+        raise SystemExit(f"ppims: PPIMS_BIND is {text!r}, not HOST:PORT such as 127.0.0.1:8000")
+    return host, int(port)
+
+
+def why_not(host: str, port: int) -> str:
+    """Say what keeps a server from listening there; nothing if it can."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host.strip("[]"), port), family=family).close()
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def whole_number(name: str, default: int) -> int:
+    text = os.environ.get(name, "") or str(default)
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise SystemExit(f"ppims: {name} is {text!r}, not a whole number from 1")
+    return int(text)
+
+
+def gunicorn_options(bind: str, workers: int, threads: int) -> list[str]:
+    options = f"--worker-class gthread --workers {workers} --threads {threads} --bind {bind}"
+    options += " --graceful-timeout 10 --log-level warning --no-control-socket"
+    # Workers touch a file as their heartbeat: on a busy disk that alone can look like a hang.
+    if os.access("/dev/shm", os.W_OK):
+        options += " --worker-tmp-dir /dev/shm"
+    return [*options.split(), "--chdir", str(ROOT), "ppims.wsgi:application"]
+
+
+def welcome(url: str) -> str:
+    data_dir = Path(os.environ.get("PPIMS_DATA_DIR") or ROOT / "var")
+    demo = data_dir / "demo.json"
+    passwords = demo if demo.exists() else "yours: python3 -m ppims manage createsuperuser"
+    return WELCOME.format(url=url, data_dir=data_dir, passwords=passwords)
+
+
+def manage(command: str, *arguments: str) -> None:
+    done = quietly(str(VENV_PYTHON), str(ROOT / "manage.py"), command, *arguments)
+    if done.returncode != 0:
+        # A traceback's last line is what went wrong; the rest is one command away.
+        said = (done.stdout.splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise SystemExit(f"ppims: {said}\n(python3 -m ppims manage {command} tells more)")
+
+
+def quietly(*command: str, keep_open: tuple[int, ...] = ()) -> subprocess.CompletedProcess[str]:
+    """Run a program with its output kept back, and out of Ctrl-C's reach: that is ours to tell."""
+    return subprocess.run(
+        command,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        pass_fds=keep_open,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,138 @@
+"""Which processor is calling: credentials at full price once, throttled, the same answer whatever is wrong."""
+
+import ipaddress
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from hashlib import blake2b
+
+from django.conf import settings
+from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, make_password
+from django.http import HttpRequest
+
+from ppims.errors import NotAuthenticated, TooManyAttempts
+from ppims.models import Processor
+
+PROCESS_KEY = secrets.token_bytes(32)
+KEPT_COUNTERS = 20_000
+
+
+class Argon2(Argon2PasswordHasher):
+    """Argon2id at the cost OWASP recommends for a server of little memory: 19 MiB, two passes."""
+
+    time_cost = 2
+    memory_cost = 19 * 1024
+    parallelism = 1
+
+
+class Throttle:
+    """Counts failed log-ins in fixed windows, in this worker."""
+
+    def __init__(self, tell_seconds: Callable[[], float] = time.monotonic) -> None:
+        self._tell_seconds = tell_seconds
+        self._windows: dict[tuple[str, ...], tuple[float, int]] = {}
+        self._lock = threading.Lock()
+
+    def refuse_if_over(self, address: str, username: str) -> None:
+        """Raises TooManyAttempts while either count is used up and its window has not passed."""
+        allowed = {
+            (address, username): settings.PPIMS_FAILED_LOGINS_PER_USERNAME,
+            (address,): settings.PPIMS_FAILED_LOGINS_PER_ADDRESS,
+        }
+        now = self._tell_seconds()
+        for counter, most in allowed.items():
+            until, count = self._windows.get(counter, (now, 0))
+            if count >= most and now < until:
+                raise TooManyAttempts(retry_after_seconds=int(until - now) + 1)
+
+    def count_failure(self, address: str, username: str) -> None:
+        now = self._tell_seconds()
+        with self._lock:
+            if len(self._windows) > KEPT_COUNTERS:
+                self._windows = {c: w for c, w in self._windows.items() if now < w[0]}
+            for counter in ((address, username), (address,)):
+                until, count = self._windows.get(counter, (0.0, 0))
+                if now >= until:
+                    until, count = now + settings.PPIMS_FAILED_LOGINS_WINDOW_SECONDS, 0
+                self._windows[counter] = (until, count + 1)
+
+    def forget(self) -> None:
+        self._windows.clear()
+
+
+throttle = Throttle()
+_verified: dict[int, bytes] = {}
+_nobody = Processor(state=Processor.State.DISABLED, password="")
+
+
+def authenticate(username: str, password: str, address: str) -> Processor:
+    """Say which processor this is. Raises NotAuthenticated or TooManyAttempts.
+
+    The row is read each time, so a changed or disabled credential stops working at once, in every worker.
+    A credential that this worker has verified before is compared by digest, and is never throttled.
+    """
+    processor = (
+        Processor.objects.filter(username=username).first() if username.isprintable() else None
+    )
+    disabled = processor is None or processor.state == Processor.State.DISABLED
+    if processor is not None and not disabled and _was_verified(processor, password):
+        return processor
+    throttle.refuse_if_over(address, username)
+    right = check_password(password, processor.password if processor else _nobodys_password())
+    if processor is None or disabled or not right:
+        throttle.count_failure(address, username)
+        raise NotAuthenticated
+    _verified[processor.pk] = _proof(processor, password)
+    return processor
+
+
+def new_password(processor: Processor) -> str:
+    """Give the processor a new random password, to be shown once; the caller saves the row."""
+    password = secrets.token_urlsafe(24)
+    processor.password = make_password(password)
+    return password
+
+
+def source_address(request: HttpRequest) -> str:
+    """The peer; behind a trusted proxy, the last untrusted address of X-Forwarded-For."""
+    address = str(request.META.get("REMOTE_ADDR", ""))
+    forwarded = str(request.META.get("HTTP_X_FORWARDED_FOR", "")).split(",")
+    while forwarded and _is_trusted(address):
+        nearest = forwarded.pop().strip()
+        if not nearest:
+            break
+        address = nearest
+    return address[:64]
+
+
+def forget_everything() -> None:
+    """Forget what was verified and counted: a new worker's state, for tests."""
+    _verified.clear()
+    throttle.forget()
+
+
+def _was_verified(processor: Processor, password: str) -> bool:
+    return secrets.compare_digest(_verified.get(processor.pk, b""), _proof(processor, password))
+
+
+def _proof(processor: Processor, password: str) -> bytes:
+    proof = blake2b(key=PROCESS_KEY, digest_size=32)
+    proof.update(processor.password.encode() + b"\0" + password.encode())
+    return proof.digest()
+
+
+def _nobodys_password() -> str:
+    if not _nobody.password:
+        new_password(_nobody)
+    return _nobody.password
+
+
+def _is_trusted(address: str) -> bool:
+    if not settings.PPIMS_TRUSTED_PROXIES:
+        return False
+    try:
+        peer = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(peer in network for network in settings.PPIMS_TRUSTED_PROXIES)

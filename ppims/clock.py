@@ -1,0 +1,89 @@
+"""The one clock. Instants are UTC; months and financial years are India's."""
+
+import time
+from calendar import monthrange
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+IST = ZoneInfo("Asia/Kolkata")
+OFFSET_READ_SECONDS = 0.5
+
+_frozen: ContextVar[datetime | None] = ContextVar("frozen", default=None)
+_offset = (float("-inf"), timedelta())
+
+
+def now() -> datetime:
+    """Tell the instant, in UTC; read it once a use-case, right after the customer's lock."""
+    return _frozen.get() or datetime.now(UTC) + offset()
+
+
+@contextmanager
+def frozen(at: datetime) -> Iterator[None]:
+    """Stand still at an instant: for demo data and tests."""
+    token = _frozen.set(at)
+    try:
+        yield
+    finally:
+        _frozen.reset(token)
+
+
+def offset() -> timedelta:
+    """Give the seconds that PPIMS_CLOCK_OFFSET_FILE holds, re-read twice a second."""
+    global _offset  # noqa: PLW0603 - one value per process, replaced whole
+    path = settings.PPIMS_CLOCK_OFFSET_FILE
+    if not path:
+        return timedelta()
+    read_at, value = _offset
+    if time.monotonic() - read_at >= OFFSET_READ_SECONDS:
+        value = _read_offset(path)
+        _offset = (time.monotonic(), value)
+    return value
+
+
+def ist_month(at: datetime) -> int:
+    """Number the calendar month in India: 202611."""
+    local = at.astimezone(IST)
+    return local.year * 100 + local.month
+
+
+def months_of_financial_year(month: int) -> list[int]:
+    """List the twelve months, April to March, of the financial year that a month belongs to."""
+    year, number = divmod(month, 100)
+    first = year if number >= 4 else year - 1
+    return [first * 100 + m for m in range(4, 13)] + [(first + 1) * 100 + m for m in range(1, 4)]
+
+
+def first_day_after_month(month: int) -> date:
+    year, number = divmod(month, 100)
+    return date(year + number // 12, number % 12 + 1, 1)
+
+
+def first_day_after_financial_year(month: int) -> date:
+    return first_day_after_month(months_of_financial_year(month)[-1])
+
+
+def months_later(at: datetime, months: int) -> datetime:
+    """Give 00:00 IST of the same day some months later, or of that month's last day."""
+    local = at.astimezone(IST)
+    years, month0 = divmod(local.month - 1 + months, 12)
+    year, month = local.year + years, month0 + 1
+    day = min(local.day, monthrange(year, month)[1])
+    return datetime(year, month, day, tzinfo=IST).astimezone(UTC)
+
+
+def whole_second_up(at: datetime) -> datetime:
+    """Round up to a whole second, so that what is written to the second is exact."""
+    return at if at.microsecond == 0 else at.replace(microsecond=0) + timedelta(seconds=1)
+
+
+def _read_offset(path: str) -> timedelta:
+    try:
+        with open(path, encoding="ascii") as file:
+            return timedelta(seconds=float(file.read().strip() or 0))
+    except FileNotFoundError:
+        return timedelta()

@@ -1,0 +1,121 @@
+"""Keys, and the four things done with them: digest, sign, encrypt, decrypt. No Django: settings read keys through this.
+
+A key is 32 random bytes, written as base64, and named by a digest of itself, so that a name can never point at another key.
+A ring is some keys of one purpose: the first is used, the others only read what they once wrote.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+from base64 import b64decode, b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+SIGNATURE_VERSION = 1
+
+Signed = int | str | bytes | bool | datetime | None
+
+
+class KeyMissing(Exception):
+    """No key of that name in the ring."""
+
+
+@dataclass(frozen=True)
+class Key:
+    id: str
+    secret: bytes
+
+    @classmethod
+    def from_base64(cls, text: str) -> "Key":
+        secret = b64decode(text, validate=True)
+        if len(secret) != KEY_BYTES:
+            raise ValueError("a key is 32 bytes in base64")
+        return cls(
+            hashlib.blake2b(secret, digest_size=4, person=b"ppims key id").hexdigest(), secret
+        )
+
+    def __repr__(self) -> str:
+        return f"Key({self.id})"
+
+
+Ring = tuple[Key, ...]
+
+
+def read_ring(text: str) -> Ring:
+    """Read keys in base64, separated by white space, the one in use first. Raises ValueError."""
+    ring = tuple(Key.from_base64(word) for word in text.split())
+    if not ring:
+        raise ValueError("no key")
+    return ring
+
+
+def make_key_file(path: Path) -> None:
+    """Make a key file (0600) unless it is there; of two processes at once, one wins and both read the same."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(b64encode(secrets.token_bytes(KEY_BYTES)).decode() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+
+
+def key_named(ring: Ring, key_id: str) -> Key:
+    """Find a key by name. Raises KeyMissing, naming it."""
+    for key in ring:
+        if key.id == key_id:
+            return key
+    raise KeyMissing(f"key {key_id} is not in the ring")
+
+
+def digest(ring: Ring, *parts: str, size: int = 16) -> bytes:
+    """Digest text so that equal text can be found, and nothing else be learnt, without the key."""
+    return hashlib.blake2b(_canonical(parts), digest_size=size, key=ring[0].secret).digest()
+
+
+def sign(key: Key, values: Iterable[Signed]) -> bytes:
+    """HMAC-SHA-256 over the version, the key's name and length-prefixed, typed values: 32 bytes."""
+    return hmac.digest(key.secret, _canonical((SIGNATURE_VERSION, key.id, *values)), "sha256")
+
+
+def encrypt(ring: Ring, text: str, *, bound_to: str) -> tuple[str, bytes]:
+    """Encrypt with AES-GCM, bound to a row: (the key's name, nonce and ciphertext)."""
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    sealed = AESGCM(ring[0].secret).encrypt(nonce, text.encode(), bound_to.encode())
+    return ring[0].id, nonce + sealed
+
+
+def decrypt(ring: Ring, key_id: str, sealed: bytes, *, bound_to: str) -> str:
+    """Raises KeyMissing, or cryptography's InvalidTag where row, key or text was changed."""
+    aes = AESGCM(key_named(ring, key_id).secret)
+    return aes.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound_to.encode()).decode()
+
+
+def _canonical(values: Iterable[Signed]) -> bytes:
+    return b"".join(_framed(value) for value in values)
+
+
+def _framed(value: Signed) -> bytes:
+    if value is None:
+        return b"n"
+    if isinstance(value, datetime):
+        tag, raw = b"t", value.astimezone(UTC).strftime("%Y%m%d%H%M%S%f").encode()
+    elif isinstance(value, bytes | memoryview):
+        tag, raw = b"b", bytes(value)
+    elif isinstance(value, str):
+        tag, raw = b"s", value.encode()
+    else:
+        tag, raw = b"i", str(int(value)).encode()
+    return tag + len(raw).to_bytes(4) + raw

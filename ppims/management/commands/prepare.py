@@ -1,0 +1,39 @@
+"""Make an installation ready to serve: roles, the first limit rules and, unless in production, demo data."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.hashers import check_password
+from django.core.management.base import BaseCommand, CommandError
+
+from limits.services import rules
+from ppims import demo, health, roles
+from ppims.models import Processor
+
+
+class Command(BaseCommand):
+    help = "Make the installation ready to serve. Any number of times: nothing is loaded twice."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--url", required=True, help="where it will be served: http://127.0.0.1:8000")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        roles.set_up()
+        rules.load_first_pack()
+        missing = health.what_is_missing()
+        if missing:
+            raise CommandError(f"This installation can't serve: it lacks {', '.join(missing)}.")
+        if settings.PRODUCTION:
+            refuse_demo()
+        else:
+            demo.load()
+            demo.write_access(url=options["url"].rstrip("/"))
+
+
+def refuse_demo() -> None:
+    """Raises CommandError where a demo's password would open this production installation."""
+    for system_id, password in demo.PASSWORDS.items():
+        processor = Processor.objects.filter(system_id=system_id).first()
+        if processor and check_password(password, processor.password):
+            raise CommandError(f"Processor {system_id} has the demo's password: production refuses it.")

@@ -1,0 +1,170 @@
+"""Who calls, who clicks, what is kept of both, and the two-person rule."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser, Group, UserManager
+from django.db import models
+from django.db.models import F, Q
+
+from ppims.tables import BigId, GivenId
+
+
+class StaffManager(UserManager):
+    """Makes users; `createsuperuser` makes an admin of the role, never one whom no rule binds."""
+
+    def create_superuser(
+        self, username: str, email: str | None = None, password: str | None = None, **extra: Any
+    ) -> "User":
+        user = self.create_user(
+            username, email, password, **{**extra, "is_staff": True, "is_superuser": False}
+        )
+        user.groups.add(Group.objects.get(name="admin"))
+        return user
+
+
+class User(AbstractUser):
+    """A person of the staff. What one may do comes from the roles in ppims.roles, each a group."""
+
+    objects: ClassVar[StaffManager] = StaffManager()
+
+
+class Processor(models.Model):
+    """A payment processor: it calls the API as one System_Id, and what it sends is its own."""
+
+    class State(models.TextChoices):
+        ACTIVE = "ACTIVE", "Active"
+        WINDING_DOWN = "WINDING_DOWN", "Winding down"
+        DISABLED = "DISABLED", "Disabled"
+
+    system_id = models.CharField("System_Id", max_length=32, unique=True)
+    name = models.CharField(max_length=100)
+    username = models.CharField(max_length=64, unique=True)
+    password = models.CharField(max_length=128, editable=False)
+    state = models.CharField(max_length=12, choices=State, default=State.ACTIVE)
+    hold_minutes = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        help_text="How long its holds last, 1 to 1440; empty: the installation's own.",
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(hold_minutes__isnull=True) | Q(hold_minutes__range=(1, 1440)),
+                name="processor_holds_last_1_to_1440_minutes",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["ACTIVE", "WINDING_DOWN", "DISABLED"]),
+                name="processor_state_is_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.system_id
+
+
+class Operation(models.TextChoices):
+    """The operations whose answers are kept."""
+
+    ADD_CUSTOMER = "AC", "add-customer"
+    UPDATE_CUSTOMER = "UC", "update-customer"
+    CHECK_LIMIT = "CL", "check-customer-limit"
+    UPDATE_LIMIT = "UL", "update-customer-limit"
+
+
+class ReplayKey(models.Model):
+    """One Ref_Id that was answered with 000 or 200, and where that answer is.
+
+    The row is a Receipt's, LimitCheck's or LedgerEntry's, by operation. `digests` has six bytes for each field,
+    in the operation's declared order; zeros for an absent one.
+    """
+
+    pk = models.CompositePrimaryKey("processor_id", "operation", "ref_id")
+    processor = models.ForeignKey(Processor, models.PROTECT, db_index=False)
+    operation = models.CharField(max_length=2, choices=Operation)
+    ref_id = models.CharField(max_length=32)
+    customer_id = models.BigIntegerField()
+    row_id = models.BigIntegerField()
+    digests = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.get_operation_display()} {self.ref_id}"
+
+
+class FourEyes(models.Model):
+    """A change that one person proposes and another decides. Abstract.
+
+    Maker and checker both empty on an approved row: the installation itself approved it, at first start.
+    """
+
+    class State(models.TextChoices):
+        PROPOSED = "PROPOSED", "Proposed"
+        APPROVED = "APPROVED", "Approved"
+        REJECTED = "REJECTED", "Rejected"
+        WITHDRAWN = "WITHDRAWN", "Withdrawn"
+
+    state = models.CharField(max_length=9, choices=State, default=State.PROPOSED)
+    maker = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    checker = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    proposed_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(maker__isnull=True) | Q(checker__isnull=True) | ~Q(maker=F("checker")),
+                name="%(app_label)s_%(class)s_maker_is_not_checker",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["APPROVED", "REJECTED"])
+                | Q(maker__isnull=False, checker__isnull=False, decided_at__isnull=False)
+                | Q(maker__isnull=True, checker__isnull=True, decided_at__isnull=False),
+                name="%(app_label)s_%(class)s_decision_has_two_people",
+            ),
+        ]
+
+
+class AuditEntry(models.Model):
+    """What a person, or a processor to a customer's record, has done. Chained per customer it is about.
+
+    `subject` is the customer's Unique_Id; 0 for what is about none.
+    """
+
+    id = BigId(primary_key=True)
+    subject = models.BigIntegerField(default=0)
+    number = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    user = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, db_index=False, related_name="+"
+    )
+    processor = models.ForeignKey(
+        Processor, models.PROTECT, null=True, blank=True, db_index=False, related_name="+"
+    )
+    action = models.CharField(max_length=40)
+    detail = models.TextField()
+    key_id = models.CharField(max_length=8)
+    mac = models.BinaryField()
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+        constraints = [
+            models.UniqueConstraint(fields=["subject", "number"], name="audit_entry_has_its_place")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.number}"
+
+
+class AuditHead(models.Model):
+    """The newest link of one audit chain, and the lock of whoever adds to it."""
+
+    subject = GivenId(primary_key=True)
+    entry_count = models.PositiveIntegerField(default=0)
+    last_mac = models.BinaryField(default=b"")
+    last_at = models.DateTimeField(null=True)
+    key_id = models.CharField(max_length=8)
+    mac = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.entry_count}"

@@ -1,0 +1,73 @@
+"""One effect for one Ref_Id: who was first, and whether a repeat says the same (wire.md section 6)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import connection
+
+from ppims import keys
+from ppims.errors import Conflict
+from ppims.models import Operation, Processor, ReplayKey
+
+DIGEST_BYTES = 6
+ABSENT = bytes(DIGEST_BYTES)
+
+CLAIM = """
+    INSERT INTO ppims_replaykey (processor_id, operation, ref_id, customer_id, row_id, digests)
+    VALUES (%s, %s, %s, 0, 0, %s) ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request that changes something: who asks, which operation, its Ref_Id, and what it says.
+
+    `content` maps each declared field, in its declared order, to its meaning as text; a field that an operation
+    gains later is declared last, so that old digests stay comparable.
+    """
+
+    processor: Processor
+    operation: Operation
+    ref_id: str
+    content: Mapping[str, str | None]
+
+
+def claim(call: Call) -> ReplayKey | None:
+    """Claim the Ref_Id, inside the use-case's transaction. None: it is ours, and `settle` must follow.
+
+    A row: the same was asked before, and this points at its answer. Raises Conflict naming each field that differs.
+    The unique insert decides who was first; on PostgreSQL it waits for whoever is before us.
+    """
+    digests = _digests(call)
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM, [call.processor.pk, call.operation.value, call.ref_id, digests])
+        if cursor.rowcount == 1:
+            return None
+    first = ReplayKey.objects.get(pk=(call.processor.pk, call.operation.value, call.ref_id))
+    different = _differing(call, bytes(first.digests), digests)
+    if different:
+        raise Conflict((name, "differs from what this Ref_Id said before") for name in different)
+    return first
+
+
+def settle(call: Call, *, customer_id: int, row_id: int) -> None:
+    """Point a claimed Ref_Id at the row that holds its answer."""
+    ReplayKey.objects.filter(pk=(call.processor.pk, call.operation.value, call.ref_id)).update(
+        customer_id=customer_id, row_id=row_id
+    )
+
+
+def _digests(call: Call) -> bytes:
+    return b"".join(
+        ABSENT
+        if text is None
+        else keys.digest(settings.PPIMS_DIGEST_KEYS, call.ref_id, name, text, size=DIGEST_BYTES)
+        for name, text in call.content.items()
+    )
+
+
+def _differing(call: Call, first: bytes, now: bytes) -> list[str]:
+    first = first.ljust(len(now), b"\0")
+    places = [slice(i, i + DIGEST_BYTES) for i in range(0, len(now), DIGEST_BYTES)]
+    return [name for name, at in zip(call.content, places, strict=True) if first[at] != now[at]]

@@ -1,0 +1,43 @@
+"""The five roles of the staff, each a group of permissions. Who may do what is decided here alone."""
+
+from django.contrib.auth.models import Group, Permission
+
+VIEW = frozenset(
+    f"{app}.view_{model}"
+    for app, models in {
+        "customers": "customer registration account card document kycchange duplicatereview unblocking",
+        "limits": "limitrule limitcheck hold ledgerentry monthlyusage",
+        "ppims": "processor",
+    }.items()
+    for model in models.split()
+)
+
+ROLES: dict[str, frozenset[str]] = {
+    "viewer": VIEW,
+    "maker": VIEW
+    | {
+        "customers.block_customer",
+        "customers.propose_unblocking",
+        "customers.decide_duplicatereview",
+    },
+    "checker": VIEW | {"customers.approve_unblocking"},
+    "auditor": VIEW | {"ppims.view_auditentry"},
+    "admin": VIEW
+    | {
+        f"ppims.{verb}_{model}"
+        for verb in ("add", "change", "view")
+        for model in ("user", "processor")
+    }
+    | {"auth.view_group", "limits.add_limitrule", "limits.approve_limitrule"},
+}
+
+
+def set_up() -> None:
+    """Make each role's group hold exactly its permissions. Any number of times."""
+    known = {
+        f"{p.content_type.app_label}.{p.codename}": p
+        for p in Permission.objects.select_related("content_type")
+    }
+    for role, names in ROLES.items():
+        group, _ = Group.objects.get_or_create(name=role)
+        group.permissions.set([known[name] for name in names])

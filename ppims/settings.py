@@ -1,0 +1,233 @@
+"""Settings: all from the environment; a secret NAME may be given as NAME_FILE instead. See .env.example."""
+
+import ipaddress
+import os
+from pathlib import Path
+
+import dj_database_url
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from ppims import keys
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def text(name: str, default: str = "") -> str:
+    """Read NAME, or the file that NAME_FILE names."""
+    path = os.environ.get(f"{name}_FILE")
+    return Path(path).read_text().strip() if path else os.environ.get(name, default)
+
+
+def words(name: str, default: str = "") -> list[str]:
+    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def number(name: str, default: int, *, least: int, most: int) -> int:
+    value = text(name, str(default))
+    if not value.isdecimal() or not least <= int(value) <= most:
+        raise ImproperlyConfigured(f"{name} is a whole number from {least} to {most}")
+    return int(value)
+
+
+def flag(name: str) -> bool:
+    value = text(name, "0").lower()
+    if value not in {"0", "1", "true", "false", ""}:
+        raise ImproperlyConfigured(f"{name} is 0 or 1")
+    return value in {"1", "true"}
+
+
+PPIMS_ENV = text("PPIMS_ENV", "demo")
+if PPIMS_ENV not in {"demo", "production"}:
+    raise ImproperlyConfigured("PPIMS_ENV is demo or production")
+PRODUCTION = PPIMS_ENV == "production"
+DEBUG = False
+
+# --- where data lives ---------------------------------------------------------------------------------------------------
+
+PPIMS_DATA_DIR = Path(text("PPIMS_DATA_DIR") or BASE_DIR / "var").resolve()
+PPIMS_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+DATABASE_URL = text("DATABASE_URL") or f"sqlite:///{PPIMS_DATA_DIR / 'ppims.sqlite3'}"
+DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=None)}
+SQLITE = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
+if SQLITE:
+    # synchronous=FULL: an acknowledged posting survives a power cut. Temp, mmap, cache, checkpoint: docs/decisions.md.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": number("PPIMS_BUSY_SECONDS", 5, least=1, most=60),
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+        "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=268435456; PRAGMA cache_size=-16000;"
+        "PRAGMA wal_autocheckpoint=4000; PRAGMA recursive_triggers=ON",
+    }
+DEFAULT_AUTO_FIELD = "ppims.tables.BigId"
+
+
+# --- keys: var/keys at first start, or the environment ------------------------------------------------------------------
+
+
+def key_ring(name: str) -> keys.Ring:
+    """Read PPIMS_<NAME>_KEYS, or the key file; a new installation, and only that, makes the file."""
+    path = PPIMS_DATA_DIR / "keys" / f"{name}.key"
+    given = text(f"PPIMS_{name.upper()}_KEYS")
+    if (
+        not given
+        and not path.exists()
+        and SQLITE
+        and Path(str(DATABASES["default"]["NAME"])).exists()
+    ):
+        raise ImproperlyConfigured(
+            f"The key file {path} is missing, and there are data that need it: restore it."
+        )
+    if not given:
+        keys.make_key_file(path)
+    try:
+        return keys.read_ring(given or path.read_text())
+    except ValueError as error:
+        raise ImproperlyConfigured(f"The {name} keys are not 32 bytes each, in base64.") from error
+
+
+PPIMS_LEDGER_KEYS = key_ring("ledger")
+PPIMS_DIGEST_KEYS = key_ring("digest")
+PPIMS_DOCUMENT_KEYS = key_ring("document")
+_session_keys = key_ring("session")
+SECRET_KEY, *SECRET_KEY_FALLBACKS = [key.secret.hex() for key in _session_keys]
+
+# --- the API ------------------------------------------------------------------------------------------------------------
+
+PPIMS_API_PREFIXES = [p.strip("/") for p in words("PPIMS_API_PREFIXES", "/api/PPIM/v1")]
+if not PPIMS_API_PREFIXES or not all(PPIMS_API_PREFIXES):
+    raise ImproperlyConfigured("PPIMS_API_PREFIXES needs at least one path")
+PPIMS_STRICT_DOCUMENTS = flag("PPIMS_STRICT_DOCUMENTS")
+PPIMS_HOLD_MINUTES = number("PPIMS_HOLD_MINUTES", 15, least=1, most=1440)
+PPIMS_FAILED_LOGINS_PER_USERNAME = number(
+    "PPIMS_FAILED_LOGINS_PER_USERNAME", 60, least=1, most=10**6
+)
+PPIMS_FAILED_LOGINS_PER_ADDRESS = number(
+    "PPIMS_FAILED_LOGINS_PER_ADDRESS", 300, least=1, most=10**6
+)
+PPIMS_FAILED_LOGINS_WINDOW_SECONDS = number(
+    "PPIMS_FAILED_LOGINS_WINDOW_SECONDS", 300, least=1, most=86_400
+)
+PPIMS_TRUSTED_PROXIES = [ipaddress.ip_network(word) for word in words("PPIMS_TRUSTED_PROXIES")]
+PPIMS_CLOCK_OFFSET_FILE = text("PPIMS_CLOCK_OFFSET_FILE")
+if "PPIMS_CLOCK_OFFSET_FILE" in os.environ and PRODUCTION:
+    raise ImproperlyConfigured(
+        "PPIMS_CLOCK_OFFSET_FILE is for trying things out: production refuses it"
+    )
+
+# --- Django -------------------------------------------------------------------------------------------------------------
+
+ALLOWED_HOSTS = words("PPIMS_ALLOWED_HOSTS", "" if PRODUCTION else "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = words("PPIMS_TRUSTED_ORIGINS")
+INSTALLED_APPS = [
+    "ppims",
+    "customers",
+    "limits",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "csp",
+    "ninja",
+]
+MIDDLEWARE = [
+    "ppims.api.lane",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "ppims.urls"
+WSGI_APPLICATION = "ppims.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+AUTH_USER_MODEL = "ppims.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+] + [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    }
+]
+PASSWORD_HASHERS = ["ppims.auth.Argon2"]
+LOGIN_URL = "admin:login"
+LANGUAGE_CODE = "en-in"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "Asia/Kolkata"
+USE_THOUSAND_SEPARATOR = False
+
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = PPIMS_DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+# --- what a browser may do ----------------------------------------------------------------------------------------------
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+if PRODUCTION:
+    SECURE_SSL_REDIRECT = True
+    SECURE_HSTS_SECONDS = 365 * 86_400
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+    if flag("PPIMS_BEHIND_TLS_PROXY"):
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "json": {
+            "()": "ppims.logs.Formatter",
+            "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
+            "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
+        }
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": text("PPIMS_LOG_LEVEL", "INFO")},
+    "loggers": {"django": {"handlers": ["stderr"], "level": "WARNING", "propagate": False}},
+}

@@ -1,0 +1,56 @@
+"""Column and table kinds that Django lacks: each makes SQLite store what it should. PostgreSQL keeps Django's own."""
+
+from typing import Any
+
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.operations import CreateModel
+from django.db.migrations.state import ProjectState
+
+
+class BigId(models.BigAutoField):
+    """A key the database hands out, without SQLite's AUTOINCREMENT (a second table written at every insert)."""
+
+    def db_type_suffix(self, connection: BaseDatabaseWrapper) -> str | None:
+        return None if connection.vendor == "sqlite" else super().db_type_suffix(connection)
+
+
+class GivenId(models.BigIntegerField):
+    """A key we choose. On SQLite it is the rowid itself: as `bigint` it would be a second b-tree beside it."""
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
+        return "integer" if connection.vendor == "sqlite" else super().db_type(connection)
+
+
+class Paise(models.BigIntegerField):
+    """Whole paise. SQLite would keep an overflow as a REAL: the column refuses what is no integer."""
+
+    def db_check(self, connection: BaseDatabaseWrapper) -> str | None:
+        if connection.vendor != "sqlite":
+            return super().db_check(connection)
+        column = connection.ops.quote_name(self.column)
+        kinds = "('integer', 'null')" if self.null else "('integer')"
+        return f"typeof({column}) IN {kinds}"
+
+
+class CreateWithoutRowid(CreateModel):
+    """CreateModel for a table that SQLite keeps in its primary key's order, without a rowid: half the size."""
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        if schema_editor.connection.vendor != "sqlite":
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
+        editor: Any = schema_editor
+        plain = editor.sql_create_table
+        editor.sql_create_table = f"{plain} WITHOUT ROWID"
+        try:
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+        finally:
+            editor.sql_create_table = plain
