@@ -1,0 +1,107 @@
+"""The shortest way to a processor, a customer, a check and a posting."""
+
+from datetime import date
+from functools import cache
+from itertools import count
+from typing import Any
+
+from django.contrib.auth.hashers import make_password
+
+from customers import services as customers
+from customers.people import Told
+from limits.models import LedgerEntry, LimitCheck
+from limits.services import checks, updates
+from limits.services.checks import Ask
+from limits.services.updates import Report
+from ppims.models import Operation, Processor
+from ppims.replay import Call
+
+PASSWORD = "a-password-of-tests"
+_numbers = count(1)
+
+make_password_once = cache(make_password)
+
+
+def new_ref() -> str:
+    return f"R{next(_numbers):09d}"
+
+
+def new_mobile() -> str:
+    return f"919{next(_numbers):09d}"
+
+
+def make_processor(system_id: str = "ENT", **fields: Any) -> Processor:
+    defaults = {"name": system_id, "username": f"PPIM_{system_id}", "password": make_password_once(PASSWORD)}
+    return Processor.objects.create(system_id=system_id, **{**defaults, **fields})
+
+
+def make_customer(processor: Processor, *more: Processor, **told: Any) -> int:
+    """Add a New Min KYC customer through each of the processors: the Unique_Id."""
+    number = next(_numbers)
+    defaults = {
+        "customer_id": f"{number:012d}",
+        "customer_name": "Meera Iyer",
+        "mobile_number": new_mobile(),
+        "date_of_birth": date(1991, 2, 14),
+        "account_number": f"{number:012d}",
+        "account_status": "A",
+        "kyc_flag": "P",
+        "kyc_updated_channel": "PGO",
+        "customer_type": "N",
+    }
+    person = Told(**{**defaults, **told})
+    for who in (processor, *more):
+        call = Call(who, Operation.ADD_CUSTOMER, new_ref(), {})
+        receipt, _ = customers.add_customer(call=call, told=person)
+    return receipt.unique_id
+
+
+def check(
+    processor: Processor,
+    unique_id: int,
+    paise: int,
+    direction: str = "D",
+    ref_id: str | None = None,
+    **more: Any,
+) -> tuple[LimitCheck, bool]:
+    ask = Ask(unique_id, direction, paise, **more)
+    call = Call(processor, Operation.CHECK_LIMIT, ref_id or new_ref(), _content(ask))
+    return checks.check_limit(call=call, ask=ask)
+
+
+def post(
+    processor: Processor,
+    unique_id: int,
+    paise: int,
+    kind: str = "S",
+    direction: str = "D",
+    ref_id: str | None = None,
+    tran_id: str | None = None,
+    enquiry: str | None = None,
+) -> tuple[LedgerEntry, bool]:
+    report = Report(unique_id, kind, direction, paise, None, tran_id, enquiry)
+    call = Call(processor, Operation.UPDATE_LIMIT, ref_id or new_ref(), _content(report))
+    return updates.update_limit(call=call, report=report)
+
+
+def person(**changes: Any) -> dict[str, Any]:
+    """Give the fields of a valid Add_Customer; a change of None leaves the field out."""
+    number = next(_numbers)
+    fields = {
+        "Customer_Id": f"{number:012d}",
+        "Customer_Name": "Meera Iyer",
+        "Mobile_Number": new_mobile(),
+        "Date_Of_Birth": "14-02-1991",
+        "Account_Number": f"{number:012d}",
+        "Account_Status": "A",
+        "KYC_Flag": "P",
+        "KYC_Updated_Channel": "PGO",
+        "KYC_Updated_On": "03-04-2025 10:15:00",
+        "Customer_Type": "N",
+        **changes,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _content(said: Ask | Report) -> dict[str, str | None]:
+    return {name: None if value is None else str(value) for name, value in vars(said).items()}
