@@ -26,7 +26,9 @@ router = Router(tags=["Customers"], by_alias=True)
 def add_customer(
     request: HttpRequest, body: Request[AddCustomerData]
 ) -> Reply[AddCustomerOut, Meta]:
-    """Add a customer, or register a known one through your System_Id: 000; already registered: 200."""
+    """Add a customer, or register a known one through your System_Id: 000; already registered:
+    200.
+    """
     message = body.Data.Add_Customer
     call = Call(_caller(request), Operation.ADD_CUSTOMER, message.ref_id, message.content())
     receipt, is_replay = services.add_customer(call=call, told=told_by(message))

@@ -52,9 +52,11 @@ MOBILE = "MOB"
 
 
 class Customer(models.Model):
-    """One person, however many processors know them. The key is the Unique_Id: 15 digits, random, never reused.
+    """One person, however many processors know them. The key is the Unique_Id: 15 digits, random,
+    never reused.
 
-    `tier_since` is the KYC_Updated_On first recorded for the tier, or when that arrived: what CREDIT_STOP counts from.
+    `tier_since` is the KYC_Updated_On first recorded for the tier, or when that arrived: what
+    CREDIT_STOP counts from.
     """
 
     class Status(models.TextChoices):
@@ -130,7 +132,9 @@ class Identifier(models.Model):
 
 
 class Document(models.Model):
-    """A document on a customer's record, its number encrypted and bound to this customer, kind and digest."""
+    """A document on a customer's record, its number encrypted and bound to this customer, kind and
+    digest.
+    """
 
     id = BigId(primary_key=True)
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="documents", db_index=False)
@@ -227,7 +231,9 @@ class Account(models.Model):
 
 
 class Card(models.Model):
-    """A card that a processor has told of for a customer: its last four and a keyed digest; the rest is not kept."""
+    """A card that a processor has told of for a customer: its last four and a keyed digest; the
+    rest is not kept.
+    """
 
     id = BigId(primary_key=True)
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="cards", db_index=False)
@@ -295,9 +301,11 @@ class Receipt(models.Model):
 
 
 class DuplicateReview(models.Model):
-    """A claim that someone on record may, or may not, be the person of: for staff to decide. Once a pair.
+    """A claim that someone on record may, or may not, be the person of: for staff to decide. Once a
+    pair.
 
-    The pair is the customer on record and a keyed digest of the claim's mobile, birth date and document; the claim
+    The pair is the customer on record and a keyed digest of the claim's mobile, birth date and
+    document; the claim
     itself is kept encrypted. `claimant` is set where the claim came for a customer who exists too.
     """
 
@@ -346,7 +354,9 @@ class DuplicateReview(models.Model):
 
     @property
     def is_open(self) -> bool:
-        """Undecided; or found to be two records of one person, which waits until they can be merged."""
+        """Undecided; or found to be two records of one person, which waits until they can be
+        merged.
+        """
         return not self.outcome or (
             self.outcome == self.Outcome.SAME_PERSON and self.claimant_id is not None
         )
@@ -363,7 +373,9 @@ class DuplicateReview(models.Model):
         )
 
     def read_claim(self) -> dict[str, str | None]:
-        """Decrypt what was claimed: name, mobile, date_of_birth, document_kind and document_number."""
+        """Decrypt what was claimed: name, mobile, date_of_birth, document_kind and
+        document_number.
+        """
         opened = keys.decrypt(
             settings.PPIMS_DOCUMENT_KEYS, self.key_id, bytes(self.claim), bound_to=self.bound_to
         )

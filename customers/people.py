@@ -26,7 +26,10 @@ from ppims.transact import Again
 
 STRICT_CHECKS = {DocumentKind.AADHAAR: aadhaar.is_valid, DocumentKind.PAN: pan.is_valid}
 
-IDENTIFY = "INSERT INTO customers_identifier (kind, digest, customer_id) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
+IDENTIFY = """
+    INSERT INTO customers_identifier (kind, digest, customer_id)
+    VALUES (%s, %s, %s) ON CONFLICT DO NOTHING
+"""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,9 @@ def random_unique_id() -> int:
 
 
 def visible(processor: Processor, unique_id: int) -> Registration:
-    """Find the customer as this processor sees it. Raises UnknownCustomer, also where only others know it."""
+    """Find the customer as this processor sees it. Raises UnknownCustomer, also where only others
+    know it.
+    """
     registration = (
         Registration.objects.select_related("customer")
         .filter(customer_id=unique_id, processor=processor)
@@ -101,7 +106,9 @@ def locked(unique_id: int) -> Customer:
 
 
 def identify(customer: Customer, kind: str, value: str) -> None:
-    """Make a mobile number or document find this customer. Raises Again where someone else was first."""
+    """Make a mobile number or document find this customer. Raises Again where someone else was
+    first.
+    """
     with connection.cursor() as cursor:
         cursor.execute(IDENTIFY, [kind, Identifier.digest_of(kind, value), customer.pk])
         if cursor.rowcount != 1:
@@ -145,7 +152,9 @@ def create(
 
 
 def register(told: Told, *, customer: Customer, processor: Processor, at: datetime) -> None:
-    """Make the customer visible to the processor, with account, card and a document not yet on record."""
+    """Make the customer visible to the processor, with account, card and a document not yet on
+    record.
+    """
     Registration.objects.create(
         customer=customer,
         processor=processor,
@@ -229,7 +238,9 @@ def record_card(told: Told, *, customer: Customer, processor: Processor) -> bool
 def change_kyc(
     told: Told, *, customer: Customer, processor: Processor | None, user: User | None, at: datetime
 ) -> bool:
-    """Set tier, channel and date as told, unsaved, and keep the change; False: nothing of it was new."""
+    """Set tier, channel and date as told, unsaved, and keep the change; False: nothing of it was
+    new.
+    """
     before = customer.tier
     tier = Tier(told.kyc_flag or before)
     unraised = customer.kyc_updated_on if tier == before else at

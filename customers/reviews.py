@@ -12,7 +12,9 @@ from ppims.transact import in_transaction
 
 
 class Doubt(Conflict):
-    """A 409 that staff must look at: `holders` are customers on record whose mobile or document was claimed."""
+    """A 409 that staff must look at: `holders` are customers on record whose mobile or document was
+    claimed.
+    """
 
     def __init__(
         self, errors: list[tuple[str, str]], *, holders: list[int], claimant: Customer | None
@@ -67,9 +69,11 @@ def found_same_person(told: Told, holder: Customer) -> bool:
 
 
 def decide(*, review_id: int, outcome: str, reason: str, user: User) -> DuplicateReview:
-    """Decide a review: SAME_PERSON, NUMBER_PASSED_ON (the mobile then finds nobody) or DIFFERENT_PEOPLE.
+    """Decide a review: SAME_PERSON, NUMBER_PASSED_ON (the mobile then finds nobody) or
+    DIFFERENT_PEOPLE.
 
-    Raises Malformed without a reason, Conflict where it is decided, or a document was claimed and not a number.
+    Raises Malformed without a reason, Conflict where it is decided, or a document was claimed and
+    not a number.
     """
     if not reason.strip():
         raise Malformed([("reason", "is required")])

@@ -40,7 +40,7 @@ def _document_number(value: object) -> str:
         number = re.sub(r"[ /-]", "", value).upper()
         if re.fullmatch(r"[A-Z0-9]{4,20}", number):
             return number
-    raise wire.malformed("has 4 to 20 letters and digits")
+    raise wire.malformed("must have 4 to 20 letters and digits")
 
 
 OvidValue = Annotated[
@@ -60,7 +60,7 @@ def judge_document(present: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if kind == "ADR" and isinstance(value, str):
         number = re.sub(r"[ /-]", "", value)
         if re.fullmatch(r"[A-Za-z0-9]{4,20}", number) and not re.fullmatch(r"[0-9]{12}", number):
-            yield "ovid_value", "has 12 digits"
+            yield "ovid_value", "must have 12 digits"
 
 
 class AddCustomerIn(Message):

@@ -1,4 +1,6 @@
-"""What is done to customers: add, update, tell the KYC, block, unblock. Each a transaction of its own."""
+"""What is done to customers: add, update, tell the KYC, block, unblock. Each a transaction of its
+own.
+"""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -10,7 +12,7 @@ from customers.models import MOBILE, Customer, Identifier, Receipt, Registration
 from customers.people import Told
 from ppims import audit, clock, replay
 from ppims.errors import Conflict, Malformed, UnknownCustomer
-from ppims.models import FourEyes, Operation, Processor, User
+from ppims.models import FourEyes, Processor, User
 from ppims.replay import Call
 from ppims.transact import in_transaction
 
@@ -26,9 +28,10 @@ COLUMNS = {
 def add_customer(
     *, call: Call, told: Told, draw_unique_id: Callable[[], int] = people.random_unique_id
 ) -> tuple[Receipt, bool]:
-    """Add a customer, or register a known one through another processor: (the answer, is it a replay).
+    """Add a customer, or register a known one through another processor: (the answer, is it a
+    replay).
 
-    Raises Conflict, and opens a duplicate review, where it is doubtful who this is (wire.md, add-customer).
+    Raises Conflict, and opens a duplicate review, where it is doubtful who this is.
     """
 
     def work() -> tuple[Receipt, bool]:
@@ -81,7 +84,9 @@ def check_kyc(*, processor: Processor, unique_id: int) -> Registration:
 
 
 def block(*, customer_id: int, reason: str, user: User) -> None:
-    """Block a customer at once: the next check declines. Raises Malformed without a reason, Conflict if blocked."""
+    """Block a customer at once: the next check declines. Raises Malformed without a reason,
+    Conflict if blocked.
+    """
 
     def work() -> None:
         customer = _locked_or_unknown(customer_id)
@@ -126,7 +131,9 @@ def propose_unblocking(*, customer_id: int, reason: str, user: User) -> Unblocki
 
 
 def decide_unblocking(*, proposal_id: int, state: str, user: User) -> Unblocking:
-    """Approve or reject another's proposal, or withdraw one's own. Raises Conflict where that may not be."""
+    """Approve or reject another's proposal, or withdraw one's own. Raises Conflict where that may
+    not be.
+    """
 
     def work() -> Unblocking:
         proposal = Unblocking.objects.select_for_update().get(pk=proposal_id)
@@ -183,7 +190,9 @@ def _person_meant(told: Told, processor: Processor, at: datetime) -> Customer | 
 
 
 def _is_doubtful(told: Told, customer: Customer) -> bool:
-    """Tell whether someone found by mobile alone may be a stranger to whom the number was reissued."""
+    """Tell whether someone found by mobile alone may be a stranger to whom the number was
+    reissued.
+    """
     other_document = told.document and people.document_on_record(customer, told.document[0])
     if told.date_of_birth == customer.date_of_birth and not other_document:
         return False
@@ -227,13 +236,13 @@ def _claimed_from_others(told: Told, customer: Customer) -> Iterator[tuple[str, 
 def _apply(
     told: Told, processor: Processor, customer: Customer, registration: Registration, at: datetime
 ) -> dict[str, object]:
-    """Make the changes; what changed, for the audit: from and to, and of documents and cards only that they did."""
+    """Make the changes; what changed, for the audit: from and to, and of documents and cards only
+    that they did.
+    """
     changes: dict[str, object] = {}
-    for name, column in COLUMNS.items():
-        before, after = getattr(customer, column), getattr(told, name)
-        if after is not None and after != before:
-            changes[name] = [str(before), str(after)]
-            setattr(customer, column, after)
+    for name, before, after in _new_columns(told, customer):
+        changes[name] = [str(before), str(after)]
+        setattr(customer, COLUMNS[name], after)
     if told.mobile_number and told.mobile_number != customer.mobile:
         changes["mobile_number"] = [customer.mobile, told.mobile_number]
         _change_mobile(customer, told.mobile_number)
@@ -251,6 +260,11 @@ def _apply(
         changes["cif_id"] = [registration.cif_id, told.cif_id]
         Registration.objects.filter(pk=registration.pk).update(cif_id=told.cif_id)
     return changes
+
+
+def _new_columns(told: Told, customer: Customer) -> list[tuple[str, object, object]]:
+    pairs = [(name, getattr(customer, COLUMNS[name]), getattr(told, name)) for name in COLUMNS]
+    return [(name, now, new) for name, now, new in pairs if new is not None and new != now]
 
 
 def _change_mobile(customer: Customer, mobile: str) -> None:

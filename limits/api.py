@@ -32,7 +32,9 @@ router = Router(tags=["Limits"], by_alias=True)
 def customer_registration_status(
     request: HttpRequest, body: Request[CheckRegStatusData]
 ) -> Reply[CheckRegStatusOut, Meta]:
-    """Tell whether a mobile number or document is known, through whichever processor, and what is left to spend."""
+    """Tell whether a mobile number or document is known, through whichever processor, and what is
+    left to spend.
+    """
     message = body.Data.Check_Reg_Status
     status = checks.registration_status(
         processor=_caller(request), mobile=message.mobile_number, document=message.document
@@ -48,7 +50,9 @@ def customer_registration_status(
 def check_customer_limit(
     request: HttpRequest, body: Request[CheckLimitData]
 ) -> Reply[CheckLimitOut, CheckLimitMeta]:
-    """Ask before a transaction. Allow_Customer T: go ahead now; the amount is on hold until Meta.Decision.Hold_Until."""
+    """Ask before a transaction. Allow_Customer T: go ahead now; the amount is on hold until
+    Meta.Decision.Hold_Until.
+    """
     message = body.Data.Check_Limit
     call = Call(_caller(request), Operation.CHECK_LIMIT, message.ref_id, message.content())
     check, is_replay = checks.check_limit(call=call, ask=message.ask())
@@ -64,7 +68,9 @@ def check_customer_limit(
 def update_customer_limit(
     request: HttpRequest, body: Request[UpdateLimitData]
 ) -> Reply[UpdateLimitOut, UpdateLimitMeta]:
-    """Report after a transaction: S it happened, F it failed, R it was reversed. Send the check's Ref_Id along."""
+    """Report after a transaction: S it happened, F it failed, R it was reversed. Send the check's
+    Ref_Id along.
+    """
     message = body.Data.Update_Limit
     call = Call(_caller(request), Operation.UPDATE_LIMIT, message.ref_id, message.content())
     entry, is_replay = updates.update_limit(call=call, report=message.report())

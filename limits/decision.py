@@ -1,4 +1,6 @@
-"""May this customer do this now? Pure: no clock, no database, no Django. limits.md sections 3 to 5."""
+"""May this customer do this now? Pure: no clock, no database, no Django. limits.md sections 3
+to 5.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,8 +40,10 @@ class Totals:
 class Question:
     """Everything a decision rests on.
 
-    `totals` has MONTH and, where a rule asks, FINANCIAL_YEAR. `balance` is before the transaction. `held_credit_here`
-    are the processor's own open credit holds. `stops_at` is when loading stops at this tier, by CREDIT_STOP.
+    `totals` has MONTH and, where a rule asks, FINANCIAL_YEAR. `balance` is before the transaction.
+    `held_credit_here`
+    are the processor's own open credit holds. `stops_at` is when loading stops at this tier, by
+    CREDIT_STOP.
     An account or card that was not named, and an unknown card, is active.
     """
 
@@ -77,7 +81,9 @@ class Figures:
 
 @dataclass(frozen=True)
 class Decision:
-    """The answer and why: the figures after it, of the rule that decided, and those that the reply gives."""
+    """The answer and why: the figures after it, of the rule that decided, and those that the reply
+    gives.
+    """
 
     is_allowed: bool
     reason: str
@@ -107,7 +113,9 @@ def figures(rules: Sequence[Rule], totals: Mapping[str, Totals], *, added: int =
 
 
 def decide(question: Question) -> Decision:
-    """Judge a question; the reasons rank: blocked, account, card, credit stop, then the failing rule with least left."""
+    """Judge a question; the reasons rank: blocked, account, card, credit stop, then the failing
+    rule with least left.
+    """
     unjudged = (
         (BALANCE,)
         if question.balance is None and any(r.window == BALANCE for r in question.rules)
@@ -174,7 +182,7 @@ def _allowed(question: Question, unjudged: tuple[str, ...]) -> Decision:
     return _of_gauge(True, WITHIN_LIMITS, after, gauge, question.amount, unjudged)
 
 
-def _of_gauge(  # noqa: PLR0913 - a decision's parts
+def _of_gauge(
     is_allowed: bool,
     reason: str,
     shown: Figures,

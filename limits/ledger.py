@@ -1,4 +1,6 @@
-"""The only writer of checks, holds, entries, heads and usage: locks, sums, chains and signs. limits.md sections 2 and 7."""
+"""The only writer of checks, holds, entries, heads and usage: locks, sums, chains and signs.
+limits.md sections 2 and 7.
+"""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -15,9 +17,13 @@ from ppims import clock, keys
 from ppims.errors import Unavailable, UnknownCustomer
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
-EFFECTS = {LedgerEntry.Kind.RELEASE: 0, LedgerEntry.Kind.REVERSE: -1}  # of all other kinds: 1
+EFFECTS: dict[str, int] = {
+    LedgerEntry.Kind.RELEASE: 0,
+    LedgerEntry.Kind.REVERSE: -1,
+}  # of all other kinds: 1
 
-# Used and held in one statement, so that a read without a lock can't see a hold gone and its posting not yet there.
+# Used and held in one statement, so that a read without a lock can't see a hold gone and its
+# posting not yet there.
 # A month without its row in the cache is summed from the ledger.
 STANDING = """
     WITH month_asked(number) AS (VALUES {months}),
@@ -55,7 +61,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Standing:
-    """What a customer has used, by (month, direction), and holds open, by (month, direction, processor): paise."""
+    """What a customer has used, by (month, direction), and holds open, by (month, direction,
+    processor): paise.
+    """
 
     used: Mapping[tuple[int, str], int]
     held: Mapping[tuple[int, str, int], int]
@@ -93,7 +101,9 @@ class Standing:
 
 
 def lock(customer_id: int) -> LedgerHead:
-    """Lock the customer's head, made at first use, until the transaction ends. Raises UnknownCustomer."""
+    """Lock the customer's head, made at first use, until the transaction ends. Raises
+    UnknownCustomer.
+    """
     heads = LedgerHead.objects.select_for_update()
     head = heads.filter(pk=customer_id).first()
     if head is None:
@@ -146,7 +156,9 @@ def months_needed(month: int, rules: Iterable[Rule]) -> list[int]:
 
 
 def keep_check(head: LedgerHead, check: LimitCheck) -> None:
-    """Keep an answer, signed, and its hold where it was allowed; the customer's expired holds go."""
+    """Keep an answer, signed, and its hold where it was allowed; the customer's expired holds
+    go.
+    """
     key = settings.PPIMS_LEDGER_KEYS[0]
     check.number = head.check_count + 1
     check.key_id, check.mac = key.id, check_mac(key, check)
@@ -180,7 +192,7 @@ def append(head: LedgerHead, entry: LedgerEntry, now_used: Standing) -> None:
 
 def effect_paise(entry: LedgerEntry) -> int:
     """Tell what an entry adds to what is used."""
-    return EFFECTS.get(LedgerEntry.Kind(entry.kind), 1) * entry.amount_paise
+    return EFFECTS.get(entry.kind, 1) * int(entry.amount_paise)
 
 
 def check_mac(key: keys.Key, check: LimitCheck) -> bytes:
@@ -188,7 +200,9 @@ def check_mac(key: keys.Key, check: LimitCheck) -> bytes:
 
 
 def entry_digest(key: keys.Key, entry: LedgerEntry, previous: bytes) -> bytes:
-    """Chain an entry to the customer's previous one: HMAC over that digest and every business field."""
+    """Chain an entry to the customer's previous one: HMAC over that digest and every business
+    field.
+    """
     return keys.sign(key, ["entry", previous, *_values(entry, ENTRY_FIELDS)])
 
 

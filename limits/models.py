@@ -1,4 +1,6 @@
-"""Limit rules as dated data; checks, holds and the append-only ledger; its head, which is the lock; and the monthly cache."""
+"""Limit rules as dated data; checks, holds and the append-only ledger; its head, which is the lock;
+and the monthly cache.
+"""
 
 from datetime import datetime
 
@@ -27,11 +29,12 @@ class Window(models.TextChoices):
     CREDIT_STOP = "CREDIT_STOP", "Months until loading stops"
 
 
-class LimitRuleQuerySet(models.QuerySet):
+class LimitRuleQuerySet(models.QuerySet):  # type: ignore[type-arg]  # not subscriptable at run time
     def in_force(
         self, at: datetime, *, tier: str | None = None, direction: str | None = None
     ) -> list["LimitRule"]:
-        """Give the approved rules in force at an instant: per tier, direction and window the latest start.
+        """Give the approved rules in force at an instant: per tier, direction and window the latest
+        start.
 
         A rule without an amount is in force too: it says that there is no limit.
         """
@@ -45,7 +48,9 @@ class LimitRuleQuerySet(models.QuerySet):
 
 
 class LimitRule(FourEyes):
-    """One limit for one tier, direction and window, from an instant on. Never edited: a change is a new row."""
+    """One limit for one tier, direction and window, from an instant on. Never edited: a change is a
+    new row.
+    """
 
     id = BigId(primary_key=True)
     tier = models.CharField("KYC tier", max_length=1, choices=Tier)
@@ -85,14 +90,17 @@ class LimitRule(FourEyes):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_tier_display()}, {self.get_direction_display()}, {self.get_window_display()}"
+        parts = (self.get_tier_display(), self.get_direction_display(), self.get_window_display())
+        return ", ".join(parts)
 
 
 class LimitCheck(models.Model):
     """One answered enquiry: what was asked, what was decided and why. Never changed.
 
-    `limit`, `used_paise`, `held_paise` and `remaining_paise` are those of the rule that decided; `cumulative_paise` and
-    `available_paise` are what the reply gave. `limit` is paise, of a CREDIT_STOP rule months. `number` counts the
+    `limit`, `used_paise`, `held_paise` and `remaining_paise` are those of the rule that decided;
+    `cumulative_paise` and
+    `available_paise` are what the reply gave. `limit` is paise, of a CREDIT_STOP rule months.
+    `number` counts the
     customer's checks; `mac` signs every other field.
     """
 
@@ -172,11 +180,15 @@ class Hold(models.Model):
 
 
 class LedgerEntry(models.Model):
-    """One accepted update, for ever: posted, released or reversed (and, by staff, adjusted). Only limits.ledger writes it.
+    """One accepted update, for ever: posted, released or reversed (and, by staff, adjusted). Only
+    limits.ledger writes it.
 
-    `month` is the month booked (202611), `amount_paise` as reported; a RELEASE moves no total, a REVERSE takes away.
-    `used_after_paise`, `held_after_paise`, `limit_paise`, `rule` and `tier` are what its flags rest on, in the month
-    booked; `cumulative_paise` and `available_paise` are what the reply gave. `digest` chains it to the customer's last.
+    `month` is the month booked (202611), `amount_paise` as reported; a RELEASE moves no total,
+    a REVERSE takes away.
+    `used_after_paise`, `held_after_paise`, `limit_paise`, `rule` and `tier` are what its flags rest
+    on, in the month
+    booked; `cumulative_paise` and `available_paise` are what the reply gave. `digest` chains it to
+    the customer's last.
     """
 
     class Kind(models.TextChoices):
@@ -265,7 +277,8 @@ class LedgerEntry(models.Model):
 
 
 class LedgerHead(models.Model):
-    """The newest link of a customer's chain, the counts of entries and checks, the last instant: and the lock.
+    """The newest link of a customer's chain, the counts of entries and checks, the last instant:
+    and the lock.
 
     Whoever checks or posts for the customer locks this row first and reads all else after.
     """
@@ -283,7 +296,9 @@ class LedgerHead(models.Model):
 
 
 class MonthlyUsage(models.Model):
-    """What a customer has used in one month: a cache of the ledger's sums. A missing row is summed, never zero."""
+    """What a customer has used in one month: a cache of the ledger's sums. A missing row is summed,
+    never zero.
+    """
 
     pk = models.CompositePrimaryKey("customer_id", "month")
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="+", db_index=False)

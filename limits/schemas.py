@@ -193,7 +193,9 @@ class UpdateLimitOut(Answer):
 
 
 class DecisionOut(BaseModel):
-    """Why: the rule that decided and its figures after the decision. Limit: rupees; of a CREDIT_STOP rule, months."""
+    """Why: the rule that decided and its figures after the decision. Limit: rupees; of a
+    CREDIT_STOP rule, months.
+    """
 
     Reason: str
     Rule: IdOut

@@ -1,4 +1,6 @@
-"""The API: one NinjaAPI of two routers, its lane past Django's middleware, and what becomes of every refusal."""
+"""The API: one NinjaAPI of two routers, its lane past Django's middleware, and what becomes of
+every refusal.
+"""
 
 import json
 import logging
@@ -30,6 +32,7 @@ from ppims.errors import (
     TooLarge,
     Unavailable,
     UnknownOperation,
+    UnreadableBody,
     WrongMethod,
 )
 from ppims.models import Processor
@@ -62,7 +65,9 @@ class WireRequest(HttpRequest):
 
 
 def lane(get_response: GetResponse) -> GetResponse:
-    """Middleware, the outermost: answers the API itself, without sessions, cookies or CSRF; all else goes on."""
+    """Middleware, the outermost: answers the API itself, without sessions, cookies or CSRF; all
+    else goes on.
+    """
     prefixes = tuple(f"/{prefix}/" for prefix in settings.PPIMS_API_PREFIXES)
 
     def answer(request: HttpRequest) -> HttpResponse:
@@ -88,6 +93,7 @@ def _answered(request: WireRequest, operation: str) -> HttpResponse:
     response["X-Request-Id"] = request.id
     response["Cache-Control"] = "no-store"
     response["X-Content-Type-Options"] = "nosniff"
+    response._has_been_logged = True  # type: ignore[attr-defined]  # by us: Django's line says less
     _log(request, (time.perf_counter() - started) * 1000)
     return response
 
@@ -97,13 +103,16 @@ def _run(request: WireRequest) -> HttpResponse:
         raise UnknownOperation
     if request.method != "POST":
         raise WrongMethod
-    request.wire_body = wire.parse_body(_read_body(request), OPERATIONS[request.operation][0])
+    request._body = _read_body(request)  # ninja asks whether there is one
+    request.wire_body = wire.parse_body(request.body, OPERATIONS[request.operation][0])
     match = resolve(request.path_info)
     return cast("HttpResponse", match.func(request, **match.kwargs))
 
 
 def _read_body(request: HttpRequest) -> bytes:
-    """Read the body, one byte over the limit at most; a chunked one too, which Django takes for empty."""
+    """Read the body, one byte over the limit at most; a chunked one too, which Django takes for
+    empty.
+    """
     most = wire.BODY_LIMIT_BYTES
     try:
         if int(request.META.get("CONTENT_LENGTH") or 0) > most:
@@ -112,7 +121,7 @@ def _read_body(request: HttpRequest) -> bytes:
             return cast("bytes", request.META["wsgi.input"].read(most + 1))
         return request.read(most + 1)
     except OSError:
-        raise wire.UnreadableBody from None
+        raise UnreadableBody from None
 
 
 def _log(request: WireRequest, milliseconds: float) -> None:
@@ -128,7 +137,7 @@ def _log(request: WireRequest, milliseconds: float) -> None:
     )
 
 
-# --- inside ninja -------------------------------------------------------------------------------------------------------
+# --- inside ninja ---------------------------------------------------------------------------------
 
 
 def authenticate(request: HttpRequest) -> Processor:

@@ -11,7 +11,7 @@ from ppims.models import AuditEntry, AuditHead, Processor, User
 NO_CUSTOMER = 0
 
 
-def record(  # noqa: PLR0913 - who, what, when, about whom
+def record(
     action: str,
     *,
     at: datetime,
@@ -20,7 +20,8 @@ def record(  # noqa: PLR0913 - who, what, when, about whom
     processor: Processor | None = None,
     detail: dict[str, object] | None = None,
 ) -> AuditEntry:
-    """Append one entry, inside the use-case's transaction. Lock order: after LedgerHead and Customer.
+    """Append one entry, inside the use-case's transaction. Lock order: after LedgerHead and
+    Customer.
 
     `detail` is JSON; document and card numbers never go into it.
     """

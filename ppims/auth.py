@@ -1,4 +1,6 @@
-"""Which processor is calling: credentials at full price once, throttled, the same answer whatever is wrong."""
+"""Which processor is calling: credentials at full price once, throttled, the same answer whatever
+is wrong.
+"""
 
 import ipaddress
 import secrets
@@ -69,7 +71,8 @@ _nobody = Processor(state=Processor.State.DISABLED, password="")
 def authenticate(username: str, password: str, address: str) -> Processor:
     """Say which processor this is. Raises NotAuthenticated or TooManyAttempts.
 
-    The row is read each time, so a changed or disabled credential stops working at once, in every worker.
+    The row is read each time, so a changed or disabled credential stops working at once, in every
+    worker.
     A credential that this worker has verified before is compared by digest, and is never throttled.
     """
     processor = (

@@ -12,6 +12,7 @@ from django.conf import settings
 
 IST = ZoneInfo("Asia/Kolkata")
 OFFSET_READ_SECONDS = 0.5
+APRIL = 4
 
 _frozen: ContextVar[datetime | None] = ContextVar("frozen", default=None)
 _offset = (float("-inf"), timedelta())
@@ -54,7 +55,7 @@ def ist_month(at: datetime) -> int:
 def months_of_financial_year(month: int) -> list[int]:
     """List the twelve months, April to March, of the financial year that a month belongs to."""
     year, number = divmod(month, 100)
-    first = year if number >= 4 else year - 1
+    first = year if number >= APRIL else year - 1
     return [first * 100 + m for m in range(4, 13)] + [(first + 1) * 100 + m for m in range(1, 4)]
 
 

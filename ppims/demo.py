@@ -1,6 +1,8 @@
-"""Demo data that looks real: a year of a few hundred people at two processors. Written through the services, once.
+"""Demo data that looks real: a year of a few hundred people at two processors. Written through the
+services, once.
 
-The same every time but for dates, which end today; never any of the numbers that fixtures/wire uses.
+The same every time but for dates, which end today; never any of the numbers that fixtures/wire
+uses.
 """
 
 import json
@@ -44,12 +46,15 @@ STAFF = {
     "imran": "admin",
 }
 FIRST_NAMES = (
-    "Aarav Aditi Amit Ananya Arjun Bhavna Chetan Deepa Dev Divya Farah Gaurav Geeta Harish Ishaan Jaya Kabir Kavya Kiran "
-    "Lata Manish Meera Mohan Nisha Omkar Pooja Prakash Priya Rahul Rekha Rohan Sana Sanjay Shreya Sunil Tara Uma Varun "
+    "Aarav Aditi Amit Ananya Arjun Bhavna Chetan Deepa Dev Divya Farah Gaurav Geeta Harish Ishaan Jaya Kabir Kavya "
+    "Kiran "
+    "Lata Manish Meera Mohan Nisha Omkar Pooja Prakash Priya Rahul Rekha Rohan Sana Sanjay Shreya Sunil Tara Uma "
+    "Varun "
     "Vikram Yash Zoya"
 ).split()
 LAST_NAMES = (
-    "Agarwal Bhat Chauhan Das Desai Fernandes Ghosh Gupta Iyer Jain Joshi Kapoor Khan Kulkarni Kumar Mehta Menon Mishra "
+    "Agarwal Bhat Chauhan Das Desai Fernandes Ghosh Gupta Iyer Jain Joshi Kapoor Khan Kulkarni Kumar Mehta Menon "
+    "Mishra "
     "Nair Patel Pillai Rao Reddy Roy Saxena Shah Sharma Singh Thomas Verma Yadav"
 ).split()
 PLACES = (
@@ -64,7 +69,14 @@ PLACES = (
     ("Lucknow", "Uttar Pradesh", "226010"),
     ("Ahmedabad", "Gujarat", "380009"),
 )
-STREETS = ("MG Road", "Station Road", "Gandhi Nagar", "Nehru Street", "Lake View Road", "Temple Lane")
+STREETS = (
+    "MG Road",
+    "Station Road",
+    "Gandhi Nagar",
+    "Nehru Street",
+    "Lake View Road",
+    "Temple Lane",
+)
 EXPERIENCES = (
     # what becomes of a payment, and in how many of a hundred
     ("settled", 84),
@@ -92,7 +104,9 @@ def load() -> bool:
 
 
 def write_access(*, url: str) -> None:
-    """Write var/demo.json (0600): where it is served, and every log-in; new passwords where the file is gone."""
+    """Write var/demo.json (0600): where it is served, and every log-in; new passwords where the
+    file is gone.
+    """
     path = Path(settings.PPIMS_DATA_DIR) / "demo.json"
     users = json.loads(path.read_text())["users"] if path.exists() else _staff_with_new_passwords()
     processors = [
@@ -107,7 +121,9 @@ def write_access(*, url: str) -> None:
     }
     draft = path.with_suffix(".new")
     draft.unlink(missing_ok=True)
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+    with open(
+        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+    ) as file:
         json.dump(access, file, indent=2)
     draft.rename(path)
 
@@ -182,14 +198,18 @@ class Story:
 
     random: random.Random
     today: datetime
-    processors: list[Processor] = field(default_factory=lambda: list(Processor.objects.order_by("pk")))
+    processors: list[Processor] = field(
+        default_factory=lambda: list(Processor.objects.order_by("pk"))
+    )
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def tell(self) -> None:
         people = [self._joins(number) for number in range(PEOPLE)]
         self._claims_of_strangers(people)
         for person in people:
-            for day in sorted(self.random.sample(range(1, 360), self.random.randrange(2, 7)), reverse=True):
+            for day in sorted(
+                self.random.sample(range(1, 360), self.random.randrange(2, 7)), reverse=True
+            ):
                 self._lives(person, self._at(day))
         for person in people[:12]:
             self._spends_to_the_limit(person)
@@ -264,13 +284,19 @@ class Story:
                     continue  # as it should be: what remains of it is the review item
 
     def _lives(self, person: Person, at: datetime) -> None:
-        amount = self.random.randrange(person.monthly_paise // 40, person.monthly_paise // 5) // 100 * 100
+        amount = (
+            self.random.randrange(person.monthly_paise // 40, person.monthly_paise // 5)
+            // 100
+            * 100
+        )
         kinds, weights = zip(*EXPERIENCES, strict=True)
         direction = self.random.choices("DC", [70, 30])[0]
         becomes = self.random.choices(kinds, weights)[0]
         self._pays(person, direction, amount, becomes, at)
 
-    def _pays(self, person: Person, direction: str, amount: int, becomes: str, at: datetime) -> None:
+    def _pays(
+        self, person: Person, direction: str, amount: int, becomes: str, at: datetime
+    ) -> None:
         processor = self.random.choice(person.processors)
         if becomes == "though declined":
             amount = max(amount, 1_100_000)
@@ -289,10 +315,14 @@ class Story:
         if becomes == "reversed":
             undo = Report(person.unique_id, "R", direction, amount // 2, None, tran_id)
             with clock.frozen(at + timedelta(hours=3)):
-                updates.update_limit(call=self._call(processor, Operation.UPDATE_LIMIT), report=undo)
+                updates.update_limit(
+                    call=self._call(processor, Operation.UPDATE_LIMIT), report=undo
+                )
 
     def _spends_to_the_limit(self, person: Person) -> None:
-        """Use this month what is left but for a little, or all; some at the limit are then declined."""
+        """Use this month what is left but for a little, or all; some at the limit are then
+        declined.
+        """
         now = self.today - timedelta(minutes=50)
         customer = Customer.objects.get(pk=person.unique_id)
         left = checks.figures_now(customer, "D", now).available
@@ -307,7 +337,11 @@ class Story:
     def _blocks(self, people: list[Person]) -> None:
         maker = User.objects.get(username="farhan")
         for person in people:
-            customers.block(customer_id=person.unique_id, reason="Reported lost by its holder", user=maker)
+            customers.block(
+                customer_id=person.unique_id, reason="Reported lost by its holder", user=maker
+            )
         customers.propose_unblocking(
-            customer_id=people[0].unique_id, reason="Found again; identity confirmed by phone", user=maker
+            customer_id=people[0].unique_id,
+            reason="Found again; identity confirmed by phone",
+            user=maker,
         )

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 class Refusal(Exception):
     """A request that is not carried out; nothing of it is recorded.
 
-    `errors` are pairs of a field's name in our words ("amount") and a message that never repeats what was sent;
+    `errors` are pairs of a field's name in our words ("amount") and a message that never
+    repeats what was sent;
     the name "" is the operation as a whole.
     """
 

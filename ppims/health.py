@@ -18,7 +18,9 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 while the database is reachable and migrated, the keys are readable and rules are loaded; else 503."""
+    """Answer 200 while the database is reachable and migrated, the keys are readable and rules are
+    loaded; else 503.
+    """
     try:
         missing = what_is_missing()
     except DatabaseError:

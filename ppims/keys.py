@@ -1,6 +1,8 @@
-"""Keys, and the four things done with them: digest, sign, encrypt, decrypt. No Django: settings read keys through this.
+"""Keys, and the four things done with them: digest, sign, encrypt, decrypt. No Django: settings
+read keys through this.
 
-A key is 32 random bytes, written as base64, and named by a digest of itself, so that a name can never point at another key.
+A key is 32 random bytes, written as base64, and named by a digest of itself, so that a name can
+never point at another key.
 A ring is some keys of one purpose: the first is used, the others only read what they once wrote.
 """
 
@@ -57,7 +59,9 @@ def read_ring(text: str) -> Ring:
 
 
 def make_key_file(path: Path) -> None:
-    """Make a key file (0600) unless it is there; of two processes at once, one wins and both read the same."""
+    """Make a key file (0600) unless it is there; of two processes at once, one wins and both read
+    the same.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

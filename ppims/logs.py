@@ -9,7 +9,9 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tupl
 
 
 class Formatter(JsonFormatter):
-    """Writes of an exception its type and where it arose; its text may repeat what a caller sent."""
+    """Writes of an exception its type and where it arose; its text may repeat what a caller
+    sent.
+    """
 
     def formatException(self, ei: ExcInfo) -> str:  # noqa: N802 - logging's own name
         kind, _, trace = ei

@@ -9,15 +9,14 @@ from django.db.models import F, Q
 from ppims.tables import BigId, GivenId
 
 
-class StaffManager(UserManager):
+class StaffManager(UserManager):  # type: ignore[type-arg]  # not subscriptable at run time
     """Makes users; `createsuperuser` makes an admin of the role, never one whom no rule binds."""
 
     def create_superuser(
         self, username: str, email: str | None = None, password: str | None = None, **extra: Any
     ) -> "User":
-        user = self.create_user(
-            username, email, password, **{**extra, "is_staff": True, "is_superuser": False}
-        )
+        may = {**extra, "is_staff": True, "is_superuser": False}
+        user: User = self.create_user(username, email, password, **may)
         user.groups.add(Group.objects.get(name="admin"))
         return user
 
@@ -75,7 +74,8 @@ class Operation(models.TextChoices):
 class ReplayKey(models.Model):
     """One Ref_Id that was answered with 000 or 200, and where that answer is.
 
-    The row is a Receipt's, LimitCheck's or LedgerEntry's, by operation. `digests` has six bytes for each field,
+    The row is a Receipt's, LimitCheck's or LedgerEntry's, by operation. `digests` has six bytes for
+    each field,
     in the operation's declared order; zeros for an absent one.
     """
 
@@ -94,7 +94,8 @@ class ReplayKey(models.Model):
 class FourEyes(models.Model):
     """A change that one person proposes and another decides. Abstract.
 
-    Maker and checker both empty on an approved row: the installation itself approved it, at first start.
+    Maker and checker both empty on an approved row: the installation itself approved it, at first
+    start.
     """
 
     class State(models.TextChoices):
@@ -126,7 +127,8 @@ class FourEyes(models.Model):
 
 
 class AuditEntry(models.Model):
-    """What a person, or a processor to a customer's record, has done. Chained per customer it is about.
+    """What a person, or a processor to a customer's record, has done. Chained per customer it is
+    about.
 
     `subject` is the customer's Unique_Id; 0 for what is about none.
     """

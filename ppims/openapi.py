@@ -1,4 +1,6 @@
-"""The API's own description: ninja's, with the golden messages as examples and every refusal that may come."""
+"""The API's own description: ninja's, with the golden messages as examples and every refusal that
+may come.
+"""
 
 import json
 from pathlib import Path
@@ -8,8 +10,17 @@ from django.conf import settings
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
-from ppims.errors import Conflict, Fault, Forbidden, Malformed, NotAuthenticated, Refusal, TooLarge
-from ppims.errors import TooManyAttempts, Unavailable
+from ppims.errors import (
+    Conflict,
+    Fault,
+    Forbidden,
+    Malformed,
+    NotAuthenticated,
+    Refusal,
+    TooLarge,
+    TooManyAttempts,
+    Unavailable,
+)
 
 GOLDEN = settings.BASE_DIR / "fixtures" / "wire"
 REFUSALS: tuple[type[Refusal], ...] = (
@@ -69,7 +80,9 @@ def _add_examples(operation: str, described: dict[str, Any]) -> None:
 
 
 def _refused() -> dict[str, Any]:
-    """The envelope with the operation's documented fields, all "NA" but Resp_Code, and Meta.Errors."""
+    """The envelope with the operation's documented fields, all "NA" but Resp_Code, and
+    Meta.Errors.
+    """
     error = {
         "type": "object",
         "properties": {"Field": {"type": "string"}, "Message": {"type": "string"}},

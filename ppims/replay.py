@@ -1,4 +1,6 @@
-"""One effect for one Ref_Id: who was first, and whether a repeat says the same (wire.md section 6)."""
+"""One effect for one Ref_Id: who was first, and whether a repeat says the same (wire.md section
+6).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +25,8 @@ CLAIM = """
 class Call:
     """One request that changes something: who asks, which operation, its Ref_Id, and what it says.
 
-    `content` maps each declared field, in its declared order, to its meaning as text; a field that an operation
+    `content` maps each declared field, in its declared order, to its meaning as text; a field that
+    an operation
     gains later is declared last, so that old digests stay comparable.
     """
 
@@ -34,9 +37,11 @@ class Call:
 
 
 def claim(call: Call) -> ReplayKey | None:
-    """Claim the Ref_Id, inside the use-case's transaction. None: it is ours, and `settle` must follow.
+    """Claim the Ref_Id, inside the use-case's transaction. None: it is ours, and `settle` must
+    follow.
 
-    A row: the same was asked before, and this points at its answer. Raises Conflict naming each field that differs.
+    A row: the same was asked before, and this points at its answer. Raises Conflict naming each
+    field that differs.
     The unique insert decides who was first; on PostgreSQL it waits for whoever is before us.
     """
     digests = _digests(call)

@@ -1,11 +1,14 @@
-"""The five roles of the staff, each a group of permissions. Who may do what is decided here alone."""
+"""The five roles of the staff, each a group of permissions. Who may do what is decided here
+alone.
+"""
 
 from django.contrib.auth.models import Group, Permission
 
 VIEW = frozenset(
     f"{app}.view_{model}"
     for app, models in {
-        "customers": "customer registration account card document kycchange duplicatereview unblocking",
+        "customers": "customer registration account card document kycchange duplicatereview"
+        " unblocking",
         "limits": "limitrule limitcheck hold ledgerentry monthlyusage",
         "ppims": "processor",
     }.items()

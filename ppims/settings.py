@@ -1,4 +1,6 @@
-"""Settings: all from the environment; a secret NAME may be given as NAME_FILE instead. See .env.example."""
+"""Settings: all from the environment; a secret NAME may be given as NAME_FILE instead. See
+.env.example.
+"""
 
 import ipaddress
 import os
@@ -43,7 +45,7 @@ if PPIMS_ENV not in {"demo", "production"}:
 PRODUCTION = PPIMS_ENV == "production"
 DEBUG = False
 
-# --- where data lives ---------------------------------------------------------------------------------------------------
+# --- where data lives -----------------------------------------------------------------------------
 
 PPIMS_DATA_DIR = Path(text("PPIMS_DATA_DIR") or BASE_DIR / "var").resolve()
 PPIMS_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -52,7 +54,8 @@ DATABASE_URL = text("DATABASE_URL") or f"sqlite:///{PPIMS_DATA_DIR / 'ppims.sqli
 DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=None)}
 SQLITE = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
 if SQLITE:
-    # synchronous=FULL: an acknowledged posting survives a power cut. Temp, mmap, cache, checkpoint: docs/decisions.md.
+    # synchronous=FULL: an acknowledged posting survives a power cut. Temp, mmap, cache, checkpoint:
+    # docs/decisions.md.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": number("PPIMS_BUSY_SECONDS", 5, least=1, most=60),
@@ -63,11 +66,13 @@ if SQLITE:
 DEFAULT_AUTO_FIELD = "ppims.tables.BigId"
 
 
-# --- keys: var/keys at first start, or the environment ------------------------------------------------------------------
+# --- keys: var/keys at first start, or the environment --------------------------------------------
 
 
 def key_ring(name: str) -> keys.Ring:
-    """Read PPIMS_<NAME>_KEYS, or the key file; a new installation, and only that, makes the file."""
+    """Read PPIMS_<NAME>_KEYS, or the key file; a new installation, and only that, makes the
+    file.
+    """
     path = PPIMS_DATA_DIR / "keys" / f"{name}.key"
     given = text(f"PPIMS_{name.upper()}_KEYS")
     if (
@@ -93,7 +98,7 @@ PPIMS_DOCUMENT_KEYS = key_ring("document")
 _session_keys = key_ring("session")
 SECRET_KEY, *SECRET_KEY_FALLBACKS = [key.secret.hex() for key in _session_keys]
 
-# --- the API ------------------------------------------------------------------------------------------------------------
+# --- the API --------------------------------------------------------------------------------------
 
 PPIMS_API_PREFIXES = [p.strip("/") for p in words("PPIMS_API_PREFIXES", "/api/PPIM/v1")]
 if not PPIMS_API_PREFIXES or not all(PPIMS_API_PREFIXES):
@@ -116,7 +121,7 @@ if "PPIMS_CLOCK_OFFSET_FILE" in os.environ and PRODUCTION:
         "PPIMS_CLOCK_OFFSET_FILE is for trying things out: production refuses it"
     )
 
-# --- Django -------------------------------------------------------------------------------------------------------------
+# --- Django ---------------------------------------------------------------------------------------
 
 ALLOWED_HOSTS = words("PPIMS_ALLOWED_HOSTS", "" if PRODUCTION else "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = words("PPIMS_TRUSTED_ORIGINS")
@@ -189,7 +194,7 @@ STATIC_ROOT = PPIMS_DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 
-# --- what a browser may do ----------------------------------------------------------------------------------------------
+# --- what a browser may do ------------------------------------------------------------------------
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -223,8 +228,9 @@ LOGGING = {
     "formatters": {
         "json": {
             "()": "ppims.logs.Formatter",
-            "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
-            "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
+            "fmt": "%(levelname)s %(name)s %(message)s",
+            "rename_fields": {"levelname": "level", "name": "logger"},
+            "timestamp": "time",
         }
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},

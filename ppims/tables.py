@@ -1,4 +1,6 @@
-"""Column and table kinds that Django lacks: each makes SQLite store what it should. PostgreSQL keeps Django's own."""
+"""Column and table kinds that Django lacks: each makes SQLite store what it should. PostgreSQL
+keeps Django's own.
+"""
 
 from typing import Any
 
@@ -10,32 +12,40 @@ from django.db.migrations.state import ProjectState
 
 
 class BigId(models.BigAutoField):
-    """A key the database hands out, without SQLite's AUTOINCREMENT (a second table written at every insert)."""
+    """A key the database hands out, without SQLite's AUTOINCREMENT (a second table written at every
+    insert).
+    """
 
     def db_type_suffix(self, connection: BaseDatabaseWrapper) -> str | None:
         return None if connection.vendor == "sqlite" else super().db_type_suffix(connection)
 
 
 class GivenId(models.BigIntegerField):
-    """A key we choose. On SQLite it is the rowid itself: as `bigint` it would be a second b-tree beside it."""
+    """A key we choose. On SQLite it is the rowid itself: as `bigint` it would be a second b-tree
+    beside it.
+    """
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
         return "integer" if connection.vendor == "sqlite" else super().db_type(connection)
 
 
 class Paise(models.BigIntegerField):
-    """Whole paise. SQLite would keep an overflow as a REAL: the column refuses what is no integer."""
+    """Whole paise. SQLite would keep an overflow as a REAL: the column refuses what is no
+    integer.
+    """
 
     def db_check(self, connection: BaseDatabaseWrapper) -> str | None:
         if connection.vendor != "sqlite":
             return super().db_check(connection)
-        column = connection.ops.quote_name(self.column)
+        column = connection.ops.quote_name(self.column or "")
         kinds = "('integer', 'null')" if self.null else "('integer')"
         return f"typeof({column}) IN {kinds}"
 
 
 class CreateWithoutRowid(CreateModel):
-    """CreateModel for a table that SQLite keeps in its primary key's order, without a rowid: half the size."""
+    """CreateModel for a table that SQLite keeps in its primary key's order, without a rowid: half
+    the size.
+    """
 
     def database_forwards(
         self,

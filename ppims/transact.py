@@ -20,7 +20,8 @@ class Again(Exception):
 
 
 def in_transaction(work: Callable[[], T]) -> T:
-    """Run work in one transaction: all of it or nothing. Inside an open transaction: in a savepoint of it.
+    """Run work in one transaction: all of it or nothing. Inside an open transaction: in a savepoint
+    of it.
 
     Work must do no I/O but the database's, and may run more than once: only where the database has
     certainly rolled it back. Raises Unavailable where nothing can be said to be recorded.

@@ -1,11 +1,13 @@
-"""The wire format: envelope, field types, and the refusals' shape. 'NA' stops here; None goes further in."""
+"""The wire format: envelope, field types, and the refusals' shape. 'NA' stops here; None goes
+further in.
+"""
 
 import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Generic, NoReturn, TypeVar
+from typing import Annotated, Any, Generic, NoReturn, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -28,10 +30,13 @@ BODY_LIMIT_BYTES = 64 * 1024
 ABSENT = {"", "NA", "N/A"}
 ALL_CAPITALS = {"kyc": "KYC", "nri": "NRI"}
 EARLIEST_YEAR = 1900
+TEXT_CHARACTERS, EMAIL_CHARACTERS = 100, 254
 
 
 def wire_name(name: str) -> str:
-    """Spell a field as the format does: kyc_updated_on is KYC_Updated_On. What is spelt so already stays."""
+    """Spell a field as the format does: kyc_updated_on is KYC_Updated_On. What is spelt so already
+    stays.
+    """
     if name != name.lower():
         return name
     if name == "card_exp_date":  # so spelt
@@ -39,7 +44,7 @@ def wire_name(name: str) -> str:
     return "_".join(ALL_CAPITALS.get(word, word.capitalize()) for word in name.split("_"))
 
 
-# --- reading a body ----------------------------------------------------------------------------------------------------
+# --- reading a body -------------------------------------------------------------------------------
 
 
 def parse_body(raw: bytes, word: str) -> dict[str, Any]:
@@ -70,7 +75,7 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-# --- field types of a request -------------------------------------------------------------------------------------------
+# --- field types of a request ---------------------------------------------------------------------
 
 
 def malformed(message: str) -> PydanticCustomError:
@@ -149,29 +154,35 @@ def _required(text: str | None) -> str:
 def _plain_text(text: str | None) -> str | None:
     if text is None:
         return None
-    if len(text) > 100:
-        raise malformed("has at most 100 characters")
+    if len(text) > TEXT_CHARACTERS:
+        raise malformed("must have at most 100 characters")
     if any(unicodedata.category(c) in {"Cc", "Zl", "Zp"} for c in text):
-        raise malformed("has no control characters")
+        raise malformed("must have no control characters")
     return text
 
 
 def _email(text: str | None) -> str | None:
-    if text is not None and (len(text) > 254 or not re.fullmatch(r"[^@\s]+@[^@\s]+", text)):
-        raise malformed("is an e-mail address of at most 254 characters, with one @")
+    if text is not None and (
+        len(text) > EMAIL_CHARACTERS or not re.fullmatch(r"[^@\s]+@[^@\s]+", text)
+    ):
+        raise malformed("must be an e-mail address of at most 254 characters, with one @")
     return text
 
 
-Id = Annotated[str, *_matching("[A-Za-z0-9_-]{1,32}", "has 1 to 32 of A-Z, a-z, 0-9, - and _")]
-UniqueId = Annotated[int, *_matching("[1-9][0-9]{14}", "has 15 digits, the first of them 1 to 9")]
-Pincode = Annotated[str, *_matching("[0-9]{1,10}", "has at most 10 digits")]
-CardExpiry = Annotated[str, *_matching("[0-9/-]{1,10}", "has at most 10 digits, - and /")]
-CustomerType = Annotated[str, *_matching("[A-Za-z]{1,2}", "has one or two letters")]
+Id = Annotated[
+    str, *_matching("[A-Za-z0-9_-]{1,32}", "must have 1 to 32 of A-Z, a-z, 0-9, - and _")
+]
+UniqueId = Annotated[
+    int, *_matching("[1-9][0-9]{14}", "must have 15 digits, the first of them 1 to 9")
+]
+Pincode = Annotated[str, *_matching("[0-9]{1,10}", "must have at most 10 digits")]
+CardExpiry = Annotated[str, *_matching("[0-9/-]{1,10}", "must have at most 10 digits, - and /")]
+CustomerType = Annotated[str, *_matching("[A-Za-z]{1,2}", "must have one or two letters")]
 AmountIn = Annotated[
     int,
     *_read_with(
         money.to_paise,
-        "is text like 2000.00: up to 12 digits, at most 2 decimals, more than 0",
+        "must be text like 2000.00: up to 12 digits, at most 2 decimals, more than 0",
         "2000.00",
     ),
 ]
@@ -179,19 +190,19 @@ BalanceIn = Annotated[
     int,
     *_read_with(
         money.balance_to_paise,
-        "is text like 2000.00: up to 12 digits, at most 2 decimals",
+        "must be text like 2000.00: up to 12 digits, at most 2 decimals",
         "12500.00",
     ),
 ]
-DateIn = Annotated[date, *_read_with(_date, "is a date, DD-MM-YYYY", "14-02-1991")]
+DateIn = Annotated[date, *_read_with(_date, "must be a date, DD-MM-YYYY", "14-02-1991")]
 InstantIn = Annotated[
-    datetime, *_read_with(_instant, "is a time, DD-MM-YYYY HH:MM:SS", "03-04-2025 10:15:00")
+    datetime, *_read_with(_instant, "must be a time, DD-MM-YYYY HH:MM:SS", "03-04-2025 10:15:00")
 ]
 MobileIn = Annotated[
     str,
     *_read_with(
         _mobile,
-        "is an Indian mobile number: 10 digits from 6 to 9 on, or 91 before them",
+        "must be an Indian mobile number: 10 digits from 6 to 9 on, or 91 before them",
         "919812345670",
     ),
 ]
@@ -201,7 +212,7 @@ Text = Annotated[
     AfterValidator(_plain_text),
     WithJsonSchema({"type": "string", "maxLength": 100}),
 ]
-OptionalText = Annotated[str | None, *Text.__metadata__]  # type: ignore[attr-defined]
+OptionalText = Annotated[str | None, *Text.__metadata__]
 OptionalEmail = Annotated[
     str | None,
     BeforeValidator(_trimmed),
@@ -211,15 +222,15 @@ OptionalEmail = Annotated[
 
 
 class Message(BaseModel):
-    """The fields of one operation. Absent fields are dropped before they are read; every error is named at once."""
+    """The fields of one operation. Absent fields are dropped before they are read; every error is
+    named at once.
+    """
 
     model_config = ConfigDict(alias_generator=wire_name, extra="ignore", frozen=True)
 
     @model_validator(mode="wrap")
     @classmethod
-    def _name_all_errors(
-        cls, sent: Any, handler: ModelWrapValidatorHandler["Message"]
-    ) -> "Message":
+    def _name_all_errors(cls, sent: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(sent, dict):
             return handler(sent)
         present = {name: value for name, value in sent.items() if not is_absent(value)}
@@ -237,11 +248,15 @@ class Message(BaseModel):
 
     @classmethod
     def across(cls, present: dict[str, Any]) -> Iterator[tuple[str, str]]:
-        """Yield (our field name, message) for what only several fields together show; may drop what counts as absent."""
+        """Yield (our field name, message) for what only several fields together show; may drop what
+        counts as absent.
+        """
         yield from ()
 
     def content(self) -> dict[str, str | None]:
-        """Give each field's meaning as text, in the declared order, but those that key a retry: what sameness is of."""
+        """Give each field's meaning as text, in the declared order, but those that key a retry:
+        what sameness is of.
+        """
         fields = self.model_dump(exclude={"ref_id", "system_id"})
         return {name: None if value is None else str(value) for name, value in fields.items()}
 
@@ -277,7 +292,7 @@ class Request(BaseModel, Generic[DataT]):
     Risk: Any = Field(default_factory=dict)
 
 
-# --- field types of a reply ---------------------------------------------------------------------------------------------
+# --- field types of a reply -----------------------------------------------------------------------
 
 
 def write_text(value: object | None) -> str:

@@ -1,4 +1,6 @@
-"""What every test gets: a process that remembers nothing, the default rules, and two processors with a client each."""
+"""What every test gets: a process that remembers nothing, the default rules, and two processors
+with a client each.
+"""
 
 import json
 from dataclasses import dataclass
@@ -32,9 +34,10 @@ def _a_new_worker():
 
 @pytest.fixture(autouse=True)
 def _default_rules(request):
-    uses_database = request.node.get_closest_marker("django_db") or {"db", "transactional_db"} & set(
-        request.fixturenames
-    )
+    uses_database = request.node.get_closest_marker("django_db") or {
+        "db",
+        "transactional_db",
+    } & set(request.fixturenames)
     if uses_database:
         fixture = "transactional_db" if "transactional_db" in request.fixturenames else "db"
         request.getfixturevalue(fixture)
@@ -61,8 +64,12 @@ class Caller:
     def call(self, operation: str, **fields: Any) -> tuple[int, dict[str, Any], Any]:
         return self.send(operation, json.dumps(self.body(operation, **fields)))
 
-    def send(self, operation: str, body: str | bytes, **headers: Any) -> tuple[int, dict[str, Any], Any]:
-        response = self.client.post(f"{PREFIX}/{operation}", body, content_type="application/json", **headers)
+    def send(
+        self, operation: str, body: str | bytes, **headers: Any
+    ) -> tuple[int, dict[str, Any], Any]:
+        response = self.client.post(
+            f"{PREFIX}/{operation}", body, content_type="application/json", **headers
+        )
         return response.status_code, json.loads(response.content), response
 
 

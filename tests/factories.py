@@ -31,7 +31,11 @@ def new_mobile() -> str:
 
 
 def make_processor(system_id: str = "ENT", **fields: Any) -> Processor:
-    defaults = {"name": system_id, "username": f"PPIM_{system_id}", "password": make_password_once(PASSWORD)}
+    defaults = {
+        "name": system_id,
+        "username": f"PPIM_{system_id}",
+        "password": make_password_once(PASSWORD),
+    }
     return Processor.objects.create(system_id=system_id, **{**defaults, **fields})
 
 

@@ -33,7 +33,9 @@ class Ask:
 
 @dataclass(frozen=True)
 class RegistrationStatus:
-    """Who was found, as the asking processor sees them; and the debit figures of now, or a new customer's."""
+    """Who was found, as the asking processor sees them; and the debit figures of now, or a new
+    customer's.
+    """
 
     customer: Customer | None
     cif_id: str | None
@@ -41,7 +43,8 @@ class RegistrationStatus:
 
 
 def check_limit(*, call: Call, ask: Ask) -> tuple[LimitCheck, bool]:
-    """Decide, keep the answer and, allowed, hold the amount: (the answer, is it a replay). limits.md section 5.
+    """Decide, keep the answer and, allowed, hold the amount: (the answer, is it a replay).
+    limits.md section 5.
 
     Raises UnknownCustomer, Conflict or Unavailable; nothing is kept then.
     """
@@ -64,7 +67,9 @@ def check_limit(*, call: Call, ask: Ask) -> tuple[LimitCheck, bool]:
 def registration_status(
     *, processor: Processor, mobile: str, document: tuple[str, str] | None
 ) -> RegistrationStatus:
-    """Find a customer of any processor by document, else by mobile, and what is left to spend. Keeps nothing."""
+    """Find a customer of any processor by document, else by mobile, and what is left to spend.
+    Keeps nothing.
+    """
     holder = (people.holder_of(*document) if document else None) or people.holder_of(MOBILE, mobile)
     at = clock.now()
     if holder is None:
@@ -162,7 +167,9 @@ def _stops_at(rules: list[Rule], customer: Customer) -> datetime | None:
 
 
 def is_account_usable(customer_id: int, processor_id: int, number: str) -> bool:
-    """Tell whether this processor has registered the account for the customer, and it is active or new."""
+    """Tell whether this processor has registered the account for the customer, and it is active or
+    new.
+    """
     accounts = Account.objects.filter(
         customer_id=customer_id, processor_id=processor_id, number=number
     )
@@ -179,7 +186,9 @@ def _card(ask: Ask, processor: Processor) -> Card | None:
 
 
 def _repeat(first: ReplayKey) -> tuple[LimitCheck, bool]:
-    """Answer a repeat: as at first; but an allowed one whose hold is no longer open is declined with figures of now."""
+    """Answer a repeat: as at first; but an allowed one whose hold is no longer open is declined
+    with figures of now.
+    """
     check = LimitCheck.objects.get(pk=first.row_id)
     if not check.is_allowed:
         return check, True

@@ -29,15 +29,19 @@ class Proposal:
 
 
 def read_pack(path: Path) -> list[Proposal]:
-    """Read a pack: JSON, amounts in paise, dates as 00:00 IST of the day, or null for "from its approval"."""
+    """Read a pack: JSON, amounts in paise, dates as 00:00 IST of the day, or null for "from its
+    approval".
+    """
     rows = json.loads(path.read_text())["rules"]
     return [Proposal(**{**row, "in_force_from": _start_of(row["in_force_from"])}) for row in rows]
 
 
 def load_first_pack(path: Path = FIRST_PACK) -> bool:
-    """Load the pack of the first start, approved by the installation itself; False: there are rules already.
+    """Load the pack of the first start, approved by the installation itself; False: there are rules
+    already.
 
-    Its starts are kept as they are, though they lie before the approval: no decision was made before.
+    Its starts are kept as they are, though they lie before the approval: no decision was made
+    before.
     """
 
     def work() -> bool:
@@ -70,13 +74,14 @@ def propose(*, proposals: list[Proposal], user: User) -> list[LimitRule]:
 
 
 def decide(*, rule_id: int, state: str, user: User) -> LimitRule:
-    """Approve or reject another's proposal, or withdraw one's own. Raises Conflict where that may not be.
+    """Approve or reject another's proposal, or withdraw one's own. Raises Conflict where that may
+    not be.
 
     A start that lies before the approval becomes the instant of approval.
     """
 
     def work() -> LimitRule:
-        rule = LimitRule.objects.select_for_update().get(pk=rule_id)
+        rule: LimitRule = LimitRule.objects.select_for_update().get(pk=rule_id)
         own = rule.maker_id == user.pk
         if rule.state != FourEyes.State.PROPOSED:
             raise Conflict([("state", "was decided before")])

@@ -1,4 +1,6 @@
-"""Report after a transaction: posted, released or reversed. A real spend is never lost: limits.md section 6."""
+"""Report after a transaction: posted, released or reversed. A real spend is never lost: limits.md
+section 6.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +26,9 @@ SETTLES_ITS_MONTH_WITHIN = timedelta(days=30)
 
 @dataclass(frozen=True)
 class Report:
-    """A transaction that happened, failed or was undone. `balance_paise` is after it; `kind` is S, F or R."""
+    """A transaction that happened, failed or was undone. `balance_paise` is after it; `kind` is S,
+    F or R.
+    """
 
     unique_id: int
     kind: str
@@ -46,7 +50,8 @@ class Booking:
 
 
 def update_limit(*, call: Call, report: Report) -> tuple[LedgerEntry, bool]:
-    """Book what happened: (the entry, is it a replay). An S is never refused for a limit, a state or a hold.
+    """Book what happened: (the entry, is it a replay). An S is never refused for a limit, a state
+    or a hold.
 
     Raises UnknownCustomer, Conflict (limits.md section 6) or Unavailable; nothing is booked then.
     """
@@ -156,7 +161,7 @@ def _is_settled(check: LimitCheck) -> bool:
     ).exists()
 
 
-def _book(  # noqa: PLR0913 - everything an entry rests on
+def _book(
     call: Call, report: Report, customer: Customer, head: LedgerHead, booking: Booking, at: datetime
 ) -> LedgerEntry:
     arrival = clock.ist_month(at)

@@ -1,4 +1,6 @@
-"""Make an installation ready to serve: roles, the first limit rules and, unless in production, demo data."""
+"""Make an installation ready to serve: roles, the first limit rules and, unless in production, demo
+data.
+"""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -16,7 +18,9 @@ class Command(BaseCommand):
     help = "Make the installation ready to serve. Any number of times: nothing is loaded twice."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--url", required=True, help="where it will be served: http://127.0.0.1:8000")
+        parser.add_argument(
+            "--url", required=True, help="where it will be served: http://127.0.0.1:8000"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         roles.set_up()
@@ -36,4 +40,6 @@ def refuse_demo() -> None:
     for system_id, password in demo.PASSWORDS.items():
         processor = Processor.objects.filter(system_id=system_id).first()
         if processor and check_password(password, processor.password):
-            raise CommandError(f"Processor {system_id} has the demo's password: production refuses it.")
+            raise CommandError(
+                f"Processor {system_id} has the demo's password: production refuses it."
+            )
