@@ -9,7 +9,6 @@ import fcntl
 import hashlib
 import importlib.util
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -80,6 +79,7 @@ def serve(_: list[str]) -> None:
     host, port = choose_address(os.environ.get("PPIMS_BIND", ""))
     url = f"http://{EVERY_ADDRESS.get(host, host)}:{port}"
     ensure_installed(RUN_LOCK)
+    print("ppims: preparing the database (the first time takes longest)", flush=True)
     manage("migrate", "--verbosity", "0")
     manage("prepare", "--url", url)
     print(welcome(url), flush=True)
@@ -155,7 +155,6 @@ def make_venv() -> None:
     try:
         venv.EnvBuilder(clear=True, symlinks=True, with_pip=bool(has_ensurepip)).create(VENV)
     except (subprocess.CalledProcessError, ValueError) as error:
-        shutil.rmtree(VENV, ignore_errors=True)
         raise SystemExit(f"ppims: could not make {VENV.name}: {error}") from error
 
 
@@ -225,12 +224,13 @@ def welcome(url: str) -> str:
     return WELCOME.format(url=url, data_dir=data_dir, passwords=passwords)
 
 
-def manage(command: str, *arguments: str) -> None:
-    done = quietly(str(VENV_PYTHON), str(ROOT / "manage.py"), command, *arguments)
+def manage(*arguments: str) -> None:
+    done = quietly(str(VENV_PYTHON), str(ROOT / "manage.py"), *arguments)
     if done.returncode != 0:
         # A traceback's last line is what went wrong; the rest is one command away.
         said = (done.stdout.splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise SystemExit(f"ppims: {said}\n(python3 -m ppims manage {command} tells more)")
+        more = " ".join(["python3 -m ppims manage", *arguments])
+        raise SystemExit(f"ppims: {said}\n({more} tells more)")
 
 
 def quietly(*command: str, keep_open: tuple[int, ...] = ()) -> subprocess.CompletedProcess[str]:
