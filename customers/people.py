@@ -7,19 +7,8 @@ from datetime import date, datetime
 from django.db import connection
 from stdnum.in_ import aadhaar, pan
 
-from customers.models import (
-    MOBILE,
-    Account,
-    Card,
-    Customer,
-    Document,
-    DocumentKind,
-    Identifier,
-    InstrumentStatus,
-    KycChange,
-    Registration,
-    Tier,
-)
+from customers.kinds import MOBILE, DocumentKind, InstrumentStatus, Tier
+from customers.models import Account, Card, Customer, Document, Identifier, KycChange, Registration
 from ppims.errors import UnknownCustomer
 from ppims.models import Processor, User
 from ppims.transact import Again

@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from customers import people
-from customers.models import MOBILE, Customer, DuplicateReview, Identifier
+from customers.kinds import MOBILE
+from customers.models import Customer, DuplicateReview, Identifier
 from customers.people import Told
 from ppims import audit, clock
 from ppims.errors import Conflict, Malformed

@@ -8,7 +8,8 @@ from datetime import datetime
 from django.conf import settings
 
 from customers import people, reviews
-from customers.models import MOBILE, Customer, Identifier, Receipt, Registration, Tier, Unblocking
+from customers.kinds import MOBILE, Tier
+from customers.models import Customer, Identifier, Receipt, Registration, Unblocking
 from customers.people import Told
 from ppims import audit, clock, replay
 from ppims.errors import Conflict, Malformed, UnknownCustomer

@@ -7,7 +7,8 @@ from datetime import datetime
 from django.db import models
 from django.db.models import Q
 
-from customers.models import Customer, Tier
+from customers.kinds import Tier
+from customers.models import Customer
 from ppims.models import FourEyes, Processor
 from ppims.tables import BigId, Paise
 

@@ -46,16 +46,14 @@ STAFF = {
     "imran": "admin",
 }
 FIRST_NAMES = (
-    "Aarav Aditi Amit Ananya Arjun Bhavna Chetan Deepa Dev Divya Farah Gaurav Geeta Harish Ishaan Jaya Kabir "
-    "Kavya Kiran "
-    "Lata Manish Meera Mohan Nisha Omkar Pooja Prakash Priya Rahul Rekha Rohan Sana Sanjay Shreya Sunil Tara "
-    "Uma Varun "
-    "Vikram Yash Zoya"
+    "Aarav Aditi Amit Ananya Arjun Bhavna Chetan Deepa Dev Divya Farah Gaurav Geeta Harish "
+    "Ishaan Jaya Kabir Kavya Kiran Lata Manish Meera Mohan Nisha Omkar Pooja Prakash Priya "
+    "Rahul Rekha Rohan Sana Sanjay Shreya Sunil Tara Uma Varun Vikram Yash Zoya"
 ).split()
 LAST_NAMES = (
-    "Agarwal Bhat Chauhan Das Desai Fernandes Ghosh Gupta Iyer Jain Joshi Kapoor Khan Kulkarni Kumar Mehta "
-    "Menon Mishra "
-    "Nair Patel Pillai Rao Reddy Roy Saxena Shah Sharma Singh Thomas Verma Yadav"
+    "Agarwal Bhat Chauhan Das Desai Fernandes Ghosh Gupta Iyer Jain Joshi Kapoor Khan "
+    "Kulkarni Kumar Mehta Menon Mishra Nair Patel Pillai Rao Reddy Roy Saxena Shah Sharma "
+    "Singh Thomas Verma Yadav"
 ).split()
 PLACES = (
     ("Mumbai", "Maharashtra", "400001"),

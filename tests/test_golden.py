@@ -1,4 +1,6 @@
-"""Golden messages: what is in fixtures/wire is what the server says, the docs show and the README runs."""
+"""Golden messages: what is in fixtures/wire is what the server says, the docs show and the README
+runs.
+"""
 
 import json
 import re
@@ -15,16 +17,19 @@ from ppims.models import ReplayKey
 from tests.conftest import PREFIX, WORDS
 
 AT = datetime(2026, 11, 23, 5, tzinfo=UTC)
-# In this order each message meets what it needs: a check before its update, an add before its repeat.
+# In this order each message meets what it needs: a check before its update, an add before its
+# repeat.
 STORY = """
     customer-registration-status.known customer-registration-status.unknown
-    add-customer.new add-customer.already-registered add-customer.malformed add-customer.another-person
+    add-customer.new add-customer.already-registered add-customer.malformed add-customer.another-
+    person
     check-customer-kyc.known check-customer-kyc.unknown-customer check-customer-kyc.wrong-password
     check-customer-kyc.not-your-system-id
     check-customer-limit.allowed check-customer-limit.declined check-customer-limit.malformed
     check-customer-limit.other-content
     update-customer.changed update-customer.lower-kyc update-customer.full-kyc-without-document
-    update-customer-limit.posted update-customer-limit.without-a-check update-customer-limit.reversed
+    update-customer-limit.posted update-customer-limit.without-a-check update-customer-
+    limit.reversed
     update-customer-limit.failed update-customer-limit.posted-already
 """.split()
 ROOT = Path(settings.BASE_DIR)
@@ -36,7 +41,9 @@ def read(name: str, kind: str) -> dict:
 
 def posted(name: str) -> tuple[int, dict]:
     body = json.dumps(read(name, "request"))
-    reply = Client().post(f"{PREFIX}/{name.split('.')[0]}", body, content_type="application/json")
+    reply = Client().post(
+        f"{PREFIX}/{name.split('.', maxsplit=1)[0]}", body, content_type="application/json"
+    )
     return reply.status_code, reply.json()
 
 

@@ -33,11 +33,13 @@ def name(path: Path) -> str:
 
 
 def run(*command: str, **variables: str) -> None:
-    """Run a tool in the checkout; what it says is the failure's text."""
+    """Run a tool in the checkout, without the installation's variables but those given."""
+    own = ("PPIMS_", "DATABASE_URL")
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(own)}
     done = subprocess.run(
         command,
         cwd=ROOT,
-        env={**os.environ, **variables},
+        env={**inherited, **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

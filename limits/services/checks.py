@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from customers import people
-from customers.models import MOBILE, USABLE, Account, Card, Customer, Registration, Tier
+from customers.kinds import MOBILE, USABLE, Tier
+from customers.models import Account, Card, Customer, Registration
 from limits import decision, ledger
 from limits.decision import CREDIT_STOP, Decision, Figures, Question, Rule
 from limits.models import Direction, Hold, LedgerEntry, LedgerHead, LimitCheck, LimitRule

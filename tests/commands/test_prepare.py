@@ -1,0 +1,131 @@
+"""Preparing an installation: once, twice, in production; and what says whether it is ready."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings as real_settings
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from customers.models import Customer, DuplicateReview
+from limits.models import LedgerEntry, LimitCheck, LimitRule
+from ppims import demo
+from ppims.models import Processor, User
+
+ROOT = real_settings.BASE_DIR
+
+
+@pytest.fixture
+def data_dir(settings, tmp_path):
+    settings.PPIMS_DATA_DIR = tmp_path
+    return tmp_path
+
+
+@pytest.mark.django_db
+def test_the_demo_is_loaded_once_and_tells_how_to_get_in(data_dir, monkeypatch):
+    monkeypatch.setattr(demo, "PEOPLE", 60)
+    call_command("prepare", url="http://127.0.0.1:8000")
+    first = json.loads((data_dir / "demo.json").read_text())
+    count = Customer.objects.count()
+    call_command("prepare", url="http://127.0.0.1:8001")
+    second = json.loads((data_dir / "demo.json").read_text())
+    assert Customer.objects.count() == count
+    assert second["api_url"] == "http://127.0.0.1:8001/api/PPIM/v1"
+    assert second["users"] == first["users"]
+    assert {p["system_id"]: p["password"] for p in first["processors"]} == demo.PASSWORDS
+    assert {u["role"] for u in first["users"]} == {"viewer", "maker", "checker", "auditor", "admin"}
+    assert stat.S_IMODE((data_dir / "demo.json").stat().st_mode) == 0o600
+    user = first["users"][0]
+    assert User.objects.get(username=user["username"]).check_password(user["password"])
+
+
+@pytest.mark.django_db
+def test_the_demo_has_all_tiers_both_processors_exceptions_and_work_to_do(data_dir):
+    demo.load()
+    assert set(Customer.objects.values_list("tier", flat=True)) == {"N", "P", "F"}
+    assert Customer.objects.count() > 200
+    assert Customer.objects.filter(status="BLOCKED").count() == 3
+    assert Customer.objects.get(pk=demo.SAMPLE_CUSTOMER).registrations.count() == 2
+    flags = ",".join(LedgerEntry.objects.exclude(flags="").values_list("flags", flat=True))
+    for flag in ("LATE", "DECLINED", "UNCHECKED", "AMOUNT_DIFFERS"):
+        assert flag in flags
+    assert LimitCheck.objects.filter(reason="MONTH_LIMIT").exists()
+    assert DuplicateReview.objects.filter(outcome="").count() == 4
+    assert LimitRule.objects.filter(state="PROPOSED").exists()
+
+
+@pytest.mark.django_db
+def test_the_demo_tells_the_same_story_every_time():
+    stories = []
+    for _ in "12":
+        story = demo.Story(
+            demo.random.Random(demo.SEED), demo.clock.now(), processors=["ENT", "CBS"]
+        )
+        stories.append([story._told(number, "F") for number in range(50)])
+    assert stories[0] == stories[1]
+
+
+@pytest.mark.django_db
+def test_production_refuses_the_demos_passwords(settings):
+    settings.PRODUCTION = True
+    call_command("prepare", url="http://127.0.0.1:8000")
+    assert not Processor.objects.exists()
+    demo._load_processors()
+    with pytest.raises(CommandError, match="ENT has the demo's password"):
+        call_command("prepare", url="http://127.0.0.1:8000")
+
+
+@pytest.mark.django_db
+def test_ready_says_what_is_missing():
+    assert Client().get("/healthz").json() == {"status": "ok"}
+    assert Client().get("/readyz").status_code == 200
+    LimitRule.objects.all().delete()
+    reply = Client().get("/readyz")
+    assert (reply.status_code, reply.json()["missing"]) == (503, ["limit rules"])
+
+
+def django_check(tmp_path, **environment):
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), "check"],
+        env={**os.environ, "PPIMS_DATA_DIR": str(tmp_path), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"PPIMS_ENV": "staging"}, "PPIMS_ENV is demo or production"),
+        ({"PPIMS_HOLD_MINUTES": "0"}, "PPIMS_HOLD_MINUTES is a whole number from 1 to 1440"),
+        ({"PPIMS_STRICT_DOCUMENTS": "maybe"}, "PPIMS_STRICT_DOCUMENTS is 0 or 1"),
+        ({"PPIMS_LEDGER_KEYS": "short"}, "ledger keys are not 32 bytes"),
+        ({"PPIMS_ENV": "production", "PPIMS_CLOCK_OFFSET_FILE": "x"}, "production refuses it"),
+    ],
+)
+def test_a_wrong_setting_is_told_by_its_name(tmp_path, environment, said):
+    code, error = django_check(tmp_path, **environment)
+    assert code != 0
+    assert said in error
+
+
+def test_a_secret_may_be_given_as_a_file(tmp_path):
+    (tmp_path / "given").write_text("A" * 43 + "=")
+    code, error = django_check(tmp_path, PPIMS_LEDGER_KEYS_FILE=str(tmp_path / "given"))
+    assert (code, (tmp_path / "keys" / "ledger.key").exists()) == (0, False), error
+
+
+def test_data_without_their_keys_do_not_start_with_new_ones(tmp_path):
+    assert django_check(tmp_path)[0] == 0
+    (tmp_path / "ppims.sqlite3").touch()
+    (tmp_path / "keys" / "document.key").unlink()
+    code, error = django_check(tmp_path)
+    assert code != 0
+    assert "document.key is missing" in error
+    assert not (tmp_path / "keys" / "document.key").exists()

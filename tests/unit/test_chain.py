@@ -1,0 +1,87 @@
+"""Every check, entry, head and audit entry is signed over all its fields, and entries are chained."""
+
+import pytest
+from django.conf import settings
+
+from limits import ledger
+from limits.models import LedgerEntry, LedgerHead, LimitCheck, MonthlyUsage
+from ppims import audit
+from ppims.models import AuditEntry, AuditHead
+from tests.factories import check, make_customer, make_processor, post
+
+pytestmark = pytest.mark.django_db
+KEY = settings.PPIMS_LEDGER_KEYS[0]
+
+
+@pytest.fixture
+def history():
+    ent = make_processor("ENT")
+    unique_id = make_customer(ent)
+    check(ent, unique_id, 200_000, ref_id="C1")
+    post(ent, unique_id, 200_000, enquiry="C1", tran_id="T1")
+    post(ent, unique_id, 50_000, tran_id="T2")
+    post(ent, unique_id, 50_000, kind="R", tran_id="T2")
+    return unique_id
+
+
+def test_each_entry_is_chained_to_the_one_before(history):
+    previous = b""
+    for place, entry in enumerate(
+        LedgerEntry.objects.filter(customer=history).order_by("number"), start=1
+    ):
+        assert entry.number == place
+        assert bytes(entry.digest) == ledger.entry_digest(KEY, entry, previous)
+        previous = bytes(entry.digest)
+    head = LedgerHead.objects.get(pk=history)
+    assert (head.entry_count, head.check_count, bytes(head.last_digest)) == (3, 1, previous)
+    assert bytes(head.mac) == ledger.head_mac(KEY, head)
+
+
+@pytest.mark.parametrize("name", ledger.ENTRY_FIELDS)
+def test_an_entry_with_another_field_has_another_digest(history, name):
+    entry = LedgerEntry.objects.filter(customer=history, kind="R").get()
+    before = ledger.entry_digest(KEY, entry, b"")
+    _change(entry, name)
+    assert ledger.entry_digest(KEY, entry, b"") != before
+
+
+@pytest.mark.parametrize("name", ledger.CHECK_FIELDS)
+def test_a_check_with_another_field_has_another_signature(history, name):
+    row = LimitCheck.objects.get(customer=history)
+    assert bytes(row.mac) == ledger.check_mac(KEY, row)
+    _change(row, name)
+    assert bytes(row.mac) != ledger.check_mac(KEY, row)
+
+
+def test_audit_entries_are_chained_per_customer(history):
+    previous = b""
+    for entry in AuditEntry.objects.filter(subject=history).order_by("number"):
+        assert bytes(entry.mac) == audit.entry_mac(KEY, entry, previous)
+        previous = bytes(entry.mac)
+    head = AuditHead.objects.get(pk=history)
+    assert previous
+    assert bytes(head.last_mac) == previous
+    assert bytes(head.mac) == audit.head_mac(KEY, head)
+
+
+def test_a_missing_usage_row_is_summed_and_never_taken_as_zero(history):
+    ent = LedgerEntry.objects.filter(customer=history).first().processor
+    assert MonthlyUsage.objects.get(customer=history).debit_paise == 200_000
+    MonthlyUsage.objects.all().delete()
+    answer, _ = check(ent, history, 1)
+    assert (answer.used_paise, answer.cumulative_paise) == (200_000, 200_001)
+    post(ent, history, 1)
+    assert MonthlyUsage.objects.get(customer=history).debit_paise == 200_001
+
+
+def _change(row, name):
+    value = getattr(row, name)
+    if isinstance(value, bool):
+        changed = not value
+    elif hasattr(value, "replace") and hasattr(value, "year"):
+        changed = value.replace(year=value.year + 1)
+    elif isinstance(value, int):
+        changed = value + 1
+    else:
+        changed = "other" if value else "something"
+    setattr(row, name, changed)

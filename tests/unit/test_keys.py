@@ -1,0 +1,75 @@
+"""Keys: named by themselves, made once, and what is signed or encrypted can't be changed or moved."""
+
+import stat
+from datetime import UTC, datetime
+
+import pytest
+from cryptography.exceptions import InvalidTag
+
+from ppims import keys
+
+OLD, NEW = (keys.Key.from_base64(letter * 43 + "=") for letter in "AQ")
+
+
+def test_a_key_file_is_made_once_and_is_readable_by_its_owner_alone(tmp_path):
+    path = tmp_path / "keys" / "ledger.key"
+    keys.make_key_file(path)
+    first = path.read_text()
+    keys.make_key_file(path)
+    assert path.read_text() == first
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [file.name for file in path.parent.iterdir()] == ["ledger.key"]
+
+
+@pytest.mark.parametrize("text", ["", " \n", "c2hvcnQ=", "not base64!"])
+def test_what_is_no_key_is_refused(text):
+    with pytest.raises(ValueError, match=""):
+        keys.read_ring(text)
+
+
+def test_a_key_never_shows_its_secret():
+    assert OLD.secret.hex() not in repr(OLD)
+    assert OLD.id in repr(OLD)
+
+
+def test_a_newer_key_is_used_and_an_older_one_still_reads():
+    key_id, sealed = keys.encrypt((OLD,), "123456789012", bound_to="row 1")
+    assert keys.encrypt((NEW, OLD), "x", bound_to="row 1")[0] == NEW.id
+    assert keys.decrypt((NEW, OLD), key_id, sealed, bound_to="row 1") == "123456789012"
+
+
+def test_a_missing_key_is_named():
+    key_id, sealed = keys.encrypt((OLD,), "123456789012", bound_to="row 1")
+    with pytest.raises(keys.KeyMissing, match=OLD.id):
+        keys.decrypt((NEW,), key_id, sealed, bound_to="row 1")
+
+
+def test_an_encrypted_number_is_bound_to_its_row():
+    key_id, sealed = keys.encrypt((OLD,), "123456789012", bound_to="row 1")
+    with pytest.raises(InvalidTag):
+        keys.decrypt((OLD,), key_id, sealed, bound_to="row 2")
+
+
+def test_equal_text_is_encrypted_differently_each_time():
+    assert keys.encrypt((OLD,), "x", bound_to="")[1] != keys.encrypt((OLD,), "x", bound_to="")[1]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (["ab", "c"], ["a", "bc"]),
+        ([1], ["1"]),
+        ([None], [""]),
+        ([b"1"], ["1"]),
+        ([1, None], [None, 1]),
+        ([datetime(2026, 1, 1, tzinfo=UTC)], [datetime(2026, 1, 1, 0, 0, 0, 1, tzinfo=UTC)]),
+    ],
+)
+def test_different_values_never_sign_alike(one, other):
+    assert keys.sign(OLD, one) != keys.sign(OLD, other)
+    assert keys.sign(OLD, one) == keys.sign(OLD, one)
+
+
+def test_a_signature_and_a_digest_depend_on_the_key():
+    assert keys.sign(OLD, ["x"]) != keys.sign(NEW, ["x"])
+    assert keys.digest((OLD,), "x") != keys.digest((NEW,), "x")
