@@ -11,9 +11,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from customers.models import Customer, Identifier
 from ppims import clock, demo, openapi
-from ppims.models import ReplayKey
 from tests.conftest import PREFIX, WORDS
 
 AT = datetime(2026, 11, 23, 5, tzinfo=UTC)
@@ -81,19 +79,6 @@ def test_each_sample_runs_on_the_demo_by_itself_whatever_ran_before(sample_custo
     for name in reversed(STORY):
         _, reply = posted(name)
         assert reply["Data"]["Resp_Code"] not in {"999", "503"}, name
-
-
-@pytest.mark.django_db
-def test_the_demo_holds_none_of_the_numbers_that_the_add_samples_use(settings):
-    demo.load()
-    add = read("add-customer.new", "request")["Data"]["Add_Customer"]
-    assert not Customer.objects.filter(mobile=add["Mobile_Number"]).exists()
-    for kind, value in (("MOB", add["Mobile_Number"]), (add["Ovid_Type"], add["Ovid_Value"])):
-        assert not Identifier.objects.filter(
-            kind=kind, digest=Identifier.digest_of(kind, value)
-        ).exists()
-    refs = [read(name, "request")["Data"][WORDS[name.split(".")[0]]]["Ref_Id"] for name in STORY]
-    assert not ReplayKey.objects.filter(ref_id__in=refs).exists()
 
 
 def test_the_api_document_shows_every_golden_message_as_it_is():

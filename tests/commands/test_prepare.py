@@ -11,10 +11,10 @@ from django.conf import settings as real_settings
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from customers.models import Customer, DuplicateReview
+from customers.models import Customer, DuplicateReview, Identifier
 from limits.models import LedgerEntry, LimitCheck, LimitRule
-from ppims import demo
-from ppims.models import Processor, User
+from ppims import demo, openapi
+from ppims.models import Processor, ReplayKey, User
 
 ROOT = real_settings.BASE_DIR
 
@@ -44,7 +44,7 @@ def test_the_demo_is_loaded_once_and_tells_how_to_get_in(data_dir, monkeypatch):
 
 
 @pytest.mark.django_db
-def test_the_demo_has_all_tiers_both_processors_exceptions_and_work_to_do(data_dir):
+def test_the_demo_has_all_that_staff_meet_and_none_of_the_samples_numbers(data_dir):
     demo.load()
     assert set(Customer.objects.values_list("tier", flat=True)) == {"N", "P", "F"}
     assert Customer.objects.count() > 200
@@ -56,6 +56,20 @@ def test_the_demo_has_all_tiers_both_processors_exceptions_and_work_to_do(data_d
     assert LimitCheck.objects.filter(reason="MONTH_LIMIT").exists()
     assert DuplicateReview.objects.filter(outcome="").count() == 4
     assert LimitRule.objects.filter(state="PROPOSED").exists()
+    samples = [request["Data"] for request in golden_requests()]
+    add = next(data["Add_Customer"] for data in samples if "Add_Customer" in data)
+    assert not Customer.objects.filter(mobile=add["Mobile_Number"]).exists()
+    document = Identifier.digest_of(add["Ovid_Type"], add["Ovid_Value"])
+    assert not Identifier.objects.filter(kind=add["Ovid_Type"], digest=document).exists()
+    refs = [
+        message["Ref_Id"] for data in samples for message in data.values() if "Ref_Id" in message
+    ]
+    assert refs
+    assert not ReplayKey.objects.filter(ref_id__in=refs).exists()
+
+
+def golden_requests():
+    return [json.loads(file.read_text()) for file in openapi.GOLDEN.glob("*.request.json")]
 
 
 @pytest.mark.django_db
