@@ -22,21 +22,21 @@ EFFECTS: dict[str, int] = {
     LedgerEntry.Kind.REVERSE: -1,
 }  # of all other kinds: 1
 
+# What a month's entries add up to in one direction: read only where the cache has no row for it.
+SUM_OF_ENTRIES = """
+    SELECT CAST(SUM(CASE kind WHEN 'F' THEN 0 WHEN 'R' THEN -amount_paise
+                    ELSE amount_paise END) AS bigint)
+    FROM limits_ledgerentry
+    WHERE customer_id = %(customer)s AND month = month_asked.number AND direction = '{direction}'
+"""
+
 # Used and held in one statement, so that a read without a lock can't see a hold gone and its
 # posting not yet there.
-# A month without its row in the cache is summed from the ledger.
-STANDING = """
-    WITH month_asked(number) AS (VALUES {months}),
-    entry_effect AS (
-        SELECT month, direction,
-               CASE kind WHEN 'F' THEN 0 WHEN 'R' THEN -amount_paise ELSE amount_paise END AS paise
-        FROM limits_ledgerentry WHERE customer_id = %(customer)s
-    )
+STANDING = f"""
+    WITH month_asked(number) AS (VALUES {{months}})
     SELECT 'used', month_asked.number, 0,
-           COALESCE(cached.debit_paise, (SELECT CAST(SUM(paise) AS bigint) FROM entry_effect
-                                         WHERE month = month_asked.number AND direction = 'D'), 0),
-           COALESCE(cached.credit_paise, (SELECT CAST(SUM(paise) AS bigint) FROM entry_effect
-                                          WHERE month = month_asked.number AND direction = 'C'), 0)
+           COALESCE(cached.debit_paise, ({SUM_OF_ENTRIES.format(direction="D")}), 0),
+           COALESCE(cached.credit_paise, ({SUM_OF_ENTRIES.format(direction="C")}), 0)
     FROM month_asked LEFT JOIN limits_monthlyusage cached
         ON cached.customer_id = %(customer)s AND cached.month = month_asked.number
     UNION ALL

@@ -18,16 +18,14 @@ AT = datetime(2026, 11, 23, 5, tzinfo=UTC)
 # In this order each message meets what it needs: a check before its update, an add before its
 # repeat.
 STORY = """
-    customer-registration-status.known customer-registration-status.unknown
-    add-customer.new add-customer.already-registered add-customer.malformed add-customer.another-
-    person
-    check-customer-kyc.known check-customer-kyc.unknown-customer check-customer-kyc.wrong-password
-    check-customer-kyc.not-your-system-id
+    customer-registration-status.known customer-registration-status.unknown add-customer.new
+    add-customer.already-registered add-customer.malformed add-customer.another-person
+    check-customer-kyc.known check-customer-kyc.unknown-customer
+    check-customer-kyc.wrong-password check-customer-kyc.not-your-system-id
     check-customer-limit.allowed check-customer-limit.declined check-customer-limit.malformed
-    check-customer-limit.other-content
-    update-customer.changed update-customer.lower-kyc update-customer.full-kyc-without-document
-    update-customer-limit.posted update-customer-limit.without-a-check update-customer-
-    limit.reversed
+    check-customer-limit.other-content update-customer.changed update-customer.lower-kyc
+    update-customer.full-kyc-without-document update-customer-limit.posted
+    update-customer-limit.without-a-check update-customer-limit.reversed
     update-customer-limit.failed update-customer-limit.posted-already
 """.split()
 ROOT = Path(settings.BASE_DIR)

@@ -1,4 +1,6 @@
-"""Every check, entry, head and audit entry is signed over all its fields, and entries are chained."""
+"""Every check, entry, head and audit entry is signed over all its fields, and entries are
+chained.
+"""
 
 import pytest
 from django.conf import settings

@@ -1,4 +1,6 @@
-"""Keys: named by themselves, made once, and what is signed or encrypted can't be changed or moved."""
+"""Keys: named by themselves, made once, and what is signed or encrypted can't be changed or
+moved.
+"""
 
 import stat
 from datetime import UTC, datetime

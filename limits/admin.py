@@ -1,0 +1,222 @@
+"""The admin of limit rules, which are decided here; of checks, holds and entries, to look at."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
+
+from customers.admin import UNIQUE_ID_DIGITS, decisions, instant, never, staff, unique_id
+from customers.kinds import mask
+from limits.models import Direction, Hold, LedgerEntry, LimitCheck, LimitRule, Window
+from limits.services import rules
+from limits.services.rules import Proposal
+from ppims.models import Operation, Processor, ReplayKey
+from ppims.money import to_inr, to_paise
+
+FOR_LOADS = (Window.BALANCE, Window.CREDIT_STOP)
+MOST_MONTHS = 600
+
+
+def money(name: str, label: str) -> Callable[[Model], str]:
+    """Make a column, or a field of a page, that shows paise as rupees."""
+
+    @admin.display(description=label)
+    def shown(row: Model) -> str:
+        paise = getattr(row, name)
+        return "–" if paise is None else to_inr(paise)
+
+    return shown
+
+
+def limit_of(amount: int, window: str | None) -> str:
+    return f"{amount} months" if window == Window.CREDIT_STOP else to_inr(amount)
+
+
+# Limit rules.
+
+
+class LimitRuleForm(forms.ModelForm):  # type: ignore[type-arg]
+    amount = forms.CharField(
+        required=False,
+        max_length=15,
+        help_text="In rupees, without commas: 10000 or 2000.50. Of “Months until loading stops”, "
+        "months. Empty: no limit from then on.",
+    )
+
+    class Meta:
+        model = LimitRule
+        fields = ["tier", "direction", "window", "amount", "in_force_from", "source"]
+
+    def clean_amount(self) -> int | None:
+        """Give paise, of CREDIT_STOP months; None: no limit."""
+        text = self.cleaned_data["amount"]
+        if not text:
+            return None
+        if self.cleaned_data.get("window") == Window.CREDIT_STOP:
+            if text.isdecimal() and 1 <= int(text) <= MOST_MONTHS:
+                return int(text)
+            raise forms.ValidationError(f"Give whole months, 1 to {MOST_MONTHS}.")
+        try:
+            return to_paise(text)
+        except ValueError:
+            raise forms.ValidationError(
+                "Give rupees above zero, without commas, with at most two decimals."
+            ) from None
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("window") in FOR_LOADS and cleaned.get("direction") == Direction.DEBIT:
+            self.add_error("direction", "This window is a limit on loads only.")
+        return cleaned
+
+
+@admin.display(description="Amount")
+def amount_of(rule: LimitRule) -> str:
+    return "No limit" if rule.amount is None else limit_of(rule.amount, rule.window)
+
+
+@admin.register(LimitRule)
+class LimitRuleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    form = LimitRuleForm
+    has_change_permission = has_delete_permission = never
+    actions = decisions(
+        lambda pk, state, user: rules.decide(rule_id=pk, state=state, user=user), maker="add"
+    )
+    _asked = LimitRuleForm.Meta.fields
+    _shown: ClassVar[Any] = [
+        *("tier", "direction", "window", amount_of, instant("in_force_from", "In force from")),
+        *("state", "maker", "checker", "source"),
+        *(instant("proposed_at", "Proposed"), instant("decided_at", "Decided")),
+    ]
+    list_display = _shown[:9]
+    list_filter = ["state", "tier", "direction", "window"]
+    list_select_related = ["maker", "checker"]
+    ordering = ["-pk"]
+    show_full_result_count = False
+
+    def get_fields(self, request: HttpRequest, obj: LimitRule | None = None) -> Any:
+        return self._shown if obj else self._asked
+
+    def get_readonly_fields(self, request: HttpRequest, obj: LimitRule | None = None) -> Any:
+        return self.get_fields(request, obj) if obj else []
+
+    def has_approve_permission(self, request: HttpRequest) -> bool:
+        return staff(request).has_perm("limits.approve_limitrule")
+
+    def save_model(self, request: HttpRequest, obj: LimitRule, form: Any, change: bool) -> None:
+        """Propose it: another person decides."""
+        asked = Proposal(**{name: form.cleaned_data[name] for name in self._asked})
+        [rule] = rules.propose(proposals=[asked], user=staff(request))
+        obj.pk = rule.pk
+
+
+# What was answered, held and posted.
+
+
+def found(
+    queryset: QuerySet[Any], text: str, *, operation: Operation, row: str = "pk"
+) -> tuple[QuerySet[Any], bool]:
+    """Find by whole Unique_Id or Ref_Id, the latter through ReplayKey: never by a scan."""
+    text = text.strip()
+    if not text:
+        return queryset, False
+    keys = ReplayKey.objects.filter(
+        processor__in=list(Processor.objects.values_list("pk", flat=True)),
+        operation=operation,
+        ref_id=text,
+    )
+    wanted = Q(**{f"{row}__in": list(keys.values_list("row_id", flat=True))})
+    if text.isascii() and text.isdecimal() and len(text) == UNIQUE_ID_DIGITS:
+        wanted |= Q(customer_id=int(text))
+    return queryset.filter(wanted), False
+
+
+@admin.display(description="Account")
+def account_of(check: LimitCheck) -> str:
+    return mask(check.account_number, shown=4)
+
+
+@admin.display(description="Limit")
+def limit_judged(check: LimitCheck) -> str:
+    if check.limit is None:
+        return "–"
+    return limit_of(check.limit, check.rule.window if check.rule else None)
+
+
+amount, at = money("amount_paise", "Amount"), instant("at", "At")
+
+
+class HistoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """A list to look at: newest first, found by Unique_Id or Ref_Id, never changed."""
+
+    has_add_permission = has_change_permission = has_delete_permission = never
+    operation = Operation.CHECK_LIMIT
+    row = "pk"
+    search_fields = ["=customer_id", "=ref_id"]
+    search_help_text = "A whole Unique_Id or Ref_Id. Never personal data: it would stand in URLs."
+    ordering = ["-pk"]
+    sortable_by = ()
+    show_full_result_count = False
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        return found(queryset, search_term, operation=self.operation, row=self.row)
+
+
+@admin.register(LimitCheck)
+class LimitCheckAdmin(HistoryAdmin):
+    list_display = [
+        *("ref_id", unique_id, "processor", at, "direction", amount, "is_allowed", "reason"),
+    ]
+    list_filter = ["is_allowed", "direction"]
+    list_select_related = ["processor"]
+    readonly_fields: ClassVar[Any] = [
+        *(unique_id, "number", "processor", "ref_id", at, "direction", amount),
+        *(money("balance_paise", "Balance before"), account_of, "card_last_four", "tier"),
+        *("is_allowed", "reason", "rule", limit_judged, money("used_paise", "Used")),
+        *(money("held_paise", "Held"), money("remaining_paise", "Left"), "resets_on"),
+        *(instant("hold_until", "Held until"), "unjudged"),
+        *(
+            money("cumulative_paise", "Replied as used"),
+            money("available_paise", "Replied as left"),
+        ),
+    ]
+    fields = readonly_fields
+
+
+@admin.register(Hold)
+class HoldAdmin(HistoryAdmin):
+    row = "limit_check_id"
+    search_fields = ["=customer_id", "=limit_check__ref_id"]
+    readonly_fields: ClassVar[Any] = [
+        *("limit_check", unique_id, "processor", "direction", amount),
+        *(instant("expires_at", "Held until"),),
+    ]
+    list_display = fields = readonly_fields
+    list_filter = ["direction"]
+    list_select_related = ["limit_check", "processor"]
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(HistoryAdmin):
+    operation = Operation.UPDATE_LIMIT
+    list_display = [
+        *("__str__", unique_id, "processor", at, "month", "kind", "direction", amount, "flags"),
+    ]
+    list_filter = ["kind", "direction"]
+    list_select_related = ["processor"]
+    readonly_fields: ClassVar[Any] = [
+        *(unique_id, "number", "processor", "ref_id", at, "month", "kind", "direction", amount),
+        *(money("balance_paise", "Balance after"), "tran_id", "enquiry_ref_id", "limit_check"),
+        *("reverses", "flags", "tier", money("used_after_paise", "Used after it")),
+        *(money("held_after_paise", "Held after it"), money("limit_paise", "Limit"), "rule"),
+        *(
+            money("cumulative_paise", "Replied as used"),
+            money("available_paise", "Replied as left"),
+        ),
+    ]
+    fields = readonly_fields
