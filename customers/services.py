@@ -174,16 +174,14 @@ def _person_meant(told: Told, processor: Processor, at: datetime) -> Customer | 
     assert told.mobile_number
     by_mobile = people.holder_of(MOBILE, told.mobile_number)
     by_document = people.holder_of(*told.document) if told.document else None
-    errors = [("unique_id", "is not this person's")]
     holder = by_document or by_mobile
-    if holder == told.unique_id or told.unique_id is None:
-        errors = []
     customer = people.locked(holder) if holder else None
     if customer is not None and by_document is None and _is_doubtful(told, customer):
-        errors.append(("mobile_number", "is another person's, as far as the record shows"))
+        # This name alone, whatever else differs: more would tell of a stranger.
+        errors = [("mobile_number", "is another person's, as far as the record shows")]
         raise reviews.Doubt(errors, holders=[customer.pk], claimant=None)
-    if errors:
-        raise Conflict(errors)
+    if told.unique_id not in {None, holder}:
+        raise Conflict([("unique_id", "is not this person's")])
     if customer is not None and by_mobile not in {None, customer.pk}:
         assert by_mobile
         reviews.open_review(told, holder=by_mobile, claimant=customer, processor=processor, at=at)

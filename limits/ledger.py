@@ -32,6 +32,7 @@ SUM_OF_ENTRIES = """
 
 # Used and held in one statement, so that a read without a lock can't see a hold gone and its
 # posting not yet there.
+# Formatted from constants above and from whole numbers: no text of a caller is in it.
 STANDING = f"""
     WITH month_asked(number) AS (VALUES {{months}})
     SELECT 'used', month_asked.number, 0,
@@ -45,7 +46,7 @@ STANDING = f"""
            CAST(SUM(CASE direction WHEN 'C' THEN amount_paise ELSE 0 END) AS bigint)
     FROM limits_hold WHERE customer_id = %(customer)s AND expires_at > %(at)s
     GROUP BY month, processor_id
-"""
+"""  # noqa: S608
 
 CHECK_FIELDS = [
     f.attname for f in LimitCheck._meta.concrete_fields if f.attname not in {"id", "key_id", "mac"}
@@ -125,7 +126,8 @@ def instant(head: LedgerHead) -> datetime:
     if head.last_at is None or at >= head.last_at:
         return at
     if head.last_at - at > CLOCK_TOLERANCE:
-        logger.critical("the clock is behind the ledger by %s s", (head.last_at - at).seconds)
+        behind = (head.last_at - at).total_seconds()
+        logger.critical("the clock is behind the ledger by %.0f s", behind)
         raise Unavailable
     return head.last_at
 

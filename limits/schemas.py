@@ -102,7 +102,7 @@ class UpdateLimitIn(Message):
     def across(cls, present: dict[str, Any]) -> Iterator[tuple[str, str]]:
         enquiry = present.get("Enquiry_Ref_Id")
         readable = isinstance(enquiry, str) and re.fullmatch("[A-Za-z0-9_-]{1,32}", enquiry)
-        if present.get("Tran_Status") in {"S", "R"} and not readable:
+        if present.get("Tran_Status") in ("S", "R") and not readable:
             present.pop("Enquiry_Ref_Id", None)  # never a reason not to book what happened
         if present.get("Tran_Status") == "R" and "Tran_Id" not in present:
             yield "tran_id", "is required to reverse"

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = Path(sysconfig.get_path("scripts"))
@@ -182,3 +183,96 @@ def test_the_lock_for_tests_holds_all_of_the_other_at_the_same_versions() -> Non
 @pytest.mark.parametrize("file", ["requirements.lock", "requirements-test.lock"])
 def test_a_lock_names_no_registry_and_no_path(file: str) -> None:
     assert re.findall(r"https?:|file:|--\w*-?(?:index|links)\S*", (ROOT / file).read_text()) == []
+
+
+# Tables: who writes which, and how SQLite keeps them.
+
+WRITES = re.compile(r"\b(save|create|get_or_create|update_or_create|bulk_create|bulk_update)\(")
+CHANGES = re.compile(r"\b(update|delete|bulk_update)\(")
+LEDGER = "limits/ledger.py"
+WRITERS = {
+    "LedgerEntry": {LEDGER},
+    "LedgerHead": {LEDGER},
+    "MonthlyUsage": {LEDGER},
+    "LimitCheck": {LEDGER},
+    "Hold": {LEDGER},
+    "AuditEntry": {"ppims/audit.py"},
+    "AuditHead": {"ppims/audit.py"},
+}
+DELETERS = {"Hold": {LEDGER, "limits/services/updates.py"}}
+
+
+def rows_of(model: str, tree: ast.AST) -> set[str]:
+    """Name what holds such a row there: what it was assigned to, or annotated as."""
+    named = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and re.search(rf"\b{model}\b", ast.unparse(node.value)):
+            named |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        annotation = getattr(node, "annotation", None) if isinstance(node, ast.arg) else None
+        if annotation and re.fullmatch(rf"{model}( \| None)?", ast.unparse(annotation)):
+            named.add(node.arg)
+    return named
+
+
+def written(model: str, path: Path, methods: re.Pattern[str]) -> list[str]:
+    """List the calls there that write rows of a model, by its manager or by a name for its rows."""
+    tree = ast.parse(path.read_text())
+    rows = "|".join([rf"{model}\.objects\b.*", *rows_of(model, tree)])
+    calls = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    found = [re.match(rf"({rows})\.(?=\w+\()", call) for call in calls]
+    return [m.string for m in found if m and methods.match(m.string, m.end())]
+
+
+@pytest.mark.parametrize("model", WRITERS)
+def test_a_table_of_the_ledger_has_one_writer(model: str) -> None:
+    writers = {name(path) for path in sources(*PACKAGES) if written(model, path, WRITES)}
+    assert writers == WRITERS[model]
+
+
+@pytest.mark.parametrize("model", WRITERS)
+def test_no_row_of_the_ledger_is_changed_or_deleted_elsewhere(model: str) -> None:
+    changers = {name(path) for path in sources(*PACKAGES) if written(model, path, CHANGES)}
+    assert changers <= DELETERS.get(model, set())
+
+
+def test_a_write_is_noticed_in_each_of_its_forms(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    for line in (
+        "Hold.objects.create(a=1)",
+        "Hold.objects.filter(a=1).get_or_create()",
+        "Hold.objects.bulk_create([1])",
+        "hold = Hold(a=1)\nhold.save()",
+        "hold = Hold.objects.get(pk=1)\nhold.save(update_fields=['a'])",
+        "def keep(hold: Hold | None):\n    hold.save()",
+    ):
+        path.write_text(line)
+        assert written("Hold", path, WRITES), line
+        assert not written("LimitCheck", path, WRITES), line
+    path.write_text("Hold.objects.filter(a=1).delete()\nHold.objects.get(pk=1)")
+    assert written("Hold", path, CHANGES) == ["Hold.objects.filter(a=1).delete()"]
+    assert written("Hold", path, WRITES) == []
+
+
+def statements() -> dict[str, str]:
+    """Map each table of ours, many-to-many ones left out, to what made it."""
+    if connection.vendor != "sqlite":
+        pytest.skip("only SQLite has rowids")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
+        made = dict(cursor.fetchall())
+    own = ("ppims_", "customers_", "limits_")
+    of_django = ("ppims_user_groups", "ppims_user_user_permissions")
+    return {t: sql for t, sql in made.items() if t.startswith(own) and t not in of_django}
+
+
+@pytest.mark.django_db
+def test_tables_that_are_read_by_their_key_alone_have_no_rowid() -> None:
+    without = {table for table, sql in statements().items() if sql.endswith("WITHOUT ROWID")}
+    assert without >= {"ppims_replaykey", "customers_identifier", "limits_monthlyusage"}
+
+
+@pytest.mark.django_db
+def test_no_table_of_ours_writes_a_second_one_at_every_insert() -> None:
+    tables = statements()
+    assert "limits_ledgerentry" in tables
+    assert [table for table, sql in tables.items() if "AUTOINCREMENT" in sql.upper()] == []

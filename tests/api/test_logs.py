@@ -1,0 +1,154 @@
+"""A JSON line a request, without personal data, also when something goes wrong."""
+
+import io
+import json
+import logging
+
+import pytest
+
+from customers import services
+from limits.services import checks
+from ppims.logs import Formatter
+from tests.api.said import NOBODY, OPERATIONS, added, asked, blank, booked, done, valid
+from tests.conftest import PREFIX
+from tests.factories import PASSWORD, person
+
+MOBILE, DOCUMENT, CARD, NAME = "9812345678", "234123412346", "4111111111111111", "Meera Unusual"
+PERSONAL = [MOBILE, DOCUMENT, CARD, NAME, PASSWORD, "14-02-1991", "1991-02-14", "m@example.in"]
+LOADED = {
+    "Mobile_Number": MOBILE,
+    "Ovid_Type": "ADR",
+    "Ovid_Value": DOCUMENT,
+    "Card_Number": CARD,
+    "Customer_Name": NAME,
+    "Email_Id": "m@example.in",
+}
+
+
+@pytest.fixture
+def log():
+    """All that is written, by every logger, as settings format it."""
+    loggers = [logging.getLogger(), logging.getLogger("django")]
+    (formatter,) = {
+        handler.formatter
+        for handler in loggers[0].handlers
+        if isinstance(handler.formatter, Formatter)
+    }
+    handler = logging.StreamHandler(io.StringIO())
+    handler.setFormatter(formatter)
+    for logger in loggers:
+        logger.addHandler(handler)
+    yield handler.stream
+    for logger in loggers:
+        logger.removeHandler(handler)
+
+
+def lines(log):
+    return [json.loads(line) for line in log.getvalue().splitlines()]
+
+
+def answered(log):
+    return [line for line in lines(log) if line["message"] == "answered"]
+
+
+def assert_impersonal(log):
+    assert log.getvalue()
+    assert [text for text in PERSONAL if text in log.getvalue()] == []
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_each_request_has_one_line_of_what_is_needed(ent, log, operation):
+    body = json.dumps(ent.body(operation, **valid(operation)))
+    _, reply, response = ent.send(operation, body, HTTP_X_FAPI_UUID="abc-123")
+    (line,) = answered(log)
+    assert line["request_id"] == response["X-Request-Id"] == "abc-123"
+    assert (line["operation"], line["processor"]) == (operation, "ENT")
+    assert line["resp_code"] == reply["Data"]["Resp_Code"]
+    assert line["ms"] >= 0
+    assert line["level"] == "INFO"
+    assert line["time"]
+
+
+def test_a_refusal_has_its_line_too(ent, log):
+    ent.call("add-customer", **person(), _password="wrong")
+    ent.call("add-customer", **person(), System_Id="OTHER")
+    ent.send("add-customer", "{")
+    ent.client.post(f"{PREFIX}/no-such", "{}", content_type="application/json")
+    found = [(line["operation"], line["processor"], line["resp_code"]) for line in answered(log)]
+    assert found == [
+        ("add-customer", "", "401"),
+        ("add-customer", "ENT", "403"),
+        ("add-customer", "", "400"),
+        ("unknown", "", "404"),
+    ]
+
+
+def test_no_line_has_personal_data(ent, cbs, log):
+    details = person(**LOADED)
+    unique_id = added(ent, **details)
+    stranger = {**details, "Date_Of_Birth": "15-02-1991", "Ovid_Value": "999999999999"}
+    assert cbs.call("add-customer", **stranger)[0] == 409
+    assert ent.call("add-customer", **{**details, "Account_Status": MOBILE})[0] == 400
+    assert ent.call("add-customer", **details, _username=MOBILE)[0] == 401
+    ref = asked(ent, unique_id, Card_Number=CARD)
+    booked(ent, unique_id, Enquiry_Ref_Id=ref)
+    done(ent.call("customer-registration-status", Mobile_Number=MOBILE))
+    done(ent.call("update-customer", Unique_Id=unique_id, Customer_Name=NAME))
+    assert_impersonal(log)
+
+
+@pytest.mark.parametrize("path", [MOBILE, f"customer-registration-status/{MOBILE}"])
+def test_personal_data_in_a_path_or_query_does_not_reach_the_log(ent, log, path):
+    url = f"{PREFIX}/{path}?Ovid_Value={DOCUMENT}"
+    response = ent.client.post(url, "{}", content_type="application/json")
+    assert response.status_code == 404
+    assert_impersonal(log)
+
+
+class Unforeseen(Exception):
+    """Of no kind that the API knows."""
+
+
+def fault(*_, **__):
+    raise Unforeseen(f"could not keep {MOBILE} {DOCUMENT} {NAME}")
+
+
+def fault_of_a_fault(*_, **__):
+    try:
+        fault()
+    except Unforeseen as error:
+        raise Unforeseen(CARD) from error
+
+
+@pytest.mark.parametrize("broken", [fault, fault_of_a_fault])
+@pytest.mark.parametrize(
+    ("operation", "module", "service"),
+    [
+        ("add-customer", services, "add_customer"),
+        ("check-customer-kyc", services, "check_kyc"),
+        ("check-customer-limit", checks, "check_limit"),
+    ],
+)
+def test_a_fault_is_999_without_internals_in_reply_or_log(
+    ent, log, monkeypatch, operation, module, service, broken
+):
+    monkeypatch.setattr(module, service, broken)
+    message = {**valid(operation, NOBODY), **(LOADED if operation == "add-customer" else {})}
+    status, body, response = ent.call(operation, **message)
+    assert status == 500
+    assert body == {"Data": blank(operation, "999"), "Risk": {}, "Links": {}, "Meta": {}}
+    assert "Unforeseen" not in response.content.decode()
+    (line,) = answered(log)
+    assert (line["resp_code"], line["processor"]) == ("999", "ENT")
+    (report,) = (each for each in lines(log) if each["message"] == "fault")
+    assert report["request_id"] == line["request_id"]
+    assert "Unforeseen" in report["exc_info"]
+    assert_impersonal(log)
+
+
+def test_after_a_fault_the_same_ref_id_has_its_one_effect(ent, monkeypatch):
+    details = person(Ref_Id="REF-1")
+    with monkeypatch.context() as patched:
+        patched.setattr(services, "_audit", fault)
+        assert ent.call("add-customer", **details)[1]["Data"]["Resp_Code"] == "999"
+    assert done(ent.call("add-customer", **details))[1] == {}
