@@ -1,0 +1,248 @@
+"""The admin of review items and unblockings; and what the admin of limits and of the root share."""
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from customers import reviews, services
+from customers.kinds import DocumentKind, mask
+from customers.models import DuplicateReview, Unblocking
+from ppims import clock
+from ppims.errors import Malformed, Refusal
+from ppims.models import FourEyes, User
+
+Action = Callable[..., HttpResponse | None]
+UNIQUE_ID_DIGITS = 15
+Evidence = list[tuple[str, str, str]]
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(max_length=500, widget=forms.Textarea(attrs={"rows": 3}))
+
+
+# What every admin uses.
+
+
+def never(*_: object, **__: object) -> bool:
+    """Stand in for a has_*_permission: nobody may, whatever the role."""
+    return False
+
+
+def staff(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def ist(at: datetime | None) -> str:
+    return f"{at.astimezone(clock.IST):%d %b %Y, %H:%M:%S} IST" if at else "–"
+
+
+def instant(name: str, label: str) -> Callable[[Model], str]:
+    """Make a column, or a field of a page, that shows an instant in India's time."""
+
+    @admin.display(description=label)
+    def shown(row: Model) -> str:
+        return ist(getattr(row, name))
+
+    return shown
+
+
+@admin.display(description="Unique_Id")
+def unique_id(row: Any) -> str:
+    return str(row.customer_id)
+
+
+def by_unique_id(rows: QuerySet[Any], text: str, column: str = "pk") -> QuerySet[Any]:
+    """Search by a whole Unique_Id, and by nothing else."""
+    text = text.strip()
+    if not text:
+        return rows
+    is_one = text.isascii() and text.isdecimal() and len(text) == UNIQUE_ID_DIGITS
+    return rows.filter(**{column: int(text)}) if is_one else rows.none()
+
+
+def told(refusal: Refusal) -> str:
+    """Say to a person why something was refused."""
+    errors = [f"{name.replace('_', ' ')} {message}".strip() for name, message in refusal.errors]
+    return "; ".join(errors) or refusal.message
+
+
+def decisions(decide: Callable[[int, str, User], object], *, maker: str) -> list[Action]:
+    """Make the actions of the two-person rule; `maker` is the permission to withdraw."""
+    return [
+        _decision("approve", "Approve", FourEyes.State.APPROVED, "approve", decide),
+        _decision("reject", "Reject", FourEyes.State.REJECTED, "approve", decide),
+        _decision("withdraw", "Withdraw my own", FourEyes.State.WITHDRAWN, maker, decide),
+    ]
+
+
+def ask_reason(
+    model_admin: admin.ModelAdmin,  # type: ignore[type-arg]
+    request: HttpRequest,
+    queryset: QuerySet[Any],
+    *,
+    action: str,
+    title: str,
+    carry_out: Callable[[int, str], object],
+    evidence: Callable[[Any], Evidence] = lambda _: [],
+) -> TemplateResponse | None:
+    """Ask for the reason on a page of its own, then do it to the one row; show a refusal."""
+    chosen = list(queryset[:2])
+    if len(chosen) != 1:
+        model_admin.message_user(request, "Choose exactly one.", messages.ERROR)
+        return None
+    [row] = chosen
+    form = ReasonForm(request.POST if "reason" in request.POST else None)
+    if form.is_valid():
+        try:
+            carry_out(row.pk, form.cleaned_data["reason"])
+        except Malformed as refusal:
+            form.add_error("reason", told(refusal))
+        except Refusal as refusal:
+            model_admin.message_user(request, f"{row}: {told(refusal)}.", messages.ERROR)
+        else:
+            model_admin.message_user(request, f"{title}: {row}.", messages.SUCCESS)
+        if form.is_valid():
+            return None
+    page = {"title": title, "row": row, "action": action, "form": form, "evidence": evidence(row)}
+    context = {**model_admin.admin_site.each_context(request), "opts": model_admin.opts, **page}
+    status = 422 if form.is_bound else 200
+    return TemplateResponse(request, "admin/reason.html", context, status=status)
+
+
+def _decision(
+    name: str, verb: str, state: str, permission: str, decide: Callable[[int, str, User], object]
+) -> Action:
+    @admin.action(description=verb, permissions=[permission])
+    def act(
+        model_admin: admin.ModelAdmin,  # type: ignore[type-arg]
+        request: HttpRequest,
+        queryset: QuerySet[Any],
+    ) -> None:
+        for row in queryset:
+            try:
+                decide(row.pk, state, staff(request))
+            except Refusal as refusal:
+                model_admin.message_user(request, f"{row}: {told(refusal)}.", messages.ERROR)
+            else:
+                done = FourEyes.State(state).label
+                model_admin.message_user(request, f"{done}: {row}.", messages.SUCCESS)
+
+    act.__name__ = name
+    return act
+
+
+# Duplicate reviews.
+
+
+def evidence_of(review: DuplicateReview) -> Evidence:
+    """Set record beside claim, both masked: rows of what, on record, claimed."""
+    claim, customer = review.read_claim(), review.customer
+    documents = customer.documents.filter(replaced_at__isnull=True).order_by("kind")
+    kind, day = claim["ovid_type"], claim["date_of_birth"]
+    born = f"{date.fromisoformat(day):%d %b %Y}" if day else "–"
+    mobile, number = (mask(claim[it] or "", shown=4) for it in ("mobile_number", "ovid_value"))
+    return [
+        ("Name", customer.name, claim["customer_name"] or "–"),
+        ("Mobile number", customer.masked_mobile or "–", mobile or "–"),
+        ("Date of birth", f"{customer.date_of_birth:%d %b %Y}", born),
+        (
+            "Document",
+            ", ".join(str(document) for document in documents) or "–",
+            f"{DocumentKind(kind).label} {number}" if kind else "–",
+        ),
+    ]
+
+
+def _outcome(outcome: DuplicateReview.Outcome) -> Action:
+    @admin.action(description=outcome.label, permissions=["decide"])
+    def act(
+        model_admin: admin.ModelAdmin,  # type: ignore[type-arg]
+        request: HttpRequest,
+        queryset: QuerySet[Any],
+    ) -> HttpResponse | None:
+        return ask_reason(
+            model_admin,
+            request,
+            queryset,
+            action=outcome.value.lower(),
+            title=outcome.label,
+            evidence=evidence_of,
+            carry_out=lambda pk, reason: reviews.decide(
+                review_id=pk, outcome=outcome, reason=reason, user=staff(request)
+            ),
+        )
+
+    act.__name__ = outcome.value.lower()
+    return act
+
+
+class OpenFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, *_: object) -> Sequence[tuple[str, str]]:
+        return [("open", "Open"), ("decided", "Decided")]
+
+    def queryset(self, _: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        same = DuplicateReview.Outcome.SAME_PERSON
+        still_open = Q(outcome="") | Q(outcome=same, claimant__isnull=False)
+        choices = {"open": still_open, "decided": ~still_open}
+        return queryset.filter(choices.get(self.value() or "", Q()))
+
+
+@admin.register(DuplicateReview)
+class DuplicateReviewAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    has_add_permission = has_change_permission = has_delete_permission = never
+    actions = [_outcome(outcome) for outcome in DuplicateReview.Outcome]
+    opened_at, decided_at = instant("opened_at", "Opened"), instant("decided_at", "Decided")
+    list_display = ["__str__", unique_id, "processor", opened_at, "outcome", "decided_by"]
+    list_filter = [OpenFilter]
+    list_select_related = ["processor", "decided_by"]
+    ordering = ["-pk"]
+    show_full_result_count = False
+    readonly_fields: ClassVar[Any] = [
+        *(unique_id, "claimant", "is_by_mobile", "processor", opened_at),
+        *("outcome", "reason", "decided_by", decided_at),
+    ]
+    fields = readonly_fields
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return staff(request).has_perm("customers.decide_duplicatereview")
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        review = context["original"]
+        context.update(evidence=evidence_of(review), outcomes=DuplicateReview.Outcome.choices)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+@admin.register(Unblocking)
+class UnblockingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    has_add_permission = has_change_permission = has_delete_permission = never
+    actions = decisions(
+        lambda pk, state, user: services.decide_unblocking(proposal_id=pk, state=state, user=user),
+        maker="propose",
+    )
+    proposed_at, decided_at = instant("proposed_at", "Proposed"), instant("decided_at", "Decided")
+    readonly_fields: ClassVar[Any] = [
+        *(unique_id, "reason", "state", "maker", proposed_at, "checker", decided_at)
+    ]
+    list_display = fields = readonly_fields
+    list_filter = ["state"]
+    list_select_related = ["maker", "checker"]
+    ordering = ["-pk"]
+    show_full_result_count = False
+
+    def has_approve_permission(self, request: HttpRequest) -> bool:
+        return staff(request).has_perm("customers.approve_unblocking")
+
+    def has_propose_permission(self, request: HttpRequest) -> bool:
+        return staff(request).has_perm("customers.propose_unblocking")

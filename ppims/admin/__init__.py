@@ -1,0 +1,14 @@
+"""The admin of the root: users, processors and the audit; customers with their usage."""
+
+from django.contrib import admin
+from django.contrib.auth.models import Group
+
+from ppims.admin import people, staff
+
+__all__ = ["people", "staff"]
+
+# What a role may do is decided in ppims.roles, not on a page.
+admin.site.unregister(Group)
+admin.site.site_header = admin.site.site_title = "PPIMS"
+admin.site.index_title = "Administration"
+admin.site.site_url = None

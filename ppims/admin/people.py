@@ -1,0 +1,172 @@
+"""Customers as staff see them: masked, with what they have used; blocked here, never edited."""
+
+from datetime import date
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from customers import services
+from customers.admin import Action, ask_reason, by_unique_id, instant, never, staff
+from customers.models import Account, Card, Customer, Document, KycChange, Registration
+from limits import decision, ledger
+from limits.models import Direction, Hold, LimitRule, MonthlyUsage
+from ppims import clock
+from ppims.money import to_inr
+
+WINDOWS = {decision.MONTH: "This month", decision.FINANCIAL_YEAR: "This financial year"}
+
+
+class Inline(admin.TabularInline):  # type: ignore[type-arg]
+    has_add_permission = has_change_permission = has_delete_permission = never
+    extra = 0
+    ordering = ["pk"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        with_processor = any(f.name == "processor" for f in self.model._meta.fields)
+        rows = super().get_queryset(request)
+        return rows.select_related("processor") if with_processor else rows
+
+
+class RegistrationInline(Inline):
+    model = Registration
+    registered_at = instant("registered_at", "Registered")
+    readonly_fields: ClassVar[Any] = ["processor", "customer_type", "ppi_type", registered_at]
+    fields = readonly_fields
+
+
+class DocumentInline(Inline):
+    model = Document
+    readonly_fields: ClassVar[Any] = [
+        instant("recorded_at", "Recorded"),
+        instant("replaced_at", "Replaced"),
+    ]
+    fields = readonly_fields
+
+
+class AccountInline(Inline):
+    model = Account
+    readonly_fields: ClassVar[Any] = ["processor"]
+    fields = readonly_fields
+
+
+class CardInline(Inline):
+    model = Card
+    readonly_fields: ClassVar[Any] = ["processor"]
+    fields = readonly_fields
+
+
+class KycInline(Inline):
+    model = KycChange
+    verbose_name_plural = "KYC history"
+    at, updated_on = instant("at", "At"), instant("updated_on", "KYC_Updated_On")
+    readonly_fields: ClassVar[Any] = [at, "processor", "user", "channel", updated_on]
+    fields = readonly_fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("user")
+
+
+def _with_reason(name: str, title: str, permission: str, carry_out: Any) -> Action:
+    @admin.action(description=title, permissions=[permission])
+    def act(
+        model_admin: "CustomerAdmin", request: HttpRequest, queryset: QuerySet[Customer]
+    ) -> HttpResponse | None:
+        def work(pk: int, reason: str) -> object:
+            return carry_out(customer_id=pk, reason=reason, user=staff(request))
+
+        return ask_reason(model_admin, request, queryset, action=name, title=title, carry_out=work)
+
+    act.__name__ = name
+    return act
+
+
+@admin.display(description="Mobile number")
+def mobile(customer: Customer) -> str:
+    return customer.masked_mobile
+
+
+@admin.register(Customer)
+class CustomerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    has_add_permission = has_change_permission = has_delete_permission = never
+    actions = [
+        _with_reason("block", "Block", "block", services.block),
+        _with_reason(
+            "propose_unblocking", "Propose unblocking", "propose", services.propose_unblocking
+        ),
+    ]
+    inlines = [RegistrationInline, DocumentInline, AccountInline, CardInline, KycInline]
+    created_at = instant("created_at", "Added")
+    list_display = ["unique_id", "name", mobile, "tier", "status", created_at]
+    list_filter = ["tier", "status"]
+    ordering = ["-pk"]
+    sortable_by = ()
+    search_fields = ["=unique_id"]
+    search_help_text = "A whole Unique_Id. Never personal data: it would stand in URLs and logs."
+    show_full_result_count = False
+    readonly_fields: ClassVar[Any] = [
+        *(
+            "unique_id",
+            "name",
+            mobile,
+            "tier",
+            instant("tier_since", "Tier since"),
+        ),
+        *("kyc_updated_channel", instant("kyc_updated_on", "KYC_Updated_On")),
+        *("status", "blocked_reason", created_at),
+    ]
+    fields = readonly_fields
+
+    def has_block_permission(self, request: HttpRequest) -> bool:
+        return staff(request).has_perm("customers.block_customer")
+
+    def has_propose_permission(self, request: HttpRequest) -> bool:
+        return staff(request).has_perm("customers.propose_unblocking")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        return by_unique_id(queryset, search_term), False
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        context.update(_usage(context["original"]))
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+def _usage(customer: Customer) -> dict[str, object]:
+    """Give what is used, held and left now; the months kept; and how many holds are open."""
+    at = clock.now()
+    month = clock.ist_month(at)
+    standing = ledger.standing(customer.pk, clock.months_of_financial_year(month), at)
+    amounts = {
+        (rule.direction, rule.window): rule.amount
+        for rule in LimitRule.objects.in_force(at, tier=customer.tier)
+    }
+    months = MonthlyUsage.objects.filter(customer=customer, month__gt=month - 100, month__lte=month)
+    return {
+        "usage": [
+            (way.label, WINDOWS[window], *_figures(totals, amounts.get((way.value, window))))
+            for way in Direction
+            for window, totals in standing.totals(month, way.value).items()
+        ],
+        "months": [
+            (_month(m.month), to_inr(m.debit_paise), to_inr(m.credit_paise))
+            for m in months.order_by("-month")
+        ],
+        "open_holds": Hold.objects.filter(customer=customer, expires_at__gt=at).count(),
+    }
+
+
+def _month(number: int) -> str:
+    year, month = divmod(number, 100)
+    return f"{date(year, month, 1):%b %Y}"
+
+
+def _figures(totals: decision.Totals, limit: int | None) -> tuple[str, str, str, str]:
+    used, held = to_inr(totals.used), to_inr(totals.held)
+    if limit is None:
+        return used, held, "No limit", "No limit"
+    return used, held, to_inr(limit), to_inr(limit - totals.used - totals.held)

@@ -1,0 +1,208 @@
+"""Users, processors and what both have done."""
+
+import re
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import Group
+from django.core.validators import RegexValidator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from customers.admin import by_unique_id, instant, never, staff
+from ppims import audit, auth, clock, roles
+from ppims.models import AuditEntry, Processor, User
+from ppims.transact import in_transaction
+
+PLAIN = {
+    "system_id": RegexValidator(r"\A[A-Za-z0-9_-]+\Z", "Only A-Z, a-z, 0-9, - and _."),
+    "username": RegexValidator(r"\A[!-~]+\Z", "Letters, digits and signs, without spaces."),
+}
+LONG_NUMBER = re.compile(r"\d{4,}(?=\d{4})")
+
+
+def _record(request: HttpRequest, action: str, **detail: object) -> None:
+    def work() -> None:
+        audit.record(action, at=clock.now(), user=staff(request), detail=detail)
+
+    in_transaction(work)
+
+
+# Users.
+
+
+@admin.register(User)
+class StaffAdmin(UserAdmin):  # type: ignore[type-arg]
+    has_delete_permission = never
+    person: Any = ("Person", {"fields": ["first_name", "last_name", "email"]})
+    role: Any = ("Role", {"fields": ["is_active", "is_staff", "groups"]})
+    fieldsets = [(None, {"fields": ["username", "password"]}), person, role]
+    add_fieldsets = [*UserAdmin.add_fieldsets, person, role]
+    filter_horizontal = ["groups"]
+    list_display = ["username", "first_name", "last_name", "roles", "is_active", "is_staff"]
+    list_filter = ["is_active", "is_staff", "groups"]
+    search_fields = ["username"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).prefetch_related("groups")
+
+    @admin.display(description="Roles")
+    def roles(self, user: User) -> str:
+        return ", ".join(_groups(user))
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Keep a superuser, whom no role binds, out of the hands of those whom theirs binds."""
+        if obj is not None and obj.is_superuser and not staff(request).is_superuser:
+            return False
+        return super().has_change_permission(request, obj)
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        kwargs["queryset"] = Group.objects.filter(name__in=roles.ROLES).order_by("name")
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
+        """Keep the new password and its audit in one transaction."""
+        plain = super().user_change_password
+        return in_transaction(lambda: plain(request, id, form_url))
+
+    def log_addition(self, request: HttpRequest, obj: User, message: Any) -> Any:
+        _record(request, "user added", **_described_user(obj))
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: User, message: Any) -> Any:
+        _record(request, "user changed", changes=message, **_described_user(obj))
+        return super().log_change(request, obj, message)
+
+
+def _groups(user: User) -> list[str]:
+    return sorted(group.name for group in user.groups.all())
+
+
+def _described_user(user: User) -> dict[str, object]:
+    fields = ("username", "is_active", "is_staff")
+    names = list(user.groups.order_by("name").values_list("name", flat=True))
+    return {**{name: getattr(user, name) for name in fields}, "groups": names}
+
+
+# Processors.
+
+
+class ProcessorForm(forms.ModelForm):  # type: ignore[type-arg]
+    hold_minutes = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=1440,
+        help_text=Processor._meta.get_field("hold_minutes").help_text,
+    )
+
+    class Meta:
+        model = Processor
+        fields = ["system_id", "username", "name", "state", "hold_minutes"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in PLAIN.keys() & self.fields.keys():
+            self.fields[name].validators.append(PLAIN[name])
+
+
+@admin.action(description="Make a new password", permissions=["change"])
+def make_new_password(
+    model_admin: "ProcessorAdmin", request: HttpRequest, queryset: QuerySet[Processor]
+) -> HttpResponse | None:
+    chosen = list(queryset[:2])
+    if len(chosen) != 1:
+        model_admin.message_user(request, "Choose exactly one.", messages.ERROR)
+        return None
+    return model_admin.with_new_password(request, chosen[0])
+
+
+@admin.register(Processor)
+class ProcessorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    form = ProcessorForm
+    has_delete_permission = never
+    actions = [make_new_password]
+    fields = tuple(ProcessorForm.Meta.fields)
+    list_display = ["system_id", "name", "username", "state", "hold_minutes"]
+    ordering = ["system_id"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Processor | None = None) -> Any:
+        return ["system_id", "username"] if obj else []
+
+    def log_addition(self, request: HttpRequest, obj: Processor, message: Any) -> Any:
+        _record(request, "processor added", **_described_processor(obj))
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Processor, message: Any) -> Any:
+        _record(request, "processor changed", changes=message, **_described_processor(obj))
+        return super().log_change(request, obj, message)
+
+    def response_add(
+        self, request: HttpRequest, obj: Processor, *_: Any, **__: Any
+    ) -> HttpResponse:
+        return self.with_new_password(request, obj)
+
+    def with_new_password(self, request: HttpRequest, processor: Processor) -> HttpResponse:
+        """Show a new password in this very answer: no session, message or cookie ever holds it."""
+
+        def work() -> str:
+            password = auth.new_password(processor)
+            processor.save(update_fields=["password"])
+            _record(request, "processor given a new password", system_id=processor.system_id)
+            return password
+
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Password of {processor}",
+            "opts": self.opts,
+            "processor": processor,
+            "password": in_transaction(work),
+        }
+        headers = {"Cache-Control": "no-store"}
+        return TemplateResponse(request, "admin/processor_password.html", context, headers=headers)
+
+
+def _described_processor(processor: Processor) -> dict[str, object]:
+    return {name: getattr(processor, name) for name in ProcessorForm.Meta.fields}
+
+
+# The audit.
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    has_add_permission = has_change_permission = has_delete_permission = never
+    at = instant("at", "At")
+    list_display = [at, "action", "about", "user", "processor"]
+    list_display_links = ["action"]
+    list_select_related = ["user", "processor"]
+    ordering = ["-pk"]
+    sortable_by = ()
+    search_fields = ["=subject"]
+    search_help_text = "A whole Unique_Id."
+    show_full_result_count = False
+    readonly_fields: ClassVar[Any] = [
+        at,
+        "action",
+        "about",
+        "number",
+        "user",
+        "processor",
+        "masked",
+    ]
+    fields = readonly_fields
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        return by_unique_id(queryset, search_term, "subject"), False
+
+    @admin.display(description="Unique_Id")
+    def about(self, entry: AuditEntry) -> str:
+        return str(entry.subject) if entry.subject else "–"
+
+    @admin.display(description="Detail")
+    def masked(self, entry: AuditEntry) -> str:
+        return LONG_NUMBER.sub("••••", entry.detail)

@@ -1,0 +1,170 @@
+"""Limit rules in the admin: proposed by one admin, approved by another; and what was answered."""
+
+import pytest
+
+from limits.models import Hold, LedgerEntry, LimitCheck, LimitRule
+from ppims import clock
+from tests.factories import check, make_customer, make_processor, post
+from tests.web.admin_pages import act, add_url, browser_of, change_url, list_url, words_of
+
+pytestmark = pytest.mark.django_db
+RULE = {
+    "tier": "P",
+    "direction": "D",
+    "window": "MONTH",
+    "amount": "123456",
+    "in_force_from_0": "",
+    "in_force_from_1": "",
+    "source": "Board, 3 March",
+}
+
+
+def propose(client, **changes):
+    return client.post(add_url("limits_limitrule"), {**RULE, **changes})
+
+
+def newest():
+    return LimitRule.objects.latest("pk")
+
+
+def in_force():
+    return LimitRule.objects.in_force(clock.now(), tier="P", direction="D")
+
+
+def test_a_rule_is_in_force_once_another_admin_approves_it():
+    maker, other = browser_of("admin"), browser_of("admin")
+    assert propose(maker).status_code == 302
+    rule = newest()
+    assert (rule.amount, rule.state) == (12_345_600, "PROPOSED")
+    refused = act(maker, rule, "approve", follow=True)
+    assert "checker is another person than the maker" in words_of(refused)
+    assert rule not in in_force()
+    act(other, rule, "approve")
+    assert rule in in_force()
+
+
+@pytest.mark.parametrize("role", ["viewer", "maker", "checker", "auditor"])
+def test_no_other_role_proposes_or_decides_a_rule(role):
+    propose(browser_of("admin"))
+    client = browser_of(role)
+    assert propose(client).status_code == 403
+    for name in ("approve", "reject", "withdraw"):
+        act(client, newest(), name)
+    assert newest().state == "PROPOSED"
+
+
+def test_another_rejects_and_the_maker_withdraws():
+    maker, other = browser_of("admin"), browser_of("admin")
+    for name, client, state in (("reject", other, "REJECTED"), ("withdraw", maker, "WITHDRAWN")):
+        propose(maker)
+        act(client, newest(), name)
+        assert newest().state == state
+
+
+def test_a_rule_that_is_decided_stays_decided():
+    maker, other = browser_of("admin"), browser_of("admin")
+    propose(maker)
+    act(other, newest(), "reject")
+    assert "was decided before" in words_of(act(other, newest(), "approve", follow=True))
+    assert newest().state == "REJECTED"
+
+
+@pytest.mark.parametrize(
+    ("changes", "amount"),
+    [
+        ({"amount": ""}, None),
+        ({"amount": "0.01"}, 1),
+        ({"amount": "999999999999.99"}, 99_999_999_999_999),
+        ({"window": "CREDIT_STOP", "direction": "C", "amount": "24"}, 24),
+    ],
+)
+def test_an_amount_is_rupees_or_months_or_no_limit(changes, amount):
+    assert propose(browser_of("admin"), **changes).status_code == 302
+    assert newest().amount == amount
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"amount": "0"}, "amount"),
+        ({"amount": "1,000"}, "amount"),
+        ({"amount": "1.005"}, "amount"),
+        ({"amount": "-5"}, "amount"),
+        ({"window": "CREDIT_STOP", "direction": "C", "amount": "24.00"}, "amount"),
+        ({"window": "CREDIT_STOP", "direction": "C", "amount": "0"}, "amount"),
+        ({"window": "BALANCE"}, "direction"),
+        ({"source": ""}, "source"),
+        ({"in_force_from_0": "soon", "in_force_from_1": ""}, "in_force_from"),
+    ],
+)
+def test_a_wrong_field_of_a_rule_is_named(changes, field):
+    before = LimitRule.objects.count()
+    page = propose(browser_of("admin"), **changes)
+    assert list(page.context["adminform"].form.errors) == [field]
+    assert LimitRule.objects.count() == before
+
+
+def test_a_start_is_indias_time():
+    propose(browser_of("admin"), in_force_from_0="2031-04-01", in_force_from_1="00:00")
+    assert newest().in_force_from.isoformat() == "2031-03-31T18:30:00+00:00"
+    page = words_of(browser_of("viewer").get(change_url(newest())))
+    assert "01 Apr 2031, 00:00:00 IST" in page
+
+
+def test_the_list_says_amounts_as_people_do():
+    admin = browser_of("admin")
+    propose(admin)
+    propose(admin, amount="")
+    propose(admin, window="CREDIT_STOP", direction="C", amount="24")
+    page = words_of(browser_of("viewer").get(list_url("limits_limitrule")))
+    assert "₹1,23,456.00" in page
+    assert "No limit" in page
+    assert "24 months" in page
+
+
+def test_the_list_of_rules_asks_no_more_for_more_rules(django_assert_max_num_queries):
+    for _ in range(5):
+        propose(browser_of("admin"))
+    client = browser_of("admin")
+    with django_assert_max_num_queries(8):
+        client.get(list_url("limits_limitrule"))
+
+
+@pytest.fixture
+def history():
+    ent = make_processor("ENT")
+    pk, other = make_customer(ent), make_customer(ent)
+    asked, _ = check(ent, pk, 123_456_00, ref_id="ASK1", account_number="000000000000")
+    allowed, _ = check(ent, pk, 100_00, ref_id="ASK2")
+    posted, _ = post(ent, pk, 100_00, ref_id="POST1", tran_id="T1")
+    check(ent, other, 100_00, ref_id="ASK3")
+    post(ent, other, 100_00, ref_id="POST2")
+    return pk, asked, allowed, posted
+
+
+def test_checks_holds_and_entries_are_found_by_unique_id_and_ref_id(history):
+    pk, *_ = history
+    client = browser_of("viewer")
+
+    def found(name, text):
+        rows = client.get(list_url(f"limits_{name}"), {"q": text}).context["cl"].result_list
+        return [str(row.limit_check if name == "hold" else row) for row in rows]
+
+    assert found("limitcheck", pk) == ["Spend check ASK2", "Spend check ASK1"]
+    assert found("limitcheck", "ASK1") == ["Spend check ASK1"]
+    assert found("hold", "ASK2") == found("hold", pk) == ["Spend check ASK2"]
+    assert found("ledgerentry", pk) == found("ledgerentry", "POST1") == ["Posted POST1"]
+    assert found("ledgerentry", "ASK1") == found("limitcheck", "ask1") == []
+
+
+def test_checks_holds_and_entries_are_shown_and_never_changed(history):
+    _, asked, allowed, posted = history
+    client = browser_of("admin")
+    hold = Hold.objects.get(pk=allowed.pk)
+    for row in (asked, allowed, posted, hold):
+        assert "₹" in words_of(client.get(change_url(row)))
+        assert client.post(change_url(row), {}).status_code == 403
+        act(client, row, "delete_selected", post="yes")
+    assert "₹1,23,456.00" in words_of(client.get(change_url(asked)))
+    assert "IST" in words_of(client.get(change_url(asked)))
+    assert (LimitCheck.objects.count(), LedgerEntry.objects.count()) == (3, 2)
