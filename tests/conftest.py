@@ -32,15 +32,18 @@ def _a_new_worker():
     auth.forget_everything()
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """Load the rules once into each worker's database; a test that flushes it loads them again."""
+    with django_db_blocker.unblock():
+        rules.load_first_pack()
+
+
 @pytest.fixture(autouse=True)
 def _default_rules(request):
-    uses_database = request.node.get_closest_marker("django_db") or {
-        "db",
-        "transactional_db",
-    } & set(request.fixturenames)
-    if uses_database:
-        fixture = "transactional_db" if "transactional_db" in request.fixturenames else "db"
-        request.getfixturevalue(fixture)
+    marker = request.node.get_closest_marker("django_db")
+    if (marker and marker.kwargs.get("transaction")) or "transactional_db" in request.fixturenames:
+        request.getfixturevalue("transactional_db")
         rules.load_first_pack()
 
 

@@ -26,8 +26,7 @@ def data_dir(settings, tmp_path):
 
 
 @pytest.mark.django_db
-def test_the_demo_is_loaded_once_and_tells_how_to_get_in(data_dir, monkeypatch):
-    monkeypatch.setattr(demo, "PEOPLE", 60)
+def test_the_demo_is_loaded_once_and_tells_how_to_get_in(data_dir):
     call_command("prepare", url="http://127.0.0.1:8000")
     first = json.loads((data_dir / "demo.json").read_text())
     count = Customer.objects.count()
@@ -41,11 +40,11 @@ def test_the_demo_is_loaded_once_and_tells_how_to_get_in(data_dir, monkeypatch):
     assert stat.S_IMODE((data_dir / "demo.json").stat().st_mode) == 0o600
     user = first["users"][0]
     assert User.objects.get(username=user["username"]).check_password(user["password"])
+    it_has_all_that_staff_meet()
+    it_has_none_of_the_samples_numbers()
 
 
-@pytest.mark.django_db
-def test_the_demo_has_all_that_staff_meet_and_none_of_the_samples_numbers(data_dir):
-    demo.load()
+def it_has_all_that_staff_meet():
     assert set(Customer.objects.values_list("tier", flat=True)) == {"N", "P", "F"}
     assert Customer.objects.count() > 200
     assert Customer.objects.filter(status="BLOCKED").count() == 3
@@ -56,6 +55,9 @@ def test_the_demo_has_all_that_staff_meet_and_none_of_the_samples_numbers(data_d
     assert LimitCheck.objects.filter(reason="MONTH_LIMIT").exists()
     assert DuplicateReview.objects.filter(outcome="").count() == 4
     assert LimitRule.objects.filter(state="PROPOSED").exists()
+
+
+def it_has_none_of_the_samples_numbers():
     samples = [request["Data"] for request in golden_requests()]
     add = next(data["Add_Customer"] for data in samples if "Add_Customer" in data)
     assert not Customer.objects.filter(mobile=add["Mobile_Number"]).exists()

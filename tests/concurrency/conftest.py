@@ -1,0 +1,129 @@
+"""A database in a file, and processes that work on it."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+AHEAD_SECONDS = 0.05
+_refs = count(1)
+
+
+def variables(folder, **more):
+    own = ("PPIMS_", "DATABASE_URL")
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(own)}
+    mine = {
+        "DJANGO_SETTINGS_MODULE": "ppims.settings",
+        "PPIMS_DATA_DIR": str(folder),
+        "PYTHONPATH": str(ROOT),
+    }
+    return {**inherited, **mine, **more}
+
+
+class Worker:
+    """One process of tests/concurrency/worker.py."""
+
+    def __init__(self, folder, **more):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.concurrency.worker"],
+            cwd=ROOT,
+            env=variables(folder, **more),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def send(self, steps, *, start=0):
+        self.process.stdin.write(json.dumps({"start": start, "steps": steps}) + "\n")
+        self.process.stdin.flush()
+
+    def receive(self):
+        line = self.process.stdout.readline()
+        assert line, f"the worker ended: {self.process.wait()}"
+        return json.loads(line)
+
+    def ask(self, *steps):
+        self.send(steps)
+        return self.receive()
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait(timeout=20)
+        self.process.stdout.close()
+
+
+class Installation:
+    """A data folder with its database, and workers that are started once."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.workers = []
+
+    def start(self, number, **more):
+        """Give that many workers, all of them up."""
+        while len(self.workers) < number:
+            self.workers.append(Worker(self.folder, **more))
+        for worker in self.workers[:number]:
+            worker.ask()
+        return self.workers[:number]
+
+    def at_once(self, *lists_of_steps, ahead=AHEAD_SECONDS):
+        """Let each worker do its steps, all from the same instant on."""
+        workers = self.workers[: len(lists_of_steps)]
+        start = time.time() + ahead
+        for worker, steps in zip(workers, lists_of_steps, strict=True):
+            worker.send(steps, start=start)
+        return [worker.receive() for worker in workers]
+
+    def query(self, sql, *arguments):
+        """Read with a connection of our own."""
+        database = self.connect()
+        try:
+            return database.execute(sql, arguments).fetchall()
+        finally:
+            database.close()
+
+    def connect(self):
+        return sqlite3.connect(
+            self.folder / "ppims.sqlite3", isolation_level=None, check_same_thread=False
+        )
+
+    def everything(self):
+        """All rows of all tables that a check or an update may write."""
+        tables = """ppims_replaykey limits_limitcheck limits_hold limits_ledgerentry
+            limits_ledgerhead limits_monthlyusage ppims_auditentry ppims_audithead"""
+        return {
+            name: self.query(f"SELECT * FROM {name} ORDER BY 1, 2, 3") for name in tables.split()
+        }
+
+    def new_customer(self):
+        """A New Min KYC customer of both processors: the Unique_Id."""
+        mobile = f"9198{next(_refs):08d}"
+        both = [["add", system_id, new_ref(), mobile] for system_id in ("ENT", "CBS")]
+        (_, one), (_, same) = self.workers[0].ask(*both)
+        assert one == same
+        return one
+
+
+def new_ref():
+    return f"C{next(_refs):08d}"
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ppims")
+    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    subprocess.run(command, cwd=ROOT, env=variables(folder), check=True, timeout=120)
+    made = Installation(folder)
+    made.start(1)
+    made.workers[0].ask(["set_up", "ENT", "CBS"])
+    yield made
+    for worker in made.workers:
+        worker.end()

@@ -1,0 +1,105 @@
+"""A write that fails, a lock that stays, a process that is killed: all of it or nothing."""
+
+import time
+
+import pytest
+
+from tests.concurrency.conftest import Installation, Worker, new_ref
+
+AMOUNT = 5_000
+CHECK_WRITES, UPDATE_WRITES = 7, 6
+
+
+@pytest.fixture
+def one(installation):
+    installation.start(1)
+    return installation
+
+
+def steps_of(installation, what):
+    """A step to try, of a new customer: a first check, or a posting that settles one."""
+    customer, ref = installation.new_customer(), new_ref()
+    if what == "check":
+        return ["check", "ENT", ref, customer, AMOUNT]
+    (answer,) = installation.workers[0].ask(["check", "ENT", ref, customer, AMOUNT])
+    assert answer[0] == "T"
+    kind = {"post": "S", "release": "F", "reverse": "R"}[what]
+    if kind != "R":
+        return ["post", "ENT", new_ref(), customer, AMOUNT, kind, ref]
+    installation.workers[0].ask(["post", "ENT", new_ref(), customer, AMOUNT, "S", ref, "T1"])
+    return ["post", "ENT", new_ref(), customer, AMOUNT, "R", None, "T1"]
+
+
+@pytest.mark.parametrize(("how", "heard"), [("fault", "RuntimeError"), ("busy", "Unavailable")])
+@pytest.mark.parametrize(
+    ("what", "least"), [("check", 7), ("post", 6), ("release", 5), ("reverse", 5)]
+)
+def test_whichever_write_fails_nothing_of_it_is_kept(one, what, least, how, heard):
+    step = steps_of(one, what)
+    before, number = one.everything(), 0
+    while True:
+        number += 1
+        ((answer, writes, _),) = one.workers[0].ask(["once", how, number, *step])
+        if answer != heard:
+            break
+        assert writes == number
+        assert one.everything() == before
+    assert isinstance(answer, list)  # it went through, and as the first of its Ref_Id
+    assert answer[-1] is False
+    assert number - 1 >= least
+    after = one.everything()
+    changed = {table for table in before if before[table] != after[table]}
+    assert {"ppims_replaykey", "limits_ledgerhead"} < changed
+
+
+@pytest.mark.parametrize("what", ["check", "post"])
+def test_a_process_killed_before_its_commit_has_kept_nothing(one, what):
+    step = steps_of(one, what)
+    before = one.everything()
+    last = {"check": CHECK_WRITES, "post": UPDATE_WRITES}[what]
+    doomed = Worker(one.folder)
+    doomed.send([["once", "killed", last, *step]])
+    assert doomed.process.stdout.readline() == ""
+    assert doomed.process.wait(timeout=20) == -9
+    doomed.process.stdin.close()
+    doomed.process.stdout.close()
+    assert one.everything() == before
+    (answer,) = one.workers[0].ask(step)
+    assert answer[-1] is False
+    assert one.workers[0].ask(step)[0][-1] in {True, False}
+    assert len(one.everything()["ppims_replaykey"]) == len(before["ppims_replaykey"]) + 1
+
+
+def test_a_database_that_stays_locked_is_unavailable_and_heals(one):
+    steps = [steps_of(one, "check"), steps_of(one, "post")]
+    hasty = Installation(one.folder)
+    hasty.start(1, PPIMS_BUSY_SECONDS="1")
+    try:
+        before = one.everything()
+        holder = one.connect()
+        holder.execute("BEGIN IMMEDIATE")
+        said = hasty.workers[0].ask(*[["once", "", 0, *step] for step in steps])
+        holder.execute("ROLLBACK")
+        holder.close()
+        assert [answer for answer, _, _ in said] == ["Unavailable", "Unavailable"]
+        assert all(0.8 < seconds < 3 for _, _, seconds in said)
+        assert one.everything() == before
+        healed = hasty.workers[0].ask(*steps)
+        assert healed[0][0] == "T"
+        assert healed[1][2] == []
+        assert [answer[-1] for answer in healed] == [False, False]
+    finally:
+        hasty.workers[0].end()
+
+
+def test_what_waits_for_a_short_lock_is_served(one):
+    step = steps_of(one, "check")
+    holder = one.connect()
+    holder.execute("BEGIN IMMEDIATE")
+    one.workers[0].send([["once", "", 0, *step]])
+    time.sleep(0.5)
+    holder.execute("COMMIT")
+    holder.close()
+    ((answer, _, seconds),) = one.workers[0].receive()
+    assert answer[0] == "T"
+    assert seconds > 0.3

@@ -1,0 +1,159 @@
+"""A process that asks the services what it is told to, a line of JSON a job; run by conftest.py.
+
+A job: {"start": instant, "steps": [[what, ...], ...]}; the reply is a list of what each came to.
+As a client would, it asks again, with the same Ref_Id, when it hears Unavailable.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from contextlib import contextmanager, nullcontext
+from datetime import date
+
+import django
+
+django.setup()
+
+from django.db import OperationalError, connection  # noqa: E402 - after the set-up
+
+from customers import services as customers  # noqa: E402
+from customers.people import Told  # noqa: E402
+from limits.services import rules  # noqa: E402
+from ppims.errors import Conflict, Unavailable  # noqa: E402
+from ppims.models import Operation, Processor  # noqa: E402
+from ppims.replay import Call  # noqa: E402
+from tests import factories  # noqa: E402
+
+PATIENCE_SECONDS = 60
+FAULTS = {
+    "fault": lambda: _raise(RuntimeError("a forced fault")),
+    "busy": lambda: _raise(OperationalError("database is locked")),
+    "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
+}
+
+
+def _raise(error):
+    raise error
+
+
+@contextmanager
+def failing(how, number):
+    """Let the number-th write of a transaction fail; the block is given how many there were."""
+    writes = []
+
+    def execute(do, sql, params, many, context):
+        if sql.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE")):
+            writes.append(sql)
+            if len(writes) == number:
+                FAULTS[how]()
+        return do(sql, params, many, context)
+
+    with connection.execute_wrapper(execute):
+        yield writes
+
+
+def set_up(*system_ids):
+    rules.load_first_pack()
+    return [factories.make_processor(system_id).pk for system_id in system_ids]
+
+
+def add(system_id, ref, mobile):
+    told = Told(
+        customer_name="Meera Iyer",
+        mobile_number=mobile,
+        date_of_birth=date(1991, 2, 14),
+        kyc_flag="P",
+        kyc_updated_channel="PGO",
+    )
+    call = Call(processor(system_id), Operation.ADD_CUSTOMER, ref, {"mobile_number": mobile})
+    receipt, _ = customers.add_customer(call=call, told=told)
+    return [receipt.resp_code, receipt.unique_id]
+
+
+def check(system_id, ref, unique_id, paise):
+    asked, is_replay = factories.check(processor(system_id), unique_id, paise, ref_id=ref)
+    answer = ["T" if asked.is_allowed else "F", asked.reason]
+    return [*answer, asked.cumulative_paise, asked.available_paise, is_replay]
+
+
+def post(system_id, ref, unique_id, paise, kind="S", enquiry=None, tran_id=None):
+    entry, is_replay = factories.post(
+        processor(system_id),
+        unique_id,
+        paise,
+        kind=kind,
+        ref_id=ref,
+        enquiry=enquiry,
+        tran_id=tran_id,
+    )
+    answer = [entry.pk, entry.month, entry.flag_list]
+    return [*answer, entry.cumulative_paise, entry.available_paise, is_replay]
+
+
+def check_and_post(system_id, ref, unique_id, paise):
+    """Ask, and where it is allowed report that it happened."""
+    answer = check(system_id, ref, unique_id, paise)
+    if answer[0] == "T":
+        patiently(post, system_id, ref, unique_id, paise, "S", ref)
+    return answer
+
+
+def wait_until(instant):
+    time.sleep(max(0, instant - time.time()))
+
+
+def once(how, number, what, *said):
+    """Ask once only: with a fault at a write, where one is named."""
+    began = time.monotonic()
+    with failing(how, number) if how else nullcontext([]) as writes:
+        try:
+            answer = STEPS[what](*said)
+        except (RuntimeError, Unavailable, Conflict) as error:
+            answer = type(error).__name__
+    return [answer, len(writes), time.monotonic() - began]
+
+
+STEPS = {
+    "set_up": set_up,
+    "add": add,
+    "check": check,
+    "post": post,
+    "check_and_post": check_and_post,
+    "wait_until": wait_until,
+    "once": once,
+}
+_processors = {}
+
+
+def processor(system_id):
+    if system_id not in _processors:
+        _processors[system_id] = Processor.objects.get(system_id=system_id)
+    return _processors[system_id]
+
+
+def patiently(step, *said):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return step(*said)
+        except Conflict as conflict:
+            return ["Conflict", sorted(name for name, _ in conflict.errors)]
+        except Unavailable:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(random.uniform(0.005, 0.05))
+
+
+def main():
+    for line in sys.stdin:
+        job = json.loads(line)
+        wait_until(job["start"])
+        said = [patiently(STEPS[what], *rest) for what, *rest in job["steps"]]
+        print(json.dumps(said), flush=True)
+
+
+if __name__ == "__main__":
+    main()
