@@ -138,16 +138,8 @@ def decide_unblocking(*, proposal_id: int, state: str, user: User) -> Unblocking
 
     def work() -> Unblocking:
         proposal = Unblocking.objects.select_for_update().get(pk=proposal_id)
-        own = proposal.maker_id == user.pk
-        if proposal.state != FourEyes.State.PROPOSED:
-            raise Conflict([("state", "was decided before")])
-        if own != (state == FourEyes.State.WITHDRAWN):
-            raise Conflict(
-                [("checker", "is another person than the maker; the maker alone withdraws")]
-            )
         at = clock.now()
-        proposal.state, proposal.decided_at = FourEyes.State(state), at
-        proposal.checker = None if own else user
+        proposal.decide(state, user=user, at=at)
         proposal.save(update_fields=["state", "decided_at", "checker"])
         if state == FourEyes.State.APPROVED:
             Customer.objects.filter(pk=proposal.customer_id).update(

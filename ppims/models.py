@@ -1,11 +1,13 @@
 """Who calls, who clicks, what is kept of both, and the two-person rule."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, Group, UserManager
 from django.db import models
 from django.db.models import F, Q
 
+from ppims.errors import Conflict
 from ppims.tables import BigId, GivenId
 
 
@@ -124,6 +126,20 @@ class FourEyes(models.Model):
                 name="%(app_label)s_%(class)s_decision_has_two_people",
             ),
         ]
+
+    def decide(self, state: str, *, user: User, at: datetime) -> None:
+        """Approve or reject another's proposal, or withdraw one's own; unsaved.
+
+        Raises Conflict where it was decided before, or the wrong person decides.
+        """
+        is_own = self.maker_id == user.pk
+        if self.state != self.State.PROPOSED:
+            raise Conflict([("state", "was decided before")])
+        if is_own != (state == self.State.WITHDRAWN):
+            message = "is another person than the maker; the maker alone withdraws"
+            raise Conflict([("checker", message)])
+        self.state, self.decided_at = self.State(state), at
+        self.checker = None if is_own else user
 
 
 class AuditEntry(models.Model):

@@ -9,7 +9,6 @@ from django.conf import settings
 
 from limits.models import LimitRule
 from ppims import audit, clock
-from ppims.errors import Conflict
 from ppims.models import FourEyes, User
 from ppims.transact import in_transaction
 
@@ -82,16 +81,8 @@ def decide(*, rule_id: int, state: str, user: User) -> LimitRule:
 
     def work() -> LimitRule:
         rule: LimitRule = LimitRule.objects.select_for_update().get(pk=rule_id)
-        own = rule.maker_id == user.pk
-        if rule.state != FourEyes.State.PROPOSED:
-            raise Conflict([("state", "was decided before")])
-        if own != (state == FourEyes.State.WITHDRAWN):
-            raise Conflict(
-                [("checker", "is another person than the maker; the maker alone withdraws")]
-            )
         at = clock.now()
-        rule.state, rule.decided_at = FourEyes.State(state), at
-        rule.checker = None if own else user
+        rule.decide(state, user=user, at=at)
         if state == FourEyes.State.APPROVED:
             rule.in_force_from = max(rule.in_force_from or at, at)
         rule.save(update_fields=["state", "decided_at", "checker", "in_force_from"])
