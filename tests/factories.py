@@ -5,7 +5,9 @@ from functools import cache
 from itertools import count
 from typing import Any
 
+import factory
 from django.contrib.auth.hashers import make_password
+from factory.django import DjangoModelFactory
 
 from customers import services as customers
 from customers.people import Told
@@ -30,30 +32,42 @@ def new_mobile() -> str:
     return f"919{next(_numbers):09d}"
 
 
+class ProcessorFactory(DjangoModelFactory):
+    """An active processor that logs in with PASSWORD."""
+
+    class Meta:
+        model = Processor
+
+    system_id = factory.Sequence("P{}".format)
+    name = factory.SelfAttribute("system_id")
+    username = factory.LazyAttribute(lambda made: f"PPIM_{made.system_id}")
+    password = factory.LazyFunction(lambda: make_password_once(PASSWORD))
+
+
+class ToldFactory(factory.Factory):
+    """What an add tells of a new New Min KYC customer."""
+
+    class Meta:
+        model = Told
+
+    customer_id = factory.Sequence("{:012d}".format)
+    customer_name = "Meera Iyer"
+    mobile_number = factory.LazyFunction(new_mobile)
+    date_of_birth = date(1991, 2, 14)
+    account_number = factory.SelfAttribute("customer_id")
+    account_status = "A"
+    kyc_flag = "P"
+    kyc_updated_channel = "PGO"
+    customer_type = "N"
+
+
 def make_processor(system_id: str = "ENT", **fields: Any) -> Processor:
-    defaults = {
-        "name": system_id,
-        "username": f"PPIM_{system_id}",
-        "password": make_password_once(PASSWORD),
-    }
-    return Processor.objects.create(system_id=system_id, **{**defaults, **fields})
+    return ProcessorFactory(system_id=system_id, **fields)
 
 
 def make_customer(processor: Processor, *more: Processor, **told: Any) -> int:
     """Add a New Min KYC customer through each of the processors: the Unique_Id."""
-    number = next(_numbers)
-    defaults = {
-        "customer_id": f"{number:012d}",
-        "customer_name": "Meera Iyer",
-        "mobile_number": new_mobile(),
-        "date_of_birth": date(1991, 2, 14),
-        "account_number": f"{number:012d}",
-        "account_status": "A",
-        "kyc_flag": "P",
-        "kyc_updated_channel": "PGO",
-        "customer_type": "N",
-    }
-    person = Told(**{**defaults, **told})
+    person = ToldFactory(**told)
     for who in (processor, *more):
         call = Call(who, Operation.ADD_CUSTOMER, new_ref(), {})
         receipt, _ = customers.add_customer(call=call, told=person)
