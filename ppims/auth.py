@@ -82,7 +82,9 @@ def authenticate(username: str, password: str, address: str) -> Processor:
     if processor is not None and not disabled and _was_verified(processor, password):
         return processor
     throttle.refuse_if_over(address, username)
-    right = check_password(password, processor.password if processor else _nobodys_password())
+    # Made on whatever comes first, so that an unknown username never costs a hash more.
+    nobodys_password = _nobodys_password()
+    right = check_password(password, processor.password if processor else nobodys_password)
     if processor is None or disabled or not right:
         throttle.count_failure(address, username)
         raise NotAuthenticated
