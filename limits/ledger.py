@@ -11,9 +11,10 @@ from django.conf import settings
 from django.db import connection
 
 from customers.models import Customer
+from limits import signing
 from limits.decision import FINANCIAL_YEAR, MONTH, Rule, Totals
 from limits.models import Direction, Hold, LedgerEntry, LedgerHead, LimitCheck, MonthlyUsage
-from ppims import clock, keys
+from ppims import clock
 from ppims.errors import Unavailable, UnknownCustomer
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
@@ -48,14 +49,15 @@ STANDING = f"""
     GROUP BY month, processor_id
 """  # noqa: S608
 
-CHECK_FIELDS = [
-    f.attname for f in LimitCheck._meta.concrete_fields if f.attname not in {"id", "key_id", "mac"}
-]
-ENTRY_FIELDS = [
-    f.attname
-    for f in LedgerEntry._meta.concrete_fields
-    if f.attname not in {"id", "key_id", "digest"}
-]
+# The lock's own statement: what it reads is as of the lock. On PostgreSQL the clock is read around
+# it: in the same select list it would be a time before the wait.
+LOCK = {
+    "sqlite": "SELECT *, NULL AS clock FROM limits_ledgerhead WHERE customer_id = %s",
+    "postgresql": """
+        SELECT locked.*, clock_timestamp() AS clock
+        FROM (SELECT * FROM limits_ledgerhead WHERE customer_id = %s FOR UPDATE) locked
+    """,
+}
 
 logger = logging.getLogger(__name__)
 
@@ -101,28 +103,26 @@ class Standing:
         return Totals(used, held, resets_on)
 
 
-def lock(customer_id: int) -> LedgerHead:
-    """Lock the customer's head, made at first use, until the transaction ends. Raises
-    UnknownCustomer.
+def lock(customer_id: int) -> tuple[LedgerHead, datetime]:
+    """Lock the customer's head, made at first use, until the transaction ends; and take the
+    instant: never earlier than the customer's last.
+
+    Raises UnknownCustomer; Unavailable where the clock is more than a minute behind that.
     """
-    heads = LedgerHead.objects.select_for_update()
-    head = heads.filter(pk=customer_id).first()
+    sql = LOCK[connection.vendor]
+    head = next(iter(LedgerHead.objects.raw(sql, [customer_id])), None)
     if head is None:
         if not Customer.objects.filter(pk=customer_id).exists():
             raise UnknownCustomer
         LedgerHead.objects.bulk_create(
             [_signed(LedgerHead(customer_id=customer_id))], ignore_conflicts=True
         )
-        head = heads.get(pk=customer_id)
-    return head
+        head = LedgerHead.objects.raw(sql, [customer_id])[0]
+    return head, _instant(head)
 
 
-def instant(head: LedgerHead) -> datetime:
-    """Take the instant, after the lock: never earlier than the customer's last.
-
-    Raises Unavailable where the clock is more than a minute behind it.
-    """
-    at = clock.now()
+def _instant(head: LedgerHead) -> datetime:
+    at = clock.now(head.clock)  # type: ignore[attr-defined]  # the lock's
     if head.last_at is None or at >= head.last_at:
         return at
     if head.last_at - at > CLOCK_TOLERANCE:
@@ -163,7 +163,7 @@ def keep_check(head: LedgerHead, check: LimitCheck) -> None:
     """
     key = settings.PPIMS_LEDGER_KEYS[0]
     check.number = head.check_count + 1
-    check.key_id, check.mac = key.id, check_mac(key, check)
+    check.key_id, check.mac = key.id, signing.check_mac(key, signing.values_of(check))
     check.save(force_insert=True)
     Hold.objects.filter(customer_id=check.customer_id, expires_at__lte=check.at).delete()
     if check.hold_until:
@@ -184,7 +184,8 @@ def append(head: LedgerHead, entry: LedgerEntry, now_used: Standing) -> None:
     """Append an entry to the customer's chain, and set the month's usage to what it is with it."""
     key = settings.PPIMS_LEDGER_KEYS[0]
     entry.number = head.entry_count + 1
-    entry.key_id, entry.digest = key.id, entry_digest(key, entry, bytes(head.last_digest))
+    values, previous = signing.values_of(entry), bytes(head.last_digest)
+    entry.key_id, entry.digest = key.id, signing.entry_digest(key, values, previous)
     entry.save(force_insert=True)
     if entry.kind != LedgerEntry.Kind.RELEASE:
         _cache_usage(entry, now_used)
@@ -195,41 +196,6 @@ def append(head: LedgerHead, entry: LedgerEntry, now_used: Standing) -> None:
 def effect_paise(entry: LedgerEntry) -> int:
     """Tell what an entry adds to what is used."""
     return EFFECTS.get(entry.kind, 1) * int(entry.amount_paise)
-
-
-def check_mac(key: keys.Key, check: LimitCheck) -> bytes:
-    return keys.sign(key, ["check", *_values(check, CHECK_FIELDS)])
-
-
-def entry_digest(key: keys.Key, entry: LedgerEntry, previous: bytes) -> bytes:
-    """Chain an entry to the customer's previous one: HMAC over that digest and every business
-    field.
-    """
-    return keys.sign(key, ["entry", previous, *_values(entry, ENTRY_FIELDS)])
-
-
-def head_mac(key: keys.Key, head: LedgerHead) -> bytes:
-    return keys.sign(
-        key,
-        [
-            "head",
-            head.customer_id,
-            head.entry_count,
-            head.check_count,
-            bytes(head.last_digest),
-            head.last_at,
-        ],
-    )
-
-
-def _values(row: LimitCheck | LedgerEntry, names: list[str]) -> list[keys.Signed]:
-    return [_signable(getattr(row, name)) for name in names]
-
-
-def _signable(value: keys.Signed | date) -> keys.Signed:
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value.isoformat()
-    return value
 
 
 def _cache_usage(entry: LedgerEntry, now_used: Standing) -> None:
@@ -249,7 +215,7 @@ def _cache_usage(entry: LedgerEntry, now_used: Standing) -> None:
 
 def _signed(head: LedgerHead) -> LedgerHead:
     key = settings.PPIMS_LEDGER_KEYS[0]
-    head.key_id, head.mac = key.id, head_mac(key, head)
+    head.key_id, head.mac = key.id, signing.head_mac(key, signing.values_of(head))
     return head
 
 

@@ -1,5 +1,5 @@
-"""Limit rules as dated data; checks, holds and the append-only ledger; its head, which is the lock;
-and the monthly cache.
+"""Limit rules as dated data; checks, holds and the append-only ledger with staff's adjustments; its
+head, which is the lock; seals; and the monthly cache.
 """
 
 from datetime import datetime
@@ -10,7 +10,7 @@ from django.db.models import Q
 from customers.kinds import Tier
 from customers.models import Customer
 from ppims.models import FourEyes, Processor
-from ppims.tables import BigId, Paise
+from ppims.tables import BigId, GivenId, Paise
 
 
 class Direction(models.TextChoices):
@@ -180,12 +180,44 @@ class Hold(models.Model):
         return f"{self.get_direction_display()} hold until {self.expires_at}"
 
 
+class Adjustment(FourEyes):
+    """A correction of what a customer has used in a month: proposed by one person, approved by
+    another, and then a ledger entry.
+
+    `amount_paise` is added to what is used; below zero it is taken away.
+    """
+
+    id = BigId(primary_key=True)
+    customer = models.ForeignKey(Customer, models.PROTECT, related_name="adjustments")
+    month = models.PositiveIntegerField()
+    direction = models.CharField(max_length=1, choices=Direction)
+    amount_paise = Paise()
+    reason = models.CharField(max_length=500)
+
+    class Meta(FourEyes.Meta):
+        permissions = [
+            ("propose_adjustment", "Can propose an adjustment"),
+            ("approve_adjustment", "Can approve an adjustment"),
+        ]
+        constraints = [
+            *FourEyes.Meta.constraints,
+            models.CheckConstraint(condition=Q(maker__isnull=False), name="adjustment_has_a_maker"),
+            models.CheckConstraint(
+                condition=~Q(amount_paise=0), name="adjustment_amount_is_not_zero"
+            ),
+            models.CheckConstraint(condition=~Q(reason=""), name="adjustment_has_a_reason"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Adjustment {self.pk}"
+
+
 class LedgerEntry(models.Model):
-    """One accepted update, for ever: posted, released or reversed (and, by staff, adjusted). Only
+    """One accepted update, for ever: posted, released or reversed, or by staff adjusted. Only
     limits.ledger writes it.
 
     `month` is the month booked (202611), `amount_paise` as reported; a RELEASE moves no total,
-    a REVERSE takes away.
+    a REVERSE takes away; that of an ADJUST has its own sign.
     `used_after_paise`, `held_after_paise`, `limit_paise`, `rule` and `tier` are what its flags rest
     on, in the month
     booked; `cumulative_paise` and `available_paise` are what the reply gave. `digest` chains it to
@@ -230,6 +262,9 @@ class LedgerEntry(models.Model):
     reverses = models.ForeignKey(
         "self", models.PROTECT, null=True, related_name="+", db_index=False
     )
+    adjustment = models.ForeignKey(
+        Adjustment, models.PROTECT, null=True, related_name="+", db_index=False
+    )
     flags = models.CharField(max_length=80, blank=True)
     tier = models.CharField(max_length=1, choices=Tier)
     used_after_paise = Paise()
@@ -266,6 +301,16 @@ class LedgerEntry(models.Model):
                 | ~Q(kind="R") & Q(reverses__isnull=True),
                 name="ledger_entry_reversal_names_its_posting",
             ),
+            models.CheckConstraint(
+                condition=Q(kind="A", adjustment__isnull=False, processor__isnull=True)
+                | ~Q(kind="A") & Q(adjustment__isnull=True),
+                name="ledger_entry_adjustment_names_its_proposal",
+            ),
+            models.UniqueConstraint(
+                fields=["customer", "adjustment"],
+                condition=Q(kind="A"),
+                name="ledger_entry_adjusts_once",
+            ),
         ]
         indexes = [models.Index(fields=["customer", "month"], name="ledger_entry_by_month")]
 
@@ -294,6 +339,35 @@ class LedgerHead(models.Model):
 
     def __str__(self) -> str:
         return f"{self.customer_id}: {self.entry_count} entries"
+
+
+class Seal(models.Model):
+    """A signature over all heads and counts at one instant, kept here and elsewhere: it shows that
+    the newest rows were cut off, or a chain written anew. Never changed.
+
+    `last_..._id` are the newest rows that it covers, `..._count` how many there were. Its digests
+    are over the heads that have moved since the seal before, its `mac` over that one's too: so each
+    covers all.
+    """
+
+    number = GivenId(primary_key=True)
+    at = models.DateTimeField()
+    last_entry_id = models.BigIntegerField()
+    last_check_id = models.BigIntegerField()
+    last_audit_id = models.BigIntegerField()
+    entry_count = models.BigIntegerField()
+    check_count = models.BigIntegerField()
+    audit_count = models.BigIntegerField()
+    ledger_digest = models.BinaryField()
+    audit_digest = models.BinaryField()
+    key_id = models.CharField(max_length=8)
+    mac = models.BinaryField()
+
+    class Meta:
+        permissions = [("make_seal", "Can make a seal")]
+
+    def __str__(self) -> str:
+        return f"Seal {self.number}"
 
 
 class MonthlyUsage(models.Model):

@@ -21,7 +21,10 @@ VENV_PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "ppims.stamp"
 INSTALL_LOCK = ROOT / ".venv.lock"
 RUN_LOCK = ROOT / "requirements.lock"
+POSTGRES_LOCK = ROOT / "requirements-postgres.lock"
 TEST_LOCK = ROOT / "requirements-test.lock"
+# Each holds all of those before it, at the same versions (tests/test_house.py).
+LOCKS = (RUN_LOCK, POSTGRES_LOCK, TEST_LOCK)
 
 OLDEST_PYTHON = (3, 11)
 DEFAULT_HOST = "127.0.0.1"
@@ -78,7 +81,7 @@ def serve(_: list[str]) -> None:
     workers, threads = whole_number("PPIMS_WORKERS", 2), whole_number("PPIMS_THREADS", 4)
     host, port = choose_address(os.environ.get("PPIMS_BIND", ""))
     url = f"http://{EVERY_ADDRESS.get(host, host)}:{port}"
-    ensure_installed(RUN_LOCK)
+    ensure_installed(lock_for([]))
     print("ppims: preparing the database (the first time takes longest)", flush=True)
     manage("migrate", "--verbosity", "0")
     manage("prepare", "--url", url)
@@ -93,7 +96,7 @@ def run_tests(arguments: list[str]) -> None:
 
 
 def run_manage(arguments: list[str]) -> None:
-    ensure_installed(RUN_LOCK)
+    ensure_installed(lock_for(arguments))
     become(str(ROOT / "manage.py"), *arguments)
 
 
@@ -106,6 +109,14 @@ def become(*arguments: str) -> None:
 
 # The installation. The stamp has a line for every lock that .venv satisfies, and is written last:
 # a .venv without one was cut off half-way, and is made anew.
+
+
+def lock_for(arguments: list[str]) -> Path:
+    """PostgreSQL's driver too, where DATABASE_URL or an argument names such a database."""
+    url_file = os.environ.get("DATABASE_URL_FILE")
+    url = Path(url_file).read_text() if url_file else os.environ.get("DATABASE_URL", "")
+    named = any(text.startswith("postgres") for text in (url, *arguments))
+    return POSTGRES_LOCK if named else RUN_LOCK
 
 
 def ensure_installed(lock: Path) -> None:
@@ -143,8 +154,7 @@ def install(lock: Path, guard: int) -> None:
         STAMP.write_text(previous)  # no network, most often: what was there still works
         said = "\n".join(f"    {line}" for line in pip.stdout.splitlines()[-8:])
         raise SystemExit(f"ppims: could not install {lock.name}; start again to retry:\n{said}")
-    # The test lock holds all of the other one, at the same versions (tests/test_house.py).
-    satisfied = {lock, RUN_LOCK} if lock == TEST_LOCK else {lock}
+    satisfied = LOCKS[: LOCKS.index(lock) + 1]
     STAMP.write_text("".join(f"{stamp_line(each)}\n" for each in satisfied))
 
 

@@ -1,6 +1,7 @@
 """The only writer of AuditEntry: who did what, chained per customer it is about."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.conf import settings
@@ -9,6 +10,9 @@ from ppims import keys
 from ppims.models import AuditEntry, AuditHead, Processor, User
 
 NO_CUSTOMER = 0
+ENTRY_FIELDS = ["subject", "number", "at", "user_id", "processor_id", "action", "detail"]
+HEAD_FIELDS = ["subject", "entry_count", "last_mac", "last_at"]
+FIELDS = {AuditEntry: ENTRY_FIELDS, AuditHead: HEAD_FIELDS}
 
 
 def record(
@@ -37,35 +41,26 @@ def record(
         detail=json.dumps(detail or {}, ensure_ascii=False, sort_keys=True, default=str),
         key_id=key.id,
     )
-    entry.mac = entry_mac(key, entry, bytes(head.last_mac))
+    entry.mac = entry_mac(key, values_of(entry), bytes(head.last_mac))
     entry.save(force_insert=True)
     head.entry_count, head.last_mac, head.last_at, head.key_id = entry.number, entry.mac, at, key.id
-    head.mac = head_mac(key, head)
+    head.mac = head_mac(key, values_of(head))
     head.save(update_fields=["entry_count", "last_mac", "last_at", "key_id", "mac"])
     return entry
 
 
-def entry_mac(key: keys.Key, entry: AuditEntry, previous: bytes) -> bytes:
-    return keys.sign(
-        key,
-        [
-            "audit",
-            previous,
-            entry.subject,
-            entry.number,
-            entry.at,
-            entry.user_id,
-            entry.processor_id,
-            entry.action,
-            entry.detail,
-        ],
-    )
+def values_of(row: AuditEntry | AuditHead) -> list[keys.Plain]:
+    """Give a row's signed values."""
+    return [keys.plain(getattr(row, name)) for name in FIELDS[type(row)]]
 
 
-def head_mac(key: keys.Key, head: AuditHead) -> bytes:
-    return keys.sign(
-        key, ["audit head", head.subject, head.entry_count, bytes(head.last_mac), head.last_at]
-    )
+def entry_mac(key: keys.Key, values: Sequence[keys.Plain], previous: bytes) -> bytes:
+    """Chain an entry, its ENTRY_FIELDS, to the one before it of the same subject."""
+    return keys.sign(key, ("audit", previous, *values))
+
+
+def head_mac(key: keys.Key, values: Sequence[keys.Plain]) -> bytes:
+    return keys.sign(key, ("audit head", *values))
 
 
 def _locked_head(subject: int) -> AuditHead:

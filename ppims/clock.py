@@ -18,9 +18,11 @@ _frozen: ContextVar[datetime | None] = ContextVar("frozen", default=None)
 _offset = (float("-inf"), timedelta())
 
 
-def now() -> datetime:
-    """Tell the instant, in UTC; read it once a use-case, right after the customer's lock."""
-    return _frozen.get() or datetime.now(UTC) + offset()
+def now(reading: datetime | None = None) -> datetime:
+    """Tell the instant, in UTC, by this machine's clock or by a reading of the database's; once a
+    use-case, right after the customer's lock.
+    """
+    return _frozen.get() or (reading or datetime.now(UTC)) + offset()
 
 
 @contextmanager

@@ -13,16 +13,20 @@ import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from msgpack import packb
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
-SIGNATURE_VERSION = 1
+SIGNATURE_VERSION = 2
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 
-Signed = int | str | bytes | bool | datetime | None
+Plain = int | str | bytes | None
+Signed = Plain | bool | memoryview | date | datetime
 
 
 class KeyMissing(Exception):
@@ -86,12 +90,26 @@ def key_named(ring: Ring, key_id: str) -> Key:
 
 def digest(ring: Ring, *parts: str, size: int = 16) -> bytes:
     """Digest text so that equal text can be found, and nothing else be learnt, without the key."""
-    return hashlib.blake2b(_canonical(parts), digest_size=size, key=ring[0].secret).digest()
+    return hashlib.blake2b(_framed(parts), digest_size=size, key=ring[0].secret).digest()
 
 
-def sign(key: Key, values: Iterable[Signed]) -> bytes:
-    """HMAC-SHA-256 over the version, the key's name and length-prefixed, typed values: 32 bytes."""
-    return hmac.digest(key.secret, _canonical((SIGNATURE_VERSION, key.id, *values)), "sha256")
+def sign(key: Key, values: Iterable[Plain]) -> bytes:
+    """HMAC-SHA-256 over the version, the key's name and the values: 32 bytes.
+
+    MessagePack writes each with its type and length: no two lists of values are the same bytes.
+    """
+    return hmac.digest(key.secret, packb((SIGNATURE_VERSION, key.id, *values)), "sha256")
+
+
+def plain(value: Signed) -> Plain:
+    """Give a value as it is signed, whatever database it comes from; an instant in microseconds."""
+    if isinstance(value, datetime):
+        return (value - EPOCH) // MICROSECOND
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, memoryview):
+        return bytes(value)
+    return int(value) if isinstance(value, bool) else value
 
 
 def encrypt(ring: Ring, text: str, *, bound_to: str) -> tuple[str, bytes]:
@@ -107,19 +125,6 @@ def decrypt(ring: Ring, key_id: str, sealed: bytes, *, bound_to: str) -> str:
     return aes.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound_to.encode()).decode()
 
 
-def _canonical(values: Iterable[Signed]) -> bytes:
-    return b"".join(_framed(value) for value in values)
-
-
-def _framed(value: Signed) -> bytes:
-    if value is None:
-        return b"n"
-    if isinstance(value, datetime):
-        tag, raw = b"t", value.astimezone(UTC).strftime("%Y%m%d%H%M%S%f").encode()
-    elif isinstance(value, bytes | memoryview):
-        tag, raw = b"b", bytes(value)
-    elif isinstance(value, str):
-        tag, raw = b"s", value.encode()
-    else:
-        tag, raw = b"i", str(int(value)).encode()
-    return tag + len(raw).to_bytes(4) + raw
+def _framed(parts: Iterable[str]) -> bytes:
+    raw = [part.encode() for part in parts]
+    return b"".join(b"s" + len(part).to_bytes(4) + part for part in raw)

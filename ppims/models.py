@@ -93,6 +93,21 @@ class ReplayKey(models.Model):
         return f"{self.get_operation_display()} {self.ref_id}"
 
 
+class KeyInUse(models.Model):
+    """A key, by name, that something in this database was written with: without it that is lost."""
+
+    pk = models.CompositePrimaryKey("purpose", "key_id")
+    purpose = models.CharField(max_length=8)
+    key_id = models.CharField(max_length=8)
+    first_used_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "keys in use"
+
+    def __str__(self) -> str:
+        return f"{self.purpose} key {self.key_id}"
+
+
 class FourEyes(models.Model):
     """A change that one person proposes and another decides. Abstract.
 

@@ -9,7 +9,7 @@ VIEW = frozenset(
     for app, models in {
         "customers": "customer registration account card document kycchange duplicatereview"
         " unblocking",
-        "limits": "limitrule limitcheck hold ledgerentry monthlyusage",
+        "limits": "limitrule limitcheck hold ledgerentry monthlyusage adjustment seal",
         "ppims": "processor",
     }.items()
     for model in models.split()
@@ -22,16 +22,22 @@ ROLES: dict[str, frozenset[str]] = {
         "customers.block_customer",
         "customers.propose_unblocking",
         "customers.decide_duplicatereview",
+        "limits.propose_adjustment",
     },
-    "checker": VIEW | {"customers.approve_unblocking"},
-    "auditor": VIEW | {"ppims.view_auditentry"},
+    "checker": VIEW | {"customers.approve_unblocking", "limits.approve_adjustment"},
+    "auditor": VIEW | {"ppims.view_auditentry", "limits.make_seal"},
     "admin": VIEW
     | {
         f"ppims.{verb}_{model}"
         for verb in ("add", "change", "view")
         for model in ("user", "processor")
     }
-    | {"auth.view_group", "limits.add_limitrule", "limits.approve_limitrule"},
+    | {
+        "auth.view_group",
+        "limits.add_limitrule",
+        "limits.approve_limitrule",
+        "limits.make_seal",
+    },
 }
 
 

@@ -176,11 +176,16 @@ def test_the_lock_for_tests_has_every_dependency_of_tests() -> None:
     assert wanted <= set(locked("requirements-test.lock"))
 
 
-def test_the_lock_for_tests_holds_all_of_the_other_at_the_same_versions() -> None:
-    assert locked("requirements.lock").items() <= locked("requirements-test.lock").items()
+LOCKS = [f"requirements{which}.lock" for which in ("", "-postgres", "-test")]
 
 
-@pytest.mark.parametrize("file", ["requirements.lock", "requirements-test.lock"])
+def test_each_lock_holds_all_of_the_one_before_at_the_same_versions() -> None:
+    run, postgres, test = (locked(file).items() for file in LOCKS)
+    assert run <= postgres <= test
+    assert "psycopg" in dict(postgres)
+
+
+@pytest.mark.parametrize("file", LOCKS)
 def test_a_lock_names_no_registry_and_no_path(file: str) -> None:
     assert re.findall(r"https?:|file:|--\w*-?(?:index|links)\S*", (ROOT / file).read_text()) == []
 

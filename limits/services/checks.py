@@ -54,8 +54,7 @@ def check_limit(*, call: Call, ask: Ask) -> tuple[LimitCheck, bool]:
         first = replay.claim(call)
         if first is not None:
             return _repeat(first)
-        head = ledger.lock(ask.unique_id)
-        at = ledger.instant(head)
+        head, at = ledger.lock(ask.unique_id)
         registration = people.visible(call.processor, ask.unique_id)
         check = _answer(call, ask, registration, at)
         ledger.keep_check(head, check)
@@ -193,7 +192,7 @@ def _repeat(first: ReplayKey) -> tuple[LimitCheck, bool]:
     check = LimitCheck.objects.get(pk=first.row_id)
     if not check.is_allowed:
         return check, True
-    at = ledger.instant(ledger.lock(check.customer_id))
+    _, at = ledger.lock(check.customer_id)
     if Hold.objects.filter(pk=check.pk, expires_at__gt=at).exists():
         return check, True
     answers = LedgerEntry.objects.filter(customer_id=check.customer_id, limit_check=check)

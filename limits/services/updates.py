@@ -60,8 +60,7 @@ def update_limit(*, call: Call, report: Report) -> tuple[LedgerEntry, bool]:
         first = replay.claim(call)
         if first is not None:
             return LedgerEntry.objects.get(pk=first.row_id), True
-        head = ledger.lock(report.unique_id)
-        at = ledger.instant(head)
+        head, at = ledger.lock(report.unique_id)
         customer = people.visible(call.processor, report.unique_id).customer
         place = {Kind.POST: _post, Kind.RELEASE: _release, Kind.REVERSE: _reverse}[
             Kind(report.kind)

@@ -10,7 +10,7 @@ from django.contrib.auth.hashers import check_password
 from django.core.management.base import BaseCommand, CommandError
 
 from limits.services import rules
-from ppims import demo, health, roles
+from ppims import demo, health, keyring, roles
 from ppims.models import Processor
 
 
@@ -28,6 +28,7 @@ class Command(BaseCommand):
         missing = health.what_is_missing()
         if missing:
             raise CommandError(f"This installation can't serve: it lacks {', '.join(missing)}.")
+        keyring.record_use()
         if settings.PRODUCTION:
             refuse_demo()
         else:

@@ -1,0 +1,41 @@
+"""What is signed of each row of the ledger, and how: HMACs by the ledger key."""
+
+from collections.abc import Sequence
+
+from django.db.models import Model
+
+from limits.models import LedgerEntry, LedgerHead, LimitCheck, Seal
+from ppims.keys import Key, Plain, plain, sign
+
+UNSIGNED = {"id", "key_id", "mac", "digest"}
+
+
+def business_fields(model: type[Model]) -> list[str]:
+    """Name a row's signed fields, in the order in which they are signed."""
+    return [f.attname for f in model._meta.concrete_fields if f.attname not in UNSIGNED]
+
+
+FIELDS = {model: business_fields(model) for model in (LimitCheck, LedgerEntry, LedgerHead, Seal)}
+
+
+def values_of(row: LimitCheck | LedgerEntry | LedgerHead | Seal) -> list[Plain]:
+    """Give a row's signed values."""
+    return [plain(getattr(row, name)) for name in FIELDS[type(row)]]
+
+
+def check_mac(key: Key, values: Sequence[Plain]) -> bytes:
+    return sign(key, ("check", *values))
+
+
+def entry_digest(key: Key, values: Sequence[Plain], previous: bytes) -> bytes:
+    """Chain an entry to the customer's previous one, whose digest that is."""
+    return sign(key, ("entry", previous, *values))
+
+
+def head_mac(key: Key, values: Sequence[Plain]) -> bytes:
+    return sign(key, ("head", *values))
+
+
+def seal_mac(key: Key, values: Sequence[Plain], previous: bytes) -> bytes:
+    """Chain a seal to the one before it, whose mac that is."""
+    return sign(key, ("seal", previous, *values))
