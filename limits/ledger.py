@@ -31,6 +31,18 @@ SUM_OF_ENTRIES = """
     WHERE customer_id = %(customer)s AND month = month_asked.number AND direction = '{direction}'
 """
 
+# What all of a customer's entries add up to, by month; a month of releases alone has no row.
+SUMS = """
+    SELECT month,
+           CAST(SUM(CASE direction WHEN 'D' THEN effect ELSE 0 END) AS bigint),
+           CAST(SUM(CASE direction WHEN 'C' THEN effect ELSE 0 END) AS bigint)
+    FROM (SELECT month, direction,
+                 CASE kind WHEN 'R' THEN -amount_paise ELSE amount_paise END AS effect
+          FROM limits_ledgerentry WHERE customer_id = %s AND kind <> 'F') effects
+    GROUP BY month
+"""
+USAGE = ("month", "debit_paise", "credit_paise")
+
 # Used and held in one statement, so that a read without a lock can't see a hold gone and its
 # posting not yet there.
 # Formatted from constants above and from whole numbers: no text of a caller is in it.
@@ -188,9 +200,27 @@ def append(head: LedgerHead, entry: LedgerEntry, now_used: Standing) -> None:
     entry.key_id, entry.digest = key.id, signing.entry_digest(key, values, previous)
     entry.save(force_insert=True)
     if entry.kind != LedgerEntry.Kind.RELEASE:
-        _cache_usage(entry, now_used)
+        used = [now_used.used[entry.month, way] for way in (Direction.DEBIT, Direction.CREDIT)]
+        _cache_usage(entry.customer_id, entry.month, *used)
     head.entry_count, head.last_digest, head.last_at = entry.number, entry.digest, entry.at
     _save(head)
+
+
+def rebuild_usage(customer_id: int) -> int:
+    """Set a customer's cached usage to the ledger's sums, under the customer's lock: how many
+    months were not so.
+    """
+    lock(customer_id)
+    with connection.cursor() as cursor:
+        cursor.execute(SUMS, [customer_id])
+        sums = {month: (debit, credit) for month, debit, credit in cursor.fetchall()}
+    usage = MonthlyUsage.objects.filter(customer_id=customer_id)
+    cached = {m: (debit, credit) for m, debit, credit in usage.values_list(*USAGE)}
+    usage.filter(month__in=cached.keys() - sums.keys()).delete()
+    for month, amounts in sums.items():
+        if cached.get(month) != amounts:
+            _cache_usage(customer_id, month, *amounts)
+    return sum(cached.get(month) != sums.get(month) for month in cached | sums)
 
 
 def effect_paise(entry: LedgerEntry) -> int:
@@ -198,12 +228,9 @@ def effect_paise(entry: LedgerEntry) -> int:
     return EFFECTS.get(entry.kind, 1) * int(entry.amount_paise)
 
 
-def _cache_usage(entry: LedgerEntry, now_used: Standing) -> None:
+def _cache_usage(customer_id: int, month: int, debit_paise: int, credit_paise: int) -> None:
     row = MonthlyUsage(
-        customer_id=entry.customer_id,
-        month=entry.month,
-        debit_paise=now_used.used[entry.month, Direction.DEBIT],
-        credit_paise=now_used.used[entry.month, Direction.CREDIT],
+        customer_id=customer_id, month=month, debit_paise=debit_paise, credit_paise=credit_paise
     )
     MonthlyUsage.objects.bulk_create(
         [row],

@@ -101,6 +101,19 @@ def sign(key: Key, values: Iterable[Plain]) -> bytes:
     return hmac.digest(key.secret, packb((SIGNATURE_VERSION, key.id, *values)), "sha256")
 
 
+class Running:
+    """A signature over any number of rows, one after another; `what` keeps one use from another."""
+
+    def __init__(self, key: Key, what: str) -> None:
+        self._mac = hmac.new(key.secret, packb((SIGNATURE_VERSION, key.id, what)), "sha256")
+
+    def add(self, values: Iterable[Plain]) -> None:
+        self._mac.update(packb(tuple(values)))
+
+    def digest(self) -> bytes:
+        return self._mac.digest()
+
+
 def plain(value: Signed) -> Plain:
     """Give a value as it is signed, whatever database it comes from; an instant in microseconds."""
     if isinstance(value, datetime):

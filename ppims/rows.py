@@ -72,6 +72,19 @@ def stream(
                 yield values
 
 
+def joined(
+    readers: Sequence[Reader], tail: str, parameters: Sequence[Any], *, using: str = "default"
+) -> Iterator[list[Any]]:
+    """Stream the columns of one table and of those that the tail of the SELECT joins to it."""
+    columns = ", ".join(reader.columns(using) for reader in readers)
+    sql = f'SELECT {columns} FROM "{readers[0].table}" {readers[0].alias} {tail}'  # noqa: S608 - names of columns
+    instants, width = [], 0
+    for reader in readers:
+        instants += [width + place for place in reader.instants]
+        width += len(reader.fields)
+    return stream(sql, parameters, instants=instants, using=using)
+
+
 def microseconds(text: str | None) -> Plain:
     """Read an instant as SQLite keeps it."""
     if text is None:

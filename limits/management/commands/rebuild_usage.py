@@ -1,0 +1,39 @@
+"""Sum what customers have used anew; the server may go on meanwhile."""
+
+from argparse import ArgumentParser
+from functools import partial
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from limits import ledger
+from limits.models import LedgerHead
+from ppims.progress import bar
+from ppims.transact import in_transaction
+
+CUSTOMERS_AT_ONCE = 200
+
+
+class Command(BaseCommand):
+    help = "Sum the cached monthly usage anew from the ledger: of one customer, or of all."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--customer", type=int, metavar="UNIQUE_ID")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        heads = LedgerHead.objects.order_by("pk").values_list("pk", flat=True)
+        if options["customer"] is not None:
+            heads = heads.filter(pk=options["customer"])
+            if not heads.exists():
+                raise CommandError("There is nothing in the ledger for that customer.")
+        done, changed, after = 0, 0, 0
+        with bar("Summing", total=heads.count()) as advance:
+            while chosen := list(heads.filter(pk__gt=after)[:CUSTOMERS_AT_ONCE]):
+                changed += in_transaction(partial(_rebuilt, chosen))
+                done, after = done + len(chosen), chosen[-1]
+                advance(len(chosen))
+        self.stdout.write(f"{done} customers summed anew; {changed} months were not as they are.")
+
+
+def _rebuilt(customer_ids: list[int]) -> int:
+    return sum(ledger.rebuild_usage(customer_id) for customer_id in customer_ids)

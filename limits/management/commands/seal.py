@@ -1,0 +1,37 @@
+"""Seal the ledger and the audit as they are now, and write the seal's file."""
+
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from limits.services import seals
+from ppims.errors import Refusal
+
+
+class Command(BaseCommand):
+    help = (
+        "Seal the ledger and the audit as they are now; once a day. Keep the file elsewhere and"
+        " give it to verify_ledger --seal: it shows if newer rows, or all of them, were cut off."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--to", type=Path, help="the file; left out: in the data folder, seals/"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            seal = seals.make()
+        except Refusal as refusal:
+            raise CommandError(str(refusal)) from refusal
+        path = options["to"] or settings.PPIMS_DATA_DIR / "seals" / f"seal-{seal.number:06d}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(seals.exported(seal), indent=2) + "\n")
+        self.stdout.write(
+            f"Seal {seal.number}: {seal.entry_count} entries, {seal.check_count} checks,"
+            f" {seal.audit_count} audit entries.\n{path}: keep it elsewhere."
+        )

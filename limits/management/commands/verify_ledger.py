@@ -1,0 +1,53 @@
+"""Verify the ledger and the audit; the server may go on meanwhile."""
+
+import json
+from argparse import ArgumentParser
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from limits.services import seals
+from limits.services.seals import Exported
+from limits.services.verify import rows_to_read, verify
+from ppims.keys import KeyMissing
+from ppims.progress import bar
+
+
+class Command(BaseCommand):
+    help = (
+        "Verify every signature, chain, count, sum, flag, hold and seal. Names the first row that"
+        " is not as it should be, and what was expected of it; exit code 1."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--seal", type=Path, help="a seal's file that was kept elsewhere")
+        parser.add_argument("--all", action="store_true", help="name every row, not the first only")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        exported = read_seal(options["seal"]) if options["seal"] else None
+        found = 0
+        total = rows_to_read()
+        try:
+            with bar("Verifying", total=total) as advance:
+                findings = verify(exported=exported, progress=advance)
+                for finding in islice(findings, None if options["all"] else 1):
+                    found += 1
+                    self.stderr.write(str(finding))
+        except KeyMissing as error:
+            raise CommandError(f"The ledger {error}: nothing can be verified without it.") from None
+        if found:
+            raise CommandError(f"{found} rows are not as they should be." if found > 1 else NOT_SO)
+        self.stdout.write(f"{total} rows verified: all as they should be.")
+
+
+NOT_SO = "The ledger is not as it should be."
+
+
+def read_seal(path: Path) -> Exported:
+    """Raises CommandError where the file is no seal of this installation."""
+    try:
+        return seals.read_exported(json.loads(path.read_text()))
+    except (OSError, ValueError, KeyMissing) as error:
+        raise CommandError(f"{path}: {error}") from error

@@ -1,0 +1,178 @@
+"""Seals: a signature over all heads and counts at one instant, to be kept elsewhere too. limits.md
+section 7.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from limits import signing
+from limits.models import LedgerHead, Seal
+from ppims import audit, clock, keys
+from ppims.errors import Conflict
+from ppims.models import AuditHead, User
+from ppims.rows import Reader, joined
+from ppims.transact import in_transaction, snapshot
+
+FORMAT = "ppims-seal-1"
+LEDGER, AUDIT = "sealed ledger heads", "sealed audit heads"
+# Whoever adds a row has locked one of these first, and holds it until the commit.
+HEADS = "limits_ledgerhead, ppims_audithead"
+
+CUT = """
+    SELECT (SELECT COALESCE(MAX(id), 0) FROM limits_ledgerentry),
+           (SELECT COALESCE(MAX(id), 0) FROM limits_limitcheck),
+           (SELECT COALESCE(MAX(id), 0) FROM ppims_auditentry)
+"""
+COUNTS = """
+    SELECT (SELECT COUNT(*) FROM limits_ledgerentry WHERE id > %s),
+           (SELECT COUNT(*) FROM limits_limitcheck WHERE id > %s),
+           (SELECT COUNT(*) FROM ppims_auditentry WHERE id > %s)
+"""
+LEDGER_HEADS = Reader(LedgerHead, signing.FIELDS[LedgerHead])
+AUDIT_HEADS = Reader(AuditHead, audit.FIELDS[AuditHead])
+LEDGER_MOVED = """
+    WHERE customer_id IN (
+        SELECT customer_id FROM limits_ledgerentry WHERE id > %s
+        UNION SELECT customer_id FROM limits_limitcheck WHERE id > %s)
+    ORDER BY customer_id
+"""
+AUDIT_MOVED = """
+    WHERE subject IN (
+        SELECT subject FROM ppims_auditentry WHERE id > %s)
+    ORDER BY subject
+"""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A seal as its file tells it, and the mac of the one before, which it is chained to."""
+
+    seal: Seal
+    previous_mac: bytes
+
+
+def make(*, user: User | None = None) -> Seal:
+    """Seal all heads as they are now, and keep the seal. Nobody waits for it but, on PostgreSQL,
+    writers for one look.
+
+    Raises Conflict where another seal is being made, Unavailable.
+    """
+    with snapshot():
+        seal = _drafted()
+
+    def work() -> Seal:
+        if Seal.objects.filter(pk=seal.number).exists():
+            raise Conflict([("number", "another seal was made in the same moment")])
+        seal.save(force_insert=True)
+        audit.record("sealed", at=clock.now(), user=user, detail={"seal": seal.number})
+        return seal
+
+    return in_transaction(work)
+
+
+def exported(seal: Seal) -> dict[str, Any]:
+    """Give a seal as JSON, for a file that is kept elsewhere."""
+    previous = Seal.objects.filter(pk=seal.number - 1).first()
+    fields = {name: getattr(seal, name) for name in [*signing.FIELDS[Seal], "key_id", "mac"]}
+    fields["previous_mac"] = previous.mac if previous else b""
+    return {"format": FORMAT, **{name: _as_json(value) for name, value in fields.items()}}
+
+
+def read_exported(data: Any) -> Exported:
+    """Read a seal's file. Raises ValueError (it is none, or its signature is wrong), KeyMissing."""
+    names = [*signing.FIELDS[Seal], "key_id", "mac", "previous_mac"]
+    if not isinstance(data, dict) or data.get("format") != FORMAT or not set(names) <= set(data):
+        raise ValueError("is no seal of PPIMS")
+    try:
+        fields = {name: _from_json(name, data[name]) for name in names}
+    except TypeError as error:
+        raise ValueError("is no seal of PPIMS") from error
+    previous_mac = fields.pop("previous_mac")
+    seal = Seal(**fields)
+    if mac_of(seal, previous_mac) != seal.mac:
+        raise ValueError("has a wrong signature")
+    return Exported(seal, previous_mac)
+
+
+def mac_of(seal: Seal, previous_mac: bytes) -> bytes:
+    """Sign a seal anew. Raises KeyMissing."""
+    key = keys.key_named(settings.PPIMS_LEDGER_KEYS, seal.key_id)
+    return signing.seal_mac(key, signing.values_of(seal), previous_mac)
+
+
+def _drafted() -> Seal:
+    cut = _cut()
+    key = settings.PPIMS_LEDGER_KEYS[0]
+    before = Seal.objects.order_by("-number").first() or _nothing_sealed()
+    since = (before.last_entry_id, before.last_check_id, before.last_audit_id)
+    entries, checks, audits = _row(COUNTS, since)
+    seal = Seal(
+        number=before.number + 1,
+        at=clock.now(),
+        last_entry_id=cut[0],
+        last_check_id=cut[1],
+        last_audit_id=cut[2],
+        entry_count=before.entry_count + entries,
+        check_count=before.check_count + checks,
+        audit_count=before.audit_count + audits,
+        ledger_digest=_digest(key, LEDGER, LEDGER_HEADS, LEDGER_MOVED, since[:2]),
+        audit_digest=_digest(key, AUDIT, AUDIT_HEADS, AUDIT_MOVED, since[2:]),
+        key_id=key.id,
+    )
+    seal.mac = mac_of(seal, bytes(before.mac))
+    return seal
+
+
+def _cut() -> tuple[int, ...]:
+    """Find the newest rows. On PostgreSQL an older id may still be on its way to its commit: so
+    writers are let finish and kept waiting for this one look, which is also the snapshot's first.
+    """
+    if connection.vendor != "postgresql":
+        return _row(CUT)
+    with connection.cursor() as cursor:
+        cursor.execute("SAVEPOINT before_the_cut")
+        cursor.execute(f"LOCK TABLE {HEADS} IN EXCLUSIVE MODE")
+        cut = _row(CUT)
+        cursor.execute("ROLLBACK TO SAVEPOINT before_the_cut")  # gives the lock back
+    return cut
+
+
+def _row(sql: str, parameters: tuple[int, ...] = ()) -> tuple[int, ...]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        row: tuple[int, ...] = cursor.fetchone()
+    return row
+
+
+def _digest(key: keys.Key, what: str, heads: Reader, moved: str, since: tuple[int, ...]) -> bytes:
+    digest = keys.Running(key, what)
+    for values in joined((heads,), moved, since):
+        digest.add(values)
+    return digest.digest()
+
+
+def _nothing_sealed() -> Seal:
+    counts = dict.fromkeys(
+        ("last_entry_id", "last_check_id", "last_audit_id", "entry_count", "check_count"), 0
+    )
+    return Seal(number=0, audit_count=0, mac=b"", **counts)
+
+
+def _as_json(value: Any) -> int | str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value if isinstance(value, int | str) else bytes(value).hex()
+
+
+def _from_json(name: str, value: Any) -> Any:
+    if name == "at":
+        return datetime.fromisoformat(value)
+    if name.endswith(("digest", "mac")):
+        return bytes.fromhex(value)
+    if name != "key_id" and not isinstance(value, int):
+        raise ValueError("is no seal of PPIMS")
+    return value

@@ -1,0 +1,65 @@
+"""The walk through the audit: a chain for each customer it is about."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from limits.services.verify.chains import EVERY_ID, Feed, Finding, Ring, differs
+from limits.services.verify.ledger import Progress
+from limits.services.verify.seals import Marks, Sealed
+from ppims import audit
+from ppims.models import AuditEntry, AuditHead
+from ppims.rows import Reader, joined
+from ppims.transact import snapshot
+
+HEADS_AT_ONCE = 1_000
+
+HEAD = Reader(AuditHead, [*audit.FIELDS[AuditHead], "key_id", "mac"])
+ENTRY = Reader(AuditEntry, [*audit.FIELDS[AuditEntry], "id", "key_id", "mac"])
+HEADS = "WHERE subject > %s ORDER BY subject LIMIT %s"
+ENTRIES = "WHERE subject > %s AND subject <= %s ORDER BY subject, number"
+
+
+def walk(ring: Ring, sealed: Sealed, progress: Progress) -> Iterator[Finding]:
+    after = -EVERY_ID
+    while after < EVERY_ID:
+        with snapshot():
+            heads = list(joined((HEAD,), HEADS, (after, HEADS_AT_ONCE)))
+            upto = heads[-1][0] if len(heads) == HEADS_AT_ONCE else EVERY_ID
+            entries = Feed(joined((ENTRY,), ENTRIES, (after, upto)))
+            for head in heads:
+                yield from _strays(entries, head[0])
+                yield from _subject(ring, sealed, head, entries)
+            yield from _strays(entries, EVERY_ID)
+        progress(sum(head[1] for head in heads))
+        after = upto
+
+
+def _strays(entries: Feed, upto: int) -> Iterator[Finding]:
+    for row in entries.strays(upto):
+        yield Finding(_named(row), "its subject has no audit head")
+
+
+def _subject(ring: Ring, sealed: Sealed, head: list[Any], entries: Feed) -> Iterator[Finding]:
+    subject, marks = head[0], Marks(sealed.last_audits)
+    count, last_mac, last_at = 0, b"", None
+    for row in entries.take(subject):
+        *values, row_id, key_id, mac = row
+        marks.note(row_id, row[1], mac, row[2])
+        expected = audit.entry_mac(ring.named(key_id), values, last_mac)
+        if row[1] != count + 1:
+            yield Finding(_named(row), differs("its number", row[1], count + 1))
+        elif expected != mac:
+            yield Finding(_named(row), differs("its mac", mac, expected))
+        count, last_mac, last_at = row[1], mac, row[2]
+    *values, key_id, mac = head
+    found = [subject, count, last_mac, last_at]
+    expected = audit.head_mac(ring.named(key_id), values)
+    if values != found:
+        yield Finding(f"audit head of {subject}", differs("it", values, found))
+    elif expected != mac:
+        yield Finding(f"audit head of {subject}", differs("its mac", mac, expected))
+    sealed.add_subject(subject, marks)
+
+
+def _named(row: list[Any]) -> str:
+    return f"audit entry {row[1]} of {row[0]}"

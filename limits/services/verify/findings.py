@@ -1,0 +1,89 @@
+"""All of it, one after another."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import connection
+
+from limits.models import LedgerEntry, LimitCheck
+from limits.services.seals import Exported
+from limits.services.verify import audit, ledger
+from limits.services.verify.chains import Finding, Ring
+from limits.services.verify.ledger import Progress
+from limits.services.verify.seals import Sealed
+from ppims import append_only
+from ppims.models import AuditEntry
+
+# Whose rows a Ref_Id answers for: operation, table, what a row is, and which rows have no Ref_Id.
+ANSWERS = (
+    ("CL", "limits_limitcheck", "check", "1 = 0"),
+    ("UL", "limits_ledgerentry", "ledger entry", "kind = 'A'"),
+)
+# Each Ref_Id points at its own row; and there are as many of these as of those: then none is lost.
+LOST_KEY = """
+    SELECT k.ref_id FROM ppims_replaykey k LEFT JOIN {table} t ON t.id = k.row_id
+    WHERE k.operation = '{operation}' AND (t.id IS NULL OR t.ref_id <> k.ref_id
+        OR t.processor_id IS NULL OR t.processor_id <> k.processor_id
+        OR t.customer_id <> k.customer_id)
+    LIMIT 1
+"""
+COUNTS = """
+    SELECT (SELECT COUNT(*) FROM ppims_replaykey WHERE operation = '{operation}'),
+           (SELECT COUNT(*) FROM {table}) - (SELECT COUNT(*) FROM {table} WHERE {other})
+"""
+LOST_ROW = """
+    SELECT t.number, t.customer_id FROM {table} t LEFT JOIN ppims_replaykey k
+        ON k.processor_id = t.processor_id AND k.operation = '{operation}' AND k.ref_id = t.ref_id
+    WHERE NOT ({other}) AND k.ref_id IS NULL ORDER BY t.customer_id, t.number LIMIT 1
+"""
+LOST_HOLD = """
+    SELECT h.limit_check_id FROM limits_hold h LEFT JOIN limits_limitcheck c
+        ON c.id = h.limit_check_id
+    WHERE c.id IS NULL LIMIT 1
+"""
+
+
+def verify(
+    *, exported: Exported | None = None, progress: Progress = lambda _: None
+) -> Iterator[Finding]:
+    """Find every row that is not as it should be, while others write; the first one first.
+
+    `exported` is a seal that was kept elsewhere. `progress` is told how many rows were read. Raises
+    KeyMissing where a row's key is not at hand.
+    """
+    ring = Ring()
+    sealed = Sealed(ring)
+    for name in append_only.missing():
+        yield Finding(f"trigger {name}", "is missing, or not as it was made")
+    yield from sealed.chain(exported)
+    yield from ledger.walk(ring, sealed, progress)
+    yield from audit.walk(ring, sealed, progress)
+    yield from sealed.heads()
+    yield from _lost()
+
+
+def rows_to_read() -> int:
+    """Count what `progress` will be told of in all, as it is now."""
+    models = (LimitCheck, LedgerEntry, AuditEntry)
+    return sum(model._default_manager.count() for model in models)
+
+
+def _lost() -> Iterator[Finding]:
+    """Find Ref_Ids without their answers, answers without their Ref_Id, holds without a check."""
+    for operation, table, what, other in ANSWERS:
+        words = {"operation": operation, "table": table, "other": other}
+        for (ref_id,) in _rows(LOST_KEY.format(**words)):
+            yield Finding(f"Ref_Id {ref_id} of a {what}", "points at no row of its own")
+        ((ref_ids, answers),) = _rows(COUNTS.format(**words))
+        if ref_ids != answers:
+            for number, customer_id in _rows(LOST_ROW.format(**words)):
+                yield Finding(f"{what} {number} of customer {customer_id}", "its Ref_Id is gone")
+    for (check_id,) in _rows(LOST_HOLD):
+        yield Finding(f"hold of check {check_id}", "its check is not there")
+
+
+def _rows(sql: str) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows

@@ -1,0 +1,223 @@
+"""One customer's checks and entries, judged in their order: no database, no clock. limits.md
+sections 3, 6 and 7.
+"""
+
+from collections import defaultdict, namedtuple
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Model
+
+from limits import signing
+from limits.decision import FINANCIAL_YEAR
+from limits.models import LedgerEntry, LimitCheck
+from limits.services.updates import SETTLES_ITS_MONTH_WITHIN
+from limits.services.verify.chains import Ring, differs
+from ppims import clock
+from ppims.keys import MICROSECOND
+
+Kind, Flag = LedgerEntry.Kind, LedgerEntry.Flag
+OF_HOLD = ["limit_check_id", "customer_id", "processor_id", "month", "direction", "amount_paise"]
+OF_CHECK = ["customer_id", "processor_id", "at", "month", "direction", "amount_paise"]
+OF_POSTING = ["customer_id", "processor_id", "kind", "month", "direction", "amount_paise"]
+OF_ADJUSTMENT = ["customer_id", "month", "direction", "amount_paise", "state"]
+OF_HOLD += ["expires_at"]
+OF_CHECK += ["is_allowed", "hold_until"]
+
+
+def _row(name: str, model: type[Model], *unsigned: str, **joined: list[str]) -> Any:
+    """Shape a row: its signed fields first, in the order in which they are signed; then the others,
+    and those of the rows that it points at.
+    """
+    pointed_at = [f"{prefix}_{field}" for prefix, fields in joined.items() for field in fields]
+    return namedtuple(name, [*signing.business_fields(model), *unsigned, *pointed_at])
+
+
+Check = _row("Check", LimitCheck, "id", "key_id", "mac", hold=OF_HOLD)
+Entry = _row(
+    "Entry",
+    LedgerEntry,
+    *("id", "key_id", "digest"),
+    check=OF_CHECK,
+    posting=OF_POSTING,
+    adjusted=OF_ADJUSTMENT,
+)
+SIGNED_OF_CHECK = len(signing.FIELDS[LimitCheck])
+SIGNED_OF_ENTRY = len(signing.FIELDS[LedgerEntry])
+SETTLES_WITHIN = SETTLES_ITS_MONTH_WITHIN // MICROSECOND
+# What a flag's justification can't be read from the ledger: the customer's state back then.
+UNJUDGED = {Flag.BLOCKED.value}
+
+
+@dataclass(frozen=True)
+class RuleThen:
+    """A limit rule, approved or once approved: its rows are never edited."""
+
+    window: str
+    amount: int | None
+
+
+Rules = Mapping[int, RuleThen]
+
+
+class Customer:
+    """What one customer's rows have come to so far."""
+
+    def __init__(self, ring: Ring, rules: Rules) -> None:
+        self._ring, self._rules = ring, rules
+        self.check_count = self.entry_count = self.last_at = 0
+        self.last_digest = b""
+        self.totals: dict[tuple[int, str], int] = defaultdict(int)
+        self.may_hold: list[Any] = []
+        self._answered: set[int] = set()
+        self._released: set[int] = set()
+        self._reversed: dict[int, int] = defaultdict(int)
+
+    # Checks.
+
+    def check(self, row: Any, now: int) -> str | None:
+        """Take the next check; say what is wrong with it."""
+        expected, self.check_count = self.check_count + 1, row.number
+        self.last_at = max(self.last_at, row.at)
+        if row.hold_limit_check_id is not None or (row.is_allowed and row.hold_until > now):
+            self.may_hold.append(row)
+        if row.number != expected:
+            return differs("its number", row.number, expected)
+        mac = signing.check_mac(self._ring.named(row.key_id), row[:SIGNED_OF_CHECK])
+        if mac != row.mac:
+            return differs("its mac", row.mac, mac)
+        return self._rule_problem(row.rule_id, row.limit)
+
+    def hold_problem(self, row: Any, now: int) -> str | None:
+        """After all entries: say what is wrong with the hold of a check, or with its lack."""
+        is_over = not row.is_allowed or row.id in self._answered
+        if row.hold_limit_check_id is None:
+            missing = not is_over and row.hold_until > max(now, self.last_at)
+            return "its hold is missing, expected open" if missing else None
+        if is_over:
+            return "its hold is there, expected none: it was declined, settled or released"
+        found = row[1 - len(OF_HOLD) :]
+        owner = (row.customer_id, row.processor_id)
+        expected = (*owner, row.month, row.direction, row.amount_paise, row.hold_until)
+        return None if found == expected else differs("its hold", found, expected)
+
+    # Entries.
+
+    def entry(self, row: Any) -> str | None:
+        """Take the next entry; say what is wrong with it."""
+        expected, self.entry_count = self.entry_count + 1, row.number
+        digest = signing.entry_digest(
+            self._ring.named(row.key_id), row[:SIGNED_OF_ENTRY], self.last_digest
+        )
+        self.last_at, self.last_digest = max(self.last_at, row.at), row.digest
+        sums = self._take(row)
+        if row.number != expected:
+            return differs("its number", row.number, expected)
+        if digest != row.digest:
+            return differs("its digest", row.digest, digest)
+        return sums or self._link_problem(row) or self._flag_problem(row)
+
+    def _take(self, row: Any) -> str | None:
+        key = (row.month, row.direction)
+        if row.kind == Kind.RELEASE:
+            pass
+        elif row.kind == Kind.REVERSE:
+            self.totals[key] -= row.amount_paise
+            self._reversed[row.reverses_id] += row.amount_paise
+        else:
+            self.totals[key] += row.amount_paise
+        if self.totals[key] < 0:
+            return f"what is used in {row.month} is below zero with it"
+        used = self._used(row)
+        if row.used_after_paise != used:
+            return differs("its used_after_paise", row.used_after_paise, used)
+        return self._rule_problem(row.rule_id, row.limit_paise)
+
+    def _used(self, row: Any) -> int:
+        rule = self._rules.get(row.rule_id)
+        if rule is None or rule.window != FINANCIAL_YEAR:
+            return self.totals[row.month, row.direction]
+        months = clock.months_of_financial_year(row.month)
+        return sum(self.totals.get((month, row.direction), 0) for month in months)
+
+    def _rule_problem(self, rule_id: int | None, limit: int | None) -> str | None:
+        if rule_id is None:
+            return None if limit is None else differs("its limit", limit, None)
+        rule = self._rules.get(rule_id)
+        if rule is None:
+            return f"its limit rule {rule_id} is not there"
+        if rule.amount != limit:
+            return differs(f"the amount of its limit rule {rule_id}", rule.amount, limit)
+        return None
+
+    def _link_problem(self, row: Any) -> str | None:
+        """Say what is wrong with the check, posting or adjustment that it points at."""
+        if row.limit_check_id is not None:
+            self._answered.add(row.limit_check_id)
+            found = (row.check_customer_id, row.check_processor_id, row.check_direction)
+            expected = (row.customer_id, row.processor_id, row.direction)
+            if found != expected:
+                return differs("its check's customer, processor and direction", found, expected)
+        if row.kind == Kind.REVERSE:
+            return self._reversal_problem(row)
+        return self._adjustment_problem(row) if row.kind == Kind.ADJUST else None
+
+    def _adjustment_problem(self, row: Any) -> str | None:
+        found = row[-len(OF_ADJUSTMENT) :]
+        expected = (row.customer_id, row.month, row.direction, row.amount_paise, "APPROVED")
+        return None if found == expected else differs("its adjustment", found, expected)
+
+    def _reversal_problem(self, row: Any) -> str | None:
+        found = row[-len(OF_POSTING) - len(OF_ADJUSTMENT) :][: len(OF_POSTING) - 1]
+        expected = (row.customer_id, row.processor_id, Kind.POST.value, row.month, row.direction)
+        if found != expected:
+            return differs("the posting that it reverses", found, expected)
+        if self._reversed[row.reverses_id] > row.posting_amount_paise:
+            undone = self._reversed[row.reverses_id]
+            return differs("what is reversed of its posting", undone, row.posting_amount_paise)
+        return None
+
+    def _flag_problem(self, row: Any) -> str | None:
+        flags, month = self._expected(row)
+        if row.kind == Kind.RELEASE and row.limit_check_id is not None:
+            self._released.add(row.limit_check_id)
+        if row.month != month:
+            return differs("its month", row.month, month)
+        found = [flag for flag in row.flags.split(",") if flag and flag not in UNJUDGED]
+        return None if found == flags else differs("its flags", found, flags)
+
+    def _expected(self, row: Any) -> tuple[list[str], int]:
+        """Tell the flags that an entry should have, as far as they can be judged, and its month."""
+        flags: list[str] = []
+        month = row.month if row.kind in {Kind.REVERSE, Kind.ADJUST} else row.arrival_month
+        if row.kind == Kind.POST and row.limit_check_id is None:
+            flags.append(Flag.UNCHECKED.value)
+        elif row.kind == Kind.POST:
+            flags += self._flags_of_check(row)
+            if row.check_is_allowed and row.at - row.check_at <= SETTLES_WITHIN:
+                month = row.check_month
+        elif row.kind == Kind.RELEASE and row.limit_check_id is not None:
+            month = row.check_month
+        if _adds(row) and _is_over(row):
+            flags.append(Flag.OVER_LIMIT.value)
+        return flags, month
+
+    def _flags_of_check(self, row: Any) -> list[str]:
+        flags = []
+        if not row.check_is_allowed:
+            flags.append(Flag.DECLINED.value)
+        elif row.at >= row.check_hold_until or row.limit_check_id in self._released:
+            flags.append(Flag.LATE.value)
+        if row.amount_paise != row.check_amount_paise:
+            flags.append(Flag.AMOUNT_DIFFERS.value)
+        return flags
+
+
+def _adds(row: Any) -> bool:
+    return bool(row.kind == Kind.POST or (row.kind == Kind.ADJUST and row.amount_paise > 0))
+
+
+def _is_over(row: Any) -> bool:
+    limit = row.limit_paise
+    return limit is not None and row.used_after_paise + row.held_after_paise > limit

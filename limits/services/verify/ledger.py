@@ -1,0 +1,147 @@
+"""The walk through every customer's checks, entries, holds, head and cached usage."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from limits import signing
+from limits.models import (
+    Adjustment,
+    Hold,
+    LedgerEntry,
+    LedgerHead,
+    LimitCheck,
+    LimitRule,
+    MonthlyUsage,
+)
+from limits.services.verify import judge
+from limits.services.verify.chains import EVERY_ID, Feed, Finding, Ring, differs
+from limits.services.verify.judge import Check, Customer, Entry, Rules, RuleThen
+from limits.services.verify.seals import Marks, Sealed
+from ppims import clock, keys
+from ppims.rows import Reader, joined
+from ppims.transact import snapshot
+
+HEADS_AT_ONCE = 1_000
+Progress = Callable[[int], None]
+
+HEAD = Reader(LedgerHead, [*signing.FIELDS[LedgerHead], "key_id", "mac"])
+USAGE = Reader(MonthlyUsage, ["customer_id", "month", "debit_paise", "credit_paise"])
+CHECK = (
+    Reader(LimitCheck, [*signing.FIELDS[LimitCheck], "id", "key_id", "mac"]),
+    Reader(Hold, judge.OF_HOLD, "h"),
+)
+ENTRY = (
+    Reader(LedgerEntry, [*signing.FIELDS[LedgerEntry], "id", "key_id", "digest"]),
+    Reader(LimitCheck, judge.OF_CHECK, "c"),
+    Reader(LedgerEntry, judge.OF_POSTING, "p"),
+    Reader(Adjustment, judge.OF_ADJUSTMENT, "a"),
+)
+HEADS = "WHERE customer_id > %s ORDER BY customer_id LIMIT %s"
+USAGES = "WHERE customer_id > %s AND customer_id <= %s ORDER BY customer_id, month"
+CHECKS = """
+    LEFT JOIN limits_hold h ON h.limit_check_id = t.id
+    WHERE t.customer_id > %s AND t.customer_id <= %s ORDER BY t.customer_id, t.number
+"""
+ENTRIES = """
+    LEFT JOIN limits_limitcheck c ON c.id = t.limit_check_id
+    LEFT JOIN limits_ledgerentry p ON p.id = t.reverses_id
+    LEFT JOIN limits_adjustment a ON a.id = t.adjustment_id
+    WHERE t.customer_id > %s AND t.customer_id <= %s ORDER BY t.customer_id, t.number
+"""
+
+
+def walk(ring: Ring, sealed: Sealed, progress: Progress) -> Iterator[Finding]:
+    """Walk through all customers, a thousand to a snapshot, so that no snapshot grows old."""
+    after = -EVERY_ID
+    while after < EVERY_ID:
+        with snapshot():
+            heads = [list(row) for row in joined((HEAD,), HEADS, (after, HEADS_AT_ONCE))]
+            upto = heads[-1][0] if len(heads) == HEADS_AT_ONCE else EVERY_ID
+            yield from Batch(ring, sealed, after, upto).findings(heads)
+        progress(sum(head[1] + head[2] for head in heads))
+        after = upto
+
+
+class Batch:
+    """Some customers' rows, as one snapshot has them."""
+
+    def __init__(self, ring: Ring, sealed: Sealed, after: int, upto: int) -> None:
+        self._ring, self._sealed = ring, sealed
+        self._rules = _rules()
+        # Read after the snapshot's first look: what has been swept by then had expired by now.
+        self._now = int(keys.plain(clock.now()) or 0)
+        self._usage = Feed(joined((USAGE,), USAGES, (after, upto)))
+        self._checks = Feed(joined(CHECK, CHECKS, (after, upto)))
+        self._entries = Feed(joined(ENTRY, ENTRIES, (after, upto)))
+
+    def findings(self, heads: list[list[Any]]) -> Iterator[Finding]:
+        for head in heads:
+            yield from self._strays(head[0])
+            yield from self._customer(head)
+        yield from self._strays(EVERY_ID)
+
+    def _strays(self, upto: int) -> Iterator[Finding]:
+        for what, feed in (("check", self._checks), ("ledger entry", self._entries)):
+            for row in feed.strays(upto):
+                yield Finding(named(what, row), "its customer has no ledger head")
+        for row in self._usage.strays(upto):
+            yield Finding(f"usage of customer {row[0]} in {row[1]}", "there is no ledger head")
+
+    def _customer(self, head: list[Any]) -> Iterator[Finding]:
+        customer_id = head[0]
+        customer = Customer(self._ring, self._rules)
+        checks, entries = Marks(self._sealed.last_checks), Marks(self._sealed.last_entries)
+        for row in self._checks.take(customer_id):
+            check = Check._make(row)
+            checks.note(check.id, check.number, b"", check.at)
+            problem = customer.check(check, self._now)
+            if problem:
+                yield Finding(named("check", row), problem)
+        for row in self._entries.take(customer_id):
+            entry = Entry._make(row)
+            entries.note(entry.id, entry.number, entry.digest, entry.at)
+            problem = customer.entry(entry)
+            if problem:
+                yield Finding(named("ledger entry", row), problem)
+        yield from self._after(customer, head)
+        self._sealed.add_customer(customer_id, entries, checks)
+
+    def _after(self, customer: Customer, head: list[Any]) -> Iterator[Finding]:
+        """Judge what rests on all of a customer's rows: head, holds, cached usage."""
+        customer_id, *rest, key_id, mac = head
+        found = (customer.entry_count, customer.check_count, customer.last_digest, customer.last_at)
+        problem = _head_problem(rest, found)
+        expected = signing.head_mac(self._ring.named(key_id), head[:-2])
+        if problem or expected != mac:
+            yield Finding(
+                f"ledger head of customer {customer_id}",
+                problem or differs("its mac", mac, expected),
+            )
+        for check in customer.may_hold:
+            problem = customer.hold_problem(check, self._now)
+            if problem:
+                yield Finding(named("check", check), problem)
+        for _, month, *cached in self._usage.take(customer_id):
+            summed = [customer.totals.get((month, way), 0) for way in "DC"]
+            if cached != summed:
+                yield Finding(
+                    f"usage of customer {customer_id} in {month}", differs("it", cached, summed)
+                )
+
+
+def named(what: str, row: Any) -> str:
+    """Name a check or an entry by its customer and its place; both are its first columns."""
+    return f"{what} {row[1]} of customer {row[0]}"
+
+
+def _head_problem(head: list[Any], found: tuple[Any, ...]) -> str | None:
+    names = ("its count of entries", "its count of checks", "its last digest", "its last instant")
+    for name, kept, counted in zip(names, head, found, strict=True):
+        if (kept or 0) != (counted or 0):
+            return differs(name, kept, counted)
+    return None
+
+
+def _rules() -> Rules:
+    rows = LimitRule.objects.values_list("pk", "window", "amount")
+    return {pk: RuleThen(window, amount) for pk, window, amount in rows}
