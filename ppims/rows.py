@@ -86,7 +86,10 @@ def joined(
 
 
 def microseconds(text: str | None) -> Plain:
-    """Read an instant as SQLite keeps it."""
+    """Read an instant as SQLite keeps it; what is none comes back as it is."""
     if text is None:
         return None
-    return (datetime.fromisoformat(text) - NAIVE_EPOCH) // MICROSECOND
+    try:
+        return (datetime.fromisoformat(text) - NAIVE_EPOCH) // MICROSECOND
+    except (TypeError, ValueError):
+        return text

@@ -163,16 +163,13 @@ def _is_settled(check: LimitCheck) -> bool:
 def _book(
     call: Call, report: Report, customer: Customer, head: LedgerHead, booking: Booking, at: datetime
 ) -> LedgerEntry:
-    arrival = clock.ist_month(at)
-    rules = rules_for(customer.tier, report.direction, at)
-    months = {*ledger.months_needed(arrival, rules), *ledger.months_needed(booking.month, rules)}
     entry = LedgerEntry(
         customer=customer,
         unique_id_sent=report.unique_id,
         processor=call.processor,
         ref_id=call.ref_id,
         at=at,
-        arrival_month=arrival,
+        arrival_month=clock.ist_month(at),
         month=booking.month,
         kind=report.kind,
         direction=report.direction,
@@ -184,9 +181,23 @@ def _book(
         reverses=booking.reverses,
         tier=customer.tier,
     )
-    after = ledger.standing(customer.pk, months, at).after(entry)
-    flags = [*booking.flags, *_flags_after(entry, customer, rules, after)]
-    _write_figures(entry, rules, after, flags)
+    return book(head, entry, customer, flags=booking.flags)
+
+
+def book(
+    head: LedgerHead, entry: LedgerEntry, customer: Customer, *, flags: tuple[str, ...]
+) -> LedgerEntry:
+    """Append an entry with its figures, the flags that it has so far and those that follow from
+    it; under the customer's lock.
+    """
+    rules = rules_for(customer.tier, entry.direction, entry.at)
+    months = {
+        *ledger.months_needed(entry.arrival_month, rules),
+        *ledger.months_needed(entry.month, rules),
+    }
+    after = ledger.standing(customer.pk, months, entry.at).after(entry)
+    all_flags = [*flags, *_flags_after(entry, customer, rules, after)]
+    _write_figures(entry, rules, after, all_flags)
     ledger.append(head, entry, after)
     return entry
 
@@ -194,20 +205,23 @@ def _book(
 def _flags_after(
     entry: LedgerEntry, customer: Customer, rules: list[Rule], after: Standing
 ) -> list[str]:
-    """Judge a posting in the month booked: never to refuse it."""
-    if entry.kind != Kind.POST:
+    """Judge what adds to the month booked: never to refuse it."""
+    if ledger.effect_paise(entry) <= 0:
         return []
     flags = []
     gauge = decision.tightest(rules, after.totals(entry.month, entry.direction))
     if gauge and gauge.remaining < 0:
         flags.append(Flag.OVER_LIMIT)
-    check = entry.limit_check
-    account = check.account_number if check else ""
-    if customer.is_blocked or (
-        account and not is_account_usable(customer.pk, entry.processor_id or 0, account)
-    ):
+    if entry.kind == Kind.POST and _is_blocked(entry, customer):
         flags.append(Flag.BLOCKED)
     return [flag.value for flag in flags]
+
+
+def _is_blocked(entry: LedgerEntry, customer: Customer) -> bool:
+    """Tell whether the customer is blocked, or the account that the check named is not active."""
+    account = entry.limit_check.account_number if entry.limit_check else ""
+    is_usable = not account or is_account_usable(customer.pk, entry.processor_id or 0, account)
+    return customer.is_blocked or not is_usable
 
 
 def _write_figures(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from limits.services.verify.chains import EVERY_ID, Feed, Finding, Ring, differs
+from limits.services.verify.chains import EVERY_ID, Feed, Finding, Ring, differs, no_key
 from limits.services.verify.ledger import Progress
 from limits.services.verify.seals import Marks, Sealed
 from ppims import audit
@@ -44,21 +44,29 @@ def _subject(ring: Ring, sealed: Sealed, head: list[Any], entries: Feed) -> Iter
     count, last_mac, last_at = 0, b"", None
     for row in entries.take(subject):
         *values, row_id, key_id, mac = row
-        marks.note(row_id, row[1], mac, row[2])
-        expected = audit.entry_mac(ring.named(key_id), values, last_mac)
         if row[1] != count + 1:
             yield Finding(_named(row), differs("its number", row[1], count + 1))
-        elif expected != mac:
+        elif key_id not in ring:
+            yield Finding(_named(row), no_key(key_id))
+        elif (expected := audit.entry_mac(ring[key_id], values, last_mac)) != mac:
             yield Finding(_named(row), differs("its mac", mac, expected))
+        else:
+            marks.note(row_id, row[1], mac, row[2])
         count, last_mac, last_at = row[1], mac, row[2]
-    *values, key_id, mac = head
-    found = [subject, count, last_mac, last_at]
-    expected = audit.head_mac(ring.named(key_id), values)
-    if values != found:
-        yield Finding(f"audit head of {subject}", differs("it", values, found))
-    elif expected != mac:
-        yield Finding(f"audit head of {subject}", differs("its mac", mac, expected))
+    problem = _head_problem(ring, head, [subject, count, last_mac, last_at])
+    if problem:
+        yield Finding(f"audit head of {subject}", problem)
     sealed.add_subject(subject, marks)
+
+
+def _head_problem(ring: Ring, head: list[Any], found: list[Any]) -> str | None:
+    *values, key_id, mac = head
+    if values != found:
+        return differs("it", values, found)
+    if key_id not in ring:
+        return no_key(key_id)
+    expected = audit.head_mac(ring[key_id], values)
+    return None if expected == mac else differs("its mac", mac, expected)
 
 
 def _named(row: list[Any]) -> str:

@@ -1,6 +1,6 @@
 """What all walks share: a finding, the keys, and rows grouped by whom they are about."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -8,8 +8,10 @@ from typing import Any
 
 from django.conf import settings
 
-from ppims import keys
 from ppims.keys import Key
+
+Ring = Mapping[str, Key]
+UNREADABLE = "holds what its columns are not for"
 
 EVERY_ID = 2**63 - 1
 first_column = itemgetter(0)
@@ -26,15 +28,9 @@ class Finding:
         return f"{self.row}: {self.problem}"
 
 
-class Ring:
-    """The ledger keys by name; a key that is not at hand is raised as KeyMissing, not reported."""
-
-    def __init__(self) -> None:
-        self._keys = {key.id: key for key in settings.PPIMS_LEDGER_KEYS}
-
-    def named(self, key_id: str) -> Key:
-        found = self._keys.get(key_id)
-        return found or keys.key_named(settings.PPIMS_LEDGER_KEYS, key_id)
+def ledger_keys() -> dict[str, Key]:
+    """Give the ledger keys by name."""
+    return {key.id: key for key in settings.PPIMS_LEDGER_KEYS}
 
 
 class Feed:
@@ -60,6 +56,10 @@ class Feed:
     def _next(self) -> None:
         self.owner: int | None
         self.owner, self._rows = next(self._groups, (None, iter(())))
+
+
+def no_key(key_id: object) -> str:
+    return f"its key {key_id} is not at hand"
 
 
 def differs(what: str, found: object, expected: object) -> str:

@@ -13,7 +13,7 @@ from limits import signing
 from limits.decision import FINANCIAL_YEAR
 from limits.models import LedgerEntry, LimitCheck
 from limits.services.updates import SETTLES_ITS_MONTH_WITHIN
-from limits.services.verify.chains import Ring, differs
+from limits.services.verify.chains import Ring, differs, no_key
 from ppims import clock
 from ppims.keys import MICROSECOND
 
@@ -84,7 +84,9 @@ class Customer:
             self.may_hold.append(row)
         if row.number != expected:
             return differs("its number", row.number, expected)
-        mac = signing.check_mac(self._ring.named(row.key_id), row[:SIGNED_OF_CHECK])
+        if row.key_id not in self._ring:
+            return no_key(row.key_id)
+        mac = signing.check_mac(self._ring[row.key_id], row[:SIGNED_OF_CHECK])
         if mac != row.mac:
             return differs("its mac", row.mac, mac)
         return self._rule_problem(row.rule_id, row.limit)
@@ -107,13 +109,14 @@ class Customer:
     def entry(self, row: Any) -> str | None:
         """Take the next entry; say what is wrong with it."""
         expected, self.entry_count = self.entry_count + 1, row.number
-        digest = signing.entry_digest(
-            self._ring.named(row.key_id), row[:SIGNED_OF_ENTRY], self.last_digest
-        )
-        self.last_at, self.last_digest = max(self.last_at, row.at), row.digest
+        previous, self.last_digest = self.last_digest, row.digest
+        self.last_at = max(self.last_at, row.at)
         sums = self._take(row)
         if row.number != expected:
             return differs("its number", row.number, expected)
+        if row.key_id not in self._ring:
+            return no_key(row.key_id)
+        digest = signing.entry_digest(self._ring[row.key_id], row[:SIGNED_OF_ENTRY], previous)
         if digest != row.digest:
             return differs("its digest", row.digest, digest)
         return sums or self._link_problem(row) or self._flag_problem(row)

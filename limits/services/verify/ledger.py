@@ -14,7 +14,7 @@ from limits.models import (
     MonthlyUsage,
 )
 from limits.services.verify import judge
-from limits.services.verify.chains import EVERY_ID, Feed, Finding, Ring, differs
+from limits.services.verify.chains import EVERY_ID, UNREADABLE, Feed, Finding, Ring, differs, no_key
 from limits.services.verify.judge import Check, Customer, Entry, Rules, RuleThen
 from limits.services.verify.seals import Marks, Sealed
 from ppims import clock, keys
@@ -93,16 +93,18 @@ class Batch:
         checks, entries = Marks(self._sealed.last_checks), Marks(self._sealed.last_entries)
         for row in self._checks.take(customer_id):
             check = Check._make(row)
-            checks.note(check.id, check.number, b"", check.at)
-            problem = customer.check(check, self._now)
+            problem = _judged(customer.check, check, self._now)
             if problem:
                 yield Finding(named("check", row), problem)
+            else:
+                checks.note(check.id, check.number, b"", check.at)
         for row in self._entries.take(customer_id):
             entry = Entry._make(row)
-            entries.note(entry.id, entry.number, entry.digest, entry.at)
-            problem = customer.entry(entry)
+            problem = _judged(customer.entry, entry)
             if problem:
                 yield Finding(named("ledger entry", row), problem)
+            else:
+                entries.note(entry.id, entry.number, entry.digest, entry.at)
         yield from self._after(customer, head)
         self._sealed.add_customer(customer_id, entries, checks)
 
@@ -110,15 +112,11 @@ class Batch:
         """Judge what rests on all of a customer's rows: head, holds, cached usage."""
         customer_id, *rest, key_id, mac = head
         found = (customer.entry_count, customer.check_count, customer.last_digest, customer.last_at)
-        problem = _head_problem(rest, found)
-        expected = signing.head_mac(self._ring.named(key_id), head[:-2])
-        if problem or expected != mac:
-            yield Finding(
-                f"ledger head of customer {customer_id}",
-                problem or differs("its mac", mac, expected),
-            )
+        problem = _head_problem(rest, found) or self._mac_problem(head, key_id, mac)
+        if problem:
+            yield Finding(f"ledger head of customer {customer_id}", problem)
         for check in customer.may_hold:
-            problem = customer.hold_problem(check, self._now)
+            problem = _judged(customer.hold_problem, check, self._now)
             if problem:
                 yield Finding(named("check", check), problem)
         for _, month, *cached in self._usage.take(customer_id):
@@ -127,6 +125,20 @@ class Batch:
                 yield Finding(
                     f"usage of customer {customer_id} in {month}", differs("it", cached, summed)
                 )
+
+    def _mac_problem(self, head: list[Any], key_id: str, mac: bytes) -> str | None:
+        if key_id not in self._ring:
+            return no_key(key_id)
+        expected = signing.head_mac(self._ring[key_id], head[:-2])
+        return None if expected == mac else differs("its mac", mac, expected)
+
+
+def _judged(judge: Callable[..., str | None], *row: Any) -> str | None:
+    """Judge a row, whatever its columns hold: SQLite takes text where a number should be."""
+    try:
+        return judge(*row)
+    except (TypeError, ValueError):
+        return UNREADABLE
 
 
 def named(what: str, row: Any) -> str:
