@@ -8,4 +8,6 @@ from django.core.management import execute_from_command_line
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ppims.settings")
+    # That limit is for what answers requests: a migration or a verification takes its time.
+    os.environ["PPIMS_STATEMENT_SECONDS"] = "0"
     execute_from_command_line(sys.argv)

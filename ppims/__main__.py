@@ -33,7 +33,9 @@ DEFAULT_PORTS = range(8000, 8100)
 
 USAGE = """\
 python3 -m ppims                 set up what is missing, then serve (Ctrl-C stops it)
-python3 -m ppims test [...]      run the tests; arguments go to pytest
+python3 -m ppims test            run all tests, on SQLite and on a PostgreSQL of their own
+python3 -m ppims test ...        run pytest with these arguments, on SQLite
+python3 -m ppims test --postgres ...      the same on PostgreSQL
 python3 -m ppims manage ...      run a Django command, such as: manage createsuperuser
 
 PPIMS_BIND=HOST:PORT chooses the address; .env.example has every variable."""
@@ -92,7 +94,7 @@ def serve(_: list[str]) -> None:
 def run_tests(arguments: list[str]) -> None:
     ensure_installed(TEST_LOCK)
     os.chdir(ROOT)
-    become("-m", "pytest", *arguments)
+    become("-m", "tests", *arguments)
 
 
 def run_manage(arguments: list[str]) -> None:

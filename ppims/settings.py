@@ -6,11 +6,10 @@ import ipaddress
 import os
 from pathlib import Path
 
-import dj_database_url
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from ppims import keys
+from ppims import database, keys
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -51,18 +50,21 @@ PPIMS_DATA_DIR = Path(text("PPIMS_DATA_DIR") or BASE_DIR / "var").resolve()
 PPIMS_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 DATABASE_URL = text("DATABASE_URL") or f"sqlite:///{PPIMS_DATA_DIR / 'ppims.sqlite3'}"
-DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=None)}
-SQLITE = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
-if SQLITE:
-    # synchronous=FULL: an acknowledged posting survives a power cut. Temp, mmap, cache, checkpoint:
-    # docs/decisions.md.
-    DATABASES["default"]["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": number("PPIMS_BUSY_SECONDS", 5, least=1, most=60),
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-        "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=268435456; PRAGMA cache_size=-16000;"
-        "PRAGMA wal_autocheckpoint=4000; PRAGMA recursive_triggers=ON",
+PPIMS_BUSY_SECONDS = number("PPIMS_BUSY_SECONDS", 5, least=1, most=60)
+PPIMS_STATEMENT_SECONDS = number("PPIMS_STATEMENT_SECONDS", 30, least=0, most=3600)
+try:
+    DATABASES = {
+        "default": database.settings_of(
+            DATABASE_URL,
+            busy_seconds=PPIMS_BUSY_SECONDS,
+            statement_seconds=PPIMS_STATEMENT_SECONDS,
+        )
     }
+except ValueError:  # its text may hold the password
+    raise ImproperlyConfigured(
+        "DATABASE_URL is sqlite:///PATH or postgres://USER:PASSWORD@HOST/NAME"
+    ) from None
+SQLITE = DATABASES["default"]["ENGINE"] == database.SQLITE
 DEFAULT_AUTO_FIELD = "ppims.tables.BigId"
 
 

@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client, TransactionTestCase
 
 from limits.services import rules
@@ -38,6 +39,26 @@ def _flushing_what_only_grows(teardown):
             append_only.install(*append_only.TABLES)
 
     return wrapped
+
+
+# What touches no database has been tested with SQLite's.
+DATABASES = {"db", "transactional_db", "installation"}
+
+
+def pytest_collection_modifyitems(config, items):
+    left_out = [item for item in items if not _runs_on(connection.vendor, item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _runs_on(vendor, item):
+    only_on = item.get_closest_marker("only_on")
+    if only_on:
+        only, _reason = only_on.args
+        return only == vendor
+    touches = item.get_closest_marker("django_db") or DATABASES & set(item.fixturenames)
+    return vendor == "sqlite" or bool(touches)
 
 
 TransactionTestCase._fixture_teardown = _flushing_what_only_grows(

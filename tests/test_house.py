@@ -260,8 +260,6 @@ def test_a_write_is_noticed_in_each_of_its_forms(tmp_path: Path) -> None:
 
 def statements() -> dict[str, str]:
     """Map each table of ours, many-to-many ones left out, to what made it."""
-    if connection.vendor != "sqlite":
-        pytest.skip("only SQLite has rowids")
     with connection.cursor() as cursor:
         cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
         made = dict(cursor.fetchall())
@@ -270,12 +268,14 @@ def statements() -> dict[str, str]:
     return {t: sql for t, sql in made.items() if t.startswith(own) and t not in of_django}
 
 
+@pytest.mark.only_on("sqlite", "PostgreSQL has no rowids")
 @pytest.mark.django_db
 def test_tables_that_are_read_by_their_key_alone_have_no_rowid() -> None:
     without = {table for table, sql in statements().items() if sql.endswith("WITHOUT ROWID")}
     assert without >= {"ppims_replaykey", "customers_identifier", "limits_monthlyusage"}
 
 
+@pytest.mark.only_on("sqlite", "PostgreSQL has no rowids")
 @pytest.mark.django_db
 def test_no_table_of_ours_writes_a_second_one_at_every_insert() -> None:
     tables = statements()

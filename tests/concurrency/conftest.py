@@ -1,4 +1,4 @@
-"""A database in a file, and processes that work on it."""
+"""A database of its own, and processes that work on it."""
 
 import json
 import os
@@ -6,10 +6,15 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
 import pytest
+from django.conf import settings
+from django.db import connection
+
+from tests.postgres import Server
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 AHEAD_SECONDS = 0.05
@@ -59,20 +64,69 @@ class Worker:
         self.process.stdout.close()
 
 
-class Installation:
-    """A data folder with its database, and workers that are started once."""
+class Sqlite:
+    """A database in a file of the data folder."""
+
+    variables = {}
+    holding = "BEGIN IMMEDIATE"
 
     def __init__(self, folder):
+        self.file = folder / "ppims.sqlite3"
+
+    def connect(self):
+        return sqlite3.connect(self.file, isolation_level=None, check_same_thread=False)
+
+    def execute(self, database, sql, *arguments):
+        return database.execute(sql, arguments)
+
+    def instant(self, at):
+        return at.replace(tzinfo=None).isoformat(" ")
+
+    def remove(self):
+        """Leave the file to the folder."""
+
+
+class Postgresql:
+    """A database on the server that the tests run on."""
+
+    holding = "BEGIN; LOCK limits_ledgerhead"
+
+    def __init__(self):
+        self.server = Server(settings.DATABASE_URL)
+        self.name = self.server.new_database()
+        self.variables = {"DATABASE_URL": self.server.url(self.name)}
+
+    def connect(self):
+        return self.server.connect(self.name)
+
+    def execute(self, database, sql, *arguments):
+        return database.execute(sql.replace("?", "%s"), arguments)
+
+    def instant(self, at):
+        return at
+
+    def remove(self):
+        self.server.drop_database(self.name)
+
+
+class Installation:
+    """A data folder, a database, and workers that are started once."""
+
+    def __init__(self, folder, database):
         self.folder = folder
+        self.database = database
         self.workers = []
 
     def start(self, number, **more):
         """Give that many workers, all of them up."""
         while len(self.workers) < number:
-            self.workers.append(Worker(self.folder, **more))
+            self.workers.append(self.new_worker(**more))
         for worker in self.workers[:number]:
             worker.ask()
         return self.workers[:number]
+
+    def new_worker(self, **more):
+        return Worker(self.folder, **self.database.variables, **more)
 
     def at_once(self, *lists_of_steps, ahead=AHEAD_SECONDS):
         """Let each worker do its steps, all from the same instant on."""
@@ -84,16 +138,22 @@ class Installation:
 
     def query(self, sql, *arguments):
         """Read with a connection of our own."""
-        database = self.connect()
+        database = self.database.connect()
         try:
-            return database.execute(sql, arguments).fetchall()
+            return self.database.execute(database, sql, *arguments).fetchall()
         finally:
             database.close()
 
-    def connect(self):
-        return sqlite3.connect(
-            self.folder / "ppims.sqlite3", isolation_level=None, check_same_thread=False
-        )
+    @contextmanager
+    def held(self):
+        """Keep every check and update waiting."""
+        holder = self.database.connect()
+        holder.execute(self.database.holding)
+        try:
+            yield
+        finally:
+            holder.execute("ROLLBACK")
+            holder.close()
 
     def everything(self):
         """All rows of all tables that a check or an update may write."""
@@ -119,11 +179,14 @@ def new_ref():
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ppims")
+    database = Postgresql() if connection.vendor == "postgresql" else Sqlite(folder)
     command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-    subprocess.run(command, cwd=ROOT, env=variables(folder), check=True, timeout=120)
-    made = Installation(folder)
+    environment = variables(folder, **database.variables)
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=120)
+    made = Installation(folder, database)
     made.start(1)
     made.workers[0].ask(["set_up", "ENT", "CBS"])
     yield made
     for worker in made.workers:
         worker.end()
+    database.remove()

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.concurrency.conftest import Installation, Worker, new_ref
+from tests.concurrency.conftest import Installation, new_ref
 
 AMOUNT = 5_000
 CHECK_WRITES, UPDATE_WRITES = 7, 6
@@ -57,7 +57,7 @@ def test_a_process_killed_before_its_commit_has_kept_nothing(one, what):
     step = steps_of(one, what)
     before = one.everything()
     last = {"check": CHECK_WRITES, "post": UPDATE_WRITES}[what]
-    doomed = Worker(one.folder)
+    doomed = one.new_worker()
     doomed.send([["once", "killed", last, *step]])
     assert doomed.process.stdout.readline() == ""
     assert doomed.process.wait(timeout=20) == -9
@@ -72,15 +72,12 @@ def test_a_process_killed_before_its_commit_has_kept_nothing(one, what):
 
 def test_a_database_that_stays_locked_is_unavailable_and_heals(one):
     steps = [steps_of(one, "check"), steps_of(one, "post")]
-    hasty = Installation(one.folder)
+    hasty = Installation(one.folder, one.database)
     hasty.start(1, PPIMS_BUSY_SECONDS="1")
     try:
         before = one.everything()
-        holder = one.connect()
-        holder.execute("BEGIN IMMEDIATE")
-        said = hasty.workers[0].ask(*[["once", "", 0, *step] for step in steps])
-        holder.execute("ROLLBACK")
-        holder.close()
+        with one.held():
+            said = hasty.workers[0].ask(*[["once", "", 0, *step] for step in steps])
         assert [answer for answer, _, _ in said] == ["Unavailable", "Unavailable"]
         assert all(0.8 < seconds < 3 for _, _, seconds in said)
         assert one.everything() == before
@@ -94,12 +91,9 @@ def test_a_database_that_stays_locked_is_unavailable_and_heals(one):
 
 def test_what_waits_for_a_short_lock_is_served(one):
     step = steps_of(one, "check")
-    holder = one.connect()
-    holder.execute("BEGIN IMMEDIATE")
-    one.workers[0].send([["once", "", 0, *step]])
-    time.sleep(0.5)
-    holder.execute("COMMIT")
-    holder.close()
+    with one.held():
+        one.workers[0].send([["once", "", 0, *step]])
+        time.sleep(0.5)
     ((answer, _, seconds),) = one.workers[0].receive()
     assert answer[0] == "T"
     assert seconds > 0.3

@@ -1,4 +1,4 @@
-"""Several processes at one database file: no rupee is promised twice, and none is lost."""
+"""Several processes at one database: no rupee is promised twice, and none is lost."""
 
 import random
 import threading
@@ -15,9 +15,9 @@ ROUNDS, PAIRS = 20, 200
 
 USED_AND_HELD = """
     SELECT (SELECT COALESCE(SUM(CASE kind WHEN 'S' THEN amount_paise WHEN 'R' THEN -amount_paise ELSE 0 END), 0)
-            FROM limits_ledgerentry WHERE customer_id = :customer),
+            FROM limits_ledgerentry WHERE customer_id = ?),
            (SELECT COALESCE(SUM(amount_paise), 0) FROM limits_hold
-            WHERE customer_id = :customer AND expires_at > :at)
+            WHERE customer_id = ? AND expires_at > ?)
 """  # noqa: E501
 
 
@@ -26,16 +26,16 @@ class Sampler(threading.Thread):
 
     def __init__(self, installation, customer):
         super().__init__()
-        self.database = installation.connect()
+        self.kind = installation.database
+        self.database = self.kind.connect()
         self.customer = customer
         self.samples = Counter()
         self.ended = threading.Event()
 
     def read(self):
-        at = datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
-        used, held = self.database.execute(
-            USED_AND_HELD, {"customer": self.customer, "at": at}
-        ).fetchone()
+        at = self.kind.instant(datetime.now(UTC))
+        rows = self.kind.execute(self.database, USED_AND_HELD, self.customer, self.customer, at)
+        used, held = rows.fetchone()
         return used, held
 
     def run(self):

@@ -1,0 +1,66 @@
+"""From a database's URL to Django's settings of it: SQLite or PostgreSQL."""
+
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import dj_database_url
+
+SQLITE, POSTGRESQL = "django.db.backends.sqlite3", "django.db.backends.postgresql"
+
+# synchronous=FULL: an acknowledged posting survives a power cut. Temp, mmap, cache, checkpoint:
+# docs/decisions.md.
+PRAGMAS = (
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+    "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=268435456; PRAGMA cache_size=-16000;"
+    "PRAGMA wal_autocheckpoint=4000; PRAGMA recursive_triggers=ON"
+)
+# A server that is gone without a word is noticed within half a minute.
+NETWORK = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+
+
+def settings_of(url: str, *, busy_seconds: int, statement_seconds: int) -> dict[str, Any]:
+    """Give Django's settings: connections that last, waiting for a lock `busy_seconds`, and for a
+    statement `statement_seconds` (0: for ever; PostgreSQL only). What the URL itself says stands.
+
+    Raises ValueError where it is no URL of SQLite or PostgreSQL.
+    """
+    database: dict[str, Any] = {**dj_database_url.parse(url, conn_max_age=None)}
+    if database["ENGINE"] == SQLITE:
+        database["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": busy_seconds,
+            "init_command": PRAGMAS,
+        }
+    elif database["ENGINE"] == POSTGRESQL:
+        own = database.get("OPTIONS", {})
+        limits = _limits(busy_seconds, statement_seconds)
+        options = f"{limits} {own.get('options', '')}".rstrip()
+        database["OPTIONS"] = {"application_name": "ppims", **NETWORK, **own, "options": options}
+        database["HOST"] = _socket_folder(url) or database["HOST"]
+    else:
+        raise ValueError("neither SQLite nor PostgreSQL")
+    return database
+
+
+def _limits(busy_seconds: int, statement_seconds: int) -> str:
+    """Write the session's limits. A transaction never waits for anyone but the database: one that
+    stands idle has lost its client, and holds locks that others wait for.
+    """
+    return (
+        f"-c lock_timeout={busy_seconds}s -c statement_timeout={statement_seconds}s"
+        f" -c idle_in_transaction_session_timeout={statement_seconds}s"
+    )
+
+
+def _socket_folder(url: str) -> str:
+    """Give the folder of a unix socket, `postgres://user@%2Frun%2Fpostgresql/name`, as it is
+    written: parsed as a host it would lose its capital letters.
+    """
+    host = unquote(urlsplit(url).netloc.rpartition("@")[2].partition(":")[0])
+    return host if host.startswith("/") else ""

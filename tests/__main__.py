@@ -1,0 +1,63 @@
+"""Run the tests: `python3 -m ppims test`. All of them on SQLite; then those that touch a database
+on a PostgreSQL of their own; then those that race once more, there at SERIALIZABLE.
+
+With arguments: pytest once, with those, on SQLite, or where a first word of --postgres or
+--serializable says.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from tests import postgres
+
+SERIALIZABLE = "options=-c%20default_transaction_isolation%3Dserializable"
+RACES = ["tests/concurrency"]
+NONE_HERE = "ppims: no PostgreSQL here, its tests were NOT run (apt-get install postgresql)"
+
+
+def main(arguments: list[str]) -> int:
+    # Ctrl-C reaches pytest too: it tells how far it came, and then it is our turn to end.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    where, *rest = arguments or [""]
+    if where in {"--postgres", "--serializable"}:
+        return on_postgres((rest, where))
+    if arguments:
+        return run_pytest("SQLite", arguments)
+    code = run_pytest("SQLite", [])
+    return code or on_postgres(
+        ([], "--postgres"),
+        (RACES, "--serializable"),
+        is_required="postgres" in os.environ.get("PPIMS_TEST_REQUIRE", ""),
+    )
+
+
+def on_postgres(*phases: tuple[list[str], str], is_required: bool = True) -> int:
+    if postgres.programs() is None:
+        print(NONE_HERE)
+        return 1 if is_required else 0
+    names = {"--postgres": "PostgreSQL", "--serializable": "PostgreSQL at SERIALIZABLE"}
+    with postgres.cluster() as server:
+        for arguments, where in phases:
+            url = server.url("ppims", query=SERIALIZABLE if where == "--serializable" else "")
+            code = run_pytest(names[where], arguments, DATABASE_URL=url)
+            if code:
+                return code
+    return 0
+
+
+def run_pytest(name: str, arguments: list[str], **variables: str) -> int:
+    print(f"ppims: testing on {name}", flush=True)
+    began = time.monotonic()
+    command = [sys.executable, "-m", "pytest", *arguments]
+    process = subprocess.Popen(command, env={**os.environ, **variables})
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    code = process.wait()
+    print(f"ppims: {name}: exit code {code}, {time.monotonic() - began:.0f} s", flush=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

