@@ -34,7 +34,7 @@ class Model:
         months = Counter()
         for e in self.entries.get(uid, []):
             if e["direction"] == direction:
-                months[e["month"]] += {"S": 1, "R": -1, "F": 0}[e["kind"]] * e["amount"]
+                months[e["month"]] += {"S": 1, "R": -1, "F": 0, "A": 1}[e["kind"]] * e["amount"]
         return months
 
     def open_holds(self, uid, at):
@@ -155,6 +155,21 @@ class Model:
         if names:
             raise Refused("conflict", sorted(names))
         return posted[0]["month"], []
+
+    def adjust(self, uid, month, amount, direction, *, now):
+        """By two people; nothing that a processor may still reverse is taken away."""
+        at = self._not_before_last(uid, now)
+        own = self.entries.setdefault(uid, [])
+        here = [e for e in own if (e["month"], e["direction"]) == (month, direction)]
+        undoable = sum(e["amount"] for e in here if e["kind"] == "S" and e["tran"])
+        undoable -= sum(e["amount"] for e in here if e["kind"] == "R")
+        if amount < 0 and self.used(uid, direction)[month] + amount < undoable:
+            raise Refused("conflict", ["amount_paise"])
+        own.append({"uid": uid, "processor": None, "kind": "A", "direction": direction,
+                    "amount": amount, "month": month, "tran": None, "of": []})  # fmt: skip
+        left = self.gauge(uid, direction, month, at)[1]
+        self.people[uid]["last"] = at
+        return month, ["OVER_LIMIT"] * (amount > 0 and left is not None and left < 0)
 
     # Who asks, and when.
 

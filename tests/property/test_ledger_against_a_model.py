@@ -13,13 +13,15 @@ from django.db import connection
 from customers import services as customers
 from customers.models import Customer
 from customers.people import Told
-from limits.models import LimitCheck, LimitRule, MonthlyUsage
+from limits.models import LedgerEntry, LimitCheck, LimitRule, MonthlyUsage
+from limits.services.verify import verify
 from ppims import clock
 from ppims.errors import Conflict, Unavailable, UnknownCustomer
 from ppims.models import Operation
 from ppims.replay import Call
 from tests.factories import check, make_processor, post
-from tests.property.model import HOLD_MINUTES, Model, Refused
+from tests.ledger import histories
+from tests.property.model import HOLD_MINUTES, Model, Refused, month_of
 
 SEEDS, OPERATIONS = 24, 430
 MONTH = {"MONTH": 1_000_000}
@@ -27,7 +29,7 @@ WITH_A_YEAR = {"MONTH": 1_000_000, "FINANCIAL_YEAR": 2_500_000}
 ROWS = """SELECT (SELECT COUNT(*) FROM ppims_replaykey), (SELECT COUNT(*) FROM limits_limitcheck),
                  (SELECT COUNT(*) FROM limits_ledgerentry)"""
 SUMS = """SELECT month, direction,
-                 SUM(CASE kind WHEN 'S' THEN 1 WHEN 'R' THEN -1 ELSE 0 END * amount_paise)
+                 SUM(CASE kind WHEN 'F' THEN 0 WHEN 'R' THEN -1 ELSE 1 END * amount_paise)
           FROM limits_ledgerentry WHERE customer_id = %s GROUP BY month, direction"""
 CACHED = "SELECT month, debit_paise, credit_paise FROM limits_monthlyusage WHERE customer_id = %s"
 HELD = """SELECT month, direction, amount_paise FROM limits_hold
@@ -92,7 +94,8 @@ class Story:
         move, *_ = self.draw.choices([m for m, _ in MOVES], [w for _, w in MOVES])
         self.now += move(self.draw)
         acts = [self.check, self.update, self.repeat, self.add, self.change, self.lose_the_cache]
-        act, *_ = self.draw.choices([*acts, self.at_a_holds_end], [34, 33, 21, 1, 3, 2, 6])
+        more = [self.at_a_holds_end, self.adjust]
+        act, *_ = self.draw.choices([*acts, *more], [34, 33, 21, 1, 3, 2, 6, 2])
         act()
 
     def ref(self):
@@ -206,6 +209,32 @@ class Story:
             self.ask("check", name, self.ref(), *asked[:2], self.amount(*asked[:2]))
         else:
             self.ask("update", name, self.ref(), asked[0], "S", *asked[1:], None, ref)
+
+    def adjust(self):
+        """Staff correct what is used in this month or an earlier one."""
+        uid, direction = self.draw.choice([*self.told]), self.draw.choice("DC")
+        this = month_of(self.now)
+        months = [month for month in self.model.used(uid, direction) if month <= this]
+        said = uid, self.draw.choice([*months, this]), self.draw.choice([-9, -10_000, 7, 400_000])
+        with clock.frozen(self.now):
+            answer = self.answer_to_adjustment(*said, direction)
+        try:
+            expected = self.model.adjust(*said, direction, now=self.now)
+        except Refused as refused:
+            expected = refused.args
+        assert answer == expected, (said, direction, self.now)
+        self.seen["A"] += isinstance(expected[0], int)
+        self.compare_what_stands(uid)
+
+    def answer_to_adjustment(self, uid, month, paise, direction):
+        try:
+            adjustment = histories.adjust(uid, month, paise, direction)
+        except Conflict as conflict:
+            return "conflict", sorted(field for field, _ in conflict.errors)
+        except Unavailable:
+            return "unavailable", []
+        entry = LedgerEntry.objects.get(adjustment=adjustment)
+        return entry.month, entry.flag_list
 
     # What is drawn.
 
@@ -333,7 +362,7 @@ def stored(at):
 
 ALWAYS_SEEN = {
     *("WITHIN_LIMITS", "MONTH_LIMIT", "HOLD_CLOSED", "HOLD_EXPIRED", "CUSTOMER_BLOCKED"),
-    *("S", "F", "R", "conflict", "unavailable", "replayed"),
+    *("S", "F", "R", "A", "conflict", "unavailable", "replayed"),
     *("LATE", "DECLINED", "UNCHECKED", "AMOUNT_DIFFERS", "OVER_LIMIT"),
 }
 
@@ -344,5 +373,7 @@ def test_the_ledger_answers_as_the_model_does(seed):
     story = Story(seed)
     for _ in range(OPERATIONS):
         story.go()
+    with clock.frozen(story.now):
+        assert [str(finding) for finding in verify()] == []
     missing = ALWAYS_SEEN - {what for what, times in story.seen.items() if times}
     assert len(missing) <= 3, missing

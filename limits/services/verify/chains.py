@@ -1,5 +1,6 @@
 """What all walks share: a finding, the keys, and rows grouped by whom they are about."""
 
+from collections import namedtuple
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -56,6 +57,11 @@ class Feed:
     def _next(self) -> None:
         self.owner: int | None
         self.owner, self._rows = next(self._groups, (None, iter(())))
+
+
+def named_row(name: str, names: list[str]) -> Any:
+    """Make a tuple with names for a row's columns."""
+    return namedtuple(name, names)
 
 
 def no_key(key_id: object) -> str:

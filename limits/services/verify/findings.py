@@ -16,8 +16,10 @@ from ppims.models import AuditEntry
 
 # Whose rows a Ref_Id answers for: operation, table, what a row is, and which rows have no Ref_Id.
 ANSWERS = (
-    ("CL", "limits_limitcheck", "check", "1 = 0"),
+    ("CL", "limits_limitcheck", "check", "id < 0"),
     ("UL", "limits_ledgerentry", "ledger entry", "kind = 'A'"),
+    ("AC", "customers_receipt", "customer added", "operation <> 'AC'"),
+    ("UC", "customers_receipt", "customer updated", "operation <> 'UC'"),
 )
 # Each Ref_Id points at its own row; and there are as many of these as of those: then none is lost.
 LOST_KEY = """
@@ -32,9 +34,9 @@ COUNTS = """
            (SELECT COUNT(*) FROM {table}) - (SELECT COUNT(*) FROM {table} WHERE {other})
 """
 LOST_ROW = """
-    SELECT t.number, t.customer_id FROM {table} t LEFT JOIN ppims_replaykey k
+    SELECT t.ref_id, t.customer_id FROM {table} t LEFT JOIN ppims_replaykey k
         ON k.processor_id = t.processor_id AND k.operation = '{operation}' AND k.ref_id = t.ref_id
-    WHERE NOT ({other}) AND k.ref_id IS NULL ORDER BY t.customer_id, t.number LIMIT 1
+    WHERE NOT (t.{other}) AND k.ref_id IS NULL ORDER BY t.id LIMIT 1
 """
 LOST_HOLD = """
     SELECT h.limit_check_id FROM limits_hold h LEFT JOIN limits_limitcheck c
@@ -51,14 +53,14 @@ def verify(
     `exported` is a seal that was kept elsewhere. `progress` is told how many rows were read.
     """
     ring = ledger_keys()
-    sealed = Sealed(ring)
+    sealed = Sealed(ring, exported)
     for name in append_only.missing():
         yield Finding(f"trigger {name}", "is missing, or not as it was made")
-    yield from sealed.chain(exported)
+    yield from sealed.findings
     yield from ledger.walk(ring, sealed, progress)
     yield from audit.walk(ring, sealed, progress)
-    yield from sealed.heads()
     yield from _lost()
+    yield from sealed.heads()
 
 
 def rows_to_read() -> int:
@@ -75,8 +77,9 @@ def _lost() -> Iterator[Finding]:
             yield Finding(f"Ref_Id {ref_id} of a {what}", "points at no row of its own")
         ((ref_ids, answers),) = _rows(COUNTS.format(**words))
         if ref_ids != answers:
-            for number, customer_id in _rows(LOST_ROW.format(**words)):
-                yield Finding(f"{what} {number} of customer {customer_id}", "its Ref_Id is gone")
+            for ref_id, customer_id in _rows(LOST_ROW.format(**words)):
+                problem = f"is gone, though its answer to customer {customer_id} is there"
+                yield Finding(f"Ref_Id {ref_id} of a {what}", problem)
     for (check_id,) in _rows(LOST_HOLD):
         yield Finding(f"hold of check {check_id}", "its check is not there")
 

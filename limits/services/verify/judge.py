@@ -2,7 +2,7 @@
 sections 3, 6 and 7.
 """
 
-from collections import defaultdict, namedtuple
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from limits import signing
 from limits.decision import FINANCIAL_YEAR
 from limits.models import LedgerEntry, LimitCheck
 from limits.services.updates import SETTLES_ITS_MONTH_WITHIN
-from limits.services.verify.chains import Ring, differs, no_key
+from limits.services.verify.chains import Ring, differs, named_row, no_key
 from ppims import clock
 from ppims.keys import MICROSECOND
 
@@ -31,7 +31,7 @@ def _row(name: str, model: type[Model], *unsigned: str, **joined: list[str]) -> 
     and those of the rows that it points at.
     """
     pointed_at = [f"{prefix}_{field}" for prefix, fields in joined.items() for field in fields]
-    return namedtuple(name, [*signing.business_fields(model), *unsigned, *pointed_at])
+    return named_row(name, [*signing.business_fields(model), *unsigned, *pointed_at])
 
 
 Check = _row("Check", LimitCheck, "id", "key_id", "mac", hold=OF_HOLD)

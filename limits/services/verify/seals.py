@@ -2,13 +2,19 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from typing import Any
 
+from limits import signing
 from limits.models import Seal
 from limits.services import seals
 from limits.services.seals import Exported
-from limits.services.verify.chains import Finding, Ring, differs, no_key
+from limits.services.verify.chains import Finding, Ring, differs, named_row, no_key
 from ppims.keys import Running
+from ppims.rows import Reader, joined
 
+KEPT = [*signing.FIELDS[Seal], "key_id", "mac"]
+READER = Reader(Seal, KEPT)
+Kept = named_row("Kept", KEPT)
 SEALED = ("entries", "checks", "audit entries", "digest of ledger heads", "digest of audit heads")
 
 
@@ -28,21 +34,47 @@ class Marks(dict[int, tuple[int, bytes, int]]):
 class Sealed:
     """The seals that are kept, and what the rows that each covers have come to so far.
 
-    A walk goes through the owners in the order of their ids, as the seals' digests did.
+    A walk goes through the owners in the order of their ids, as the seals' digests did. A seal
+    whose own signature is wrong proves nothing: it is a finding, and left out.
     """
 
-    def __init__(self, ring: Ring) -> None:
-        self._ring = ring
-        self.seals = list(Seal.objects.order_by("number"))
-        # A seal whose key is not at hand is found wrong by its mac already.
-        any_key = next(iter(ring.values()))
-        signed_with = [ring.get(seal.key_id, any_key) for seal in self.seals]
-        self.ledger = [Running(key, seals.LEDGER) for key in signed_with]
-        self.audit = [Running(key, seals.AUDIT) for key in signed_with]
+    def __init__(self, ring: Ring, exported: Exported | None) -> None:
+        self.findings: list[Finding] = []
+        self.seals = list(self._genuine(ring))
+        if exported:
+            self._compare(exported)
+        self.ledger = [Running(ring[seal.key_id], seals.LEDGER) for seal in self.seals]
+        self.audit = [Running(ring[seal.key_id], seals.AUDIT) for seal in self.seals]
         self.last_entries = [seal.last_entry_id for seal in self.seals]
         self.last_checks = [seal.last_check_id for seal in self.seals]
         self.last_audits = [seal.last_audit_id for seal in self.seals]
         self.counts = [[0, 0, 0] for _ in self.seals]
+
+    def _genuine(self, ring: Ring) -> Iterator[Any]:
+        """Give the seals whose signature is right; tell of the others."""
+        previous, last_number = b"", 0
+        for row in joined((READER,), "ORDER BY number", ()):
+            seal = Kept._make(row)
+            problem = no_key(seal.key_id)
+            if seal.number != last_number + 1:
+                self.findings.append(Finding(f"seal {last_number + 1}", "is missing"))
+            if seal.key_id in ring:
+                expected = signing.seal_mac(ring[seal.key_id], row[:-2], previous)
+                problem = differs("its mac", seal.mac, expected) if expected != seal.mac else ""
+            if problem:
+                self.findings.append(Finding(f"seal {seal.number}", problem))
+            else:
+                yield seal
+            previous, last_number = seal.mac, seal.number
+
+    def _compare(self, exported: Exported) -> None:
+        number, mac = exported.seal.number, bytes(exported.seal.mac)
+        kept = next((seal for seal in self.seals if seal.number == number), None)
+        if kept is None:
+            self.findings.append(Finding(f"seal {number}", "is missing: the file has it"))
+        elif kept.mac != mac:
+            problem = differs("its mac", kept.mac, mac)
+            self.findings.append(Finding(f"seal {number}", f"{problem}, by the file"))
 
     def add_customer(self, customer: int, entries: Marks, checks: Marks) -> None:
         """Add the heads that a customer's entries and checks, by seal, had come to."""
@@ -71,28 +103,6 @@ class Sealed:
             self.counts[place][2] += number - before
             before = number
 
-    def chain(self, exported: Exported | None) -> Iterator[Finding]:
-        """Find what is wrong with the seals themselves, and with the one kept elsewhere."""
-        previous, last_number = b"", 0
-        for seal in self.seals:
-            mac = bytes(seal.mac)
-            if seal.number != last_number + 1:
-                yield Finding(f"seal {last_number + 1}", "is missing")
-            elif seal.key_id not in self._ring:
-                yield Finding(f"seal {seal.number}", no_key(seal.key_id))
-            elif (expected := seals.mac_of(seal, previous)) != mac:
-                yield Finding(f"seal {seal.number}", differs("its mac", mac, expected))
-            previous, last_number = mac, seal.number
-        if exported:
-            kept = next((s for s in self.seals if s.number == exported.seal.number), None)
-            if kept is None:
-                yield Finding(f"seal {exported.seal.number}", "is missing: the file has it")
-            elif bytes(kept.mac) != exported.seal.mac:
-                yield Finding(
-                    f"seal {kept.number}",
-                    differs("its mac", bytes(kept.mac), exported.seal.mac) + ", by the file",
-                )
-
     def heads(self) -> Iterator[Finding]:
         """After the walks: find the seals that the rows don't come to."""
         counted = [0, 0, 0]
@@ -101,8 +111,8 @@ class Sealed:
             digests = (self.ledger[place].digest(), self.audit[place].digest())
             there: list[object] = [*counted, *digests]
             sealed: list[object] = [seal.entry_count, seal.check_count, seal.audit_count]
-            sealed += [bytes(seal.ledger_digest), bytes(seal.audit_digest)]
+            sealed += [seal.ledger_digest, seal.audit_digest]
             for what, found, expected in zip(SEALED, there, sealed, strict=True):
                 if found != expected:
                     problem = differs(f"what it covers: {what}", found, expected)
-                    yield Finding(f"seal {seal.number} of {seal.at.isoformat()}", problem)
+                    yield Finding(f"seal {seal.number}", problem)

@@ -1,0 +1,285 @@
+"""What someone with the database in hand, and without the keys, may do to it: by raw SQL."""
+
+import random
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from django.db import connection, models
+
+from limits import signing
+from limits.models import Hold, LedgerEntry, LedgerHead, LimitCheck, MonthlyUsage, Seal
+from ppims import audit
+from ppims.keys import Key
+from ppims.models import AuditEntry, AuditHead, ReplayKey
+
+STRANGER = Key.from_base64("A" * 43 + "=")
+NAMES = {
+    LimitCheck: "check {number} of customer {customer_id}",
+    LedgerEntry: "ledger entry {number} of customer {customer_id}",
+    AuditEntry: "audit entry {number} of {subject}",
+    LedgerHead: "ledger head of customer {customer_id}",
+    AuditHead: "audit head of {subject}",
+    MonthlyUsage: "usage of customer {customer_id} in {month}",
+    Seal: "seal {number}",
+}
+OWNERS = {AuditEntry: "subject", AuditHead: "subject", Seal: "number"}
+# Which columns say where a row belongs: changed, it is missed in one place and too much in another.
+PLACES = {"customer_id", "subject", "number", "month", "id", "limit_check_id"}
+# What no finding can rest on: digests tell sameness alone; nothing points at an audit entry's id,
+# nor at an adjustment's entry's.
+FREE = {(ReplayKey, "digests"), (AuditEntry, "id")}
+
+
+@dataclass(frozen=True)
+class Anything:
+    """A value that isn't of its column's type."""
+
+    value: Any
+
+
+@dataclass
+class Tampering:
+    """What was done, and a pattern of how the first bad row may be called."""
+
+    what: str
+    expected: str
+
+    def is_named(self, row: str) -> bool:
+        return bool(re.fullmatch(self.expected, row))
+
+
+def run(sql: str, *values: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+
+
+def name(row: models.Model) -> str:
+    """Name a row as a finding does."""
+    if isinstance(row, Hold):
+        return name(row.limit_check)
+    return NAMES[type(row)].format(**{f.attname: getattr(row, f.attname) for f in fields(row)})
+
+
+def fields(row: models.Model) -> list[models.Field]:
+    return list(type(row)._meta.concrete_fields)
+
+
+def where(row: models.Model) -> tuple[str, list[Any]]:
+    """Write which row it is, by its key."""
+    keys = type(row)._meta.pk_fields
+    values = [f.get_db_prep_value(getattr(row, f.attname), connection) for f in keys]
+    return " AND ".join(f'"{f.column}" = %s' for f in keys), values
+
+
+def another(draw: random.Random, value: Any, column: models.Field) -> Any:
+    """Draw another value for a column; SQLite takes anything anywhere."""
+    if connection.vendor == "sqlite" and draw.random() < 0.1:
+        return Anything(draw.choice(["", "abc", 7, 1.5, b"x"]))
+    if value is None:
+        return NEW[column.get_internal_type()]
+    if isinstance(value, bytes | memoryview):
+        raw = bytearray(value) or bytearray(1)
+        raw[draw.randrange(len(raw))] ^= 1 << draw.randrange(8)
+        return bytes(raw)
+    return next(change for kind, change in CHANGES if isinstance(value, kind))(draw, value)
+
+
+NEW = defaultdict(
+    lambda: 1,
+    CharField="x",
+    DateField=date(2026, 2, 3),
+    DateTimeField=datetime(2026, 2, 3, tzinfo=UTC),
+)
+CHANGES: list[tuple[type, Callable[[random.Random, Any], Any]]] = [
+    (bool, lambda _, value: not value),
+    (int, lambda draw, value: value + draw.choice([-1, 1, 100, 10**9])),
+    (str, lambda draw, value: draw.choice([value + "0", value[1:], "S", "D", "N"])),
+    (
+        datetime,
+        lambda draw, at: at + timedelta(microseconds=draw.choice([1, -40 * 86_400 * 10**6])),
+    ),
+    (date, lambda _, day: day + timedelta(days=1)),
+]
+
+
+def choose(draw: random.Random, model: type[models.Model], **chosen: Any) -> models.Model:
+    rows = list(model._default_manager.filter(**chosen).order_by("pk"))
+    return draw.choice(rows)
+
+
+def of_owner(row: models.Model, *owners: Any) -> str:
+    """A pattern of whatever may be found about a row's owner, or about others it was given to."""
+    mine = getattr(row, OWNERS.get(type(row), "customer_id"))
+    these = "|".join(re.escape(str(owner)) for owner in (mine, *owners))
+    if isinstance(row, Seal):
+        return "seal .*"
+    if isinstance(row, AuditEntry | AuditHead):
+        return f"(audit head|audit entry .*) of ({these})"
+    whats = "check .*|ledger entry .*|ledger head|usage"
+    return f"({whats}) of customer ({these})( in .*)?|Ref_Id .*|hold of check .*"
+
+
+# The tamperings. Each is drawn anew until the database takes it.
+
+
+def update_a_field(draw: random.Random) -> Tampering | None:
+    model = draw.choice([*NAMES, LedgerEntry, LimitCheck, Hold, ReplayKey])
+    row = choose(draw, model)
+    column = draw.choice(fields(row))
+    before = getattr(row, column.attname)
+    after = another(draw, before, column)
+    is_adjusted = column.attname == "id" and getattr(row, "kind", "") == "A"
+    if after == before or is_adjusted or (model, column.attname) in FREE:
+        return None
+    condition, key = where(row)
+    value = (
+        after.value if isinstance(after, Anything) else column.get_db_prep_value(after, connection)
+    )
+    run(f'UPDATE {model._meta.db_table} SET "{column.column}" = %s WHERE {condition}', value, *key)
+    what = f"{row!r}: {column.attname} from {before!r} to {after!r}"
+    return Tampering(what, _named_if(row, column.attname, value))
+
+
+def _named_if(row: models.Model, column: str, value: Any) -> str:
+    """How the row is called; one that was moved may be missed, or be too much, elsewhere."""
+    if isinstance(row, ReplayKey):
+        return "Ref_Id .*"
+    if isinstance(row, Hold) and column == "limit_check_id":
+        return "(check|hold of check) .*"
+    if column in PLACES:
+        return of_owner(row, value)
+    return re.escape(name(row))
+
+
+def delete_a_row(draw: random.Random) -> Tampering | None:
+    model = draw.choice([LedgerEntry, LimitCheck, AuditEntry, LedgerHead, AuditHead, Seal, Hold])
+    row = choose(draw, model)
+    if model is Seal and row.pk == Seal.objects.count():
+        return None  # the newest: only its file can tell (test_seals)
+    condition, key = where(row)
+    run(f"DELETE FROM {model._meta.db_table} WHERE {condition}", *key)
+    expected = of_owner(row)
+    if model in {LedgerEntry, AuditEntry}:
+        following = _following(row)
+        expected = re.escape(name(following)) if following else _head_of(row)
+    return Tampering(f"{row!r} deleted", expected)
+
+
+def _following(row: models.Model) -> models.Model | None:
+    """Find the next row of the same chain."""
+    owner = OWNERS.get(type(row), "customer_id")
+    chain = type(row)._default_manager.filter(**{owner: getattr(row, owner)})
+    return chain.filter(number__gt=row.number).order_by("number").first()
+
+
+def _head_of(row: models.Model) -> str:
+    if isinstance(row, AuditEntry):
+        return f"audit head of {row.subject}"
+    return f"ledger head of customer {row.customer_id}"
+
+
+def insert_a_row(draw: random.Random) -> Tampering:
+    """Copy a row to the end of its own chain, or of another's."""
+    model = draw.choice([LedgerEntry, LimitCheck, AuditEntry])
+    row = choose(draw, model)
+    owner = OWNERS.get(model, "customer_id")
+    taker = getattr(choose(draw, model), owner)
+    last = model._default_manager.filter(**{owner: taker}).order_by("number").last()
+    values = {f.attname: getattr(row, f.attname) for f in fields(row)}
+    highest = model._default_manager.latest("pk").pk
+    values |= {owner: taker, "number": last.number + 1, "id": highest + 1}
+    if model is LedgerEntry:
+        values |= {"tran_id": "X1", "limit_check_id": None}
+        values |= {"adjustment_id": None, "kind": "S", "reverses_id": None}
+        values["processor_id"] = values["processor_id"] or choose(draw, LimitCheck).processor_id
+    model._default_manager.bulk_create([model(**values)])
+    return Tampering(f"{row!r} copied to the end of {taker}", name(model(**values)))
+
+
+def swap_two_rows(draw: random.Random) -> Tampering | None:
+    """Let two rows of one chain change their places."""
+    model = draw.choice([LedgerEntry, LimitCheck, AuditEntry])
+    one = choose(draw, model)
+    other = _following(one)
+    if other is None:
+        return None
+    table = model._meta.db_table
+    for row, number in ((one, 9_999), (other, one.number), (one, other.number)):
+        run(f"UPDATE {table} SET number = %s WHERE id = %s", number, row.pk)
+    return Tampering(f"{one!r} and {other!r} swapped", name(one))
+
+
+def truncate_the_tail(draw: random.Random) -> Tampering:
+    """Delete the newest rows of one chain, and leave its head."""
+    model = draw.choice([LedgerEntry, LimitCheck, AuditEntry])
+    row = choose(draw, model)
+    owner = OWNERS.get(model, "customer_id")
+    run(
+        f"DELETE FROM {model._meta.db_table} WHERE {owner} = %s AND number >= %s",
+        *(getattr(row, owner), row.number),
+    )
+    # Before its head, an entry may be found that settles a check which is gone.
+    expected = of_owner(row) if model is LimitCheck else _head_of(row)
+    return Tampering(f"the tail from {row!r} deleted", expected)
+
+
+def rewrite_a_chain(draw: random.Random) -> Tampering:
+    """Change an entry, and sign it, all that follows and the head with a key of one's own."""
+    row = choose(draw, LedgerEntry)
+    chain = list(LedgerEntry.objects.filter(customer=row.customer_id).order_by("number"))
+    previous, key_id = b"", draw.choice([row.key_id, STRANGER.id])
+    for entry in chain:
+        if entry.number >= row.number:
+            if entry == row:
+                entry.amount_paise += 1
+            values = signing.values_of(entry)
+            entry.digest = signing.entry_digest(STRANGER, values, previous)
+            run(
+                "UPDATE limits_ledgerentry SET amount_paise = %s, digest = %s, key_id = %s"
+                " WHERE id = %s",
+                *(entry.amount_paise, entry.digest, key_id, entry.pk),
+            )
+        previous = bytes(entry.digest)
+    head = LedgerHead.objects.get(pk=row.customer_id)
+    head.last_digest = previous
+    mac = signing.head_mac(STRANGER, signing.values_of(head))
+    run(
+        "UPDATE limits_ledgerhead SET last_digest = %s, mac = %s WHERE customer_id = %s",
+        *(previous, mac, head.pk),
+    )
+    return Tampering(f"the chain from {row!r} rewritten", name(row))
+
+
+def rewrite_an_audit(draw: random.Random) -> Tampering:
+    row = choose(draw, AuditEntry)
+    row.detail = '{"changes": {}}'
+    before = AuditEntry.objects.filter(subject=row.subject, number=row.number - 1).first()
+    mac = audit.entry_mac(STRANGER, audit.values_of(row), bytes(before.mac) if before else b"")
+    run("UPDATE ppims_auditentry SET detail = %s, mac = %s WHERE id = %s", row.detail, mac, row.pk)
+    return Tampering(f"{row!r} rewritten", name(row))
+
+
+def move_a_month(draw: random.Random) -> Tampering:
+    row = choose(draw, MonthlyUsage)
+    run(
+        "UPDATE limits_monthlyusage SET debit_paise = debit_paise + 1"
+        " WHERE customer_id = %s AND month = %s",
+        *(row.customer_id, row.month),
+    )
+    return Tampering(f"{row!r} with a paisa more", name(row))
+
+
+WAYS: list[Callable[[random.Random], Tampering | None]] = [
+    *[update_a_field] * 6,
+    *[delete_a_row] * 2,
+    insert_a_row,
+    *[swap_two_rows] * 2,
+    truncate_the_tail,
+    rewrite_a_chain,
+    rewrite_an_audit,
+    move_a_month,
+]

@@ -1,0 +1,199 @@
+"""Staff adjustments: two people, a reason, an entry; nothing a reversal may need is taken."""
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import IntegrityError, transaction
+
+from limits.models import Adjustment, LedgerEntry, MonthlyUsage
+from limits.services import adjustments
+from limits.services.adjustments import Correction
+from limits.services.verify import verify
+from ppims import clock, roles
+from ppims.errors import Conflict, Malformed, UnknownCustomer
+from ppims.models import AuditEntry, FourEyes, User
+from tests.factories import check, make_customer, make_processor, post
+from tests.ledger.histories import adjust, people
+
+pytestmark = pytest.mark.django_db
+APPROVED, REJECTED, WITHDRAWN = (
+    FourEyes.State.APPROVED,
+    FourEyes.State.REJECTED,
+    FourEyes.State.WITHDRAWN,
+)
+
+
+@pytest.fixture
+def ent(db):
+    return make_processor()
+
+
+@pytest.fixture
+def customer(ent):
+    return make_customer(ent)
+
+
+@pytest.fixture
+def month():
+    return clock.ist_month(clock.now())
+
+
+def propose(customer, month, paise, direction="D", reason="counted twice"):
+    correction = Correction(customer, month, direction, paise, reason)
+    return adjustments.propose(correction=correction, user=people()[0])
+
+
+def used(customer):
+    rows = MonthlyUsage.objects.filter(customer=customer)
+    return {(row.month, way): paise for row in rows for way, paise in _both(row) if paise}
+
+
+def _both(row):
+    return [("D", row.debit_paise), ("C", row.credit_paise)]
+
+
+def test_nothing_changes_until_another_person_approves(ent, customer, month):
+    post(ent, customer, 70_000)
+    proposal = propose(customer, month, -20_000)
+    assert used(customer) == {(month, "D"): 70_000}
+    maker, checker = people()
+    with pytest.raises(Conflict):
+        adjustments.decide(adjustment_id=proposal.pk, state=APPROVED, user=maker)
+    adjustments.decide(adjustment_id=proposal.pk, state=APPROVED, user=checker)
+    assert used(customer) == {(month, "D"): 50_000}
+    entry = LedgerEntry.objects.get(kind="A")
+    assert (entry.adjustment_id, entry.amount_paise, entry.flags) == (proposal.pk, -20_000, "")
+    assert (entry.processor_id, entry.ref_id, entry.used_after_paise) == (None, "", 50_000)
+    with pytest.raises(Conflict):
+        adjustments.decide(adjustment_id=proposal.pk, state=APPROVED, user=checker)
+    assert LedgerEntry.objects.filter(kind="A").count() == 1
+    assert [str(finding) for finding in verify()] == []
+
+
+@pytest.mark.parametrize(("state", "who"), [(REJECTED, 1), (WITHDRAWN, 0)])
+def test_a_rejected_or_withdrawn_proposal_books_nothing(customer, month, state, who):
+    proposal = propose(customer, month, 5_000)
+    adjustments.decide(adjustment_id=proposal.pk, state=state, user=people()[who])
+    assert not LedgerEntry.objects.exists()
+    with pytest.raises(Conflict):
+        adjustments.decide(adjustment_id=proposal.pk, state=APPROVED, user=people()[1])
+
+
+def test_the_database_holds_that_the_maker_is_not_the_checker(customer, month):
+    proposal = propose(customer, month, 5_000)
+    rows = Adjustment.objects.filter(pk=proposal.pk)
+    for wrong in ({"checker": proposal.maker}, {"maker": None}, {"amount_paise": 0}):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            rows.update(state=APPROVED, decided_at=clock.now(), **wrong)
+
+
+def test_an_adjustment_counts_in_the_next_check_and_is_flagged_over_the_limit(ent, customer, month):
+    adjust(customer, month, 999_999)
+    answer, _ = check(ent, customer, 2)
+    assert (answer.is_allowed, answer.used_paise) == (False, 999_999)
+    assert check(ent, customer, 1)[0].is_allowed
+    adjust(customer, month, 1)  # with the paisa on hold
+    assert LedgerEntry.objects.filter(kind="A").latest("pk").flags == "OVER_LIMIT"
+    adjust(customer, month, -1)
+    assert LedgerEntry.objects.filter(kind="A").latest("pk").flags == ""
+    assert [str(finding) for finding in verify()] == []
+
+
+def test_an_earlier_month_and_loads_are_adjusted_alone(ent, customer, month):
+    earlier = month - 1 if month % 100 > 1 else month - 89
+    adjust(customer, earlier, 500, "C")
+    adjust(customer, month, 70, "D")
+    assert used(customer) == {(earlier, "C"): 500, (month, "D"): 70}
+
+
+@pytest.mark.parametrize(("paise", "is_refused"), [(-30_000, False), (-30_001, True)])
+def test_what_a_processor_may_still_reverse_is_not_taken_away(
+    ent, customer, month, paise, is_refused
+):
+    post(ent, customer, 100_000, tran_id="T1")
+    post(ent, customer, 20_000, kind="R", tran_id="T1")
+    post(ent, customer, 30_000)  # without a Tran_Id nobody can reverse it
+    proposal = propose(customer, month, paise)
+    checker = people()[1]
+    if is_refused:
+        with pytest.raises(Conflict) as refusal:
+            adjustments.decide(adjustment_id=proposal.pk, state=APPROVED, user=checker)
+        assert [name for name, _ in refusal.value.errors] == ["amount_paise"]
+        assert Adjustment.objects.get(pk=proposal.pk).state == FourEyes.State.PROPOSED
+    else:
+        adjustments.decide(adjustment_id=proposal.pk, state=APPROVED, user=checker)
+    post(ent, customer, 80_000, kind="R", tran_id="T1")
+    assert used(customer).get((month, "D"), 0) == (30_000 if is_refused else 0)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("month", 209912),
+        ("month", 202613),
+        ("month", 202600),
+        ("month", 189912),
+        ("direction", "X"),
+        ("amount_paise", 0),
+        ("amount_paise", 10**14),
+        ("amount_paise", -(10**14)),
+        ("reason", "  "),
+    ],
+)
+def test_a_wrong_field_is_named(customer, month, field, value):
+    fields = {"month": month, "direction": "D", "amount_paise": 1, "reason": "x", field: value}
+    with pytest.raises(Malformed) as refusal:
+        adjustments.propose(correction=Correction(customer, **fields), user=people()[0])
+    assert [name for name, _ in refusal.value.errors] == [field]
+    assert not Adjustment.objects.exists()
+
+
+def test_an_unknown_customer_is_no_customer(month):
+    with pytest.raises(UnknownCustomer):
+        propose(10**14, month, 5)
+
+
+def test_who_proposed_and_approved_is_audited_with_the_reason(customer, month):
+    adjust(customer, month, 500)
+    said = (
+        AuditEntry.objects.filter(subject=customer).order_by("number").values_list("action", "user")
+    )
+    maker, checker = people()
+    assert list(said)[-2:] == [
+        ("adjustment proposed", maker.pk),
+        ("adjustment approved", checker.pk),
+    ]
+    assert '"counted twice"' in AuditEntry.objects.latest("pk").detail
+
+
+# The command.
+
+
+@pytest.fixture
+def staff(db):
+    roles.set_up()
+    for role in ("maker", "checker", "viewer"):
+        User.objects.create(username=role).groups.set([roles.Group.objects.get(name=role)])
+
+
+@pytest.mark.usefixtures("staff")
+def test_the_command_proposes_lists_and_approves(customer, month, capsys):
+    year = f"{month // 100}-{month % 100:02d}"
+    proposing = ["adjust", "propose", str(customer), year, "D", "-0.05", "--reason", "a slip"]
+    adjust(customer, month, 5)
+    call_command(*proposing, "--by", "maker")
+    number = Adjustment.objects.latest("pk").pk
+    call_command("adjust", "list")
+    assert capsys.readouterr().out.count(f"Adjustment {number} of customer {customer}: Spend") == 2
+    for who in ("maker", "viewer", "nobody"):
+        with pytest.raises(CommandError, match="nobody who may"):
+            call_command("adjust", "approve", number, by=who)
+    call_command("adjust", "approve", number, by="checker")
+    assert "-₹0.05, approved" in capsys.readouterr().out
+    with pytest.raises(CommandError, match="was decided before"):
+        call_command("adjust", "reject", number, by="checker")
+    with pytest.raises(CommandError, match="no adjustment"):
+        call_command("adjust", "reject", 10**6, by="checker")
+    for wrong in ("2026/11", "x"):
+        with pytest.raises(CommandError, match="YYYY-MM"):
+            call_command(*proposing[:3], wrong, *proposing[4:], "--by", "maker")

@@ -1,0 +1,112 @@
+"""The database itself refuses to change what only grows."""
+
+import pytest
+from django.db import Error, IntegrityError, connection, transaction
+
+from limits.models import LedgerEntry, LimitCheck, Seal
+from limits.services import seals
+from ppims import append_only, health
+from ppims.models import AuditEntry
+from tests.factories import check, make_customer, make_processor, post
+
+pytestmark = pytest.mark.django_db
+MODELS = {model._meta.db_table: model for model in (AuditEntry, LimitCheck, LedgerEntry, Seal)}
+
+
+@pytest.fixture(autouse=True)
+def _rows(db):
+    ent = make_processor()
+    customer = make_customer(ent)
+    check(ent, customer, 100, ref_id="C1")
+    post(ent, customer, 100, enquiry="C1", tran_id="T1")
+    seals.make()
+
+
+def refused(sql):
+    with (
+        pytest.raises(IntegrityError, match=append_only.REFUSAL),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(sql)
+    return True
+
+
+def test_the_list_of_tables_is_that_of_the_models_that_only_grow():
+    assert set(append_only.TABLES) == set(MODELS)
+    assert all(model.objects.exists() for model in MODELS.values())
+
+
+@pytest.mark.parametrize("table", append_only.TABLES)
+def test_no_row_is_changed_in_any_column(table):
+    for field in MODELS[table]._meta.concrete_fields:
+        assert refused(f'UPDATE {table} SET "{field.column}" = "{field.column}"')
+
+
+@pytest.mark.parametrize("table", append_only.TABLES)
+def test_no_row_is_deleted(table):
+    assert refused(f"DELETE FROM {table}")
+
+
+@pytest.mark.only_on("sqlite", "REPLACE is SQLite's")
+@pytest.mark.parametrize("table", append_only.TABLES)
+def test_no_row_is_replaced_over_its_key(table):
+    assert refused(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
+    assert refused(f"REPLACE INTO {table} SELECT * FROM {table}")
+
+
+@pytest.mark.only_on("sqlite", "REPLACE is SQLite's")
+@pytest.mark.parametrize("table", ["ppims_auditentry", "limits_limitcheck", "limits_ledgerentry"])
+def test_no_row_is_replaced_over_another_unique_column(table):
+    columns = [field.column for field in MODELS[table]._meta.concrete_fields]
+    others = ", ".join(f'"{column}"' for column in columns if column != "id")
+    assert refused(f"REPLACE INTO {table} ({others}) SELECT {others} FROM {table}")
+
+
+@pytest.mark.only_on("postgresql", "SQLite has no TRUNCATE")
+@pytest.mark.parametrize("table", append_only.TABLES)
+def test_no_table_is_truncated(table):
+    assert refused(f"TRUNCATE {table} CASCADE")
+
+
+def test_an_update_by_the_orm_is_refused_too():
+    entry = LedgerEntry.objects.get()
+    entry.amount_paise = 1
+    with pytest.raises(IntegrityError), transaction.atomic():
+        entry.save()
+    with pytest.raises(Error), transaction.atomic():
+        AuditEntry.objects.all().delete()
+
+
+def test_a_missing_or_altered_trigger_is_named_by_readyz_and_verification(client):
+    assert append_only.missing() == health.what_is_missing() == []
+    append_only.remove("limits_ledgerentry")
+    missing = append_only.missing()
+    assert missing
+    assert all(name.startswith("limits_ledgerentry_") for name in missing)
+    assert client.get("/readyz").json()["missing"] == [f"the trigger {name}" for name in missing]
+    append_only.install("limits_ledgerentry")
+    assert append_only.missing() == []
+
+
+@pytest.mark.only_on("sqlite", "on PostgreSQL the function is what could be altered")
+def test_a_trigger_that_lets_through_is_not_taken_for_one_that_forbids():
+    name = "limits_ledgerentry_only_grows_update"
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TRIGGER {name}")
+        cursor.execute(
+            f"CREATE TRIGGER {name} BEFORE UPDATE ON limits_ledgerentry BEGIN SELECT 1; END"
+        )
+    assert append_only.missing() == [name]
+
+
+@pytest.mark.only_on("postgresql", "on SQLite a trigger has its own text")
+def test_a_function_that_lets_through_is_not_taken_for_one_that_forbids():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE OR REPLACE FUNCTION ppims_only_grows() RETURNS trigger LANGUAGE plpgsql"
+            " AS $$BEGIN RETURN NEW; END$$"
+        )
+        assert len(append_only.missing()) == 2 * len(append_only.TABLES)
+        cursor.execute("ALTER TABLE limits_seal DISABLE TRIGGER limits_seal_only_grows_rows")
+    assert "limits_seal_only_grows_rows" in append_only.missing()
