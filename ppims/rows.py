@@ -4,30 +4,32 @@ for what reads whole tables.
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 from django.db import connections, models
 
-from ppims.keys import MICROSECOND, Plain
-
 FETCHED_AT_ONCE = 2_000
-NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - SQLite keeps UTC without saying so
+Row = tuple[Any, ...]
 
+# How each database writes a column as a plain value; an instant is microseconds.
 POSTGRESQL = {
-    "DateTimeField": "(extract(epoch FROM {}) * 1000000)::bigint",
-    "DateField": "{}::text",
-    "BooleanField": "{}::int",
+    "DateTimeField": "(extract(epoch FROM {0}) * 1000000)::bigint",
+    "DateField": "{0}::text",
+    "BooleanField": "{0}::int",
 }
-# A plus sign keeps Python's driver from making its own types of them.
-SQLITE = {"DateTimeField": "+{}", "DateField": "+{}", "BooleanField": "+{}"}
+# SQLite keeps an instant as text, with six digits after the point or none. The plus sign keeps
+# Python's driver from making its own types of the others.
+SQLITE = {
+    "DateTimeField": "CAST(strftime('%%s', substr({0}, 1, 19)) AS integer) * 1000000"
+    " + CAST(substr({0}, 21) AS integer)",
+    "DateField": "+{0}",
+    "BooleanField": "+{0}",
+}
 
 
 class Reader:
-    """Reads some columns of one model: whole numbers, text, bytes, None; an instant is
-    microseconds.
-    """
+    """Reads some columns of one model: whole numbers, text, bytes, None."""
 
     def __init__(self, model: type[models.Model], names: Sequence[str], alias: str = "t") -> None:
         by_name = {field.attname: field for field in model._meta.concrete_fields}
@@ -39,57 +41,22 @@ class Reader:
         """Write the columns of a SELECT from the table under the alias."""
         forms = POSTGRESQL if connections[using].vendor == "postgresql" else SQLITE
         return ", ".join(
-            forms.get(field.get_internal_type(), "{}").format(f'{self.alias}."{field.column}"')
+            forms.get(field.get_internal_type(), "{0}").format(f'{self.alias}."{field.column}"')
             for field in self.fields
         )
 
-    @property
-    def instants(self) -> list[int]:
-        """Tell which of the columns hold instants."""
-        return [
-            place
-            for place, field in enumerate(self.fields)
-            if field.get_internal_type() == "DateTimeField"
-        ]
 
-
-def stream(
-    sql: str, parameters: Sequence[Any], *, instants: Sequence[int] = (), using: str = "default"
-) -> Iterator[list[Any]]:
-    """Run a SELECT and give its rows one by one, never all at once; on PostgreSQL inside a
-    transaction. `instants` are the columns that SQLite gives as text.
+def joined(
+    readers: Sequence[Reader], tail: str, parameters: Sequence[Any], *, using: str = "default"
+) -> Iterator[Row]:
+    """Stream the columns of one table and of those that the tail of the SELECT joins to it: row by
+    row, never all at once; on PostgreSQL inside a transaction.
     """
+    columns = ", ".join(reader.columns(using) for reader in readers)
+    sql = f'SELECT {columns} FROM "{readers[0].table}" {readers[0].alias} {tail}'  # noqa: S608 - names of columns
     database = connections[using]
     of_sqlite = database.vendor == "sqlite"
     with closing(database.cursor() if of_sqlite else database.chunked_cursor()) as cursor:
         cursor.execute(sql, parameters)
         for rows in iter(partial(cursor.fetchmany, FETCHED_AT_ONCE), []):
-            for row in rows:
-                values = list(row)
-                if of_sqlite:
-                    for place in instants:
-                        values[place] = microseconds(values[place])
-                yield values
-
-
-def joined(
-    readers: Sequence[Reader], tail: str, parameters: Sequence[Any], *, using: str = "default"
-) -> Iterator[list[Any]]:
-    """Stream the columns of one table and of those that the tail of the SELECT joins to it."""
-    columns = ", ".join(reader.columns(using) for reader in readers)
-    sql = f'SELECT {columns} FROM "{readers[0].table}" {readers[0].alias} {tail}'  # noqa: S608 - names of columns
-    instants, width = [], 0
-    for reader in readers:
-        instants += [width + place for place in reader.instants]
-        width += len(reader.fields)
-    return stream(sql, parameters, instants=instants, using=using)
-
-
-def microseconds(text: str | None) -> Plain:
-    """Read an instant as SQLite keeps it; what is none comes back as it is."""
-    if text is None:
-        return None
-    try:
-        return (datetime.fromisoformat(text) - NAIVE_EPOCH) // MICROSECOND
-    except (TypeError, ValueError):
-        return text
+            yield from rows

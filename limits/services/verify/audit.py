@@ -1,14 +1,13 @@
 """The walk through the audit: a chain for each customer it is about."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from limits.services.verify.chains import EVERY_ID, Feed, Finding, Ring, differs, no_key
 from limits.services.verify.ledger import Progress
 from limits.services.verify.seals import Marks, Sealed
 from ppims import audit
 from ppims.models import AuditEntry, AuditHead
-from ppims.rows import Reader, joined
+from ppims.rows import Reader, Row, joined
 from ppims.transact import snapshot
 
 HEADS_AT_ONCE = 1_000
@@ -39,7 +38,7 @@ def _strays(entries: Feed, upto: int) -> Iterator[Finding]:
         yield Finding(_named(row), "its subject has no audit head")
 
 
-def _subject(ring: Ring, sealed: Sealed, head: list[Any], entries: Feed) -> Iterator[Finding]:
+def _subject(ring: Ring, sealed: Sealed, head: Row, entries: Feed) -> Iterator[Finding]:
     subject, marks = head[0], Marks(sealed.last_audits)
     count, last_mac, last_at = 0, b"", None
     for row in entries.take(subject):
@@ -53,14 +52,14 @@ def _subject(ring: Ring, sealed: Sealed, head: list[Any], entries: Feed) -> Iter
         else:
             marks.note(row_id, row[1], mac, row[2])
         count, last_mac, last_at = row[1], mac, row[2]
-    problem = _head_problem(ring, head, [subject, count, last_mac, last_at])
+    problem = _head_problem(ring, head, (subject, count, last_mac, last_at))
     if problem:
         yield Finding(f"audit head of {subject}", problem)
     sealed.add_subject(subject, marks)
 
 
-def _head_problem(ring: Ring, head: list[Any], found: list[Any]) -> str | None:
-    *values, key_id, mac = head
+def _head_problem(ring: Ring, head: Row, found: Row) -> str | None:
+    values, key_id, mac = head[:-2], *head[-2:]
     if values != found:
         return differs("it", values, found)
     if key_id not in ring:
@@ -69,5 +68,5 @@ def _head_problem(ring: Ring, head: list[Any], found: list[Any]) -> str | None:
     return None if expected == mac else differs("its mac", mac, expected)
 
 
-def _named(row: list[Any]) -> str:
+def _named(row: Row) -> str:
     return f"audit entry {row[1]} of {row[0]}"

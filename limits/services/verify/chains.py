@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from ppims.keys import Key
+from ppims.rows import Row
 
 Ring = Mapping[str, Key]
 UNREADABLE = "holds what its columns are not for"
@@ -37,18 +38,18 @@ def ledger_keys() -> dict[str, Key]:
 class Feed:
     """A stream of rows in the order of their first column, taken a customer at a time."""
 
-    def __init__(self, rows: Iterable[list[Any]]) -> None:
+    def __init__(self, rows: Iterable[Row]) -> None:
         self._groups = groupby(rows, first_column)
-        self._rows: Iterator[list[Any]]
+        self._rows: Iterator[Row]
         self._next()
 
-    def take(self, owner: int) -> Iterator[list[Any]]:
+    def take(self, owner: int) -> Iterator[Row]:
         """Give the owner's rows, all of which must be read before the next call."""
         if self.owner == owner:
             yield from self._rows
             self._next()
 
-    def strays(self, upto: int) -> Iterator[list[Any]]:
+    def strays(self, upto: int) -> Iterator[Row]:
         """Give the first row of each owner before this one, whom nobody asked for."""
         while self.owner is not None and self.owner < upto:
             yield next(iter(self._rows))

@@ -1,7 +1,6 @@
 """All of it, one after another."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from django.db import connection
 
@@ -13,6 +12,7 @@ from limits.services.verify.ledger import Progress
 from limits.services.verify.seals import Sealed
 from ppims import append_only
 from ppims.models import AuditEntry
+from ppims.rows import Row
 
 # Whose rows a Ref_Id answers for: operation, table, what a row is, and which rows have no Ref_Id.
 ANSWERS = (
@@ -84,8 +84,8 @@ def _lost() -> Iterator[Finding]:
         yield Finding(f"hold of check {check_id}", "its check is not there")
 
 
-def _rows(sql: str) -> list[tuple[Any, ...]]:
+def _rows(sql: str) -> list[Row]:
     with connection.cursor() as cursor:
         cursor.execute(sql)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        rows: list[Row] = cursor.fetchall()
     return rows

@@ -18,7 +18,7 @@ from limits.services.verify.chains import EVERY_ID, UNREADABLE, Feed, Finding, R
 from limits.services.verify.judge import Check, Customer, Entry, Rules, RuleThen
 from limits.services.verify.seals import Marks, Sealed
 from ppims import clock, keys
-from ppims.rows import Reader, joined
+from ppims.rows import Reader, Row, joined
 from ppims.transact import snapshot
 
 HEADS_AT_ONCE = 1_000
@@ -55,7 +55,7 @@ def walk(ring: Ring, sealed: Sealed, progress: Progress) -> Iterator[Finding]:
     after = -EVERY_ID
     while after < EVERY_ID:
         with snapshot():
-            heads = [list(row) for row in joined((HEAD,), HEADS, (after, HEADS_AT_ONCE))]
+            heads = list(joined((HEAD,), HEADS, (after, HEADS_AT_ONCE)))
             upto = heads[-1][0] if len(heads) == HEADS_AT_ONCE else EVERY_ID
             yield from Batch(ring, sealed, after, upto).findings(heads)
         progress(sum(head[1] + head[2] for head in heads))
@@ -74,7 +74,7 @@ class Batch:
         self._checks = Feed(joined(CHECK, CHECKS, (after, upto)))
         self._entries = Feed(joined(ENTRY, ENTRIES, (after, upto)))
 
-    def findings(self, heads: list[list[Any]]) -> Iterator[Finding]:
+    def findings(self, heads: list[Row]) -> Iterator[Finding]:
         for head in heads:
             yield from self._strays(head[0])
             yield from self._customer(head)
@@ -87,7 +87,7 @@ class Batch:
         for row in self._usage.strays(upto):
             yield Finding(f"usage of customer {row[0]} in {row[1]}", "there is no ledger head")
 
-    def _customer(self, head: list[Any]) -> Iterator[Finding]:
+    def _customer(self, head: Row) -> Iterator[Finding]:
         customer_id = head[0]
         customer = Customer(self._ring, self._rules)
         checks, entries = Marks(self._sealed.last_checks), Marks(self._sealed.last_entries)
@@ -108,11 +108,11 @@ class Batch:
         yield from self._after(customer, head)
         self._sealed.add_customer(customer_id, entries, checks)
 
-    def _after(self, customer: Customer, head: list[Any]) -> Iterator[Finding]:
+    def _after(self, customer: Customer, head: Row) -> Iterator[Finding]:
         """Judge what rests on all of a customer's rows: head, holds, cached usage."""
-        customer_id, *rest, key_id, mac = head
+        customer_id, key_id, mac = head[0], *head[-2:]
         found = (customer.entry_count, customer.check_count, customer.last_digest, customer.last_at)
-        problem = _head_problem(rest, found) or self._mac_problem(head, key_id, mac)
+        problem = _head_problem(head[1:-2], found) or self._mac_problem(head, key_id, mac)
         if problem:
             yield Finding(f"ledger head of customer {customer_id}", problem)
         for check in customer.may_hold:
@@ -126,7 +126,7 @@ class Batch:
                     f"usage of customer {customer_id} in {month}", differs("it", cached, summed)
                 )
 
-    def _mac_problem(self, head: list[Any], key_id: str, mac: bytes) -> str | None:
+    def _mac_problem(self, head: Row, key_id: str, mac: bytes) -> str | None:
         if key_id not in self._ring:
             return no_key(key_id)
         expected = signing.head_mac(self._ring[key_id], head[:-2])
@@ -146,7 +146,7 @@ def named(what: str, row: Any) -> str:
     return f"{what} {row[1]} of customer {row[0]}"
 
 
-def _head_problem(head: list[Any], found: tuple[Any, ...]) -> str | None:
+def _head_problem(head: Row, found: Row) -> str | None:
     names = ("its count of entries", "its count of checks", "its last digest", "its last instant")
     for name, kept, counted in zip(names, head, found, strict=True):
         if (kept or 0) != (counted or 0):
