@@ -12,16 +12,19 @@ import sys
 import time
 from contextlib import contextmanager, nullcontext
 from datetime import date
+from io import StringIO
 
 import django
 
 django.setup()
 
-from django.db import OperationalError, connection  # noqa: E402 - after the set-up
+from django.core.management import call_command  # noqa: E402 - after the set-up
+from django.db import OperationalError, connection  # noqa: E402
 
 from customers import services as customers  # noqa: E402
 from customers.people import Told  # noqa: E402
-from limits.services import rules  # noqa: E402
+from limits.services import rules, seals  # noqa: E402
+from limits.services.verify import verify  # noqa: E402
 from ppims.errors import Conflict, Unavailable  # noqa: E402
 from ppims.models import Operation, Processor  # noqa: E402
 from ppims.replay import Call  # noqa: E402
@@ -101,6 +104,25 @@ def check_and_post(system_id, ref, unique_id, paise):
     return answer
 
 
+def undo(system_id, ref, unique_id, paise):
+    """Post and reverse: what is used comes back to what it was."""
+    post(system_id, ref, unique_id, paise, "S", None, ref)
+    return post(system_id, f"{ref}R", unique_id, paise, "R", None, ref)
+
+
+def seal():
+    return seals.make().number
+
+
+def look():
+    """Verify everything: what is not as it should be."""
+    return [str(finding) for finding in verify()]
+
+
+def rebuild():
+    call_command("rebuild_usage", stdout=StringIO())
+
+
 def wait_until(instant):
     time.sleep(max(0, instant - time.time()))
 
@@ -122,6 +144,10 @@ STEPS = {
     "check": check,
     "post": post,
     "check_and_post": check_and_post,
+    "undo": undo,
+    "seal": seal,
+    "verify": look,
+    "rebuild": rebuild,
     "wait_until": wait_until,
     "once": once,
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 
 from limits.services import seals
 from limits.services.seals import Exported
@@ -26,6 +27,9 @@ class Command(BaseCommand):
         parser.add_argument("--all", action="store_true", help="name every row, not the first only")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if connection.vendor == "sqlite":
+            with connection.cursor() as cursor:  # mapped, the file would count as our memory
+                cursor.execute("PRAGMA mmap_size = 0")
         exported = read_seal(options["seal"]) if options["seal"] else None
         found = 0
         total = rows_to_read()
