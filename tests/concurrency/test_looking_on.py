@@ -1,5 +1,9 @@
 """Verifying, sealing and rebuilding while others write: no false alarm, no seal that lies."""
 
+import select
+
+import pytest
+
 from tests.concurrency.conftest import new_ref
 
 ROUNDS, STEPS = 5, 60
@@ -32,3 +36,23 @@ def test_who_looks_on_while_others_write_finds_nothing_wrong(installation):
     assert len(sealed) == 3 * ROUNDS
     # Each seal was of one instant: what it covers is there, and comes to what it says.
     assert installation.workers[0].ask(["verify"]) == [[]]
+
+
+@pytest.mark.only_on("postgresql", "SQLite writes one at a time, and ids with it")
+def test_a_seal_waits_for_who_is_writing_whose_id_may_be_older_than_others_kept(installation):
+    writer, sealer = installation.start(2)
+    one, other = installation.new_customer(), installation.new_customer()
+    writer.ask(*[["post", "ENT", new_ref(), customer, 100] for customer in (one, other)])
+    database = installation.database.connect()
+    database.execute("BEGIN")
+    database.execute("SELECT FROM limits_ledgerhead WHERE customer_id = %s FOR UPDATE", [one])
+    database.execute("SELECT nextval(pg_get_serial_sequence('limits_ledgerentry', 'id'))")
+    ((answer),) = writer.ask(["post", "ENT", new_ref(), other, 100])
+    assert answer[-1] is False  # a newer id is kept: who writes others does not wait
+    sealer.send([["seal"]])
+    assert not select.select([sealer.process.stdout], [], [], 0.7)[0]
+    database.execute("COMMIT")
+    database.close()
+    (number,) = sealer.receive()
+    kept = installation.query("SELECT entry_count FROM limits_seal WHERE number = ?", number)
+    assert kept == installation.query("SELECT COUNT(*) FROM limits_ledgerentry")
