@@ -67,12 +67,6 @@ def by_unique_id(rows: QuerySet[Any], text: str, column: str = "pk") -> QuerySet
     return rows.filter(**{column: int(text)}) if is_one else rows.none()
 
 
-def told(refusal: Refusal) -> str:
-    """Say to a person why something was refused."""
-    errors = [f"{name.replace('_', ' ')} {message}".strip() for name, message in refusal.errors]
-    return "; ".join(errors) or refusal.message
-
-
 def decisions(decide: Callable[[int, str, User], object], *, maker: str) -> list[Action]:
     """Make the actions of the two-person rule; `maker` is the permission to withdraw."""
     return [
@@ -103,9 +97,9 @@ def ask_reason(
         try:
             carry_out(row.pk, form.cleaned_data["reason"])
         except Malformed as refusal:
-            form.add_error("reason", told(refusal))
+            form.add_error("reason", refusal.in_words())
         except Refusal as refusal:
-            model_admin.message_user(request, f"{row}: {told(refusal)}.", messages.ERROR)
+            model_admin.message_user(request, f"{row}: {refusal.in_words()}.", messages.ERROR)
         else:
             model_admin.message_user(request, f"{title}: {row}.", messages.SUCCESS)
         if form.is_valid():
@@ -129,7 +123,7 @@ def _decision(
             try:
                 decide(row.pk, state, staff(request))
             except Refusal as refusal:
-                model_admin.message_user(request, f"{row}: {told(refusal)}.", messages.ERROR)
+                model_admin.message_user(request, f"{row}: {refusal.in_words()}.", messages.ERROR)
             else:
                 done = FourEyes.State(state).label
                 model_admin.message_user(request, f"{done}: {row}.", messages.SUCCESS)

@@ -4,15 +4,20 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import path
+from django.views.decorators.http import require_POST, require_safe
 
 from customers.admin import UNIQUE_ID_DIGITS, decisions, instant, never, staff, unique_id
 from customers.kinds import mask
-from limits.models import Direction, Hold, LedgerEntry, LimitCheck, LimitRule, Window
-from limits.services import rules
+from limits.models import Direction, Hold, LedgerEntry, LimitCheck, LimitRule, Seal, Window
+from limits.services import rules, seals
 from limits.services.rules import Proposal
+from ppims.errors import Refusal
 from ppims.models import Operation, Processor, ReplayKey
 from ppims.money import to_inr, to_paise
 
@@ -220,3 +225,56 @@ class LedgerEntryAdmin(HistoryAdmin):
         ),
     ]
     fields = readonly_fields
+
+
+# Seals.
+
+
+@admin.register(Seal)
+class SealAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Made here at the press of a button; its file is fetched here, to be kept elsewhere."""
+
+    has_add_permission = has_change_permission = has_delete_permission = never
+    readonly_fields: ClassVar[Any] = [
+        *("number", at, "entry_count", "check_count", "audit_count", "key_id"),
+    ]
+    list_display = fields = readonly_fields
+    ordering = ["-number"]
+    sortable_by = ()
+    show_full_result_count = False
+
+    def has_make_permission(self, request: HttpRequest) -> bool:
+        return staff(request).has_perm("limits.make_seal")
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        context = {"may_make": self.has_make_permission(request)}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view
+        return [
+            path("make/", view(require_POST(self.make)), name="limits_seal_make"),
+            path("<int:number>/file/", view(require_safe(self.file)), name="limits_seal_file"),
+            *super().get_urls(),
+        ]
+
+    def make(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_make_permission(request):
+            raise PermissionDenied
+        try:
+            seal = seals.make(user=staff(request))
+        except Refusal as refusal:
+            self.message_user(request, refusal.in_words(), messages.ERROR)
+            return redirect("admin:limits_seal_changelist")
+        self.message_user(request, f"{seal} is made. Fetch its file, and keep it elsewhere.")
+        return redirect("admin:limits_seal_change", seal.pk)
+
+    def file(self, request: HttpRequest, number: int) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        name = f"seal-{number:06d}.json"
+        return JsonResponse(
+            seals.exported(get_object_or_404(Seal, pk=number)),
+            json_dumps_params={"indent": 2},
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )

@@ -1,8 +1,10 @@
 """Limit rules in the admin: proposed by one admin, approved by another; and what was answered."""
 
 import pytest
+from django.urls import reverse
 
-from limits.models import Hold, LedgerEntry, LimitCheck, LimitRule
+from limits.models import Hold, LedgerEntry, LimitCheck, LimitRule, Seal
+from limits.services import seals
 from ppims import clock
 from tests.factories import check, make_customer, make_processor, post
 from tests.web.admin_pages import act, add_url, browser_of, change_url, list_url, words_of
@@ -168,3 +170,28 @@ def test_checks_holds_and_entries_are_shown_and_never_changed(history):
     assert "₹1,23,456.00" in words_of(client.get(change_url(asked)))
     assert "IST" in words_of(client.get(change_url(asked)))
     assert (LimitCheck.objects.count(), LedgerEntry.objects.count()) == (3, 2)
+
+
+# Seals.
+
+
+@pytest.mark.parametrize("role", ["auditor", "admin"])
+def test_a_seal_is_made_at_the_press_of_a_button_and_its_file_is_fetched(role):
+    client = browser_of(role)
+    assert "Seal now" in words_of(client.get(list_url("limits_seal")))
+    made = client.post(reverse("admin:limits_seal_make"), follow=True)
+    assert "Seal 1 is made" in words_of(made)
+    assert made.redirect_chain[-1][0] == reverse("admin:limits_seal_change", args=[1])
+    file = client.get(reverse("admin:limits_seal_file", args=[1]))
+    assert seals.read_exported(file.json()).seal.number == 1
+    assert 'filename="seal-000001.json"' in file["Content-Disposition"]
+    assert client.get(reverse("admin:limits_seal_file", args=[2])).status_code == 404
+    assert client.get(reverse("admin:limits_seal_make")).status_code == 405
+
+
+@pytest.mark.parametrize("role", ["viewer", "maker", "checker"])
+def test_who_may_not_seal_has_no_button_and_no_way_round_it(role):
+    client = browser_of(role)
+    assert "Seal now" not in words_of(client.get(list_url("limits_seal")))
+    assert client.post(reverse("admin:limits_seal_make")).status_code == 403
+    assert not Seal.objects.exists()

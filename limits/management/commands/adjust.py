@@ -53,7 +53,7 @@ class Command(BaseCommand):
             user = person(options["by"], PERMISSIONS[verb])
             done = propose(options, user) if verb == "propose" else decide(options, user)
         except Refusal as refusal:
-            raise CommandError(said(refusal)) from refusal
+            raise CommandError(refusal.in_words()) from refusal
         self.stdout.write(described(done))
 
 
@@ -93,8 +93,3 @@ def described(adjustment: Adjustment) -> str:
         f" {adjustment.get_state_display().lower()}, proposed by {adjustment.maker}:"
         f" {adjustment.reason}"
     )
-
-
-def said(refusal: Refusal) -> str:
-    reasons = "; ".join(f"{name} {message}" for name, message in refusal.errors)
-    return f"{refusal} {reasons}".strip()

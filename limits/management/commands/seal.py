@@ -27,7 +27,7 @@ class Command(BaseCommand):
         try:
             seal = seals.make()
         except Refusal as refusal:
-            raise CommandError(str(refusal)) from refusal
+            raise CommandError(refusal.in_words()) from refusal
         path = options["to"] or settings.PPIMS_DATA_DIR / "seals" / f"seal-{seal.number:06d}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(seals.exported(seal), indent=2) + "\n")
