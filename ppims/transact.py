@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, connections, transaction
 
 from ppims.errors import Unavailable
@@ -13,7 +14,11 @@ from ppims.errors import Unavailable
 T = TypeVar("T")
 
 TRIES = 5
-ROLLED_BACK = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock
+# PostgreSQL's words for it: a serialization failure, a deadlock.
+ROLLED_BACK = {"40001", "40P01"}
+# The connection went, or there was none to be had: without a word, or the server is going down, has
+# crashed, is starting.
+LOST = {None, "57P01", "57P02", "57P03"}
 
 
 class Again(Exception):
@@ -25,21 +30,25 @@ def in_transaction(work: Callable[[], T]) -> T:
     of it.
 
     Work must do no I/O but the database's, and may run more than once: only where the database has
-    certainly rolled it back. Raises Unavailable where nothing can be said to be recorded.
+    certainly kept nothing of it. Raises Unavailable where nothing can be said to be recorded.
     """
     if connection.in_atomic_block:
         with transaction.atomic():
             return work()
+    last = time.monotonic() + settings.PPIMS_BUSY_SECONDS
     for attempt in range(1, TRIES + 1):
         is_committing = False
         try:
             with transaction.atomic(durable=True):
                 result = work()
+                _refuse_if_lost_unheard()
                 is_committing = True
             return result
         except (Again, OperationalError, InterfaceError) as error:
-            if attempt == TRIES or not _is_rolled_back(error, is_committing=is_committing):
+            is_over = attempt == TRIES or time.monotonic() > last
+            if is_over or not _is_worth_another(error, is_committing=is_committing):
                 raise Unavailable from error
+            connection.close_if_unusable_or_obsolete()
             time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spread, not secrecy
     raise AssertionError("unreachable")
 
@@ -57,6 +66,7 @@ def snapshot(using: str = "default") -> Iterator[None]:
         with transaction.atomic(using=using, durable=True), database.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             cursor.execute("SET LOCAL statement_timeout = 0")
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             yield
         return
     # atomic() would begin an IMMEDIATE transaction, which is a writer's.
@@ -68,11 +78,21 @@ def snapshot(using: str = "default") -> Iterator[None]:
             cursor.execute("ROLLBACK")
 
 
-def _is_rolled_back(error: Exception, *, is_committing: bool) -> bool:
-    """Tell whether nothing of it can have been kept: the database says so, or the connection was
-    lost (Django has closed it then) before anyone asked for a commit.
+def _refuse_if_lost_unheard() -> None:
+    """Raise Unavailable where the transaction is gone and work did not hear of it: atomic() would
+    end without a word, and nothing would be kept.
     """
-    if isinstance(error, Again) or getattr(error.__cause__, "sqlstate", None) in ROLLED_BACK:
+    if connection.needs_rollback or connection.closed_in_transaction:
+        raise Unavailable
+
+
+def _is_worth_another(error: Exception, *, is_committing: bool) -> bool:
+    """Tell whether nothing of it can have been kept, and another try may do better. After a COMMIT
+    that heard no answer, nobody knows.
+    """
+    if isinstance(error, Again):
         return True
-    is_lost = connection.vendor == "postgresql" and connection.connection is None
-    return is_lost and not is_committing
+    cause = error.__cause__
+    if cause is None or not hasattr(cause, "sqlstate"):  # SQLite's, which has waited long enough
+        return False
+    return cause.sqlstate in ROLLED_BACK or (cause.sqlstate in LOST and not is_committing)

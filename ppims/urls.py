@@ -10,6 +10,8 @@ from ppims.api import api
 
 pattern, app_name, namespace = api.urls
 
+handler500 = health.fault  # Django looks for this very name
+
 urlpatterns = [
     *(
         path(f"{prefix}/", (pattern, app_name, namespace if place == 0 else f"{namespace}-{place}"))

@@ -87,12 +87,12 @@ class Sqlite:
 
 
 class Postgresql:
-    """A database on the server that the tests run on."""
+    """A database of its own on a PostgreSQL server."""
 
     holding = "BEGIN; LOCK limits_ledgerhead"
 
-    def __init__(self):
-        self.server = Server(settings.DATABASE_URL)
+    def __init__(self, server):
+        self.server = server
         self.name = self.server.new_database()
         self.variables = {"DATABASE_URL": self.server.url(self.name)}
 
@@ -126,7 +126,12 @@ class Installation:
         return self.workers[:number]
 
     def new_worker(self, **more):
-        return Worker(self.folder, **self.database.variables, **more)
+        return Worker(self.folder, **{**self.database.variables, **more})
+
+    def manage(self, *command, **more):
+        environment = variables(self.folder, **{**self.database.variables, **more})
+        command = [sys.executable, "manage.py", *command]
+        subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=120)
 
     def at_once(self, *lists_of_steps, ahead=AHEAD_SECONDS):
         """Let each worker do its steps, all from the same instant on."""
@@ -176,17 +181,27 @@ def new_ref():
     return f"C{next(_refs):08d}"
 
 
+@contextmanager
+def installed(folder, database):
+    """Make an installation with two processors, and end its workers in the end."""
+    made = Installation(folder, database)
+    made.manage("migrate", "--verbosity", "0")
+    try:
+        made.start(1)
+        made.workers[0].ask(["set_up", "ENT", "CBS"])
+        yield made
+    finally:
+        for worker in made.workers:
+            worker.end()
+
+
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ppims")
-    database = Postgresql() if connection.vendor == "postgresql" else Sqlite(folder)
-    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-    environment = variables(folder, **database.variables)
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=120)
-    made = Installation(folder, database)
-    made.start(1)
-    made.workers[0].ask(["set_up", "ENT", "CBS"])
-    yield made
-    for worker in made.workers:
-        worker.end()
+    if connection.vendor == "postgresql":
+        database = Postgresql(Server(settings.DATABASE_URL))
+    else:
+        database = Sqlite(folder)
+    with installed(folder, database) as made:
+        yield made
     database.remove()
