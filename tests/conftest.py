@@ -8,12 +8,14 @@ from functools import wraps
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import Client, TransactionTestCase
 
 from limits.services import rules
 from ppims import append_only, auth
 from ppims.models import Processor
+from tests import postgres
 from tests.factories import PASSWORD, make_processor, new_ref
 
 WORDS = {
@@ -86,6 +88,16 @@ def _default_rules(request):
     if (marker and marker.kwargs.get("transaction")) or "transactional_db" in request.fixturenames:
         request.getfixturevalue("transactional_db")
         rules.load_first_pack()
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """The server that the tests run on; on SQLite, one of our own."""
+    if connection.vendor == "postgresql":
+        yield postgres.Server(settings.DATABASE_URL)
+    else:
+        with postgres.cluster() as server:
+            yield server
 
 
 @dataclass

@@ -11,10 +11,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.db import connection
-
-from tests.postgres import Server
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 AHEAD_SECONDS = 0.05
@@ -196,10 +193,10 @@ def installed(folder, database):
 
 
 @pytest.fixture(scope="session")
-def installation(tmp_path_factory):
+def installation(tmp_path_factory, request):
     folder = tmp_path_factory.mktemp("ppims")
     if connection.vendor == "postgresql":
-        database = Postgresql(Server(settings.DATABASE_URL))
+        database = Postgresql(request.getfixturevalue("postgres_server"))
     else:
         database = Sqlite(folder)
     with installed(folder, database) as made:

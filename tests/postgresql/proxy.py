@@ -1,0 +1,127 @@
+"""Stands between a client and PostgreSQL, and cuts the connection where it is told to."""
+
+import socket
+import threading
+from contextlib import suppress
+from urllib.parse import unquote
+
+CHUNK_BYTES = 65_536
+
+
+def is_commit(message):
+    return b"COMMIT\0" in message
+
+
+def is_no_commit(message):
+    return not is_commit(message)
+
+
+class Proxy:
+    """Listens on 127.0.0.1. `cut` says where to cut next, once: at a message of the client, before
+    it is handed on, or after, when the server has answered it and nobody has heard.
+    """
+
+    def __init__(self, server):
+        self.server = server
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.cuts = 0
+        self._armed = None
+        self._lock = threading.Lock()
+        self._open = []
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def cut(self, when, *, at=is_commit, number=1):
+        """Cut at the number-th such message from now on: `when` is "before" or "after"."""
+        with self._lock:
+            self._armed = [when, at, number]
+
+    def cut_nowhere(self):
+        with self._lock:
+            self._armed = None
+
+    def end(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self._thread.join()
+        for one in self._open:
+            _close(one)
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:  # ended
+                return
+            upstream = _connect(self.server)
+            self._open += [client, upstream]
+            pair = _Pair(self, client, upstream)
+            for pump in (pair.ask, pair.answer):
+                threading.Thread(target=pump, daemon=True).start()
+
+    def meets(self, message):
+        """Tell whether, and when, the connection is to be cut at this message."""
+        with self._lock:
+            if self._armed is None or not self._armed[1](message):
+                return None
+            self._armed[2] -= 1
+            if self._armed[2]:
+                return None
+            when, _, _ = self._armed
+            self._armed = None
+            self.cuts += 1
+            return when
+
+
+class _Pair:
+    """One client's connection, and ours for it."""
+
+    def __init__(self, proxy, client, upstream):
+        self.proxy, self.client, self.upstream = proxy, client, upstream
+        self.is_last_answer = False
+
+    def ask(self):
+        for data in _received(self.client):
+            when = self.proxy.meets(data)
+            if when == "before":
+                break
+            self.is_last_answer = when == "after"
+            self.upstream.sendall(data)
+        if not self.is_last_answer:
+            self._cut()
+
+    def answer(self):
+        for data in _received(self.upstream):
+            if self.is_last_answer:
+                break
+            self.client.sendall(data)
+        self._cut()
+
+    def _cut(self):
+        _close(self.upstream)
+        _close(self.client)
+
+
+def _received(connection):
+    try:
+        while data := connection.recv(CHUNK_BYTES):
+            yield data
+    except OSError:  # cut
+        return
+
+
+def _close(connection):
+    with suppress(OSError):  # was closed before
+        connection.shutdown(socket.SHUT_RDWR)
+    connection.close()
+
+
+def _connect(server):
+    host = unquote(server.parts.netloc.rpartition("@")[2].partition(":")[0])
+    port = server.parts.port or 5432
+    if not host.startswith("/"):
+        return socket.create_connection((host, port))
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(f"{host}/.s.PGSQL.{port}")
+    return connection

@@ -1,0 +1,90 @@
+"""A connection that is cut: each answer is a 503 or the truth, and one Ref_Id has one effect."""
+
+import random
+from collections import Counter
+from itertools import count
+
+import pytest
+
+from tests.concurrency.conftest import Postgresql, installed, new_ref
+from tests.postgresql.proxy import Proxy, is_no_commit
+
+pytestmark = pytest.mark.only_on("postgresql", "SQLite has no connection to cut")
+CUTS, AMOUNT, LIMIT = 200, 100, 1_000_000
+POSTED = "SELECT COUNT(*), SUM(amount_paise), MAX(number) FROM limits_ledgerentry"
+ITS_ENTRIES = f"{POSTED} WHERE customer_id = ?"
+ITS_USAGE = "SELECT debit_paise FROM limits_monthlyusage WHERE customer_id = ?"
+CHECKED = "SELECT COUNT(*), COUNT(DISTINCT ref_id) FROM limits_limitcheck WHERE customer_id = ?"
+HEAD = "SELECT entry_count, check_count FROM limits_ledgerhead WHERE customer_id = ?"
+KEYS = "SELECT COUNT(*) FROM ppims_replaykey WHERE customer_id = ? AND operation IN ('CL', 'UL')"
+
+
+class Cut(Postgresql):
+    """A database that the workers reach through a proxy, and we directly."""
+
+    def __init__(self, server):
+        super().__init__(server)
+        self.proxy = Proxy(server)
+        through = server.url(self.name, port=self.proxy.port)
+        self.variables = {"DATABASE_URL": f"{through}&sslmode=disable&gssencmode=disable"}
+
+    def remove(self):
+        self.proxy.end()
+        super().remove()
+
+
+@pytest.fixture(scope="module")
+def cut(tmp_path_factory, postgres_server):
+    database = Cut(postgres_server)
+    with installed(tmp_path_factory.mktemp("cut"), database) as made:
+        yield made
+    database.remove()
+
+
+def once(made, step):
+    ((answer, _, _),) = made.workers[0].ask(["once", "", 0, *step])
+    return answer
+
+
+def test_two_hundred_commits_cut_have_one_effect_or_none_and_are_never_lied_about(cut):
+    draw, proxy = random.Random(20261125), cut.database.proxy
+    customers = [cut.new_customer() for _ in range(4)]
+    cuts_before, done, after = proxy.cuts, Counter(), Counter()
+    for number in range(CUTS):
+        customer = customers[number % len(customers)]
+        what = draw.choice(["check", "post"])
+        step = [what, "ENT", new_ref(), customer, AMOUNT]
+        when = draw.choice(["before", "after"])
+        proxy.cut(when)
+        assert once(cut, step) == "Unavailable"
+        answer = once(cut, step)  # healed, and finds out
+        assert answer[-1] is (when == "after")
+        assert once(cut, step)[:-1] == answer[:-1]
+        done[customer, what] += 1
+        after[when] += 1
+    assert proxy.cuts - cuts_before == CUTS
+    assert min(after.values()) > CUTS / 4
+    for customer in customers:
+        checks, posts = done[customer, "check"], done[customer, "post"]
+        assert cut.query(ITS_ENTRIES, customer) == [(posts, posts * AMOUNT, posts)]
+        assert cut.query(ITS_USAGE, customer) == [(posts * AMOUNT,)]
+        assert cut.query(CHECKED, customer) == [(checks, checks)]
+        assert cut.query(HEAD, customer) == [(posts, checks)]
+        assert cut.query(KEYS, customer) == [(posts + checks,)]
+    cut.manage("verify_ledger")
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_connection_cut_anywhere_before_its_commit_is_answered_and_done_once(cut, when):
+    customer, proxy = cut.new_customer(), cut.database.proxy
+    for number in count(1):
+        cuts = proxy.cuts
+        proxy.cut(when, at=is_no_commit, number=number)
+        answer = once(cut, ["post", "ENT", new_ref(), customer, AMOUNT])
+        used = number * AMOUNT
+        assert answer[3:] == [used, LIMIT - used, False]
+        assert cut.query(ITS_ENTRIES, customer) == [(number, used, number)]
+        if proxy.cuts == cuts:
+            break
+    proxy.cut_nowhere()
+    assert number > 10
