@@ -5,10 +5,12 @@ with a client each.
 import json
 from dataclasses import dataclass
 from functools import wraps
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client, TransactionTestCase
 
@@ -42,6 +44,14 @@ def _flushing_what_only_grows(teardown):
 
     return wrapped
 
+
+# What processors and people ask. A role is the whole server's.
+FRONT_DOORS = {"api", "web", "property"}
+ROLE = "ppims_application"
+MAKE_ROLE = f"""
+    DO $$ BEGIN CREATE ROLE {ROLE};
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$
+"""
 
 # What touches no database has been tested with SQLite's.
 DATABASES = {"db", "transactional_db", "installation"}
@@ -80,6 +90,27 @@ def django_db_setup(django_db_setup, django_db_blocker):
     """Load the rules once into each worker's database; a test that flushes it loads them again."""
     with django_db_blocker.unblock():
         rules.load_first_pack()
+        if connection.vendor == "postgresql":
+            _make_the_applications_role()
+
+
+def _make_the_applications_role():
+    with connection.cursor() as cursor:
+        cursor.execute(MAKE_ROLE)
+    call_command("grant_application", ROLE, stdout=StringIO())
+
+
+@pytest.fixture(autouse=True)
+def _as_the_application(request):
+    """Let what goes through the front door do so with no more rights than the application has."""
+    marked = request.node.get_closest_marker("as_the_application")
+    is_in_front = marked or request.node.path.parent.name in FRONT_DOORS
+    if not is_in_front or connection.vendor == "sqlite" or "db" not in request.fixturenames:
+        return
+    request.getfixturevalue("db")
+    if connection.in_atomic_block:  # it ends with the test
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL ROLE {ROLE}")
 
 
 @pytest.fixture(autouse=True)

@@ -25,6 +25,7 @@ def data_dir(settings, tmp_path):
     return tmp_path
 
 
+@pytest.mark.as_the_application
 @pytest.mark.django_db
 def test_the_demo_is_loaded_once_and_tells_how_to_get_in(data_dir):
     call_command("prepare", url="http://127.0.0.1:8000")

@@ -1,0 +1,89 @@
+"""Let a PostgreSQL role that owns no table do the application's work, and nothing more."""
+
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+from ppims import append_only
+
+# Of a table that is named nowhere here, rows are read and added.
+ONLY_READ = {"django_migrations", "django_content_type", "auth_permission"}
+CHANGED = {
+    *("ppims_user", "ppims_processor", "ppims_replaykey", "ppims_audithead", "django_session"),
+    *("customers_customer", "customers_registration", "customers_account", "customers_card"),
+    *("customers_document", "customers_duplicatereview", "customers_unblocking"),
+    *("limits_limitrule", "limits_adjustment", "limits_ledgerhead", "limits_monthlyusage"),
+}
+DELETED = {
+    *("customers_identifier", "limits_hold", "limits_monthlyusage", "django_session"),
+    *("ppims_user_groups", "auth_group_permissions"),
+}
+
+FIND_ROLE = "SELECT quote_ident(rolname), rolsuper FROM pg_roles WHERE rolname = %s"
+COUNT_OWNED = """
+    SELECT count(*) FROM pg_class
+    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
+      AND pg_has_role(%s, relowner, 'MEMBER')
+"""
+MAY_CHANGE = "SELECT has_table_privilege(%s, %s, 'UPDATE, DELETE, TRUNCATE, TRIGGER')"
+
+
+class Command(BaseCommand):
+    help = (
+        "Grant a PostgreSQL role what the application needs, and take from it what it does not. "
+        "Run by the owner of the tables, and again after each upgrade."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("role", help="made before: CREATE ROLE ... LOGIN PASSWORD ...")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        role = options["role"]
+        if connection.vendor != "postgresql":
+            raise CommandError("Roles are PostgreSQL's; this database is SQLite.")
+        with transaction.atomic(), connection.cursor() as cursor:
+            quoted = _quoted(cursor, role)
+            for table, verbs in rights():
+                cursor.execute(f'REVOKE ALL ON "{table}" FROM {quoted}')
+                cursor.execute(f'GRANT {verbs} ON "{table}" TO {quoted}')
+            _refuse_if_it_may_change(cursor, role)
+        self.stdout.write(f"{role} may do the application's work.")
+
+
+def rights() -> Iterator[tuple[str, str]]:
+    """Give each table, and what the application does with its rows."""
+    tables = {model._meta.db_table for model in apps.get_models(include_auto_created=True)}
+    for table in sorted({*tables, "django_migrations"}):
+        verbs = ["SELECT"]
+        verbs += ["INSERT"] if table not in ONLY_READ else []
+        verbs += ["UPDATE"] if table in CHANGED else []
+        verbs += ["DELETE"] if table in DELETED else []
+        yield table, ", ".join(verbs)
+
+
+def _quoted(cursor: CursorWrapper, role: str) -> str:
+    """Quote the role. Raises CommandError where there is none, or it is more than a guest here."""
+    cursor.execute(FIND_ROLE, [role])
+    found = cursor.fetchone()
+    if found is None:
+        raise CommandError(f"There is no role {role}: CREATE ROLE {role} LOGIN PASSWORD ...")
+    quoted, is_superuser = found
+    cursor.execute(COUNT_OWNED, [role])
+    if is_superuser or cursor.fetchone() != (0,):
+        raise CommandError(f"{role} owns tables here, or is a superuser: nothing would bind it.")
+    return str(quoted)
+
+
+def _refuse_if_it_may_change(cursor: CursorWrapper, role: str) -> None:
+    """Raises CommandError where another role's rights, or everyone's, let it change what only
+    grows.
+    """
+    for table in append_only.TABLES:
+        cursor.execute(MAY_CHANGE, [role, table])
+        if cursor.fetchone() != (False,):
+            raise CommandError(f"{role} may change {table} by rights that this doesn't grant.")
