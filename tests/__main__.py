@@ -51,10 +51,13 @@ def on_postgres(*phases: tuple[list[str], str], is_required: bool = True) -> int
 def run_pytest(name: str, arguments: list[str], **variables: str) -> int:
     print(f"ppims: testing on {name}", flush=True)
     began = time.monotonic()
+    own = ("DATABASE_URL", "DATABASE_URL_FILE")  # whoever serves from it is left in peace
+    inherited = {key: value for key, value in os.environ.items() if key not in own}
     command = [sys.executable, "-m", "pytest", *arguments]
-    process = subprocess.Popen(command, env={**os.environ, **variables})
+    process = subprocess.Popen(command, env={**inherited, **variables})
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     code = process.wait()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     print(f"ppims: {name}: exit code {code}, {time.monotonic() - began:.0f} s", flush=True)
     return code
 

@@ -1,0 +1,87 @@
+"""`python3 -m ppims test`: on which databases, and what its exit code says."""
+
+from contextlib import nullcontext
+
+import pytest
+
+from tests import __main__ as phases
+from tests import postgres
+
+SERVER = postgres.Server("postgres://me:secret@%2Frun%2Fpostgresql:5433/")
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    """Note what pytest would be run with; each run's exit code is the next of `codes`."""
+    runs = []
+    codes = iter([])
+
+    def run(name, arguments, **variables):
+        runs.append((name, arguments, "serializable" in variables.get("DATABASE_URL", "")))
+        return next(codes, 0)
+
+    def coming(*given):
+        nonlocal codes
+        codes = iter(given)
+        return runs
+
+    monkeypatch.setattr(phases.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(phases, "run_pytest", run)
+    monkeypatch.setattr(postgres, "cluster", lambda: nullcontext(SERVER))
+    monkeypatch.setattr(postgres, "programs", lambda: "somewhere")
+    return coming
+
+
+SQLITE = ("SQLite", [], False)
+POSTGRESQL = ("PostgreSQL", [], False)
+SERIALIZABLE = ("PostgreSQL at SERIALIZABLE", phases.RACES, True)
+
+
+def test_without_arguments_every_phase_runs(ran):
+    assert phases.main([]) == 0
+    assert ran() == [SQLITE, POSTGRESQL, SERIALIZABLE]
+
+
+@pytest.mark.parametrize(
+    ("codes", "code", "run"),
+    [((3,), 3, 1), ((0, 2), 2, 2), ((0, 0, 1), 1, 3)],
+)
+def test_the_first_phase_that_fails_is_the_last_and_gives_its_exit_code(ran, codes, code, run):
+    ran(*codes)
+    assert phases.main([]) == code
+    assert ran() == [SQLITE, POSTGRESQL, SERIALIZABLE][:run]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "run"),
+    [
+        (["tests/unit", "-k", "foo"], ("SQLite", ["tests/unit", "-k", "foo"], False)),
+        (["--postgres", "-x"], ("PostgreSQL", ["-x"], False)),
+        (["--serializable", "-x"], ("PostgreSQL at SERIALIZABLE", ["-x"], True)),
+    ],
+)
+def test_arguments_go_to_one_run(ran, arguments, run):
+    ran(4)
+    assert phases.main(arguments) == 4
+    assert ran() == [run]
+
+
+@pytest.mark.parametrize(
+    ("required", "arguments", "code"),
+    [("", [], 0), ("postgres", [], 1), ("", ["--postgres"], 1)],
+)
+def test_where_there_is_no_postgresql_that_is_said_and_fails_where_it_is_asked_for(
+    ran, monkeypatch, capsys, required, arguments, code
+):
+    monkeypatch.setattr(postgres, "programs", lambda: None)
+    monkeypatch.setenv("PPIMS_TEST_REQUIRE", required)
+    assert phases.main(arguments) == code
+    assert "NOT run" in capsys.readouterr().out
+    assert ran() == ([SQLITE] if not arguments else [])
+
+
+def test_the_servers_url_is_that_of_each_database_user_and_way_to_it():
+    assert SERVER.url("one") == "postgres://me:secret@%2Frun%2Fpostgresql:5433/one?"
+    assert SERVER.url("one", user="you", port=6000, query="a=b") == (
+        "postgres://you:secret@127.0.0.1:6000/one?a=b"
+    )
