@@ -117,12 +117,17 @@ def write_access(*, url: str) -> None:
         "processors": processors,
         "users": users,
     }
+    write_private(path, access)
+
+
+def write_private(path: Path, said: object) -> None:
+    """Write JSON that only its owner reads (0600), whole or not at all."""
     draft = path.with_suffix(".new")
     draft.unlink(missing_ok=True)
     with open(
         os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
     ) as file:
-        json.dump(access, file, indent=2)
+        json.dump(said, file, indent=2)
     draft.rename(path)
 
 

@@ -44,7 +44,7 @@ def claim(call: Call) -> ReplayKey | None:
     field that differs.
     The unique insert decides who was first; on PostgreSQL it waits for whoever is before us.
     """
-    digests = _digests(call)
+    digests = digests_of(call.ref_id, call.content)
     with connection.cursor() as cursor:
         cursor.execute(CLAIM, [call.processor.pk, call.operation.value, call.ref_id, digests])
         if cursor.rowcount == 1:
@@ -56,19 +56,19 @@ def claim(call: Call) -> ReplayKey | None:
     return first
 
 
+def digests_of(ref_id: str, content: Mapping[str, str | None]) -> bytes:
+    """Digest each field of what a call says: what a ReplayKey keeps of it."""
+    ring = settings.PPIMS_DIGEST_KEYS
+    return b"".join(
+        ABSENT if text is None else keys.digest(ring, ref_id, name, text, size=DIGEST_BYTES)
+        for name, text in content.items()
+    )
+
+
 def settle(call: Call, *, customer_id: int, row_id: int) -> None:
     """Point a claimed Ref_Id at the row that holds its answer."""
     ReplayKey.objects.filter(pk=(call.processor.pk, call.operation.value, call.ref_id)).update(
         customer_id=customer_id, row_id=row_id
-    )
-
-
-def _digests(call: Call) -> bytes:
-    return b"".join(
-        ABSENT
-        if text is None
-        else keys.digest(settings.PPIMS_DIGEST_KEYS, call.ref_id, name, text, size=DIGEST_BYTES)
-        for name, text in call.content.items()
     )
 
 

@@ -23,17 +23,24 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        roles.set_up()
-        rules.load_first_pack()
-        missing = health.what_is_missing()
-        if missing:
-            raise CommandError(f"This installation can't serve: it lacks {', '.join(missing)}.")
-        keyring.record_use()
+        make_ready()
         if settings.PRODUCTION:
             refuse_demo()
         else:
             demo.load()
             demo.write_access(url=options["url"].rstrip("/"))
+
+
+def make_ready() -> None:
+    """Set up the roles, the first rules and the record of keys. Raises CommandError where
+    something is missing.
+    """
+    roles.set_up()
+    rules.load_first_pack()
+    missing = health.what_is_missing()
+    if missing:
+        raise CommandError(f"This installation can't serve: it lacks {', '.join(missing)}.")
+    keyring.record_use()
 
 
 def refuse_demo() -> None:

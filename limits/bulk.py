@@ -1,0 +1,350 @@
+"""Whole histories of many customers at once, row for row what the services would have written. It
+writes only of customers who have no check and no entry yet.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+
+from django.conf import settings
+
+from limits import decision, signing
+from limits.decision import CREDIT_STOP, FINANCIAL_YEAR, MONTH, Decision, Question, Rule, Totals
+from limits.ledger import EFFECTS, Standing
+from limits.models import (
+    Direction,
+    Hold,
+    LedgerEntry,
+    LedgerHead,
+    LimitCheck,
+    LimitRule,
+    MonthlyUsage,
+)
+from limits.services.checks import Ask, rules_for
+from limits.services.updates import SETTLES_ITS_MONTH_WITHIN, Flag, Kind, Report
+from ppims import bulk, clock, replay
+from ppims.keys import EPOCH, MICROSECOND, Plain, plain
+from ppims.models import FourEyes, Processor, ReplayKey
+from ppims.replay import Call
+
+# All instants here are microseconds, as they are signed.
+SECOND, MINUTE, DAY = 1_000_000, 60_000_000, 86_400_000_000
+INDIA_IS_AHEAD = 330 * MINUTE
+SETTLES_WITHIN = SETTLES_ITS_MONTH_WITHIN // MICROSECOND
+POST, RELEASE, REVERSE = Kind.POST.value, Kind.RELEASE.value, Kind.REVERSE.value
+LATE, DECLINED, UNCHECKED = Flag.LATE.value, Flag.DECLINED.value, Flag.UNCHECKED.value
+AMOUNT_DIFFERS, OVER_LIMIT = Flag.AMOUNT_DIFFERS.value, Flag.OVER_LIMIT.value
+
+
+@dataclass(slots=True)
+class Asked:
+    """What of a check, and of its hold, is needed again. A declined one never held: `expires_at`
+    is 0.
+    """
+
+    id: int
+    processor_id: int
+    at: int
+    month: int
+    direction: str
+    amount_paise: int
+    expires_at: int
+    is_settled: bool = False
+
+
+@dataclass(slots=True)
+class Booking:
+    """Where an update goes, as limits.services.updates has it."""
+
+    month: int
+    check_id: int | None = None
+    reverses_id: int | None = None
+    flags: tuple[str, ...] = ()
+
+
+class Rulebook:
+    """The rules in force at any instant, read once for each stretch of time in which they stay the
+    same.
+    """
+
+    def __init__(self) -> None:
+        approved = LimitRule.objects.filter(state=FourEyes.State.APPROVED)
+        starts = set(approved.values_list("in_force_from", flat=True))
+        self.starts = sorted(int(plain(start)) for start in starts)  # type: ignore[arg-type]
+        self.known: dict[tuple[int, str, str], Sequence[Rule]] = {}
+
+    def at(self, tier: str, direction: str, at: int) -> Sequence[Rule]:
+        place = (bisect_right(self.starts, at), tier, direction)
+        if place not in self.known:
+            self.known[place] = rules_for(tier, direction, instant(at))
+        return self.known[place]
+
+
+class Histories:
+    """The ledger's rows of a batch of customers: gathered, then inserted."""
+
+    def __init__(self, rules: Rulebook) -> None:
+        self.rules = rules
+        self.key = settings.PPIMS_LEDGER_KEYS[0]
+        self.check_ids = bulk.next_ids(LimitCheck)
+        self.entry_ids = bulk.next_ids(LedgerEntry)
+        self.checks: list[bulk.Row] = []
+        self.holds: list[bulk.Row] = []
+        self.entries: list[bulk.Row] = []
+        self.heads: list[bulk.Row] = []
+        self.usage: list[bulk.Row] = []
+        self.replay_keys: list[bulk.Row] = []
+
+    def insert(self) -> None:
+        bulk.insert(LimitCheck, self.checks)
+        bulk.insert(Hold, self.holds)
+        bulk.insert(LedgerEntry, self.entries)
+        bulk.insert(LedgerHead, self.heads)
+        bulk.insert(MonthlyUsage, self.usage)
+        bulk.insert(ReplayKey, self.replay_keys)
+        bulk.went_past_ids(LimitCheck, LedgerEntry)
+
+    def keep_check(self, check_id: int, values: Sequence[Plain]) -> None:
+        mac = signing.check_mac(self.key, values)
+        self.checks.append([check_id, *values, self.key.id, mac])
+
+    def keep_entry(self, entry_id: int, values: Sequence[Plain], previous: bytes) -> bytes:
+        digest = signing.entry_digest(self.key, values, previous)
+        self.entries.append([entry_id, *values, self.key.id, digest])
+        return digest
+
+    def keep_head(self, values: Sequence[Plain]) -> None:
+        self.heads.append([*values, self.key.id, signing.head_mac(self.key, values)])
+
+    def keep_answer(self, call: Call, customer_id: int, row_id: int) -> None:
+        key = (call.processor.pk, call.operation.value, call.ref_id)
+        digests = replay.digests_of(call.ref_id, call.content)
+        self.replay_keys.append([*key, customer_id, row_id, digests])
+
+
+class Book:
+    """One customer's history: what limits.services would have answered and kept, call after call,
+    of accounts and cards that are usable and with nothing that is refused.
+
+    `tier`, `tier_since` and `cif_ids`, by processor, are the caller's to set.
+    """
+
+    def __init__(self, histories: Histories, customer_id: int) -> None:
+        self.histories, self.customer_id = histories, customer_id
+        self.tier, self.tier_since = "", 0
+        self.cif_ids: dict[int, str] = {}
+        self.used: dict[tuple[int, str], int] = {}
+        self.holds: dict[int, Asked] = {}
+        self.asked: dict[tuple[int, str], Asked] = {}  # by processor and Ref_Id
+        self.posted: dict[tuple[int, str], tuple[int, int]] = {}  # by Tran_Id: entry and month
+        self.check_count = self.entry_count = self.last_at = 0
+        self.last_digest = b""
+
+    def check(self, call: Call, ask: Ask, *, at: int) -> bool:
+        """Answer an enquiry as check_limit would: is it allowed?"""
+        self.holds = {i: held for i, held in self.holds.items() if held.expires_at > at}
+        decided = self._decide(call.processor.pk, ask, at)
+        asked = Asked(
+            next(self.histories.check_ids),
+            call.processor.pk,
+            at,
+            month_of(at),
+            ask.direction,
+            ask.amount_paise,
+            _hold_until(call.processor, at) if decided.is_allowed else 0,
+        )
+        self.asked[asked.processor_id, call.ref_id] = asked
+        if decided.is_allowed:
+            self.holds[asked.id] = asked
+        self.check_count, self.last_at = self.check_count + 1, at
+        values = self._check_values(call.ref_id, ask, asked, decided)
+        self.histories.keep_check(asked.id, values)
+        self.histories.keep_answer(call, self.customer_id, asked.id)
+        return decided.is_allowed
+
+    def update(self, call: Call, report: Report, *, at: int) -> None:
+        """Book what happened as update_limit would."""
+        processor_id = call.processor.pk
+        booking = self._booking(processor_id, report, at)
+        if report.kind != RELEASE:
+            key = (booking.month, report.direction)
+            effect = EFFECTS.get(report.kind, 1) * report.amount_paise
+            self.used[key] = self.used.get(key, 0) + effect
+        entry_id = next(self.histories.entry_ids)
+        if report.kind == POST and report.tran_id:
+            self.posted[processor_id, report.tran_id] = (entry_id, booking.month)
+        self.entry_count, self.last_at = self.entry_count + 1, at
+        values = self._entry_values(call, report, booking, at)
+        self.last_digest = self.histories.keep_entry(entry_id, values, self.last_digest)
+        self.histories.keep_answer(call, self.customer_id, entry_id)
+
+    def close(self) -> None:
+        """Keep what the history leaves: holds, the months' usage and the head."""
+        for held in self.holds.values():
+            what = (held.processor_id, held.month, held.direction, held.amount_paise)
+            self.histories.holds.append([held.id, self.customer_id, *what, held.expires_at])
+        for month in dict.fromkeys(month for month, _ in self.used):
+            used = (self.used.get((month, direction), 0) for direction in Direction.values)
+            self.histories.usage.append([self.customer_id, month, *used])
+        if self.last_at:
+            counts = (self.entry_count, self.check_count)
+            self.histories.keep_head((self.customer_id, *counts, self.last_digest, self.last_at))
+
+    def _decide(self, processor_id: int, ask: Ask, at: int) -> Decision:
+        rules = self.histories.rules.at(self.tier, ask.direction, at)
+        stop = next((rule for rule in rules if rule.window == CREDIT_STOP), None)
+        return decision.decide(
+            Question(
+                instant(at),
+                ask.amount_paise,
+                rules,
+                self._totals(rules, month_of(at), ask.direction, at),
+                ask.balance_paise,
+                self._standing(at).held_credit(processor_id),
+                clock.months_later(instant(self.tier_since), stop.amount) if stop else None,
+            )
+        )
+
+    def _check_values(
+        self, ref_id: str, ask: Ask, asked: Asked, decided: Decision
+    ) -> Sequence[Plain]:
+        rule = decided.rule
+        return (
+            self.customer_id,
+            self.check_count,
+            asked.processor_id,
+            ask.unique_id,
+            ref_id,
+            asked.at,
+            asked.month,
+            ask.direction,
+            ask.amount_paise,
+            ask.balance_paise,
+            ask.account_number or "",
+            (ask.card_number or "")[-4:],
+            self.tier,
+            int(decided.is_allowed),
+            decided.reason,
+            rule.id if rule else None,
+            rule.amount if rule else None,
+            decided.used,
+            decided.held,
+            decided.remaining,
+            decided.resets_on.isoformat() if decided.resets_on else None,
+            asked.expires_at or None,
+            ",".join(decided.unjudged),
+            decided.figures.cumulative,
+            decided.figures.available,
+            self.cif_ids[asked.processor_id],
+            None,
+        )
+
+    def _booking(self, processor_id: int, report: Report, at: int) -> Booking:
+        """Find where an update goes: limits.services.updates' _post, _release and _reverse."""
+        if report.kind == REVERSE:
+            entry_id, month = self.posted[processor_id, report.tran_id or ""]
+            return Booking(month, reverses_id=entry_id)
+        asked = self.asked.get((processor_id, report.enquiry_ref_id or ""))
+        if asked is None or asked.is_settled:
+            return Booking(month_of(at), flags=(UNCHECKED,) if report.kind == POST else ())
+        hold = self.holds.pop(asked.id, None)
+        if report.kind == RELEASE:
+            return Booking(asked.month, check_id=asked.id)
+        asked.is_settled = True
+        flags = []
+        if not asked.expires_at:
+            flags.append(DECLINED)
+        elif hold is None or hold.expires_at <= at:
+            flags.append(LATE)
+        if report.amount_paise != asked.amount_paise:
+            flags.append(AMOUNT_DIFFERS)
+        is_of_its_month = asked.expires_at and at - asked.at <= SETTLES_WITHIN
+        month = asked.month if is_of_its_month else month_of(at)
+        return Booking(month, check_id=asked.id, flags=tuple(flags))
+
+    def _entry_values(
+        self, call: Call, report: Report, booking: Booking, at: int
+    ) -> Sequence[Plain]:
+        rules, arrival = self.histories.rules.at(self.tier, report.direction, at), month_of(at)
+        totals = self._totals(rules, booking.month, report.direction, at)
+        gauge = decision.tightest(rules, totals)
+        judged = gauge.totals if gauge else totals[MONTH]
+        is_over = report.kind == POST and gauge is not None and gauge.remaining < 0
+        flags = (*booking.flags, OVER_LIMIT) if is_over else booking.flags
+        if arrival != booking.month:
+            totals = self._totals(rules, arrival, report.direction, at)
+        shown = decision.figures(rules, totals)
+        return (
+            self.customer_id,
+            self.entry_count,
+            report.unique_id,
+            call.processor.pk,
+            call.ref_id,
+            at,
+            arrival,
+            booking.month,
+            report.kind,
+            report.direction,
+            report.amount_paise,
+            report.balance_paise,
+            report.tran_id or "",
+            report.enquiry_ref_id or "",
+            booking.check_id,
+            booking.reverses_id,
+            None,
+            ",".join(flags),
+            self.tier,
+            judged.used,
+            judged.held,
+            gauge.rule.amount if gauge else None,
+            gauge.rule.id if gauge else None,
+            shown.cumulative,
+            shown.available,
+        )
+
+    def _totals(
+        self, rules: Sequence[Rule], month: int, direction: str, at: int
+    ) -> Mapping[str, Totals]:
+        """Sum up as Standing does; the year only where a rule asks, which is seldom."""
+        if any(rule.window == FINANCIAL_YEAR for rule in rules):
+            return self._standing(at).totals(month, direction)
+        held = sum(
+            held.amount_paise
+            for held in self.holds.values()
+            if held.expires_at > at and held.month == month and held.direction == direction
+        )
+        return {MONTH: Totals(self.used.get((month, direction), 0), held, _day_after(month))}
+
+    def _standing(self, at: int) -> Standing:
+        held: dict[tuple[int, str, int], int] = {}
+        for hold in self.holds.values():
+            if hold.expires_at > at:
+                key = (hold.month, hold.direction, hold.processor_id)
+                held[key] = held.get(key, 0) + hold.amount_paise
+        return Standing(self.used, held)
+
+
+def instant(at: int) -> datetime:
+    return EPOCH + timedelta(0, 0, at)
+
+
+def month_of(at: int) -> int:
+    """Number the calendar month in India, as clock.ist_month does."""
+    return _month_of_day((at + INDIA_IS_AHEAD) // DAY)
+
+
+@cache
+def _month_of_day(day: int) -> int:
+    return clock.ist_month(instant(day * DAY))
+
+
+@cache
+def _day_after(month: int) -> date:
+    return clock.first_day_after_month(month)
+
+
+def _hold_until(processor: Processor, at: int) -> int:
+    until = at + (processor.hold_minutes or settings.PPIMS_HOLD_MINUTES) * MINUTE
+    return -(-until // SECOND) * SECOND

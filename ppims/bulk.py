@@ -1,0 +1,61 @@
+"""Many rows at once, given as the plain values that are signed: COPY on PostgreSQL, executemany on
+SQLite. For what makes whole tables, not for what answers.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from itertools import count
+
+from django.db import connection, models
+from django.db.models import Max
+
+from ppims.keys import Plain
+from ppims.rows import NAIVE_EPOCH
+
+Row = list[Plain]
+
+
+def insert(model: type[models.Model], rows: Sequence[Row]) -> None:
+    """Insert rows: of each, a value for every field of the model, in their order; an instant is
+    microseconds, and is changed in place to what the database reads.
+    """
+    fields = model._meta.concrete_fields
+    for place, field in enumerate(fields):
+        if field.get_internal_type() == "DateTimeField":
+            _write_instants(rows, place)
+    name = connection.ops.quote_name
+    columns = ", ".join(name(str(field.column)) for field in fields)
+    into = f"{name(model._meta.db_table)} ({columns})"
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            with cursor.copy(f"COPY {into} FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+        else:
+            places = ", ".join(["%s"] * len(fields))
+            cursor.executemany(f"INSERT INTO {into} VALUES ({places})", rows)  # noqa: S608 - our own names
+
+
+def next_ids(model: type[models.Model]) -> Iterator[int]:
+    """Count on from the highest key: for a transaction that alone writes the table."""
+    highest = model._base_manager.aggregate(highest=Max("pk"))["highest"]
+    return count((highest or 0) + 1)
+
+
+def went_past_ids(*tables: type[models.Model]) -> None:
+    """Let PostgreSQL, which counts by itself, hand out keys after those that were inserted."""
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        for model in tables:
+            table = model._meta.db_table
+            sql = f"SELECT setval(pg_get_serial_sequence(%s, 'id'), max(id)) FROM {table}"  # noqa: S608 - our own name
+            cursor.execute(sql, [table])
+
+
+def _write_instants(rows: Sequence[Row], place: int) -> None:
+    for row in rows:
+        at = row[place]
+        if at is not None:
+            assert isinstance(at, int)
+            row[place] = str(NAIVE_EPOCH + timedelta(0, 0, at))

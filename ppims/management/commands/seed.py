@@ -1,0 +1,113 @@
+"""Write made-up customers with their histories: for measuring, and for trying out what lakhs do."""
+
+import signal
+import time
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
+from datetime import date
+from threading import Event
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from ppims import clock
+from ppims.management.commands.prepare import make_ready
+from ppims.seed import writing
+from ppims.seed.story import Plan
+
+
+class Command(BaseCommand):
+    help = (
+        "Write made-up customers and their histories, for measuring. Stopped and started again"
+        " with the same arguments it goes on; the same arguments give the same data."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--customers", type=_within(1, 99_999_999), required=True)
+        parser.add_argument("--months", type=_within(1, 60), default=12)
+        parser.add_argument(
+            "--seed", type=_within(0, 10**6), default=1, help="another number, other data"
+        )
+        parser.add_argument(
+            "--until",
+            type=date.fromisoformat,
+            metavar="YYYY-MM-DD",
+            help="the histories end as this day begins; left out: today, or as at the first start",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if settings.PRODUCTION:
+            raise CommandError("Made-up data have no place in production.")
+        make_ready()
+        begun, today = writing.begun(), clock.now().astimezone(clock.IST).date()
+        until = options["until"] or (date.fromisoformat(begun.until) if begun else today)
+        if until > today:
+            raise CommandError("--until lies in the future.")
+        plan = Plan(options["customers"], options["months"], options["seed"], until.isoformat())
+        try:
+            writing.begin(plan)
+        except writing.NotHere as error:
+            raise CommandError(str(error)) from error
+        self._write(plan)
+
+    def _write(self, plan: Plan) -> None:
+        is_asked_to_stop = _notice_stops()
+        started, rows, customers = time.monotonic(), 0, writing.customers_written()
+        with _progress() as progress:
+            task = progress.add_task("", total=plan.customers, completed=customers, rate="")
+            for written in writing.write(plan):
+                rows, customers = rows + written.ledger_rows, written.customers
+                rate = f"{rows / (time.monotonic() - started):,.0f} ledger rows/s"
+                progress.update(task, completed=customers, rate=rate)
+                if is_asked_to_stop.is_set():
+                    break
+        seconds = time.monotonic() - started
+        self.stdout.write(
+            f"{customers} of {plan.customers} customers are there; {rows} checks and entries"
+            f" written in {seconds:.0f} s. How to log in as their processors: seed.json."
+        )
+
+
+def _within(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise ArgumentTypeError(f"is a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def _progress() -> Progress:
+    return Progress(
+        MofNCompleteColumn(),
+        TextColumn("customers"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+
+def _notice_stops() -> Event:
+    """Let Ctrl-C and SIGTERM end it after the batch under way; a second one ends it at once."""
+    asked = Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        asked.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    return asked

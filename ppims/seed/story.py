@@ -1,0 +1,320 @@
+"""The story of each made-up person: who it is, through whom known, what was paid and received.
+
+It depends on the plan and the person's number alone, and uses none of the numbers of the demo or of
+fixtures/wire.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache, cached_property, partial
+from typing import Protocol, TypeVar
+
+from customers.people import Told
+from customers.schemas import AddCustomerIn, UpdateCustomerIn
+from limits.services.checks import Ask
+from limits.services.updates import Report
+from ppims import clock
+from ppims.demo import FIRST_NAMES, LAST_NAMES, PLACES, STREETS
+from ppims.keys import EPOCH, MICROSECOND
+from ppims.models import Operation, Processor
+from ppims.replay import Call
+from ppims.wire import Message
+
+T = TypeVar("T")
+
+# Instants and spans of time are microseconds.
+SECOND, MINUTE, DAY = 1_000_000, 60_000_000, 86_400_000_000
+HOUR, MONTH = 60 * MINUTE, 30 * DAY
+ADD_REF = "SA"
+BECOMES = (
+    # what becomes of a payment, and of how many in a thousand
+    ("settled", 850),
+    ("failed", 40),
+    ("reversed", 30),
+    ("of another amount", 20),
+    ("without a check", 20),
+    ("late", 15),
+    ("asked too much", 15),
+    ("though declined", 4),
+    ("abandoned", 6),
+)
+KINDS, WEIGHTS = zip(*BECOMES, strict=True)
+RATES, RATE_WEIGHTS = (0.25, 0.5, 1, 2, 4), (20, 30, 30, 15, 5)  # a month: 1 on average
+TIERS, TIER_WEIGHTS = "NPF", (45, 40, 15)
+CHANNELS = ("PGO", "BRN", "MOB")
+KNOWN_BY_ONE, JOINS_MEANWHILE, RISES, HAS_DOCUMENT = 0.7, 0.15, 0.06, 0.35
+SPENDS, TELLS_BALANCE, NAMES_ACCOUNT, NAMES_CARD = 0.7, 0.5, 0.7, 0.3
+SCATTER = 7_919_000_003  # has no factor in common with ten: each number to another one
+BUDGETS_PAISE = (90_000, 250_000, 450_000, 700_000)
+TOO_MUCH_PAISE = 1_100_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be written: so many customers, with a history of so many months until 00:00 IST
+    of a day.
+    """
+
+    customers: int
+    months: int
+    seed: int
+    until: str
+
+    @cached_property
+    def ends_at(self) -> int:
+        day = date.fromisoformat(self.until)
+        return (datetime(day.year, day.month, day.day, tzinfo=clock.IST) - EPOCH) // MICROSECOND
+
+    @cached_property
+    def begins_at(self) -> int:
+        ends = EPOCH + self.ends_at * MICROSECOND
+        return (clock.months_later(ends, -self.months) - EPOCH) // MICROSECOND
+
+
+class Teller(Protocol):
+    """Who is told a person's story, in the order of time; `at` is microseconds."""
+
+    def add(self, call: Call, told: Told, *, at: int) -> None: ...
+
+    def rise(self, call: Call, told: Told, *, at: int) -> None: ...
+
+    def check(self, call: Call, ask: Ask, *, at: int) -> bool: ...
+
+    def update(self, call: Call, report: Report, *, at: int) -> None: ...
+
+
+@dataclass(slots=True)
+class Payment:
+    """One transaction of the story, at one processor. `balance_paise` is before it."""
+
+    processor: Processor
+    becomes: str
+    direction: str
+    amount_paise: int
+    balance_paise: int | None
+    name: str
+    is_declined: bool = False
+    is_posted: bool = False
+
+
+Step = tuple[int, int, Callable[[int], None]]  # its instant, a place among equals, what is told
+Tell = Callable[["Teller", Payment, int], None]
+
+
+class Story:
+    """One person's: `random` draws the same each time."""
+
+    def __init__(self, plan: Plan, number: int, processors: list[Processor]) -> None:
+        self.plan, self.number = plan, number
+        self.random = random.Random(plan.seed * 2**40 + number)  # noqa: S311 - the same each time
+        span = 9 * 10**14 // plan.customers
+        self.unique_id = 10**14 + number * span + self._below(span)
+        self.known_by = processors
+        if self.random.random() < KNOWN_BY_ONE:
+            self.known_by = [self._one_of(processors)]
+        self.tier = self.random.choices(TIERS, TIER_WEIGHTS)[0]
+        self.budget_paise = self._one_of(BUDGETS_PAISE) * (8 if self.tier == "F" else 1)
+        self.reports = 0
+
+    def tell(self, teller: Teller) -> None:
+        """Tell all of it, in the order of time."""
+        ready_at = self._joins(teller)
+        steps = self._payments(teller, ready_at)
+        if self.tier != "F" and self.random.random() < RISES:
+            at = ready_at + self._below(self.plan.ends_at - ready_at)
+            steps.append((at, -1, partial(self._rises, teller)))
+        for at, _, step in sorted(steps):
+            if at < self.plan.ends_at:
+                step(at)
+
+    def _joins(self, teller: Teller) -> int:
+        """Be added through each processor: when payments may begin."""
+        begins, ends = self.plan.begins_at, self.plan.ends_at
+        at = begins - 5 * DAY - self._below(300 * DAY)
+        if self.random.random() < JOINS_MEANWHILE:
+            at = begins + self._below((ends - begins) * 2 // 3)
+        told = self._told()
+        for processor in self.known_by:
+            call = Call(
+                processor,
+                Operation.ADD_CUSTOMER,
+                f"{ADD_REF}{self.number:08d}",
+                content(AddCustomerIn, told),
+            )
+            teller.add(call, told, at=at)
+            at += DAY + self._below(3 * DAY)
+        return max(at, begins)
+
+    def _told(self) -> Told:
+        first, last = self._one_of(FIRST_NAMES), self._one_of(LAST_NAMES)
+        city, state, pincode = self._one_of(PLACES)
+        has_document = self.tier == "F" or self.random.random() < HAS_DOCUMENT
+        number = self.number
+        return Told(
+            customer_id=f"88{number:010d}",
+            customer_name=f"{first} {last}",
+            mobile_number=f"916{number * SCATTER % 10**9:09d}",
+            date_of_birth=date(1955 + self._below(50), 1 + self._below(12), 1 + self._below(28)),
+            email_id=f"{first}.{last}{number}@example.in".lower(),
+            address_line1=f"{1 + self._below(200)} {self._one_of(STREETS)}",
+            city=city,
+            state=state,
+            pincode=pincode,
+            account_number=f"67{number:010d}",
+            account_status="A",
+            card_number=self._card_number,
+            card_status="A",
+            kyc_flag=self.tier,
+            kyc_updated_channel=self._one_of(CHANNELS),
+            ovid_type="ADR" if has_document else None,
+            ovid_value=self._aadhaar if has_document else None,
+            cif_id=f"CIF-{number:08d}",
+            customer_type="N",
+        )
+
+    @property
+    def _card_number(self) -> str:
+        return f"608888{self.number:010d}"
+
+    @property
+    def _aadhaar(self) -> str:
+        return f"8{self.number * SCATTER % 10**11:011d}"
+
+    def _rises(self, teller: Teller, at: int) -> None:
+        to_full = self.tier == "P"
+        told = Told(
+            unique_id=self.unique_id,
+            kyc_flag="F" if to_full else "P",
+            kyc_updated_channel=self._one_of(CHANNELS),
+            ovid_type="PAN" if to_full else None,
+            ovid_value=f"SEEDP{self.number:08d}" if to_full else None,
+        )
+        call = Call(
+            self.known_by[0],
+            Operation.UPDATE_CUSTOMER,
+            f"SR{self.number:08d}",
+            content(UpdateCustomerIn, told),
+        )
+        teller.rise(call, told, at=at)
+
+    def _payments(self, teller: Teller, ready_at: int) -> list[Step]:
+        span = self.plan.ends_at - ready_at
+        rate = self.random.choices(RATES, RATE_WEIGHTS)[0]
+        steps: list[Step] = []
+        for number in range(int(rate * span / MONTH + self.random.random())):
+            payment = self._payment(number)
+            at = ready_at + self._below(span)
+            for place, (after, step) in enumerate(self._steps(payment)):
+                at += after
+                steps.append((at, number * 3 + place, partial(step, teller, payment)))
+        return steps
+
+    def _payment(self, number: int) -> Payment:
+        direction = "D" if self.random.random() < SPENDS else "C"
+        becomes = self.random.choices(KINDS, WEIGHTS)[0]
+        budget = self.budget_paise
+        amount = (budget // 40 + self._below(budget // 6)) // 100 * 100
+        if becomes in {"asked too much", "though declined"}:
+            amount += TOO_MUCH_PAISE
+        balance = amount + self._below(budget) if self.random.random() < TELLS_BALANCE else None
+        name = f"{self.number:08d}{number:03d}"
+        return Payment(self._one_of(self.known_by), becomes, direction, amount, balance, name)
+
+    def _steps(self, payment: Payment) -> list[tuple[int, Tell]]:
+        """List what is told of a payment, each so long after the one before."""
+        soon = 5 * SECOND + self._below(4 * MINUTE)
+        if payment.becomes == "without a check":
+            return [(0, self._reports)]
+        if payment.becomes in {"abandoned", "asked too much"}:
+            return [(0, self._asks)]
+        if payment.becomes == "late":
+            late = self._one_of((HOUR, DAY, 20 * DAY, 40 * DAY)) + self._below(HOUR)
+            return [(0, self._asks), (late, self._reports)]
+        if payment.becomes == "reversed":
+            undone = (HOUR + self._below(3 * DAY), self._reverses)
+            return [(0, self._asks), (soon, self._reports), undone]
+        return [(0, self._asks), (soon, self._reports)]
+
+    def _asks(self, teller: Teller, payment: Payment, at: int) -> None:
+        names_account = self.random.random() < NAMES_ACCOUNT
+        names_card = self.random.random() < NAMES_CARD
+        ask = Ask(
+            self.unique_id,
+            payment.direction,
+            payment.amount_paise,
+            payment.balance_paise,
+            f"67{self.number:010d}" if names_account else None,
+            self._card_number if names_card else None,
+        )
+        call = Call(payment.processor, Operation.CHECK_LIMIT, f"SC{payment.name}", asked(ask))
+        payment.is_declined = not teller.check(call, ask, at=at)
+
+    def _reports(self, teller: Teller, payment: Payment, at: int) -> None:
+        if payment.is_declined and payment.becomes != "though declined":
+            return  # so it never happened
+        if payment.becomes == "of another amount":
+            payment.amount_paise -= 100
+        kind = "F" if payment.becomes == "failed" else "S"
+        payment.is_posted = kind == "S"
+        enquiry = None if payment.becomes == "without a check" else f"SC{payment.name}"
+        self._report(teller, payment, kind, payment.amount_paise, enquiry, at)
+
+    def _reverses(self, teller: Teller, payment: Payment, at: int) -> None:
+        if payment.is_posted:
+            part = 1 + self._below(2)
+            self._report(teller, payment, "R", payment.amount_paise // part, None, at)
+
+    def _report(
+        self, teller: Teller, payment: Payment, kind: str, paise: int, enquiry: str | None, at: int
+    ) -> None:
+        sign = -1 if payment.direction == "D" else 1
+        balance = None if payment.balance_paise is None else payment.balance_paise + sign * paise
+        report = Report(
+            self.unique_id, kind, payment.direction, paise, balance, f"ST{payment.name}", enquiry
+        )
+        ref_id = f"SU{self.number:08d}{self.reports:03d}"
+        self.reports += 1
+        call = Call(payment.processor, Operation.UPDATE_LIMIT, ref_id, reported(report))
+        teller.update(call, report, at=at)
+
+    def _below(self, most: int) -> int:
+        return int(self.random.random() * most)
+
+    def _one_of(self, things: Sequence[T]) -> T:
+        return things[int(self.random.random() * len(things))]
+
+
+def content(message: type[Message], told: Told) -> dict[str, str | None]:
+    """Say what a message with this told would say: Message.content."""
+    values = ((name, getattr(told, name)) for name in _content_names(message))
+    return {name: None if value is None else str(value) for name, value in values}
+
+
+@cache
+def _content_names(message: type[Message]) -> list[str]:
+    return [name for name in message.model_fields if name not in {"ref_id", "system_id"}]
+
+
+def asked(ask: Ask) -> dict[str, str | None]:
+    return {
+        "unique_id": str(ask.unique_id),
+        "amount": str(ask.amount_paise),
+        "tran_type": ask.direction,
+        "account_number": ask.account_number,
+        "card_number": ask.card_number,
+        "avail_bal": None if ask.balance_paise is None else str(ask.balance_paise),
+    }
+
+
+def reported(report: Report) -> dict[str, str | None]:
+    return {
+        "unique_id": str(report.unique_id),
+        "amount": str(report.amount_paise),
+        "tran_status": report.kind,
+        "tran_type": report.direction,
+        "avail_bal": None if report.balance_paise is None else str(report.balance_paise),
+        "tran_id": report.tran_id,
+        "enquiry_ref_id": report.enquiry_ref_id,
+    }
