@@ -28,13 +28,10 @@ DONE = "000"
 class Records:
     """The rows of a batch of people whom nobody has told of before: gathered, then inserted."""
 
-    def __init__(self) -> None:
-        self.chains = audit.Chains()
-        self.people: list[Person] = []
-        self.ids: dict[type[Model], Iterator[int]] = {m: bulk.next_ids(m) for m in NUMBERED}
-        self.rows: dict[type[Model], list[bulk.Row]] = {
-            model: [] for model in (Customer, Identifier, *NUMBERED, ReplayKey)
-        }
+    def __init__(self, ids: range) -> None:
+        self.chains = audit.Chains(ids)
+        self.ids: dict[type[Model], Iterator[int]] = {model: iter(ids) for model in NUMBERED}
+        self.rows: bulk.Rows = {m: [] for m in (Customer, Identifier, *NUMBERED, ReplayKey)}
 
     def numbered(self, model: type[Model], *values: Plain) -> int:
         """Keep a row under the next number: that number."""
@@ -42,29 +39,29 @@ class Records:
         self.rows[model].append([number, *values])
         return number
 
-    def insert(self) -> None:
-        for person in self.people:
-            self.rows[Customer].append(person.row())
-            self.chains.add(person.unique_id, person.events)
-        for model, rows in self.rows.items():
-            bulk.insert(model, rows)
-        bulk.went_past_ids(*NUMBERED)
-        self.chains.insert()
+
+def insert(rows: bulk.Rows) -> None:
+    """Insert the rows of a batch, inside a transaction."""
+    for model, rows_of_it in rows.items():
+        bulk.insert(model, rows_of_it)
+    bulk.went_past_ids(*NUMBERED)
 
 
 class Person:
     """One of them, as told so far. Instants are microseconds."""
 
-    def __init__(self, records: Records, unique_id: int, told: Told, *, at: int) -> None:
-        self.records, self.unique_id, self.told, self.created_at = records, unique_id, told, at
+    told: Told
+
+    def __init__(self, records: Records, unique_id: int) -> None:
+        self.records, self.unique_id = records, unique_id
         self.documents: set[str] = set()
         self.events: list[audit.Event] = []
         self.tier = ""
-        records.people.append(self)
 
     def add(self, call: Call, told: Told, *, at: int) -> None:
-        """Keep what customers.services.add_customer would; the first time it makes the person."""
-        if not self.tier:
+        """Keep what customers.services.add_customer would; the first one makes the person."""
+        if not self.events:
+            self.told, self.created_at = told, at
             self._identify(MOBILE, str(told.mobile_number))
             self._change_kyc(call, told, at)
         whose = (self.unique_id, call.processor.pk)
@@ -91,7 +88,12 @@ class Person:
             changes["document"] = told.ovid_type
         self._answer(call, "customer updated", {"changes": changes}, at)
 
-    def row(self) -> bulk.Row:
+    def close(self) -> None:
+        """Keep what is of the person as a whole, once all is told."""
+        self.records.rows[Customer].append(self._row())
+        self.records.chains.add(self.unique_id, self.events)
+
+    def _row(self) -> bulk.Row:
         told = self.told
         assert told.date_of_birth
         address = (told.address_line1, told.address_line2, told.city, told.state, told.pincode)

@@ -10,6 +10,7 @@ from functools import cache
 
 from django.conf import settings
 
+from customers.kinds import Tier
 from limits import decision, signing
 from limits.decision import CREDIT_STOP, FINANCIAL_YEAR, MONTH, Decision, Question, Rule, Totals
 from limits.ledger import EFFECTS, Standing
@@ -25,7 +26,7 @@ from limits.models import (
 from limits.services.checks import Ask, rules_for
 from limits.services.updates import SETTLES_ITS_MONTH_WITHIN, Flag, Kind, Report
 from ppims import bulk, clock, replay
-from ppims.keys import EPOCH, MICROSECOND, Plain, plain
+from ppims.keys import EPOCH, MICROSECOND, Plain
 from ppims.models import FourEyes, Processor, ReplayKey
 from ppims.replay import Call
 
@@ -33,6 +34,7 @@ from ppims.replay import Call
 SECOND, MINUTE, DAY = 1_000_000, 60_000_000, 86_400_000_000
 INDIA_IS_AHEAD = 330 * MINUTE
 SETTLES_WITHIN = SETTLES_ITS_MONTH_WITHIN // MICROSECOND
+TABLES = (LimitCheck, Hold, LedgerEntry, LedgerHead, MonthlyUsage, ReplayKey)
 POST, RELEASE, REVERSE = Kind.POST.value, Kind.RELEASE.value, Kind.REVERSE.value
 LATE, DECLINED, UNCHECKED = Flag.LATE.value, Flag.DECLINED.value, Flag.UNCHECKED.value
 AMOUNT_DIFFERS, OVER_LIMIT = Flag.AMOUNT_DIFFERS.value, Flag.OVER_LIMIT.value
@@ -64,64 +66,59 @@ class Booking:
     flags: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class InForce:
+    """The rules of one tier and direction at some time, and what of them is asked for often."""
+
+    rules: Sequence[Rule]
+    stop: Rule | None
+    ask_for_the_year: bool
+
+
 class Rulebook:
-    """The rules in force at any instant, read once for each stretch of time in which they stay the
-    same.
-    """
+    """The rules in force at any instant, read once: they change at their starts alone."""
 
     def __init__(self) -> None:
         approved = LimitRule.objects.filter(state=FourEyes.State.APPROVED)
-        starts = set(approved.values_list("in_force_from", flat=True))
-        self.starts = sorted(int(plain(start)) for start in starts)  # type: ignore[arg-type]
-        self.known: dict[tuple[int, str, str], Sequence[Rule]] = {}
+        starts = sorted(set(approved.values_list("in_force_from", flat=True)))
+        self.starts = [(start - EPOCH) // MICROSECOND for start in starts]
+        self.known = {
+            (place, tier, direction): _in_force(tier, direction, at)
+            for place, at in enumerate([EPOCH, *starts])
+            for tier in Tier.values
+            for direction in Direction.values
+        }
 
-    def at(self, tier: str, direction: str, at: int) -> Sequence[Rule]:
-        place = (bisect_right(self.starts, at), tier, direction)
-        if place not in self.known:
-            self.known[place] = rules_for(tier, direction, instant(at))
-        return self.known[place]
+    def at(self, tier: str, direction: str, at: int) -> InForce:
+        return self.known[bisect_right(self.starts, at), tier, direction]
 
 
 class Histories:
     """The ledger's rows of a batch of customers: gathered, then inserted."""
 
-    def __init__(self, rules: Rulebook) -> None:
+    def __init__(self, rules: Rulebook, ids: range) -> None:
         self.rules = rules
         self.key = settings.PPIMS_LEDGER_KEYS[0]
-        self.check_ids = bulk.next_ids(LimitCheck)
-        self.entry_ids = bulk.next_ids(LedgerEntry)
-        self.checks: list[bulk.Row] = []
-        self.holds: list[bulk.Row] = []
-        self.entries: list[bulk.Row] = []
-        self.heads: list[bulk.Row] = []
-        self.usage: list[bulk.Row] = []
-        self.replay_keys: list[bulk.Row] = []
-
-    def insert(self) -> None:
-        bulk.insert(LimitCheck, self.checks)
-        bulk.insert(Hold, self.holds)
-        bulk.insert(LedgerEntry, self.entries)
-        bulk.insert(LedgerHead, self.heads)
-        bulk.insert(MonthlyUsage, self.usage)
-        bulk.insert(ReplayKey, self.replay_keys)
-        bulk.went_past_ids(LimitCheck, LedgerEntry)
+        self.check_ids, self.entry_ids = iter(ids), iter(ids)
+        self.rows: bulk.Rows = {model: [] for model in TABLES}
 
     def keep_check(self, check_id: int, values: Sequence[Plain]) -> None:
         mac = signing.check_mac(self.key, values)
-        self.checks.append([check_id, *values, self.key.id, mac])
+        self.rows[LimitCheck].append([check_id, *values, self.key.id, mac])
 
     def keep_entry(self, entry_id: int, values: Sequence[Plain], previous: bytes) -> bytes:
         digest = signing.entry_digest(self.key, values, previous)
-        self.entries.append([entry_id, *values, self.key.id, digest])
+        self.rows[LedgerEntry].append([entry_id, *values, self.key.id, digest])
         return digest
 
     def keep_head(self, values: Sequence[Plain]) -> None:
-        self.heads.append([*values, self.key.id, signing.head_mac(self.key, values)])
+        mac = signing.head_mac(self.key, values)
+        self.rows[LedgerHead].append([*values, self.key.id, mac])
 
     def keep_answer(self, call: Call, customer_id: int, row_id: int) -> None:
         key = (call.processor.pk, call.operation.value, call.ref_id)
         digests = replay.digests_of(call.ref_id, call.content)
-        self.replay_keys.append([*key, customer_id, row_id, digests])
+        self.rows[ReplayKey].append([*key, customer_id, row_id, digests])
 
 
 class Book:
@@ -184,25 +181,26 @@ class Book:
         """Keep what the history leaves: holds, the months' usage and the head."""
         for held in self.holds.values():
             what = (held.processor_id, held.month, held.direction, held.amount_paise)
-            self.histories.holds.append([held.id, self.customer_id, *what, held.expires_at])
+            row: bulk.Row = [held.id, self.customer_id, *what, held.expires_at]
+            self.histories.rows[Hold].append(row)
         for month in dict.fromkeys(month for month, _ in self.used):
             used = (self.used.get((month, direction), 0) for direction in Direction.values)
-            self.histories.usage.append([self.customer_id, month, *used])
+            self.histories.rows[MonthlyUsage].append([self.customer_id, month, *used])
         if self.last_at:
             counts = (self.entry_count, self.check_count)
             self.histories.keep_head((self.customer_id, *counts, self.last_digest, self.last_at))
 
     def _decide(self, processor_id: int, ask: Ask, at: int) -> Decision:
-        rules = self.histories.rules.at(self.tier, ask.direction, at)
-        stop = next((rule for rule in rules if rule.window == CREDIT_STOP), None)
+        in_force = self.histories.rules.at(self.tier, ask.direction, at)
+        stop = in_force.stop
         return decision.decide(
             Question(
                 instant(at),
                 ask.amount_paise,
-                rules,
-                self._totals(rules, month_of(at), ask.direction, at),
+                in_force.rules,
+                self._totals(in_force, month_of(at), ask.direction, at),
                 ask.balance_paise,
-                self._standing(at).held_credit(processor_id),
+                self._standing(at).held_credit(processor_id) if self.holds else 0,
                 clock.months_later(instant(self.tier_since), stop.amount) if stop else None,
             )
         )
@@ -267,14 +265,15 @@ class Book:
     def _entry_values(
         self, call: Call, report: Report, booking: Booking, at: int
     ) -> Sequence[Plain]:
-        rules, arrival = self.histories.rules.at(self.tier, report.direction, at), month_of(at)
-        totals = self._totals(rules, booking.month, report.direction, at)
+        in_force = self.histories.rules.at(self.tier, report.direction, at)
+        arrival, rules = month_of(at), in_force.rules
+        totals = self._totals(in_force, booking.month, report.direction, at)
         gauge = decision.tightest(rules, totals)
         judged = gauge.totals if gauge else totals[MONTH]
         is_over = report.kind == POST and gauge is not None and gauge.remaining < 0
         flags = (*booking.flags, OVER_LIMIT) if is_over else booking.flags
         if arrival != booking.month:
-            totals = self._totals(rules, arrival, report.direction, at)
+            totals = self._totals(in_force, arrival, report.direction, at)
         shown = decision.figures(rules, totals)
         return (
             self.customer_id,
@@ -305,10 +304,10 @@ class Book:
         )
 
     def _totals(
-        self, rules: Sequence[Rule], month: int, direction: str, at: int
+        self, in_force: InForce, month: int, direction: str, at: int
     ) -> Mapping[str, Totals]:
         """Sum up as Standing does; the year only where a rule asks, which is seldom."""
-        if any(rule.window == FINANCIAL_YEAR for rule in rules):
+        if in_force.ask_for_the_year:
             return self._standing(at).totals(month, direction)
         held = sum(
             held.amount_paise
@@ -324,6 +323,23 @@ class Book:
                 key = (hold.month, hold.direction, hold.processor_id)
                 held[key] = held.get(key, 0) + hold.amount_paise
         return Standing(self.used, held)
+
+
+def insert(rows: bulk.Rows) -> None:
+    """Insert the rows of a batch, inside a transaction."""
+    bulk.insert(LimitCheck, rows[LimitCheck])
+    bulk.insert(Hold, rows[Hold])
+    bulk.insert(LedgerEntry, rows[LedgerEntry])
+    bulk.insert(LedgerHead, rows[LedgerHead])
+    bulk.insert(MonthlyUsage, rows[MonthlyUsage])
+    bulk.insert(ReplayKey, rows[ReplayKey])
+    bulk.went_past_ids(LimitCheck, LedgerEntry)
+
+
+def _in_force(tier: str, direction: str, at: datetime) -> InForce:
+    rules = rules_for(tier, direction, at)
+    stop = next((rule for rule in rules if rule.window == CREDIT_STOP), None)
+    return InForce(rules, stop, any(rule.window == FINANCIAL_YEAR for rule in rules))
 
 
 def instant(at: int) -> datetime:

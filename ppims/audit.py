@@ -1,7 +1,7 @@
 """The only writer of AuditEntry: who did what, chained per customer it is about."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.conf import settings
@@ -51,15 +51,12 @@ def record(
 
 
 class Chains:
-    """Whole new audit chains, made row by row and inserted at once: of customers nobody has heard
-    of.
-    """
+    """Whole new audit chains, of customers nobody has heard of: gathered, then inserted."""
 
-    def __init__(self) -> None:
+    def __init__(self, ids: range) -> None:
         self.key = settings.PPIMS_LEDGER_KEYS[0]
-        self.ids: Iterator[int] = bulk.next_ids(AuditEntry)
-        self.entries: list[bulk.Row] = []
-        self.heads: list[bulk.Row] = []
+        self.ids = iter(ids)
+        self.rows: bulk.Rows = {AuditEntry: [], AuditHead: []}
 
     def add(self, subject: int, events: Sequence[Event]) -> None:
         """Add a subject's whole chain so far."""
@@ -67,14 +64,16 @@ class Chains:
         for number, (at, processor_id, action, detail) in enumerate(events, start=1):
             values = (subject, number, at, None, processor_id, action, _written(detail))
             last_mac = entry_mac(self.key, values, last_mac)
-            self.entries.append([next(self.ids), *values, self.key.id, last_mac])
+            self.rows[AuditEntry].append([next(self.ids), *values, self.key.id, last_mac])
         head = (subject, number, last_mac, at)
-        self.heads.append([*head, self.key.id, head_mac(self.key, head)])
+        self.rows[AuditHead].append([*head, self.key.id, head_mac(self.key, head)])
 
-    def insert(self) -> None:
-        bulk.insert(AuditEntry, self.entries)
-        bulk.insert(AuditHead, self.heads)
-        bulk.went_past_ids(AuditEntry)
+
+def insert(rows: bulk.Rows) -> None:
+    """Insert whole new chains, inside a transaction."""
+    bulk.insert(AuditEntry, rows[AuditEntry])
+    bulk.insert(AuditHead, rows[AuditHead])
+    bulk.went_past_ids(AuditEntry)
 
 
 def values_of(row: AuditEntry | AuditHead) -> list[keys.Plain]:

@@ -2,9 +2,8 @@
 SQLite. For what makes whole tables, not for what answers.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from itertools import count
 
 from django.db import connection, models
 from django.db.models import Max
@@ -13,6 +12,7 @@ from ppims.keys import Plain
 from ppims.rows import NAIVE_EPOCH
 
 Row = list[Plain]
+Rows = dict[type[models.Model], list[Row]]
 
 
 def insert(model: type[models.Model], rows: Sequence[Row]) -> None:
@@ -36,10 +36,9 @@ def insert(model: type[models.Model], rows: Sequence[Row]) -> None:
             cursor.executemany(f"INSERT INTO {into} VALUES ({places})", rows)  # noqa: S608 - our own names
 
 
-def next_ids(model: type[models.Model]) -> Iterator[int]:
-    """Count on from the highest key: for a transaction that alone writes the table."""
-    highest = model._base_manager.aggregate(highest=Max("pk"))["highest"]
-    return count((highest or 0) + 1)
+def highest_id(*tables: type[models.Model]) -> int:
+    """Tell the highest number that any of the tables has handed out; 0 if none."""
+    return max(model._base_manager.aggregate(id=Max("pk"))["id"] or 0 for model in tables)
 
 
 def went_past_ids(*tables: type[models.Model]) -> None:

@@ -4,6 +4,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from django.conf import settings
 from django.db import connection
@@ -14,6 +15,7 @@ from ppims.models import Operation, Processor, ReplayKey
 
 DIGEST_BYTES = 6
 ABSENT = bytes(DIGEST_BYTES)
+_framed_name = cache(keys.framed)
 
 CLAIM = """
     INSERT INTO ppims_replaykey (processor_id, operation, ref_id, customer_id, row_id, digests)
@@ -58,10 +60,16 @@ def claim(call: Call) -> ReplayKey | None:
 
 def digests_of(ref_id: str, content: Mapping[str, str | None]) -> bytes:
     """Digest each field of what a call says: what a ReplayKey keeps of it."""
-    ring = settings.PPIMS_DIGEST_KEYS
+    ring, begin = settings.PPIMS_DIGEST_KEYS, keys.framed(ref_id)
     return b"".join(
-        ABSENT if text is None else keys.digest(ring, ref_id, name, text, size=DIGEST_BYTES)
-        for name, text in content.items()
+        [
+            ABSENT
+            if text is None
+            else keys.digest_framed(
+                ring, begin + _framed_name(name) + keys.framed(text), size=DIGEST_BYTES
+            )
+            for name, text in content.items()
+        ]
     )
 
 

@@ -72,6 +72,11 @@ class Plan:
         ends = EPOCH + self.ends_at * MICROSECOND
         return (clock.months_later(ends, -self.months) - EPOCH) // MICROSECOND
 
+    @property
+    def ids_a_customer(self) -> int:
+        """Give more than enough ids in each table, for five hundred customers together."""
+        return max(4, 3 * self.months)
+
 
 class Teller(Protocol):
     """Who is told a person's story, in the order of time; `at` is microseconds."""
@@ -106,7 +111,7 @@ Tell = Callable[["Teller", Payment, int], None]
 class Story:
     """One person's: `random` draws the same each time."""
 
-    def __init__(self, plan: Plan, number: int, processors: list[Processor]) -> None:
+    def __init__(self, plan: Plan, number: int, processors: Sequence[Processor]) -> None:
         self.plan, self.number = plan, number
         self.random = random.Random(plan.seed * 2**40 + number)  # noqa: S311 - the same each time
         span = 9 * 10**14 // plan.customers

@@ -7,7 +7,7 @@ not over all of them.
 
 import json
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -15,30 +15,32 @@ from pathlib import Path
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
 
-from customers.bulk import Person, Records
+import customers.bulk
+import limits.bulk
 from customers.models import Registration
-from customers.people import Told
-from limits.bulk import Book, Histories, Rulebook
-from limits.services.checks import Ask
-from limits.services.updates import Report
-from ppims import audit, clock, demo
+from limits.bulk import Rulebook
+from limits.models import LedgerEntry, LimitCheck
+from ppims import audit, bulk, clock, demo
 from ppims.models import AuditEntry, Operation, Processor, ReplayKey
-from ppims.replay import Call
-from ppims.seed.story import ADD_REF, Plan, Story
+from ppims.seed.building import CUSTOMERS_A_BATCH, Batch, Builder, Job
+from ppims.seed.story import ADD_REF, Plan
+from ppims.seed.workers import working
 from ppims.transact import in_transaction
 
-CUSTOMERS_A_BATCH = 500
 SYSTEM_IDS = ("SEED1", "SEED2")
 BEGUN = "made-up data begun"
+NUMBERED = (*customers.bulk.NUMBERED, LimitCheck, LedgerEntry, AuditEntry)
 
 
 class NotHere(Exception):
-    """This installation holds what does not go together with the plan; the message says what."""
+    """Made-up data can't be written here, or not now; the message says why."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """How many customers there are now of the plan, and how many ledger rows the batch had."""
+    """How many of the plan's customers there are now, and how many checks and entries came with
+    the last of them.
+    """
 
     customers: int
     ledger_rows: int
@@ -70,63 +72,42 @@ def customers_written() -> int:
     keys = ReplayKey.objects.filter(
         processor__system_id__in=SYSTEM_IDS,
         operation=Operation.ADD_CUSTOMER,
-        ref_id__range=(f"{ADD_REF}0", f"{ADD_REF}9999999999"),
+        ref_id__range=(f"{ADD_REF}0", f"{ADD_REF}99999999"),
     )
     last = keys.order_by("ref_id").values_list("ref_id", flat=True).last()
     return int(last.removeprefix(ADD_REF)) + 1 if last else 0
 
 
-def write(plan: Plan) -> Iterator[Written]:
-    """Write what is not yet written of the plan, each batch a transaction of its own."""
+def write(plan: Plan, *, processes: int = 0) -> Iterator[Written]:
+    """Write what is not yet written of the plan, each batch a transaction of its own, built by so
+    many processes beside this one (0: by this one). Raises NotHere.
+    """
     processors = list(Processor.objects.filter(system_id__in=SYSTEM_IDS).order_by("system_id"))
-    rules = Rulebook()
-    first = customers_written()
-    while first < plan.customers:
+    builder = Builder(plan, processors, Rulebook())
+    with working(builder.build, _jobs(plan), processes=processes) as batches:
+        for batch in batches:
+            in_transaction(partial(_insert, batch))
+            yield Written(batch.job.numbers.stop, batch.ledger_rows)
+
+
+def _jobs(plan: Plan) -> Iterator[Job]:
+    """Cut what is not yet written into batches; each has the next whole block of ids, the same one
+    whether or not it was stopped before.
+    """
+    block = CUSTOMERS_A_BATCH * plan.ids_a_customer
+    first_id = (bulk.highest_id(*NUMBERED) // block + 1) * block
+    for first in range(customers_written(), plan.customers, CUSTOMERS_A_BATCH):
         numbers = range(first, min(first + CUSTOMERS_A_BATCH, plan.customers))
-        rows = in_transaction(partial(_write_batch, plan, numbers, processors, rules))
-        first = numbers.stop
-        yield Written(first, rows)
+        yield Job(numbers, range(first_id, first_id + block))
+        first_id += block
 
 
-def _write_batch(
-    plan: Plan, numbers: Iterable[int], processors: list[Processor], rules: Rulebook
-) -> int:
-    records, histories = Records(), Histories(rules)
-    for number in numbers:
-        story = Story(plan, number, processors)
-        teller = Writer(records, histories, story.unique_id)
-        story.tell(teller)
-        teller.book.close()
-    records.insert()
-    histories.insert()
-    return len(histories.checks) + len(histories.entries)
-
-
-class Writer:
-    """Keeps one person's story among the rows of a batch."""
-
-    def __init__(self, records: Records, histories: Histories, unique_id: int) -> None:
-        self.records, self.unique_id = records, unique_id
-        self.book = Book(histories, unique_id)
-        self.person: Person | None = None
-
-    def add(self, call: Call, told: Told, *, at: int) -> None:
-        if self.person is None:
-            self.person = Person(self.records, self.unique_id, told, at=at)
-        self.person.add(call, told, at=at)
-        self.book.cif_ids[call.processor.pk] = told.cif_id or ""
-        self.book.tier, self.book.tier_since = self.person.tier, self.person.tier_since
-
-    def rise(self, call: Call, told: Told, *, at: int) -> None:
-        assert self.person
-        self.person.rise(call, told, at=at)
-        self.book.tier, self.book.tier_since = self.person.tier, self.person.tier_since
-
-    def check(self, call: Call, ask: Ask, *, at: int) -> bool:
-        return self.book.check(call, ask, at=at)
-
-    def update(self, call: Call, report: Report, *, at: int) -> None:
-        self.book.update(call, report, at=at)
+def _insert(batch: Batch) -> None:
+    if bulk.highest_id(*NUMBERED) >= batch.job.ids.start:
+        raise NotHere("Others have written here at the same time: start it again.")
+    customers.bulk.insert(batch.customers)
+    audit.insert(batch.audit)
+    limits.bulk.insert(batch.ledger)
 
 
 def _make_processors() -> None:
@@ -135,11 +116,11 @@ def _make_processors() -> None:
     """
     path = Path(settings.PPIMS_DATA_DIR) / "seed.json"
     if not path.exists():
-        access = [
+        made = [
             {"system_id": name, "username": f"PPIM_{name}", "password": secrets.token_urlsafe(18)}
             for name in SYSTEM_IDS
         ]
-        demo.write_private(path, {"processors": access})
+        demo.write_private(path, {"processors": made})
     for access in json.loads(path.read_text())["processors"]:
         there = Processor.objects.filter(system_id=access["system_id"]).first()
         if there and check_password(access["password"], there.password):

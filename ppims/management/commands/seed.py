@@ -1,5 +1,6 @@
 """Write made-up customers with their histories: for measuring, and for trying out what lakhs do."""
 
+import os
 import signal
 import time
 from argparse import ArgumentParser, ArgumentTypeError
@@ -66,7 +67,7 @@ class Command(BaseCommand):
         started, rows, customers = time.monotonic(), 0, writing.customers_written()
         with _progress() as progress:
             task = progress.add_task("", total=plan.customers, completed=customers, rate="")
-            for written in writing.write(plan):
+            for written in writing.write(plan, processes=os.cpu_count() or 1):
                 rows, customers = rows + written.ledger_rows, written.customers
                 rate = f"{rows / (time.monotonic() - started):,.0f} ledger rows/s"
                 progress.update(task, completed=customers, rate=rate)
