@@ -115,10 +115,17 @@ class Histories:
         mac = signing.head_mac(self.key, values)
         self.rows[LedgerHead].append([*values, self.key.id, mac])
 
-    def keep_answer(self, call: Call, customer_id: int, row_id: int) -> None:
-        key = (call.processor.pk, call.operation.value, call.ref_id)
+    def keep_answer(self, processor_id: int, call: Call, customer_id: int, row_id: int) -> None:
         digests = replay.digests_of(call.ref_id, call.content)
-        self.rows[ReplayKey].append([*key, customer_id, row_id, digests])
+        row: bulk.Row = [
+            processor_id,
+            call.operation.value,
+            call.ref_id,
+            customer_id,
+            row_id,
+            digests,
+        ]
+        self.rows[ReplayKey].append(row)
 
 
 class Book:
@@ -141,24 +148,25 @@ class Book:
 
     def check(self, call: Call, ask: Ask, *, at: int) -> bool:
         """Answer an enquiry as check_limit would: is it allowed?"""
+        processor_id = call.processor.pk
         self.holds = {i: held for i, held in self.holds.items() if held.expires_at > at}
-        decided = self._decide(call.processor.pk, ask, at)
+        decided = self._decide(processor_id, ask, at)
         asked = Asked(
             next(self.histories.check_ids),
-            call.processor.pk,
+            processor_id,
             at,
             month_of(at),
             ask.direction,
             ask.amount_paise,
             _hold_until(call.processor, at) if decided.is_allowed else 0,
         )
-        self.asked[asked.processor_id, call.ref_id] = asked
+        self.asked[processor_id, call.ref_id] = asked
         if decided.is_allowed:
             self.holds[asked.id] = asked
         self.check_count, self.last_at = self.check_count + 1, at
         values = self._check_values(call.ref_id, ask, asked, decided)
         self.histories.keep_check(asked.id, values)
-        self.histories.keep_answer(call, self.customer_id, asked.id)
+        self.histories.keep_answer(processor_id, call, self.customer_id, asked.id)
         return decided.is_allowed
 
     def update(self, call: Call, report: Report, *, at: int) -> None:
@@ -173,9 +181,9 @@ class Book:
         if report.kind == POST and report.tran_id:
             self.posted[processor_id, report.tran_id] = (entry_id, booking.month)
         self.entry_count, self.last_at = self.entry_count + 1, at
-        values = self._entry_values(call, report, booking, at)
+        values = self._entry_values(processor_id, call.ref_id, report, booking, at)
         self.last_digest = self.histories.keep_entry(entry_id, values, self.last_digest)
-        self.histories.keep_answer(call, self.customer_id, entry_id)
+        self.histories.keep_answer(processor_id, call, self.customer_id, entry_id)
 
     def close(self) -> None:
         """Keep what the history leaves: holds, the months' usage and the head."""
@@ -263,7 +271,7 @@ class Book:
         return Booking(month, check_id=asked.id, flags=tuple(flags))
 
     def _entry_values(
-        self, call: Call, report: Report, booking: Booking, at: int
+        self, processor_id: int, ref_id: str, report: Report, booking: Booking, at: int
     ) -> Sequence[Plain]:
         in_force = self.histories.rules.at(self.tier, report.direction, at)
         arrival, rules = month_of(at), in_force.rules
@@ -279,8 +287,8 @@ class Book:
             self.customer_id,
             self.entry_count,
             report.unique_id,
-            call.processor.pk,
-            call.ref_id,
+            processor_id,
+            ref_id,
             at,
             arrival,
             booking.month,

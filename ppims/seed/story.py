@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache, cached_property, partial
+from itertools import accumulate
 from typing import Protocol, TypeVar
 
 from customers.people import Told
@@ -40,7 +41,7 @@ BECOMES = (
     ("though declined", 4),
     ("abandoned", 6),
 )
-KINDS, WEIGHTS = zip(*BECOMES, strict=True)
+KINDS, WEIGHTS = [kind for kind, _ in BECOMES], list(accumulate(weight for _, weight in BECOMES))
 RATES, RATE_WEIGHTS = (0.25, 0.5, 1, 2, 4), (20, 30, 30, 15, 5)  # a month: 1 on average
 TIERS, TIER_WEIGHTS = "NPF", (45, 40, 15)
 CHANNELS = ("PGO", "BRN", "MOB")
@@ -218,7 +219,7 @@ class Story:
 
     def _payment(self, number: int) -> Payment:
         direction = "D" if self.random.random() < SPENDS else "C"
-        becomes = self.random.choices(KINDS, WEIGHTS)[0]
+        becomes = self.random.choices(KINDS, cum_weights=WEIGHTS)[0]
         budget = self.budget_paise
         amount = (budget // 40 + self._below(budget // 6)) // 100 * 100
         if becomes in {"asked too much", "though declined"}:
