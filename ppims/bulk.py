@@ -3,14 +3,14 @@ SQLite. For what makes whole tables, not for what answers.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import connection, models
 from django.db.models import Max
 
 from ppims.keys import Plain
-from ppims.rows import NAIVE_EPOCH
 
+NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - written in UTC, as Django does on SQLite
 Row = list[Plain]
 Rows = dict[type[models.Model], list[Row]]
 

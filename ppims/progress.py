@@ -9,15 +9,24 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
 )
 
 
 @contextmanager
-def bar(what: str, *, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar on standard error; the block is given what to call with each number done."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+def bar(what: str, *, total: int, done: int = 0) -> Iterator[Callable[..., None]]:
+    """Show a bar on standard error; the block is given what to call with each number done, and a
+    note to show with it.
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
     console = Console(file=sys.stderr)
     with Progress(
         *columns,
@@ -26,5 +35,5 @@ def bar(what: str, *, total: int) -> Iterator[Callable[[int], None]]:
         transient=True,
         disable=not console.is_terminal,
     ) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda done: progress.update(task, advance=done)
+        task = progress.add_task(what, total=total, completed=done, note="")
+        yield lambda more, note="": progress.update(task, advance=more, note=note)

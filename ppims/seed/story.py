@@ -47,7 +47,7 @@ TIERS, TIER_WEIGHTS = "NPF", (45, 40, 15)
 CHANNELS = ("PGO", "BRN", "MOB")
 KNOWN_BY_ONE, JOINS_MEANWHILE, RISES, HAS_DOCUMENT = 0.7, 0.15, 0.06, 0.35
 SPENDS, TELLS_BALANCE, NAMES_ACCOUNT, NAMES_CARD = 0.7, 0.5, 0.7, 0.3
-SCATTER = 7_919_000_003  # has no factor in common with ten: each number to another one
+SCATTER = 61_803_398_877  # without a factor of ten's: it takes each number to another
 BUDGETS_PAISE = (90_000, 250_000, 450_000, 700_000)
 TOO_MUCH_PAISE = 1_100_000
 

@@ -7,7 +7,7 @@ not over all of them.
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -78,7 +78,7 @@ def customers_written() -> int:
     return int(last.removeprefix(ADD_REF)) + 1 if last else 0
 
 
-def write(plan: Plan, *, processes: int = 0) -> Iterator[Written]:
+def write(plan: Plan, *, processes: int = 0) -> Generator[Written, None, None]:
     """Write what is not yet written of the plan, each batch a transaction of its own, built by so
     many processes beside this one (0: by this one). Raises NotHere.
     """

@@ -4,7 +4,8 @@ import os
 import signal
 import time
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import date
 from threading import Event
 from types import FrameType
@@ -12,18 +13,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 from ppims import clock
 from ppims.management.commands.prepare import make_ready
+from ppims.progress import bar
 from ppims.seed import writing
 from ppims.seed.story import Plan
 
@@ -58,25 +51,26 @@ class Command(BaseCommand):
         plan = Plan(options["customers"], options["months"], options["seed"], until.isoformat())
         try:
             writing.begin(plan)
+            self._write(plan)
         except writing.NotHere as error:
             raise CommandError(str(error)) from error
-        self._write(plan)
 
     def _write(self, plan: Plan) -> None:
-        is_asked_to_stop = _notice_stops()
-        started, rows, customers = time.monotonic(), 0, writing.customers_written()
-        with _progress() as progress:
-            task = progress.add_task("", total=plan.customers, completed=customers, rate="")
-            for written in writing.write(plan, processes=os.cpu_count() or 1):
-                rows, customers = rows + written.ledger_rows, written.customers
-                rate = f"{rows / (time.monotonic() - started):,.0f} ledger rows/s"
-                progress.update(task, completed=customers, rate=rate)
-                if is_asked_to_stop.is_set():
+        rows, customers, started = 0, writing.customers_written(), time.monotonic()
+        written = closing(writing.write(plan, processes=os.cpu_count() or 1))
+        shown = bar("Customers", total=plan.customers, done=customers)
+        with _noticing_stops() as is_stopped, written as batches, shown as advance:
+            for batch in batches:
+                rows += batch.ledger_rows
+                seconds = time.monotonic() - started
+                advance(batch.customers - customers, f"{rows / seconds:,.0f} ledger rows/s")
+                customers = batch.customers
+                if is_stopped.is_set():
                     break
         seconds = time.monotonic() - started
         self.stdout.write(
-            f"{customers} of {plan.customers} customers are there; {rows} checks and entries"
-            f" written in {seconds:.0f} s. How to log in as their processors: seed.json."
+            f"{customers:,} of {plan.customers:,} customers are there; {rows:,} checks and entries"
+            f" written in {seconds:,.0f} s. Their processors' log-ins: seed.json."
         )
 
 
@@ -89,26 +83,18 @@ def _within(least: int, most: int) -> Callable[[str], int]:
     return read
 
 
-def _progress() -> Progress:
-    return Progress(
-        MofNCompleteColumn(),
-        TextColumn("customers"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
-
-
-def _notice_stops() -> Event:
+@contextmanager
+def _noticing_stops() -> Iterator[Event]:
     """Let Ctrl-C and SIGTERM end it after the batch under way; a second one ends it at once."""
-    asked = Event()
+    asked, signals = Event(), (int(signal.SIGINT), int(signal.SIGTERM))
 
     def stop(number: int, frame: FrameType | None) -> None:
         asked.set()
-        signal.signal(number, signal.SIG_DFL)
+        signal.signal(number, before[number])
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    return asked
+    before = {number: signal.signal(number, stop) for number in signals}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
