@@ -135,8 +135,8 @@ def _staff_with_new_passwords() -> list[dict[str, str]]:
     users = []
     for username, role in STAFF.items():
         password = secrets.token_urlsafe(12)
-        User.objects.filter(username=username).update(password=make_password(password))
-        users.append({"username": username, "password": password, "role": role})
+        if User.objects.filter(username=username).update(password=make_password(password)):
+            users.append({"username": username, "password": password, "role": role})
     return users
 
 

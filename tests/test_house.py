@@ -194,13 +194,13 @@ def test_a_lock_names_no_registry_and_no_path(file: str) -> None:
 
 WRITES = re.compile(r"\b(save|create|get_or_create|update_or_create|bulk_create|bulk_update)\(")
 CHANGES = re.compile(r"\b(update|delete|bulk_update)\(")
-LEDGER = "limits/ledger.py"
+LEDGER, BULK = "limits/ledger.py", "limits/bulk.py"  # one row at a time; whole made-up histories
 WRITERS = {
-    "LedgerEntry": {LEDGER},
-    "LedgerHead": {LEDGER},
-    "MonthlyUsage": {LEDGER},
-    "LimitCheck": {LEDGER},
-    "Hold": {LEDGER},
+    "LedgerEntry": {LEDGER, BULK},
+    "LedgerHead": {LEDGER, BULK},
+    "MonthlyUsage": {LEDGER, BULK},
+    "LimitCheck": {LEDGER, BULK},
+    "Hold": {LEDGER, BULK},
     "AuditEntry": {"ppims/audit.py"},
     "AuditHead": {"ppims/audit.py"},
 }
@@ -225,11 +225,13 @@ def written(model: str, path: Path, methods: re.Pattern[str]) -> list[str]:
     rows = "|".join([rf"{model}\.objects\b.*", *rows_of(model, tree)])
     calls = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Call)]
     found = [re.match(rf"({rows})\.(?=\w+\()", call) for call in calls]
-    return [m.string for m in found if m and methods.match(m.string, m.end())]
+    in_bulk = [call for call in calls if re.match(rf"(bulk\.)?insert\({model}\b", call)]
+    one_by_one = [m.string for m in found if m and methods.match(m.string, m.end())]
+    return one_by_one + (in_bulk if methods is WRITES else [])
 
 
 @pytest.mark.parametrize("model", WRITERS)
-def test_a_table_of_the_ledger_has_one_writer(model: str) -> None:
+def test_a_table_of_the_ledger_has_its_writers_and_no_others(model: str) -> None:
     writers = {name(path) for path in sources(*PACKAGES) if written(model, path, WRITES)}
     assert writers == WRITERS[model]
 
@@ -249,6 +251,7 @@ def test_a_write_is_noticed_in_each_of_its_forms(tmp_path: Path) -> None:
         "hold = Hold(a=1)\nhold.save()",
         "hold = Hold.objects.get(pk=1)\nhold.save(update_fields=['a'])",
         "def keep(hold: Hold | None):\n    hold.save()",
+        "bulk.insert(Hold, rows)",
     ):
         path.write_text(line)
         assert written("Hold", path, WRITES), line
