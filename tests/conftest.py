@@ -45,6 +45,11 @@ def _flushing_what_only_grows(teardown):
     return wrapped
 
 
+def pytest_addoption(parser):
+    help = "kill the server that often, not the few times of every run; and be strict about seconds"
+    parser.addoption("--kills", type=int, metavar="N", help=help)
+
+
 # What processors and people ask. A role is the whole server's.
 FRONT_DOORS = {"api", "web", "property"}
 ROLE = "ppims_application"
