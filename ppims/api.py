@@ -216,11 +216,26 @@ def _name_fields(request: HttpRequest, error: ValidationError) -> HttpResponse:
     return refuse(request, Malformed((str(line["loc"][-1]), line["msg"]) for line in error.errors))
 
 
+@api.exception_handler(Unavailable)
+def _unavailable(request: HttpRequest, refusal: Unavailable) -> HttpResponse:
+    if refusal.__cause__ is not None:
+        _log_why(request, refusal.__cause__)
+    return refuse(request, refusal)
+
+
 @api.exception_handler(OperationalError)
 @api.exception_handler(InterfaceError)
 def _busy(request: HttpRequest, error: Exception) -> HttpResponse:
-    logger.warning("database unavailable: %s", type(error).__name__)
+    _log_why(request, error)
     return refuse(request, Unavailable())
+
+
+def _log_why(request: HttpRequest, error: BaseException) -> None:
+    """Log the database's own code for it, SQLITE_FULL or 57P01: its text might tell of a row."""
+    codes = (getattr(error.__cause__, name, None) for name in ("sqlite_errorname", "sqlstate"))
+    why = next(filter(None, codes), type(error).__name__)
+    extra = {"request_id": cast("WireRequest", request).id}
+    logger.warning("database unavailable: %s", why, extra=extra)
 
 
 @api.exception_handler(Exception)

@@ -97,3 +97,35 @@ def test_what_waits_for_a_short_lock_is_served(one):
     ((answer, _, seconds),) = one.workers[0].receive()
     assert answer[0] == "T"
     assert seconds > 0.3
+
+
+STATE = """
+    SELECT (SELECT COUNT(*) FROM ppims_replaykey), (SELECT COUNT(*) FROM limits_limitcheck),
+           (SELECT COUNT(*) FROM limits_ledgerentry), (SELECT COUNT(*) FROM limits_hold),
+           (SELECT SUM(debit_paise) FROM limits_monthlyusage),
+           (SELECT SUM(entry_count) + SUM(check_count) FROM limits_ledgerhead)
+"""
+
+
+@pytest.mark.only_on("sqlite", "the pragma is SQLite's")
+@pytest.mark.parametrize("what", ["check", "post"])
+def test_a_database_that_fills_up_at_any_write_keeps_all_of_a_request_or_nothing(one, what):
+    """Where it runs full SQLite undoes the statement, or of itself the whole transaction."""
+    worker, customers = one.workers[0], [one.new_customer() for _ in range(20)]
+    refused, full_at = [], set()
+    (((pages,),),) = worker.ask(["query", "PRAGMA page_count"])
+    try:
+        for number in range(150):
+            worker.ask(["query", f"PRAGMA max_page_count = {pages + len(refused)}"])
+            before = one.query(STATE)
+            step = [what, "ENT", new_ref(), customers[number % 20], 100]
+            ((answer, writes, _),) = worker.ask(["once", "fault", 1_000, *step])
+            if answer == "Unavailable":
+                assert one.query(STATE) == before
+                full_at.add(writes)
+                refused.append(step)
+    finally:
+        worker.ask(["query", "PRAGMA max_page_count = 1073741823"])
+    answers = worker.ask(*refused)
+    assert [answer[-1] for answer in answers] == [False] * len(refused)
+    assert len(full_at) > 2

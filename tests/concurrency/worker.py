@@ -123,6 +123,13 @@ def rebuild():
     call_command("rebuild_usage", stdout=StringIO())
 
 
+def query(sql):
+    """Run a statement on this process's own connection."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchall()
+
+
 def wait_until(instant):
     time.sleep(max(0, instant - time.time()))
 
@@ -148,6 +155,7 @@ STEPS = {
     "seal": seal,
     "verify": look,
     "rebuild": rebuild,
+    "query": query,
     "wait_until": wait_until,
     "once": once,
 }
