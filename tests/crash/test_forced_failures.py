@@ -1,0 +1,179 @@
+"""Whichever write of a use-case fails, nothing of it is kept; checks and updates of limits are in
+tests/concurrency/test_failures.py.
+"""
+
+from dataclasses import replace
+from datetime import date
+from functools import partial
+
+import pytest
+from django.apps import apps
+
+from customers import reviews, services
+from customers.models import Customer, DuplicateReview
+from customers.people import Told
+from limits.services import adjustments, rules, seals
+from limits.services.adjustments import Correction
+from limits.services.rules import Proposal
+from ppims import clock
+from ppims.errors import Conflict, Unavailable
+from ppims.models import Operation
+from ppims.replay import Call
+from tests.concurrency.worker import failing
+from tests.factories import ToldFactory, make_customer, make_processor, new_mobile, new_ref, post
+from tests.ledger.histories import people
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ADDED = """customers.Registration customers.Account customers.Card customers.Document
+    customers.Identifier customers.Receipt ppims.ReplayKey ppims.AuditEntry ppims.AuditHead"""
+AUDITED = "ppims.AuditEntry ppims.AuditHead"
+ADULT = ToldFactory.build(
+    mobile_number="919898989898",
+    card_number="6012345678901234",
+    card_status="A",
+    ovid_type="PAN",
+    ovid_value="ABCDE1234F",
+)
+
+
+class World:
+    """Two processors, two people of the staff, and a customer whom ADULT tells of."""
+
+    def __init__(self):
+        self.ent, self.cbs = make_processor("ENT"), make_processor("CBS")
+        self.maker, self.checker = people()
+        self.customer = make_customer(self.ent)
+
+    def add(self, told, processor):
+        call = Call(processor, Operation.ADD_CUSTOMER, new_ref(), {})
+        return partial(services.add_customer, call=call, told=told)
+
+    def update(self, **told):
+        call = Call(self.ent, Operation.UPDATE_CUSTOMER, new_ref(), {})
+        return partial(
+            services.update_customer, call=call, told=Told(unique_id=self.customer, **told)
+        )
+
+    def block(self):
+        about = {"customer_id": self.customer, "reason": "lost", "user": self.maker}
+        return partial(services.block, **about)
+
+    def propose_unblocking(self):
+        self.block()()
+        about = {"customer_id": self.customer, "reason": "found", "user": self.maker}
+        return partial(services.propose_unblocking, **about)
+
+    def unblock(self):
+        return self.approve(services.decide_unblocking, proposal_id=self.propose_unblocking()().pk)
+
+    def approve(self, decide, **proposal):
+        return partial(decide, state="APPROVED", user=self.checker, **proposal)
+
+    def add_a_stranger(self):
+        """Someone else claims the customer's mobile number: a 409, and a review is opened."""
+        mobile = Customer.objects.get(pk=self.customer).mobile
+        stranger = replace(ADULT, mobile_number=mobile, date_of_birth=date(2001, 5, 17))
+        return self.add(stranger, self.ent)
+
+    def pass_number_on(self):
+        with pytest.raises(Conflict):
+            self.add_a_stranger()()
+        review = DuplicateReview.objects.get()
+        about = {"outcome": "NUMBER_PASSED_ON", "reason": "asked", "user": self.checker}
+        return partial(reviews.decide, review_id=review.pk, **about)
+
+    def propose_rules(self):
+        proposals = [Proposal("P", "D", "MONTH", amount, "A test") for amount in (1, 2)]
+        return partial(rules.propose, proposals=proposals, user=self.maker)
+
+    def approve_rule(self):
+        return self.approve(rules.decide, rule_id=self.propose_rules()()[0].pk)
+
+    def propose_adjustment(self):
+        post(self.ent, self.customer, 5_000)
+        month = clock.ist_month(clock.now())
+        correction = Correction(self.customer, month, "D", -2_000, "counted twice")
+        return partial(adjustments.propose, correction=correction, user=self.maker)
+
+    def adjust(self):
+        return self.approve(adjustments.decide, adjustment_id=self.propose_adjustment()().pk)
+
+    def seal(self):
+        post(self.ent, self.customer, 5_000)
+        return partial(seals.make, user=self.checker)
+
+
+# What is done, and the tables that it writes when nothing fails.
+USE_CASES = {
+    "add": (
+        lambda world: world.add(ADULT, world.ent),
+        f"{ADDED} customers.Customer customers.KycChange",
+    ),
+    "add through a second processor": (
+        lambda world: (world.add(replace(ADULT, ovid_type=None), world.ent)(),
+                       world.add(ADULT, world.cbs))[1],
+        ADDED,
+    ),
+    "add a stranger": (World.add_a_stranger, "customers.DuplicateReview"),
+    "update the mobile number": (
+        lambda world: world.update(mobile_number=new_mobile()),
+        f"customers.Customer customers.Identifier customers.Receipt ppims.ReplayKey {AUDITED}",
+    ),
+    "update document, KYC, account and card": (
+        lambda world: (world.update(ovid_type="PAN", ovid_value="ABCDE1234F")(),
+                       world.update(ovid_type="PAN", ovid_value="FGHIJ5678K", kyc_flag="F",
+                                    account_number="1", card_number="2", cif_id="3"))[1],
+        f"{ADDED} customers.Customer customers.KycChange",
+    ),
+    "block": (World.block, f"customers.Customer {AUDITED}"),
+    "propose to unblock": (World.propose_unblocking, f"customers.Unblocking {AUDITED}"),
+    "unblock": (World.unblock, f"customers.Customer customers.Unblocking {AUDITED}"),
+    "pass a number on": (
+        World.pass_number_on,
+        f"customers.DuplicateReview customers.Identifier customers.Customer {AUDITED}",
+    ),
+    "propose rules": (World.propose_rules, f"limits.LimitRule {AUDITED}"),
+    "approve a rule": (World.approve_rule, f"limits.LimitRule {AUDITED}"),
+    "propose an adjustment": (World.propose_adjustment, f"limits.Adjustment {AUDITED}"),
+    "adjust": (
+        World.adjust,
+        f"limits.Adjustment limits.LedgerEntry limits.LedgerHead limits.MonthlyUsage {AUDITED}",
+    ),
+    "seal": (World.seal, f"limits.Seal {AUDITED}"),
+}  # fmt: skip
+
+
+def everything():
+    return {
+        model._meta.label: sorted(map(repr, model._base_manager.values_list()))
+        for model in apps.get_models()
+    }
+
+
+def outcome(act):
+    try:
+        act()
+    except (RuntimeError, Conflict, Unavailable) as error:
+        return type(error)
+    return None
+
+
+@pytest.mark.parametrize(("how", "heard"), [("fault", RuntimeError), ("busy", Unavailable)])
+@pytest.mark.parametrize("use_case", USE_CASES)
+def test_whichever_write_fails_nothing_of_it_is_kept(use_case, how, heard):
+    make, tables = USE_CASES[use_case]
+    act = make(World())
+    before, number = everything(), 1
+    while True:
+        with failing(how, number) as writes:
+            ended = outcome(act)
+        if len(writes) < number:
+            break
+        assert ended is heard
+        assert everything() == before
+        number += 1
+    assert ended is (reviews.Doubt if use_case == "add a stranger" else None)
+    after = everything()
+    changed = {table for table in before if before[table] != after[table]}
+    assert changed == set(tables.split())
+    assert number > len(changed)
