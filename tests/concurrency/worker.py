@@ -11,8 +11,9 @@ import signal
 import sys
 import time
 from contextlib import contextmanager, nullcontext
-from datetime import date
+from datetime import UTC, date, datetime
 from io import StringIO
+from pathlib import Path
 
 import django
 
@@ -23,8 +24,10 @@ from django.db import OperationalError, connection  # noqa: E402
 
 from customers import services as customers  # noqa: E402
 from customers.people import Told  # noqa: E402
+from limits.models import LimitRule, MonthlyUsage  # noqa: E402
 from limits.services import rules, seals  # noqa: E402
 from limits.services.verify import verify  # noqa: E402
+from ppims import clock  # noqa: E402
 from ppims.errors import Conflict, Unavailable  # noqa: E402
 from ppims.models import Operation, Processor  # noqa: E402
 from ppims.replay import Call  # noqa: E402
@@ -63,12 +66,19 @@ def set_up(*system_ids):
     return [factories.make_processor(system_id).pk for system_id in system_ids]
 
 
-def add(system_id, ref, mobile):
+def limit_the_year(tier, direction, paise):
+    long_ago = datetime(2022, 1, 1, tzinfo=UTC)
+    rule = {"tier": tier, "direction": direction, "window": "FINANCIAL_YEAR", "amount": paise}
+    approved = {"state": "APPROVED", "decided_at": long_ago, "in_force_from": long_ago}
+    LimitRule.objects.create(**rule, **approved, proposed_at=long_ago, source="a test")
+
+
+def add(system_id, ref, mobile, tier="P"):
     told = Told(
         customer_name="Meera Iyer",
         mobile_number=mobile,
         date_of_birth=date(1991, 2, 14),
-        kyc_flag="P",
+        kyc_flag=tier,
         kyc_updated_channel="PGO",
     )
     call = Call(processor(system_id), Operation.ADD_CUSTOMER, ref, {"mobile_number": mobile})
@@ -76,18 +86,21 @@ def add(system_id, ref, mobile):
     return [receipt.resp_code, receipt.unique_id]
 
 
-def check(system_id, ref, unique_id, paise):
-    asked, is_replay = factories.check(processor(system_id), unique_id, paise, ref_id=ref)
+def check(system_id, ref, unique_id, paise, direction="D"):
+    asked, is_replay = factories.check(
+        processor(system_id), unique_id, paise, direction, ref_id=ref
+    )
     answer = ["T" if asked.is_allowed else "F", asked.reason]
     return [*answer, asked.cumulative_paise, asked.available_paise, is_replay]
 
 
-def post(system_id, ref, unique_id, paise, kind="S", enquiry=None, tran_id=None):
+def post(system_id, ref, unique_id, paise, kind="S", enquiry=None, tran_id=None, direction="D"):
     entry, is_replay = factories.post(
         processor(system_id),
         unique_id,
         paise,
         kind=kind,
+        direction=direction,
         ref_id=ref,
         enquiry=enquiry,
         tran_id=tran_id,
@@ -119,6 +132,11 @@ def look():
     return [str(finding) for finding in verify()]
 
 
+def lose_usage():
+    """Delete every cached sum: how many there were."""
+    return MonthlyUsage.objects.all().delete()[0]
+
+
 def rebuild():
     call_command("rebuild_usage", stdout=StringIO())
 
@@ -128,6 +146,21 @@ def query(sql):
     with connection.cursor() as cursor:
         cursor.execute(sql)
         return cursor.fetchall()
+
+
+def at(instant, what, *said):
+    """Do it as if it were then."""
+    with clock.frozen(datetime.fromisoformat(instant)):
+        return STEPS[what](*said)
+
+
+def until(path, what, *said):
+    """Do it again and again, until the file is there: all that it came to."""
+    heard = []
+    while not Path(path).exists():
+        heard.append(patiently(STEPS[what], *said))
+        time.sleep(0.005)
+    return heard
 
 
 def wait_until(instant):
@@ -152,6 +185,10 @@ STEPS = {
     "post": post,
     "check_and_post": check_and_post,
     "undo": undo,
+    "limit_the_year": limit_the_year,
+    "lose_usage": lose_usage,
+    "at": at,
+    "until": until,
     "seal": seal,
     "verify": look,
     "rebuild": rebuild,
