@@ -31,6 +31,7 @@ from ppims import clock  # noqa: E402
 from ppims.errors import Conflict, Unavailable  # noqa: E402
 from ppims.models import Operation, Processor  # noqa: E402
 from ppims.replay import Call  # noqa: E402
+from ppims.transact import in_transaction  # noqa: E402
 from tests import factories  # noqa: E402
 
 PATIENCE_SECONDS = 60
@@ -134,7 +135,7 @@ def look():
 
 def lose_usage():
     """Delete every cached sum: how many there were."""
-    return MonthlyUsage.objects.all().delete()[0]
+    return in_transaction(MonthlyUsage.objects.all().delete)[0]
 
 
 def rebuild():
