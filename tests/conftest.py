@@ -59,7 +59,7 @@ MAKE_ROLE = f"""
 """
 
 # What touches no database has been tested with SQLite's.
-DATABASES = {"db", "transactional_db", "installation"}
+DATABASES = {"db", "transactional_db", "django_db_setup", "installation"}
 
 
 def pytest_collection_modifyitems(config, items):

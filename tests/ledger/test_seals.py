@@ -58,7 +58,10 @@ def roll_back(customer, head, number):
     run("DELETE FROM limits_hold WHERE customer_id = %s", customer)
     run("DELETE FROM limits_ledgerentry WHERE customer_id = %s AND number > %s", customer, number)
     run("DELETE FROM limits_monthlyusage WHERE customer_id = %s", customer)
-    run("DELETE FROM ppims_replaykey WHERE operation = 'UL' AND row_id > %s", number)
+    run(
+        "DELETE FROM ppims_replaykey WHERE operation = 'UL'"
+        " AND row_id NOT IN (SELECT id FROM limits_ledgerentry)"
+    )
     head.save()
     append_only.install(*append_only.TABLES)
 
