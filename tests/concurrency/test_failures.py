@@ -128,4 +128,4 @@ def test_a_database_that_fills_up_at_any_write_keeps_all_of_a_request_or_nothing
         worker.ask(["query", "PRAGMA max_page_count = 1073741823"])
     answers = worker.ask(*refused)
     assert [answer[-1] for answer in answers] == [False] * len(refused)
-    assert len(full_at) > 2
+    assert max(full_at) > 1  # in mid-transaction: what came before went too

@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,9 +13,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.concurrency.conftest import ROOT, Worker, variables
+from tests.concurrency.conftest import ROOT, Sqlite, installed, variables
 from tests.conftest import PREFIX, WORDS
 from tests.factories import PASSWORD
+from tests.postgres import free_port
 
 # All of `python3 -m ppims` but the installing: the environment that runs the tests serves too.
 PROGRAM = """
@@ -42,10 +42,8 @@ class Server:
 
     def set_up(self):
         """Make the database, with two processors: what finds them loads no demo."""
-        self.manage("migrate", "--verbosity", "0")
-        worker = Worker(self.folder)
-        worker.ask(["set_up", "ENT", "CBS"])
-        worker.end()
+        with installed(self.folder, Sqlite(self.folder)):
+            pass
 
     def manage(self, *command):
         return subprocess.run(
@@ -125,11 +123,6 @@ class Server:
 
     def log(self):
         return (self.folder / "server.log").read_text()[-2000:]
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 @dataclass
