@@ -11,10 +11,16 @@ from customers.kinds import MOBILE, DocumentKind, InstrumentStatus, Tier
 from customers.models import Account, Card, Customer, Document, Identifier, KycChange, Registration
 from ppims.errors import UnknownCustomer
 from ppims.models import Processor, User
+from ppims.statements import Table, joined
 from ppims.transact import Again
 
 STRICT_CHECKS = {DocumentKind.AADHAAR: aadhaar.is_valid, DocumentKind.PAN: pan.is_valid}
 
+REGISTRATIONS, CUSTOMERS = Table(Registration), Table(Customer, "c")
+VISIBLE = """
+    JOIN customers_customer c ON c.unique_id = t.customer_id
+    WHERE t.customer_id = %s AND t.processor_id = %s
+"""
 IDENTIFY = """
     INSERT INTO customers_identifier (kind, digest, customer_id)
     VALUES (%s, %s, %s) ON CONFLICT DO NOTHING
@@ -73,13 +79,12 @@ def visible(processor: Processor, unique_id: int) -> Registration:
     """Find the customer as this processor sees it. Raises UnknownCustomer, also where only others
     know it.
     """
-    registration = (
-        Registration.objects.select_related("customer")
-        .filter(customer_id=unique_id, processor=processor)
-        .first()
-    )
-    if registration is None:
+    found = joined(REGISTRATIONS, CUSTOMERS, VISIBLE, [unique_id, processor.pk])
+    if found is None:
         raise UnknownCustomer
+    registration: Registration = found[0]
+    registration.customer = found[1]
+    registration.processor = processor
     return registration
 
 

@@ -13,9 +13,10 @@ from django.db import connection
 from customers.models import Customer
 from limits import signing
 from limits.decision import FINANCIAL_YEAR, MONTH, Rule, Totals
-from limits.models import Direction, Hold, LedgerEntry, LedgerHead, LimitCheck, MonthlyUsage
-from ppims import clock
+from limits.models import Direction, LedgerEntry, LedgerHead, LimitCheck, MonthlyUsage
+from ppims import clock, statements
 from ppims.errors import Unavailable, UnknownCustomer
+from ppims.statements import Table, stored
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
 EFFECTS: dict[str, int] = {
@@ -61,15 +62,35 @@ STANDING = f"""
     GROUP BY month, processor_id
 """  # noqa: S608
 
+HEADS, CHECKS, ENTRIES = Table(LedgerHead), Table(LimitCheck), Table(LedgerEntry)
+
 # The lock's own statement: what it reads is as of the lock. On PostgreSQL the clock is read around
 # it: in the same select list it would be a time before the wait.
 LOCK = {
-    "sqlite": "SELECT *, NULL AS clock FROM limits_ledgerhead WHERE customer_id = %s",
+    "sqlite": "SELECT NULL, {columns} FROM limits_ledgerhead t WHERE customer_id = %s",
     "postgresql": """
-        SELECT locked.*, clock_timestamp() AS clock
-        FROM (SELECT * FROM limits_ledgerhead WHERE customer_id = %s FOR UPDATE) locked
+        SELECT clock_timestamp(), locked.*
+        FROM (SELECT {columns} FROM limits_ledgerhead t WHERE customer_id = %s FOR UPDATE) locked
     """,
 }
+SET_HEAD = """
+    UPDATE limits_ledgerhead
+    SET entry_count = %s, check_count = %s, last_digest = %s, last_at = %s, key_id = %s, mac = %s
+    WHERE customer_id = %s
+"""
+SWEEP = "DELETE FROM limits_hold WHERE customer_id = %s AND expires_at <= %s"
+OPEN = """
+    INSERT INTO limits_hold
+        (limit_check_id, customer_id, processor_id, month, direction, amount_paise, expires_at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s)
+"""
+CLOSE = "DELETE FROM limits_hold WHERE limit_check_id = %s"
+SET_USAGE = """
+    INSERT INTO limits_monthlyusage (customer_id, month, debit_paise, credit_paise)
+    VALUES (%s, %s, %s, %s)
+    ON CONFLICT (customer_id, month) DO UPDATE
+    SET debit_paise = excluded.debit_paise, credit_paise = excluded.credit_paise
+"""
 
 logger = logging.getLogger(__name__)
 
@@ -121,20 +142,27 @@ def lock(customer_id: int) -> tuple[LedgerHead, datetime]:
 
     Raises UnknownCustomer; Unavailable where the clock is more than a minute behind that.
     """
-    sql = LOCK[connection.vendor]
-    head = next(iter(LedgerHead.objects.raw(sql, [customer_id])), None)
-    if head is None:
+    found = _locked(customer_id)
+    if found is None:
         if not Customer.objects.filter(pk=customer_id).exists():
             raise UnknownCustomer
         LedgerHead.objects.bulk_create(
             [_signed(LedgerHead(customer_id=customer_id))], ignore_conflicts=True
         )
-        head = LedgerHead.objects.raw(sql, [customer_id])[0]
-    return head, _instant(head)
+        found = _locked(customer_id)
+        assert found
+    head, reading = found
+    return head, _instant(head, reading)
 
 
-def _instant(head: LedgerHead) -> datetime:
-    at = clock.now(head.clock)  # type: ignore[attr-defined]  # the lock's
+def _locked(customer_id: int) -> tuple[LedgerHead, datetime | None] | None:
+    sql = LOCK[connection.vendor].format(columns=HEADS.reader.columns())
+    row = statements.first(sql, [customer_id])
+    return (HEADS.made(row[1:]), row[0]) if row else None
+
+
+def _instant(head: LedgerHead, reading: datetime | None) -> datetime:
+    at = clock.now(reading)
     if head.last_at is None or at >= head.last_at:
         return at
     if head.last_at - at > CLOCK_TOLERANCE:
@@ -148,17 +176,15 @@ def standing(customer_id: int, months: Iterable[int], at: datetime) -> Standing:
     """Read what is used in some months, and all that is held open at an instant."""
     asked = sorted(set(months))
     sql = STANDING.format(months=", ".join(f"({month:d})" for month in asked))
-    arguments = {"customer": customer_id, "at": connection.ops.adapt_datetimefield_value(at)}
+    arguments = {"customer": customer_id, "at": stored(at)}
     used: dict[tuple[int, str], int] = {}
     held: dict[tuple[int, str, int], int] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(sql, arguments)
-        for kind, month, processor_id, debit, credit in cursor.fetchall():
-            for direction, paise in ((Direction.DEBIT, debit), (Direction.CREDIT, credit)):
-                if kind == "used":
-                    used[month, direction.value] = paise
-                elif paise:
-                    held[month, direction.value, processor_id] = paise
+    for kind, month, processor_id, debit, credit in statements.every(sql, arguments):
+        for direction, paise in (("D", debit), ("C", credit)):
+            if kind == "used":
+                used[month, direction] = paise
+            elif paise:
+                held[month, direction, processor_id] = paise
     return Standing(used, held)
 
 
@@ -176,20 +202,18 @@ def keep_check(head: LedgerHead, check: LimitCheck) -> None:
     key = settings.PPIMS_LEDGER_KEYS[0]
     check.number = head.check_count + 1
     check.key_id, check.mac = key.id, signing.check_mac(key, signing.values_of(check))
-    check.save(force_insert=True)
-    Hold.objects.filter(customer_id=check.customer_id, expires_at__lte=check.at).delete()
+    CHECKS.insert(check)
+    statements.run(SWEEP, [check.customer_id, stored(check.at)])
     if check.hold_until:
-        Hold.objects.create(
-            limit_check=check,
-            customer_id=check.customer_id,
-            processor_id=check.processor_id,
-            month=check.month,
-            direction=check.direction,
-            amount_paise=check.amount_paise,
-            expires_at=check.hold_until,
-        )
+        hold = (check.pk, check.customer_id, check.processor_id, check.month, check.direction)
+        statements.run(OPEN, [*hold, check.amount_paise, stored(check.hold_until)])
     head.check_count, head.last_at = check.number, check.at
     _save(head)
+
+
+def close_hold(check_id: int) -> None:
+    """Free what a check holds, if it still does."""
+    statements.run(CLOSE, [check_id])
 
 
 def append(head: LedgerHead, entry: LedgerEntry, now_used: Standing) -> None:
@@ -198,7 +222,7 @@ def append(head: LedgerHead, entry: LedgerEntry, now_used: Standing) -> None:
     entry.number = head.entry_count + 1
     values, previous = signing.values_of(entry), bytes(head.last_digest)
     entry.key_id, entry.digest = key.id, signing.entry_digest(key, values, previous)
-    entry.save(force_insert=True)
+    ENTRIES.insert(entry)
     if entry.kind != LedgerEntry.Kind.RELEASE:
         used = [now_used.used[entry.month, way] for way in (Direction.DEBIT, Direction.CREDIT)]
         _cache_usage(entry.customer_id, entry.month, *used)
@@ -211,9 +235,8 @@ def rebuild_usage(customer_id: int) -> int:
     months were not so.
     """
     lock(customer_id)
-    with connection.cursor() as cursor:
-        cursor.execute(SUMS, [customer_id])
-        sums = {month: (debit, credit) for month, debit, credit in cursor.fetchall()}
+    rows = statements.every(SUMS, [customer_id])
+    sums = {month: (debit, credit) for month, debit, credit in rows}
     usage = MonthlyUsage.objects.filter(customer_id=customer_id)
     cached = {m: (debit, credit) for m, debit, credit in usage.values_list(*USAGE)}
     usage.filter(month__in=cached.keys() - sums.keys()).delete()
@@ -229,15 +252,7 @@ def effect_paise(entry: LedgerEntry) -> int:
 
 
 def _cache_usage(customer_id: int, month: int, debit_paise: int, credit_paise: int) -> None:
-    row = MonthlyUsage(
-        customer_id=customer_id, month=month, debit_paise=debit_paise, credit_paise=credit_paise
-    )
-    MonthlyUsage.objects.bulk_create(
-        [row],
-        update_conflicts=True,
-        unique_fields=["customer_id", "month"],
-        update_fields=["debit_paise", "credit_paise"],
-    )
+    statements.run(SET_USAGE, [customer_id, month, debit_paise, credit_paise])
 
 
 def _signed(head: LedgerHead) -> LedgerHead:
@@ -247,6 +262,6 @@ def _signed(head: LedgerHead) -> LedgerHead:
 
 
 def _save(head: LedgerHead) -> None:
-    _signed(head).save(
-        update_fields=["entry_count", "check_count", "last_digest", "last_at", "key_id", "mac"]
-    )
+    _signed(head)
+    counts = (head.entry_count, head.check_count, head.last_digest, stored(head.last_at))
+    statements.run(SET_HEAD, [*counts, head.key_id, head.mac, head.pk])

@@ -15,7 +15,9 @@ from django.http import HttpRequest
 
 from ppims.errors import NotAuthenticated, TooManyAttempts
 from ppims.models import Processor
+from ppims.statements import Table
 
+PROCESSORS, BY_USERNAME = Table(Processor), "WHERE username = %s"
 PROCESS_KEY = secrets.token_bytes(32)
 KEPT_COUNTERS = 20_000
 
@@ -75,9 +77,7 @@ def authenticate(username: str, password: str, address: str) -> Processor:
     worker.
     A credential that this worker has verified before is compared by digest, and is never throttled.
     """
-    processor = (
-        Processor.objects.filter(username=username).first() if username.isprintable() else None
-    )
+    processor = PROCESSORS.one(BY_USERNAME, [username]) if username.isprintable() else None
     disabled = processor is None or processor.state == Processor.State.DISABLED
     if processor is not None and not disabled and _was_verified(processor, password):
         return processor

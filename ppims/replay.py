@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from django.conf import settings
-from django.db import connection
 
-from ppims import keys
+from ppims import keys, statements
 from ppims.errors import Conflict
 from ppims.models import Operation, Processor, ReplayKey
 
@@ -20,6 +19,10 @@ _framed_name = cache(keys.framed)
 CLAIM = """
     INSERT INTO ppims_replaykey (processor_id, operation, ref_id, customer_id, row_id, digests)
     VALUES (%s, %s, %s, 0, 0, %s) ON CONFLICT DO NOTHING
+"""
+SETTLE = """
+    UPDATE ppims_replaykey SET customer_id = %s, row_id = %s
+    WHERE processor_id = %s AND operation = %s AND ref_id = %s
 """
 
 
@@ -47,10 +50,8 @@ def claim(call: Call) -> ReplayKey | None:
     The unique insert decides who was first; on PostgreSQL it waits for whoever is before us.
     """
     digests = digests_of(call.ref_id, call.content)
-    with connection.cursor() as cursor:
-        cursor.execute(CLAIM, [call.processor.pk, call.operation.value, call.ref_id, digests])
-        if cursor.rowcount == 1:
-            return None
+    if statements.run(CLAIM, [call.processor.pk, call.operation.value, call.ref_id, digests]):
+        return None
     first = ReplayKey.objects.get(pk=(call.processor.pk, call.operation.value, call.ref_id))
     different = _differing(call, bytes(first.digests), digests)
     if different:
@@ -75,9 +76,8 @@ def digests_of(ref_id: str, content: Mapping[str, str | None]) -> bytes:
 
 def settle(call: Call, *, customer_id: int, row_id: int) -> None:
     """Point a claimed Ref_Id at the row that holds its answer."""
-    ReplayKey.objects.filter(pk=(call.processor.pk, call.operation.value, call.ref_id)).update(
-        customer_id=customer_id, row_id=row_id
-    )
+    key = [call.processor.pk, call.operation.value, call.ref_id]
+    statements.run(SETTLE, [customer_id, row_id, *key])
 
 
 def _differing(call: Call, first: bytes, now: bytes) -> list[str]:

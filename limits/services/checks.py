@@ -8,15 +8,30 @@ from django.conf import settings
 
 from customers import people
 from customers.kinds import MOBILE, USABLE, Tier
-from customers.models import Account, Card, Customer, Registration
+from customers.models import Card, Customer, Registration
 from limits import decision, ledger
 from limits.decision import CREDIT_STOP, Decision, Figures, Question, Rule
-from limits.models import Direction, Hold, LedgerEntry, LedgerHead, LimitCheck, LimitRule
-from ppims import clock, replay
+from limits.models import Direction, Hold, LedgerEntry, LedgerHead, LimitCheck
+from ppims import clock, replay, statements
 from ppims.models import Processor, ReplayKey
 from ppims.replay import Call
+from ppims.statements import stored
 from ppims.transact import in_transaction
 
+# In force is the approved rule with the latest start: the last one that is given for a window.
+IN_FORCE = """
+    SELECT id, "window", amount FROM limits_limitrule
+    WHERE state = 'APPROVED' AND tier = %s AND direction = %s AND in_force_from <= %s
+    ORDER BY in_force_from, id
+"""
+STATUS_OF_ACCOUNT = """
+    SELECT status FROM customers_account
+    WHERE customer_id = %s AND processor_id = %s AND number = %s
+"""
+STATUS_OF_CARD = """
+    SELECT status FROM customers_card
+    WHERE customer_id = %s AND processor_id = %s AND digest = %s
+"""
 HOLD_CLOSED, HOLD_EXPIRED = "HOLD_CLOSED", "HOLD_EXPIRED"
 
 
@@ -85,8 +100,9 @@ def registration_status(
 
 def rules_for(tier: str, direction: str, at: datetime) -> list[Rule]:
     """Give the limits in force; a rule without an amount is no limit."""
-    in_force = LimitRule.objects.in_force(at, tier=tier, direction=direction)
-    return [Rule(rule.pk, rule.window, rule.amount) for rule in in_force if rule.amount is not None]
+    rows = statements.every(IN_FORCE, [tier, direction, stored(at)])
+    latest = {window: (rule_id, window, amount) for rule_id, window, amount in rows}
+    return [Rule(*rule) for rule in latest.values() if rule[2] is not None]
 
 
 def figures_now(customer: Customer, direction: str, at: datetime) -> Figures:
@@ -107,7 +123,6 @@ def _answer(call: Call, ask: Ask, registration: Registration, at: datetime) -> L
     month = clock.ist_month(at)
     rules = rules_for(customer.tier, ask.direction, at)
     standing = ledger.standing(customer.pk, ledger.months_needed(month, rules), at)
-    card = _card(ask, processor)
     question = Question(
         at=at,
         amount=ask.amount_paise,
@@ -119,7 +134,7 @@ def _answer(call: Call, ask: Ask, registration: Registration, at: datetime) -> L
         is_blocked=customer.is_blocked,
         is_account_active=not ask.account_number
         or is_account_usable(customer.pk, processor.pk, ask.account_number),
-        is_card_active=card is None or card.status in USABLE,
+        is_card_active=_is_card_usable(ask, processor),
     )
     return _kept(call, ask, registration, at, decision.decide(question))
 
@@ -170,19 +185,17 @@ def is_account_usable(customer_id: int, processor_id: int, number: str) -> bool:
     """Tell whether this processor has registered the account for the customer, and it is active or
     new.
     """
-    accounts = Account.objects.filter(
-        customer_id=customer_id, processor_id=processor_id, number=number
-    )
-    return accounts.filter(status__in=USABLE).exists()
+    found = statements.first(STATUS_OF_ACCOUNT, [customer_id, processor_id, number])
+    return found is not None and found[0] in USABLE
 
 
-def _card(ask: Ask, processor: Processor) -> Card | None:
+def _is_card_usable(ask: Ask, processor: Processor) -> bool:
+    """Tell whether a card that was named is active or new; one that is unknown is not judged."""
     if not ask.card_number:
-        return None
+        return True
     digest = Card.digest_of(ask.card_number)
-    return Card.objects.filter(
-        customer_id=ask.unique_id, processor=processor, digest=digest
-    ).first()
+    found = statements.first(STATUS_OF_CARD, [ask.unique_id, processor.pk, digest])
+    return found is None or found[0] in USABLE
 
 
 def _repeat(first: ReplayKey) -> tuple[LimitCheck, bool]:

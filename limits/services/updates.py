@@ -12,15 +12,30 @@ from customers.models import Customer
 from limits import decision, ledger
 from limits.decision import Rule
 from limits.ledger import Standing
-from limits.models import Hold, LedgerEntry, LedgerHead, LimitCheck
+from limits.models import LedgerEntry, LedgerHead, LimitCheck
 from limits.services.checks import is_account_usable, rules_for
-from ppims import clock, replay
+from ppims import clock, replay, statements
 from ppims.errors import Conflict
 from ppims.models import Operation, ReplayKey
 from ppims.replay import Call
+from ppims.statements import stored
 from ppims.transact import in_transaction
 
 Kind, Flag = LedgerEntry.Kind, LedgerEntry.Flag
+
+POSTED = """
+    WHERE customer_id = %s AND processor_id = %s AND tran_id = %s AND kind = 'S' AND tran_id <> ''
+"""
+NAMED = """
+    JOIN ppims_replaykey k ON k.row_id = t.id
+    WHERE k.processor_id = %s AND k.operation = 'CL' AND k.ref_id = %s
+        AND k.customer_id = %s AND t.direction = %s
+"""
+STATE = """
+    SELECT EXISTS (SELECT 1 FROM limits_ledgerentry
+                   WHERE customer_id = %s AND limit_check_id = %s AND kind = 'S'),
+           EXISTS (SELECT 1 FROM limits_hold WHERE limit_check_id = %s AND expires_at > %s)
+"""
 SETTLES_ITS_MONTH_WITHIN = timedelta(days=30)
 
 
@@ -77,26 +92,27 @@ def _post(call: Call, report: Report, at: datetime) -> Booking:
         raise Conflict([("tran_id", "is posted already")])
     check = _check_named(call, report)
     month = clock.ist_month(at)
-    if check is None or _is_settled(check):
+    is_settled, is_held = _state_of(check, at) if check else (False, False)
+    if check is None or is_settled:
         return Booking(month, flags=(Flag.UNCHECKED,))
     flags = []
     if not check.is_allowed:
         flags.append(Flag.DECLINED)
-    elif not Hold.objects.filter(pk=check.pk, expires_at__gt=at).exists():
+    elif not is_held:
         flags.append(Flag.LATE)
     if report.amount_paise != check.amount_paise:
         flags.append(Flag.AMOUNT_DIFFERS)
     if check.is_allowed and at - check.at <= SETTLES_ITS_MONTH_WITHIN:
         month = check.month
-    Hold.objects.filter(pk=check.pk).delete()
+    ledger.close_hold(check.pk)
     return Booking(month, limit_check=check, flags=tuple(flags))
 
 
 def _release(call: Call, report: Report, at: datetime) -> Booking:
     errors = []
-    key = _key_named(call, report)
     check = _check_named(call, report)
-    if key is not None and (check is None or _is_settled(check)):
+    is_anothers = check is None and _key_named(call, report) is not None
+    if is_anothers or (check is not None and _state_of(check, at)[0]):
         errors.append(("enquiry_ref_id", "is settled, or another customer's or direction's"))
     if report.tran_id and _posted(call, report):
         errors.append(("tran_id", "is posted: what undoes it is an R"))
@@ -104,7 +120,7 @@ def _release(call: Call, report: Report, at: datetime) -> Booking:
         raise Conflict(errors)
     if check is None:
         return Booking(clock.ist_month(at))
-    Hold.objects.filter(pk=check.pk).delete()
+    ledger.close_hold(check.pk)
     return Booking(check.month, limit_check=check)
 
 
@@ -129,12 +145,8 @@ def _reverse(call: Call, report: Report, at: datetime) -> Booking:
 def _posted(call: Call, report: Report) -> LedgerEntry | None:
     if not report.tran_id:
         return None
-    return LedgerEntry.objects.filter(
-        customer_id=report.unique_id,
-        processor=call.processor,
-        tran_id=report.tran_id,
-        kind=Kind.POST,
-    ).first()
+    key = [report.unique_id, call.processor.pk, report.tran_id]
+    return ledger.ENTRIES.one(POSTED, key)
 
 
 def _key_named(call: Call, report: Report) -> ReplayKey | None:
@@ -148,16 +160,17 @@ def _key_named(call: Call, report: Report) -> ReplayKey | None:
 
 def _check_named(call: Call, report: Report) -> LimitCheck | None:
     """Find the check that is named, if it is this customer's and of this direction."""
-    key = _key_named(call, report)
-    if key is None or key.customer_id != report.unique_id:
+    if not report.enquiry_ref_id:
         return None
-    return LimitCheck.objects.filter(pk=key.row_id, direction=report.direction).first()
+    asked = [call.processor.pk, report.enquiry_ref_id, report.unique_id, report.direction]
+    return ledger.CHECKS.one(NAMED, asked)
 
 
-def _is_settled(check: LimitCheck) -> bool:
-    return LedgerEntry.objects.filter(
-        customer_id=check.customer_id, limit_check=check, kind=Kind.POST
-    ).exists()
+def _state_of(check: LimitCheck, at: datetime) -> tuple[bool, bool]:
+    """Tell whether a check has been settled, and whether its hold is open."""
+    state = statements.first(STATE, [check.customer_id, check.pk, check.pk, stored(at)])
+    assert state
+    return bool(state[0]), bool(state[1])
 
 
 def _book(
