@@ -85,7 +85,6 @@ def serve(_: list[str]) -> None:
     url = f"http://{EVERY_ADDRESS.get(host, host)}:{port}"
     ensure_installed(lock_for([]))
     print("ppims: preparing the database (the first time takes longest)", flush=True)
-    manage("migrate", "--verbosity", "0")
     manage("prepare", "--url", url)
     print(welcome(url), flush=True)
     become("-m", "gunicorn", *gunicorn_options(f"{host}:{port}", workers, threads))

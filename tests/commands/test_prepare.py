@@ -2,9 +2,11 @@
 
 import json
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 from django.conf import settings as real_settings
@@ -105,9 +107,9 @@ def test_ready_says_what_is_missing():
     assert (reply.status_code, reply.json()["missing"]) == (503, ["limit rules"])
 
 
-def django_check(tmp_path, **environment):
+def manage(tmp_path, *command, **environment):
     done = subprocess.run(
-        [sys.executable, str(ROOT / "manage.py"), "check"],
+        [sys.executable, str(ROOT / "manage.py"), *(command or ["check"])],
         env={**os.environ, "PPIMS_DATA_DIR": str(tmp_path), **environment},
         capture_output=True,
         text=True,
@@ -127,22 +129,31 @@ def django_check(tmp_path, **environment):
     ],
 )
 def test_a_wrong_setting_is_told_by_its_name(tmp_path, environment, said):
-    code, error = django_check(tmp_path, **environment)
+    code, error = manage(tmp_path, **environment)
     assert code != 0
     assert said in error
 
 
+def test_an_empty_folder_is_made_ready_and_stays_so(tmp_path):
+    production = {"PPIMS_ENV": "production", "PPIMS_ALLOWED_HOSTS": "ppims.example.in"}
+    for _ in range(2):
+        done = manage(tmp_path, "prepare", "--url", "http://127.0.0.1:8000", **production)
+        assert done == (0, "")
+    with closing(sqlite3.connect(tmp_path / "ppims.sqlite3")) as database:
+        assert database.execute("SELECT COUNT(*) FROM limits_limitrule").fetchone() == (4,)
+
+
 def test_a_secret_may_be_given_as_a_file(tmp_path):
     (tmp_path / "given").write_text("A" * 43 + "=")
-    code, error = django_check(tmp_path, PPIMS_LEDGER_KEYS_FILE=str(tmp_path / "given"))
+    code, error = manage(tmp_path, PPIMS_LEDGER_KEYS_FILE=str(tmp_path / "given"))
     assert (code, (tmp_path / "keys" / "ledger.key").exists()) == (0, False), error
 
 
 def test_data_without_their_keys_do_not_start_with_new_ones(tmp_path):
-    assert django_check(tmp_path)[0] == 0
+    assert manage(tmp_path)[0] == 0
     (tmp_path / "ppims.sqlite3").touch()
     (tmp_path / "keys" / "document.key").unlink()
-    code, error = django_check(tmp_path)
+    code, error = manage(tmp_path)
     assert code != 0
     assert "document.key is missing" in error
     assert not (tmp_path / "keys" / "document.key").exists()
