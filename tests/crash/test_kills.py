@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from statistics import median
 
 from tests.crash.server import Server
 from tests.crash.tills import ADD, CHANGE, CHECK, REPORT, Till
@@ -27,7 +28,7 @@ class Trial:
         self.tills = [Till(server, number) for number in range(TILLS)]
         self.draw = random.Random(SEED)
         self.seen = Counter()
-        self.longest_seconds = 0
+        self.ready_after_seconds = []
 
     def kill_at_a_start(self):
         self.server.start()
@@ -41,7 +42,7 @@ class Trial:
 
     def start(self):
         self.server.start()
-        self.longest_seconds = max(self.longest_seconds, self.server.wait_until_ready())
+        self.ready_after_seconds.append(self.server.wait_until_ready())
 
     def kill_at_work(self):
         working = [self.threads.submit(till.work) for till in self.tills]
@@ -90,8 +91,10 @@ def test_a_server_killed_at_any_moment_keeps_its_word(tmp_path, request, capsys)
     trial.compare()
     server.manage("verify_ledger")
     with capsys.disabled():
-        print(f"\n{dict(trial.seen)}, ready after {trial.longest_seconds:.1f} s at most")
+        *_, longest = seconds = sorted(trial.ready_after_seconds)
+        ready = f"ready after {median(seconds):.1f} s, {longest:.1f} s at most"
+        print(f"\n{dict(trial.seen)}, {ready}")
     assert trial.seen["kills with requests under way"] > trial.seen["kills at work"] * 0.8
     if kills:
         assert trial.seen["recorded, though without an answer"] > kills / 10
-        assert trial.longest_seconds < READY_SECONDS
+        assert longest < READY_SECONDS
