@@ -1,7 +1,7 @@
 """Write the stories of made-up people into the database, batch by batch, going on where it stopped.
 
 Customer by customer, in the order of their Unique_Ids: so each index grows at its end, and a
-million are written as fast as a thousand. What is lost: ids ascend with time for each customer, but
+lakh is written as fast as a thousand. What is lost: ids ascend with time for each customer, but
 not over all of them.
 """
 
