@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import importlib.util
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -116,7 +117,7 @@ def lock_for(arguments: list[str]) -> Path:
     """PostgreSQL's driver too, where DATABASE_URL or an argument names such a database."""
     url_file = os.environ.get("DATABASE_URL_FILE")
     url = Path(url_file).read_text() if url_file else os.environ.get("DATABASE_URL", "")
-    named = any(text.startswith("postgres") for text in (url, *arguments))
+    named = any(re.match("(--[a-z]+=)?postgres", text) for text in (url, *arguments))
     return POSTGRES_LOCK if named else RUN_LOCK
 
 

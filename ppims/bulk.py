@@ -5,7 +5,7 @@ SQLite. For what makes whole tables, not for what answers.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.models import Max
 
 from ppims.keys import Plain
@@ -15,7 +15,9 @@ Row = list[Plain]
 Rows = dict[type[models.Model], list[Row]]
 
 
-def insert(model: type[models.Model], rows: Sequence[Row]) -> None:
+def insert(
+    model: type[models.Model], rows: Sequence[Row], *, using: str = DEFAULT_DB_ALIAS
+) -> None:
     """Insert rows: of each, a value for every field of the model, in their order; an instant is
     microseconds, and is changed in place to what the database reads.
     """
@@ -23,11 +25,12 @@ def insert(model: type[models.Model], rows: Sequence[Row]) -> None:
     for place, field in enumerate(fields):
         if field.get_internal_type() == "DateTimeField":
             _write_instants(rows, place)
-    name = connection.ops.quote_name
+    database = connections[using]
+    name = database.ops.quote_name
     columns = ", ".join(name(str(field.column)) for field in fields)
     into = f"{name(model._meta.db_table)} ({columns})"
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
+    with database.cursor() as cursor:
+        if database.vendor == "postgresql":
             with cursor.copy(f"COPY {into} FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)

@@ -2,7 +2,7 @@
 
 import sys
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, OperationalError, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
@@ -46,11 +46,16 @@ def fault(request: HttpRequest) -> HttpResponse:
 
 def what_is_missing() -> list[str]:
     """Name what this installation lacks to do its work. Raises DatabaseError."""
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+    if not is_migrated():
         return ["migrations"]
     missing = [f"the key {name}" for name in keyring.missing(keyring.in_use())]
     missing += [f"the trigger {name}" for name in append_only.missing()]
     if not LimitRule.objects.exists():
         missing.append("limit rules")
     return missing
+
+
+def is_migrated(using: str = DEFAULT_DB_ALIAS) -> bool:
+    """Tell whether a database has all of this program's migrations. Raises DatabaseError."""
+    executor = MigrationExecutor(connections[using])
+    return not executor.migration_plan(executor.loader.graph.leaf_nodes())

@@ -222,6 +222,23 @@ def test_the_stamp_changes_with_the_lock(tmp_path: Path) -> None:
     assert start.stamp_line(lock) != before
 
 
+@pytest.mark.parametrize(
+    ("arguments", "lock"),
+    [
+        (["migrate"], start.RUN_LOCK),
+        (["copy_database", "--to", "sqlite:////var/postgres"], start.RUN_LOCK),
+        (["copy_database", "--to", "postgres://ppims@db/ppims"], start.POSTGRES_LOCK),
+        (["copy_database", "--to=postgresql://ppims@db/ppims"], start.POSTGRES_LOCK),
+    ],
+)
+def test_the_driver_comes_with_the_database_that_is_named(
+    arguments: list[str], lock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.delenv("DATABASE_URL_FILE", raising=False)
+    assert start.lock_for(arguments) == lock
+
+
 def test_without_ensurepip_and_pip_one_line_tells_what_to_install(checkout: Path) -> None:
     done = run(checkout, before=f"{WITHOUT_ENSUREPIP}; {WITHOUT_PIP}")
     assert (done.returncode, done.stdout) == (1, "")

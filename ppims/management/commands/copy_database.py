@@ -1,0 +1,71 @@
+"""Move the installation to another database: from SQLite to PostgreSQL, or back."""
+
+from argparse import ArgumentParser
+from contextlib import ExitStack
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DEFAULT_DB_ALIAS, DatabaseError
+
+from ppims import beside, copying, health, keyring
+
+NEXT = """
+Copied, and proved equal: {rows:,} rows of {tables} tables.
+Next: stop the server, if it still runs; what it writes from now on goes to the old database alone.
+Set DATABASE_URL to the new one, keep {keys}, run
+    python3 -m ppims manage verify_ledger
+and start the server."""
+
+
+class Command(BaseCommand):
+    help = (
+        "Copy everything into an empty database, all of it or nothing, and prove the two equal."
+        " Meanwhile a running server reads on and answers 503 to what would write."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--to",
+            required=True,
+            metavar="URL",
+            help="postgres://USER@HOST/NAME; the password may come from PGPASSWORD or ~/.pgpass",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            if not health.is_migrated():
+                raise CommandError("This database is not migrated: run migrate first.")
+            missing = keyring.missing(keyring.in_use())
+            if missing:
+                raise CommandError(
+                    f"Keys that this was written with are gone: {', '.join(missing)}."
+                )
+            copied = self._copy(options["to"])
+        except copying.NotEmpty as error:
+            raise CommandError(f"The target holds data: {error}. Copy into an empty one.") from None
+        except copying.Unequal as error:
+            raise CommandError(
+                f"Nothing is kept, for it differs: {'; '.join(error.args)}."
+            ) from None
+        except DatabaseError as error:
+            # The first line alone: others may quote a row.
+            said = (str(error).splitlines() or ["the database failed"])[0]
+            raise CommandError(f"Nothing is kept: {said}") from error
+        keys = settings.PPIMS_DATA_DIR / "keys"
+        told = NEXT.format(rows=sum(copied.values()), tables=len(copied), keys=keys)
+        self.stdout.write(told)
+
+    def _copy(self, url: str) -> dict[str, int]:
+        with ExitStack() as stack:
+            try:
+                target = stack.enter_context(beside.opened(url))
+            except ValueError:
+                message = "--to is postgres://USER:PASSWORD@HOST/NAME or sqlite:////PATH"
+                raise CommandError(message) from None
+            if held := copying.holding(target):
+                raise copying.NotEmpty(copying.briefly(held))
+            call_command("migrate", database=target, verbosity=0)
+            stack.enter_context(copying.held_still(DEFAULT_DB_ALIAS))
+            return copying.copy(DEFAULT_DB_ALIAS, target, self.stdout.write)

@@ -1,0 +1,90 @@
+"""An installation with rows in every table, and databases to copy it into."""
+
+from datetime import date
+
+import pytest
+from django.conf import settings
+from django.contrib.admin.models import ADDITION, LogEntry
+from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import connection, transaction
+
+from customers import services as customers
+from customers.models import Customer
+from limits.services import seals
+from ppims import beside, clock, copying, keyring, roles
+from ppims.errors import Conflict
+from tests.factories import check, make_customer, make_processor, new_mobile, post
+from tests.ledger.histories import adjust, people
+from tests.postgres import Server
+
+
+@pytest.fixture
+def other_databases(transactional_db, django_db_blocker):
+    """Let a test connect to more than its own database, which Django's tests refuse."""
+    with django_db_blocker.unblock():
+        yield
+
+
+@pytest.fixture
+def filled(other_databases):
+    """A row at least in every table of the tests' own database: the customer they are about."""
+    roles.set_up()
+    keyring.record_use()
+    maker, checker = people()
+    maker.groups.add(Group.objects.get(name="maker"))
+    checker.user_permissions.add(Permission.objects.first())
+    SessionStore().create()
+    about = ContentType.objects.get_for_model(Customer)
+    LogEntry.objects.create(user=maker, content_type=about, object_repr="–", action_flag=ADDITION)
+    ent, cbs = make_processor("ENT"), make_processor("CBS", hold_minutes=5)
+    mobile = new_mobile()
+    customer = make_customer(
+        *(ent, cbs),
+        customer_name="Meera \\ Iyer\t'மீரா' – NULL \\N",
+        mobile_number=mobile,
+        kyc_flag="F",
+        ovid_type="PAN",
+        ovid_value="ABCPE1234F",
+        card_number="6070800000001234",
+        card_status="A",
+    )
+    with pytest.raises(Conflict):
+        make_customer(cbs, mobile_number=mobile, date_of_birth=date(1960, 1, 1))
+    check(ent, customer, 30_000, ref_id="C1")
+    post(ent, customer, 30_000, enquiry="C1", tran_id="T1")
+    post(ent, customer, 10_000, kind="R", tran_id="T1")
+    check(cbs, customer, 5_000, direction="C")
+    adjust(customer, clock.ist_month(clock.now()), 1_000)
+    customers.block(customer_id=customer, reason="asked for", user=maker)
+    customers.propose_unblocking(customer_id=customer, reason="asked for", user=maker)
+    seals.make()
+    empty = [table.table for table in copying.tables() if not rows_of(table, "default")]
+    assert empty == []
+    return customer
+
+
+def rows_of(table, using):
+    """Read a table as its own database gives it, in one order whatever the database."""
+    return set(copying.joined((table,), "", (), using=using))
+
+
+def everything(using):
+    """Read all tables. On PostgreSQL a stream asks for a transaction."""
+    with transaction.atomic(using=using):
+        return {table.table: rows_of(table, using) for table in copying.tables()}
+
+
+@pytest.fixture
+def url(tmp_path):
+    """The URL of an empty database, of the kind whose turn it is."""
+    if connection.vendor == "sqlite":
+        folder = tmp_path / "a folder"
+        folder.mkdir()
+        yield beside.url_of(folder / "100%.sqlite3")
+        return
+    server = Server(settings.DATABASE_URL)
+    name = server.new_database()
+    yield server.url(name)
+    server.drop_database(name)
