@@ -63,9 +63,9 @@ def read_ring(text: str) -> Ring:
     return ring
 
 
-def make_key_file(path: Path) -> None:
-    """Make a key file (0600) unless it is there; of two processes at once, one wins and both read
-    the same.
+def make_key_file(path: Path) -> bool:
+    """Make a key file (0600) unless it is there: whether it was made. Of two processes at once, one
+    wins and both read the same.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
@@ -76,9 +76,10 @@ def make_key_file(path: Path) -> None:
     try:
         os.link(draft, path)
     except FileExistsError:
-        pass
+        return False
     finally:
         draft.unlink()
+    return True
 
 
 def key_named(ring: Ring, key_id: str) -> Key:

@@ -5,6 +5,7 @@
 import ipaddress
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -49,7 +50,7 @@ DEBUG = False
 PPIMS_DATA_DIR = Path(text("PPIMS_DATA_DIR") or BASE_DIR / "var").resolve()
 PPIMS_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-DATABASE_URL = text("DATABASE_URL") or f"sqlite:///{PPIMS_DATA_DIR / 'ppims.sqlite3'}"
+DATABASE_URL = text("DATABASE_URL") or f"sqlite:///{quote(str(PPIMS_DATA_DIR / 'ppims.sqlite3'))}"
 PPIMS_BUSY_SECONDS = number("PPIMS_BUSY_SECONDS", 5, least=1, most=60)
 PPIMS_STATEMENT_SECONDS = number("PPIMS_STATEMENT_SECONDS", 30, least=0, most=3600)
 try:
@@ -86,14 +87,15 @@ def key_ring(name: str) -> keys.Ring:
         raise ImproperlyConfigured(
             f"The key file {path} is missing, and there are data that need it: restore it."
         )
-    if not given:
-        keys.make_key_file(path)
+    if not given and keys.make_key_file(path):
+        PPIMS_NEW_KEY_FILES.append(path)
     try:
         return keys.read_ring(given or path.read_text())
     except ValueError as error:
         raise ImproperlyConfigured(f"The {name} keys are not 32 bytes each, in base64.") from error
 
 
+PPIMS_NEW_KEY_FILES: list[Path] = []  # those made just now
 PPIMS_LEDGER_KEYS = key_ring("ledger")
 PPIMS_DIGEST_KEYS = key_ring("digest")
 PPIMS_DOCUMENT_KEYS = key_ring("document")

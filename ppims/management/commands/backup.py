@@ -1,0 +1,39 @@
+"""Back up a running installation into one file."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+
+from ppims import backups
+from ppims.copying import Unequal
+
+MADE = """
+{file}: seal {seal}, {entries:,} entries, {checks:,} checks; checked.
+It holds personal data, and no key. Keep a copy of {keys} in another place: without it the backup
+tells nothing, and can't be restored."""
+
+
+class Command(BaseCommand):
+    help = (
+        "Seal, and back up the database of a running server into one new file. The keys are not in"
+        " it: keep var/keys apart."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path, help="such as backups/2026-11-25.zip")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        file = options["file"]
+        try:
+            manifest = backups.make(file, self.stdout.write)
+        except (backups.Refused, Unequal, OSError, DatabaseError) as error:
+            raise CommandError(f"No backup was made: {error}") from error
+        counts, seal = manifest["counts"], manifest["seal"]["number"]
+        entries, checks = counts["limits_ledgerentry"], counts["limits_limitcheck"]
+        keys = settings.PPIMS_DATA_DIR / "keys"
+        made = MADE.format(file=file, seal=seal, entries=entries, checks=checks, keys=keys)
+        self.stdout.write(made)

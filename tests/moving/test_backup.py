@@ -1,0 +1,300 @@
+"""A backup holds everything but the keys, and one that is not as it was made is refused."""
+
+import hashlib
+import json
+import random
+import sqlite3
+import stat
+import zipfile
+from base64 import b64encode
+from contextlib import closing, contextmanager
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections
+
+from limits.models import LedgerEntry
+from limits.services import seals
+from ppims import append_only, backups, beside, copying, health, restores
+from ppims.backups import DATABASE, FORMAT, MANIFEST, Refused
+from ppims.keys import Key
+from tests.moving.conftest import everything
+
+
+@pytest.fixture
+def backup(filled, tmp_path):
+    file = tmp_path / "backup.zip"
+    call_command("backup", str(file))
+    return file
+
+
+@pytest.fixture
+def elsewhere(other_databases, url):
+    """An empty database in the place of the installation's own. What is restored
+    is copied row by row, for the tests' own database is no file either.
+    """
+    with beside.opened(url, "elsewhere") as target, beside.as_own(target):
+        yield target
+
+
+def restore(file):
+    restores.restore(file, replace=False, say=lambda _: None)
+
+
+@contextmanager
+def members(file):
+    """Change a backup's members, its database in a file; and pack them again."""
+    database = file.with_suffix(".sqlite3")
+    with zipfile.ZipFile(file) as archive:
+        held = {"manifest": json.loads(archive.read(MANIFEST)), "database": database}
+        database.write_bytes(archive.read(DATABASE))
+    yield held
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(MANIFEST, json.dumps(held["manifest"]))
+        archive.write(database, DATABASE)
+
+
+@contextmanager
+def forged(file):
+    """Change them as one could who has the ledger key: all signatures are right."""
+    with members(file) as held:
+        manifest = held["manifest"]
+        yield held
+        content = held["database"].read_bytes()
+        manifest |= {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        manifest.pop("mac")
+        manifest["mac"] = backups._mac(manifest)
+
+
+def test_a_backup_holds_every_row_and_says_what_it_is(filled, tmp_path, capsys, settings):
+    file = tmp_path / "backup.zip"
+    call_command("backup", str(file))
+    said = capsys.readouterr().out
+    assert f"{file}: seal 2, 3 entries, 2 checks; checked." in said
+    assert f"Keep a copy of {settings.PPIMS_DATA_DIR / 'keys'} in another place" in said
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["backup.zip"]
+    with backups.opened(file) as archive:
+        manifest = backups.read_manifest(archive)
+        backups.unpack(archive, manifest, tmp_path / "copy.sqlite3")
+    with beside.opened(beside.url_of(tmp_path / "copy.sqlite3")) as copy:
+        assert everything(copy) == everything("default")
+        assert append_only.missing(using=connections[copy]) == []
+    assert manifest["counts"] == {name: len(rows) for name, rows in everything("default").items()}
+    assert (manifest["format"], manifest["ppims"]) == (FORMAT, "0.1.0")
+    assert manifest["keys"] == [
+        f"{purpose} {getattr(settings, f'PPIMS_{purpose.upper()}_KEYS')[0].id}"
+        for purpose in ("digest", "document", "ledger")
+    ]
+    assert seals.read_exported(manifest["seal"]).seal.number == 2
+    assert "limits.0002_adjustments_and_seals" in manifest["migrations"]
+
+
+def test_a_backup_holds_no_key(backup, settings):
+    with zipfile.ZipFile(backup) as archive:
+        content = b"".join(archive.read(name) for name in archive.namelist())
+    rings = ("LEDGER", "DIGEST", "DOCUMENT")
+    for key in [key for ring in rings for key in getattr(settings, f"PPIMS_{ring}_KEYS")]:
+        for written in (key.secret, b64encode(key.secret), key.secret.hex().encode()):
+            assert written not in content
+    assert settings.SECRET_KEY.encode() not in content
+
+
+def test_no_backup_is_overwritten(backup):
+    before = backup.read_bytes()
+    with pytest.raises(CommandError, match="is there already"):
+        call_command("backup", str(backup))
+    assert backup.read_bytes() == before
+
+
+@pytest.mark.parametrize("step", ["_copy", "require_integrity", "_described", "_pack", "sync"])
+def test_a_backup_that_fails_leaves_no_part_of_it(filled, tmp_path, monkeypatch, step):
+    def failing(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(backups, step, failing)
+    with pytest.raises(CommandError, match=r"No backup was made: .*No space left"):
+        call_command("backup", str(tmp_path / "backup.zip"))
+    left = [] if step != "sync" else ["backup.zip"]  # whole by then, if not surely on the disk
+    assert [path.name for path in tmp_path.iterdir()] == left
+
+
+def test_all_of_it_is_restored_into_an_empty_database(backup, elsewhere):
+    restore(backup)
+    connections["default"].close()
+    restored = everything(elsewhere)
+    with zipfile.ZipFile(backup) as archive:
+        counts = json.loads(archive.read(MANIFEST))["counts"]
+    assert {name: len(rows) for name, rows in restored.items()} == counts
+    assert append_only.missing(using=connections[elsewhere]) == []
+    with pytest.raises(Refused, match=r"holds data .*restore into an empty one"):
+        restore(backup)
+    assert everything(elsewhere) == restored
+
+
+@pytest.mark.parametrize("purpose", ["ledger", "digest", "document"])
+def test_without_a_key_nothing_is_restored_and_the_key_is_named(
+    backup, elsewhere, settings, purpose
+):
+    name = f"PPIMS_{purpose.upper()}_KEYS"
+    gone = getattr(settings, name)[0].id
+    setattr(settings, name, (Key("00000000", b"0" * 32),))
+    with pytest.raises(Refused, match=rf"not here: {purpose} {gone}\. Put .*keys, in the place"):
+        restore(backup)
+    assert copying.holding(elsewhere) == []
+
+
+def test_a_byte_that_is_not_as_it_was_is_refused_or_changes_nothing(backup, tmp_path):
+    content, draw = backup.read_bytes(), random.Random(20261125)
+    with zipfile.ZipFile(backup) as archive:
+        database = archive.read(DATABASE)
+    directory = range(content.rindex(b"PK\x01\x02", 0, content.rindex(b"PK\x01\x02")), len(content))
+    places = [*draw.sample(range(len(content)), 300), *directory, *range(60)]
+    refused = 0
+    for number, place in enumerate(places):
+        changed = bytearray(content)
+        changed[place] ^= 1 << draw.randrange(8)
+        backup.write_bytes(changed)
+        copy = tmp_path / f"{number}.sqlite3"
+        try:
+            with backups.opened(backup) as archive:
+                backups.unpack(archive, backups.read_manifest(archive), copy)
+        except Refused:
+            refused += 1
+        else:  # a date, say, that nobody reads
+            assert copy.read_bytes() == database
+        copy.unlink(missing_ok=True)
+    assert refused > 300
+
+
+def test_a_backup_that_was_cut_off_is_refused(backup):
+    content, draw = backup.read_bytes(), random.Random(20261125)
+    for size in [0, 1, 21, 22, len(content) - 1, *draw.sample(range(len(content)), 50)]:
+        backup.write_bytes(content[:size])
+        with pytest.raises(Refused), backups.opened(backup) as archive:
+            backups.read_manifest(archive)
+
+
+MANIFESTS = {
+    "another size": {"size": 4096},
+    "another digest": {"sha256": "0" * 64},
+    "fewer keys": {"keys": []},
+    "no migrations": {"migrations": []},
+    "no seal": {"seal": None},
+    "another signature": {"mac": "0" * 64},
+}
+
+
+@pytest.mark.parametrize("change", MANIFESTS)
+def test_a_changed_manifest_is_refused(backup, change):
+    with members(backup) as held:
+        held["manifest"] |= MANIFESTS[change]
+    with pytest.raises(Refused, match="was changed: its manifest has a wrong signature"):
+        restore(backup)
+
+
+@pytest.mark.parametrize("field", ["format", "ppims", "keys", "key_id", "seal", "size", "mac"])
+def test_a_manifest_that_lacks_a_field_is_refused(backup, field):
+    with members(backup) as held:
+        del held["manifest"][field]
+    with pytest.raises(Refused):
+        restore(backup)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b'"ppims-backup-1"', b"[" * 99999])
+def test_what_is_no_manifest_is_refused(backup, content):
+    with zipfile.ZipFile(backup, "w") as archive:
+        archive.writestr(MANIFEST, content)
+        archive.writestr(DATABASE, b"")
+    with pytest.raises(Refused, match=r"is no backup of PPIMS|no backup of PPIMS:"):
+        restore(backup)
+
+
+def test_another_zip_file_is_refused(backup, tmp_path):
+    with zipfile.ZipFile(backup, "a") as archive:
+        archive.writestr("../more.txt", "more")
+    with pytest.raises(Refused, match="is no backup of PPIMS"):
+        restore(backup)
+
+
+def test_another_format_is_refused(backup):
+    with forged(backup) as held:
+        held["manifest"]["format"] = "ppims-backup-2"
+    with pytest.raises(Refused, match="does not know: not ppims-backup-1"):
+        restore(backup)
+
+
+def test_a_newer_programs_backup_is_refused(backup):
+    with forged(backup) as held:
+        held["manifest"]["migrations"].append("limits.9999_later")
+    with pytest.raises(Refused, match=r"newer program \(PPIMS 0\.1\.0, with limits\.9999_later\)"):
+        restore(backup)
+
+
+def test_a_seal_that_the_database_has_not_is_refused(backup, elsewhere):
+    with forged(backup) as held, sqlite(held["database"]) as database:
+        database.execute("DELETE FROM limits_seal WHERE number = 2")
+    with pytest.raises(Refused, match="its ledger is not as it should be: seal 2"):
+        restore(backup)
+    assert copying.holding(elsewhere) == []
+
+
+def test_a_seal_with_a_wrong_signature_is_refused(backup):
+    with forged(backup) as held:
+        held["manifest"]["seal"]["entry_count"] += 1
+    with pytest.raises(Refused, match="has a wrong signature"):
+        restore(backup)
+
+
+TAMPERINGS = {
+    "UPDATE limits_ledgerentry SET amount_paise = 1 WHERE number = 1": "its ledger is not as it",
+    "UPDATE limits_monthlyusage SET debit_paise = 1": "its ledger is not as it should be",
+    "DELETE FROM customers_customer": "foreign_key_check",
+}
+
+
+@pytest.mark.parametrize("sql", TAMPERINGS)
+def test_a_database_that_is_not_right_is_refused(backup, elsewhere, sql):
+    with forged(backup) as held, sqlite(held["database"]) as database:
+        database.execute(sql)
+    with pytest.raises(Refused, match=TAMPERINGS[sql]):
+        restore(backup)
+    assert copying.holding(elsewhere) == []
+
+
+def test_a_damaged_page_is_refused(backup, elsewhere):
+    with forged(backup) as held:
+        with sqlite(held["database"]) as database:
+            (root,) = database.execute(
+                "SELECT rootpage FROM sqlite_master WHERE name = 'customers_account'"
+            ).fetchone()
+        with held["database"].open("r+b") as file:
+            file.seek((root - 1) * 4096)
+            file.write(b"\xff" * 100)
+    with pytest.raises(Refused, match="integrity_check"):
+        restore(backup)
+    assert copying.holding(elsewhere) == []
+
+
+def test_an_older_backup_is_migrated(backup, elsewhere):
+    older = ("admin", "0003_logentry_add_action_flag_choices")  # which changes no table
+    with forged(backup) as held, sqlite(held["database"]) as database:
+        database.execute("DELETE FROM django_migrations WHERE app = ? AND name = ?", older)
+        held["manifest"]["migrations"].remove(".".join(older))
+    restore(backup)
+    assert health.is_migrated(elsewhere)
+    with beside.as_own(elsewhere):
+        assert LedgerEntry.objects.count() == 3
+
+
+@contextmanager
+def sqlite(file):
+    """Change a copy with all triggers off."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as database:
+        made = database.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        triggers = made.fetchall()
+        for name, _ in triggers:
+            database.execute(f"DROP TRIGGER {name}")
+        yield database
+        for _, sql in triggers:
+            database.execute(sql)
