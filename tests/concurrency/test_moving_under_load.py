@@ -10,7 +10,14 @@ from shutil import copytree
 
 import pytest
 
-from tests.concurrency.conftest import ROOT, Installation, Sqlite, new_ref, variables
+from tests.concurrency.conftest import (
+    ROOT,
+    Installation,
+    Postgresql,
+    Sqlite,
+    new_ref,
+    variables,
+)
 
 STEPS = 90
 CHAIN = "SELECT customer_id, entry_count, last_digest FROM limits_ledgerhead"
@@ -75,9 +82,8 @@ def manage(installation, *arguments):
 def elsewhere(installation, tmp_path):
     """Another installation of the same kind, and one of a SQLite file: the same keys, no data."""
     databases = {"sqlite": Sqlite(tmp_path / "sqlite")}
-    kind = type(installation.database)
-    if kind is not Sqlite:
-        databases["same"] = kind()
+    if isinstance(installation.database, Postgresql):
+        databases["same"] = Postgresql(installation.database.server)
     made = {}
     for name, database in databases.items():
         copytree(installation.folder / "keys", tmp_path / name / "keys")

@@ -3,7 +3,6 @@
 from datetime import date
 
 import pytest
-from django.conf import settings
 from django.contrib.admin.models import ADDITION, LogEntry
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
@@ -17,7 +16,6 @@ from ppims import beside, clock, copying, keyring, roles
 from ppims.errors import Conflict
 from tests.factories import check, make_customer, make_processor, new_mobile, post
 from tests.ledger.histories import adjust, people
-from tests.postgres import Server
 
 
 @pytest.fixture
@@ -77,14 +75,14 @@ def everything(using):
 
 
 @pytest.fixture
-def url(tmp_path):
+def url(request, tmp_path):
     """The URL of an empty database, of the kind whose turn it is."""
     if connection.vendor == "sqlite":
         folder = tmp_path / "a folder"
         folder.mkdir()
         yield beside.url_of(folder / "100%.sqlite3")
         return
-    server = Server(settings.DATABASE_URL)
+    server = request.getfixturevalue("postgres_server")
     name = server.new_database()
     yield server.url(name)
     server.drop_database(name)
