@@ -32,7 +32,9 @@ PREFIX = "/api/PPIM/v1"
 
 
 def _flushing_what_only_grows(teardown):
-    """TransactionTestCase flushes every table: our triggers refuse that, and stand aside for it."""
+    """TransactionTestCase flushes every table: our triggers refuse that, and stand aside for it.
+    What every test finds is there again for whichever comes next.
+    """
 
     @wraps(teardown)
     def wrapped(case):
@@ -41,6 +43,7 @@ def _flushing_what_only_grows(teardown):
             teardown(case)
         finally:
             append_only.install(*append_only.TABLES)
+        rules.load_first_pack()
 
     return wrapped
 
@@ -59,7 +62,7 @@ MAKE_ROLE = f"""
 """
 
 # What touches no database has been tested with SQLite's.
-DATABASES = {"db", "transactional_db", "django_db_setup", "installation"}
+DATABASES = {"db", "transactional_db", "installation"}
 
 
 def pytest_collection_modifyitems(config, items):
@@ -92,7 +95,7 @@ def _a_new_worker():
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
-    """Load the rules once into each worker's database; a test that flushes it loads them again."""
+    """Load the rules once into each worker's database."""
     with django_db_blocker.unblock():
         rules.load_first_pack()
         if connection.vendor == "postgresql":
@@ -116,14 +119,6 @@ def _as_the_application(request):
     if connection.in_atomic_block:  # it ends with the test
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL ROLE {ROLE}")
-
-
-@pytest.fixture(autouse=True)
-def _default_rules(request):
-    marker = request.node.get_closest_marker("django_db")
-    if (marker and marker.kwargs.get("transaction")) or "transactional_db" in request.fixturenames:
-        request.getfixturevalue("transactional_db")
-        rules.load_first_pack()
 
 
 @pytest.fixture(scope="session")

@@ -9,16 +9,7 @@ from ppims.models import Processor
 from ppims.transact import TRIES, Again, in_transaction
 from tests.factories import make_processor
 
-
-@pytest.fixture(autouse=True)
-def _what_is_kept_is_kept(django_db_setup, django_db_blocker):
-    """Let transactions be real ones, and take away what they kept: flushing every table, as a
-    transactional test does, would take the rules from the tests that come after.
-    """
-    with django_db_blocker.unblock():
-        yield
-        Processor.objects.all().delete()
-
+pytestmark = pytest.mark.django_db(transaction=True)
 
 CERTAINLY_ROLLED_BACK = [
     psycopg.errors.SerializationFailure(),
@@ -64,7 +55,7 @@ class Work:
 
 
 def kept():
-    return list(Processor.objects.values_list("system_id", flat=True).order_by("pk"))
+    return list(Processor.objects.values_list("system_id", flat=True))
 
 
 @pytest.mark.parametrize("cause", CERTAINLY_ROLLED_BACK + LOST, ids=lambda e: type(e).__name__)
