@@ -25,12 +25,12 @@ LINK = "SELECT digest FROM limits_ledgerentry WHERE customer_id = ? AND number =
 AUDIT_CHAIN = "SELECT subject, entry_count, last_mac FROM ppims_audithead"
 AUDIT_LINK = "SELECT mac FROM ppims_auditentry WHERE subject = ? AND number = ?"
 USAGE = "SELECT customer_id, month, debit_paise, credit_paise FROM limits_monthlyusage"
-# What the entries until then come to, in the one month that they are of.
+# What the entries until then come to, in one month and direction.
 SUMS = """
-    SELECT CAST(COALESCE(SUM(CASE kind WHEN 'R' THEN -amount_paise ELSE amount_paise END), 0)
-                AS bigint)
+    SELECT CAST(COALESCE(SUM(CASE kind WHEN 'F' THEN 0 WHEN 'R' THEN -amount_paise
+                             ELSE amount_paise END), 0) AS bigint)
     FROM limits_ledgerentry
-    WHERE customer_id = ? AND number <= ? AND month = ? AND direction = 'D'
+    WHERE customer_id = ? AND number <= ? AND month = ? AND direction = ?
 """
 
 
@@ -104,8 +104,9 @@ def comes_from_one_instant(copy, live):
     usage = copy.query(USAGE)
     assert usage
     for customer, month, debit, credit in usage:
-        assert live.query(SUMS, customer, counts[customer], month) == [(debit,)]
-        assert credit == 0
+        for direction, paise in (("D", debit), ("C", credit)):
+            asked = customer, counts[customer], month, direction
+            assert live.query(SUMS, *asked) == [(paise,)]
 
 
 def test_a_backup_under_load_is_of_one_instant_and_goes_on_elsewhere(
