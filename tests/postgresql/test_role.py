@@ -1,5 +1,6 @@
 """The application's role: it does all of PPIMS's work, and can't touch what only grows."""
 
+import os
 from io import StringIO
 
 import psycopg
@@ -12,7 +13,8 @@ from ppims.management.commands import grant_application
 from tests.concurrency.conftest import Installation, Postgresql, new_ref
 
 pytestmark = pytest.mark.only_on("postgresql", "SQLite has no roles")
-OWNER, ROLE = "ppims_its_owner", "ppims_its-application"  # quoted where it must be
+# Roles are the whole server's: each process of the tests has its own. The second must be quoted.
+OWNER, ROLE = f"ppims_its_owner_{os.getpid()}", f"ppims_its-application-{os.getpid()}"
 NEW = "new application"
 PASSWORD = "a-password-of-tests"
 PRODUCTION = {"PPIMS_ENV": "production", "PPIMS_ALLOWED_HOSTS": "ppims.example.in"}
