@@ -33,7 +33,6 @@ FORMAT = "ppims-backup-1"
 MANIFEST, DATABASE = "manifest.json", "ppims.sqlite3"
 MANIFEST_LIMIT_BYTES = 1024 * 1024
 CHUNK_BYTES = 1024 * 1024
-SEAL_TRIES = 12
 FASTEST = 1  # of zlib's levels: the slower ones save little, for half of it is digests
 # What zipfile raises for bytes that are not as they were written.
 UNREADABLE = (
@@ -53,7 +52,10 @@ def make(file: Path, say: Say) -> dict[str, Any]:
     """
     if file.exists():
         raise Refused(f"{file} is there already: no backup is overwritten")
-    _seal()
+    try:
+        seals.make_patiently()
+    except Refusal as refusal:
+        raise Refused(f"no seal could be made: {refusal.in_words()}") from refusal
     # Beside the file, so that the last step is a rename; and for nobody else's eyes.
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as folder:
         database, draft = Path(folder) / DATABASE, Path(folder) / "backup.zip"
@@ -143,17 +145,6 @@ def private_file(path: Path) -> Iterator[IO[bytes]]:
         yield file
         file.flush()
         os.fsync(file.fileno())
-
-
-def _seal() -> None:
-    """Make a seal, with patience: on SQLite nobody stands in line, and luck decides who is next."""
-    for tries_left in reversed(range(SEAL_TRIES)):
-        try:
-            seals.make()
-            return
-        except Refusal as refusal:
-            if not tries_left:
-                raise Refused(f"no seal could be made: {refusal.in_words()}") from refusal
 
 
 def _copy(copy: str, say: Say) -> None:

@@ -25,7 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            seal = seals.make()
+            seal = seals.make_patiently()
         except Refusal as refusal:
             raise CommandError(refusal.in_words()) from refusal
         path = options["to"] or settings.PPIMS_DATA_DIR / "seals" / f"seal-{seal.number:06d}.json"
