@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.concurrency.conftest import new_ref
+from tests.concurrency.conftest import Postgresql, installed, new_ref
 
 pytestmark = pytest.mark.only_on("postgresql", "SQLite has one lock: nothing is read before it")
 LIMIT, NEARLY_ALL = 1_000_000, 950_000
@@ -27,10 +27,13 @@ WAITING = """
 """
 
 
-@pytest.fixture
-def one(installation):
-    installation.start(1)
-    return installation
+@pytest.fixture(scope="module")
+def one(tmp_path_factory, postgres_server):
+    """An installation of its own: what the holder uses here has no entries."""
+    database = Postgresql(postgres_server)
+    with installed(tmp_path_factory.mktemp("waiting"), database) as made:
+        yield made
+    database.remove()
 
 
 def wait_until_someone_waits(database, deadline_seconds=20):
