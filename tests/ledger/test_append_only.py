@@ -5,6 +5,7 @@ from django.db import Error, IntegrityError, connection, transaction
 
 from limits.models import LedgerEntry, LimitCheck, Seal
 from limits.services import seals
+from limits.services.verify import verify
 from ppims import append_only, health
 from ppims.models import AuditEntry
 from tests.factories import check, make_customer, make_processor, post
@@ -111,3 +112,12 @@ def test_a_function_that_lets_through_is_not_taken_for_one_that_forbids():
         assert len(append_only.missing()) == 2 * len(append_only.TABLES)
         cursor.execute("ALTER TABLE limits_seal DISABLE TRIGGER limits_seal_only_grows_rows")
     assert "limits_seal_only_grows_rows" in append_only.missing()
+
+
+def test_verification_names_a_missing_trigger_after_the_rows_that_it_let_be_touched():
+    append_only.remove("limits_ledgerentry")
+    LedgerEntry.objects.update(amount_paise=1)
+    rows = [finding.row for finding in verify()]
+    assert rows[0].startswith("ledger entry 1 of customer ")
+    assert rows[-1].startswith("trigger limits_ledgerentry_only_grows")
+    append_only.install("limits_ledgerentry")

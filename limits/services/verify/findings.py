@@ -54,13 +54,13 @@ def verify(
     """
     ring = ledger_keys()
     sealed = Sealed(ring, exported)
-    for name in append_only.missing():
-        yield Finding(f"trigger {name}", "is missing, or not as it was made")
     yield from sealed.findings
     yield from ledger.walk(ring, sealed, progress)
     yield from audit.walk(ring, sealed, progress)
     yield from _lost()
     yield from sealed.heads()
+    for name in append_only.missing():
+        yield Finding(f"trigger {name}", "is missing, or not as it was made")
 
 
 def rows_to_read() -> int:
