@@ -24,8 +24,8 @@ from ppims import audit, bulk, clock, demo
 from ppims.models import AuditEntry, Operation, Processor, ReplayKey
 from ppims.seed.building import CUSTOMERS_A_BATCH, Batch, Builder, Job
 from ppims.seed.story import ADD_REF, Plan
-from ppims.seed.workers import working
 from ppims.transact import in_transaction
+from ppims.workers import working
 
 SYSTEM_IDS = ("SEED1", "SEED2")
 BEGUN = "made-up data begun"

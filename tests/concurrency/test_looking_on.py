@@ -35,7 +35,7 @@ def test_who_looks_on_while_others_write_finds_nothing_wrong(installation):
     assert sealed == sorted(sealed)
     assert len(sealed) == 3 * ROUNDS
     # Each seal was of one instant: what it covers is there, and comes to what it says.
-    assert installation.workers[0].ask(["verify"]) == [[]]
+    assert installation.workers[0].ask(["verify"], ["verify", 2]) == [[], []]
 
 
 @pytest.mark.only_on("postgresql", "SQLite writes one at a time, and ids with it")

@@ -128,9 +128,9 @@ def seal():
     return seals.make().number
 
 
-def look():
+def look(processes=0):
     """Verify everything: what is not as it should be."""
-    return [str(finding) for finding in verify()]
+    return [str(finding) for finding in verify(processes=processes)]
 
 
 def lose_usage():

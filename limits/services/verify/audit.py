@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from limits.services.verify.chains import EVERY_ID, Feed, Finding, Ring, differs, no_key
+from limits.services.verify.chains import EVERY_ID, Feed, Finding, Ring, counted, differs, no_key
 from limits.services.verify.ledger import Progress
 from limits.services.verify.seals import Marks, Sealed
 from ppims import audit
@@ -29,7 +29,7 @@ def walk(ring: Ring, sealed: Sealed, progress: Progress) -> Iterator[Finding]:
                 yield from _strays(entries, head[0])
                 yield from _subject(ring, sealed, head, entries)
             yield from _strays(entries, EVERY_ID)
-        progress(sum(head[1] for head in heads))
+        progress(counted(head[1] for head in heads))
         after = upto
 
 
@@ -39,7 +39,7 @@ def _strays(entries: Feed, upto: int) -> Iterator[Finding]:
 
 
 def _subject(ring: Ring, sealed: Sealed, head: Row, entries: Feed) -> Iterator[Finding]:
-    subject, marks = head[0], Marks(sealed.last_audits)
+    subject, marks = head[0], Marks(sealed.bounds.audits)
     count, last_mac, last_at = 0, b"", None
     for row in entries.take(subject):
         *values, row_id, key_id, mac = row

@@ -8,7 +8,9 @@ from operator import itemgetter
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 
+from ppims import statements
 from ppims.keys import Key
 from ppims.rows import Row
 
@@ -58,6 +60,18 @@ class Feed:
     def _next(self) -> None:
         self.owner: int | None
         self.owner, self._rows = next(self._groups, (None, iter(())))
+
+
+def read_leanly() -> None:
+    """Let SQLite keep little in memory: each page is read once, and what is mapped counts too."""
+    if connection.vendor == "sqlite":
+        statements.run("PRAGMA mmap_size = 0", ())
+        statements.run("PRAGMA cache_size = -4000", ())
+
+
+def counted(counts: Iterable[object]) -> int:
+    """Add up what heads count, but for what is no number."""
+    return sum(count for count in counts if isinstance(count, int))
 
 
 def named_row(name: str, names: list[str]) -> Any:

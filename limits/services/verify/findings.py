@@ -7,7 +7,7 @@ from django.db import connection
 from limits.models import LedgerEntry, LimitCheck
 from limits.services.seals import Exported
 from limits.services.verify import audit, ledger
-from limits.services.verify.chains import Finding, ledger_keys
+from limits.services.verify.chains import Finding, ledger_keys, read_leanly
 from limits.services.verify.ledger import Progress
 from limits.services.verify.seals import Sealed
 from ppims import append_only
@@ -46,16 +46,21 @@ LOST_HOLD = """
 
 
 def verify(
-    *, exported: Exported | None = None, progress: Progress = lambda _: None
+    *,
+    exported: Exported | None = None,
+    progress: Progress = lambda _: None,
+    processes: int = 0,
 ) -> Iterator[Finding]:
     """Find every row that is not as it should be, while others write; the first one first.
 
-    `exported` is a seal that was kept elsewhere. `progress` is told how many rows were read.
+    `exported` is a seal that was kept elsewhere. `progress` is told how many rows were read;
+    `processes` do most of it, beside this one.
     """
+    read_leanly()
     ring = ledger_keys()
     sealed = Sealed(ring, exported)
     yield from sealed.findings
-    yield from ledger.walk(ring, sealed, progress)
+    yield from ledger.walk(sealed, progress, processes)
     yield from audit.walk(ring, sealed, progress)
     yield from _lost()
     yield from sealed.heads()

@@ -1,6 +1,8 @@
 """The walk through every customer's checks, entries, holds, head and cached usage."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from limits import signing
@@ -14,12 +16,24 @@ from limits.models import (
     MonthlyUsage,
 )
 from limits.services.verify import judge
-from limits.services.verify.chains import EVERY_ID, UNREADABLE, Feed, Finding, Ring, differs, no_key
+from limits.services.verify.chains import (
+    EVERY_ID,
+    UNREADABLE,
+    Feed,
+    Finding,
+    Ring,
+    counted,
+    differs,
+    ledger_keys,
+    no_key,
+    read_leanly,
+)
 from limits.services.verify.judge import Check, Customer, Entry, Rules, RuleThen
-from limits.services.verify.seals import Marks, Sealed
-from ppims import clock, keys
+from limits.services.verify.seals import Bounds, Marks, Moved, Sealed, moved_heads
+from ppims import clock, keys, statements
 from ppims.rows import Reader, Row, joined
 from ppims.transact import snapshot
+from ppims.workers import working
 
 HEADS_AT_ONCE = 1_000
 Progress = Callable[[int], None]
@@ -36,7 +50,12 @@ ENTRY = (
     Reader(LedgerEntry, judge.OF_POSTING, "p"),
     Reader(Adjustment, judge.OF_ADJUSTMENT, "a"),
 )
-HEADS = "WHERE customer_id > %s ORDER BY customer_id LIMIT %s"
+NEXT = """
+    SELECT customer_id FROM limits_ledgerhead WHERE customer_id > %s
+    ORDER BY customer_id LIMIT 1 OFFSET %s
+"""
+HEADS = "WHERE customer_id > %s AND customer_id <= %s ORDER BY customer_id"
+LAST_HEADS = "WHERE customer_id > %s ORDER BY customer_id"  # text, which SQLite takes, comes last
 USAGES = "WHERE customer_id > %s AND customer_id <= %s ORDER BY customer_id, month"
 CHECKS = """
     LEFT JOIN limits_hold h ON h.limit_check_id = t.id
@@ -50,24 +69,55 @@ ENTRIES = """
 """
 
 
-def walk(ring: Ring, sealed: Sealed, progress: Progress) -> Iterator[Finding]:
-    """Walk through all customers, a thousand to a snapshot, so that no snapshot grows old."""
+@dataclass
+class Walked:
+    """What was found among some customers, their heads at each seal, and how many rows they had."""
+
+    findings: list[Finding]
+    moved: list[Moved]
+    rows: int
+
+
+def walk(sealed: Sealed, progress: Progress, processes: int) -> Iterator[Finding]:
+    """Walk through all customers, a thousand to a snapshot, so that no snapshot grows old; in so
+    many processes beside this one.
+    """
+    with working(partial(walked, sealed.bounds), _ranges(), processes=processes) as done:
+        for each in done:
+            yield from each.findings
+            sealed.take(each.moved)
+            progress(each.rows)
+
+
+def walked(bounds: Bounds, customers: tuple[int, int]) -> Walked:
+    """Walk through the customers after one id and up to another."""
+    read_leanly()
+    with snapshot():
+        is_last = customers[1] == EVERY_ID
+        tail, values = (LAST_HEADS, customers[:1]) if is_last else (HEADS, customers)
+        heads = list(joined((HEAD,), tail, values))
+        batch = Batch(ledger_keys(), bounds, *customers)
+        findings = list(batch.findings(heads))
+    rows = counted(count for head in heads for count in head[1:3])
+    return Walked(findings, batch.moved, rows)
+
+
+def _ranges() -> Iterator[tuple[int, int]]:
     after = -EVERY_ID
     while after < EVERY_ID:
-        with snapshot():
-            heads = list(joined((HEAD,), HEADS, (after, HEADS_AT_ONCE)))
-            upto = heads[-1][0] if len(heads) == HEADS_AT_ONCE else EVERY_ID
-            yield from Batch(ring, sealed, after, upto).findings(heads)
-        progress(sum(head[1] + head[2] for head in heads))
+        row = statements.first(NEXT, (after, HEADS_AT_ONCE - 1))
+        upto = row[0] if row else EVERY_ID
+        yield after, upto
         after = upto
 
 
 class Batch:
     """Some customers' rows, as one snapshot has them."""
 
-    def __init__(self, ring: Ring, sealed: Sealed, after: int, upto: int) -> None:
-        self._ring, self._sealed = ring, sealed
+    def __init__(self, ring: Ring, bounds: Bounds, after: int, upto: int) -> None:
+        self._ring, self._bounds = ring, bounds
         self._rules = _rules()
+        self.moved: list[Moved] = []
         # Read after the snapshot's first look: what has been swept by then had expired by now.
         self._now = int(keys.plain(clock.now()) or 0)
         self._usage = Feed(joined((USAGE,), USAGES, (after, upto)))
@@ -90,7 +140,7 @@ class Batch:
     def _customer(self, head: Row) -> Iterator[Finding]:
         customer_id = head[0]
         customer = Customer(self._ring, self._rules)
-        checks, entries = Marks(self._sealed.last_checks), Marks(self._sealed.last_entries)
+        checks, entries = Marks(self._bounds.checks), Marks(self._bounds.entries)
         for row in self._checks.take(customer_id):
             check = Check._make(row)
             problem = _judged(customer.check, check, self._now)
@@ -106,7 +156,7 @@ class Batch:
             else:
                 entries.note(entry.id, entry.number, entry.digest, entry.at)
         yield from self._after(customer, head)
-        self._sealed.add_customer(customer_id, entries, checks)
+        self.moved += moved_heads(customer_id, entries, checks, len(self._bounds.entries))
 
     def _after(self, customer: Customer, head: Row) -> Iterator[Finding]:
         """Judge what rests on all of a customer's rows: head, holds, cached usage."""
@@ -148,9 +198,9 @@ def named(what: str, row: Any) -> str:
 
 def _head_problem(head: Row, found: Row) -> str | None:
     names = ("its count of entries", "its count of checks", "its last digest", "its last instant")
-    for name, kept, counted in zip(names, head, found, strict=True):
-        if (kept or 0) != (counted or 0):
-            return differs(name, kept, counted)
+    for name, kept, came in zip(names, head, found, strict=True):
+        if (kept or 0) != (came or 0):
+            return differs(name, kept, came)
     return None
 
 

@@ -1,7 +1,8 @@
 """The seals, held against the heads as they were when each was made."""
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from limits import signing
@@ -31,6 +32,44 @@ class Marks(dict[int, tuple[int, bytes, int]]):
         self[bisect_left(self._bounds, row_id)] = (number, digest, at)
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """The newest rows that each seal covers."""
+
+    entries: list[int]
+    checks: list[int]
+    audits: list[int]
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A head as a seal found it, and how many rows had come since the seal before."""
+
+    place: int
+    head: tuple[Any, ...]
+    entries: int
+    checks: int = 0
+
+
+def moved_heads(customer: int, entries: Marks, checks: Marks, seals: int) -> Iterator[Moved]:
+    """Tell what a customer's entries and checks had come to at each of so many seals that found
+    them moved.
+    """
+    number, count, digest, last_at = 0, 0, b"", 0
+    for place in sorted(entries.keys() | checks.keys()):
+        if place == seals:  # newer than every seal
+            break
+        before = (number, count)
+        if place in entries:
+            number, digest, at = entries[place]
+            last_at = max(last_at, at)
+        if place in checks:
+            count, _, at = checks[place]
+            last_at = max(last_at, at)
+        head = (customer, number, count, digest, last_at)
+        yield Moved(place, head, number - before[0], count - before[1])
+
+
 class Sealed:
     """The seals that are kept, and what the rows that each covers have come to so far.
 
@@ -45,9 +84,11 @@ class Sealed:
             self._compare(exported)
         self.ledger = [Running(ring[seal.key_id], seals.LEDGER) for seal in self.seals]
         self.audit = [Running(ring[seal.key_id], seals.AUDIT) for seal in self.seals]
-        self.last_entries = [seal.last_entry_id for seal in self.seals]
-        self.last_checks = [seal.last_check_id for seal in self.seals]
-        self.last_audits = [seal.last_audit_id for seal in self.seals]
+        self.bounds = Bounds(
+            [seal.last_entry_id for seal in self.seals],
+            [seal.last_check_id for seal in self.seals],
+            [seal.last_audit_id for seal in self.seals],
+        )
         self.counts = [[0, 0, 0] for _ in self.seals]
 
     def _genuine(self, ring: Ring) -> Iterator[Any]:
@@ -76,22 +117,12 @@ class Sealed:
             problem = differs("its mac", kept.mac, mac)
             self.findings.append(Finding(f"seal {number}", f"{problem}, by the file"))
 
-    def add_customer(self, customer: int, entries: Marks, checks: Marks) -> None:
-        """Add the heads that a customer's entries and checks, by seal, had come to."""
-        number, count, digest, last_at = 0, 0, b"", 0
-        for place in sorted(entries.keys() | checks.keys()):
-            if place == len(self.seals):  # newer than every seal
-                break
-            before = (number, count)
-            if place in entries:
-                number, digest, at = entries[place]
-                last_at = max(last_at, at)
-            if place in checks:
-                count, _, at = checks[place]
-                last_at = max(last_at, at)
-            self.ledger[place].add((customer, number, count, digest, last_at))
-            self.counts[place][0] += number - before[0]
-            self.counts[place][1] += count - before[1]
+    def take(self, moved: Iterable[Moved]) -> None:
+        """Take some customers' heads, in the order of their ids."""
+        for each in moved:
+            self.ledger[each.place].add(each.head)
+            self.counts[each.place][0] += each.entries
+            self.counts[each.place][1] += each.checks
 
     def add_subject(self, subject: int, entries: Marks) -> None:
         before = 0

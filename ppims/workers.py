@@ -21,7 +21,7 @@ def working(
     work: Callable[[Job], Done], jobs: Iterator[Job], *, processes: int
 ) -> Iterator[Iterator[Done]]:
     """Give what comes of each job, in their order, of so many processes (0: of this one). `work`
-    and what it is bound to are sent to them, and ask the database for nothing.
+    and what it is bound to are sent to them; of the database they see what others have committed.
     """
     with _no_collecting():
         if not processes:
