@@ -16,6 +16,7 @@ REASONS = {
     BALANCE: "BALANCE_LIMIT",
 }
 WITHIN_LIMITS = "WITHIN_LIMITS"
+KYC_EXPIRED = "KYC_EXPIRED"  # by CREDIT_STOP alone
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def decide(question: Question) -> Decision:
     if state:
         return Decision(False, state, figures(question.rules, question.totals), unjudged=unjudged)
     if stop and question.stops_at and question.at >= question.stops_at:
-        return _declined(question, stop, "KYC_EXPIRED", unjudged)
+        return _declined(question, stop, KYC_EXPIRED, unjudged)
     failing = _failing(question)
     if failing:
         return _declined(question, failing, REASONS[failing.window], unjudged)

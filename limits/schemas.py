@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, WithJsonSchema
 
 from customers.schemas import OvidType, OvidValue, judge_document
-from limits.decision import CREDIT_STOP
+from limits.decision import KYC_EXPIRED
 from limits.models import LedgerEntry, LimitCheck
 from limits.services.checks import Ask, RegistrationStatus
 from limits.services.updates import Report
@@ -240,5 +240,5 @@ class UpdateLimitMeta(Meta):
 def _limit(check: LimitCheck) -> str | None:
     if check.limit is None:
         return None
-    is_months = check.rule is not None and check.rule.window == CREDIT_STOP
+    is_months = check.reason == KYC_EXPIRED
     return str(check.limit) if is_months else money.to_rupees(check.limit)

@@ -1,13 +1,16 @@
 """Hand-written SQL for the statements that every check and update makes: what the ORM would take
-fifty times as long to write anew. All else stays with the ORM.
+fifty times as long to write anew, and Django's cursor five times as long to hand over. All else
+stays with them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
+from operator import attrgetter, methodcaller
 from typing import Any, Generic, TypeVar
 
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
+from django.db.models.base import ModelState
 
 from ppims.keys import EPOCH, MICROSECOND
 from ppims.rows import Reader
@@ -18,25 +21,55 @@ Values = Sequence[Any] | Mapping[str, Any]
 
 def run(sql: str, values: Values) -> int:
     """Run a statement that writes: how many rows it wrote."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        return int(cursor.rowcount)
+    return int(_done(sql, values, attrgetter("rowcount")))
 
 
 def first(sql: str, values: Values) -> tuple[Any, ...] | None:
     """Run a SELECT: its first row."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        row: tuple[Any, ...] | None = cursor.fetchone()
+    row: tuple[Any, ...] | None = _done(sql, values, methodcaller("fetchone"))
     return row
 
 
 def every(sql: str, values: Values) -> list[tuple[Any, ...]]:
     """Run a SELECT: its rows."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    rows: list[tuple[Any, ...]] = _done(sql, values, methodcaller("fetchall"))
     return rows
+
+
+def _done(sql: str, values: Values, take: Callable[[Any], Any]) -> Any:
+    """Run a statement on the driver's own cursor, in Django's transaction and with its errors, and
+    take from the cursor what is wanted. Whoever listens to statements hears them by Django's.
+    """
+    database = connections[DEFAULT_DB_ALIAS]
+    if database.execute_wrappers or database.queries_logged:
+        with database.cursor() as cursor:
+            cursor.execute(sql, values)
+            return take(cursor)
+    if database.connection is None:
+        database.ensure_connection()
+    database.validate_no_broken_transaction()
+    with database.wrap_database_errors:
+        if database.vendor == "sqlite":
+            names = tuple(values) if isinstance(values, Mapping) else None
+            return take(database.connection.execute(_of_sqlite(sql, names), values))
+        # Prepared once a connection: Django's cursor would write the values into the text.
+        with _prepared_cursors()(database.connection) as cursor:
+            return take(cursor.execute(sql, values, prepare=True))
+
+
+@cache
+def _prepared_cursors() -> Any:
+    from psycopg import Cursor  # noqa: PLC0415 - an extra: who serves from SQLite has none
+
+    return Cursor
+
+
+@cache
+def _of_sqlite(sql: str, names: tuple[str, ...] | None) -> str:
+    """Write the places of values as SQLite's driver knows them."""
+    if names is None:
+        return (sql % (("?",) * sql.replace("%%", "").count("%s"))) if "%" in sql else sql
+    return sql % {name: f":{name}" for name in names}
 
 
 def stored(value: Any) -> Any:
@@ -63,12 +96,14 @@ class Table(Generic[M]):
         """Insert a new row; one that the database numbers is told its key."""
         skip = self._key if self._is_numbered else ""
         values = [stored(getattr(row, name)) for name in self.names if name != skip]
-        with connection.cursor() as cursor:
-            cursor.execute(_insertion(self, connection.vendor), values)
-            if skip:
-                of_sqlite = connection.vendor == "sqlite"
-                row.pk = cursor.lastrowid if of_sqlite else cursor.fetchone()[0]
-        row._state.adding, row._state.db = False, "default"
+        sql = _insertion(self, connection.vendor)
+        if not skip:
+            run(sql, values)
+        elif connection.vendor == "sqlite":
+            row.pk = _done(sql, values, attrgetter("lastrowid"))
+        else:
+            row.pk = first(sql, values)[0]  # type: ignore[index]  # it returns the key
+        row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 
     def one(self, tail: str, values: Values) -> M | None:
         """Read the first row that the tail of the SELECT finds."""
@@ -81,7 +116,12 @@ class Table(Generic[M]):
             value if reading is None or value is None else reading(value)
             for reading, value in zip(self._readings, row, strict=True)
         ]
-        return self.model.from_db("default", self.names, values)
+        # As from_db() makes it, but for the signals, which nobody here listens to.
+        model = self.model.__new__(self.model)
+        model._state = ModelState()
+        model._state.adding, model._state.db = False, DEFAULT_DB_ALIAS
+        model.__dict__.update(zip(self.names, values, strict=True))
+        return model
 
 
 def joined(one: Table[Any], other: Table[Any], tail: str, values: Values) -> tuple[Any, Any] | None:
