@@ -1,5 +1,6 @@
 """Three operations of the API: add customer, update customer, check customer KYC."""
 
+from functools import partial
 from typing import cast
 
 from django.http import HttpRequest
@@ -18,12 +19,13 @@ from customers.schemas import (
 from ppims.models import Operation, Processor
 from ppims.replay import Call
 from ppims.wire import Meta, Reply, Request
+from ppims.writer import written
 
 router = Router(tags=["Customers"], by_alias=True)
 
 
 @router.post("/add-customer", response=Reply[AddCustomerOut, Meta], summary="Add customer")
-def add_customer(
+async def add_customer(
     request: HttpRequest, body: Request[AddCustomerData]
 ) -> Reply[AddCustomerOut, Meta]:
     """Add a customer, or register a known one through your System_Id: 000; already registered:
@@ -31,23 +33,27 @@ def add_customer(
     """
     message = body.Data.Add_Customer
     call = Call(_caller(request), Operation.ADD_CUSTOMER, message.ref_id, message.content())
-    receipt, is_replay = services.add_customer(call=call, told=told_by(message))
+    receipt, is_replay = await written(
+        partial(services.add_customer, call=call, told=told_by(message))
+    )
     return Reply(Data=AddCustomerOut.of(receipt), Meta=Meta(Replayed=is_replay))
 
 
 @router.post("/update-customer", response=Reply[UpdateCustomerOut, Meta], summary="Update customer")
-def update_customer(
+async def update_customer(
     request: HttpRequest, body: Request[UpdateCustomerData]
 ) -> Reply[UpdateCustomerOut, Meta]:
     """Change what is known of a customer; absent fields stay as they are."""
     message = body.Data.Update_Customer
     call = Call(_caller(request), Operation.UPDATE_CUSTOMER, message.ref_id, message.content())
-    receipt, is_replay = services.update_customer(call=call, told=told_by(message))
+    receipt, is_replay = await written(
+        partial(services.update_customer, call=call, told=told_by(message))
+    )
     return Reply(Data=UpdateCustomerOut.of(receipt), Meta=Meta(Replayed=is_replay))
 
 
 @router.post("/check-customer-kyc", response=Reply[CheckKycOut, Meta], summary="Check customer KYC")
-def check_customer_kyc(
+async def check_customer_kyc(
     request: HttpRequest, body: Request[CheckKycData]
 ) -> Reply[CheckKycOut, Meta]:
     """Tell how well the customer is known. Nothing is kept; each call answers afresh."""

@@ -4,11 +4,11 @@ import secrets
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db import connection
 from stdnum.in_ import aadhaar, pan
 
 from customers.kinds import MOBILE, DocumentKind, InstrumentStatus, Tier
 from customers.models import Account, Card, Customer, Document, Identifier, KycChange, Registration
+from ppims import statements
 from ppims.errors import UnknownCustomer
 from ppims.models import Processor, User
 from ppims.statements import Table, joined
@@ -21,6 +21,9 @@ VISIBLE = """
     JOIN customers_customer c ON c.unique_id = t.customer_id
     WHERE t.customer_id = %s AND t.processor_id = %s
 """
+BY_ID = "WHERE unique_id = %s"
+CIF_ID = "SELECT cif_id FROM customers_registration WHERE customer_id = %s AND processor_id = %s"
+HOLDER = "SELECT customer_id FROM customers_identifier WHERE kind = %s AND digest = %s"
 IDENTIFY = """
     INSERT INTO customers_identifier (kind, digest, customer_id)
     VALUES (%s, %s, %s) ON CONFLICT DO NOTHING
@@ -88,10 +91,18 @@ def visible(processor: Processor, unique_id: int) -> Registration:
     return registration
 
 
+def seen_by(processor: Processor, unique_id: int) -> tuple[Customer, str | None]:
+    """Read a customer of any processor, and the Cif_Id that this one gave, if it knows them."""
+    customer = CUSTOMERS.one(BY_ID, [unique_id])
+    assert customer
+    cif_id = statements.first(CIF_ID, [unique_id, processor.pk])
+    return customer, cif_id[0] if cif_id else None
+
+
 def holder_of(kind: str, value: str) -> int | None:
     """Tell whose this mobile number or document is: a Unique_Id."""
-    found = Identifier.objects.filter(kind=kind, digest=Identifier.digest_of(kind, value))
-    return found.values_list("customer_id", flat=True).first()
+    found = statements.first(HOLDER, [kind, Identifier.digest_of(kind, value)])
+    return found[0] if found else None
 
 
 def locked(unique_id: int) -> Customer:
@@ -103,10 +114,8 @@ def identify(customer: Customer, kind: str, value: str) -> None:
     """Make a mobile number or document find this customer. Raises Again where someone else was
     first.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(IDENTIFY, [kind, Identifier.digest_of(kind, value), customer.pk])
-        if cursor.rowcount != 1:
-            raise Again
+    if not statements.run(IDENTIFY, [kind, Identifier.digest_of(kind, value), customer.pk]):
+        raise Again
 
 
 def forget(customer: Customer, kind: str, digest: bytes) -> None:

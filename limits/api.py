@@ -1,5 +1,6 @@
 """Three operations of the API: registration status, check limit, update limit."""
 
+from functools import partial
 from typing import cast
 
 from django.http import HttpRequest
@@ -20,6 +21,7 @@ from limits.services import checks, updates
 from ppims.models import Operation, Processor
 from ppims.replay import Call
 from ppims.wire import Meta, Reply, Request
+from ppims.writer import written
 
 router = Router(tags=["Limits"], by_alias=True)
 
@@ -29,7 +31,7 @@ router = Router(tags=["Limits"], by_alias=True)
     response=Reply[CheckRegStatusOut, Meta],
     summary="Customer registration status",
 )
-def customer_registration_status(
+async def customer_registration_status(
     request: HttpRequest, body: Request[CheckRegStatusData]
 ) -> Reply[CheckRegStatusOut, Meta]:
     """Tell whether a mobile number or document is known, through whichever processor, and what is
@@ -47,7 +49,7 @@ def customer_registration_status(
     response=Reply[CheckLimitOut, CheckLimitMeta],
     summary="Check customer limit",
 )
-def check_customer_limit(
+async def check_customer_limit(
     request: HttpRequest, body: Request[CheckLimitData]
 ) -> Reply[CheckLimitOut, CheckLimitMeta]:
     """Ask before a transaction. Allow_Customer T: go ahead now; the amount is on hold until
@@ -55,7 +57,7 @@ def check_customer_limit(
     """
     message = body.Data.Check_Limit
     call = Call(_caller(request), Operation.CHECK_LIMIT, message.ref_id, message.content())
-    check, is_replay = checks.check_limit(call=call, ask=message.ask())
+    check, is_replay = await written(partial(checks.check_limit, call=call, ask=message.ask()))
     meta = CheckLimitMeta(Decision=DecisionOut.of(check), Replayed=is_replay)
     return Reply(Data=CheckLimitOut.of(check), Meta=meta)
 
@@ -65,7 +67,7 @@ def check_customer_limit(
     response=Reply[UpdateLimitOut, UpdateLimitMeta],
     summary="Update customer limit",
 )
-def update_customer_limit(
+async def update_customer_limit(
     request: HttpRequest, body: Request[UpdateLimitData]
 ) -> Reply[UpdateLimitOut, UpdateLimitMeta]:
     """Report after a transaction: S it happened, F it failed, R it was reversed. Send the check's
@@ -73,7 +75,9 @@ def update_customer_limit(
     """
     message = body.Data.Update_Limit
     call = Call(_caller(request), Operation.UPDATE_LIMIT, message.ref_id, message.content())
-    entry, is_replay = updates.update_limit(call=call, report=message.report())
+    entry, is_replay = await written(
+        partial(updates.update_limit, call=call, report=message.report())
+    )
     return Reply(Data=UpdateLimitOut.of(entry), Meta=UpdateLimitMeta.of(entry, is_replay=is_replay))
 
 

@@ -55,14 +55,15 @@ STANDING = f"""
     FROM month_asked LEFT JOIN limits_monthlyusage cached
         ON cached.customer_id = %(customer)s AND cached.month = month_asked.number
     UNION ALL
-    SELECT 'held', month, processor_id,
+    SELECT CASE WHEN expires_at > %(at)s THEN 'held' ELSE 'expired' END, month, processor_id,
            CAST(SUM(CASE direction WHEN 'D' THEN amount_paise ELSE 0 END) AS bigint),
            CAST(SUM(CASE direction WHEN 'C' THEN amount_paise ELSE 0 END) AS bigint)
-    FROM limits_hold WHERE customer_id = %(customer)s AND expires_at > %(at)s
-    GROUP BY month, processor_id
+    FROM limits_hold WHERE customer_id = %(customer)s
+    GROUP BY 1, month, processor_id
 """  # noqa: S608
 
 HEADS, CHECKS, ENTRIES = Table(LedgerHead), Table(LimitCheck), Table(LedgerEntry)
+OF_CUSTOMER = "WHERE customer_id = %s"
 
 # The lock's own statement: what it reads is as of the lock. On PostgreSQL the clock is read around
 # it: in the same select list it would be a time before the wait.
@@ -98,11 +99,12 @@ logger = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Standing:
     """What a customer has used, by (month, direction), and holds open, by (month, direction,
-    processor): paise.
+    processor): paise. And whether there are holds that have expired.
     """
 
     used: Mapping[tuple[int, str], int]
     held: Mapping[tuple[int, str, int], int]
+    has_expired: bool = False
 
     def totals(self, month: int, direction: str) -> dict[str, Totals]:
         """Sum up the month, and the financial year it belongs to, as far as it was read."""
@@ -155,6 +157,12 @@ def lock(customer_id: int) -> tuple[LedgerHead, datetime]:
     return head, _instant(head, reading)
 
 
+def last_instant(customer_id: int) -> datetime | None:
+    """Tell when the customer last checked or posted; without a lock."""
+    head = HEADS.one(OF_CUSTOMER, [customer_id])
+    return head.last_at if head else None
+
+
 def _locked(customer_id: int) -> tuple[LedgerHead, datetime | None] | None:
     sql = LOCK[connection.vendor].format(columns=HEADS.reader.columns())
     row = statements.first(sql, [customer_id])
@@ -179,13 +187,15 @@ def standing(customer_id: int, months: Iterable[int], at: datetime) -> Standing:
     arguments = {"customer": customer_id, "at": stored(at)}
     used: dict[tuple[int, str], int] = {}
     held: dict[tuple[int, str, int], int] = {}
+    has_expired = False
     for kind, month, processor_id, debit, credit in statements.every(sql, arguments):
-        for direction, paise in (("D", debit), ("C", credit)):
-            if kind == "used":
-                used[month, direction] = paise
-            elif paise:
-                held[month, direction, processor_id] = paise
-    return Standing(used, held)
+        if kind == "used":
+            used[month, "D"], used[month, "C"] = debit, credit
+        elif kind == "held":
+            held[month, "D", processor_id], held[month, "C", processor_id] = debit, credit
+        else:
+            has_expired = True
+    return Standing(used, held, has_expired)
 
 
 def months_needed(month: int, rules: Iterable[Rule]) -> list[int]:
@@ -195,15 +205,16 @@ def months_needed(month: int, rules: Iterable[Rule]) -> list[int]:
     return [month]
 
 
-def keep_check(head: LedgerHead, check: LimitCheck) -> None:
+def keep_check(head: LedgerHead, check: LimitCheck, *, has_expired: bool) -> None:
     """Keep an answer, signed, and its hold where it was allowed; the customer's expired holds
-    go.
+    go, if there are any.
     """
     key = settings.PPIMS_LEDGER_KEYS[0]
     check.number = head.check_count + 1
     check.key_id, check.mac = key.id, signing.check_mac(key, signing.values_of(check))
     CHECKS.insert(check)
-    statements.run(SWEEP, [check.customer_id, stored(check.at)])
+    if has_expired:
+        statements.run(SWEEP, [check.customer_id, stored(check.at)])
     if check.hold_until:
         hold = (check.pk, check.customer_id, check.processor_id, check.month, check.direction)
         statements.run(OPEN, [*hold, check.amount_paise, stored(check.hold_until)])

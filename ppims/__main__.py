@@ -31,6 +31,10 @@ OLDEST_PYTHON = (3, 11)
 DEFAULT_HOST = "127.0.0.1"
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # listened on, and where to find it then
 DEFAULT_PORTS = range(8000, 8100)
+SERVERS = {  # the threads of the first are the program's own: ppims/asgi.py
+    "asgi": "--worker-class ppims.worker.Worker ppims.asgi:application",
+    "gthread": "--worker-class gthread --threads {threads} ppims.wsgi:application",
+}
 
 USAGE = """\
 python3 -m ppims                 set up what is missing, then serve (Ctrl-C stops it)
@@ -82,13 +86,14 @@ def require_python(version: tuple[int, ...]) -> None:
 def serve(_: list[str]) -> None:
     # Looked at first: a wrong variable is told at once, not after the install.
     workers, threads = whole_number("PPIMS_WORKERS", 2), whole_number("PPIMS_THREADS", 4)
+    server = one_of("PPIMS_SERVER", SERVERS)
     host, port = choose_address(os.environ.get("PPIMS_BIND", ""))
     url = f"http://{EVERY_ADDRESS.get(host, host)}:{port}"
     ensure_installed(lock_for([]))
     print("ppims: preparing the database (the first time takes longest)", flush=True)
     manage("prepare", "--url", url)
     print(welcome(url), flush=True)
-    become("-m", "gunicorn", *gunicorn_options(f"{host}:{port}", workers, threads))
+    become("-m", "gunicorn", *gunicorn_options(server, f"{host}:{port}", workers, threads))
 
 
 def run_tests(arguments: list[str]) -> None:
@@ -220,13 +225,21 @@ def whole_number(name: str, default: int) -> int:
     return int(text)
 
 
-def gunicorn_options(bind: str, workers: int, threads: int) -> list[str]:
-    options = f"--worker-class gthread --workers {workers} --threads {threads} --bind {bind}"
+def one_of(name: str, choices: dict[str, str]) -> str:
+    text = os.environ.get(name, "") or next(iter(choices))
+    if text not in choices:
+        raise SystemExit(f"ppims: {name} is {text!r}, not {' or '.join(choices)}")
+    return choices[text]
+
+
+def gunicorn_options(server: str, bind: str, workers: int, threads: int) -> list[str]:
+    *options_of_server, application = server.format(threads=threads).split()
+    options = f"{' '.join(options_of_server)} --workers {workers} --bind {bind}"
     options += " --graceful-timeout 10 --log-level warning --no-control-socket"
     # Workers touch a file as their heartbeat: on a busy disk that alone can look like a hang.
     if os.access("/dev/shm", os.W_OK):
         options += " --worker-tmp-dir /dev/shm"
-    return [*options.split(), "--chdir", str(ROOT), "ppims.wsgi:application"]
+    return [*options.split(), "--chdir", str(ROOT), application]
 
 
 def welcome(url: str) -> str:

@@ -1,21 +1,17 @@
-"""The API: one NinjaAPI of two routers, its lane past Django's middleware, and what becomes of
-every refusal.
-"""
+"""The API: one NinjaAPI of two routers, who may ask it, and what becomes of every refusal."""
 
+import asyncio
 import json
 import logging
-import re
-import time
-import uuid
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar, cast
 
 from csp.constants import SELF
 from csp.decorators import csp_update
-from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
-from django.urls import resolve
 from ninja.errors import ValidationError
 from ninja.parser import Parser
 from ninja.renderers import BaseRenderer
@@ -31,10 +27,7 @@ from ppims.errors import (
     Malformed,
     NotAuthenticated,
     Refusal,
-    TooLarge,
     Unavailable,
-    UnknownOperation,
-    UnreadableBody,
     WrongMethod,
 )
 from ppims.models import Processor
@@ -49,15 +42,15 @@ OPERATIONS: Mapping[str, tuple[str, type[wire.Answer]]] = {
     "update-customer-limit": ("Update_Limit", UpdateLimitOut),
 }
 NOT_WHILE_WINDING_DOWN = {"add-customer", "check-customer-limit"}
-DOCUMENTATION = {"docs", "openapi.json"}
-REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+# A password at its full price would hold up all others: one at a time, beside them.
+FULL_PRICE = ThreadPoolExecutor(1, "passwords")
 
 logger = logging.getLogger("ppims.api")
-GetResponse = Callable[[HttpRequest], HttpResponse]
+T = TypeVar("T")
 
 
 class WireRequest(HttpRequest):
-    """A request on its way through the lane; typing only."""
+    """A request as the lane hands it on; typing only."""
 
     id: str
     operation: str
@@ -66,90 +59,17 @@ class WireRequest(HttpRequest):
     processor: str
 
 
-def lane(get_response: GetResponse) -> GetResponse:
-    """Middleware, the outermost: answers the API itself, without sessions, cookies or CSRF; all
-    else goes on.
-    """
-    prefixes = tuple(f"/{prefix}/" for prefix in settings.PPIMS_API_PREFIXES)
-
-    def answer(request: HttpRequest) -> HttpResponse:
-        prefix = next((p for p in prefixes if request.path_info.startswith(p)), None)
-        operation = request.path_info.removeprefix(prefix) if prefix else None
-        if operation is None or operation in DOCUMENTATION:
-            return get_response(request)
-        return _answered(cast("WireRequest", request), operation)
-
-    return answer
-
-
-def _answered(request: WireRequest, operation: str) -> HttpResponse:
-    started = time.perf_counter()
-    sent_id = request.headers.get("x-fapi-uuid", "")
-    request.id = sent_id if REQUEST_ID.fullmatch(sent_id) else str(uuid.uuid4())
-    request.operation = operation if operation in OPERATIONS else "unknown"
-    request.resp_code, request.processor = Fault.code, ""
-    try:
-        response = _run(request)
-    except Refusal as refusal:
-        response = refuse(request, refusal)
-    response["X-Request-Id"] = request.id
-    response["Cache-Control"] = "no-store"
-    response["X-Content-Type-Options"] = "nosniff"
-    response._has_been_logged = True  # type: ignore[attr-defined]  # by us: Django's line says less
-    _log(request, (time.perf_counter() - started) * 1000)
-    return response
-
-
-def _run(request: WireRequest) -> HttpResponse:
-    if request.operation not in OPERATIONS:
-        raise UnknownOperation
-    if request.method != "POST":
-        raise WrongMethod
-    request._body = _read_body(request)  # ninja asks whether there is one
-    request.wire_body = wire.parse_body(request.body, OPERATIONS[request.operation][0])
-    match = resolve(request.path_info)
-    return cast("HttpResponse", match.func(request, **match.kwargs))
-
-
-def _read_body(request: HttpRequest) -> bytes:
-    """Read the body, one byte over the limit at most; a chunked one too, which Django takes for
-    empty.
-    """
-    most = wire.BODY_LIMIT_BYTES
-    try:
-        if int(request.META.get("CONTENT_LENGTH") or 0) > most:
-            raise TooLarge
-        if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
-            return cast("bytes", request.META["wsgi.input"].read(most + 1))
-        return request.read(most + 1)
-    except OSError:
-        raise UnreadableBody from None
-
-
-def _log(request: WireRequest, milliseconds: float) -> None:
-    logger.info(
-        "answered",
-        extra={
-            "request_id": request.id,
-            "operation": request.operation,
-            "processor": request.processor,
-            "resp_code": request.resp_code,
-            "ms": round(milliseconds, 1),
-        },
-    )
-
-
-# --- inside ninja ---------------------------------------------------------------------------------
-
-
-def authenticate(request: HttpRequest) -> Processor:
+async def authenticate(request: HttpRequest) -> Processor:
     """Say who is calling and whether it may ask this. Runs before the fields are read."""
     wired = cast("WireRequest", request)
     data = wired.wire_body["Data"]
     username, password = data.get("Username"), data.get("Password")
     if not isinstance(username, str) or not isinstance(password, str):
         raise NotAuthenticated
-    processor = auth.authenticate(username, password, auth.source_address(request))
+    processor = auth.recognized(username, password)
+    if processor is None:
+        address = auth.source_address(request)
+        processor = await _aside(partial(auth.authenticate, username, password, address))
     wired.processor = processor.system_id
     system_id = data[OPERATIONS[wired.operation][0]].get("System_Id")
     if not wire.is_absent(system_id) and system_id != processor.system_id:
@@ -160,6 +80,14 @@ def authenticate(request: HttpRequest) -> Processor:
     ):
         raise Forbidden([("", "is not open to a processor that is winding down")])
     return processor
+
+
+async def _aside(work: Callable[[], T]) -> T:
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return work()
+    return await loop.run_in_executor(FULL_PRICE, work)
 
 
 class ParsedOnce(Parser):

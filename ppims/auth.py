@@ -70,17 +70,27 @@ _verified: dict[int, bytes] = {}
 _nobody = Processor(state=Processor.State.DISABLED, password="")
 
 
-def authenticate(username: str, password: str, address: str) -> Processor:
-    """Say which processor this is. Raises NotAuthenticated or TooManyAttempts.
+def recognized(username: str, password: str) -> Processor | None:
+    """Say which processor this is, where this worker has verified the credential before: it is
+    compared by digest, and never throttled.
 
     The row is read each time, so a changed or disabled credential stops working at once, in every
     worker.
-    A credential that this worker has verified before is compared by digest, and is never throttled.
     """
-    processor = PROCESSORS.one(BY_USERNAME, [username]) if username.isprintable() else None
+    processor = _found(username)
+    is_open = processor is not None and processor.state != Processor.State.DISABLED
+    return processor if processor and is_open and _was_verified(processor, password) else None
+
+
+def authenticate(username: str, password: str, address: str) -> Processor:
+    """Say which processor this is, at full price unless it is recognized by now. Raises
+    NotAuthenticated or TooManyAttempts.
+    """
+    known = recognized(username, password)
+    if known:
+        return known
+    processor = _found(username)
     disabled = processor is None or processor.state == Processor.State.DISABLED
-    if processor is not None and not disabled and _was_verified(processor, password):
-        return processor
     throttle.refuse_if_over(address, username)
     # Made on whatever comes first, so that an unknown username never costs a hash more.
     nobodys_password = _nobodys_password()
@@ -115,6 +125,10 @@ def forget_everything() -> None:
     """Forget what was verified and counted: a new worker's state, for tests."""
     _verified.clear()
     throttle.forget()
+
+
+def _found(username: str) -> Processor | None:
+    return PROCESSORS.one(BY_USERNAME, [username]) if username.isprintable() else None
 
 
 def _was_verified(processor: Processor, password: str) -> bool:

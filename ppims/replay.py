@@ -3,7 +3,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 from django.conf import settings
@@ -39,6 +39,10 @@ class Call:
     operation: Operation
     ref_id: str
     content: Mapping[str, str | None]
+    digests: bytes = field(init=False)  # made before anyone waits for this call's turn
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digests", digests_of(self.ref_id, self.content))
 
 
 def claim(call: Call) -> ReplayKey | None:
@@ -49,11 +53,10 @@ def claim(call: Call) -> ReplayKey | None:
     field that differs.
     The unique insert decides who was first; on PostgreSQL it waits for whoever is before us.
     """
-    digests = digests_of(call.ref_id, call.content)
-    if statements.run(CLAIM, [call.processor.pk, call.operation.value, call.ref_id, digests]):
+    if statements.run(CLAIM, [call.processor.pk, call.operation.value, call.ref_id, call.digests]):
         return None
     first = ReplayKey.objects.get(pk=(call.processor.pk, call.operation.value, call.ref_id))
-    different = _differing(call, bytes(first.digests), digests)
+    different = _differing(call, bytes(first.digests), call.digests)
     if different:
         raise Conflict((name, "differs from what this Ref_Id said before") for name in different)
     return first

@@ -32,8 +32,8 @@ def number(name: str, default: int, *, least: int, most: int) -> int:
     return int(value)
 
 
-def flag(name: str) -> bool:
-    value = text(name, "0").lower()
+def flag(name: str, default: str = "0") -> bool:
+    value = text(name, default).lower()
     if value not in {"0", "1", "true", "false", ""}:
         raise ImproperlyConfigured(f"{name} is 0 or 1")
     return value in {"1", "true"}
@@ -67,6 +67,12 @@ except ValueError:  # its text may hold the password
     ) from None
 SQLITE = DATABASES["default"]["ENGINE"] == database.SQLITE
 DEFAULT_AUTO_FIELD = "ppims.tables.BigId"
+
+# On SQLite one thread a process makes the API's writes, many to one commit: ppims/writer.py.
+PPIMS_GROUP_COMMIT = flag("PPIMS_GROUP_COMMIT", "1") and SQLITE
+PPIMS_THREADS = number("PPIMS_THREADS", 4, least=1, most=1000)
+PPIMS_QUEUE_LENGTH = number("PPIMS_QUEUE_LENGTH", 512, least=1, most=100_000)
+PPIMS_QUEUE_SECONDS = number("PPIMS_QUEUE_SECONDS", 5, least=1, most=60)
 
 
 # --- keys: var/keys at first start, or the environment --------------------------------------------
@@ -143,7 +149,7 @@ INSTALLED_APPS = [
     "ninja",
 ]
 MIDDLEWARE = [
-    "ppims.api.lane",
+    "ppims.lane.middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -3,36 +3,42 @@ fifty times as long to write anew, and Django's cursor five times as long to han
 stays with them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
 from operator import attrgetter, methodcaller
 from typing import Any, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.base import ModelState
 
 from ppims.keys import EPOCH, MICROSECOND
 from ppims.rows import Reader
 
 M = TypeVar("M", bound=models.Model)
-Values = Sequence[Any] | Mapping[str, Any]
+Values = Sequence[Any] | dict[str, Any]
+
+HOW_MANY, ONE, ALL = attrgetter("rowcount"), methodcaller("fetchone"), methodcaller("fetchall")
+_loops = threading.local()
 
 
 def run(sql: str, values: Values) -> int:
     """Run a statement that writes: how many rows it wrote."""
-    return int(_done(sql, values, attrgetter("rowcount")))
+    return int(_done(sql, values, HOW_MANY))
 
 
 def first(sql: str, values: Values) -> tuple[Any, ...] | None:
     """Run a SELECT: its first row."""
-    row: tuple[Any, ...] | None = _done(sql, values, methodcaller("fetchone"))
+    row: tuple[Any, ...] | None = _done(sql, values, ONE)
     return row
 
 
 def every(sql: str, values: Values) -> list[tuple[Any, ...]]:
     """Run a SELECT: its rows."""
-    rows: list[tuple[Any, ...]] = _done(sql, values, methodcaller("fetchall"))
+    rows: list[tuple[Any, ...]] = _done(sql, values, ALL)
     return rows
 
 
@@ -40,7 +46,7 @@ def _done(sql: str, values: Values, take: Callable[[Any], Any]) -> Any:
     """Run a statement on the driver's own cursor, in Django's transaction and with its errors, and
     take from the cursor what is wanted. Whoever listens to statements hears them by Django's.
     """
-    database = connections[DEFAULT_DB_ALIAS]
+    database = _database()
     if database.execute_wrappers or database.queries_logged:
         with database.cursor() as cursor:
             cursor.execute(sql, values)
@@ -50,11 +56,25 @@ def _done(sql: str, values: Values, take: Callable[[Any], Any]) -> Any:
     database.validate_no_broken_transaction()
     with database.wrap_database_errors:
         if database.vendor == "sqlite":
-            names = tuple(values) if isinstance(values, Mapping) else None
+            names = tuple(values) if isinstance(values, dict) else None
             return take(database.connection.execute(_of_sqlite(sql, names), values))
         # Prepared once a connection: Django's cursor would write the values into the text.
         with _prepared_cursors()(database.connection) as cursor:
             return take(cursor.execute(sql, values, prepare=True))
+
+
+def _database() -> BaseDatabaseWrapper:
+    """Give the thread's connection; on an event loop, where Django would make one for each task,
+    the loop's.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return connections[DEFAULT_DB_ALIAS]
+    if not hasattr(_loops, "database"):
+        _loops.database = connections.create_connection(DEFAULT_DB_ALIAS)
+    database: BaseDatabaseWrapper = _loops.database
+    return database
 
 
 @cache
@@ -72,9 +92,14 @@ def _of_sqlite(sql: str, names: tuple[str, ...] | None) -> str:
     return sql % {name: f":{name}" for name in names}
 
 
+@cache
+def _vendor() -> str:
+    return connection.vendor
+
+
 def stored(value: Any) -> Any:
     """Give a value as the database takes it: SQLite keeps an instant in UTC without saying so."""
-    if isinstance(value, datetime) and connection.vendor == "sqlite":
+    if isinstance(value, datetime) and _vendor() == "sqlite":
         return str(value.astimezone(UTC).replace(tzinfo=None))
     return value
 
@@ -95,11 +120,12 @@ class Table(Generic[M]):
     def insert(self, row: M) -> None:
         """Insert a new row; one that the database numbers is told its key."""
         skip = self._key if self._is_numbered else ""
-        values = [stored(getattr(row, name)) for name in self.names if name != skip]
-        sql = _insertion(self, connection.vendor)
+        kept = row.__dict__
+        values = [stored(kept[name]) for name in self.names if name != skip]
+        sql = _insertion(self, _vendor())
         if not skip:
             run(sql, values)
-        elif connection.vendor == "sqlite":
+        elif _vendor() == "sqlite":
             row.pk = _done(sql, values, attrgetter("lastrowid"))
         else:
             row.pk = first(sql, values)[0]  # type: ignore[index]  # it returns the key
@@ -107,7 +133,7 @@ class Table(Generic[M]):
 
     def one(self, tail: str, values: Values) -> M | None:
         """Read the first row that the tail of the SELECT finds."""
-        found = first(_selection((self,), tail, connection.vendor), values)
+        found = first(_selection((self,), tail, _vendor()), values)
         return self.made(found) if found else None
 
     def made(self, row: tuple[Any, ...]) -> M:
@@ -126,7 +152,7 @@ class Table(Generic[M]):
 
 def joined(one: Table[Any], other: Table[Any], tail: str, values: Values) -> tuple[Any, Any] | None:
     """Read the first pair of rows that the tail of the SELECT, from the first table on, finds."""
-    found = first(_selection((one, other), tail, connection.vendor), values)
+    found = first(_selection((one, other), tail, _vendor()), values)
     if found is None:
         return None
     width = len(one.names)

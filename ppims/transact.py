@@ -1,17 +1,26 @@
-"""The one place where a transaction begins."""
+"""The one place where a transaction begins: for one use-case, or for a group of them."""
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, connections, transaction
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    connections,
+    transaction,
+)
 
+from ppims import statements
 from ppims.errors import Unavailable
 
 T = TypeVar("T")
+Outcome = tuple[Any, BaseException | None]  # what a work gave, or why it gave nothing
 
 TRIES = 5
 # PostgreSQL's words for it: a serialization failure, a deadlock.
@@ -33,8 +42,7 @@ def in_transaction(work: Callable[[], T]) -> T:
     certainly kept nothing of it. Raises Unavailable where nothing can be said to be recorded.
     """
     if connection.in_atomic_block:
-        with transaction.atomic():
-            return work()
+        return _in_savepoint(work)
     last = time.monotonic() + settings.PPIMS_BUSY_SECONDS
     for attempt in range(1, TRIES + 1):
         is_committing = False
@@ -51,6 +59,42 @@ def in_transaction(work: Callable[[], T]) -> T:
             connection.close_if_unusable_or_obsolete()
             time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spread, not secrecy
     raise AssertionError("unreachable")
+
+
+def together(works: Sequence[Callable[[], Any]]) -> list[Outcome]:
+    """Run works one after another in one transaction, and commit once: what became of each.
+
+    Each keeps itself whole by `in_transaction`: a refusal undoes that one alone. Where the
+    transaction is lost, or its COMMIT fails, nothing of any is kept: all are Unavailable.
+    """
+    outcomes = []
+    try:
+        with transaction.atomic(durable=True):
+            for work in works:
+                outcomes.append(_outcome(work))
+                _refuse_if_lost_unheard()
+    except (Unavailable, DatabaseError, InterfaceError) as error:
+        connection.close_if_unusable_or_obsolete()
+        lost = Unavailable()
+        lost.__cause__ = error.__cause__ if isinstance(error, Unavailable) else error
+        return [(None, lost) for _ in works]
+    return outcomes
+
+
+def _in_savepoint(work: Callable[[], T]) -> T:
+    """Run work as a part of the open transaction, which a failure leaves as it was before.
+    (Django's own savepoints cost as much as three statements.)
+    """
+    statements.run("SAVEPOINT alone", ())
+    try:
+        result = work()
+    except BaseException:
+        connection.needs_rollback = False
+        statements.run("ROLLBACK TO SAVEPOINT alone", ())
+        statements.run("RELEASE SAVEPOINT alone", ())
+        raise
+    statements.run("RELEASE SAVEPOINT alone", ())
+    return result
 
 
 @contextmanager
@@ -78,11 +122,20 @@ def snapshot(using: str = "default") -> Iterator[None]:
             cursor.execute("ROLLBACK")
 
 
+def _outcome(work: Callable[[], Any]) -> Outcome:
+    try:
+        return work(), None
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the asker's
+        return None, error
+
+
 def _refuse_if_lost_unheard() -> None:
     """Raise Unavailable where the transaction is gone and work did not hear of it: atomic() would
-    end without a word, and nothing would be kept.
+    end without a word, and nothing would be kept. SQLite ends one by itself on a full disk.
     """
     if connection.needs_rollback or connection.closed_in_transaction:
+        raise Unavailable
+    if connection.vendor == "sqlite" and not connection.connection.in_transaction:
         raise Unavailable
 
 

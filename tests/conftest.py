@@ -9,7 +9,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from django.conf import settings
+from django.conf import settings as configured
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client, TransactionTestCase
@@ -87,7 +87,8 @@ TransactionTestCase._fixture_teardown = _flushing_what_only_grows(
 
 
 @pytest.fixture(autouse=True)
-def _a_new_worker():
+def _a_new_worker(settings):
+    settings.PPIMS_GROUP_COMMIT = False  # a writer's thread would not see a test's transaction
     auth.forget_everything()
     yield
     auth.forget_everything()
@@ -125,7 +126,7 @@ def _as_the_application(request):
 def postgres_server():
     """The server that the tests run on; on SQLite, one of our own."""
     if connection.vendor == "postgresql":
-        yield postgres.Server(settings.DATABASE_URL)
+        yield postgres.Server(configured.DATABASE_URL)
     else:
         with postgres.cluster() as server:
             yield server

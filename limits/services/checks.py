@@ -11,7 +11,8 @@ from customers.kinds import MOBILE, USABLE, Tier
 from customers.models import Card, Customer, Registration
 from limits import decision, ledger
 from limits.decision import CREDIT_STOP, Decision, Figures, Question, Rule
-from limits.models import Direction, Hold, LedgerEntry, LedgerHead, LimitCheck
+from limits.ledger import Standing
+from limits.models import Direction, Hold, LedgerEntry, LimitCheck
 from ppims import clock, replay, statements
 from ppims.models import Processor, ReplayKey
 from ppims.replay import Call
@@ -71,8 +72,8 @@ def check_limit(*, call: Call, ask: Ask) -> tuple[LimitCheck, bool]:
             return _repeat(first)
         head, at = ledger.lock(ask.unique_id)
         registration = people.visible(call.processor, ask.unique_id)
-        check = _answer(call, ask, registration, at)
-        ledger.keep_check(head, check)
+        check, standing = _answer(call, ask, registration, at)
+        ledger.keep_check(head, check, has_expired=standing.has_expired)
         replay.settle(call, customer_id=ask.unique_id, row_id=check.pk)
         return check, False
 
@@ -89,13 +90,10 @@ def registration_status(
     at = clock.now()
     if holder is None:
         return RegistrationStatus(None, None, _figures_of_a_newcomer(at))
-    customer = Customer.objects.get(pk=holder)
-    registration = Registration.objects.filter(customer_id=holder, processor=processor).first()
-    head = LedgerHead.objects.filter(pk=holder).first()
-    figures = figures_now(
-        customer, Direction.DEBIT, max(at, head.last_at if head and head.last_at else at)
-    )
-    return RegistrationStatus(customer, registration.cif_id if registration else None, figures)
+    customer, cif_id = people.seen_by(processor, holder)
+    last_at = ledger.last_instant(holder)
+    figures = figures_now(customer, Direction.DEBIT, max(at, last_at) if last_at else at)
+    return RegistrationStatus(customer, cif_id, figures)
 
 
 def rules_for(tier: str, direction: str, at: datetime) -> list[Rule]:
@@ -114,11 +112,13 @@ def figures_now(customer: Customer, direction: str, at: datetime) -> Figures:
 
 
 def _figures_of_a_newcomer(at: datetime) -> Figures:
-    nothing = ledger.Standing({}, {}).totals(clock.ist_month(at), Direction.DEBIT)
+    nothing = Standing({}, {}).totals(clock.ist_month(at), Direction.DEBIT)
     return decision.figures(rules_for(Tier.MIN, Direction.DEBIT, at), nothing)
 
 
-def _answer(call: Call, ask: Ask, registration: Registration, at: datetime) -> LimitCheck:
+def _answer(
+    call: Call, ask: Ask, registration: Registration, at: datetime
+) -> tuple[LimitCheck, Standing]:
     customer, processor = registration.customer, call.processor
     month = clock.ist_month(at)
     rules = rules_for(customer.tier, ask.direction, at)
@@ -136,15 +136,15 @@ def _answer(call: Call, ask: Ask, registration: Registration, at: datetime) -> L
         or is_account_usable(customer.pk, processor.pk, ask.account_number),
         is_card_active=_is_card_usable(ask, processor),
     )
-    return _kept(call, ask, registration, at, decision.decide(question))
+    return _kept(call, ask, registration, at, decision.decide(question)), standing
 
 
 def _kept(
     call: Call, ask: Ask, registration: Registration, at: datetime, decided: Decision
 ) -> LimitCheck:
     return LimitCheck(
-        customer=registration.customer,
-        processor=call.processor,
+        customer_id=registration.customer_id,
+        processor_id=call.processor.pk,
         unique_id_sent=ask.unique_id,
         ref_id=call.ref_id,
         at=at,

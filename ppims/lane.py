@@ -1,0 +1,121 @@
+"""The API's lane: from a request, by whichever server it came, to the operation and back, past
+sessions, cookies and CSRF. Whatever is said of a request in the log is said here.
+"""
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import cache
+from typing import Any, TypeVar, cast
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.urls import resolve
+
+from ppims import wire
+from ppims.api import OPERATIONS, WireRequest, refuse
+from ppims.errors import Fault, Refusal, TooLarge, UnknownOperation, UnreadableBody, WrongMethod
+
+DOCUMENTATION = {"docs", "openapi.json"}
+PREFIXES = tuple(f"/{prefix}/" for prefix in settings.PPIMS_API_PREFIXES)
+REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+
+logger = logging.getLogger("ppims.api")
+GetResponse = Callable[[HttpRequest], HttpResponse]
+View = Callable[[HttpRequest], Awaitable[HttpResponse]]
+T = TypeVar("T")
+
+
+def middleware(get_response: GetResponse) -> GetResponse:
+    """Answer the API as the outermost of Django's middleware; all else goes on."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        operation = operation_of(request.path_info)
+        return (
+            get_response(request) if operation is None else finished(answered(request, operation))
+        )
+
+    return answer
+
+
+def operation_of(path: str) -> str | None:
+    """Tell what is asked of the API: None where it is not the API, or its documentation."""
+    prefix = next((p for p in PREFIXES if path.startswith(p)), None)
+    if prefix is None or path.removeprefix(prefix) in DOCUMENTATION:
+        return None
+    return path.removeprefix(prefix)
+
+
+def finished(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run to its end what never has to wait for an event loop."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return cast("T", end.value)
+    raise AssertionError("it waits")
+
+
+async def answered(request: HttpRequest, operation: str) -> HttpResponse:
+    """Answer whatever is asked, and log it."""
+    started = time.perf_counter()
+    wired = cast("WireRequest", request)
+    sent_id = str(request.META.get("HTTP_X_FAPI_UUID", ""))
+    wired.id = sent_id if REQUEST_ID.fullmatch(sent_id) else str(uuid.uuid4())
+    wired.operation = operation if operation in OPERATIONS else "unknown"
+    wired.resp_code, wired.processor = Fault.code, ""
+    try:
+        response = await _run(wired)
+    except Refusal as refusal:
+        response = refuse(request, refusal)
+    response["Content-Length"] = str(len(response.content))
+    response["X-Request-Id"] = wired.id
+    response["Cache-Control"] = "no-store"
+    response["X-Content-Type-Options"] = "nosniff"
+    response._has_been_logged = True  # type: ignore[attr-defined]  # by us: Django's line says less
+    _log(wired, (time.perf_counter() - started) * 1000)
+    return response
+
+
+async def _run(request: WireRequest) -> HttpResponse:
+    if request.operation not in OPERATIONS:
+        raise UnknownOperation
+    if request.method != "POST":
+        raise WrongMethod
+    request._body = _read_body(request)  # ninja asks whether there is one
+    request.wire_body = wire.parse_body(request.body, OPERATIONS[request.operation][0])
+    return await _view(request.path_info)(request)
+
+
+@cache
+def _view(path: str) -> View:
+    return cast("View", resolve(path).func)
+
+
+def _read_body(request: HttpRequest) -> bytes:
+    """Read the body, one byte over the limit at most; a chunked one too, which Django takes for
+    empty.
+    """
+    most = wire.BODY_LIMIT_BYTES
+    try:
+        if int(request.META.get("CONTENT_LENGTH") or 0) > most:
+            raise TooLarge
+        if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
+            return cast("bytes", request.META["wsgi.input"].read(most + 1))
+        return request.read(most + 1)
+    except OSError:
+        raise UnreadableBody from None
+
+
+def _log(request: WireRequest, milliseconds: float) -> None:
+    logger.info(
+        "answered",
+        extra={
+            "request_id": request.id,
+            "operation": request.operation,
+            "processor": request.processor,
+            "resp_code": request.resp_code,
+            "ms": round(milliseconds, 1),
+        },
+    )

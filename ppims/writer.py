@@ -1,0 +1,150 @@
+"""Group commit: one thread a process makes the API's writes, and answers when they are durable.
+
+An `fsync` costs more than all the rest of a write, and SQLite has one writer at a time: whatever
+has queued up while the last group was committed goes into the next, each write in a savepoint of
+its own, and one COMMIT makes all of them durable.
+"""
+
+import asyncio
+import fcntl
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from functools import cache
+from queue import Empty, SimpleQueue
+from typing import Any, NoReturn, TypeVar, cast
+
+from django.conf import settings
+from django.db import connection
+
+from ppims.errors import Unavailable
+from ppims.transact import Outcome, together
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+GROUP_AT_MOST = 64
+
+
+class Written(Future[Any]):
+    """A write that has been asked for, and what will become of it. It is taken by the writer or
+    withdrawn by the asker: never both.
+    """
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        super().__init__()
+        self.work = work
+
+    def end(self, outcome: Outcome) -> None:
+        result, error = outcome
+        if error is None:
+            self.set_result(result)
+        else:
+            self.set_exception(error)
+
+
+async def written(work: Callable[[], T]) -> T:
+    """Run a use-case that writes, and give what it gives once that is durable. Where no event loop
+    runs, the caller's thread waits instead.
+
+    Raises what the use-case raises; and Unavailable where the queue is full, or where it has stood
+    there for PPIMS_QUEUE_SECONDS: nothing is recorded then.
+    """
+    if not settings.PPIMS_GROUP_COMMIT:
+        return work()
+    write = _writer().ask(work)
+    seconds = settings.PPIMS_QUEUE_SECONDS
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return cast("T", _waited_for(write, seconds))
+    deadline = loop.call_later(seconds, write.cancel)
+    try:
+        return cast("T", await asyncio.wrap_future(write))
+    except asyncio.CancelledError:
+        if write.cancelled() and not _is_cancelled_by_its_caller():
+            raise Unavailable from None
+        raise
+    finally:
+        deadline.cancel()
+
+
+def _waited_for(write: Written, seconds: float) -> Any:
+    try:
+        return write.result(timeout=seconds)
+    except TimeoutError:
+        if write.cancel():
+            raise Unavailable from None
+        return write.result()  # it had been taken: it is for the writer to say
+
+
+def _is_cancelled_by_its_caller() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+@cache
+def _writer() -> "Writer":
+    return Writer()
+
+
+class Writer:
+    """The thread, and the queue to it. Threads and connections don't survive a fork: made at first
+    use.
+    """
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[Written] = SimpleQueue()
+        threading.Thread(target=self._serve, name="writer", daemon=True).start()
+
+    def ask(self, work: Callable[[], Any]) -> Written:
+        """Queue a write. Raises Unavailable where too many are waiting already."""
+        if self._queue.qsize() >= settings.PPIMS_QUEUE_LENGTH:
+            raise Unavailable
+        write = Written(work)
+        self._queue.put(write)
+        return write
+
+    def _serve(self) -> NoReturn:
+        while True:
+            first = self._queue.get()
+            try:
+                with _turn():
+                    writes = self._taken(first)
+                    outcomes = together([write.work for write in writes])
+                for write, outcome in zip(writes, outcomes, strict=True):
+                    write.end(outcome)
+            except Exception:  # who has been left without an answer stops waiting by itself
+                logger.exception("a group was not committed")
+
+    def _taken(self, first: Written) -> list[Written]:
+        """Take what is waiting, but for what has been withdrawn."""
+        waiting = [first]
+        try:
+            while len(waiting) < GROUP_AT_MOST:
+                waiting.append(self._queue.get_nowait())
+        except Empty:
+            pass
+        return [write for write in waiting if write.set_running_or_notify_cancel()]
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Wait for this process's turn among those that write in groups: in line, where SQLite's own
+    lock would be tried for now and then.
+    """
+    fcntl.flock(_line(), fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(_line(), fcntl.LOCK_UN)
+
+
+@cache
+def _line() -> int:
+    path = f"{connection.settings_dict['NAME']}-turn"
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
