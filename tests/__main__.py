@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from tests import postgres
+from ppims.bench import postgres
 
 SERIALIZABLE = "options=-c%20default_transaction_isolation%3Dserializable"
 RACES = ["tests/concurrency"]

@@ -16,8 +16,8 @@ from django.test import Client, TransactionTestCase
 
 from limits.services import rules
 from ppims import append_only, auth
+from ppims.bench import postgres
 from ppims.models import Processor
-from tests import postgres
 from tests.factories import PASSWORD, make_processor, new_ref
 
 WORDS = {

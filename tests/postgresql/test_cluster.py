@@ -9,12 +9,12 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from tests import postgres
+from ppims.bench import postgres
 
 pytestmark = pytest.mark.only_on("postgresql", "it is PostgreSQL's own")
 USER_OF_ONE = """
 import sys
-from tests import postgres
+from ppims.bench import postgres
 with postgres.cluster() as server:
     print(server.url("postgres"), flush=True)
     sys.stdin.read()

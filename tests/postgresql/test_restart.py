@@ -12,12 +12,11 @@ from itertools import count
 
 import pytest
 
-from tests import postgres
+from ppims.bench import postgres
 from tests.concurrency.conftest import ROOT, Postgresql, installed, variables
 from tests.factories import PASSWORD
 
 pytestmark = pytest.mark.only_on("postgresql", "SQLite has no server to restart")
-DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
 PATIENCE_SECONDS = 60
 AMOUNT = 1_00
 POSTED = "SELECT ref_id, amount_paise FROM limits_ledgerentry ORDER BY ref_id"
@@ -76,7 +75,7 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     with (
-        postgres.cluster(**DURABLE) as server,
+        postgres.cluster(**postgres.DURABLE) as server,
         installed(tmp_path_factory.mktemp("restart"), Postgresql(server)) as made,
     ):
         serving = Site(made)

@@ -4,8 +4,8 @@ from contextlib import nullcontext
 
 import pytest
 
+from ppims.bench import postgres
 from tests import __main__ as phases
-from tests import postgres
 
 SERVER = postgres.Server("postgres://me:secret@%2Frun%2Fpostgresql:5433/")
 

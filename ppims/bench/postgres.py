@@ -1,7 +1,8 @@
-"""A PostgreSQL of the tests' own: a cluster in a temporary folder, gone when its user is.
+"""A PostgreSQL of one's own, for tests and measuring: a cluster in a temporary folder, gone when
+its user is.
 
-`python -m tests.postgres` keeps one: it is spoken to in lines, and stops and removes the cluster
-when its standard input ends, whatever ended it.
+`python -m ppims.bench.postgres` keeps one: it is spoken to in lines, and stops and removes the
+cluster when its standard input ends, whatever ended it.
 """
 
 import json
@@ -19,15 +20,17 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import psycopg
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 DEBIAN = Path("/usr/lib/postgresql")
 USER = "postgres"
-# Nothing here outlives the machine's power, so nothing waits for the disk.
+# What tests keep outlives no loss of power: nothing waits for the disk, unless they say DURABLE.
 HASTY = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+DURABLE = dict.fromkeys(HASTY, "on")
 SETTINGS = {"listen_addresses": "127.0.0.1", "max_connections": 100, "shared_buffers": "64MB"}
 START_SECONDS = 60
 SIGNALS = {"stop": signal.SIGINT, "crash": signal.SIGQUIT}  # PostgreSQL: fast, and immediate
@@ -112,7 +115,7 @@ class Cluster(Server):
 def cluster(**settings: str | int) -> Iterator[Cluster]:
     """Run a cluster for a while. `settings` are postgresql.conf's, fsync="on" for instance."""
     keeper = subprocess.Popen(
-        [sys.executable, "-m", "tests.postgres", json.dumps(settings)],
+        [sys.executable, "-m", "ppims.bench.postgres", json.dumps(settings)],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -181,7 +184,8 @@ class Kept:
                 time.sleep(0.02)
 
     def _run(self, program: str, *arguments: str) -> "subprocess.Popen[bytes]":
-        as_user = {"user": USER, "group": USER, "extra_groups": []} if os.geteuid() == 0 else {}
+        is_root = os.geteuid() == 0
+        as_user: dict[str, Any] = {"user": USER, "group": USER, "extra_groups": []}
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 [str(self.bin / program), *arguments],
@@ -190,7 +194,7 @@ class Kept:
                 stderr=log,
                 cwd=self.folder,
                 env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"},
-                **as_user,
+                **(as_user if is_root else {}),
             )
 
 
