@@ -41,6 +41,7 @@ python3 -m ppims                 set up what is missing, then serve (Ctrl-C stop
 python3 -m ppims test            run all tests, on SQLite and on a PostgreSQL of their own
 python3 -m ppims test ...        run pytest with these arguments, on SQLite
 python3 -m ppims test --postgres ...      the same on PostgreSQL
+python3 -m ppims bench ...       measure this machine; bench --help tells more
 python3 -m ppims manage ...      run a Django command, such as: manage createsuperuser
 
 PPIMS_BIND=HOST:PORT chooses the address; .env.example has every variable."""
@@ -107,7 +108,13 @@ def run_manage(arguments: list[str]) -> None:
     become(str(ROOT / "manage.py"), *arguments)
 
 
-COMMANDS = {"": serve, "test": run_tests, "manage": run_manage}
+def run_bench(arguments: list[str]) -> None:
+    on_postgres = {"--postgres", "--all"} & set(arguments)
+    ensure_installed(POSTGRES_LOCK if on_postgres else RUN_LOCK)
+    become("-m", "ppims.bench", *arguments)
+
+
+COMMANDS = {"": serve, "test": run_tests, "manage": run_manage, "bench": run_bench}
 
 
 def become(*arguments: str) -> None:

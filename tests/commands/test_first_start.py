@@ -104,7 +104,12 @@ def taken() -> Iterator[int]:
 def test_help_names_each_command() -> None:
     done = run(ROOT, "--help")
     assert done.returncode == 0
-    for line in ("python3 -m ppims ", "python3 -m ppims test", "python3 -m ppims manage"):
+    for line in (
+        "python3 -m ppims ",
+        "python3 -m ppims test",
+        "python3 -m ppims manage",
+        "python3 -m ppims bench",
+    ):
         assert line in done.stdout
 
 

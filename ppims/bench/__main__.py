@@ -1,0 +1,195 @@
+"""Measure this machine: `python3 -m ppims bench --help`."""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import signal
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ppims.bench import chart, load, report
+from ppims.bench.installation import Installation, is_own
+from ppims.bench.rounds import Bench, Plan, Setup, lakhs
+from ppims.bench.targets import targets
+
+SIZES = (10_000, 100_000, 1_000_000)
+CLIENTS = (1, 8, 32, 64)
+QUICK = {"customers": [2_000], "clients": [8], "rounds": 1, "seconds": 1, "raw_times": 200}
+QUICK |= {"fsync_delay_ms": 2, "low_end": True, "overload": True}
+ALL = {"fsync_delay_ms": 2, "low_end": True, "overload": True, "postgres": True}
+
+
+def main(arguments: list[str]) -> int:
+    options = _options().parse_args(arguments)
+    for wanted, values in ((options.quick, QUICK), (options.all, ALL)):
+        if wanted:
+            vars(options).update(values)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        load.require_wrk()
+        _measure(options)
+    except load.NoWrk as error:
+        raise SystemExit(f"ppims: {error}") from error
+    except RuntimeError as error:
+        raise SystemExit(f"ppims: {error}") from error
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python3 -m ppims bench",
+        description="Measure what PPIMS does on this machine, in a data folder and on a port of"
+        " its own. docs/performance.md tells how to read it.",
+    )
+    add = parser.add_argument
+    add("--quick", action="store_true", help="everything once, with little data: a minute")
+    add("--all", action="store_true", help="all of the extra runs below, with 2 ms, too")
+    add("--customers", type=int, nargs="+", default=SIZES, metavar="N", help="sizes of databases")
+    add("--months", type=int, default=1, help="how long their histories are (1)")
+    add("--clients", type=int, nargs="+", default=CLIENTS, metavar="N", help="1 8 32 64")
+    add("--workers", type=int, nargs="+", default=(1, 2), metavar="N", help="1 2")
+    add("--rounds", type=int, default=3, help="how often each is measured, in turn (3)")
+    add("--seconds", type=int, default=5, help="how long each load lasts (5)")
+    add("--raw-times", type=int, default=2000, metavar="N", help="rounds of the raw loop (2000)")
+    add("--fsync-delay-ms", type=int, default=0, metavar="MS", help="also a disk so much slower")
+    add("--low-end", action="store_true", help="also one core and 512 MB of memory")
+    add("--overload", action="store_true", help="also five times the clients; and kill -9")
+    add("--postgres", action="store_true", help="also on a PostgreSQL of its own")
+    add("--data", type=Path, metavar="DIR", help="keep data there, and use what is there")
+    add("--keep", action="store_true", help="keep the temporary data folder")
+    add("--json", type=Path, default=Path("var/bench.json"), help="var/bench.json")
+    add("--svg", type=Path, help="draw throughput against customers")
+    return parser
+
+
+def _measure(options: argparse.Namespace) -> None:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    began = time.monotonic()
+
+    def say(what: str) -> None:
+        console.print(f"{time.monotonic() - began:5.0f} s  {what}", markup=False)
+
+    with ExitStack() as stack:
+        folder = stack.enter_context(_data_folder(options, say))
+        plan = _plan(options, folder, stack)
+        for installation in {setup.installation: None for setup in plan.setups}:
+            say(f"{installation.database}, {lakhs(installation.customers)} customers: seeding")
+            installation.seed()
+        bench, about = Bench(plan, say), _about(options)
+        try:
+            bench.run()
+        finally:  # an hour's figures are not thrown away for what fails in the end
+            about["took_seconds"] = round(time.monotonic() - began)
+            _publish(options, about, bench)
+
+
+def _publish(options: argparse.Namespace, about: dict[str, Any], bench: Bench) -> None:
+    results, plan = bench.results, bench.plan
+    found = targets(results, plan.scope)
+    written = {"about": about, "targets": report.plain(found), **results.as_json()}
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(written, indent=1, default=str) + "\n")
+    if options.svg:
+        options.svg.write_text(chart.draw(results, plan))
+    report.show(Console(width=report.WIDTH), results, plan, found)
+    bench.say(f"all of it: {options.json}")
+
+
+def _plan(options: argparse.Namespace, folder: Path, stack: ExitStack) -> Plan:
+    sizes = sorted(options.customers)
+    on_sqlite = [
+        Installation(folder / f"sqlite-{size}-{options.months}", size, options.months)
+        for size in sizes
+    ]
+    setups = [Setup(installation) for installation in on_sqlite]
+    if options.fsync_delay_ms:
+        setups.append(Setup(on_sqlite[0], delay_ms=options.fsync_delay_ms))
+    if options.low_end:
+        setups.append(Setup(on_sqlite[-1], is_low_end=True))
+    if options.postgres:
+        setups += [Setup(made) for made in _on_postgres(options, sizes, stack)]
+    return Plan(
+        setups=tuple(setups),
+        folder=folder,
+        workers=tuple(sorted(set(options.workers))),
+        clients=tuple(sorted(set(options.clients))),
+        rounds=options.rounds,
+        seconds=options.seconds,
+        raw_times=options.raw_times,
+        is_quick=options.quick,
+        does_overload=options.overload,
+    )
+
+
+def _on_postgres(
+    options: argparse.Namespace, sizes: list[int], stack: ExitStack
+) -> Iterator[Installation]:
+    """Give installations on a PostgreSQL that lasts as long as the stack, never reused."""
+    from ppims.bench import postgres  # noqa: PLC0415 - its driver is installed for --postgres alone
+
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ppims-bench-")))
+    cluster = stack.enter_context(postgres.cluster(**postgres.DURABLE))
+    for size in sizes:
+        url = cluster.url(cluster.new_database())
+        yield Installation(folder / f"postgres-{size}", size, options.months, url)
+
+
+@contextmanager
+def _data_folder(options: argparse.Namespace, say: Any) -> Iterator[Path]:
+    if options.data:
+        options.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        yield options.data.resolve()
+        return
+    folder = Path(tempfile.mkdtemp(prefix="ppims-bench-"))
+    try:
+        yield folder
+    finally:
+        if options.keep:
+            say(f"the data are in {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _about(options: argparse.Namespace) -> dict[str, Any]:
+    """Tell the machine and the programs: figures say little without."""
+    models = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "options": {name: str(value) for name, value in vars(options).items()},
+        "variables": {
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith("PPIMS_") and not is_own(name)
+        },
+        "processor": models[0] if models else platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "cores_note": "server and load generator share them (low end: the server has one of them)",
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "load_average": os.getloadavg(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+        **{name: version(name) for name in ("django", "django-ninja", "gunicorn")},
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

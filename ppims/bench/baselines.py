@@ -1,0 +1,66 @@
+"""What there is to measure against: the same statements in a bare loop, and the disk itself."""
+
+import os
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from ppims.bench.installation import Installation
+from ppims.bench.slow_disk import sitecustomize as slow_disk
+from ppims.database import PRAGMAS
+
+BLOCK = b"\0" * 4096
+
+
+def raw_loop(installation: Installation, *, times: int, delay_ms: int = 0) -> dict[str, float]:
+    """Make the statements of so many checks, of the updates that settle them, and of adds, anew on
+    the bare driver, each operation a transaction of its own: how many of each a second.
+
+    No server may be running. What it writes is what the services would have written.
+    """
+    path = installation.folder / "statements.msgpack"
+    first = installation.next_number()
+    installation.inside("record", str(path), str(installation.sample), str(times), str(first))
+    recorded: dict[str, Any] = msgpack.unpackb(path.read_bytes())
+    path.unlink()
+    slow_disk.DELAY_SECONDS = delay_ms / 1000
+    factory = slow_disk.SlowConnection if delay_ms else sqlite3.Connection
+    database = sqlite3.connect(installation.file, isolation_level=None, factory=factory)
+    with closing(database):
+        database.executescript(PRAGMAS)
+        return {
+            operation: len(transactions) / _seconds(database, transactions)
+            for operation, transactions in recorded.items()
+        }
+
+
+def _seconds(database: sqlite3.Connection, transactions: list[Any]) -> float:
+    began = time.perf_counter()
+    for statements in transactions:
+        database.execute("BEGIN IMMEDIATE")
+        for sql, values in statements:
+            database.execute(sql, values).fetchall()
+        database.commit()
+    return time.perf_counter() - began
+
+
+def fsync_rate(folder: Path, *, seconds: float) -> float:
+    """Say how many blocks of 4 KB, one after the other, the disk makes sure of in a second."""
+    path = folder / "fsync.tmp"
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        os.pwrite(file, BLOCK, 0)
+        os.fsync(file)
+        began, times = time.perf_counter(), 0
+        while (spent := time.perf_counter() - began) < seconds:
+            os.pwrite(file, BLOCK, 0)
+            os.fdatasync(file)
+            times += 1
+        return times / spent
+    finally:
+        os.close(file)
+        path.unlink()

@@ -1,0 +1,246 @@
+"""What the bench asks of an installation from the inside, each in a process of its own."""
+
+import json
+import os
+import random
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime
+from functools import partial
+from itertools import count, islice
+from pathlib import Path
+from typing import Any
+
+import msgpack
+from django.conf import settings
+from django.db import connection, transaction
+
+from customers import services as people
+from customers.models import Account, Receipt
+from customers.schemas import AddCustomerIn, told_by
+from limits.models import LedgerEntry, LimitCheck
+from limits.schemas import CheckLimitIn, UpdateLimitIn
+from limits.services import checks, updates
+from ppims.models import Operation, Processor, ReplayKey
+from ppims.replay import Call
+from ppims.seed.writing import SYSTEM_IDS
+
+Statement = tuple[str, Any]  # as Python's sqlite3 takes it
+OUTSIDE = ("SAVEPOINT", "RELEASE", "ROLLBACK")
+KINDS = {
+    "A": (Operation.ADD_CUSTOMER, Receipt),
+    "M": (Operation.UPDATE_CUSTOMER, Receipt),
+    "C": (Operation.CHECK_LIMIT, LimitCheck),
+    "U": (Operation.UPDATE_LIMIT, LedgerEntry),
+}
+LOOKED_UP_AT_ONCE = 500
+
+
+def customers(path: str, most: str) -> None:
+    """Write whom requests are about: the processors with their log-ins, then customers drawn at
+    random, each with its processor, Unique_Id, mobile number and account.
+    """
+    accesses = json.loads((settings.PPIMS_DATA_DIR / "seed.json").read_text())["processors"]
+    numbers = {access["system_id"]: i for i, access in enumerate(accesses, start=1)}
+    lines = [
+        f"processor {numbers[a['system_id']]} {a['system_id']} {a['username']} {a['password']}"
+        for a in accesses
+    ]
+    known = Account.objects.filter(
+        processor__system_id__in=numbers, status="A", customer__status="ACTIVE"
+    ).values_list("processor__system_id", "customer_id", "customer__mobile", "number")
+    drawn: dict[int, str] = {}
+    draw = random.Random(1)  # noqa: S311 - the same people each time
+    for place, (system_id, customer, mobile, number) in enumerate(known.iterator()):
+        slot = place if place < int(most) else draw.randrange(place + 1)
+        if slot < int(most):
+            drawn[slot] = f"customer {numbers[system_id]} {customer} {mobile} {number}"
+    with open(path, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.writelines(f"{line}\n" for line in (*lines, *drawn.values()))
+
+
+def record(path: str, sample: str, times: str, first: str) -> None:
+    """Write what statements so many checks, the updates that settle them, and adds make of the
+    database; nothing of it stays.
+    """
+    asked = list(islice(_lines(sample), int(times)))
+    numbers = count(int(first))
+    refs = [f"BC{next(numbers)}" for _ in asked]
+    with transaction.atomic():
+        found = {
+            "check-customer-limit": [
+                _statements(partial(_check, about, ref))
+                for about, ref in zip(asked, refs, strict=True)
+            ],
+            "update-customer-limit": [
+                _statements(partial(_update, about, ref, next(numbers)))
+                for about, ref in zip(asked, refs, strict=True)
+            ],
+            "add-customer": [_statements(partial(_add, about, next(numbers))) for about in asked],
+        }
+        transaction.set_rollback(True)
+    Path(path).write_bytes(msgpack.packb(found))
+
+
+def acknowledged(path: str) -> None:
+    """Say which of the Ref_Ids that were answered with 000 have no row here."""
+    processors = dict(Processor.objects.values_list("system_id", "pk"))
+    by_number = [processors[name] for name in SYSTEM_IDS]
+    lost = []
+    refs: dict[str, list[str]] = {kind: [] for kind in KINDS}
+    for line in Path(path).read_text().split():
+        refs[line[1]].append(line)
+    for kind, (operation, model) in KINDS.items():
+        for batch in _batches(refs[kind]):
+            rows = dict(
+                ReplayKey.objects.filter(
+                    processor_id__in=by_number, operation=operation, ref_id__in=batch
+                ).values_list("ref_id", "row_id")
+            )
+            there = set(
+                model._default_manager.filter(pk__in=rows.values()).values_list("pk", flat=True)
+            )
+            lost += [ref for ref in batch if rows.get(ref) not in there]
+    print(json.dumps({"acknowledged": sum(map(len, refs.values())), "lost": lost}))
+
+
+def size() -> None:
+    """Say how many bytes the database has, on PostgreSQL."""
+    with connection.cursor() as cursor:
+        cursor.execute("CHECKPOINT")
+        cursor.execute("SELECT pg_database_size(current_database())")
+        print(cursor.fetchone()[0])
+
+
+def _lines(sample: str) -> Iterator[tuple[Processor, str, str]]:
+    """Yield (processor, Unique_Id, account) of those whom requests are about."""
+    processors = [Processor.objects.get(system_id=name) for name in SYSTEM_IDS]
+    while True:
+        with open(sample) as file:
+            for line in file:
+                kind, number, unique_id, _, account = line.split(" ")
+                if kind == "customer":
+                    yield processors[int(number) - 1], unique_id, account.strip()
+
+
+def _check(about: tuple[Processor, str, str], ref: str) -> None:
+    processor, unique_id, account = about
+    message = CheckLimitIn.model_validate(
+        {
+            "Ref_Id": ref,
+            "System_Id": processor.system_id,
+            "Unique_Id": unique_id,
+            "Amount": "1.00",
+            "Tran_Type": "D",
+            "Account_Number": account,
+            "Avail_Bal": "5000.00",
+        }
+    )
+    call = Call(processor, Operation.CHECK_LIMIT, ref, message.content())
+    checks.check_limit(call=call, ask=message.ask())
+
+
+def _update(about: tuple[Processor, str, str], check: str, number: int) -> None:
+    processor, unique_id, _ = about
+    message = UpdateLimitIn.model_validate(
+        {
+            "Ref_Id": f"BU{number}",
+            "System_Id": processor.system_id,
+            "Unique_Id": unique_id,
+            "Amount": "1.00",
+            "Tran_Type": "D",
+            "Tran_Status": "S",
+            "Avail_Bal": "4999.00",
+            "Tran_Id": f"T{number}",
+            "Enquiry_Ref_Id": check,
+        }
+    )
+    call = Call(processor, Operation.UPDATE_LIMIT, message.ref_id, message.content())
+    updates.update_limit(call=call, report=message.report())
+
+
+def _add(about: tuple[Processor, str, str], number: int) -> None:
+    processor, digits = about[0], f"{number:012d}"
+    message = AddCustomerIn.model_validate(
+        {
+            "Ref_Id": f"BA{number}",
+            "System_Id": processor.system_id,
+            "Unique_Id": "NA",
+            "Customer_Id": digits,
+            "Customer_Name": "Rohan Deshpande",
+            "Mobile_Number": str(917_000_000_000 + number),
+            "Date_Of_Birth": "21-08-1994",
+            "Email_Id": f"r{number}@example.in",
+            "Address_Line1": "Flat 4, Sai Krupa",
+            "City": "Pune",
+            "State": "Maharashtra",
+            "Pincode": "411038",
+            "Account_Number": digits,
+            "Account_Status": "A",
+            "Card_Number": f"6077{digits}",
+            "Card_Status": "A",
+            "KYC_Flag": "N",
+            "KYC_Updated_Channel": "PGO",
+            "KYC_Updated_On": "23-11-2025 10:15:00",
+            "Ovid_Type": "ADR",
+            "Ovid_Value": f"7{number:011d}",
+            "Cif_Id": f"B{number}",
+            "Customer_Type": "N",
+            "Ppi_Type": "SC",
+            "NRI_Flag": "N",
+        }
+    )
+    call = Call(processor, Operation.ADD_CUSTOMER, message.ref_id, message.content())
+    people.add_customer(call=call, told=told_by(message))
+
+
+def _statements(work: Callable[[], None]) -> list[Statement]:
+    """Do the work: the statements that it made, but those around a transaction."""
+    made: list[Statement] = []
+
+    def note(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
+        if not sql.startswith(OUTSIDE):
+            rows = parameters if many else [parameters]
+            made.extend(_as_sqlite_takes_it(sql, row) for row in rows)
+        return execute(sql, parameters, many, context)
+
+    with connection.execute_wrapper(note):
+        work()
+    assert any(sql.lstrip().startswith("INSERT") for sql, _ in made), "no insert was seen"
+    return made
+
+
+def _as_sqlite_takes_it(sql: str, values: Any) -> Statement:
+    if values is None:
+        return sql, []
+    if isinstance(values, dict):
+        names = {name: f":{name}" for name in values}
+        return sql % names, {name: _plain(value) for name, value in values.items()}
+    return sql.replace("%s", "?").replace("%%", "%"), [_plain(value) for value in values]
+
+
+def _plain(value: Any) -> Any:
+    """Give a value as Django's own adapters do."""
+    if isinstance(value, memoryview):
+        return bytes(value)
+    if isinstance(value, datetime):
+        return value.isoformat(" ")
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _batches(refs: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(refs), LOOKED_UP_AT_ONCE):
+        yield refs[start : start + LOOKED_UP_AT_ONCE]
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "customers": customers,
+    "record": record,
+    "acknowledged": acknowledged,
+    "size": size,
+}
+
+
+def main() -> None:
+    """Do what the arguments say; what was found is printed as JSON."""
+    COMMANDS[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,122 @@
+"""An installation of the bench's own: a data folder, a database, made-up customers."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+# They name an installation: the bench has its own. What else PPIMS_… says, it serves with.
+OWN = ("PPIMS_DATA_DIR", "PPIMS_BIND", "PPIMS_ENV", "PPIMS_WORKERS", "PPIMS_API_PREFIXES")
+OWN_ENDINGS = ("_KEYS", "_FILE")
+INSIDE = "import django; django.setup(); from ppims.bench.inside import main; main()"
+SAMPLE = 200_000
+NUMBERS_A_RUN = 1_000_000
+
+
+def is_own(name: str) -> bool:
+    """Tell whether a variable is about which installation is meant, not about how it serves."""
+    is_ours = name.startswith(("PPIMS_", "DATABASE_URL"))
+    return name in OWN or name == "DATABASE_URL" or (is_ours and name.endswith(OWN_ENDINGS))
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a database is, as a file or on a server; and the -wal, before a checkpoint."""
+
+    database_bytes: int
+    wal_bytes: int
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Made-up customers in a folder, and in a database: SQLite's file there, or at a URL."""
+
+    folder: Path
+    customers: int
+    months: int
+    url: str = ""
+
+    @property
+    def database(self) -> str:
+        return "PostgreSQL" if self.url else "SQLite"
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "ppims.sqlite3"
+
+    @property
+    def sample(self) -> Path:
+        """Give the file that says whom requests are about."""
+        return self.folder / "customers.txt"
+
+    def variables(self, **more: str) -> dict[str, str]:
+        """Give the environment of a process that works on it."""
+        inherited = {name: value for name, value in os.environ.items() if not is_own(name)}
+        own = {"PPIMS_DATA_DIR": str(self.folder), "PYTHONPATH": str(ROOT)}
+        own |= {"DJANGO_SETTINGS_MODULE": "ppims.settings"}
+        own |= {"DATABASE_URL": self.url} if self.url else {}
+        return {**inherited, **own, **more}
+
+    def seed(self) -> None:
+        """Write the customers that are not yet there, and pick those whom requests are about."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.manage("migrate", "--verbosity", "0")
+        size = ("--customers", str(self.customers), "--months", str(self.months))
+        self.manage("seed", *size)
+        self.inside("customers", str(self.sample), str(SAMPLE))
+
+    def manage(self, *command: str) -> None:
+        """Run a command of PPIMS; what it says is shown only if it fails."""
+        self._run(str(ROOT / "manage.py"), *command)
+
+    def verify(self) -> str:
+        """Verify the ledger: what is not as it should be."""
+        try:
+            self.manage("verify_ledger")
+        except RuntimeError as error:
+            return str(error)
+        return ""
+
+    def inside(self, *command: str) -> Any:
+        """Run a command of ppims.bench.inside: what it found."""
+        said = self._run("-c", INSIDE, *command, PPIMS_GROUP_COMMIT="0")
+        return json.loads(said) if said.strip() else None
+
+    def next_number(self) -> int:
+        """Hand out the first of a million numbers, for Ref_Ids and new people: never twice."""
+        path = self.folder / "next_number"
+        number = int(path.read_text()) if path.exists() else NUMBERS_A_RUN
+        path.write_text(str(number + NUMBERS_A_RUN))
+        return number
+
+    def size(self) -> Size:
+        """Measure it, all that is in the log moved to where it stays."""
+        if self.url:
+            return Size(int(self.inside("size")), 0)
+        log = self.file.with_name(f"{self.file.name}-wal")
+        wal_bytes = log.stat().st_size if log.exists() else 0
+        with closing(sqlite3.connect(self.file, timeout=30)) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return Size(self.file.stat().st_size, wal_bytes)
+
+    def _run(self, *command: str, **more: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env=self.variables(**more),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            said = "\n".join((done.stderr or done.stdout).splitlines()[-12:])
+            raise RuntimeError(
+                f"{' '.join(command[-3:])} failed: exit code {done.returncode}\n{said}"
+            )
+        return done.stdout

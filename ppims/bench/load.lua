@@ -1,0 +1,233 @@
+-- One operation of PPIMS, or a mix of them, for wrk with one thread:
+--   wrk -t1 ... -s load.lua URL -- operation=mix customers=PATH number=1000 out=PATH [pool=PATH] [heard=PATH]
+--
+-- A Ref_Id says what it is for: "BC123-45" is a check, the 123rd request, of the customer in line 45
+-- of the file. It goes along as x-fapi-uuid, comes back as X-Request-Id, and so tells which request
+-- a response answers: nothing has to be remembered.
+
+local PREFIX = "/api/PPIM/v1/"
+local AMOUNT, BALANCE, BALANCE_AFTER = "1.00", "5000.00", "4999.00"
+
+local threads = {}
+local processors, customers = {}, {}
+local operation, makes, number
+local first, last = 1, 0 -- of unsettled
+
+-- What done() reads, out of another Lua state: unsettled are the checks that were allowed and have
+-- no update yet (kept from one run to the next in the file `pool`); acknowledged is every write.
+counts, unsettled, acknowledged = {}, {}, {}
+
+function setup(thread)
+  threads[#threads + 1] = thread
+end
+
+local function read_customers(path)
+  for line in io.lines(path) do
+    local kind, a, b, c, d = line:match("^(%S+) (%S+) (%S+) (%S+) ?(%S*)$")
+    if kind == "processor" then
+      processors[tonumber(a)] = {
+        system_id = b,
+        credentials = '"Username":"' .. c .. '","Password":"' .. d .. '"},"Risk":{}}',
+      }
+    else
+      customers[#customers + 1] = { processor = tonumber(a), id = b, mobile = c, account = d }
+    end
+  end
+end
+
+local function read_pool(path)
+  local file = io.open(path)
+  if file then
+    for line in file:lines() do
+      last = last + 1
+      unsettled[last] = line
+    end
+    file:close()
+  end
+end
+
+local function post(name, word, ref, line, fields)
+  local processor = processors[customers[line].processor]
+  local body = '{"Data":{"' .. word .. '":{"Ref_Id":"' .. ref .. '","System_Id":"'
+    .. processor.system_id .. '"' .. fields .. "}," .. processor.credentials
+  return "POST " .. PREFIX .. name .. " HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    .. "Content-Type: application/json\r\nx-fapi-uuid: " .. ref
+    .. "\r\nContent-Length: " .. #body .. "\r\n\r\n" .. body
+end
+
+local function new_ref(kind, line)
+  number = number + 1
+  return "B" .. kind .. number .. "-" .. line
+end
+
+local function anyone()
+  return math.random(#customers)
+end
+
+local make = {}
+
+make["check-customer-kyc"] = function()
+  local line = anyone()
+  local about = ',"Unique_Id":"' .. customers[line].id .. '"'
+  return post("check-customer-kyc", "Check_KYC", new_ref("K", line), line, about)
+end
+
+make["customer-registration-status"] = function()
+  local line = anyone()
+  local about = ',"Mobile_Number":"' .. customers[line].mobile .. '"'
+  return post("customer-registration-status", "Check_Reg_Status", new_ref("S", line), line, about)
+end
+
+make["check-customer-limit"] = function()
+  local line = anyone()
+  local customer = customers[line]
+  local about = ',"Unique_Id":"' .. customer.id .. '","Amount":"' .. AMOUNT
+    .. '","Tran_Type":"D","Account_Number":"' .. customer.account
+    .. '","Avail_Bal":"' .. BALANCE .. '"'
+  return post("check-customer-limit", "Check_Limit", new_ref("C", line), line, about)
+end
+
+-- Of the check that was allowed first among those not yet settled; without one, UNCHECKED.
+make["update-customer-limit"] = function()
+  local check, line = unsettled[first], nil
+  if check then
+    unsettled[first] = nil
+    first = first + 1
+    line = tonumber(check:match("-(%d+)$"))
+  else
+    line = anyone()
+  end
+  local ref = new_ref("U", line)
+  local about = ',"Unique_Id":"' .. customers[line].id .. '","Amount":"' .. AMOUNT
+    .. '","Tran_Type":"D","Tran_Status":"S","Avail_Bal":"' .. BALANCE_AFTER
+    .. '","Tran_Id":"T' .. number .. '"'
+  if check then
+    about = about .. ',"Enquiry_Ref_Id":"' .. check .. '"'
+  end
+  return post("update-customer-limit", "Update_Limit", ref, line, about)
+end
+
+-- A person who was never there, with a document: numbers are handed out once.
+make["add-customer"] = function()
+  local line = anyone()
+  local ref = new_ref("A", line)
+  local digits = string.format("%012d", number)
+  local about = ',"Unique_Id":"NA","Customer_Id":"' .. digits
+    .. '","Customer_Name":"Rohan Deshpande","Mobile_Number":"' .. 917000000000 + number
+    .. '","Date_Of_Birth":"21-08-1994","Email_Id":"r' .. number .. '@example.in"'
+    .. ',"Address_Line1":"Flat 4, Sai Krupa","City":"Pune","State":"Maharashtra"'
+    .. ',"Pincode":"411038","Account_Number":"' .. digits .. '","Account_Status":"A"'
+    .. ',"Card_Number":"6077' .. digits .. '","Card_Status":"A","KYC_Flag":"N"'
+    .. ',"KYC_Updated_Channel":"PGO","KYC_Updated_On":"23-11-2025 10:15:00"'
+    .. ',"Ovid_Type":"ADR","Ovid_Value":"7' .. string.format("%011d", number)
+    .. '","Cif_Id":"B' .. number .. '","Customer_Type":"N","Ppi_Type":"SC","NRI_Flag":"N"'
+  return post("add-customer", "Add_Customer", ref, line, about)
+end
+
+make["update-customer"] = function()
+  local line = anyone()
+  local ref = new_ref("M", line)
+  local about = ',"Unique_Id":"' .. customers[line].id
+    .. '","Email_Id":"m' .. number .. '@example.in"'
+  return post("update-customer", "Update_Customer", ref, line, about)
+end
+
+-- 45 % checks, 45 % the updates of those that were allowed, 8 % status, 2 % adds.
+make["mix"] = function()
+  local chance = math.random()
+  if chance < 0.02 then
+    return make["add-customer"]()
+  elseif chance < 0.10 then
+    return make["customer-registration-status"]()
+  elseif unsettled[first] then
+    return make["update-customer-limit"]()
+  end
+  return make["check-customer-limit"]()
+end
+
+-- The operation that does nothing is asked what check-customer-kyc is.
+make["empty"] = make["check-customer-kyc"]
+
+function init(arguments)
+  local given = {}
+  for _, text in ipairs(arguments) do
+    local name, value = text:match("^(%w+)=(.*)$")
+    given[name] = value
+  end
+  operation, out, pool, heard = given.operation, given.out, given.pool, given.heard
+  number = tonumber(given.number)
+  math.randomseed(number)
+  read_customers(given.customers)
+  if pool then
+    read_pool(pool)
+  end
+  makes = make[operation]
+end
+
+function request()
+  return makes()
+end
+
+local function count(name)
+  counts[name] = (counts[name] or 0) + 1
+end
+
+function response(status, headers, body)
+  if operation == "empty" then
+    count(status == 200 and "good" or status .. " none")
+    return
+  end
+  local code = body:match('"Resp_Code":"(%d+)"')
+  local ref = headers["X-Request-Id"] or headers["x-request-id"]
+  if status ~= 200 or code ~= "000" or not ref then
+    count(status .. " " .. (code or "none"))
+    return
+  end
+  count("good")
+  local kind = ref:sub(2, 2)
+  count(kind)
+  if kind == "C" then
+    if body:find('"Allow_Customer":"T"', 1, true) then
+      last = last + 1
+      unsettled[last] = ref
+    else
+      count("declined")
+    end
+  elseif kind == "U" and not body:find('"Flags":[]', 1, true) then
+    count("flagged")
+  end
+  if heard and kind ~= "K" and kind ~= "S" then
+    acknowledged[#acknowledged + 1] = ref
+  end
+end
+
+local function write_lines(path, lines)
+  if not path then
+    return
+  end
+  local file = assert(io.open(path, "w"))
+  for _, line in pairs(lines) do
+    file:write(line, "\n")
+  end
+  file:close()
+end
+
+function done(summary, latency)
+  local thread = threads[1]
+  write_lines(thread:get("pool"), thread:get("unsettled"))
+  write_lines(thread:get("heard"), thread:get("acknowledged"))
+  local file = assert(io.open(thread:get("out"), "w"))
+  local errors = summary.errors
+  file:write(string.format(
+    '{"requests":%d,"microseconds":%d,"p50_us":%d,"p99_us":%d,"worst_us":%d,"broken":%d,"late":%d',
+    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+    latency.max, errors.connect + errors.read + errors.write, errors.timeout))
+  file:write(',"counts":{')
+  local comma = ""
+  for name, times in pairs(thread:get("counts")) do
+    file:write(comma, string.format('"%s":%d', name, times))
+    comma = ","
+  end
+  file:write("}}\n")
+  file:close()
+end
