@@ -21,6 +21,7 @@ VISIBLE = """
     JOIN customers_customer c ON c.unique_id = t.customer_id
     WHERE t.customer_id = %s AND t.processor_id = %s
 """
+CUSTOMER_OF = Registration._meta.get_field("customer")
 BY_ID = "WHERE unique_id = %s"
 CIF_ID = "SELECT cif_id FROM customers_registration WHERE customer_id = %s AND processor_id = %s"
 HOLDER = "SELECT customer_id FROM customers_identifier WHERE kind = %s AND digest = %s"
@@ -86,8 +87,7 @@ def visible(processor: Processor, unique_id: int) -> Registration:
     if found is None:
         raise UnknownCustomer
     registration: Registration = found[0]
-    registration.customer = found[1]
-    registration.processor = processor
+    CUSTOMER_OF.set_cached_value(registration, found[1])
     return registration
 
 

@@ -50,13 +50,20 @@ T = TypeVar("T")
 
 
 class WireRequest(HttpRequest):
-    """A request as the lane hands it on; typing only."""
+    """A request of the API, by whichever server it came: what is asked of one here, and no more."""
 
-    id: str
-    operation: str
     wire_body: dict[str, Any]
-    resp_code: str
-    processor: str
+
+    def __init__(
+        self, method: str, path: str, meta: dict[str, Any], read_body: Callable[[], bytes]
+    ) -> None:
+        """Take it as it came. `read_body` may raise a Refusal. Django's own request would cost as
+        much as a read of the database: it makes ready for cookies, forms and files.
+        """
+        self.method, self.path, self.path_info, self.META = method, path, path, meta
+        self.read_body = read_body
+        self.operation = self.processor = self.id = ""
+        self.resp_code = Fault.code
 
 
 async def authenticate(request: HttpRequest) -> Processor:

@@ -15,11 +15,12 @@ from typing import Any
 
 from asgiref.wsgi import WsgiToAsgiInstance
 from django.conf import settings
-from django.core.handlers.wsgi import WSGIRequest
 
 from ppims.wsgi import application as wsgi
 
 from ppims import lane, wire  # isort: skip - Django is set up by now
+from ppims.api import WireRequest  # isort: skip
+from ppims.errors import UnreadableBody  # isort: skip
 
 # The hot path's reads run on the loop: handing one to a thread would cost more than the read.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
@@ -27,7 +28,7 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
 Message = MutableMapping[str, Any]
 Answer = tuple[int, list[tuple[str, str]], bytes]  # status, headers, body
 
-BODY_SECONDS, SEND_SECONDS = 10, 30
+ASKED_OF = {b"x-fapi-uuid": "HTTP_X_FAPI_UUID", b"x-forwarded-for": "HTTP_X_FORWARDED_FOR"}
 PAGES = ThreadPoolExecutor(settings.PPIMS_THREADS, "pages")
 CALLS = ThreadPoolExecutor(settings.PPIMS_THREADS, "calls")
 
@@ -44,43 +45,53 @@ async def application(
     is_page = operation is None
     most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE if is_page else wire.BODY_LIMIT_BYTES
     body = await _body(receive, most)
-    if is_page and body is None:
-        status, headers, content = _plain(HTTPStatus.REQUEST_TIMEOUT)
+    if operation is not None and settings.PPIMS_GROUP_COMMIT:
+        response = await lane.answered(_request(scope, body), operation)
+        status, headers, content = response.status_code, response.items(), response.content
     else:
-        status, headers, content = await _answer(scope, operation, body)
+        status, headers, content = await _in_a_thread(scope, operation, body)
     raw = [(name.lower().encode(), value.encode("latin1")) for name, value in headers]
-    async with asyncio.timeout(SEND_SECONDS):
-        await send({"type": "http.response.start", "status": status, "headers": raw})
-        await send({"type": "http.response.body", "body": content})
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": content})
 
 
 async def _body(receive: Callable[[], Awaitable[Message]], most: int) -> bytes | None:
     """Read the body, as soon as there is more than that: what there is. None where the rest of it
-    does not come.
+    does not come, for which ppims/worker.py sets a time.
     """
     parts, size, is_more = [], 0, True
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            while is_more and size <= most:
-                message = await receive()
-                if message["type"] != "http.request":
-                    return None
-                parts.append(message.get("body", b""))
-                size += len(parts[-1])
-                is_more = message.get("more_body", False)
-    except TimeoutError:
-        return None
+    while is_more and size <= most:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        is_more = message.get("more_body", False)
     return b"".join(parts)
 
 
-async def _answer(scope: Message, operation: str | None, body: bytes | None) -> Answer:
+def _request(scope: Message, body: bytes | None) -> WireRequest:
+    meta = {"REMOTE_ADDR": scope["client"][0] if scope.get("client") else ""}
+    for name, value in scope["headers"]:
+        if name in ASKED_OF:
+            before = f"{meta[ASKED_OF[name]]}," if ASKED_OF[name] in meta else ""
+            meta[ASKED_OF[name]] = before + value.decode("latin1")
+
+    def read() -> bytes:
+        if body is None:
+            raise UnreadableBody
+        return body
+
+    return WireRequest(scope["method"], scope["path"], meta, read)
+
+
+async def _in_a_thread(scope: Message, operation: str | None, body: bytes | None) -> Answer:
+    if operation is None and body is None:
+        return _plain(HTTPStatus.REQUEST_TIMEOUT)
     try:
         environ = _environ(scope, body)
     except ValueError:
         return _plain(HTTPStatus.BAD_REQUEST)
-    if operation is not None and settings.PPIMS_GROUP_COMMIT:
-        response = await lane.answered(WSGIRequest(environ), operation)
-        return response.status_code, list(response.items()), response.content
     pool = PAGES if operation is None else CALLS
     return await asyncio.get_running_loop().run_in_executor(pool, _by_wsgi, environ)
 

@@ -7,7 +7,7 @@ import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar, cast
 
 from django.conf import settings
@@ -16,7 +16,7 @@ from django.urls import resolve
 
 from ppims import wire
 from ppims.api import OPERATIONS, WireRequest, refuse
-from ppims.errors import Fault, Refusal, TooLarge, UnknownOperation, UnreadableBody, WrongMethod
+from ppims.errors import Refusal, TooLarge, UnknownOperation, UnreadableBody, WrongMethod
 
 DOCUMENTATION = {"docs", "openapi.json"}
 PREFIXES = tuple(f"/{prefix}/" for prefix in settings.PPIMS_API_PREFIXES)
@@ -33,9 +33,11 @@ def middleware(get_response: GetResponse) -> GetResponse:
 
     def answer(request: HttpRequest) -> HttpResponse:
         operation = operation_of(request.path_info)
-        return (
-            get_response(request) if operation is None else finished(answered(request, operation))
-        )
+        if operation is None:
+            return get_response(request)
+        read = partial(_read_body, request)
+        wired = WireRequest(request.method or "", request.path_info, request.META, read)
+        return finished(answered(wired, operation))
 
     return answer
 
@@ -57,24 +59,22 @@ def finished(coroutine: Coroutine[Any, Any, T]) -> T:
     raise AssertionError("it waits")
 
 
-async def answered(request: HttpRequest, operation: str) -> HttpResponse:
+async def answered(request: WireRequest, operation: str) -> HttpResponse:
     """Answer whatever is asked, and log it."""
     started = time.perf_counter()
-    wired = cast("WireRequest", request)
     sent_id = str(request.META.get("HTTP_X_FAPI_UUID", ""))
-    wired.id = sent_id if REQUEST_ID.fullmatch(sent_id) else str(uuid.uuid4())
-    wired.operation = operation if operation in OPERATIONS else "unknown"
-    wired.resp_code, wired.processor = Fault.code, ""
+    request.id = sent_id if REQUEST_ID.fullmatch(sent_id) else str(uuid.uuid4())
+    request.operation = operation if operation in OPERATIONS else "unknown"
     try:
-        response = await _run(wired)
+        response = await _run(request)
     except Refusal as refusal:
         response = refuse(request, refusal)
     response["Content-Length"] = str(len(response.content))
-    response["X-Request-Id"] = wired.id
+    response["X-Request-Id"] = request.id
     response["Cache-Control"] = "no-store"
     response["X-Content-Type-Options"] = "nosniff"
     response._has_been_logged = True  # type: ignore[attr-defined]  # by us: Django's line says less
-    _log(wired, (time.perf_counter() - started) * 1000)
+    _log(request, (time.perf_counter() - started) * 1000)
     return response
 
 
@@ -83,8 +83,8 @@ async def _run(request: WireRequest) -> HttpResponse:
         raise UnknownOperation
     if request.method != "POST":
         raise WrongMethod
-    request._body = _read_body(request)  # ninja asks whether there is one
-    request.wire_body = wire.parse_body(request.body, OPERATIONS[request.operation][0])
+    request._body = request.read_body()  # ninja asks whether there is one
+    request.wire_body = wire.parse_body(request._body, OPERATIONS[request.operation][0])
     return await _view(request.path_info)(request)
 
 

@@ -22,7 +22,7 @@ M = TypeVar("M", bound=models.Model)
 Values = Sequence[Any] | dict[str, Any]
 
 HOW_MANY, ONE, ALL = attrgetter("rowcount"), methodcaller("fetchone"), methodcaller("fetchall")
-_loops = threading.local()
+_threads = threading.local()
 
 
 def run(sql: str, values: Values) -> int:
@@ -64,16 +64,16 @@ def _done(sql: str, values: Values, take: Callable[[Any], Any]) -> Any:
 
 
 def _database() -> BaseDatabaseWrapper:
-    """Give the thread's connection; on an event loop, where Django would make one for each task,
-    the loop's.
+    """Give the thread's connection, found once; an event loop's is its own, where Django would make
+    one for each task.
     """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return connections[DEFAULT_DB_ALIAS]
-    if not hasattr(_loops, "database"):
-        _loops.database = connections.create_connection(DEFAULT_DB_ALIAS)
-    database: BaseDatabaseWrapper = _loops.database
+    if not hasattr(_threads, "database"):
+        try:
+            asyncio.get_running_loop()
+            _threads.database = connections.create_connection(DEFAULT_DB_ALIAS)
+        except RuntimeError:
+            _threads.database = connections[DEFAULT_DB_ALIAS]
+    database: BaseDatabaseWrapper = _threads.database
     return database
 
 

@@ -1,32 +1,66 @@
-"""gunicorn's asgi worker, less patient: a client has so long for the headers of its first request
-(later ones fall under the keep-alive's time), and a worker so many connections.
+"""gunicorn's asgi worker, less patient: a request has so long to arrive from its first byte on, and
+an answer to be taken; and a worker has so many connections. Others go on unharmed meanwhile.
 """
 
 import asyncio
+from typing import Any
 
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
 
-HEADER_SECONDS = 10
+ARRIVAL_SECONDS, TAKING_SECONDS = 10, 30
 
 
 class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
-    """One connection."""
+    """One connection. Between requests it falls under gunicorn's own keep-alive."""
 
-    _deadline: asyncio.TimerHandle | None = None
+    _arrival: asyncio.TimerHandle | None = None
+    _taking: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
         if self.worker.nr_conns > self.worker.worker_connections:
             self._close_transport()
-            return
-        loop = self.worker.loop
-        self._deadline = loop.call_later(HEADER_SECONDS, self._keepalive_timeout)
+        else:
+            self._arrival = self._after(ARRIVAL_SECONDS, self._has_not_arrived)
 
-    def _on_headers_complete(self) -> bool:
-        if self._deadline:
-            self._deadline.cancel()
-        return bool(super()._on_headers_complete())
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        request = self._body_receiver
+        if request is not None and request._complete:
+            self._stop(self._arrival)
+            self._arrival = None
+        elif self._arrival is None:
+            self._arrival = self._after(ARRIVAL_SECONDS, self._has_not_arrived)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._taking = self._after(TAKING_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop(self._taking)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop(self._arrival)
+        self._stop(self._taking)
+        super().connection_lost(exc)
+
+    def _has_not_arrived(self) -> None:
+        """Close it; or, where the headers are there, let the program refuse the request."""
+        if self._body_receiver is None:
+            self._keepalive_timeout()
+        else:
+            self._body_receiver._body_wait_expired = True
+            self._body_receiver._wake_waiter()
+
+    def _after(self, seconds: float, what: Any) -> asyncio.TimerHandle:
+        handle: asyncio.TimerHandle = self.worker.loop.call_later(seconds, what)
+        return handle
+
+    def _stop(self, timer: asyncio.TimerHandle | None) -> None:
+        if timer is not None:
+            timer.cancel()
 
 
 class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
