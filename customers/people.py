@@ -17,6 +17,8 @@ from ppims.transact import Again
 STRICT_CHECKS = {DocumentKind.AADHAAR: aadhaar.is_valid, DocumentKind.PAN: pan.is_valid}
 
 REGISTRATIONS, CUSTOMERS = Table(Registration), Table(Customer, "c")
+DOCUMENTS, ACCOUNTS, CARDS = Table(Document), Table(Account), Table(Card)
+KYC_CHANGES = Table(KycChange)
 VISIBLE = """
     JOIN customers_customer c ON c.unique_id = t.customer_id
     WHERE t.customer_id = %s AND t.processor_id = %s
@@ -25,6 +27,23 @@ CUSTOMER_OF = Registration._meta.get_field("customer")
 BY_ID = "WHERE unique_id = %s"
 CIF_ID = "SELECT cif_id FROM customers_registration WHERE customer_id = %s AND processor_id = %s"
 HOLDER = "SELECT customer_id FROM customers_identifier WHERE kind = %s AND digest = %s"
+ON_RECORD = "WHERE customer_id = %s AND kind = %s AND replaced_at IS NULL"
+STATUS_OF_ACCOUNT = """
+    SELECT status FROM customers_account
+    WHERE customer_id = %s AND processor_id = %s AND number = %s
+"""
+STATUS_OF_CARD = """
+    SELECT status FROM customers_card
+    WHERE customer_id = %s AND processor_id = %s AND digest = %s
+"""
+SET_STATUS_OF_ACCOUNT = """
+    UPDATE customers_account SET status = %s
+    WHERE customer_id = %s AND processor_id = %s AND number = %s
+"""
+SET_STATUS_OF_CARD = """
+    UPDATE customers_card SET status = %s
+    WHERE customer_id = %s AND processor_id = %s AND digest = %s
+"""
 IDENTIFY = """
     INSERT INTO customers_identifier (kind, digest, customer_id)
     VALUES (%s, %s, %s) ON CONFLICT DO NOTHING
@@ -91,6 +110,23 @@ def visible(processor: Processor, unique_id: int) -> Registration:
     return registration
 
 
+def is_registered(processor: Processor, customer: Customer) -> bool:
+    """Tell whether the processor knows the customer."""
+    return statements.first(CIF_ID, [customer.pk, processor.pk]) is not None
+
+
+def status_of_account(customer_id: int, processor_id: int, number: str) -> str | None:
+    """Tell the status of an account as its processor has told it; None: not told of."""
+    found = statements.first(STATUS_OF_ACCOUNT, [customer_id, processor_id, number])
+    return found[0] if found else None
+
+
+def status_of_card(customer_id: int, processor_id: int, number: str) -> str | None:
+    """Tell the status of a card as its processor has told it; None: not told of."""
+    found = statements.first(STATUS_OF_CARD, [customer_id, processor_id, Card.digest_of(number)])
+    return found[0] if found else None
+
+
 def seen_by(processor: Processor, unique_id: int) -> tuple[Customer, str | None]:
     """Read a customer of any processor, and the Cif_Id that this one gave, if it knows them."""
     customer = CUSTOMERS.one(BY_ID, [unique_id])
@@ -130,7 +166,7 @@ def create(
     assert told.customer_name and told.mobile_number and told.date_of_birth and told.kyc_flag  # noqa: PT018
     assert told.kyc_updated_channel
     updated_on = told.kyc_updated_on or at
-    customer = Customer.objects.create(
+    customer = Customer(
         unique_id=unique_id,
         name=told.customer_name,
         mobile=told.mobile_number,
@@ -149,6 +185,7 @@ def create(
         kyc_updated_on=updated_on,
         created_at=at,
     )
+    CUSTOMERS.insert(customer)
     identify(customer, MOBILE, told.mobile_number)
     record_kyc_change(customer, from_tier="", processor=processor, user=user, at=at)
     return customer
@@ -158,23 +195,24 @@ def register(told: Told, *, customer: Customer, processor: Processor, at: dateti
     """Make the customer visible to the processor, with account, card and a document not yet on
     record.
     """
-    Registration.objects.create(
-        customer=customer,
-        processor=processor,
+    registration = Registration(
+        customer_id=customer.pk,
+        processor_id=processor.pk,
         customer_ref=told.customer_id or "",
         cif_id=told.cif_id or "",
         customer_type=told.customer_type or "",
         ppi_type=told.ppi_type or "",
         registered_at=at,
     )
+    REGISTRATIONS.insert(registration)
     record_account(told, customer=customer, processor=processor)
     record_card(told, customer=customer, processor=processor)
     if told.document and document_on_record(customer, told.document[0]) is None:
-        record_document(told, customer=customer, at=at)
+        _add_document(told.document, customer=customer, at=at)
 
 
 def document_on_record(customer: Customer, kind: str) -> Document | None:
-    return customer.documents.filter(kind=kind, replaced_at__isnull=True).first()
+    return DOCUMENTS.one(ON_RECORD, [customer.pk, kind])
 
 
 def record_document(told: Told, *, customer: Customer, at: datetime) -> bool:
@@ -188,54 +226,54 @@ def record_document(told: Told, *, customer: Customer, at: datetime) -> bool:
     if before is not None:
         forget(customer, kind, bytes(before.digest))
         Document.objects.filter(pk=before.pk).update(replaced_at=at)
-    identify(customer, kind, number)
-    document = Document(customer=customer, kind=kind, recorded_at=at)
-    document.seal(number)
-    document.save(force_insert=True)
+    _add_document(told.document, customer=customer, at=at)
     return True
+
+
+def _add_document(told: tuple[str, str], *, customer: Customer, at: datetime) -> None:
+    kind, number = told
+    identify(customer, kind, number)
+    document = Document(customer_id=customer.pk, kind=kind, recorded_at=at)
+    document.seal(number)
+    DOCUMENTS.insert(document)
 
 
 def record_account(told: Told, *, customer: Customer, processor: Processor) -> bool:
     """Add an account that this channel has not sent before, or set the status of a known one."""
     if not told.account_number:
         return False
-    known = Account.objects.filter(
-        customer=customer, processor=processor, number=told.account_number
-    )
-    if told.account_status and known.exclude(status=told.account_status).update(
-        status=told.account_status
-    ):
+    key = (customer.pk, processor.pk, told.account_number)
+    before, now = status_of_account(*key), told.account_status
+    if before is None:
+        status = now or InstrumentStatus.ACTIVE.value
+        named = {"customer_id": key[0], "processor_id": key[1], "number": key[2]}
+        ACCOUNTS.insert(Account(**named, status=status))
         return True
-    if known.exists():
+    if now in {None, before}:
         return False
-    known.create(
-        customer=customer,
-        processor=processor,
-        number=told.account_number,
-        status=told.account_status or InstrumentStatus.ACTIVE,
-    )
-    return True
+    return statements.run(SET_STATUS_OF_ACCOUNT, [now, *key]) == 1
 
 
 def record_card(told: Told, *, customer: Customer, processor: Processor) -> bool:
     """Add a card that this channel has not sent before, or set the status of a known one."""
     if not told.card_number:
         return False
-    digest = Card.digest_of(told.card_number)
-    known = Card.objects.filter(customer=customer, processor=processor, digest=digest)
-    if told.card_status and known.exclude(status=told.card_status).update(status=told.card_status):
+    before = status_of_card(customer.pk, processor.pk, told.card_number)
+    digest, now = Card.digest_of(told.card_number), told.card_status
+    if before is None:
+        card = Card(
+            customer_id=customer.pk,
+            processor_id=processor.pk,
+            digest=digest,
+            last_four=told.card_number[-4:],
+            expires=told.card_exp_date or "",
+            status=now or InstrumentStatus.ACTIVE.value,
+        )
+        CARDS.insert(card)
         return True
-    if known.exists():
+    if now in {None, before}:
         return False
-    known.create(
-        customer=customer,
-        processor=processor,
-        digest=digest,
-        last_four=told.card_number[-4:],
-        expires=told.card_exp_date or "",
-        status=told.card_status or InstrumentStatus.ACTIVE,
-    )
-    return True
+    return statements.run(SET_STATUS_OF_CARD, [now, customer.pk, processor.pk, digest]) == 1
 
 
 def change_kyc(
@@ -271,14 +309,15 @@ def record_kyc_change(
     user: User | None,
     at: datetime,
 ) -> None:
-    KycChange.objects.create(
-        customer=customer,
+    change = KycChange(
+        customer_id=customer.pk,
         at=at,
-        processor=processor,
-        user=user,
+        processor_id=processor.pk if processor else None,
+        user_id=user.pk if user else None,
         channel=customer.kyc_updated_channel,
         updated_on=customer.kyc_updated_on,
         from_tier=from_tier,
         to_tier=customer.tier,
         tier_since=customer.tier_since,
     )
+    KYC_CHANGES.insert(change)

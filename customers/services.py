@@ -15,9 +15,11 @@ from ppims import audit, clock, replay
 from ppims.errors import Conflict, Malformed, UnknownCustomer
 from ppims.models import FourEyes, Processor, User
 from ppims.replay import Call
+from ppims.statements import Table
 from ppims.transact import in_transaction
 
 DONE, KNOWN = "000", "200"
+RECEIPTS = Table(Receipt)
 COLUMNS = {
     "customer_name": "name",
     "maiden_name": "maiden_name",
@@ -46,7 +48,7 @@ def add_customer(
             customer = people.create(
                 told, unique_id=draw_unique_id(), processor=call.processor, user=None, at=at
             )
-        code = KNOWN if customer.registrations.filter(processor=call.processor).exists() else DONE
+        code = KNOWN if people.is_registered(call.processor, customer) else DONE
         if code == DONE:
             people.register(told, customer=customer, processor=call.processor, at=at)
             _audit("customer added", call, customer, at, {})
@@ -270,10 +272,10 @@ def _save(customer: Customer) -> None:
 
 
 def _answer(call: Call, customer: Customer, code: str, at: datetime) -> Receipt:
-    receipt = Receipt.objects.create(
-        customer=customer,
-        processor=call.processor,
-        operation=call.operation,
+    receipt = Receipt(
+        customer_id=customer.pk,
+        processor_id=call.processor.pk,
+        operation=call.operation.value,
         ref_id=call.ref_id,
         at=at,
         resp_code=code,
@@ -282,6 +284,7 @@ def _answer(call: Call, customer: Customer, code: str, at: datetime) -> Receipt:
         kyc_updated_channel=customer.kyc_updated_channel,
         kyc_updated_on=customer.kyc_updated_on,
     )
+    RECEIPTS.insert(receipt)
     replay.settle(call, customer_id=customer.pk, row_id=receipt.pk)
     return receipt
 

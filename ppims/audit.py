@@ -6,12 +6,23 @@ from datetime import datetime
 
 from django.conf import settings
 
-from ppims import bulk, keys
+from ppims import bulk, keys, statements
 from ppims.models import AuditEntry, AuditHead, Processor, User
+from ppims.statements import Table
 
 NO_CUSTOMER = 0
 ENTRY_FIELDS = ["subject", "number", "at", "user_id", "processor_id", "action", "detail"]
 HEAD_FIELDS = ["subject", "entry_count", "last_mac", "last_at"]
+ENTRIES, HEADS = Table(AuditEntry), Table(AuditHead)
+OF_SUBJECT = "WHERE subject = %s"
+NEW_HEAD = """
+    INSERT INTO ppims_audithead (subject, entry_count, last_mac, key_id, mac)
+    VALUES (%s, 0, '', '', '') ON CONFLICT DO NOTHING
+"""
+SET_HEAD = """
+    UPDATE ppims_audithead SET entry_count = %s, last_mac = %s, last_at = %s, key_id = %s, mac = %s
+    WHERE subject = %s
+"""
 Event = tuple[int, int, str, dict[str, object]]  # microseconds, processor, action, detail
 FIELDS = {AuditEntry: ENTRY_FIELDS, AuditHead: HEAD_FIELDS}
 
@@ -36,17 +47,18 @@ def record(
         subject=subject,
         number=head.entry_count + 1,
         at=at,
-        user=user,
-        processor=processor,
+        user_id=user.pk if user else None,
+        processor_id=processor.pk if processor else None,
         action=action,
         detail=_written(detail),
         key_id=key.id,
     )
     entry.mac = entry_mac(key, values_of(entry), bytes(head.last_mac))
-    entry.save(force_insert=True)
+    ENTRIES.insert(entry)
     head.entry_count, head.last_mac, head.last_at, head.key_id = entry.number, entry.mac, at, key.id
     head.mac = head_mac(key, values_of(head))
-    head.save(update_fields=["entry_count", "last_mac", "last_at", "key_id", "mac"])
+    counts = [head.entry_count, head.last_mac, statements.stored(at)]
+    statements.run(SET_HEAD, [*counts, head.key_id, head.mac, subject])
     return entry
 
 
@@ -78,7 +90,8 @@ def insert(rows: bulk.Rows) -> None:
 
 def values_of(row: AuditEntry | AuditHead) -> list[keys.Plain]:
     """Give a row's signed values."""
-    return [keys.plain(getattr(row, name)) for name in FIELDS[type(row)]]
+    kept = row.__dict__
+    return [keys.plain(kept[name]) for name in FIELDS[type(row)]]
 
 
 def entry_mac(key: keys.Key, values: Sequence[keys.Plain], previous: bytes) -> bytes:
@@ -95,9 +108,8 @@ def _written(detail: dict[str, object] | None) -> str:
 
 
 def _locked_head(subject: int) -> AuditHead:
-    locked = AuditHead.objects.select_for_update()
-    head = locked.filter(pk=subject).first()
-    if head is None:
-        AuditHead.objects.bulk_create([AuditHead(subject=subject, mac=b"")], ignore_conflicts=True)
-        head = locked.get(pk=subject)
-    return head
+    new = AuditHead(subject=subject, key_id="", mac=b"")
+    found = HEADS.locked(OF_SUBJECT, [subject])
+    if found is None and statements.run(NEW_HEAD, [subject]):
+        return new
+    return found or HEADS.locked(OF_SUBJECT, [subject]) or new

@@ -136,6 +136,12 @@ class Table(Generic[M]):
         found = first(_selection((self,), tail, _vendor()), values)
         return self.made(found) if found else None
 
+    def locked(self, tail: str, values: Values) -> M | None:
+        """Read the first row that the tail of the SELECT finds, and lock it until the transaction
+        ends; on SQLite all is locked already.
+        """
+        return self.one(tail if _vendor() == "sqlite" else f"{tail} FOR UPDATE", values)
+
     def made(self, row: tuple[Any, ...]) -> M:
         """Make a model of the plain values of a row."""
         values = [

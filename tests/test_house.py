@@ -206,7 +206,10 @@ WRITERS = {
     "AuditEntry": {"ppims/audit.py"},
     "AuditHead": {"ppims/audit.py"},
 }
-CHANGERS = {model: {LEDGER} for model in ("LedgerHead", "Hold", "MonthlyUsage")}
+CHANGERS = {
+    **{model: {LEDGER} for model in ("LedgerHead", "Hold", "MonthlyUsage")},
+    "AuditHead": {"ppims/audit.py"},
+}
 
 
 def rows_of(model: str, tree: ast.AST) -> set[str]:

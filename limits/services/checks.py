@@ -8,7 +8,7 @@ from django.conf import settings
 
 from customers import people
 from customers.kinds import MOBILE, USABLE, Tier
-from customers.models import Card, Customer, Registration
+from customers.models import Customer, Registration
 from limits import decision, ledger
 from limits.decision import CREDIT_STOP, Decision, Figures, Question, Rule
 from limits.ledger import Standing
@@ -24,14 +24,6 @@ IN_FORCE = """
     SELECT id, "window", amount FROM limits_limitrule
     WHERE state = 'APPROVED' AND tier = %s AND direction = %s AND in_force_from <= %s
     ORDER BY in_force_from, id
-"""
-STATUS_OF_ACCOUNT = """
-    SELECT status FROM customers_account
-    WHERE customer_id = %s AND processor_id = %s AND number = %s
-"""
-STATUS_OF_CARD = """
-    SELECT status FROM customers_card
-    WHERE customer_id = %s AND processor_id = %s AND digest = %s
 """
 HOLD_CLOSED, HOLD_EXPIRED = "HOLD_CLOSED", "HOLD_EXPIRED"
 
@@ -185,17 +177,15 @@ def is_account_usable(customer_id: int, processor_id: int, number: str) -> bool:
     """Tell whether this processor has registered the account for the customer, and it is active or
     new.
     """
-    found = statements.first(STATUS_OF_ACCOUNT, [customer_id, processor_id, number])
-    return found is not None and found[0] in USABLE
+    return people.status_of_account(customer_id, processor_id, number) in USABLE
 
 
 def _is_card_usable(ask: Ask, processor: Processor) -> bool:
     """Tell whether a card that was named is active or new; one that is unknown is not judged."""
     if not ask.card_number:
         return True
-    digest = Card.digest_of(ask.card_number)
-    found = statements.first(STATUS_OF_CARD, [ask.unique_id, processor.pk, digest])
-    return found is None or found[0] in USABLE
+    status = people.status_of_card(ask.unique_id, processor.pk, ask.card_number)
+    return status is None or status in USABLE
 
 
 def _repeat(first: ReplayKey) -> tuple[LimitCheck, bool]:
