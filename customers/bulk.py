@@ -16,7 +16,7 @@ from customers.models import (
     Registration,
 )
 from customers.people import Told
-from ppims import audit, bulk, replay
+from ppims import audit, bulk
 from ppims.keys import Plain, plain
 from ppims.models import ReplayKey
 from ppims.replay import Call
@@ -145,6 +145,5 @@ class Person:
         receipt = self.records.numbered(
             Receipt, self.unique_id, *key, at, DONE, self.unique_id, None, *kyc
         )
-        digests = replay.digests_of(call.ref_id, call.content)
-        self.records.rows[ReplayKey].append([*key, self.unique_id, receipt, digests])
+        self.records.rows[ReplayKey].append([*key, self.unique_id, receipt, call.digests])
         self.events.append((at, call.processor.pk, action, {"ref_id": call.ref_id, **changes}))

@@ -25,7 +25,7 @@ from limits.models import (
 )
 from limits.services.checks import Ask, rules_for
 from limits.services.updates import SETTLES_ITS_MONTH_WITHIN, Flag, Kind, Report
-from ppims import bulk, clock, replay
+from ppims import bulk, clock
 from ppims.keys import EPOCH, MICROSECOND, Plain
 from ppims.models import FourEyes, Processor, ReplayKey
 from ppims.replay import Call
@@ -116,15 +116,8 @@ class Histories:
         self.rows[LedgerHead].append([*values, self.key.id, mac])
 
     def keep_answer(self, processor_id: int, call: Call, customer_id: int, row_id: int) -> None:
-        digests = replay.digests_of(call.ref_id, call.content)
-        row: bulk.Row = [
-            processor_id,
-            call.operation.value,
-            call.ref_id,
-            customer_id,
-            row_id,
-            digests,
-        ]
+        key = (processor_id, call.operation.value, call.ref_id)
+        row: bulk.Row = [*key, customer_id, row_id, call.digests]
         self.rows[ReplayKey].append(row)
 
 

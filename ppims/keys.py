@@ -92,12 +92,20 @@ def key_named(ring: Ring, key_id: str) -> Key:
 
 def digest(ring: Ring, *parts: str, size: int = 16) -> bytes:
     """Digest text so that equal text can be found, and nothing else be learnt, without the key."""
-    return digest_framed(ring, b"".join([framed(part) for part in parts]), size=size)
+    return begun(ring, *parts, size=size).digest()
 
 
-def digest_framed(ring: Ring, parts: bytes, *, size: int = 16) -> bytes:
-    """Digest texts that are framed already: for many that begin alike."""
-    return hashlib.blake2b(parts, digest_size=size, key=ring[0].secret).digest()
+def begun(ring: Ring, *parts: str, size: int = 16) -> hashlib.blake2b:
+    """Begin a digest: for many that begin alike."""
+    texts = b"".join([framed(part) for part in parts])
+    return hashlib.blake2b(texts, digest_size=size, key=ring[0].secret)
+
+
+def ended(begun: hashlib.blake2b, parts: bytes) -> bytes:
+    """Give the digest of what was begun and of more framed texts; others may follow from it too."""
+    one = begun.copy()
+    one.update(parts)
+    return one.digest()
 
 
 def framed(part: str) -> bytes:

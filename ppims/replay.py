@@ -64,14 +64,10 @@ def claim(call: Call) -> ReplayKey | None:
 
 def digests_of(ref_id: str, content: Mapping[str, str | None]) -> bytes:
     """Digest each field of what a call says: what a ReplayKey keeps of it."""
-    ring, begin = settings.PPIMS_DIGEST_KEYS, keys.framed(ref_id)
+    begun = keys.begun(settings.PPIMS_DIGEST_KEYS, ref_id, size=DIGEST_BYTES)
     return b"".join(
         [
-            ABSENT
-            if text is None
-            else keys.digest_framed(
-                ring, begin + _framed_name(name) + keys.framed(text), size=DIGEST_BYTES
-            )
+            ABSENT if text is None else keys.ended(begun, _framed_name(name) + keys.framed(text))
             for name, text in content.items()
         ]
     )
