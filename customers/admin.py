@@ -166,7 +166,7 @@ def _outcome(outcome: DuplicateReview.Outcome) -> Action:
             request,
             queryset,
             action=outcome.value.lower(),
-            title=outcome.label,
+            title=str(outcome.label),
             evidence=evidence_of,
             carry_out=lambda pk, reason: reviews.decide(
                 review_id=pk, outcome=outcome, reason=reason, user=staff(request)

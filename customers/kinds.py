@@ -1,14 +1,15 @@
 """Kinds of things, as the wire writes them and as people say them; and how a number is masked."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Tier(models.TextChoices):
     """How well a customer is known, as KYC_Flag writes it."""
 
-    MIN = "N", "Min KYC"
-    NEW_MIN = "P", "New Min KYC"
-    FULL = "F", "Full KYC"
+    MIN = "N", _("Min KYC")
+    NEW_MIN = "P", _("New Min KYC")
+    FULL = "F", _("Full KYC")
 
     @property
     def rank(self) -> int:
@@ -18,11 +19,11 @@ class Tier(models.TextChoices):
 class InstrumentStatus(models.TextChoices):
     """An account's or a card's status, as the processor tells it."""
 
-    ACTIVE = "A", "Active"
-    INACTIVE = "I", "Inactive"
-    CLOSED = "C", "Closed"
-    FROZEN = "F", "Frozen"
-    NEW = "N", "New"
+    ACTIVE = "A", _("Active")
+    INACTIVE = "I", _("Inactive")
+    CLOSED = "C", _("Closed")
+    FROZEN = "F", _("Frozen")
+    NEW = "N", _("New")
 
 
 USABLE = (InstrumentStatus.ACTIVE, InstrumentStatus.NEW)
@@ -31,13 +32,13 @@ USABLE = (InstrumentStatus.ACTIVE, InstrumentStatus.NEW)
 class DocumentKind(models.TextChoices):
     """Ovid_Type: what a person was identified by."""
 
-    AADHAAR = "ADR", "Aadhaar"
-    PAN = "PAN", "PAN"
-    LICENCE = "DRL", "Driving licence"
-    VOTER_ID = "VOT", "Voter id"
-    PASSPORT = "PSP", "Passport"
-    NREGA = "NRG", "NREGA card"
-    NPR_LETTER = "NPR", "NPR letter"
+    AADHAAR = "ADR", _("Aadhaar")
+    PAN = "PAN", _("PAN")
+    LICENCE = "DRL", _("Driving licence")
+    VOTER_ID = "VOT", _("Voter id")
+    PASSPORT = "PSP", _("Passport")
+    NREGA = "NRG", _("NREGA card")
+    NPR_LETTER = "NPR", _("NPR letter")
 
 
 MOBILE = "MOB"

@@ -5,6 +5,7 @@ import json
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from customers.kinds import DocumentKind, InstrumentStatus, Tier, mask
 from ppims import keys
@@ -21,8 +22,8 @@ class Customer(models.Model):
     """
 
     class Status(models.TextChoices):
-        ACTIVE = "ACTIVE", "Active"
-        BLOCKED = "BLOCKED", "Blocked by us"
+        ACTIVE = "ACTIVE", _("Active")
+        BLOCKED = "BLOCKED", _("Blocked by us")
 
     unique_id = GivenId("Unique_Id", primary_key=True)
     name = models.CharField(max_length=100)
@@ -271,9 +272,9 @@ class DuplicateReview(models.Model):
     """
 
     class Outcome(models.TextChoices):
-        SAME_PERSON = "SAME_PERSON", "Same person"
-        NUMBER_PASSED_ON = "NUMBER_PASSED_ON", "Number passed on"
-        DIFFERENT_PEOPLE = "DIFFERENT_PEOPLE", "Different people"
+        SAME_PERSON = "SAME_PERSON", _("Same person")
+        NUMBER_PASSED_ON = "NUMBER_PASSED_ON", _("Number passed on")
+        DIFFERENT_PEOPLE = "DIFFERENT_PEOPLE", _("Different people")
 
     id = BigId(primary_key=True)
     customer = models.ForeignKey(

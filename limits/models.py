@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from customers.kinds import Tier
 from customers.models import Customer
@@ -16,18 +17,18 @@ from ppims.tables import BigId, GivenId, Paise
 class Direction(models.TextChoices):
     """Which way the money goes, as Tran_Type writes it."""
 
-    DEBIT = "D", "Spend"
-    CREDIT = "C", "Load"
+    DEBIT = "D", _("Spend")
+    CREDIT = "C", _("Load")
 
 
 class Window(models.TextChoices):
     """What a rule's amount is measured over. Of CREDIT_STOP the amount is months."""
 
-    TRANSACTION = "TRANSACTION", "One transaction"
-    MONTH = "MONTH", "Calendar month"
-    FINANCIAL_YEAR = "FINANCIAL_YEAR", "Financial year"
-    BALANCE = "BALANCE", "Balance at any time"
-    CREDIT_STOP = "CREDIT_STOP", "Months until loading stops"
+    TRANSACTION = "TRANSACTION", _("One transaction")
+    MONTH = "MONTH", _("Calendar month")
+    FINANCIAL_YEAR = "FINANCIAL_YEAR", _("Financial year")
+    BALANCE = "BALANCE", _("Balance at any time")
+    CREDIT_STOP = "CREDIT_STOP", _("Months until loading stops")
 
 
 class LimitRuleQuerySet(models.QuerySet):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -225,19 +226,19 @@ class LedgerEntry(models.Model):
     """
 
     class Kind(models.TextChoices):
-        POST = "S", "Posted"
-        RELEASE = "F", "Released"
-        REVERSE = "R", "Reversed"
-        ADJUST = "A", "Adjusted"
-        MOVE = "M", "Moved"
+        POST = "S", _("Posted")
+        RELEASE = "F", _("Released")
+        REVERSE = "R", _("Reversed")
+        ADJUST = "A", _("Adjusted")
+        MOVE = "M", _("Moved")
 
     class Flag(models.TextChoices):
-        LATE = "LATE", "after its hold ended"
-        DECLINED = "DECLINED", "though declined"
-        UNCHECKED = "UNCHECKED", "without a check"
-        AMOUNT_DIFFERS = "AMOUNT_DIFFERS", "other amount"
-        OVER_LIMIT = "OVER_LIMIT", "over the limit"
-        BLOCKED = "BLOCKED", "while blocked"
+        LATE = "LATE", _("after its hold ended")
+        DECLINED = "DECLINED", _("though declined")
+        UNCHECKED = "UNCHECKED", _("without a check")
+        AMOUNT_DIFFERS = "AMOUNT_DIFFERS", _("other amount")
+        OVER_LIMIT = "OVER_LIMIT", _("over the limit")
+        BLOCKED = "BLOCKED", _("while blocked")
 
     id = BigId(primary_key=True)
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="+", db_index=False)

@@ -1,0 +1,59 @@
+"""How pages write money, time and codes: `{% load ppims %}`."""
+
+from datetime import date, datetime, time
+
+from django import template
+from django.templatetags.static import static
+from django.utils import dateformat
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from ppims import clock, words
+from ppims.money import to_inr
+
+NOTHING = "–"
+
+register = template.Library()
+register.filter("tier", words.tier)
+register.filter("reason", words.reason)
+register.filter("flags", words.flags)
+
+
+@register.filter
+def inr(paise: int | None) -> str:
+    """Write paise as rupees: ₹1,23,45,678.90; nothing as a dash."""
+    return NOTHING if paise is None else to_inr(paise)
+
+
+@register.filter
+def ist(at: datetime | None) -> str:
+    """Write an instant in India's time: 25 Nov 2026, 4:17 PM."""
+    if at is None:
+        return NOTHING
+    return dateformat.format(at.astimezone(clock.IST), "j M Y, g:i A")
+
+
+@register.filter
+def ist_date(day: date | None) -> str:
+    """Write a day, or an instant's day in India: 25 Nov 2026."""
+    if day is None:
+        return NOTHING
+    local = day.astimezone(clock.IST) if isinstance(day, datetime) else day
+    return dateformat.format(local, "j M Y")
+
+
+@register.filter
+def ist_start(at: datetime | None) -> str:
+    """Write an instant that is most often the beginning of a day, which then needs no time."""
+    is_midnight = at is not None and at.astimezone(clock.IST).time() == time()
+    return ist_date(at) if is_midnight else ist(at)
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """Draw an icon of static/icons.svg, beside words that say the same."""
+    return format_html(
+        '<svg class="icon" width="16" height="16" aria-hidden="true"><use href="{}#{}"/></svg>',
+        static("icons.svg"),
+        name,
+    )
