@@ -48,7 +48,7 @@ PPIMS_BIND=HOST:PORT chooses the address; .env.example has every variable."""
 
 WELCOME = """
 PPIMS answers at {url}
-  Admin           {url}/admin/
+  Staff           {url}/
   API reference   {url}/api/PPIM/v1/docs
   Data            {data_dir}
   Passwords       {passwords}

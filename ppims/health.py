@@ -1,16 +1,12 @@
-"""Is the process up, and could it do its work; and what a page says when it could not."""
+"""Is the process up, and could it do its work."""
 
-import sys
-
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, OperationalError, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
-from django.views.defaults import server_error
 
 from limits.models import LimitRule
 from ppims import append_only, keyring
-from ppims.errors import Unavailable
 
 
 @require_safe
@@ -33,15 +29,6 @@ def readyz(request: HttpRequest) -> JsonResponse:
         {"status": "ok" if ready else "unavailable", "missing": missing},
         status=200 if ready else 503,
     )
-
-
-def fault(request: HttpRequest) -> HttpResponse:
-    """Answer for a page that failed: 503 where the database is busy or away, else 500."""
-    response = server_error(request)
-    if isinstance(sys.exception(), OperationalError | InterfaceError | Unavailable):
-        response.status_code = 503
-        response["Retry-After"] = "1"
-    return response
 
 
 def what_is_missing() -> list[str]:

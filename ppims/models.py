@@ -1,11 +1,13 @@
 """Who calls, who clicks, what is kept of both, and the two-person rule."""
 
+import secrets
 from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, Group, UserManager
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from ppims.errors import Conflict
 from ppims.tables import BigId, GivenId
@@ -26,16 +28,27 @@ class StaffManager(UserManager):  # type: ignore[type-arg]  # not subscriptable 
 class User(AbstractUser):
     """A person of the staff. What one may do comes from the roles in ppims.roles, each a group."""
 
+    has_one_time_password = models.BooleanField(
+        default=False, help_text="An admin gave it: nothing opens until it is changed."
+    )
+
     objects: ClassVar[StaffManager] = StaffManager()
+
+    def take_one_time_password(self) -> str:
+        """Take a random password, to be shown once and changed at the next log-in; unsaved."""
+        password = secrets.token_urlsafe(15)
+        self.set_password(password)
+        self.has_one_time_password = True
+        return password
 
 
 class Processor(models.Model):
     """A payment processor: it calls the API as one System_Id, and what it sends is its own."""
 
     class State(models.TextChoices):
-        ACTIVE = "ACTIVE", "Active"
-        WINDING_DOWN = "WINDING_DOWN", "Winding down"
-        DISABLED = "DISABLED", "Disabled"
+        ACTIVE = "ACTIVE", _("Active")
+        WINDING_DOWN = "WINDING_DOWN", _("Winding down")
+        DISABLED = "DISABLED", _("Disabled")
 
     system_id = models.CharField("System_Id", max_length=32, unique=True)
     name = models.CharField(max_length=100)
@@ -116,10 +129,10 @@ class FourEyes(models.Model):
     """
 
     class State(models.TextChoices):
-        PROPOSED = "PROPOSED", "Proposed"
-        APPROVED = "APPROVED", "Approved"
-        REJECTED = "REJECTED", "Rejected"
-        WITHDRAWN = "WITHDRAWN", "Withdrawn"
+        PROPOSED = "PROPOSED", _("Proposed")
+        APPROVED = "APPROVED", _("Approved")
+        REJECTED = "REJECTED", _("Rejected")
+        WITHDRAWN = "WITHDRAWN", _("Withdrawn")
 
     state = models.CharField(max_length=9, choices=State, default=State.PROPOSED)
     maker = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")

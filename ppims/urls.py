@@ -1,16 +1,20 @@
-"""All addresses: the API under each of its prefixes, health, the admin."""
+"""All addresses: the API under each of its prefixes, health, the admin, the back office."""
 
 from django.conf import settings
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
 from ppims import health
 from ppims.api import api
+from ppims.pages import access, errors, log_in
 
 pattern, app_name, namespace = api.urls
 
-handler500 = health.fault  # Django looks for this very name
+# Django looks for these very names.
+handler403 = errors.forbidden
+handler404 = errors.not_found
+handler500 = errors.fault
 
 urlpatterns = [
     *(
@@ -19,6 +23,11 @@ urlpatterns = [
     ),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    # Log-in, log-out and password are the back office's, for the admin too.
+    path("admin/login/", access.back_to),
+    path("admin/logout/", log_in.log_out),
+    path("admin/password_change/", RedirectView.as_view(pattern_name="password_change")),
     path("admin/", admin.site.urls),
-    path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path("favicon.ico", RedirectView.as_view(url=f"/{settings.STATIC_URL.strip('/')}/favicon.svg")),
+    path("", include("ppims.pages.urls")),
 ]

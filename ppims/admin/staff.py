@@ -3,18 +3,24 @@
 import re
 from typing import Any, ClassVar
 
+from axes.utils import reset
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
 from django.core.validators import RegexValidator
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
 from customers.admin import by_unique_id, instant, never, staff
 from ppims import audit, auth, clock, roles
 from ppims.models import AuditEntry, Processor, User
+from ppims.pages import log_in
 from ppims.transact import in_transaction
 
 PLAIN = {
@@ -34,13 +40,30 @@ def _record(request: HttpRequest, action: str, **detail: object) -> None:
 # Users.
 
 
+class RoleForm(forms.ModelForm):  # type: ignore[type-arg]
+    def clean_groups(self) -> QuerySet[Group]:
+        """An admin, who makes users, is none of the two people of a decision."""
+        groups: QuerySet[Group] = self.cleaned_data["groups"]
+        names = {group.name for group in groups}
+        if "admin" in names and names & {"maker", "checker"}:
+            raise forms.ValidationError("An admin is neither maker nor checker.")
+        return groups
+
+
+class StaffChangeForm(RoleForm, UserChangeForm):  # type: ignore[type-arg]
+    pass
+
+
 @admin.register(User)
 class StaffAdmin(UserAdmin):  # type: ignore[type-arg]
+    """People of the staff. An admin gives them one-time passwords, and never knows another."""
+
     has_delete_permission = never
+    form, add_form, add_form_template = StaffChangeForm, RoleForm, None
     person: Any = ("Person", {"fields": ["first_name", "last_name", "email"]})
     role: Any = ("Role", {"fields": ["is_active", "is_staff", "groups"]})
     fieldsets = [(None, {"fields": ["username", "password"]}), person, role]
-    add_fieldsets = [*UserAdmin.add_fieldsets, person, role]
+    add_fieldsets = [(None, {"fields": ["username"]}), person, role]
     filter_horizontal = ["groups"]
     list_display = ["username", "first_name", "last_name", "roles", "is_active", "is_staff"]
     list_filter = ["is_active", "is_staff", "groups"]
@@ -64,9 +87,39 @@ class StaffAdmin(UserAdmin):  # type: ignore[type-arg]
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
-        """Keep the new password and its audit in one transaction."""
-        plain = super().user_change_password
-        return in_transaction(lambda: plain(request, id, form_url))
+        """Ask, then give a one-time password; one's own is changed by oneself."""
+        user = self.get_object(request, unquote(id))
+        if user is None:
+            raise Http404
+        if not self.has_change_permission(request, user):
+            raise PermissionDenied
+        if user == staff(request):
+            return redirect("password_change")
+        if request.method == "POST":
+            return self.with_one_time_password(request, user)
+        return self._password_page(request, user)
+
+    def response_add(self, request: HttpRequest, obj: User, *_: Any, **__: Any) -> HttpResponse:
+        return self.with_one_time_password(request, obj)
+
+    def with_one_time_password(self, request: HttpRequest, user: User) -> HttpResponse:
+        """Show it in this very answer; whoever was logged in by the old one no longer is."""
+
+        def work() -> str:
+            password = user.take_one_time_password()
+            user.save(update_fields=["password", "has_one_time_password"])
+            _record(request, "user given a one-time password", username=user.username)
+            reset(username=log_in.digest_of(user.username))
+            return password
+
+        return self._password_page(request, user, password=in_transaction(work))
+
+    def _password_page(self, request: HttpRequest, user: User, **more: str) -> HttpResponse:
+        title = f"One-time password of {user}"
+        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": title}
+        template = "admin/one_time_password.html"
+        page = {**context, "person": user, **more}
+        return TemplateResponse(request, template, page, headers={"Cache-Control": "no-store"})
 
     def log_addition(self, request: HttpRequest, obj: User, message: Any) -> Any:
         _record(request, "user added", **_described_user(obj))

@@ -3,6 +3,7 @@
 import re
 from html import unescape
 from itertools import count
+from time import time
 
 from django.contrib.auth.models import Group
 from django.test import Client
@@ -24,6 +25,9 @@ def user_of(role, **fields):
 def browser_of(role):
     client = Client()
     client.force_login(user_of(role))
+    session = client.session
+    session["seen"] = int(time())  # as a log-in leaves it
+    session.save()
     return client
 
 

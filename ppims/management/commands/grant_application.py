@@ -18,10 +18,12 @@ CHANGED = {
     *("customers_customer", "customers_registration", "customers_account", "customers_card"),
     *("customers_document", "customers_duplicatereview", "customers_unblocking"),
     *("limits_limitrule", "limits_adjustment", "limits_ledgerhead", "limits_monthlyusage"),
+    "axes_accessattempt",
 }
 DELETED = {
     *("customers_identifier", "limits_hold", "limits_monthlyusage", "django_session"),
     *("ppims_user_groups", "auth_group_permissions"),
+    *("axes_accessattempt", "axes_accessattemptexpiration"),
 }
 
 FIND_ROLE = "SELECT quote_ident(rolname), rolsuper FROM pg_roles WHERE rolname = %s"

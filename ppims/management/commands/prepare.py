@@ -39,6 +39,7 @@ def make_ready() -> None:
     something is missing.
     """
     roles.set_up()
+    call_command("clearsessions")
     rules.load_first_pack()
     missing = health.what_is_missing()
     if missing:

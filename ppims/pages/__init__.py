@@ -1,0 +1,1 @@
+"""The back office: pages that show both apps, and what every page shares."""

@@ -1,0 +1,137 @@
+"""Who may open a page, what is said to the others, and how a page or its fragment is answered."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from time import time
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render, resolve_url
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_http_methods
+
+from ppims.models import User
+
+View = Callable[..., HttpResponse]
+SEEN_EVERY_SECONDS = 60
+
+
+def page(permission: str = "", *, methods: Sequence[str] = ("GET",)) -> Callable[[View], View]:
+    """Open a view to whoever is logged in and has the permission, "" being none.
+
+    Others are sent to the log-in, or to change a one-time password, or get 403.
+    """
+    allowed = [*methods, "HEAD"] if "GET" in methods else list(methods)
+
+    def wrap(view: View) -> View:
+        @wraps(view)
+        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            user = request.user
+            if not isinstance(user, User):
+                return to_log_in(request)
+            if user.has_one_time_password:
+                return go(request, "password_change")
+            if permission and not user.has_perm(permission):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        return require_http_methods(allowed)(answer)
+
+    return wrap
+
+
+def is_fragment(request: HttpRequest) -> bool:
+    """Tell whether htmx will put the answer into the page that is there."""
+    headers = request.headers
+    is_restoring = headers.get("HX-History-Restore-Request") == "true"
+    return headers.get("HX-Request") == "true" and not is_restoring
+
+
+def respond(
+    request: HttpRequest,
+    template: str,
+    context: Mapping[str, Any] | None = None,
+    *,
+    partial: str,
+    status: int = 200,
+) -> HttpResponse:
+    """Render the page, or for htmx its partial of that name alone."""
+    name = f"{template}#{partial}" if is_fragment(request) else template
+    return render(request, name, context, status=status)
+
+
+def go(request: HttpRequest, to: str, *args: Any) -> HttpResponse:
+    """Redirect the whole browser, also where htmx asked for a fragment."""
+    address = resolve_url(to, *args)
+    if is_fragment(request):
+        return HttpResponse(status=204, headers={"HX-Redirect": address})
+    return redirect(address)
+
+
+def to_log_in(request: HttpRequest) -> HttpResponse:
+    """Send to the log-in, and from there back to the page that the person was on."""
+    query = {"next": _page_of(request)}
+    if settings.SESSION_COOKIE_NAME in request.COOKIES:
+        query["ended"] = "1"
+    return go(request, f"{resolve_url(settings.LOGIN_URL)}?{urlencode(query)}")
+
+
+def staff(request: HttpRequest) -> User:
+    """Give the person who is logged in, of a view that only such can open."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def _page_of(request: HttpRequest) -> str:
+    """Name the page in the browser's address line, by path and query alone."""
+    if request.method in {"GET", "HEAD"} and not is_fragment(request):
+        return request.get_full_path()
+    shown = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
+    parts = urlsplit(shown)
+    if parts.netloc != request.get_host() or not parts.path:
+        return resolve_url("home")
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+# Middleware: for every answer but static files and the API's.
+
+
+def keep_alive(get_response: View) -> View:
+    """Let a session end SESSION_COOKIE_AGE after its last request, noted once a minute at most."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        session = request.session
+        if session.accessed and not session.is_empty():
+            now = int(time())
+            if now - session.get("seen", 0) >= SEEN_EVERY_SECONDS:
+                session["seen"] = now
+        return response
+
+    return answer
+
+
+def keep_private(get_response: View) -> View:
+    """Let nobody store what a page said, nor take a fragment for its page."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.headers.setdefault("Cache-Control", "no-store")
+        patch_vary_headers(response, ["HX-Request"])
+        return response
+
+    return answer
+
+
+def back_to(request: HttpRequest) -> HttpResponseRedirect:
+    """Take the place of the admin's own log-in: everybody has one."""
+    user = request.user
+    if isinstance(user, User) and user.has_one_time_password:
+        return redirect("password_change")
+    if user.is_authenticated:
+        raise PermissionDenied
+    query = urlencode({"next": request.GET.get("next") or resolve_url("admin:index")})
+    return redirect(f"{resolve_url(settings.LOGIN_URL)}?{query}")

@@ -1,0 +1,36 @@
+"""What is said where a page can't be: whole, or as the fragment that htmx asked for."""
+
+import sys
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.template import loader
+
+from ppims.errors import Unavailable
+from ppims.pages.access import is_fragment, respond
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return respond(request, "403.html", partial="said", status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return respond(request, "404.html", partial="said", status=404)
+
+
+def csrf(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return respond(request, "403_csrf.html", partial="said", status=403)
+
+
+def fault(request: HttpRequest) -> HttpResponse:
+    """Answer for a page that failed: 503 where the database is busy or away, else 500.
+
+    Without request or context: nothing that could fail once more.
+    """
+    is_busy = isinstance(sys.exception(), OperationalError | InterfaceError | Unavailable)
+    status = 503 if is_busy else 500
+    part = "#said" if is_fragment(request) else ""
+    response = HttpResponse(loader.render_to_string(f"{status}.html{part}"), status=status)
+    if is_busy:
+        response["Retry-After"] = "1"
+    return response

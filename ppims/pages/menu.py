@@ -1,0 +1,84 @@
+"""The menu, and what else the frame of every page shows."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext_lazy as _
+
+from ppims.models import User
+
+IDLE_SECONDS = 14 * 60  # the server's 15 minutes may have begun up to a minute earlier
+WARNED_SECONDS = 2 * 60
+
+
+@dataclass(frozen=True)
+class Item:
+    """One place of the menu: open to who has any of the permissions; none named, to everyone."""
+
+    url_name: str
+    label: object
+    icon: str
+    permissions: tuple[str, ...] = ()
+
+    def may_open(self, user: User) -> bool:
+        return not self.permissions or any(map(user.has_perm, self.permissions))
+
+
+MENU = (
+    Item("overview", _("Overview"), "layout-dashboard"),
+    Item("customers", _("Customers"), "users", ("customers.view_customer",)),
+    Item("transactions", _("Transactions"), "arrow-left-right", ("limits.view_ledgerentry",)),
+    Item("limits", _("Limits"), "scale", ("limits.view_limitrule",)),
+    Item("approvals", _("Approvals"), "check-check", ("customers.view_unblocking",)),
+    Item("admin:index", _("Admin"), "shield", ("ppims.change_user", "ppims.view_auditentry")),
+    Item("api-1:openapi-view", _("API docs"), "book-open"),
+)
+
+
+@cache
+def address(url_name: str) -> str:
+    """Give a page's address; "" where this installation has no such page."""
+    try:
+        return reverse(url_name)
+    except NoReverseMatch:
+        return ""
+
+
+def items_of(user: User) -> list[Item]:
+    """List what this person may open, in the menu's order."""
+    return [item for item in MENU if address(item.url_name) and item.may_open(user)]
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """Give every template the frame's data, read only where it is drawn."""
+    return {"frame": SimpleLazyObject(lambda: _frame_of(request))}
+
+
+def _frame_of(request: HttpRequest) -> dict[str, Any]:
+    shown: dict[str, Any] = {"is_demo": not settings.PRODUCTION}
+    user = getattr(request, "user", None)  # none where a page failed before it was known
+    if not isinstance(user, User):
+        return shown
+    here = request.path
+    places = [(item, address(item.url_name)) for item in items_of(user)]
+    menu = [{"item": item, "url": url, "is_here": _is_in(here, url)} for item, url in places]
+    roles = ", ".join(user.groups.order_by("name").values_list("name", flat=True))
+    idle = {"idle_seconds": IDLE_SECONDS, "warned_seconds": WARNED_SECONDS}
+    return {
+        **shown,
+        **idle,
+        "user": user,
+        "roles": roles,
+        "menu": menu,
+        "search": address("search"),
+    }
+
+
+def _is_in(here: str, url: str) -> bool:
+    """Tell whether a page is a place of the menu, or lies below it."""
+    return here == url or (url != "/" and here.startswith(f"{url.rstrip('/')}/"))

@@ -1,0 +1,26 @@
+"""The back office's addresses. tests/web/test_who_opens_what.py has a line for each."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path
+
+from ppims.pages import log_in, menu
+from ppims.pages.access import page, staff
+from ppims.pages.limits import limits
+
+
+@page()
+def home(request: HttpRequest) -> HttpResponse:
+    """Lead to the first place that this person may open."""
+    first, *_ = menu.items_of(staff(request))
+    return redirect(first.url_name)
+
+
+urlpatterns = [
+    path("", home, name="home"),
+    path("log-in", log_in.log_in, name="login"),
+    path("log-out", log_in.log_out, name="logout"),
+    path("password", log_in.password_change, name="password_change"),
+    path("stay", log_in.stay, name="stay"),
+    path("limits", limits, name="limits"),
+]

@@ -1,0 +1,85 @@
+// The few things that HTML can't do by itself. Every page works without this file.
+"use strict";
+
+// An error summary takes the focus, so that it is read and seen first (in a whole page its autofocus does that).
+document.addEventListener("htmx:after:swap", () => document.querySelector(".summary")?.focus());
+
+// "/" goes to the search, unless one is writing.
+document.addEventListener("keydown", (event) => {
+  const search = document.getElementById("search");
+  const isWriting = event.target.closest("input, textarea, select, [contenteditable]");
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || isWriting || !search) return;
+  event.preventDefault();
+  search.focus();
+});
+
+// A form is sent once: for some seconds a second click does nothing. (Longer, and one that fetches a file stayed dead.)
+const sent = new WeakSet();
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post" || event.defaultPrevented) return;
+  if (sent.has(form)) event.preventDefault();
+  sent.add(form);
+  setTimeout(() => sent.delete(form), 5000);
+});
+window.addEventListener("pageshow", (event) => event.persisted && location.reload());
+
+// No answer at all: say so where the answer would have come.
+document.addEventListener("htmx:error", (event) => {
+  const words = document.getElementById("unreachable");
+  const target = event.detail.ctx?.target;
+  if (!words || !(target instanceof Element)) return;
+  target.querySelector(":scope > .failed")?.remove();
+  target.prepend(words.content.cloneNode(true));
+});
+
+// The menu of the person closes by Escape, and by a click elsewhere.
+const person = document.querySelector("details.person");
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || !person?.open) return;
+  person.open = false;
+  person.querySelector("summary").focus();
+});
+document.addEventListener("click", (event) => {
+  if (person?.open && !person.contains(event.target)) person.open = false;
+});
+
+// Idle: warned two minutes before; then the page is asked for anew, which leads to the log-in. Another tab's work counts.
+const dialog = document.getElementById("idle");
+if (dialog) {
+  const { idleSeconds, warnedSeconds } = document.body.dataset;
+  const tabs = new BroadcastChannel("active");
+  const leave = () => {
+    clearInterval(clock);
+    location.replace(location.pathname + location.search); // not a reload: that would send a form once more
+  };
+  const left = document.getElementById("idle-left");
+  let endsAt;
+  const begin = () => {
+    endsAt = Date.now() + idleSeconds * 1000;
+    if (dialog.open) dialog.close();
+  };
+  const active = () => {
+    begin();
+    tabs.postMessage("");
+  };
+  const look = () => {
+    const seconds = Math.ceil((endsAt - Date.now()) / 1000);
+    if (seconds <= 0) return leave();
+    if (seconds > warnedSeconds) return;
+    if (!dialog.open) dialog.showModal();
+    left.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  };
+  tabs.addEventListener("message", begin);
+  document.addEventListener("htmx:after:request", active);
+  dialog.addEventListener("cancel", (event) => event.preventDefault());
+  dialog.querySelector("form").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const form = event.target;
+    const answer = await fetch(form.action, { method: "POST", body: new FormData(form) }).catch(() => null);
+    if (answer?.status === 204) active();
+    else leave();
+  });
+  active();
+  const clock = setInterval(look, 1000);
+}

@@ -1,0 +1,142 @@
+"""Every address of ours, by each role and by nobody, read and sent to: what opens, and to whom.
+
+The rows are made from the URL table. A new address has to be declared here before it passes.
+"""
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.urls import URLPattern, get_resolver, reverse
+
+from ppims import roles
+from ppims.pages import menu
+from ppims.pages.menu import MENU
+from tests.web.admin_pages import browser_of, words_of
+
+pytestmark = pytest.mark.django_db
+ROLES = frozenset(roles.ROLES)
+NOBODY = "nobody"
+ANYONE = ROLES | {NOBODY}
+NONE: frozenset[str] = frozenset()
+
+# name: (who may GET, who may POST, what the address takes)
+OPEN = {
+    "healthz": (ANYONE, NONE, []),
+    "readyz": (ANYONE, NONE, []),
+    "home": (ROLES, NONE, []),
+    "login": (ANYONE, ANYONE, []),
+    "logout": (NONE, ANYONE, []),
+    "password_change": (ROLES, ROLES, []),
+    "stay": (NONE, ROLES, []),
+    "limits": (ROLES, NONE, []),
+}
+# The admin and the API have tests of their own; these lead to what is above, or to a file.
+ELSEWHERE = {"admin/login/", "admin/logout/", "admin/password_change/", "favicon.ico"}
+
+
+def names():
+    """Name every address of the back office."""
+    found, rows = [], list(get_resolver().url_patterns)
+    while rows:
+        row = rows.pop()
+        if isinstance(row, URLPattern):
+            found.append(row.name or str(row.pattern))
+        elif row.app_name not in {"admin", "ninja"}:
+            rows.extend(row.url_patterns)
+    return sorted(set(found) - ELSEWHERE)
+
+
+def client_of(role):
+    return Client() if role == NOBODY else browser_of(role)
+
+
+def is_open(response, role):
+    """Tell whether it opened; refused is 403 or 405, and to nobody a redirect to the log-in."""
+    leads_to_log_in = response.get("Location", "").startswith(f"{reverse(settings.LOGIN_URL)}?")
+    if role == NOBODY and response.status_code == 302 and leads_to_log_in:
+        return False
+    assert response.status_code in {200, 204, 302, 403, 405, 422}, response.status_code
+    return response.status_code not in {403, 405}
+
+
+def test_every_address_is_declared_and_no_other():
+    assert names() == sorted(OPEN)
+
+
+@pytest.mark.parametrize("role", sorted(ANYONE))
+@pytest.mark.parametrize("name", names())
+def test_it_opens_to_whom_it_should_and_to_nobody_else(name, role):
+    may_read, may_send, arguments = OPEN[name]
+    address = reverse(name, args=arguments)
+    assert is_open(client_of(role).get(address), role) == (role in may_read)
+    assert is_open(client_of(role).post(address, {}), role) == (role in may_send)
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "delete", "options", "trace"])
+@pytest.mark.parametrize("name", sorted(set(names()) - {"login", "logout"}))
+def test_no_page_takes_another_method(name, method):
+    address = reverse(name, args=OPEN[name][2])
+    assert getattr(browser_of("admin"), method)(address).status_code == 405
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_a_form_without_its_token_changes_nothing(role):
+    client = browser_of(role)
+    client.handler.enforce_csrf_checks = True
+    for name, (_, may_send, arguments) in OPEN.items():
+        if role in may_send:
+            assert client.post(reverse(name, args=arguments)).status_code == 403, name
+
+
+# The menu.
+
+MENUS = {
+    "viewer": ["Limits", "API docs"],
+    "maker": ["Limits", "API docs"],
+    "checker": ["Limits", "API docs"],
+    "auditor": ["Limits", "Admin", "API docs"],
+    "admin": ["Limits", "Admin", "API docs"],
+}
+LABELS = {str(item.label) for item in MENU}
+
+
+def menu_of(page):
+    return [str(place["item"].label) for place in page.context["frame"]["menu"]]
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_the_menu_has_what_the_role_may_open_and_each_opens(role):
+    client = browser_of(role)
+    page = client.get("/limits")
+    assert [label for label in menu_of(page) if label in LABELS] == MENUS[role]
+    for place in page.context["frame"]["menu"]:
+        assert client.get(place["url"]).status_code == 200, place["url"]
+
+
+def test_the_frame_says_who_one_is_what_one_may_do_and_that_it_is_a_demo():
+    client = browser_of("checker")
+    page = client.get("/limits")
+    words = words_of(page)
+    assert f"DEMO {page.wsgi_request.user.username} checker Change password Log out" in words
+    assert 'aria-current="page"' in page.content.decode().split("</nav>")[0]
+
+
+def test_who_is_not_logged_in_sees_no_menu():
+    page = Client().get("/log-in").content.decode()
+    assert "<nav" not in page
+    assert "Log out" not in page
+
+
+@pytest.mark.parametrize(
+    ("here", "url", "is_in"),
+    [
+        ("/customers", "/customers", True),
+        ("/customers/482915307264158", "/customers", True),
+        ("/customers-of-another", "/customers", False),
+        ("/admin/ppims/user/", "/admin/", True),
+        ("/", "/", True),
+        ("/limits", "/", False),
+    ],
+)
+def test_a_place_of_the_menu_is_current_on_the_pages_below_it(here, url, is_in):
+    assert menu._is_in(here, url) == is_in
