@@ -1,11 +1,13 @@
-"""Run the tests: `python3 -m ppims test`. All of them on SQLite; then those that touch a database
-on a PostgreSQL of their own; then those that race once more, there at SERIALIZABLE.
+"""Run the tests: `python3 -m ppims test`. All of them on SQLite; the pages in a browser; then those
+that touch a database on a PostgreSQL of their own; then those that race once more, there at
+SERIALIZABLE.
 
 With arguments: pytest once, with those, on SQLite, or where a first word of --postgres or
---serializable says.
+--serializable says; in a browser where the first is in tests/browser.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +17,8 @@ from ppims.bench import postgres
 
 SERIALIZABLE = "options=-c%20default_transaction_isolation%3Dserializable"
 RACES = ["tests/concurrency"]
+BROWSER = "tests/browser"
+NO_BROWSER = "ppims: no chromium here, its tests were NOT run (apt-get install chromium)"
 NONE_HERE = "ppims: no PostgreSQL here, its tests were NOT run (apt-get install postgresql)"
 
 
@@ -24,14 +28,24 @@ def main(arguments: list[str]) -> int:
     where, *rest = arguments or [""]
     if where in {"--postgres", "--serializable"}:
         return on_postgres((rest, where))
+    if where.startswith(BROWSER):
+        return in_browser(arguments)
     if arguments:
         return run_pytest("SQLite", arguments)
-    code = run_pytest("SQLite", [])
+    required = os.environ.get("PPIMS_TEST_REQUIRE", "")
+    code = run_pytest("SQLite", []) or in_browser([BROWSER], is_required="browser" in required)
     return code or on_postgres(
-        ([], "--postgres"),
-        (RACES, "--serializable"),
-        is_required="postgres" in os.environ.get("PPIMS_TEST_REQUIRE", ""),
+        ([], "--postgres"), (RACES, "--serializable"), is_required="postgres" in required
     )
+
+
+def in_browser(arguments: list[str], *, is_required: bool = True) -> int:
+    """Run them in one process, of their own: where a browser runs, Django refuses its ORM."""
+    if shutil.which("chromium") is None:
+        print(NO_BROWSER)
+        return 1 if is_required else 0
+    own = {"PPIMS_TEST_BROWSER": "1", "DJANGO_ALLOW_ASYNC_UNSAFE": "1"}
+    return run_pytest("SQLite, in chromium", ["-n", "0", *arguments], **own)
 
 
 def on_postgres(*phases: tuple[list[str], str], is_required: bool = True) -> int:

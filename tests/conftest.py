@@ -3,6 +3,7 @@ with a client each.
 """
 
 import json
+import os
 from dataclasses import dataclass
 from functools import wraps
 from io import StringIO
@@ -19,6 +20,9 @@ from ppims import append_only, auth
 from ppims.bench import postgres
 from ppims.models import Processor
 from tests.factories import PASSWORD, make_processor, new_ref
+
+# A browser's tests are run by themselves (tests/__main__.py).
+collect_ignore = [] if os.environ.get("PPIMS_TEST_BROWSER") else ["browser"]
 
 WORDS = {
     "add-customer": "Add_Customer",

@@ -146,7 +146,9 @@ def test_nothing_is_left_to_do() -> None:
     folders = (*PACKAGES, "tests", "templates", "docs", ".ci", "static")
     files = [*ROOT.glob("*.md"), *ROOT.glob("*.toml"), *ROOT.glob("*.py"), ROOT / ".env.example"]
     files += [path for folder in folders for path in (ROOT / folder).rglob("*")]
-    own = [path for path in files if path.suffix != ".pyc" and "vendor" not in path.parts]
+    own = [
+        path for path in files if path.suffix not in {".pyc", ".png"} and "vendor" not in path.parts
+    ]
     text = {
         name(path): path.read_bytes().decode(errors="replace") for path in own if path.is_file()
     }

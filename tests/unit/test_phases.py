@@ -29,33 +29,39 @@ def ran(monkeypatch):
     monkeypatch.setattr(phases, "run_pytest", run)
     monkeypatch.setattr(postgres, "cluster", lambda: nullcontext(SERVER))
     monkeypatch.setattr(postgres, "programs", lambda: "somewhere")
+    monkeypatch.setattr(phases.shutil, "which", lambda _: "/usr/bin/chromium")
     return coming
 
 
 SQLITE = ("SQLite", [], False)
+BROWSER = ("SQLite, in chromium", ["-n", "0", "tests/browser"], False)
 POSTGRESQL = ("PostgreSQL", [], False)
 SERIALIZABLE = ("PostgreSQL at SERIALIZABLE", phases.RACES, True)
 
 
 def test_without_arguments_every_phase_runs(ran):
     assert phases.main([]) == 0
-    assert ran() == [SQLITE, POSTGRESQL, SERIALIZABLE]
+    assert ran() == [SQLITE, BROWSER, POSTGRESQL, SERIALIZABLE]
 
 
 @pytest.mark.parametrize(
     ("codes", "code", "run"),
-    [((3,), 3, 1), ((0, 2), 2, 2), ((0, 0, 1), 1, 3)],
+    [((3,), 3, 1), ((0, 4), 4, 2), ((0, 0, 2), 2, 3), ((0, 0, 0, 1), 1, 4)],
 )
 def test_the_first_phase_that_fails_is_the_last_and_gives_its_exit_code(ran, codes, code, run):
     ran(*codes)
     assert phases.main([]) == code
-    assert ran() == [SQLITE, POSTGRESQL, SERIALIZABLE][:run]
+    assert ran() == [SQLITE, BROWSER, POSTGRESQL, SERIALIZABLE][:run]
 
 
 @pytest.mark.parametrize(
     ("arguments", "run"),
     [
         (["tests/unit", "-k", "foo"], ("SQLite", ["tests/unit", "-k", "foo"], False)),
+        (
+            ["tests/browser", "-x"],
+            ("SQLite, in chromium", ["-n", "0", "tests/browser", "-x"], False),
+        ),
         (["--postgres", "-x"], ("PostgreSQL", ["-x"], False)),
         (["--serializable", "-x"], ("PostgreSQL at SERIALIZABLE", ["-x"], True)),
     ],
@@ -77,7 +83,25 @@ def test_where_there_is_no_postgresql_that_is_said_and_fails_where_it_is_asked_f
     monkeypatch.setenv("PPIMS_TEST_REQUIRE", required)
     assert phases.main(arguments) == code
     assert "NOT run" in capsys.readouterr().out
-    assert ran() == ([SQLITE] if not arguments else [])
+    assert ran() == ([SQLITE, BROWSER] if not arguments else [])
+
+
+@pytest.mark.parametrize(
+    ("required", "arguments", "code", "run"),
+    [
+        ("postgres", [], 0, [SQLITE, POSTGRESQL, SERIALIZABLE]),
+        ("postgres,browser", [], 1, [SQLITE]),
+        ("", ["tests/browser"], 1, []),
+    ],
+)
+def test_where_there_is_no_browser_that_is_said_and_fails_where_it_is_asked_for(
+    ran, monkeypatch, capsys, required, arguments, code, run
+):
+    monkeypatch.setattr(phases.shutil, "which", lambda _: None)
+    monkeypatch.setenv("PPIMS_TEST_REQUIRE", required)
+    assert phases.main(arguments) == code
+    assert "no chromium here, its tests were NOT run" in capsys.readouterr().out
+    assert ran() == run
 
 
 def test_the_servers_url_is_that_of_each_database_user_and_way_to_it():

@@ -1,0 +1,116 @@
+"""The demo served, and people in front of Debian's chromium. A pytest process of its own runs this
+folder (tests/__main__.py): in one where a browser runs, Django refuses its ORM to every later test.
+
+The demo is told once, and all tests share it: each works on rows of its own, and counts nothing.
+"""
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from time import time
+
+import pytest
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.db import connections
+from django.test.utils import setup_databases, teardown_databases
+from playwright.sync_api import Page
+from pytest_django.live_server_helper import LiveServer
+
+from limits.services import rules
+from ppims import demo
+from ppims.models import User
+
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+CHROMIUM = shutil.which("chromium")
+ONE_OF_EACH = {role: name for name, role in reversed(demo.STAFF.items())}
+REFUSED = "Failed to load resource: the server responded with a status of "  # and 404, say
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--screens", action="store_true", help="write docs/screens/ anew")
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args):
+    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": as_root}
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment, django_db_blocker, tmp_path_factory):
+    """Make a database for the whole session, though no test is marked for one; on SQLite in a file,
+    for the server's threads have connections of their own.
+    """
+    database = connections["default"]
+    if database.vendor == "sqlite":
+        path = tmp_path_factory.mktemp("database") / "browser.sqlite3"
+        database.settings_dict["TEST"]["NAME"] = str(path)
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
+        rules.load_first_pack()
+        yield
+        teardown_databases(made, verbosity=0)
+
+
+@pytest.fixture(scope="session")
+def site(django_db_setup):
+    """Serve the demo to the end of the session; every test may read and write it."""
+    assert demo.load()
+    server = LiveServer("127.0.0.1")
+    yield server.url
+    server.stop()
+
+
+@dataclass
+class Seen:
+    """What a page said to the console, and where it went."""
+
+    console: list[str] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
+
+    def watch(self, page: Page) -> None:
+        page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: self.console.append(f"uncaught: {error}"))
+        page.on("request", lambda request: self.addresses.append(request.url))
+
+
+@pytest.fixture
+def visit(site, new_context):
+    """Open a browser for somebody: visit("maker", "/limits"), or nobody; more goes to its context.
+
+    In the end no page may have said a word to its console but what is `expected`, such as REFUSED.
+    """
+    watched = []
+
+    def open_page(role: str = "", address: str = "", *, expected: tuple = (), **more) -> Page:
+        context = new_context(base_url=site, **more)
+        context.add_init_script(path=AXE)
+        context.set_default_timeout(5_000)
+        if role:
+            context.add_cookies([session_of(role, site)])
+        page, seen = context.new_page(), Seen()
+        seen.watch(page)
+        watched.append((seen, expected))
+        if address:
+            page.goto(address)
+        return page
+
+    yield open_page
+    for seen, expected in watched:
+        assert [line for line in seen.console if not any(e in line for e in expected)] == []
+
+
+def session_of(role: str, site: str) -> dict[str, str]:
+    """Log one of the demo's people in: the cookie for it."""
+    user = User.objects.get(username=ONE_OF_EACH[role])
+    session = import_module(settings.SESSION_ENGINE).SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session["seen"] = int(time())
+    session.save()
+    return {"name": settings.SESSION_COOKIE_NAME, "value": session.session_key, "url": site}

@@ -1,0 +1,72 @@
+"""Every page, as it is drawn: accessible, silent, narrow enough for a phone, nothing kept.
+
+With --screens, docs/screens/ is written anew: `python3 -m ppims test tests/browser --screens`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from tests.browser.conftest import PHONE, REFUSED
+
+SCREENS = Path(settings.BASE_DIR, "docs", "screens")
+WIDE = {"viewport": {"width": 1280, "height": 800}}
+LOOKS = {
+    "light": WIDE,
+    "dark": {**WIDE, "color_scheme": "dark"},
+    "phone": {**PHONE, "device_scale_factor": 2},
+}
+RUN_AXE = "axe.run({resultTypes: ['violations']})"
+KEPT = "[localStorage, sessionStorage].flatMap((store) => Object.entries(store))"
+TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A page to look at: whose, where, and what it says to the console, if it may."""
+
+    name: str
+    address: str
+    role: str = "viewer"
+    expected: tuple = ()
+    is_worth_showing: bool = True
+
+
+PAGES = (
+    Shown("log-in", "/log-in", role=""),
+    Shown("limits", "/limits", role="admin"),
+    Shown("password", "/password", is_worth_showing=False),
+    Shown("not-found", "/nothing-here", expected=(f"{REFUSED}404",), is_worth_showing=False),
+)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("shown", PAGES, ids=lambda shown: shown.name)
+def test_a_page_is_accessible_and_silent_and_keeps_nothing(visit, shown, look, request):
+    page = visit(shown.role, shown.address, expected=shown.expected, **LOOKS[look])
+    found = page.evaluate(RUN_AXE)["violations"]
+    assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found] == []
+    assert page.evaluate(KEPT) == []
+    assert not page.evaluate(TOO_WIDE)
+    if shown.is_worth_showing and request.config.getoption("--screens"):
+        SCREENS.mkdir(exist_ok=True)
+        page.screenshot(path=SCREENS / f"{shown.name}.{look}.png", animations="disabled")
+
+
+def test_what_axe_would_not_have_is_noticed(visit):
+    page = visit("viewer", "/limits")
+    page.evaluate("document.querySelector('h1').innerHTML = '<img src=\"/static/favicon.svg\">'")
+    assert {rule["id"] for rule in page.evaluate(RUN_AXE)["violations"]} >= {"image-alt"}
+
+
+@pytest.mark.parametrize("shown", PAGES, ids=lambda shown: shown.name)
+def test_it_reads_the_same_without_scripts(visit, shown):
+    pages = [
+        visit(shown.role, shown.address, expected=shown.expected, java_script_enabled=scripted)
+        for scripted in (True, False)
+    ]
+    first, second = (page.inner_text("main") for page in pages)
+    assert first == second
+    assert first.strip()
