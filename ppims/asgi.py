@@ -50,7 +50,7 @@ async def application(
         status, headers, content = response.status_code, response.items(), response.content
     else:
         status, headers, content = await _in_a_thread(scope, operation, body)
-    raw = [(name.lower().encode(), value.encode("latin1")) for name, value in headers]
+    raw = [(name.encode(), value.encode("latin1")) for name, value in headers]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": content})
 
