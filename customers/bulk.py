@@ -15,6 +15,7 @@ from customers.models import (
     Receipt,
     Registration,
 )
+from customers.names import NameWord, words_of
 from customers.people import Told
 from ppims import audit, bulk
 from ppims.keys import Plain, plain
@@ -31,7 +32,9 @@ class Records:
     def __init__(self, ids: range) -> None:
         self.chains = audit.Chains(ids)
         self.ids: dict[type[Model], Iterator[int]] = {model: iter(ids) for model in NUMBERED}
-        self.rows: bulk.Rows = {m: [] for m in (Customer, Identifier, *NUMBERED, ReplayKey)}
+        self.rows: bulk.Rows = {
+            m: [] for m in (Customer, NameWord, Identifier, *NUMBERED, ReplayKey)
+        }
 
     def numbered(self, model: type[Model], *values: Plain) -> int:
         """Keep a row under the next number: that number."""
@@ -91,6 +94,8 @@ class Person:
     def close(self) -> None:
         """Keep what is of the person as a whole, once all is told."""
         self.records.rows[Customer].append(self._row())
+        for word in words_of(str(self.told.customer_name)):
+            self.records.rows[NameWord].append([word, self.unique_id])
         self.records.chains.add(self.unique_id, self.events)
 
     def _row(self) -> bulk.Row:

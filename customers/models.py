@@ -8,9 +8,10 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from customers.kinds import DocumentKind, InstrumentStatus, Tier, mask
+from customers.names import NameWord  # noqa: F401 - Django looks for models here
 from ppims import keys
 from ppims.models import FourEyes, Operation, Processor, User
-from ppims.tables import BigId, GivenId
+from ppims.tables import BigId, GivenId, Instant
 
 
 class Customer(models.Model):
@@ -59,6 +60,15 @@ class Customer(models.Model):
                 condition=Q(status="ACTIVE", blocked_reason="")
                 | Q(status="BLOCKED") & ~Q(blocked_reason=""),
                 name="customer_blocked_has_a_reason",
+            ),
+        ]
+        indexes = [
+            models.Index(Instant("created_at"), "tier", "status", name="customer_by_arrival"),
+            models.Index(
+                Instant("created_at"),
+                "tier",
+                condition=Q(status="BLOCKED"),
+                name="customer_blocked",
             ),
         ]
 
@@ -167,6 +177,17 @@ class Registration(models.Model):
                 fields=["customer", "processor"], name="registration_once_per_processor"
             )
         ]
+        indexes = [
+            models.Index(
+                "processor", Instant("registered_at"), "customer", name="registration_by_arrival"
+            ),
+            models.Index(
+                fields=["customer_ref"],
+                condition=~Q(customer_ref=""),
+                name="registration_by_customer_ref",
+            ),
+            models.Index(fields=["cif_id"], condition=~Q(cif_id=""), name="registration_by_cif_id"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.customer_id} through {self.processor}"
@@ -187,15 +208,14 @@ class Account(models.Model):
                 fields=["customer", "processor", "number"], name="account_once_per_processor"
             )
         ]
+        indexes = [models.Index(fields=["number"], name="account_by_number")]
 
     def __str__(self) -> str:
         return f"{mask(self.number, shown=4)} ({self.get_status_display()})"
 
 
 class Card(models.Model):
-    """A card that a processor has told of for a customer: its last four and a keyed digest; the
-    rest is not kept.
-    """
+    """A card that a processor has told of for a customer: last four and a keyed digest are kept."""
 
     id = BigId(primary_key=True)
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="cards", db_index=False)
@@ -211,6 +231,7 @@ class Card(models.Model):
                 fields=["customer", "processor", "digest"], name="card_once_per_processor"
             )
         ]
+        indexes = [models.Index(fields=["last_four", "customer"], name="card_by_last_four")]
 
     def __str__(self) -> str:
         return f"••••{self.last_four} ({self.get_status_display()})"
@@ -237,6 +258,13 @@ class KycChange(models.Model):
     from_tier = models.CharField(max_length=1, choices=Tier, blank=True)
     to_tier = models.CharField(max_length=1, choices=Tier)
     tier_since = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                Instant("at"), "processor", condition=~Q(from_tier=""), name="kyc_change_by_time"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.from_tier or '–'} → {self.to_tier}"
@@ -267,8 +295,8 @@ class DuplicateReview(models.Model):
     pair.
 
     The pair is the customer on record and a keyed digest of the claim's mobile, birth date and
-    document; the claim
-    itself is kept encrypted. `claimant` is set where the claim came for a customer who exists too.
+    document; the claim itself is kept encrypted. `claimant` is set where the claim came for a
+    customer who exists too.
     """
 
     class Outcome(models.TextChoices):
@@ -310,6 +338,7 @@ class DuplicateReview(models.Model):
                 name="duplicate_review_outcome_has_who_when_why",
             ),
         ]
+        indexes = [models.Index(fields=["outcome", "opened_at"], name="duplicate_review_queue")]
 
     def __str__(self) -> str:
         return f"Review {self.pk}"
@@ -366,6 +395,7 @@ class Unblocking(FourEyes):
             ),
             models.CheckConstraint(condition=~Q(reason=""), name="unblocking_has_a_reason"),
         ]
+        indexes = FourEyes.Meta.indexes
 
     def __str__(self) -> str:
         return f"Unblock {self.customer_id}"

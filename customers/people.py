@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from stdnum.in_ import aadhaar, pan
 
+from customers import names
 from customers.kinds import MOBILE, DocumentKind, InstrumentStatus, Tier
 from customers.models import Account, Card, Customer, Document, Identifier, KycChange, Registration
 from ppims import statements
@@ -186,6 +187,7 @@ def create(
         created_at=at,
     )
     CUSTOMERS.insert(customer)
+    names.learn(unique_id, customer.name)
     identify(customer, MOBILE, told.mobile_number)
     record_kyc_change(customer, from_tier="", processor=processor, user=user, at=at)
     return customer

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.conf import settings
 
-from customers import people, reviews
+from customers import names, people, reviews
 from customers.kinds import MOBILE, Tier
 from customers.models import Customer, Identifier, Receipt, Registration, Unblocking
 from customers.people import Told
@@ -232,10 +232,7 @@ def _apply(
     """Make the changes; what changed, for the audit: from and to, and of documents and cards only
     that they did.
     """
-    changes: dict[str, object] = {}
-    for name, before, after in _new_columns(told, customer):
-        changes[name] = [str(before), str(after)]
-        setattr(customer, COLUMNS[name], after)
+    changes = _change_columns(told, customer)
     if told.mobile_number and told.mobile_number != customer.mobile:
         changes["mobile_number"] = [customer.mobile, told.mobile_number]
         _change_mobile(customer, told.mobile_number)
@@ -252,6 +249,16 @@ def _apply(
     if told.cif_id and told.cif_id != registration.cif_id:
         changes["cif_id"] = [registration.cif_id, told.cif_id]
         Registration.objects.filter(pk=registration.pk).update(cif_id=told.cif_id)
+    return changes
+
+
+def _change_columns(told: Told, customer: Customer) -> dict[str, object]:
+    changes: dict[str, object] = {}
+    for name, before, after in _new_columns(told, customer):
+        changes[name] = [str(before), str(after)]
+        setattr(customer, COLUMNS[name], after)
+        if name == "customer_name":
+            names.learn(customer.pk, customer.name, before=str(before))
     return changes
 
 

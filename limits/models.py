@@ -1,6 +1,4 @@
-"""Limit rules as dated data; checks, holds and the append-only ledger with staff's adjustments; its
-head, which is the lock; seals; and the monthly cache.
-"""
+"""Limit rules as dated data; checks, holds, the append-only ledger; seals; the monthly cache."""
 
 from datetime import datetime
 
@@ -10,8 +8,11 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.kinds import Tier
 from customers.models import Customer
+from limits.figures import Figures, Watched  # noqa: F401 - Django looks for models here
 from ppims.models import FourEyes, Processor
-from ppims.tables import BigId, GivenId, Paise
+from ppims.tables import BigId, GivenId, Instant, Paise
+
+BY_TIME = (Instant("at"), "processor")
 
 
 class Direction(models.TextChoices):
@@ -100,10 +101,8 @@ class LimitCheck(models.Model):
     """One answered enquiry: what was asked, what was decided and why. Never changed.
 
     `limit`, `used_paise`, `held_paise` and `remaining_paise` are those of the rule that decided;
-    `cumulative_paise` and
-    `available_paise` are what the reply gave. `limit` is paise, of a CREDIT_STOP rule months.
-    `number` counts the
-    customer's checks; `mac` signs every other field.
+    `cumulative_paise` and `available_paise` are what the reply gave. `limit` is paise, of a
+    CREDIT_STOP rule months. `number` counts the customer's checks; `mac` signs every other field.
     """
 
     id = BigId(primary_key=True)
@@ -151,6 +150,10 @@ class LimitCheck(models.Model):
                 name="limit_check_allowed_has_a_hold",
             ),
         ]
+        indexes = [
+            models.Index(*BY_TIME, name="check_by_time"),
+            models.Index(*BY_TIME, "reason", condition=Q(is_allowed=False), name="check_declined"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_direction_display()} check {self.ref_id}"
@@ -182,8 +185,7 @@ class Hold(models.Model):
 
 
 class Adjustment(FourEyes):
-    """A correction of what a customer has used in a month: proposed by one person, approved by
-    another, and then a ledger entry.
+    """A correction of a month's usage: proposed by one person, approved by another, then an entry.
 
     `amount_paise` is added to what is used; below zero it is taken away.
     """
@@ -220,9 +222,8 @@ class LedgerEntry(models.Model):
     `month` is the month booked (202611), `amount_paise` as reported; a RELEASE moves no total,
     a REVERSE takes away; that of an ADJUST has its own sign.
     `used_after_paise`, `held_after_paise`, `limit_paise`, `rule` and `tier` are what its flags rest
-    on, in the month
-    booked; `cumulative_paise` and `available_paise` are what the reply gave. `digest` chains it to
-    the customer's last.
+    on, in the month booked; `cumulative_paise` and `available_paise` are what the reply gave.
+    `digest` chains it to the customer's last.
     """
 
     class Kind(models.TextChoices):
@@ -289,7 +290,7 @@ class LedgerEntry(models.Model):
                 name="ledger_entry_settles_a_check_once",
             ),
             models.UniqueConstraint(
-                fields=["customer", "processor", "tran_id"],
+                fields=["tran_id", "customer", "processor"],  # a search by Tran_Id, too
                 condition=Q(kind="S") & ~Q(tran_id=""),
                 name="ledger_entry_posts_a_tran_id_once",
             ),
@@ -313,7 +314,12 @@ class LedgerEntry(models.Model):
                 name="ledger_entry_adjusts_once",
             ),
         ]
-        indexes = [models.Index(fields=["customer", "month"], name="ledger_entry_by_month")]
+        indexes = [
+            models.Index(fields=["customer", "month"], name="ledger_entry_by_month"),
+            models.Index(*BY_TIME, "kind", name="entry_by_time"),
+            models.Index(*BY_TIME, "kind", "flags", condition=~Q(flags=""), name="entry_flagged"),
+            models.Index(Instant("at"), condition=Q(processor=None), name="entry_by_staff"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.ref_id}"

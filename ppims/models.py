@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from ppims.errors import Conflict
-from ppims.tables import BigId, GivenId
+from ppims.tables import BigId, GivenId, Instant
 
 
 class StaffManager(UserManager):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -154,6 +154,11 @@ class FourEyes(models.Model):
                 name="%(app_label)s_%(class)s_decision_has_two_people",
             ),
         ]
+        indexes = [
+            models.Index(
+                fields=["proposed_at"], condition=Q(state="PROPOSED"), name="%(class)s_waiting"
+            )
+        ]
 
     def decide(self, state: str, *, user: User, at: datetime) -> None:
         """Approve or reject another's proposal, or withdraw one's own; unsaved.
@@ -196,6 +201,12 @@ class AuditEntry(models.Model):
         verbose_name_plural = "audit entries"
         constraints = [
             models.UniqueConstraint(fields=["subject", "number"], name="audit_entry_has_its_place")
+        ]
+        indexes = [
+            models.Index(Instant("at"), "processor", "action", name="audit_entry_by_time"),
+            models.Index(
+                Instant("at"), condition=Q(processor__isnull=True), name="audit_entry_by_staff"
+            ),
         ]
 
     def __str__(self) -> str:

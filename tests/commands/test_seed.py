@@ -33,6 +33,7 @@ from customers.models import (
     Receipt,
     Registration,
 )
+from customers.names import NameWord
 from limits import bulk
 from limits.models import Hold, LedgerEntry, LedgerHead, LimitCheck, LimitRule, MonthlyUsage
 from limits.schemas import CheckLimitIn, UpdateLimitIn
@@ -52,7 +53,7 @@ pytestmark = pytest.mark.django_db
 PLAN = Plan(customers=30, months=12, seed=39, until="2026-11-20")  # in it all occurs
 ROOT = settings.BASE_DIR
 TABLES = (
-    *(Customer, Identifier, Registration, Account, Card, Document, KycChange, Receipt),
+    *(Customer, NameWord, Identifier, Registration, Account, Card, Document, KycChange, Receipt),
     *(LimitCheck, Hold, LedgerEntry, LedgerHead, MonthlyUsage, ReplayKey, AuditEntry, AuditHead),
 )
 DRAWN = {"sealed"}  # with a nonce

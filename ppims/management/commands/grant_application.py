@@ -19,9 +19,11 @@ CHANGED = {
     *("customers_document", "customers_duplicatereview", "customers_unblocking"),
     *("limits_limitrule", "limits_adjustment", "limits_ledgerhead", "limits_monthlyusage"),
     "axes_accessattempt",
+    *("limits_figures", "limits_watched"),
 }
 DELETED = {
-    *("customers_identifier", "limits_hold", "limits_monthlyusage", "django_session"),
+    *("customers_identifier", "customers_nameword", "limits_hold", "limits_monthlyusage"),
+    *("limits_watched", "django_session"),
     *("ppims_user_groups", "auth_group_permissions"),
     *("axes_accessattempt", "axes_accessattemptexpiration"),
 }
