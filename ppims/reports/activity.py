@@ -1,0 +1,90 @@
+"""All that happened to one customer, last first: money, KYC, and what staff and processors did."""
+
+from bisect import bisect_left, bisect_right
+from heapq import merge
+
+from django.db import connection
+
+from ppims import statements
+from ppims.reports import keyset, transactions
+from ppims.reports.keyset import ALWAYS, Frame, Page, Position, micros
+from ppims.reports.transactions import SOURCES, Row, Source
+from ppims.rows import POSTGRESQL, SQLITE
+
+CHAINS = {Source.CHECK: "limits_limitcheck", Source.ENTRY: "limits_ledgerentry"}
+# Sorted by themselves: so PostgreSQL doesn't go through everybody's in the order of time.
+OTHERS = {
+    Source.KYC_CHANGE: "SELECT {at} AS moment, id FROM customers_kycchange t"
+    " WHERE customer_id = %s AND NOT (from_tier = '')",
+    Source.AUDIT: "SELECT {at} AS moment, id FROM ppims_auditentry t WHERE subject = %s",
+}
+OF_OTHERS = """
+    WITH theirs AS MATERIALIZED ({rows}) SELECT moment, id FROM theirs
+    WHERE moment >= %s AND moment < %s AND (moment < %s OR moment = %s AND id < %s)
+    ORDER BY moment DESC, id DESC LIMIT %s
+"""
+AT_NUMBER = "SELECT {at} FROM {table} t WHERE customer_id = %s AND number = %s"
+LAST_NUMBER = "SELECT COALESCE(MAX(number), 0) FROM {table} WHERE customer_id = %s"
+BY_NUMBER = """
+    SELECT {at}, number, id FROM {table} t
+    WHERE customer_id = %s AND number > %s AND number <= %s ORDER BY number DESC LIMIT %s
+"""
+Found = list[tuple[Position, int]]  # a position's id is a check's or an entry's number; and its row
+
+
+def activity(
+    customer_id: int, frame: Frame = ALWAYS, *, cursor: str = "", rows: int = keyset.PAGE_ROWS
+) -> Page[Row]:
+    """Give a page of what happened to a customer, last first. Raises Malformed for a cursor of
+    another list.
+    """
+    after = keyset.position(cursor)
+    found = [
+        _of_chain(customer_id, source, frame, after, rows + 1)
+        if source in CHAINS
+        else _of_others(customer_id, source, frame, after, rows + 1)
+        for source in SOURCES
+    ]
+    merged = list(merge(*found, reverse=True))
+    chosen = merged[:rows]
+    ids = [Position(place.at, place.rank, row_id) for place, row_id in chosen]
+    more = chosen[-1][0].written() if len(merged) > rows else ""
+    return Page(transactions.read(ids), more)
+
+
+def _of_chain(customer_id: int, source: Source, frame: Frame, after: Position, rows: int) -> Found:
+    """Find checks or entries by their number: a customer's instants ascend with it."""
+    rank, table, at = SOURCES.index(source), CHAINS[source], _microseconds()
+
+    def at_of(number: int) -> int:
+        found = statements.first(AT_NUMBER.format(at=at, table=table), [customer_id, number])
+        assert found
+        return int(found[0])
+
+    (last,) = statements.first(LAST_NUMBER.format(table=table), [customer_id]) or (0,)
+    numbers = range(1, last + 1)
+    least = bisect_left(numbers, micros(frame.since), key=at_of) if frame.since else 0
+    most = bisect_left(numbers, micros(frame.until), key=at_of) if frame.until else last
+    if after < keyset.FIRST:
+        find = bisect_left if after.rank < rank else bisect_right
+        before = after.id - 1 if after.rank == rank else find(numbers, after.at, key=at_of)
+        most = min(most, before)
+    sql = BY_NUMBER.format(at=at, table=table)
+    found = statements.every(sql, [customer_id, least, most, rows])
+    return [(Position(moment, rank, number), row_id) for moment, number, row_id in found]
+
+
+def _of_others(customer_id: int, source: Source, frame: Frame, after: Position, rows: int) -> Found:
+    rank = SOURCES.index(source)
+    before = after.id if after.rank == rank else keyset.PAST_ALL_IDS * (after.rank > rank)
+    since = micros(frame.since) if frame.since else 0
+    until = micros(frame.until) if frame.until else keyset.FIRST.at
+    sql = OF_OTHERS.format(rows=OTHERS[source].format(at=_microseconds()))
+    bounds = [since, until, after.at, after.at, before, rows]
+    found = statements.every(sql, [customer_id, *bounds])
+    return [(Position(moment, rank, row_id), row_id) for moment, row_id in found]
+
+
+def _microseconds() -> str:
+    forms = POSTGRESQL if connection.vendor == "postgresql" else SQLITE
+    return forms["DateTimeField"].format("t.at")

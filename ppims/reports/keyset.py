@@ -1,0 +1,174 @@
+"""Pages of rows in the order of time, by keyset: what arrives between two pages neither repeats a
+row nor hides one.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from heapq import merge
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from django.db import connection
+
+from ppims import statements
+from ppims.errors import Malformed
+from ppims.keys import EPOCH, MICROSECOND
+from ppims.rows import SQLITE
+
+T = TypeVar("T")
+PAGE_ROWS = 50
+# So many entries of an index are looked at for one page: some ten milliseconds.
+LOOKED_AT = 20_000
+PAST_ALL_IDS = 2**63 - 1
+WRITTEN = re.compile(r"([0-9a-f]{1,14})-([0-9]{1,2})-([0-9a-f]{1,16})")
+
+
+class Position(NamedTuple):
+    """Where a list is at: at an instant (microseconds), in a source (by rank), at a row."""
+
+    at: int
+    rank: int
+    id: int
+
+    def written(self) -> str:
+        """Write it as a cursor."""
+        return f"{self.at:x}-{self.rank}-{self.id:x}"
+
+
+FIRST = Position(2**55, 99, PAST_ALL_IDS)  # before all
+
+
+def position(cursor: str) -> Position:
+    """Read a cursor; "" is the first page's. Raises Malformed."""
+    if not cursor:
+        return FIRST
+    found = WRITTEN.fullmatch(cursor)
+    if found is None:
+        raise Malformed([("cursor", "is none of this list's")])
+    at, rank, row_id = found.groups()
+    return Position(int(at, 16), int(rank), min(int(row_id, 16), PAST_ALL_IDS))
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """Some rows of a list; `next` is the cursor of those that follow, "" where none do.
+
+    `is_cut_short`: there are fewer than were asked for, for enough has been looked at; more may
+    follow.
+    """
+
+    rows: Sequence[T]
+    next: str = ""
+    is_cut_short: bool = False
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A time frame: from an instant on, and before another; None: without an end."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+ALWAYS = Frame()
+
+
+@dataclass(frozen=True)
+class Walk:
+    """One source of a list: an index in the order of time, and what of it is wanted.
+
+    `columns` are what `wanted` reads, all of them in the index; `within` are the conditions that
+    the index itself meets, being partial or beginning with them. All are SQL of ours.
+    """
+
+    rank: int
+    table: str
+    key: str = "id"
+    at: str = "at"
+    columns: Sequence[str] = ()
+    within: Sequence[str] = ()
+    within_values: Sequence[Any] = ()
+    wanted: Sequence[str] = ()
+    wanted_values: Sequence[Any] = ()
+
+
+def page(
+    walks: Sequence[Walk],
+    frame: Frame,
+    cursor: str,
+    rows: int,
+    read: Callable[[Sequence[Position]], Sequence[T]],
+) -> Page[T]:
+    """Give one page of what the walks find, newest first; `read` gives the rows at positions."""
+    after, found, cuts = position(cursor), [], []
+    for walk in walks:
+        positions, cut = _found(walk, frame, after, rows + 1)
+        found.append(positions)
+        cuts += [cut] if cut else []
+    cut_at = max(cuts, default=None)
+    merged = list(merge(*found, reverse=True))
+    seen = [each for each in merged if cut_at is None or each >= cut_at]
+    chosen = seen[:rows]
+    if len(seen) > rows:
+        return Page(read(chosen), chosen[-1].written())
+    return Page(read(chosen), cut_at.written() if cut_at else "", cut_at is not None)
+
+
+def _found(
+    walk: Walk, frame: Frame, after: Position, rows: int
+) -> tuple[list[Position], Position | None]:
+    """Find the first so many positions of a walk, and where it ended if it looked at enough."""
+    looked_at, values = _looked_at(walk, frame, after)
+    if not walk.wanted:
+        sql = f"{looked_at} LIMIT {rows:d}"
+        return [Position(at, walk.rank, key) for at, key, *_ in statements.every(sql, values)], None
+    all_of_them = f"SELECT moment, row_key FROM ({looked_at} LIMIT {LOOKED_AT:d}) w"  # noqa: S608
+    sql = f"{all_of_them} WHERE {' AND '.join(walk.wanted)} LIMIT {rows:d}"
+    found = statements.every(sql, [*values, *walk.wanted_values])
+    positions = [Position(at, walk.rank, key) for at, key in found]
+    if len(positions) == rows:
+        return positions, None
+    last = statements.first(f"{all_of_them} LIMIT 1 OFFSET {LOOKED_AT - 1:d}", values)
+    return positions, Position(last[0], walk.rank, last[1]) if last else None
+
+
+def _looked_at(walk: Walk, frame: Frame, after: Position) -> tuple[str, list[Any]]:
+    """Write the statement that reads the index from a position on, newest first."""
+    at, key = instant_column(walk.at), f't."{walk.key}"'
+    given = micros if connection.vendor == "sqlite" else (lambda instant: instant)
+    before = after.id if after.rank == walk.rank else PAST_ALL_IDS * (after.rank > walk.rank)
+    bound = given(EPOCH + after.at * MICROSECOND) if after.at < FIRST.at else None
+    where, values = list(walk.within), list(walk.within_values)
+    if bound is not None:
+        where.append(f"{at} <= %s AND ({at} < %s OR {key} < %s)")
+        values += [bound, bound, before]
+    for sign, instant in ((">=", frame.since), ("<", frame.until)):
+        if instant is not None:
+            where.append(f"{at} {sign} %s")
+            values.append(given(instant))
+    columns = "".join(f', t."{column}"' for column in walk.columns)
+    asked = f"WHERE {' AND '.join(where)}" if where else ""
+    sql = f"""
+        SELECT {_as_microseconds(at)} AS moment, {key} AS row_key{columns}
+        FROM {walk.table} t {asked}
+        ORDER BY {at} DESC, {key} DESC"""  # noqa: S608 - names of ours
+    return sql, values
+
+
+def instant_column(column: str) -> str:
+    """Write an instant's column as ppims.tables.Instant keeps it in an index."""
+    plain = f't."{column}"'
+    return SQLITE["DateTimeField"].format(plain) if connection.vendor == "sqlite" else plain
+
+
+def _as_microseconds(at: str) -> str:
+    return at if connection.vendor == "sqlite" else f"(extract(epoch FROM {at}) * 1000000)::bigint"
+
+
+def micros(at: datetime) -> int:
+    return (at - EPOCH) // MICROSECOND
+
+
+def instant(microseconds: int) -> datetime:
+    return EPOCH + microseconds * MICROSECOND

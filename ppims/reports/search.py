@@ -1,0 +1,138 @@
+"""What staff type into the search, and who it may mean: each hit says what matched."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from customers import search
+from customers.models import Customer
+from customers.names import words_of
+from ppims import statements
+from ppims.models import Operation, Processor, ReplayKey
+from ppims.reports.transactions import Source
+
+MOST_HITS = 20
+LONGEST, MOST_WORDS = 100, 6
+NAME = "name"
+# NOT (... = '') as the index says it: limits.services.updates.
+POSTED = """
+    SELECT id, customer_id FROM limits_ledgerentry
+    WHERE tran_id = %s AND kind = 'S' AND NOT (tran_id = '') LIMIT 100
+"""
+SOURCES = {
+    Operation.CHECK_LIMIT.value: Source.CHECK,
+    Operation.UPDATE_LIMIT.value: Source.ENTRY,
+}
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A customer who may be meant, and what matched: "name", "card ending 4321", "Ref_Id".
+
+    Where that was a transaction's, `source` and `row_id` are its row.
+    """
+
+    customer_id: int
+    matched: tuple[str, ...]
+    name: str = field(repr=False)
+    tier: str
+    status: str
+    source: Source | None = None
+    row_id: int | None = None
+
+
+@dataclass(frozen=True)
+class _Match:
+    matched: str
+    source: Source | None = None
+    row_id: int | None = None
+
+
+Found = dict[int, _Match]
+
+
+def hits(typed: str) -> list[Hit]:
+    """Find whom a typed text may mean: MOST_HITS at most, those by number before those by name.
+
+    Of several words each has to match: "4321 verma" is a card and a name.
+    """
+    text = " ".join(typed[:LONGEST].split())
+    words = text.split()[:MOST_WORDS]
+    if not words:
+        return []
+    found: dict[int, list[_Match]] = {c: [m] for c, m in _by_number(text).items()}
+    if len(words) > 1:
+        found |= {c: m for c, m in _by_all(words).items() if c not in found}
+    for customer_id in search.named(text, most=MOST_HITS):
+        found.setdefault(customer_id, [_Match(NAME)])
+    return _read(dict(list(found.items())[:MOST_HITS]))
+
+
+def _by_number(text: str) -> Found:
+    found: Found = {c: _Match(matched) for c, matched in search.of_number(text).items()}
+    if " " not in text:
+        for customer_id, match in _transactions(text):
+            found.setdefault(customer_id, match)
+    return found
+
+
+def _by_all(words: list[str]) -> dict[int, list[_Match]]:
+    """Find whom all the words match, at least one of them a number."""
+    by_word: list[tuple[str, Found]] = [(word, _by_number(word)) for word in words]
+    possible = {customer_id for _, found in by_word for customer_id in found}
+    names = search.names(possible) if possible else {}
+    return {
+        customer_id: matches
+        for customer_id in sorted(possible)
+        if (matches := _all_of(customer_id, names.get(customer_id, ""), by_word))
+    }
+
+
+def _all_of(
+    customer_id: int, name: str, by_word: Iterable[tuple[str, Mapping[int, _Match]]]
+) -> list[_Match]:
+    """List what matched each word; nothing where one of them didn't."""
+    matches = []
+    for word, found in by_word:
+        match = found.get(customer_id)
+        asked = words_of(word)
+        if match is None and not (asked and search.is_named(name, asked)):
+            return []
+        matches.append(match or _Match(NAME))
+    return matches
+
+
+def _transactions(text: str) -> Iterable[tuple[int, _Match]]:
+    """Find a Ref_Id, of any processor and operation, and a posting's Tran_Id."""
+    keys = ReplayKey.objects.filter(
+        processor__in=list(Processor.objects.values_list("pk", flat=True)),
+        operation__in=Operation.values,
+        ref_id=text,
+    )
+    for operation, customer_id, row_id in keys.values_list("operation", "customer_id", "row_id"):
+        source = SOURCES.get(operation)
+        yield customer_id, _Match("Ref_Id", source, row_id if source else None)
+    for row_id, customer_id in statements.every(POSTED, [text]):
+        yield customer_id, _Match("Tran_Id", Source.ENTRY, row_id)
+
+
+def _read(found: Mapping[int, list[_Match]]) -> list[Hit]:
+    rows = Customer.objects.filter(pk__in=found).values_list("pk", "name", "tier", "status")
+    known = {pk: rest for pk, *rest in rows}
+    hits = []
+    for customer_id, matches in found.items():
+        if customer_id not in known:
+            continue
+        name, tier, status = known[customer_id]
+        row = next((match for match in matches if match.source), None)
+        hits.append(
+            Hit(
+                customer_id,
+                tuple(dict.fromkeys(match.matched for match in matches)),
+                name,
+                tier,
+                status,
+                row.source if row else None,
+                row.row_id if row else None,
+            )
+        )
+    return hits

@@ -1,0 +1,247 @@
+"""What was received and done, last first: checks, ledger entries, customers added and changed, and
+what staff did.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from customers.models import KycChange
+from limits.models import LedgerEntry, LimitCheck
+from ppims.models import AuditEntry
+from ppims.reports import keyset
+from ppims.reports.keyset import ALWAYS, Frame, Page, Position, Walk
+
+DECLINED = 'NOT t."is_allowed"'
+FLAGGED = "NOT (t.\"flags\" = '')"
+CHANGED = "NOT (t.\"from_tier\" = '')"
+BY_STAFF = 't."processor_id" IS NULL'
+ADDED, UPDATED = "customer added", "customer updated"
+
+
+class Kind(StrEnum):
+    """What happened."""
+
+    ADDED = "customer added"
+    UPDATED = "customer updated"
+    KYC = "KYC changed"
+    CHECK = "check"
+    POSTED = "posted"
+    RELEASED = "released"
+    REVERSED = "reversed"
+    ADJUSTED = "adjusted"
+    MOVED = "moved"
+    STAFF = "staff"
+
+
+class Source(StrEnum):
+    """Which table a row is of."""
+
+    CHECK = "check"
+    ENTRY = "entry"
+    KYC_CHANGE = "kyc change"
+    AUDIT = "audit"
+
+
+# Of two of one instant, the one whose source comes later here is the later one.
+SOURCES = (Source.AUDIT, Source.KYC_CHANGE, Source.CHECK, Source.ENTRY)
+OF_ENTRIES = {
+    Kind.POSTED: LedgerEntry.Kind.POST,
+    Kind.RELEASED: LedgerEntry.Kind.RELEASE,
+    Kind.REVERSED: LedgerEntry.Kind.REVERSE,
+    Kind.ADJUSTED: LedgerEntry.Kind.ADJUST,
+    Kind.MOVED: LedgerEntry.Kind.MOVE,
+}
+KINDS_OF_ENTRIES = {code.value: kind for kind, code in OF_ENTRIES.items()}
+KINDS_OF_AUDIT = {ADDED: Kind.ADDED, UPDATED: Kind.UPDATED}
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What is wanted; None: all. `is_allowed` and `reason` leave checks alone, `flag` (a flag, or
+    "ANY") leaves entries.
+    """
+
+    kind: Kind | None = None
+    processor_id: int | None = None
+    is_allowed: bool | None = None
+    reason: str | None = None
+    flag: str | None = None
+    frame: Frame = ALWAYS
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing that happened. `source` and `id` are where all of it is kept; `what` is the action,
+    a reason, or a tier before and after.
+    """
+
+    at: datetime
+    kind: Kind
+    source: Source
+    id: int
+    customer_id: int | None
+    processor_id: int | None
+    user_id: int | None = None
+    amount_paise: int | None = None
+    direction: str = ""
+    is_allowed: bool | None = None
+    what: str = ""
+    flags: tuple[str, ...] = ()
+    ref_id: str = ""
+    tran_id: str = ""
+
+
+def transactions(filters: Filters, *, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[Row]:
+    """Give a page of what was received, last first. Raises Malformed for a cursor of another list.
+
+    Where what is wanted is rare a page may be cut short, after keyset.LOOKED_AT index entries of
+    each source.
+    """
+    walks = [walk for source in SOURCES for walk in WALKS[source](filters)]
+    return keyset.page(walks, filters.frame, cursor, rows, read)
+
+
+def read(positions: Sequence[Position]) -> list[Row]:
+    """Read the rows at positions, in their order."""
+    found: dict[tuple[int, int], Row] = {}
+    for rank, source in enumerate(SOURCES):
+        ids = [each.id for each in positions if each.rank == rank]
+        for row in READ[source](ids) if ids else ():
+            found[rank, row.id] = row
+    return [found[each.rank, each.id] for each in positions]
+
+
+def of_processor(filters: Filters) -> dict[str, Any]:
+    if filters.processor_id is None:
+        return {"wanted": [], "wanted_values": []}
+    return {"wanted": ["processor_id = %s"], "wanted_values": [filters.processor_id]}
+
+
+def _is_of_checks(filters: Filters) -> bool:
+    return filters.is_allowed is not None or filters.reason is not None
+
+
+def _checks(filters: Filters) -> list[Walk]:
+    if filters.kind not in {None, Kind.CHECK} or filters.flag:
+        return []
+    more, columns, within = of_processor(filters), ["processor_id"], []
+    if filters.reason is not None:
+        more["wanted"].append("reason = %s")
+        more["wanted_values"].append(filters.reason)
+    if filters.is_allowed is False or filters.reason not in {None, "WITHIN_LIMITS"}:
+        columns, within = ["processor_id", "reason"], [DECLINED]
+    elif _is_of_checks(filters):
+        columns = ["processor_id", "reason", "is_allowed"]
+        more["wanted"].append("is_allowed")
+    rank = SOURCES.index(Source.CHECK)
+    return [Walk(rank, "limits_limitcheck", columns=columns, within=within, **more)]
+
+
+def _entries(filters: Filters) -> list[Walk]:
+    if filters.kind not in {None, *OF_ENTRIES} or _is_of_checks(filters):
+        return []
+    more, columns, within = of_processor(filters), ["processor_id", "kind"], []
+    if filters.kind is not None:
+        more["wanted"].append("kind = %s")
+        more["wanted_values"].append(OF_ENTRIES[filters.kind].value)
+    if filters.kind in {Kind.ADJUSTED, Kind.MOVED}:
+        within = [BY_STAFF]
+    elif filters.flag:
+        within = [FLAGGED]
+    if filters.flag not in {None, "ANY"}:
+        columns.append("flags")
+        more["wanted"].append("',' || flags || ',' LIKE %s")
+        more["wanted_values"].append(f"%,{filters.flag},%")
+    rank = SOURCES.index(Source.ENTRY)
+    return [Walk(rank, "limits_ledgerentry", columns=columns, within=within, **more)]
+
+
+def _kyc_changes(filters: Filters) -> list[Walk]:
+    if filters.kind not in {None, Kind.KYC} or filters.flag or _is_of_checks(filters):
+        return []
+    more = of_processor(filters)
+    rank = SOURCES.index(Source.KYC_CHANGE)
+    table = "customers_kycchange"
+    return [Walk(rank, table, columns=["processor_id"], within=[CHANGED], **more)]
+
+
+def _audit(filters: Filters) -> list[Walk]:
+    kinds = {None, Kind.ADDED, Kind.UPDATED, Kind.STAFF}
+    if filters.kind not in kinds or filters.flag or _is_of_checks(filters):
+        return []
+    rank, table = SOURCES.index(Source.AUDIT), "ppims_auditentry"
+    more = of_processor(filters)
+    if filters.kind == Kind.STAFF:
+        return [] if more["wanted"] else [Walk(rank, table, within=[BY_STAFF])]
+    if filters.kind is not None:
+        more["wanted"].append("action = %s")
+        more["wanted_values"].append(filters.kind.value)
+    return [Walk(rank, table, columns=["processor_id", "action"], **more)]
+
+
+def read_checks(ids: Sequence[int]) -> list[Row]:
+    names = ("at", "id", "customer_id", "processor_id", "amount_paise", "direction", "is_allowed")
+    rows = LimitCheck.objects.filter(pk__in=ids).values(*names, "reason", "ref_id")
+    return [
+        Row(kind=Kind.CHECK, source=Source.CHECK, what=row.pop("reason"), **row) for row in rows
+    ]
+
+
+def read_entries(ids: Sequence[int]) -> list[Row]:
+    names = ("at", "id", "customer_id", "processor_id", "amount_paise", "direction", "ref_id")
+    rows = LedgerEntry.objects.filter(pk__in=ids).values(*names, "kind", "flags", "tran_id")
+    return [
+        Row(
+            kind=KINDS_OF_ENTRIES[row.pop("kind")],
+            source=Source.ENTRY,
+            flags=tuple(filter(None, row.pop("flags").split(","))),
+            **row,
+        )
+        for row in rows
+    ]
+
+
+def read_kyc_changes(ids: Sequence[int]) -> list[Row]:
+    names = ("at", "id", "customer_id", "processor_id", "user_id")
+    rows = KycChange.objects.filter(pk__in=ids).values(*names, "from_tier", "to_tier")
+    return [
+        Row(
+            kind=Kind.KYC,
+            source=Source.KYC_CHANGE,
+            what=f"{row.pop('from_tier')}>{row.pop('to_tier')}",
+            **row,
+        )
+        for row in rows
+    ]
+
+
+def read_audit(ids: Sequence[int]) -> list[Row]:
+    names = ("at", "id", "processor_id", "user_id")
+    rows = AuditEntry.objects.filter(pk__in=ids).values(*names, "subject", "action")
+    return [
+        Row(
+            kind=KINDS_OF_AUDIT.get(row["action"], Kind.STAFF),
+            source=Source.AUDIT,
+            customer_id=row.pop("subject") or None,
+            what=row.pop("action"),
+            **row,
+        )
+        for row in rows
+    ]
+
+
+WALKS: dict[Source, Callable[[Filters], list[Walk]]] = {
+    Source.AUDIT: _audit,
+    Source.KYC_CHANGE: _kyc_changes,
+    Source.CHECK: _checks,
+    Source.ENTRY: _entries,
+}
+READ: dict[Source, Callable[[Sequence[int]], list[Row]]] = {
+    Source.AUDIT: read_audit,
+    Source.KYC_CHANGE: read_kyc_changes,
+    Source.CHECK: read_checks,
+    Source.ENTRY: read_entries,
+}

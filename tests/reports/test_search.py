@@ -1,0 +1,188 @@
+"""What staff type finds whom it means, and says by what."""
+
+import re
+from datetime import date
+
+import pytest
+
+from customers import search as of_customers
+from customers import services as customers
+from customers.names import NameWord, words_of
+from customers.people import Told
+from limits.models import LedgerEntry, LimitCheck
+from ppims.models import Operation
+from ppims.replay import Call
+from ppims.reports.search import MOST_HITS, hits
+from ppims.reports.transactions import Source
+from tests.factories import check, make_customer, new_ref, post
+
+pytestmark = [pytest.mark.django_db, pytest.mark.as_the_application]
+MOBILE, CARD, PAN = "919812345678", "4111222233334321", "ABCPE1234F"
+
+
+@pytest.fixture
+def meera(ent):
+    make_customer(ent, customer_name="Arun Rao")
+    return make_customer(
+        ent,
+        customer_name="Meera Verma-D'Souza",
+        mobile_number=MOBILE,
+        customer_id="CUST7",
+        cif_id="CIF00042",
+        account_number="009988776655",
+        card_number=CARD,
+        card_status="A",
+        ovid_type="PAN",
+        ovid_value=PAN,
+    )
+
+
+def found(text):
+    return [(hit.customer_id, *hit.matched) for hit in hits(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "matched"),
+    [
+        ("9812345678", "mobile"),
+        (MOBILE, "mobile"),
+        ("+91 98123 45678", "mobile"),
+        ("98123-45678", "mobile"),
+        ("4321", "card ending 4321"),
+        ("009988776655", "Account_Number"),
+        ("CUST7", "Customer_Id"),
+        ("CIF00042", "Cif_Id"),
+        (PAN, "PAN"),
+        ("abcpe 1234f", "PAN"),
+        ("meera", "name"),
+        ("MEE", "name"),
+        ("verm", "name"),
+        ("dsouza", "name"),
+        ("d'so", "name"),
+        ("souza verma", ""),
+        ("verma mee", "name"),
+        (" Meera   Verma-D’Souza ", "name"),
+    ],
+)
+def test_each_form_finds_the_customer_and_says_what_matched(meera, text, matched):
+    assert found(text) == ([(meera, matched)] if matched else [])
+
+
+def test_a_unique_id_finds_its_customer(meera):
+    assert found(str(meera)) == [(meera, "Unique_Id")]
+
+
+def test_a_ref_id_finds_the_row_that_it_asked_for(meera, ent, cbs):
+    asked, _ = check(ent, meera, 100, ref_id="REF1")
+    posted, _ = post(ent, meera, 100, ref_id="REF2", tran_id="TRAN1", enquiry="REF1")
+    assert [(h.matched, h.source, h.row_id) for h in hits("REF1")] == [
+        (("Ref_Id",), Source.CHECK, asked.pk)
+    ]
+    for text, matched in (("REF2", "Ref_Id"), ("TRAN1", "Tran_Id")):
+        (hit,) = hits(text)
+        assert (hit.customer_id, hit.matched) == (meera, (matched,))
+        assert (hit.source, hit.row_id) == (Source.ENTRY, posted.pk)
+
+
+def test_a_ref_id_of_an_add_finds_the_customer(ent):
+    person = Told(
+        customer_name="Om Das",
+        mobile_number=MOBILE,
+        date_of_birth=date(1990, 1, 1),
+        kyc_flag="N",
+        kyc_updated_channel="PGO",
+    )
+    call = Call(ent, Operation.ADD_CUSTOMER, "ADD1", {})
+    receipt, _ = customers.add_customer(call=call, told=person)
+    (hit,) = hits("ADD1")
+    assert (hit.customer_id, hit.matched, hit.source) == (receipt.unique_id, ("Ref_Id",), None)
+
+
+def test_a_tran_id_that_two_have_finds_both(meera, ent, cbs):
+    other = make_customer(cbs)
+    post(ent, meera, 100, tran_id="TRAN1")
+    post(cbs, other, 100, tran_id="TRAN1")
+    assert sorted(found("TRAN1")) == sorted([(meera, "Tran_Id"), (other, "Tran_Id")])
+
+
+def test_of_several_words_each_has_to_match(meera, ent):
+    other = make_customer(ent, customer_name="Kiran Verma", card_number="4111222233339999")
+    assert found("4321 verma") == [(meera, "card ending 4321", "name")]
+    assert found("verma 9999") == [(other, "name", "card ending 9999")]
+    assert found("4321 kiran") == []
+    assert found("4321 9999") == []
+    assert found("9812345678 mee 4321") == [(meera, "mobile", "name", "card ending 4321")]
+    assert sorted(hit[0] for hit in found("verma")) == sorted([meera, other])
+
+
+def test_what_matches_nobody_finds_nobody(meera):
+    for text in (
+        "",
+        "   ",
+        "x",
+        "zz",
+        "0000",
+        "9812345679",
+        "%",
+        "_eera",
+        "'",
+        "a" * 500,
+        "1 " * 99,
+    ):
+        assert found(text) == []
+
+
+def test_there_are_so_many_hits_at_most(ent):
+    for _ in range(MOST_HITS + 3):
+        make_customer(ent, customer_name="Meera Iyer", card_number=f"411122223333{4321}")
+    assert len(found("meera")) == len(found("iyer mee")) == len(found("4321")) == MOST_HITS
+
+
+def test_words_that_begin_alike_make_one_hit(ent):
+    customer = make_customer(ent, customer_name="Ram Rama Ramana Ramani Ramanujan")
+    assert found("ram") == [(customer, "name")]
+
+
+def test_a_rare_pair_of_words_is_found_among_many_of_one(ent, monkeypatch):
+    for _ in range(5):
+        make_customer(ent, customer_name="Ravi Kumar")
+    customer = make_customer(ent, customer_name="Ravi Zutshi")
+    monkeypatch.setattr(of_customers, "CUSTOMERS_OF_A_WORD", 3)
+    assert found("ravi zut") == [(customer, "name")]
+
+
+def test_a_new_name_finds_and_the_old_one_no_longer(meera, ent):
+    call = Call(ent, Operation.UPDATE_CUSTOMER, new_ref(), {})
+    customers.update_customer(call=call, told=Told(unique_id=meera, customer_name="Meera Kapoor"))
+    assert found("kapoor") == found("mee kap") == [(meera, "name")]
+    assert found("verma") == []
+    words = NameWord.objects.filter(customer_id=meera).values_list("word", flat=True)
+    assert sorted(words) == ["kapoor", "meera"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Meera Iyer", ["meera", "iyer"]),
+        ("  O'Brien-Smith, J.R. ", ["obrien", "smith", "j", "r"]),
+        ("मीरा शर्मा", ["मीरा", "शर्मा"]),
+        ("\uff21nand Straße", ["anand", "strasse"]),
+        ("Ram ram RAM", ["ram"]),
+        ("– . '", []),
+    ],
+)
+def test_the_words_of_a_name_are_in_one_case_and_without_signs(name, words):
+    assert words_of(name) == words
+
+
+def test_a_hit_names_nobody_where_it_is_written_down(meera):
+    assert not re.search("meera|verma|souza", repr(hits("meera")), re.IGNORECASE)
+
+
+def test_a_search_asks_a_bounded_number_of_things(meera, ent, django_assert_max_num_queries):
+    check(ent, meera, 100, ref_id="REF1")
+    assert LimitCheck.objects.count() == 1
+    assert not LedgerEntry.objects.exists()
+    for text, most in (("REF1", 9), ("meera verma", 30), ("4321 verma", 30), (MOBILE, 9)):
+        with django_assert_max_num_queries(most):
+            hits(text)
