@@ -3,13 +3,10 @@
 from bisect import bisect_left, bisect_right
 from heapq import merge
 
-from django.db import connection
-
 from ppims import statements
 from ppims.reports import keyset, transactions
-from ppims.reports.keyset import ALWAYS, Frame, Page, Position, micros
+from ppims.reports.keyset import ALWAYS, Frame, Page, Position, micros, microseconds
 from ppims.reports.transactions import SOURCES, Row, Source
-from ppims.rows import POSTGRESQL, SQLITE
 
 CHAINS = {Source.CHECK: "limits_limitcheck", Source.ENTRY: "limits_ledgerentry"}
 # Sorted by themselves: so PostgreSQL doesn't go through everybody's in the order of time.
@@ -54,7 +51,7 @@ def activity(
 
 def _of_chain(customer_id: int, source: Source, frame: Frame, after: Position, rows: int) -> Found:
     """Find checks or entries by their number: a customer's instants ascend with it."""
-    rank, table, at = SOURCES.index(source), CHAINS[source], _microseconds()
+    rank, table, at = SOURCES.index(source), CHAINS[source], microseconds("t.at")
 
     def at_of(number: int) -> int:
         found = statements.first(AT_NUMBER.format(at=at, table=table), [customer_id, number])
@@ -79,12 +76,7 @@ def _of_others(customer_id: int, source: Source, frame: Frame, after: Position, 
     before = after.id if after.rank == rank else keyset.PAST_ALL_IDS * (after.rank > rank)
     since = micros(frame.since) if frame.since else 0
     until = micros(frame.until) if frame.until else keyset.FIRST.at
-    sql = OF_OTHERS.format(rows=OTHERS[source].format(at=_microseconds()))
+    sql = OF_OTHERS.format(rows=OTHERS[source].format(at=microseconds("t.at")))
     bounds = [since, until, after.at, after.at, before, rows]
     found = statements.every(sql, [customer_id, *bounds])
     return [(Position(moment, rank, row_id), row_id) for moment, row_id in found]
-
-
-def _microseconds() -> str:
-    forms = POSTGRESQL if connection.vendor == "postgresql" else SQLITE
-    return forms["DateTimeField"].format("t.at")

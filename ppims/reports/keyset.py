@@ -14,7 +14,7 @@ from django.db import connection
 from ppims import statements
 from ppims.errors import Malformed
 from ppims.keys import EPOCH, MICROSECOND
-from ppims.rows import SQLITE
+from ppims.rows import POSTGRESQL, SQLITE
 
 T = TypeVar("T")
 PAGE_ROWS = 50
@@ -136,22 +136,20 @@ def _found(
 def _looked_at(walk: Walk, frame: Frame, after: Position) -> tuple[str, list[Any]]:
     """Write the statement that reads the index from a position on, newest first."""
     at, key = instant_column(walk.at), f't."{walk.key}"'
-    given = micros if connection.vendor == "sqlite" else (lambda instant: instant)
+    given = micros if connection.vendor == "sqlite" else (lambda moment: moment)
     before = after.id if after.rank == walk.rank else PAST_ALL_IDS * (after.rank > walk.rank)
-    bound = given(EPOCH + after.at * MICROSECOND) if after.at < FIRST.at else None
-    where, values = list(walk.within), list(walk.within_values)
-    if bound is not None:
-        where.append(f"{at} <= %s AND ({at} < %s OR {key} < %s)")
-        values += [bound, bound, before]
-    for sign, instant in ((">=", frame.since), ("<", frame.until)):
-        if instant is not None:
+    bound = given(instant(after.at))
+    # Also on the first page: without a bound SQLite would rather sort all for a page of two rows.
+    where = [*walk.within, f"{at} <= %s AND ({at} < %s OR {key} < %s)"]
+    values = [*walk.within_values, bound, bound, before]
+    for sign, end in ((">=", frame.since), ("<", frame.until)):
+        if end is not None:
             where.append(f"{at} {sign} %s")
-            values.append(given(instant))
+            values.append(given(end))
     columns = "".join(f', t."{column}"' for column in walk.columns)
-    asked = f"WHERE {' AND '.join(where)}" if where else ""
     sql = f"""
-        SELECT {_as_microseconds(at)} AS moment, {key} AS row_key{columns}
-        FROM {walk.table} t {asked}
+        SELECT {microseconds(f't."{walk.at}"')} AS moment, {key} AS row_key{columns}
+        FROM {walk.table} t WHERE {" AND ".join(where)}
         ORDER BY {at} DESC, {key} DESC"""  # noqa: S608 - names of ours
     return sql, values
 
@@ -159,11 +157,13 @@ def _looked_at(walk: Walk, frame: Frame, after: Position) -> tuple[str, list[Any
 def instant_column(column: str) -> str:
     """Write an instant's column as ppims.tables.Instant keeps it in an index."""
     plain = f't."{column}"'
-    return SQLITE["DateTimeField"].format(plain) if connection.vendor == "sqlite" else plain
+    return microseconds(plain) if connection.vendor == "sqlite" else plain
 
 
-def _as_microseconds(at: str) -> str:
-    return at if connection.vendor == "sqlite" else f"(extract(epoch FROM {at}) * 1000000)::bigint"
+def microseconds(column: str) -> str:
+    """Write an instant's column as whole microseconds, whatever the database."""
+    forms = POSTGRESQL if connection.vendor == "postgresql" else SQLITE
+    return forms["DateTimeField"].format(column)
 
 
 def micros(at: datetime) -> int:

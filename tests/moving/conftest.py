@@ -11,10 +11,10 @@ from django.db import connection, transaction
 
 from customers import services as customers
 from customers.models import Customer
-from limits.figures import Figures, Watched
 from limits.services import seals
 from ppims import beside, clock, copying, keyring, roles
 from ppims.errors import Conflict
+from ppims.reports import counting
 from tests.factories import check, make_customer, make_processor, new_mobile, post
 from tests.ledger.histories import adjust, people
 
@@ -59,10 +59,7 @@ def filled(other_databases):
     customers.block(customer_id=customer, reason="asked for", user=maker)
     customers.propose_unblocking(customer_id=customer, reason="asked for", user=maker)
     seals.make()
-    at = clock.now()
-    Figures.objects.create(number=1, at=at, claimed_until=at, state="{}")
-    watched = {"created_at": at, "month": 203106, "level": 1, "permille": 800, "debit_paise": 1}
-    Watched.objects.create(customer_id=customer, **watched)
+    counting.refresh()
     empty = [table.table for table in copying.tables() if not rows_of(table, "default")]
     assert empty == []
     return customer

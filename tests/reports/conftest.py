@@ -4,10 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from limits.figures import Figures
 from ppims import clock
-from tests.factories import make_processor
+from ppims.reports.overview import overview
+from tests.factories import make_customer, make_processor, post
 
 NOON = datetime(2031, 6, 17, 6, 30, tzinfo=UTC)  # in India; after all that a migration wrote
+
+MINUTE = timedelta(seconds=60)
 
 
 @pytest.fixture
@@ -35,3 +39,21 @@ class Day:
 @pytest.fixture
 def day():
     return Day()
+
+
+@pytest.fixture
+def customer(ent, day):
+    with day():
+        return make_customer(ent)
+
+
+def at(instant):
+    """Give the overview of an instant, counted anew whatever its age."""
+    with clock.frozen(instant):
+        Figures.objects.update(at=instant - MINUTE)
+        return overview()
+
+
+def spend(processor, customer, paise, when, **more):
+    with clock.frozen(when):
+        return post(processor, customer, paise, **more)

@@ -1,0 +1,162 @@
+"""The overview: how the day goes, who is near a limit, what waits for staff."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from django.db.models import Count, Min, Model, Q
+
+from customers.kinds import Tier
+from customers.models import Customer, DuplicateReview, Unblocking
+from limits.figures import Figures, Watched
+from limits.models import Adjustment, Direction, LimitRule
+from ppims import clock
+from ppims.models import FourEyes
+from ppims.reports import counting, watching
+from ppims.reports.keyset import instant
+from ppims.reports.transactions import Filters, Row, transactions
+
+DAYS, TRANSACTIONS = 30, 10
+PROPOSALS: tuple[type[FourEyes], ...] = (Unblocking, Adjustment, LimitRule)
+
+
+@dataclass(frozen=True)
+class Sum:
+    """How many postings, and what they come to."""
+
+    count: int = 0
+    paise: int = 0
+
+
+@dataclass(frozen=True)
+class Day:
+    """One day in India: what was posted (before reversals), declined by reason, who was added."""
+
+    day: date
+    spent: Sum
+    loaded: Sum
+    declined: Mapping[str, int]
+    added: int
+
+    @property
+    def posted(self) -> Sum:
+        return Sum(self.spent.count + self.loaded.count, self.spent.paise + self.loaded.paise)
+
+    @property
+    def declines(self) -> int:
+        return sum(self.declined.values())
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How many things wait for staff, and since when the oldest does."""
+
+    count: int
+    oldest_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Spender:
+    """A customer, and what was spent this month."""
+
+    customer_id: int
+    name: str = field(repr=False)
+    debit_paise: int
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The overview's figures. Those that are counted are as of `as_of`; until `is_complete` they
+    are too small: the first time, in a new month and after a change of rules, counting takes a
+    few looks. `days` are thirty, the last of them today.
+    """
+
+    as_of: datetime
+    is_complete: bool
+    customers: Mapping[str, int]
+    near: int
+    at_limit: int
+    days: Sequence[Day]
+    flagged: Waiting
+    reviews: Waiting
+    proposals: Waiting
+    top_spenders: Sequence[Spender]
+    last: Sequence[Row]
+
+    @property
+    def today(self) -> Day:
+        return self.days[-1]
+
+
+def overview() -> Overview:
+    """Give the overview; the counted figures are brought up to date first if they are a minute
+    old, which takes counting.SECONDS at most.
+    """
+    counting.refresh()
+    at = clock.now()
+    row = Figures.objects.filter(pk=1).first()
+    state = json.loads(row.state) if row else {}
+    is_this_month = state.get("month") == clock.ist_month(at)
+    near, at_limit = state.get("near", (0, 0)) if is_this_month else (0, 0)
+    flagged, flagged_at = state.get("flagged", (0, None))
+    return Overview(
+        as_of=row.at if row else at,
+        is_complete=bool(state.get("is_complete")),
+        customers={tier.value: state.get("tiers", {}).get(tier.value, 0) for tier in Tier},
+        near=near,
+        at_limit=at_limit,
+        days=_days(state.get("days", {}), at),
+        flagged=Waiting(flagged, instant(flagged_at) if flagged_at is not None else None),
+        reviews=_waiting_reviews(),
+        proposals=_waiting_proposals(),
+        top_spenders=_top_spenders(clock.ist_month(at)),
+        last=transactions(Filters(), rows=TRANSACTIONS).rows,
+    )
+
+
+def _days(known: Mapping[str, counting.State], at: datetime) -> list[Day]:
+    today = counting.day_of(at)
+    return [_day(day, known.get(str(day), {})) for day in range(today - DAYS + 1, today + 1)]
+
+
+def _day(number: int, figures: counting.State) -> Day:
+    posted = figures.get("posted", {})
+    return Day(
+        counting.FIRST_DAY + timedelta(days=number),
+        Sum(*posted.get(Direction.DEBIT, (0, 0))),
+        Sum(*posted.get(Direction.CREDIT, (0, 0))),
+        figures.get("declined", {}),
+        figures.get("added", 0),
+    )
+
+
+def _waiting_reviews() -> Waiting:
+    """Count what DuplicateReview.is_open says is open."""
+    same = Q(outcome=DuplicateReview.Outcome.SAME_PERSON, claimant__isnull=False)
+    return _together(
+        [_waiting(DuplicateReview, query, "opened_at") for query in (Q(outcome=""), same)]
+    )
+
+
+def _waiting_proposals() -> Waiting:
+    proposed = Q(state=FourEyes.State.PROPOSED)
+    return _together([_waiting(model, proposed, "proposed_at") for model in PROPOSALS])
+
+
+def _waiting(model: type[Model], query: Q, since: str) -> Waiting:
+    found = model._base_manager.filter(query).aggregate(count=Count("pk"), oldest=Min(since))
+    return Waiting(found["count"], found["oldest"])
+
+
+def _together(parts: Sequence[Waiting]) -> Waiting:
+    oldest = [part.oldest_at for part in parts if part.oldest_at]
+    return Waiting(sum(part.count for part in parts), min(oldest, default=None))
+
+
+def _top_spenders(month: int) -> list[Spender]:
+    spent = Watched.objects.filter(month=month, debit_paise__gt=0).order_by("-debit_paise", "pk")
+    top = list(spent.values_list("pk", "debit_paise")[: watching.SHOWN_SPENDERS])
+    found = Customer.objects.filter(pk__in=[customer_id for customer_id, _ in top])
+    names = dict(found.values_list("pk", "name"))
+    return [Spender(customer_id, names[customer_id], paise) for customer_id, paise in top]

@@ -1,0 +1,48 @@
+"""The command counts to the end, and anew where it is told to."""
+
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from limits.figures import Figures, Watched
+from ppims import clock
+from ppims.management.commands import count_figures
+from ppims.reports import counting
+from ppims.reports.overview import overview
+from tests.factories import make_customer, make_processor, post
+
+pytestmark = pytest.mark.django_db
+CLAIMED = timedelta(seconds=9)
+
+
+def test_it_counts_what_looking_would_take_many_looks_for(monkeypatch):
+    ent = make_processor("ENT")
+    for paise in range(1, 8):
+        post(ent, make_customer(ent), paise)
+    monkeypatch.setattr(counting, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(count_figures, "SECONDS_AT_ONCE", 0)
+    call_command("count_figures", stdout=StringIO())
+    told = overview()
+    assert (told.is_complete, told.today.spent.count, told.today.added) == (True, 7, 7)
+
+
+def test_anew_forgets_what_was_counted():
+    ent = make_processor("ENT")
+    post(ent, make_customer(ent), 1)
+    call_command("count_figures", stdout=StringIO())
+    Watched.objects.update(debit_paise=5)
+    call_command("count_figures", stdout=StringIO())
+    assert overview().top_spenders[0].debit_paise == 5
+    call_command("count_figures", "--anew", stdout=StringIO())
+    assert overview().top_spenders[0].debit_paise == 1
+    assert overview().today.spent.count == 1
+
+
+def test_it_says_so_where_somebody_else_is_counting(monkeypatch):
+    monkeypatch.setattr(count_figures, "PAUSE_SECONDS", 0)
+    now = clock.now()
+    Figures.objects.create(number=1, at=now, claimed_until=now + CLAIMED, state="{}")
+    with pytest.raises(CommandError, match="Somebody else"):
+        call_command("count_figures", stdout=StringIO())

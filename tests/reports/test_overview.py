@@ -1,0 +1,306 @@
+"""The overview's figures: what a straight count gives, at most a minute late."""
+
+import json
+import random
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.db import connection
+
+from customers import reviews
+from customers import services as customers
+from customers.models import Customer, DuplicateReview
+from customers.people import Told
+from limits.figures import Figures, Watched
+from limits.models import LedgerEntry, LimitCheck, MonthlyUsage
+from limits.services import rules
+from limits.services.rules import Proposal
+from ppims import clock
+from ppims.errors import Conflict
+from ppims.models import Operation, User
+from ppims.replay import Call
+from ppims.reports import counting, watching
+from ppims.reports.overview import Sum, overview
+from tests.factories import check, make_customer, make_processor, new_mobile, new_ref, post
+from tests.ledger.histories import History
+from tests.reports.conftest import MINUTE, NOON, at, spend
+
+pytestmark = [pytest.mark.django_db, pytest.mark.as_the_application]
+LIMIT = 1_000_000  # paise a month, of Min and New Min KYC, either way
+MIDNIGHT = datetime(2031, 6, 17, 18, 30, tzinfo=UTC)  # in India, after NOON
+INSTANT = timedelta(microseconds=1)
+
+
+# The day.
+
+
+def test_an_empty_installation_has_nothing_to_tell(ent):
+    told = at(NOON)
+    assert (told.is_complete, told.as_of) == (True, NOON)
+    assert told.customers == {"N": 0, "P": 0, "F": 0}
+    assert (told.near, told.at_limit, told.top_spenders) == (0, 0, [])
+    assert {told.flagged, told.reviews, told.proposals} == {type(told.flagged)(0, None)}
+    assert [day.day for day in told.days] == [
+        date(2031, 6, 17) - timedelta(days=ago) for ago in range(29, -1, -1)
+    ]
+    assert {day.posted for day in told.days} == {Sum(0, 0)}
+
+
+def test_a_day_begins_at_midnight_in_india(ent, customer):
+    spend(ent, customer, 100, MIDNIGHT - INSTANT)
+    spend(ent, customer, 20, MIDNIGHT)
+    spend(ent, customer, 3, MIDNIGHT, direction="C")
+    spend(ent, customer, 50, MIDNIGHT, kind="F")
+    with clock.frozen(MIDNIGHT):
+        check(ent, customer, LIMIT)
+        check(ent, customer, LIMIT + 1)
+        check(ent, customer, 1, direction="C", account_number="9")
+        make_customer(ent, kyc_flag="N")
+    *_, yesterday, today = at(MIDNIGHT).days
+    assert (yesterday.spent, yesterday.loaded, yesterday.added) == (Sum(1, 100), Sum(), 1)
+    assert (today.spent, today.loaded, today.posted) == (Sum(1, 20), Sum(1, 3), Sum(2, 23))
+    assert today.declined == {"MONTH_LIMIT": 2, "ACCOUNT_NOT_ACTIVE": 1}
+    assert (today.declines, today.added, yesterday.declines) == (3, 1, 0)
+
+
+def test_thirty_days_are_told_and_no_more(ent, customer):
+    for ago in (31, 30, 29):
+        with clock.frozen(MIDNIGHT - timedelta(days=ago, microseconds=1)):
+            new = make_customer(ent)
+            post(ent, new, 1 + ago)
+    assert at(MIDNIGHT - INSTANT).days[0].spent == Sum(1, 30)
+    assert sum(day.spent.count for day in at(MIDNIGHT - INSTANT).days) == 1
+    assert at(MIDNIGHT).days[0].spent == Sum(0, 0)
+
+
+def test_a_reversal_does_not_undo_the_day_it_was_posted(ent, customer):
+    spend(ent, customer, 100, NOON + MINUTE, tran_id="T1")
+    spend(ent, customer, 100, NOON + MINUTE, kind="R", tran_id="T1")
+    assert at(NOON + MINUTE).today.spent == Sum(1, 100)
+
+
+def test_customers_are_counted_by_tier_through_every_change(ent, customer, day):
+    with day():
+        make_customer(ent, kyc_flag="N")
+        make_customer(ent, kyc_flag="F", ovid_type="PAN", ovid_value="ABCPE1234F")
+    assert at(day.at).customers == {"N": 1, "P": 1, "F": 1}
+    with day():
+        call = Call(ent, Operation.UPDATE_CUSTOMER, new_ref(), {})
+        full = {"kyc_flag": "F", "ovid_type": "PAN", "ovid_value": "ABCPE9999F"}
+        customers.update_customer(call=call, told=Told(unique_id=customer, **full))
+    assert at(day.at).customers == {"N": 1, "P": 0, "F": 2}
+
+
+# How old.
+
+
+def test_figures_are_a_minute_old_at_most(ent, customer):
+    with clock.frozen(NOON + MINUTE):
+        assert overview().today.added == 1
+        make_customer(ent)
+    for later, added in ((59.999999, 1), (60, 2)):
+        with clock.frozen(NOON + MINUTE + timedelta(seconds=later)):
+            told = overview()
+            assert told.today.added == added
+    assert told.as_of == NOON + 2 * MINUTE
+
+
+def test_looking_at_fresh_figures_writes_nothing(ent, customer):
+    at(NOON)
+    heard = []
+
+    def hear(execute, sql, params, many, context):
+        heard.append(sql)
+        return execute(sql, params, many, context)
+
+    with clock.frozen(NOON + MINUTE - INSTANT), connection.execute_wrapper(hear):
+        overview()
+    assert 5 < len(heard) < 20
+    assert [sql for sql in heard if not sql.lstrip().startswith("SELECT")] == []
+
+
+def test_whoever_looks_while_somebody_counts_sees_the_old_figures(ent, customer):
+    at(NOON)
+    later = NOON + 2 * MINUTE
+    Figures.objects.update(claimed_until=later + INSTANT)
+    with clock.frozen(later):
+        make_customer(ent)
+        assert overview().as_of == NOON
+    with clock.frozen(later + INSTANT):
+        assert overview().today.added == 2
+
+
+def test_of_two_who_counted_the_first_counts(ent, customer, monkeypatch):
+    at(NOON)
+    run = counting.Work.run
+
+    def and_another_is_first(work, seconds):
+        run(work, seconds)
+        Figures.objects.update(version=99)
+
+    monkeypatch.setattr(counting.Work, "run", and_another_is_first)
+    with clock.frozen(NOON + MINUTE):
+        make_customer(ent)
+        assert overview().today.added == 1
+
+
+def test_a_clock_set_back_is_no_reason_to_wait(ent, customer):
+    at(NOON + timedelta(days=3))
+    with clock.frozen(NOON):
+        make_customer(ent)
+        told = overview()
+    assert (told.as_of, told.today.added) == (NOON, 2)
+
+
+def test_counting_takes_as_many_looks_as_it_needs_and_none_counts_twice(ent, cbs, day, monkeypatch):
+    drawn = History(random.Random(5), ent, cbs)
+    for _ in range(40):
+        drawn.step()
+    for _ in range(4):
+        with day(days=1):
+            spend(ent, make_customer(cbs, ent), 900_000, day.at)
+    whole = at(day.at)
+    assert whole.is_complete
+    Figures.objects.update(state="{}")
+    Watched.objects.all().delete()
+    monkeypatch.setattr(counting, "ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(watching, "CUSTOMERS_AT_ONCE", 2)
+    looks, is_complete = 0, False
+    while not is_complete:
+        with clock.frozen(day.at):
+            counting.refresh(seconds=0)
+        is_complete = json.loads(Figures.objects.get().state)["is_complete"]
+        looks += 1
+        assert looks < 200
+    assert looks > 10
+    with clock.frozen(day.at):
+        assert overview() == whole
+
+
+def straight_count(first_day):
+    count = Counter()
+    for entry in LedgerEntry.objects.filter(kind="S"):
+        count[entry.at.astimezone(clock.IST).date(), entry.direction] += entry.amount_paise
+    for asked in LimitCheck.objects.filter(is_allowed=False):
+        count[asked.at.astimezone(clock.IST).date(), asked.reason] += 1
+    return {what: number for what, number in count.items() if what[0] >= first_day}
+
+
+def counted(told):
+    count = Counter()
+    for day in told.days:
+        count[day.day, "D"], count[day.day, "C"] = day.spent.paise, day.loaded.paise
+        count.update({(day.day, reason): number for reason, number in day.declined.items()})
+    return dict(+count)
+
+
+def test_figures_are_those_of_a_straight_count(ent, cbs, day):
+    drawn = [History(random.Random(seed), ent, cbs) for seed in range(3)]
+    for number in range(60):
+        drawn[number % 3].step()
+        if number % 20 == 7:
+            at(max(history.at for history in drawn))
+    last = max(history.at for history in drawn)
+    told = at(last)
+    assert counted(told) == straight_count(told.days[0].day)
+    flagged = LedgerEntry.objects.exclude(flags="")
+    assert told.flagged.count == flagged.count() > 3
+    assert told.flagged.oldest_at == flagged.earliest("at").at
+    month = clock.ist_month(last)
+    usage = MonthlyUsage.objects.filter(month=month, debit_paise__gt=0).order_by("-debit_paise")
+    assert [(s.customer_id, s.debit_paise) for s in told.top_spenders] == list(
+        usage.values_list("customer_id", "debit_paise")
+    )
+
+
+# What waits.
+
+
+def test_what_waits_for_staff_is_counted_with_the_age_of_the_oldest(ent, cbs, day):
+    mobile = new_mobile()
+    with day():
+        customer = make_customer(ent, mobile_number=mobile)
+    with day(), pytest.raises(Conflict):
+        make_customer(cbs, mobile_number=mobile, date_of_birth=date(1960, 1, 1))
+    reviewed_at = day.at
+    maker, checker = (User.objects.create(username=name) for name in ("farhan", "gurpreet"))
+    with day():
+        customers.block(customer_id=customer, reason="–", user=maker)
+        proposal = customers.propose_unblocking(customer_id=customer, reason="–", user=maker)
+    proposed_at = day.at
+    with day():
+        new_rule_proposed = Proposal("N", "D", "MONTH", 5, "a test", None)
+        rules.propose(proposals=[new_rule_proposed], user=maker)
+        post(ent, customer, 5)
+    told = at(day.at)
+    assert (told.reviews.count, told.reviews.oldest_at) == (1, reviewed_at)
+    assert (told.proposals.count, told.proposals.oldest_at) == (2, proposed_at)
+    assert (told.flagged.count, told.flagged.oldest_at) == (1, day.at)
+    with day():
+        reviews.decide(
+            review_id=DuplicateReview.objects.get().pk,
+            outcome="DIFFERENT_PEOPLE",
+            reason="–",
+            user=checker,
+        )
+        customers.decide_unblocking(proposal_id=proposal.pk, state="APPROVED", user=checker)
+    told = at(day.at)
+    assert (told.reviews.count, told.reviews.oldest_at) == (0, None)
+    assert told.proposals.count == 1
+
+
+def test_a_review_of_two_records_of_one_person_waits_on(ent, cbs, day):
+    mobile = new_mobile()
+    with day():
+        make_customer(ent, mobile_number=mobile)
+        other = make_customer(ent)
+    call = Call(ent, Operation.UPDATE_CUSTOMER, new_ref(), {})
+    with day(), pytest.raises(Conflict):
+        customers.update_customer(call=call, told=Told(unique_id=other, mobile_number=mobile))
+    with day():
+        reviews.decide(
+            review_id=DuplicateReview.objects.get().pk,
+            outcome="SAME_PERSON",
+            reason="–",
+            user=User.objects.create(username="farhan"),
+        )
+    assert DuplicateReview.objects.get().is_open
+    assert at(day.at).reviews.count == 1
+
+
+def test_the_last_ten_transactions_are_told(ent, customer, day):
+    for paise in range(1, 13):
+        with day():
+            check(ent, customer, paise)
+    assert [row.amount_paise for row in at(day.at).last] == [12 - place for place in range(10)]
+
+
+# Others who write.
+
+
+@pytest.mark.only_on("postgresql", "SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True)
+def test_rows_that_others_have_not_yet_committed_are_counted_later_and_not_lost():
+    ent = make_processor("ENT")
+    with clock.frozen(NOON):
+        first = Customer.objects.get(pk=make_customer(ent))
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute(
+                "INSERT INTO customers_kycchange (customer_id, at, channel, updated_on, from_tier,"
+                " to_tier, tier_since) SELECT customer_id, at, channel, updated_on, from_tier,"
+                " to_tier, tier_since FROM customers_kycchange WHERE customer_id = %s",
+                [first.pk],
+            )
+        with clock.frozen(NOON):
+            make_customer(ent)
+            assert overview().today.added == 0
+        with other.cursor() as cursor:
+            cursor.execute("COMMIT")
+        with clock.frozen(NOON + MINUTE):
+            assert overview().today.added == 3
+    finally:
+        other.close()
