@@ -1,0 +1,241 @@
+"""Every statement of the reports, and of what processors call, is on an index: plans are read, and
+none goes through a table that grows.
+"""
+
+import re
+from contextlib import contextmanager
+
+import pytest
+from django.apps import apps
+from django.db import connection
+from django.test import Client
+
+from customers.models import Customer
+from limits.figures import Figures
+from ppims import clock
+from ppims.reports.activity import activity
+from ppims.reports.customers import Filters as Wanted
+from ppims.reports.customers import customers
+from ppims.reports.keyset import Frame
+from ppims.reports.overview import overview
+from ppims.reports.search import hits
+from ppims.reports.transactions import Filters, Kind, transactions
+from tests.conftest import Caller
+from tests.factories import check, make_customer, person, post
+from tests.ledger.histories import adjust
+
+pytestmark = pytest.mark.django_db
+STAY_SMALL = {
+    *("ppims_processor", "ppims_user", "limits_limitrule", "limits_figures", "limits_seal"),
+    *("limits_adjustment", "customers_unblocking", "customers_duplicatereview"),
+}
+GROWS = {
+    model._meta.db_table
+    for model in apps.get_models()
+    if model._meta.app_label in {"ppims", "customers", "limits"}
+} - STAY_SMALL
+# Indexes in an order of time, or of keys: with a LIMIT a walk through one of them is a bounded one.
+WALKED = {
+    *("check_by_time", "check_declined", "entry_by_time", "entry_flagged", "entry_by_staff"),
+    *("audit_entry_by_time", "audit_entry_by_staff", "kyc_change_by_time"),
+    *("customer_by_arrival", "customer_blocked"),
+}
+NAMED = re.compile(
+    r'(?:FROM|JOIN|UPDATE)\s+"?(\w+)"?(?:\s+(?:AS\s+)?(?!WHERE|ORDER|JOIN|SET|LEFT)(\w+))?'
+)
+# What is sorted without an index is a batch, a page, one customer's, or what is few.
+BOUNDED = re.compile(
+    r"id > %s AND id <= %s|unique_id > %s ORDER BY unique_id LIMIT %s|unique_id IN \("
+    r"|customer_id = (%s|%\(customer\)s)|subject = %s|FROM \"?limits_(limitrule|watched)"
+)
+
+
+@contextmanager
+def heard(statements):
+    """Hear every statement, each text once, with the values it had first."""
+
+    def hear(execute, sql, params, many, context):
+        if re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)", sql):
+            statements.setdefault(re.sub(r"\s+", " ", sql).strip(), params[0] if many else params)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(hear):
+        yield
+
+
+@pytest.fixture
+def told(ent, cbs):
+    """A little of everything: a customer through two processors, blocked in the end."""
+    body = person(Card_Number="6070800000004321", Card_Status="A", Cif_Id="CIF1", KYC_Flag="P")
+    customer = make_customer(ent, cbs, card_number="6070800000004321", cif_id="CIF1")
+    check(ent, customer, 100, ref_id="C1")
+    post(ent, customer, 100, enquiry="C1", tran_id="T1")
+    post(ent, customer, 50, kind="R", tran_id="T1")
+    adjust(customer, clock.ist_month(clock.now()), 5)
+    return body, customer
+
+
+def read_all_reports(customer, ent):
+    now = clock.now()
+    frame = Frame(now.replace(hour=0), now)
+    page = transactions(Filters(), rows=1)
+    for asked in (
+        *(Filters(kind=kind, processor_id=who) for kind in (None, *Kind) for who in (None, ent.pk)),
+        *(Filters(is_allowed=outcome, processor_id=ent.pk) for outcome in (True, False)),
+        *(Filters(reason=reason) for reason in ("WITHIN_LIMITS", "MONTH_LIMIT")),
+        *(
+            Filters(flag=flag, kind=kind)
+            for flag in ("ANY", "LATE")
+            for kind in (None, Kind.POSTED)
+        ),
+        Filters(frame=frame),
+    ):
+        transactions(asked)
+        transactions(asked, cursor=page.next)
+    activity(customer)
+    activity(customer, frame, cursor=activity(customer, rows=1).next)
+    for tier in (None, "P"):
+        for status in (None, *Customer.Status.values):
+            for who in (None, ent.pk):
+                for level in (None, 1):
+                    asked = Wanted(tier, status, who, level)
+                    customers(asked)
+                    customers(asked, cursor=page.next)
+    name = Customer.objects.get(pk=customer).name
+    for text in (str(customer), "4321", f"4321 {name}", name, name[:3], "C1", "T1", "919812345678"):
+        hits(text)
+    overview()
+    make_customer(ent)
+    post(ent, customer, 1)
+    Figures.objects.update(claimed_until=now, at=now.replace(year=2020))
+    overview()
+
+
+def faults(statements):
+    """List what of the plans goes through a table that grows, or sorts without a bound."""
+    read = {"sqlite": of_sqlite, "postgresql": of_postgresql}[connection.vendor]
+    found = []
+    with connection.cursor() as cursor:
+        for sql, values in statements.items():
+            found += [(sql, line) for line in read(cursor, sql, values)]
+    return found
+
+
+def of_sqlite(cursor, sql, values):
+    if sql.startswith("INSERT"):  # its plan tells what a broken foreign key would look through
+        return
+    cursor.execute(f"EXPLAIN QUERY PLAN {sql}", values)
+    plan = [row[3] for row in cursor.fetchall()]
+    tables = {alias or table: table for table, alias in NAMED.findall(sql)}
+    sorts = [line for line in plan if re.match("USE TEMP B-TREE FOR (ORDER|GROUP|DISTINCT)", line)]
+    if sorts and not BOUNDED.search(sql):
+        yield sorts[0]
+    for line in plan:
+        scan = re.match(r"SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?", line)
+        if scan and tables.get(scan[1]) in GROWS:
+            is_a_walk = scan[2] in WALKED and re.search(r"LIMIT \d+", sql) and not sorts
+            if not is_a_walk:
+                yield line
+
+
+def of_postgresql(cursor, sql, values):
+    cursor.execute("SET LOCAL enable_seqscan = off")
+    cursor.execute(f"EXPLAIN {sql}", values)
+    for (line,) in cursor.fetchall():
+        scan = re.search(r"Seq Scan on (\w+)", line)
+        if scan and scan[1] in GROWS:
+            yield line
+
+
+def test_every_statement_of_the_reports_is_on_an_index(told, ent):
+    statements = {}
+    with heard(statements):
+        read_all_reports(told[1], ent)
+    assert len(statements) > 100
+    assert faults(statements) == []
+
+
+def test_every_statement_that_processors_cause_is_on_an_index(told, ent, cbs):
+    statements, (body, _) = {}, told
+    with heard(statements):
+        call_every_operation(Caller(ent, Client()), body)
+        call_every_operation(Caller(cbs, Client()), {**body, "Ref_Id": "A2"})
+    assert len(statements) > 40
+    assert faults(statements) == []
+
+
+def call_every_operation(caller, body):
+    """Call each operation, the ones that are kept twice over: a repeat is read, too."""
+    refs = {"Ref_Id": f"{caller.processor.system_id}1"}
+    body = {**body, **refs}
+    _, added, _ = caller.call("add-customer", **body)
+    who = {"Unique_Id": added["Data"]["Unique_Id"]}
+    asked = {**who, **refs, "Amount": "100.00", "Tran_Type": "D"}
+    happened = {**asked, "Tran_Id": "T7", "Enquiry_Ref_Id": refs["Ref_Id"]}
+    status = {
+        "Mobile_Number": body["Mobile_Number"],
+        "Ovid_Type": "PAN",
+        "Ovid_Value": "ABCPE1234F",
+    }
+    for _ in range(2):
+        for operation, message in (
+            ("add-customer", body),
+            ("update-customer", {**who, **refs, "Customer_Name": "Meera Rao", "KYC_Flag": "P"}),
+            ("check-customer-kyc", who),
+            ("customer-registration-status", status),
+            ("check-customer-limit", {**asked, "Card_Number": body["Card_Number"]}),
+            ("update-customer-limit", {**happened, "Tran_Status": "S"}),
+        ):
+            http, answer, _ = caller.call(operation, **message)
+            assert http == 200, answer
+    for kind in ("R", "F"):
+        again = {**happened, "Tran_Status": kind, "Ref_Id": f"{refs['Ref_Id']}{kind}"}
+        caller.call("update-customer-limit", **again)
+
+
+# What is true of few rows has an index of its own; a walk through another would have no end.
+PARTIAL = {
+    'NOT t."is_allowed"': "check_declined",
+    "NOT (t.\"flags\" = '')": "entry_flagged",
+    "NOT (t.\"from_tier\" = '')": "kyc_change_by_time",
+    'limits_ledgerentry t WHERE t."processor_id" IS NULL': "entry_by_staff",
+    'ppims_auditentry t WHERE t."processor_id" IS NULL': "audit_entry_by_staff",
+    "t.\"status\" = 'BLOCKED'": "customer_blocked",
+    't."month" = %s': "watched_near_a_limit",
+    't."processor_id" = %s': "registration_by_arrival",
+}
+
+
+@pytest.mark.only_on("sqlite", "of little data PostgreSQL takes any index")
+def test_what_few_rows_are_is_found_by_their_own_index(told, ent):
+    statements = {}
+    with heard(statements):
+        read_all_reports(told[1], ent)
+    for condition, index in PARTIAL.items():
+        asked = {sql: values for sql, values in statements.items() if condition in sql}
+        assert asked, condition
+        for sql, values in asked.items():
+            assert f" INDEX {index} (" in plan_of(sql, values), sql
+
+
+@pytest.mark.only_on("sqlite", "of little data PostgreSQL takes any index")
+def test_a_posted_tran_id_is_found_by_itself(told, ent):
+    statements = {}
+    with heard(statements):
+        post(ent, told[1], 5, tran_id="T8")
+    (asked,) = [(sql, values) for sql, values in statements.items() if "tran_id = %s" in sql]
+    assert "ledger_entry_posts_a_tran_id_once (tran_id=? AND customer_id=?" in plan_of(*asked)
+
+
+def plan_of(sql, values):
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {sql}", values)
+        return "\n".join(row[3] for row in cursor.fetchall())
+
+
+def test_a_scan_and_a_sort_are_noticed(told):
+    slow = "SELECT id FROM limits_ledgerentry WHERE amount_paise = %s"
+    assert len(faults({slow: [1]})) == 1
+    if connection.vendor == "sqlite":
+        sorts = "SELECT id FROM limits_ledgerentry t ORDER BY amount_paise LIMIT 5"
+        assert len(faults({sorts: []})) == 2
