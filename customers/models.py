@@ -18,8 +18,7 @@ class Customer(models.Model):
     """One person, however many processors know them. The key is the Unique_Id: 15 digits, random,
     never reused.
 
-    `tier_since` is the KYC_Updated_On first recorded for the tier, or when that arrived: what
-    CREDIT_STOP counts from.
+    `tier_since` (what CREDIT_STOP counts from) is the tier's first KYC_Updated_On or its arrival.
     """
 
     class Status(models.TextChoices):

@@ -102,7 +102,7 @@ def _identified(text: str, digits: str) -> Iterable[tuple[int, str]]:
         is_one = [Q(kind=k, digest=Identifier.digest_of(k, number)) for k, number in possible]
         found = Identifier.objects.filter(reduce(or_, is_one)).values_list("customer_id", "kind")
         for customer_id, kind in found:
-            yield customer_id, "mobile" if kind == MOBILE else DocumentKind(kind).label
+            yield customer_id, "mobile" if kind == MOBILE else str(DocumentKind(kind).label)
 
 
 def _processors_numbers(text: str) -> Iterable[tuple[int, str]]:

@@ -160,9 +160,8 @@ class LimitCheck(models.Model):
 
 
 class Hold(models.Model):
-    """The amount an allowed check has set aside and that is still open; expired ones may linger.
-
-    A small table that can be rebuilt: the checks that no entry has settled or released.
+    """The amount an allowed check has set aside: the checks that no entry has settled or released.
+    Expired ones may linger.
     """
 
     limit_check = models.OneToOneField(

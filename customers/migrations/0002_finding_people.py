@@ -25,7 +25,7 @@ def write_words(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [
         ("customers", "0001_first"),
-        ("ppims", "0003_audit_by_time"),
+        ("ppims", "0004_audit_by_time"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("customers", "0002_finding_people"),
         ("limits", "0002_adjustments_and_seals"),
-        ("ppims", "0003_audit_by_time"),
+        ("ppims", "0004_audit_by_time"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ppims", "0002_keys_in_use_and_append_only"),
+        ("ppims", "0003_one_time_passwords"),
     ]
 
     operations = [
