@@ -26,7 +26,7 @@ from ppims.bench.targets import targets
 
 SIZES = (10_000, 100_000, 1_000_000)
 CLIENTS = (1, 8, 32, 64)
-QUICK = {"customers": [2_000], "clients": [8], "rounds": 1, "seconds": 1, "raw_times": 200}
+QUICK = {"customers": [1_000], "clients": [8], "rounds": 1, "seconds": 1, "raw_times": 200}
 QUICK |= {"fsync_delay_ms": 2, "low_end": True, "overload": True}
 ALL = {"fsync_delay_ms": 2, "low_end": True, "overload": True, "postgres": True}
 

@@ -23,7 +23,7 @@ def raw_loop(installation: Installation, *, times: int, delay_ms: int = 0) -> di
     No server may be running. What it writes is what the services would have written.
     """
     path = installation.folder / "statements.msgpack"
-    first = installation.next_number()
+    first = installation.numbers(3 * times)
     installation.inside("record", str(path), str(installation.sample), str(times), str(first))
     recorded: dict[str, Any] = msgpack.unpackb(path.read_bytes())
     path.unlink()

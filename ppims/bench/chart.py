@@ -7,7 +7,7 @@ from ppims.bench.results import Results
 from ppims.bench.rounds import OPERATIONS, Plan, Setup, lakhs
 
 WIDTH, HEIGHT = 760, 420
-LEFT, RIGHT, TOP, BOTTOM = 80, 210, 50, 60
+LEFT, RIGHT, TOP, BOTTOM = 80, 225, 50, 60
 COLOURS = "#2f6fde #0a8f6c #c2410c #9333ea #b45309 #64748b #be185d".split()
 STEPS = (1, 2, 5, 10)
 LINES_AT_MOST = 6

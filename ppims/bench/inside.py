@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
@@ -26,6 +27,7 @@ from ppims.replay import Call
 from ppims.seed.writing import SYSTEM_IDS
 
 Statement = tuple[str, Any]  # as Python's sqlite3 takes it
+PLACE = re.compile("(?<!%)%s")  # as Django's own backend finds them
 OUTSIDE = ("SAVEPOINT", "RELEASE", "ROLLBACK")
 KINDS = {
     "A": (Operation.ADD_CUSTOMER, Receipt),
@@ -56,7 +58,9 @@ def customers(path: str, most: str) -> None:
         if slot < int(most):
             drawn[slot] = f"customer {numbers[system_id]} {customer} {mobile} {number}"
     with open(path, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.writelines(f"{line}\n" for line in (*lines, *drawn.values()))
+        people = list(drawn.values())
+        draw.shuffle(people)  # neighbours would be found in pages that are at hand
+        file.writelines(f"{line}\n" for line in (*lines, *people))
 
 
 def record(path: str, sample: str, times: str, first: str) -> None:
@@ -216,7 +220,8 @@ def _as_sqlite_takes_it(sql: str, values: Any) -> Statement:
     if isinstance(values, dict):
         names = {name: f":{name}" for name in values}
         return sql % names, {name: _plain(value) for name, value in values.items()}
-    return sql.replace("%s", "?").replace("%%", "%"), [_plain(value) for value in values]
+    places = PLACE.sub("?", sql).replace("%%", "%")
+    return places, [_plain(value) for value in values]
 
 
 def _plain(value: Any) -> Any:

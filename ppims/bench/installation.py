@@ -16,7 +16,6 @@ OWN = ("PPIMS_DATA_DIR", "PPIMS_BIND", "PPIMS_ENV", "PPIMS_WORKERS", "PPIMS_API_
 OWN_ENDINGS = ("_KEYS", "_FILE")
 INSIDE = "import django; django.setup(); from ppims.bench.inside import main; main()"
 SAMPLE = 200_000
-NUMBERS_A_RUN = 1_000_000
 
 
 def is_own(name: str) -> bool:
@@ -68,11 +67,11 @@ class Installation:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.manage("migrate", "--verbosity", "0")
         size = ("--customers", str(self.customers), "--months", str(self.months))
-        self.manage("seed", *size)
+        self._run(str(ROOT / "manage.py"), "seed", *size, is_shown=True)
         self.inside("customers", str(self.sample), str(SAMPLE))
 
     def manage(self, *command: str) -> None:
-        """Run a command of PPIMS; what it says is shown only if it fails."""
+        """Run a command of PPIMS. Raises RuntimeError with what it said where it fails."""
         self._run(str(ROOT / "manage.py"), *command)
 
     def verify(self) -> str:
@@ -88,12 +87,12 @@ class Installation:
         said = self._run("-c", INSIDE, *command, PPIMS_GROUP_COMMIT="0")
         return json.loads(said) if said.strip() else None
 
-    def next_number(self) -> int:
-        """Hand out the first of a million numbers, for Ref_Ids and new people: never twice."""
+    def numbers(self, many: int) -> int:
+        """Hand out the first of so many numbers, for Ref_Ids and new people: none twice."""
         path = self.folder / "next_number"
-        number = int(path.read_text()) if path.exists() else NUMBERS_A_RUN
-        path.write_text(str(number + NUMBERS_A_RUN))
-        return number
+        first = int(path.read_text()) if path.exists() else 1_000_000
+        path.write_text(str(first + many))
+        return first
 
     def size(self) -> Size:
         """Measure it, all that is in the log moved to where it stays."""
@@ -105,12 +104,14 @@ class Installation:
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return Size(self.file.stat().st_size, wal_bytes)
 
-    def _run(self, *command: str, **more: str) -> str:
+    def _run(self, *command: str, is_shown: bool = False, **more: str) -> str:
+        """Run Python: what it printed. What it says besides is shown at once, or if it fails."""
         done = subprocess.run(
             [sys.executable, *command],
             cwd=ROOT,
             env=self.variables(**more),
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=None if is_shown else subprocess.PIPE,
             text=True,
             check=False,
         )

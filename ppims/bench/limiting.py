@@ -10,11 +10,29 @@ from pathlib import Path
 
 MEMORY_BYTES = 512 * 1024 * 1024
 CGROUPS = Path("/sys/fs/cgroup")
-# For each version: where its memory controller is, and which file holds the limit and the peak.
-VERSIONS = {
-    "cgroup v2": (CGROUPS, "memory.max", "memory.peak"),
-    "cgroup v1": (CGROUPS / "memory", "memory.limit_in_bytes", "memory.max_usage_in_bytes"),
-}
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of cgroups: where its memory controller is, and what its files are called."""
+
+    name: str
+    parent: Path
+    limit: str
+    with_swap: tuple[str, int]
+    peak: str
+
+
+VERSIONS = (
+    Version("cgroup v2", CGROUPS, "memory.max", ("memory.swap.max", 0), "memory.peak"),
+    Version(
+        "cgroup v1",
+        CGROUPS / "memory",
+        "memory.limit_in_bytes",
+        ("memory.memsw.limit_in_bytes", MEMORY_BYTES),
+        "memory.max_usage_in_bytes",
+    ),
+)
 RUN = "systemd-run --quiet --scope --property=MemoryMax=512M --property=MemorySwapMax=0"
 
 
@@ -46,11 +64,12 @@ def small() -> Iterator[Small]:
     """Find what this system has to keep a server in 512 MB: a cgroup, systemd, or, for each process
     by itself and without its files' pages, RLIMIT_DATA.
     """
-    for version, (parent, limit, peak) in VERSIONS.items():
-        group = _group(parent, limit)
+    for version in VERSIONS:
+        group = _group(version)
         if group:
+            means = f"{version.name}, {version.limit}"
             try:
-                yield Small(f"{version}, {limit}", group=group, peak_file=peak)
+                yield Small(means, group=group, peak_file=version.peak)
             finally:
                 group.rmdir()
             return
@@ -61,19 +80,25 @@ def small() -> Iterator[Small]:
     yield Small("RLIMIT_DATA of each process")
 
 
-def _group(parent: Path, limit: str) -> Path | None:
+def _group(version: Version) -> Path | None:
     """Make a group whose memory is limited; None where that can't be done here."""
-    group = parent / f"ppims-bench-{os.getpid()}"
+    group = version.parent / f"ppims-bench-{os.getpid()}"
     with suppress(OSError):
-        (parent / "cgroup.subtree_control").write_text("+memory")  # version 2 alone has it
+        (version.parent / "cgroup.subtree_control").write_text("+memory")  # version 2 alone has it
     try:
         group.mkdir()
     except OSError:
         return None
     try:
-        with (group / limit).open("r+") as file:
-            file.write(str(MEMORY_BYTES))
+        _write(group / version.limit, MEMORY_BYTES)
+        with suppress(OSError):  # where swap is not accounted for, there is no such file
+            _write(group / version.with_swap[0], version.with_swap[1])
     except OSError:
         group.rmdir()
         return None
     return group
+
+
+def _write(path: Path, number: int) -> None:
+    with path.open("r+") as file:  # in the place of making one where there is none
+        file.write(str(number))

@@ -20,6 +20,7 @@ ADD, CHANGE = "add-customer", "update-customer"
 READS, WRITES = (KYC, STATUS), (CHECK, UPDATE, ADD, CHANGE)
 TIMEOUT_SECONDS = 60
 SHED = "503 "
+REQUESTS_A_SECOND = 100_000  # more than wrk can make
 
 
 class NoWrk(Exception):
@@ -89,9 +90,13 @@ def drive(
     """Load a server; `heard` is a file for the Ref_Ids of all writes that were answered with 000.
     What checks leave open goes to the pool, and updates take from there.
     """
+    running.wait_until_quiet()
     before, own_before = running.cpu_seconds(), _childrens_cpu_seconds()
     process = begin(load, running, installation, heard=heard)
-    output, _ = process.communicate()
+    try:
+        output, _ = process.communicate()
+    finally:
+        process.kill()  # of use where one is interrupted
     out = _out(installation)
     if process.returncode != 0 or not out.exists():
         raise RuntimeError(f"wrk failed: {output[-2000:]}")
@@ -107,7 +112,7 @@ def begin(
     words = {
         "operation": load.operation,
         "customers": installation.sample,
-        "number": installation.next_number(),
+        "number": installation.numbers(load.seconds * REQUESTS_A_SECOND),
         "out": out,
         "pool": pool(installation) if load.operation in {CHECK, UPDATE} else None,
         "heard": heard,

@@ -52,7 +52,8 @@ def show(console: Console, results: Results, plan: Plan, targets: Iterable[Targe
 
 
 def _rows(results: Results, plan: Plan) -> Iterator[list[str]]:
-    yield ["fsyncs of this disk", "", "", _rate(Spread.of(results.fsync))]
+    fsyncs = [_rate(results.fsync_rate(setup.name)) for setup in plan.setups]
+    yield ["fsyncs of this disk", "", "", *fsyncs]
     for workers in plan.workers:
         for clients in plan.clients:
             empty = results.empty_rate(workers=workers, clients=clients)

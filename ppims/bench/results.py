@@ -83,7 +83,7 @@ class Results:
     runs: list[Measured] = field(default_factory=list)
     empty: list[Run] = field(default_factory=list)
     raw: list[tuple[str, dict[str, float]]] = field(default_factory=list)
-    fsync: list[float] = field(default_factory=list)
+    fsync: list[tuple[str, float]] = field(default_factory=list)
     memory: list[tuple[str, int, dict[int, Memory]]] = field(default_factory=list)
     growth: list[Growth] = field(default_factory=list)
     overload: list[Overload] = field(default_factory=list)
@@ -113,6 +113,10 @@ class Results:
         return Spread.of(
             run.rate for run in self.empty if (run.workers, run.clients) == (workers, clients)
         )
+
+    def fsync_rate(self, setup: str) -> Spread | None:
+        """Give the disk's own rate, while a setup was measured."""
+        return Spread.of(rate for name, rate in self.fsync if name == setup)
 
     def raw_rate(self, setup: str, operation: str) -> Spread | None:
         """Give the rate of an operation's statements in a bare loop."""

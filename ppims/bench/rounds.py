@@ -18,7 +18,8 @@ from ppims.bench.targets import TAIL_CLIENTS, Scope
 OPERATIONS = (KYC, STATUS, CHECK, UPDATE, ADD, CHANGE, MIX)
 READY = "/readyz"
 WARM_CLIENTS, KILL_CLIENTS, TOO_MANY = 32, 32, 5
-TOP_UPS, FASTER_AT_MOST = 4, 1.5
+TOP_UPS, FASTER_AT_MOST = 4, 1.3
+FSYNC_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -104,14 +105,10 @@ class Bench:
             for setup in self.plan.setups:
                 self._setup(setup, number)
         if self.plan.does_overload:
-            self._overload(self.plan.setups[0])
-            self._kill(self.plan.setups[0])
+            self._harm(self.plan.setups[0])
         return self.results
 
     def _baselines(self, number: int) -> None:
-        rate = baselines.fsync_rate(self.plan.folder, seconds=min(2, self.plan.seconds))
-        self.results.fsync.append(rate)
-        self._tell(number, "this disk", f"{rate:,.0f} fsyncs a second")
         installation = self.plan.setups[0].installation
         for workers in self.plan.workers:
             with server.empty(self.plan.folder, workers=workers) as running:
@@ -122,14 +119,8 @@ class Bench:
                     self._tell(number, "empty operation", _said(run))
 
     def _setup(self, setup: Setup, number: int) -> None:
-        if not setup.installation.url and not setup.is_low_end:
-            rates = baselines.raw_loop(
-                setup.installation, times=self.plan.raw_times, delay_ms=setup.delay_ms
-            )
-            self.results.raw.append((setup.name, rates))
-            said = ", ".join(f"{name} {rate:,.0f}/s" for name, rate in rates.items())
-            self._tell(number, setup.name, f"raw loop: {said}")
         for workers in self.plan.workers_of(setup):
+            self._disk(setup, number)
             with self._served(setup, workers) as running:
                 self._loads(setup, running, number)
                 held = running.memory()
@@ -138,16 +129,31 @@ class Bench:
                 said = f"{_by(workers)}: {apart:.0f} MiB held, the mapped database apart"
                 self._tell(number, setup.name, said)
 
+    def _disk(self, setup: Setup, number: int) -> None:
+        """Measure what the disk does, and a bare loop on it: right before each server."""
+        disk = baselines.fsync_rate(self.plan.folder, seconds=FSYNC_SECONDS)
+        self.results.fsync.append((setup.name, disk))
+        rates: dict[str, float] = {}
+        if not setup.installation.url and not setup.is_low_end:
+            rates = baselines.raw_loop(
+                setup.installation, times=self.plan.raw_times, delay_ms=setup.delay_ms
+            )
+            self.results.raw.append((setup.name, rates))
+        said = [f"raw loop, {name}: {rate:,.0f}/s" for name, rate in rates.items()]
+        self._tell(number, setup.name, ", ".join([f"{disk:,.0f} fsyncs/s", *said]))
+
     def _loads(self, setup: Setup, running: Running, number: int) -> None:
-        before, pairs, fastest = None, 0, 0.0
+        before, pairs = None, 0
+        rates: dict[int, float] = {}  # of checks, and as soon as they are known of updates
         for asked in self.plan.loads(setup, running.workers):
             if asked.operation == UPDATE:
-                wanted = fastest * asked.seconds * FASTER_AT_MOST
-                self._fill_pool(setup, running, wanted=wanted)
+                rate = rates.get(asked.clients, max(rates.values()))
+                self._fill_pool(setup, running, wanted=rate * asked.seconds * FASTER_AT_MOST)
             if asked.operation == MIX and before is None:
                 before = setup.installation.size()
             run = load.drive(asked, running, setup.installation)
-            fastest = max(fastest, run.rate if asked.operation in {CHECK, UPDATE} else 0)
+            if asked.operation in {CHECK, UPDATE}:
+                rates[asked.clients] = max(run.rate, rates.get(asked.clients, 0))
             pairs += run.pairs if asked.operation == MIX else 0
             self.results.runs.append(Measured(setup.name, number, run))
             self._tell(number, setup.name, _said(run))
@@ -165,44 +171,50 @@ class Bench:
                 return
             load.drive(asked, running, setup.installation)
 
-    def _overload(self, setup: Setup) -> None:
-        """Ask five times as many clients as go best."""
-        workers = self.plan.workers[-1]
-        rates = {
-            clients: found.median
-            for clients in self.plan.clients
-            if (found := self.results.rate(setup.name, MIX, workers=workers, clients=clients))
-        }
-        best = max(rates, key=lambda clients: rates[clients])
-        with self._served(setup, workers) as running:
-            for number in range(1, self.plan.rounds + 1):
-                rate = self._mix(setup, running, best).rate
-                run = self._mix(setup, running, best * TOO_MANY)
-                kept = Overload(setup.name, best, rate, run)
-                self.results.overload.append(kept)
-                said = f"overload: {_said(run)}: {kept.kept:.0%} of {rate:,.0f}/s; {run.shed} shed"
-                self._tell(number, setup.name, said)
-
-    def _mix(self, setup: Setup, running: Running, clients: int) -> Run:
-        asked = Load(MIX, clients, self.plan.seconds)
-        return load.drive(asked, running, setup.installation)
-
-    def _kill(self, setup: Setup) -> None:
-        """Kill the server while it writes, and look for all that it had acknowledged."""
-        installation = setup.installation
+    def _harm(self, setup: Setup) -> None:
+        """Ask too much of a server; kill it while it writes, and look for all that it had
+        acknowledged.
+        """
+        installation, workers = setup.installation, self.plan.workers[-1]
         heard = installation.folder / "acknowledged.txt"
-        asked = Load(MIX, KILL_CLIENTS, max(2, self.plan.seconds))
-        with self._served(setup, self.plan.workers[-1]) as running:
+        with self._served(setup, workers) as running:
+            self._overload(setup, running)
+            asked = Load(MIX, KILL_CLIENTS, max(2, self.plan.seconds))
+            running.wait_until_quiet()
             process = load.begin(asked, running, installation, heard=heard)
             time.sleep(asked.seconds * 0.6)
             running.kill()
             process.communicate()
-        with self._served(setup, self.plan.workers[-1], is_warm=True):
+        with self._served(setup, workers, is_warm=True):
             found = installation.inside("acknowledged", str(heard))
         wrong = installation.verify()
         killed = Killed(setup.name, found["acknowledged"], found["lost"], wrong)
         self.results.killed.append(killed)
         self.say(f"kill -9 · {setup.name} · {killed}")
+
+    def _overload(self, setup: Setup, running: Running) -> None:
+        """Ask of five times as many clients as go best, beside as many."""
+        rates = {
+            clients: found.median
+            for clients in self.plan.clients
+            if (
+                found := self.results.rate(
+                    setup.name, MIX, workers=running.workers, clients=clients
+                )
+            )
+        }
+        best = max(rates, key=lambda clients: rates[clients])
+        for number in range(1, self.plan.rounds + 1):
+            rate = self._mix(setup, running, best).rate
+            run = self._mix(setup, running, best * TOO_MANY)
+            kept = Overload(setup.name, best, rate, run)
+            self.results.overload.append(kept)
+            said = f"overload: {_said(run)}: {kept.kept:.0%} of {rate:,.0f}/s; {run.shed} shed"
+            self._tell(number, setup.name, said)
+
+    def _mix(self, setup: Setup, running: Running, clients: int) -> Run:
+        asked = Load(MIX, clients, self.plan.seconds)
+        return load.drive(asked, running, setup.installation)
 
     @contextmanager
     def _served(self, setup: Setup, workers: int, *, is_warm: bool = False) -> Iterator[Running]:

@@ -30,6 +30,7 @@ sys.exit(start.main([]))
 EMPTY = "--worker-class gthread --threads 4 --no-control-socket --log-level warning"
 SLOW_DISK = Path(__file__).resolve().parent / "slow_disk"
 PATIENCE_SECONDS = 60
+QUIET_SECONDS, QUIET_CPU_SECONDS = 0.15, 0.01
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 HEAD = re.compile(r"^[0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ \S+ *(.*)$")
 
@@ -73,6 +74,16 @@ class Running:
                 raise RuntimeError(f"the server did not start:\n{self.log.read_text()[-2000:]}")
             time.sleep(0.02)
         self.pids = descendants(self.process.pid)
+
+    def wait_until_quiet(self) -> None:
+        """Wait while it works through what the load before has left: for half a minute at most."""
+        deadline, before = time.monotonic() + PATIENCE_SECONDS / 2, -1.0
+        while time.monotonic() < deadline:
+            spent = sum(self.cpu_seconds().values())
+            if spent - before <= QUIET_CPU_SECONDS:
+                return
+            before = spent
+            time.sleep(QUIET_SECONDS)
 
     def cpu_seconds(self) -> dict[int, float]:
         """Say how many seconds of processor each of its processes has had."""

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ppims.bench import chart
+from ppims.bench import chart, limiting
 from ppims.bench.installation import ROOT, Installation
 from ppims.bench.load import Run
 from ppims.bench.results import Measured, Results, Spread
@@ -82,6 +82,28 @@ def test_without_wrk_one_line_says_how_to_get_it(tmp_path):
     done = bench(tmp_path / "own", "--quick", PATH="/nowhere")
     assert done.returncode == 1
     assert done.stderr == "ppims: wrk makes the load, and is not here: apt-get install wrk\n"
+
+
+TOO_MUCH = """
+import sys
+sys.stdin.read()  # until it is held
+held = bytearray(700_000_000)
+held[::4096] = bytes(len(held[::4096]))
+"""
+
+
+@pytest.mark.only_on("sqlite", "it touches no database")
+@pytest.mark.parametrize("versions", [limiting.VERSIONS, ()])
+def test_what_is_kept_small_gets_one_core_and_no_more_than_512_mb(monkeypatch, versions):
+    monkeypatch.setattr(limiting, "VERSIONS", versions)
+    with limiting.small() as small:
+        command = [*small.before, sys.executable, "-c", TOO_MUCH]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            small.hold(process.pid)
+            cores = os.sched_getaffinity(process.pid)
+            process.stdin.close()
+            assert process.wait(60) != 0, small.means
+    assert len(cores) == 1
 
 
 # What is made of the figures.
