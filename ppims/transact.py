@@ -72,7 +72,7 @@ def together(works: Sequence[Callable[[], Any]]) -> list[Outcome]:
         with transaction.atomic(durable=True):
             for work in works:
                 outcomes.append(_outcome(work))
-                _refuse_if_lost_unheard()
+                _refuse_if_lost_unheard(outcomes[-1][1])
     except (Unavailable, DatabaseError, InterfaceError) as error:
         connection.close_if_unusable_or_obsolete()
         lost = Unavailable()
@@ -90,8 +90,9 @@ def _in_savepoint(work: Callable[[], T]) -> T:
         result = work()
     except BaseException:
         connection.needs_rollback = False
-        statements.run("ROLLBACK TO SAVEPOINT alone", ())
-        statements.run("RELEASE SAVEPOINT alone", ())
+        if not _is_lost():
+            statements.run("ROLLBACK TO SAVEPOINT alone", ())
+            statements.run("RELEASE SAVEPOINT alone", ())
         raise
     statements.run("RELEASE SAVEPOINT alone", ())
     return result
@@ -129,14 +130,19 @@ def _outcome(work: Callable[[], Any]) -> Outcome:
         return None, error
 
 
-def _refuse_if_lost_unheard() -> None:
-    """Raise Unavailable where the transaction is gone and work did not hear of it: atomic() would
-    end without a word, and nothing would be kept. SQLite ends one by itself on a full disk.
+def _refuse_if_lost_unheard(error: BaseException | None = None) -> None:
+    """Raise Unavailable, because of the error, where the transaction is gone: atomic() would end
+    without a word where work did not hear of it, and nothing would be kept.
     """
-    if connection.needs_rollback or connection.closed_in_transaction:
-        raise Unavailable
-    if connection.vendor == "sqlite" and not connection.connection.in_transaction:
-        raise Unavailable
+    if connection.needs_rollback or _is_lost():
+        raise Unavailable from error
+
+
+def _is_lost() -> bool:
+    """Tell whether there is no transaction any more. SQLite ends one by itself on a full disk."""
+    if connection.closed_in_transaction:
+        return True
+    return connection.vendor == "sqlite" and not connection.connection.in_transaction
 
 
 def _is_worth_another(error: Exception, *, is_committing: bool) -> bool:

@@ -28,6 +28,7 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 GROUP_AT_MOST = 64
+_making = threading.Lock()
 
 
 class Written(Future[Any]):
@@ -87,8 +88,13 @@ def _is_cancelled_by_its_caller() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-@cache
 def _writer() -> "Writer":
+    with _making:  # of two threads that come first, cache() would let each make one
+        return _made()
+
+
+@cache
+def _made() -> "Writer":
     return Writer()
 
 
@@ -112,14 +118,19 @@ class Writer:
     def _serve(self) -> NoReturn:
         while True:
             first = self._queue.get()
+            taken: list[Written] | None = None
             try:
                 with _turn():
-                    writes = self._taken(first)
-                    outcomes = together([write.work for write in writes])
-                for write, outcome in zip(writes, outcomes, strict=True):
-                    write.end(outcome)
-            except Exception:  # who has been left without an answer stops waiting by itself
+                    taken = self._taken(first)
+                    outcomes = together([write.work for write in taken])
+            except (
+                BaseException
+            ):  # whatever it is, nobody is left to wait, and the next group comes
                 logger.exception("a group was not committed")
+                taken = self._taken(first) if taken is None else taken
+                outcomes = [(None, Unavailable()) for _ in taken]
+            for write, outcome in zip(taken, outcomes, strict=True):
+                write.end(outcome)
 
     def _taken(self, first: Written) -> list[Written]:
         """Take what is waiting, but for what has been withdrawn."""
