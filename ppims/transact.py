@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -18,6 +18,7 @@ from django.db import (
 
 from ppims import statements
 from ppims.errors import Unavailable
+from ppims.turn import turn
 
 T = TypeVar("T")
 Outcome = tuple[Any, BaseException | None]  # what a work gave, or why it gave nothing
@@ -43,6 +44,12 @@ def in_transaction(work: Callable[[], T]) -> T:
     """
     if connection.in_atomic_block:
         return _in_savepoint(work)
+    is_in_line = settings.PPIMS_GROUP_COMMIT and connection.vendor == "sqlite"
+    with turn(patience_seconds=settings.PPIMS_BUSY_SECONDS) if is_in_line else nullcontext():
+        return _alone(work)
+
+
+def _alone(work: Callable[[], T]) -> T:
     last = time.monotonic() + settings.PPIMS_BUSY_SECONDS
     for attempt in range(1, TRIES + 1):
         is_committing = False

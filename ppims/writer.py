@@ -6,22 +6,19 @@ its own, and one COMMIT makes all of them durable.
 """
 
 import asyncio
-import fcntl
 import logging
-import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import contextmanager
 from functools import cache
 from queue import Empty, SimpleQueue
 from typing import Any, NoReturn, TypeVar, cast
 
 from django.conf import settings
-from django.db import connection
 
 from ppims.errors import Unavailable
 from ppims.transact import Outcome, together
+from ppims.turn import turn
 
 T = TypeVar("T")
 
@@ -120,7 +117,7 @@ class Writer:
             first = self._queue.get()
             taken: list[Written] | None = None
             try:
-                with _turn():
+                with turn():
                     taken = self._taken(first)
                     outcomes = together([write.work for write in taken])
             except (
@@ -141,21 +138,3 @@ class Writer:
         except Empty:
             pass
         return [write for write in waiting if write.set_running_or_notify_cancel()]
-
-
-@contextmanager
-def _turn() -> Iterator[None]:
-    """Wait for this process's turn among those that write in groups: in line, where SQLite's own
-    lock would be tried for now and then.
-    """
-    fcntl.flock(_line(), fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        fcntl.flock(_line(), fcntl.LOCK_UN)
-
-
-@cache
-def _line() -> int:
-    path = f"{connection.settings_dict['NAME']}-turn"
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

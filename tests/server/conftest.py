@@ -1,9 +1,8 @@
 """A database in a file, whose writes go in groups: the writer's thread is this process's."""
 
 import fcntl
-import os
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
@@ -21,7 +20,7 @@ class Grouped:
     """Two processors, a customer of both, and the queue to the writer."""
 
     def __init__(self, file):
-        self.file = file
+        self.line = file.with_name(f"{file.name}-turn")
         self.ent, self.cbs = make_processor("ENT"), make_processor("CBS")
         self.customer = make_customer(self.ent, self.cbs)
         self.caller = Caller(self.ent, Client())
@@ -46,7 +45,7 @@ class Grouped:
     @contextmanager
     def held(self):
         """Have the turn: what is asked waits in the queue."""
-        with open(f"{self.file}-turn", "w") as line:
+        with self.line.open("w") as line:
             fcntl.flock(line, fcntl.LOCK_EX)
             yield
 
@@ -58,7 +57,12 @@ class Grouped:
             return cursor.execute(sql).fetchall()
 
     def close(self):
-        self.ask(connection.close).exception(PATIENCE_SECONDS)
+        self.ask(close).exception(PATIENCE_SECONDS)
+
+
+def close():
+    """Close the connection of whichever thread runs this."""
+    connection.close()
 
 
 @pytest.fixture(scope="session")
@@ -87,19 +91,11 @@ def file_database(tmp_path, migrated_file, django_db_blocker, monkeypatch):
 @pytest.fixture
 def grouped(file_database, settings):
     settings.PPIMS_GROUP_COMMIT = True
-    _forget_the_writer()
+    writer._made.cache_clear()
     made = Grouped(file_database)
     yield made
     made.close()
-    _forget_the_writer()
-
-
-def _forget_the_writer():
     writer._made.cache_clear()
-    with suppress(OSError):
-        if writer._line.cache_info().currsize:
-            os.close(writer._line())
-    writer._line.cache_clear()
 
 
 def wait_until(holds, seconds=PATIENCE_SECONDS):

@@ -9,13 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
+from django.db import connection
 
 from limits.models import LedgerEntry, LimitCheck
-from ppims import writer
+from ppims import turn, writer
 from ppims.errors import Unavailable
 from tests.api.said import refused
 from tests.factories import new_ref
-from tests.server.conftest import PATIENCE_SECONDS, wait_until
+from tests.server.conftest import PATIENCE_SECONDS, close, wait_until
 
 pytestmark = [
     pytest.mark.django_db,
@@ -177,13 +178,38 @@ def test_a_client_that_goes_while_it_is_written_leaves_one_effect(grouped):
 @both_ways
 def test_who_can_not_have_the_turn_is_told_at_once(grouped, monkeypatch, written, caplog):
     with monkeypatch.context() as broken:
-        broken.setattr(writer.fcntl, "flock", _no_locks)
+        broken.setattr(turn.fcntl, "flock", _no_locks)
         began = time.monotonic()
         with pytest.raises(Unavailable):
             written(grouped.posting(100))
         assert time.monotonic() - began < 1
     assert "a group was not committed" in caplog.text
     assert LedgerEntry.objects.count() == 0
+    assert_the_writer_goes_on(grouped)
+
+
+def test_a_page_stands_in_line_too_but_not_for_ever(grouped, settings):
+    settings.PPIMS_BUSY_SECONDS = 0.1
+    with grouped.held(), pytest.raises(Unavailable):
+        grouped.posting(100)()
+    assert LedgerEntry.objects.count() == 0
+    settings.PPIMS_BUSY_SECONDS = PATIENCE_SECONDS
+    with ThreadPoolExecutor(1) as pages:
+        with grouped.held():
+            page = pages.submit(grouped.posting(100))
+            time.sleep(0.05)
+            assert not page.done()
+        page.result(PATIENCE_SECONDS)
+        pages.submit(close).result()
+    assert LedgerEntry.objects.count() == 1
+
+
+def test_a_page_that_can_not_stand_in_line_is_told_so(grouped):
+    grouped.line.unlink()
+    grouped.line.mkdir()
+    with pytest.raises(Unavailable):
+        grouped.posting(100)()
+    grouped.line.rmdir()
     assert_the_writer_goes_on(grouped)
 
 
@@ -202,7 +228,7 @@ def test_whatever_goes_wrong_with_a_group_nobody_waits_for_ever(grouped, monkeyp
 
 def test_a_connection_that_breaks_is_made_anew(grouped):
     def broken():
-        writer.connection.connection.close()
+        connection.connection.close()
         return grouped.posting(100)()
 
     assert isinstance(grouped.ask(broken).exception(PATIENCE_SECONDS), Unavailable)
