@@ -39,8 +39,12 @@ async def application(
     send: Callable[[Message], Awaitable[None]],
 ) -> None:
     """Answer one request of HTTP; refuse all else."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close"})
+        return
     if scope["type"] != "http":
         raise ValueError(f"no {scope['type']} here")
+    scope["path"] = _path(scope["path"])
     operation = lane.operation_of(scope["path"])
     is_page = operation is None
     most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE if is_page else wire.BODY_LIMIT_BYTES
@@ -51,8 +55,15 @@ async def application(
     else:
         status, headers, content = await _in_a_thread(scope, operation, body)
     raw = [(name.encode(), value.encode("latin1")) for name, value in headers]
+    if scope["method"] == "HEAD":
+        content = b""
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": content})
+
+
+def _path(target: str) -> str:
+    """Give the path alone, where a proxy asks for http://host/path."""
+    return target if target.startswith("/") else f"/{target.partition('://')[2].partition('/')[2]}"
 
 
 async def _body(receive: Callable[[], Awaitable[Message]], most: int) -> bytes | None:
