@@ -1,19 +1,22 @@
 """A database in a file, whose writes go in groups: the writer's thread is this process's."""
 
 import fcntl
+import shutil
 import time
 from contextlib import contextmanager
 from functools import partial
 
 import pytest
+from django.conf import settings as configured
+from django.contrib.auth.hashers import make_password
 from django.db import connection, connections
 from django.test import Client
 
-from ppims import writer
+from ppims import demo, writer
+from ppims.models import Processor
 from tests.conftest import Caller
 from tests.factories import check, make_customer, make_processor, post
-
-PATIENCE_SECONDS = 20
+from tests.server.served import PASSWORDS, PATIENCE_SECONDS
 
 
 class Grouped:
@@ -74,18 +77,42 @@ def migrated_file(tmp_path_factory, django_db_setup, django_db_blocker):
     return file
 
 
-@pytest.fixture
-def file_database(tmp_path, migrated_file, django_db_blocker, monkeypatch):
-    """Let this test's threads find a database of its own, in a file."""
-    file = tmp_path / "ppims.sqlite3"
-    file.write_bytes(migrated_file.read_bytes())
-    before = connections["default"]
+@contextmanager
+def in_file(file):
+    """Let all threads find the database in this file."""
+    before, settings = connections["default"], connections.settings["default"]
+    name = settings["NAME"]
     del connections["default"]
-    monkeypatch.setitem(connections.settings["default"], "NAME", str(file))
-    with django_db_blocker.unblock():
+    settings["NAME"] = str(file)
+    try:
         yield file
+    finally:
         connections["default"].close()
-    connections["default"] = before
+        connections["default"], settings["NAME"] = before, name
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory, migrated_file, django_db_blocker):
+    """A data folder: keys, the demo's processors and its sample customer, and one processor more
+    that is winding down.
+    """
+    folder = tmp_path_factory.mktemp("prepared")
+    shutil.copytree(configured.PPIMS_DATA_DIR / "keys", folder / "keys")
+    shutil.copy(migrated_file, folder / "ppims.sqlite3")
+    with django_db_blocker.unblock(), in_file(folder / "ppims.sqlite3"):
+        demo._load_processors()
+        demo._load_sample_customer()
+        password = make_password(PASSWORDS["OLD"])
+        make_processor("OLD", state=Processor.State.WINDING_DOWN, password=password)
+    (folder / "ppims.sqlite3-turn").unlink(missing_ok=True)
+    return folder
+
+
+@pytest.fixture
+def file_database(tmp_path, migrated_file, django_db_blocker):
+    shutil.copy(migrated_file, tmp_path / "ppims.sqlite3")
+    with django_db_blocker.unblock(), in_file(tmp_path / "ppims.sqlite3") as file:
+        yield file
 
 
 @pytest.fixture

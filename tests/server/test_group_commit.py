@@ -17,7 +17,8 @@ from ppims.replay import Call
 from ppims.transact import in_transaction
 from tests.api.said import NOBODY, blank, refused
 from tests.factories import ToldFactory, check, new_ref
-from tests.server.conftest import PATIENCE_SECONDS, wait_until
+from tests.server.conftest import wait_until
+from tests.server.served import PATIENCE_SECONDS
 
 pytestmark = [
     pytest.mark.django_db,

@@ -16,7 +16,8 @@ from ppims import turn, writer
 from ppims.errors import Unavailable
 from tests.api.said import refused
 from tests.factories import new_ref
-from tests.server.conftest import PATIENCE_SECONDS, close, wait_until
+from tests.server.conftest import close, wait_until
+from tests.server.served import PATIENCE_SECONDS
 
 pytestmark = [
     pytest.mark.django_db,
