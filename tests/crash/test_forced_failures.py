@@ -107,7 +107,7 @@ class World:
 USE_CASES = {
     "add": (
         lambda world: world.add(ADULT, world.ent),
-        f"{ADDED} customers.Customer customers.KycChange",
+        f"{ADDED} customers.Customer customers.KycChange customers.NameWord",
     ),
     "add through a second processor": (
         lambda world: (world.add(replace(ADULT, ovid_type=None), world.ent)(),
