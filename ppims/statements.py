@@ -63,18 +63,24 @@ def _done(sql: str, values: Values, take: Callable[[Any], Any]) -> Any:
             return take(cursor.execute(sql, values, prepare=True))
 
 
+def keep_connection() -> None:
+    """Find this thread's connection once for all: for one that does nothing but statements."""
+    _threads.database = connections[DEFAULT_DB_ALIAS]
+
+
 def _database() -> BaseDatabaseWrapper:
-    """Give the thread's connection, found once; an event loop's is its own, where Django would make
-    one for each task.
+    """Give the thread's connection. An event loop has its own, where Django would make one for each
+    task.
     """
-    if not hasattr(_threads, "database"):
-        try:
-            asyncio.get_running_loop()
-            _threads.database = connections.create_connection(DEFAULT_DB_ALIAS)
-        except RuntimeError:
-            _threads.database = connections[DEFAULT_DB_ALIAS]
-    database: BaseDatabaseWrapper = _threads.database
-    return database
+    kept: BaseDatabaseWrapper | None = getattr(_threads, "database", None)
+    if kept is not None:
+        return kept
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return connections[DEFAULT_DB_ALIAS]
+    _threads.database = connections.create_connection(DEFAULT_DB_ALIAS)
+    return _database()
 
 
 @cache

@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TypeVar, cast
 from django.conf import settings
 
 from ppims.errors import Unavailable
+from ppims.statements import keep_connection
 from ppims.transact import Outcome, together
 from ppims.turn import turn
 
@@ -113,6 +114,7 @@ class Writer:
         return write
 
     def _serve(self) -> NoReturn:
+        keep_connection()
         while True:
             first = self._queue.get()
             taken: list[Written] | None = None

@@ -52,6 +52,10 @@ def _flushing_what_only_grows(teardown):
     return wrapped
 
 
+def pytest_configure():
+    configured.PPIMS_GROUP_COMMIT = False  # a writer's thread would not see a test's transaction
+
+
 def pytest_addoption(parser):
     help = "kill the server that often, not the few times of every run; and be strict about seconds"
     parser.addoption("--kills", type=int, metavar="N", help=help)
@@ -91,8 +95,7 @@ TransactionTestCase._fixture_teardown = _flushing_what_only_grows(
 
 
 @pytest.fixture(autouse=True)
-def _a_new_worker(settings):
-    settings.PPIMS_GROUP_COMMIT = False  # a writer's thread would not see a test's transaction
+def _a_new_worker():
     auth.forget_everything()
     yield
     auth.forget_everything()
