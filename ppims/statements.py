@@ -65,22 +65,24 @@ def _done(sql: str, values: Values, take: Callable[[Any], Any]) -> Any:
 
 def keep_connection() -> None:
     """Find this thread's connection once for all: for one that does nothing but statements."""
-    _threads.database = connections[DEFAULT_DB_ALIAS]
+    _threads.kept = connections[DEFAULT_DB_ALIAS]
 
 
 def _database() -> BaseDatabaseWrapper:
     """Give the thread's connection. An event loop has its own, where Django would make one for each
     task.
     """
-    kept: BaseDatabaseWrapper | None = getattr(_threads, "database", None)
+    kept: BaseDatabaseWrapper | None = getattr(_threads, "kept", None)
     if kept is not None:
         return kept
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return connections[DEFAULT_DB_ALIAS]
-    _threads.database = connections.create_connection(DEFAULT_DB_ALIAS)
-    return _database()
+    if not hasattr(_threads, "loops"):
+        _threads.loops = connections.create_connection(DEFAULT_DB_ALIAS)
+    loops: BaseDatabaseWrapper = _threads.loops
+    return loops
 
 
 @cache
