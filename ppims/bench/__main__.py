@@ -64,7 +64,13 @@ def _options() -> argparse.ArgumentParser:
     add("--workers", type=int, nargs="+", default=(1, 2), metavar="N", help="1 2")
     add("--rounds", type=int, default=3, help="how often each is measured, in turn (3)")
     add("--seconds", type=int, default=5, help="how long each load lasts (5)")
-    add("--raw-times", type=int, default=2000, metavar="N", help="rounds of the raw loop (2000)")
+    add(
+        "--raw-times",
+        type=int,
+        default=2000,
+        metavar="N",
+        help="most rounds of the raw loop (2000)",
+    )
     add("--fsync-delay-ms", type=int, default=0, metavar="MS", help="also a disk so much slower")
     add("--low-end", action="store_true", help="also one core and 512 MB of memory")
     add("--overload", action="store_true", help="also five times the clients; and kill -9")

@@ -10,15 +10,19 @@ from typing import Any
 import msgpack
 
 from ppims.bench.installation import Installation
+from ppims.bench.load import CHECK, UPDATE
 from ppims.bench.slow_disk import sitecustomize as slow_disk
 from ppims.database import PRAGMAS
 
 BLOCK = b"\0" * 4096
 
 
-def raw_loop(installation: Installation, *, times: int, delay_ms: int = 0) -> dict[str, float]:
+def raw_loop(
+    installation: Installation, *, times: int, seconds: float, delay_ms: int = 0
+) -> dict[str, float]:
     """Make the statements of so many checks, of the updates that settle them, and of adds, anew on
-    the bare driver, each operation a transaction of its own: how many of each a second.
+    the bare driver, each operation a transaction of its own: how many of each a second. Of each it
+    stops after so many seconds.
 
     No server may be running. What it writes is what the services would have written.
     """
@@ -30,22 +34,33 @@ def raw_loop(installation: Installation, *, times: int, delay_ms: int = 0) -> di
     slow_disk.DELAY_SECONDS = delay_ms / 1000
     factory = slow_disk.SlowConnection if delay_ms else sqlite3.Connection
     database = sqlite3.connect(installation.file, isolation_level=None, factory=factory)
+    rates, checks = {}, times
     with closing(database):
         database.executescript(PRAGMAS)
-        return {
-            operation: len(transactions) / _seconds(database, transactions)
-            for operation, transactions in recorded.items()
-        }
+        for operation, transactions in recorded.items():
+            # An update needs its check to be there; adds need nothing.
+            most = checks if operation == UPDATE else times
+            done, spent = _made(database, transactions[:most], seconds)
+            checks = done if operation == CHECK else checks
+            rates[operation] = done / spent
+    return rates
 
 
-def _seconds(database: sqlite3.Connection, transactions: list[Any]) -> float:
+def _made(
+    database: sqlite3.Connection, transactions: list[Any], seconds: float
+) -> tuple[int, float]:
+    """Make transactions one after the other: how many, in how many seconds."""
     began = time.perf_counter()
+    done, spent = 0, 0.0
     for statements in transactions:
         database.execute("BEGIN IMMEDIATE")
         for sql, values in statements:
             database.execute(sql, values).fetchall()
         database.commit()
-    return time.perf_counter() - began
+        done, spent = done + 1, time.perf_counter() - began
+        if spent > seconds:
+            break
+    return done, spent
 
 
 def fsync_rate(folder: Path, *, seconds: float) -> float:

@@ -29,7 +29,7 @@ def draw(results: Results, plan: Plan) -> str:
         found = (
             (
                 s.installation.customers,
-                results.rate(s.name, operation, workers=workers, clients=clients),
+                results.of(s.name, operation, workers, clients),
             )
             for s in setups
         )

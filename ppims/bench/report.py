@@ -7,8 +7,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ppims.bench.load import Run
-from ppims.bench.results import Results, Spread
+from ppims.bench.load import EMPTY, Run
+from ppims.bench.results import NOWHERE, Results, Spread
 from ppims.bench.rounds import OPERATIONS, Plan, Setup
 from ppims.bench.targets import TAIL_CLIENTS, Target
 
@@ -56,9 +56,9 @@ def _rows(results: Results, plan: Plan) -> Iterator[list[str]]:
     yield ["fsyncs of this disk", "", "", *fsyncs]
     for workers in plan.workers:
         for clients in plan.clients:
-            empty = results.empty_rate(workers=workers, clients=clients)
+            empty = results.of(NOWHERE, EMPTY, workers, clients)
             yield ["empty operation, gthread", str(workers), str(clients), _rate(empty)]
-    for operation in results.raw[0][1] if results.raw else ():
+    for operation in results.raw[0].rates if results.raw else ():
         cells = [_rate(results.raw_rate(setup.name, operation)) for setup in plan.setups]
         yield [f"raw loop, {operation}", "", "", *cells]
     for operation in OPERATIONS:
@@ -75,7 +75,7 @@ def _rows(results: Results, plan: Plan) -> Iterator[list[str]]:
 
 def _load(results: Results, setup: Setup, operation: str, workers: int, clients: int) -> str:
     where = (setup.name, operation, workers, clients)
-    rate = results.rate(setup.name, operation, workers=workers, clients=clients)
+    rate = results.of(*where)
     if rate is None:
         return NOTHING
     times = (

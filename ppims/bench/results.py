@@ -2,11 +2,16 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from operator import attrgetter
 from statistics import median
 from typing import Any
 
-from ppims.bench.load import Run
+from ppims.bench.load import CHECK, UPDATE, Run
 from ppims.bench.server import Memory
+
+ByRound = dict[int, float]
+RATE: Callable[[Run], float] = attrgetter("rate")
+NOWHERE = ""  # the setup of the empty operation
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,21 @@ class Measured:
     setup: str
     round: int
     run: Run
+
+
+@dataclass(frozen=True)
+class Raw:
+    """What a bare loop of the same statements did a second, right before a server was started."""
+
+    setup: str
+    round: int
+    workers: int
+    rates: dict[str, float]
+
+    @property
+    def pairs(self) -> float:
+        """Give the rate of checks each with its update."""
+        return 1 / (1 / self.rates[CHECK] + 1 / self.rates[UPDATE])
 
 
 @dataclass(frozen=True)
@@ -81,8 +101,8 @@ class Results:
     """All that one call of the bench has measured."""
 
     runs: list[Measured] = field(default_factory=list)
-    empty: list[Run] = field(default_factory=list)
-    raw: list[tuple[str, dict[str, float]]] = field(default_factory=list)
+    empty: list[Measured] = field(default_factory=list)
+    raw: list[Raw] = field(default_factory=list)
     fsync: list[tuple[str, float]] = field(default_factory=list)
     memory: list[tuple[str, int, dict[int, Memory]]] = field(default_factory=list)
     growth: list[Growth] = field(default_factory=list)
@@ -91,9 +111,18 @@ class Results:
     busy: int = 0
     small: dict[str, Any] = field(default_factory=dict)
 
-    def rate(self, setup: str, operation: str, *, workers: int, clients: int) -> Spread | None:
-        """Give the good answers a second."""
-        return self.of(setup, operation, workers, clients, lambda run: run.rate)
+    def by_round(
+        self,
+        setup: str,
+        operation: str,
+        workers: int,
+        clients: int,
+        figure: Callable[[Run], float] = RATE,
+    ) -> ByRound:
+        """Give one figure of the runs of a kind: unless otherwise asked, good answers a second."""
+        key = (setup, operation, workers, clients)
+        runs = (*self.runs, *self.empty)
+        return {m.round: figure(m.run) for m in runs if _key(m) == key}
 
     def of(
         self,
@@ -101,34 +130,22 @@ class Results:
         operation: str,
         workers: int,
         clients: int,
-        figure: Callable[[Run], float],
-    ) -> Spread | None:
-        """Give one figure of the runs of a kind."""
-        key = (setup, operation, workers, clients)
-        found = (m for m in self.runs if _key(m) == key)
-        return Spread.of(figure(m.run) for m in found)
-
-    def empty_rate(self, *, workers: int, clients: int) -> Spread | None:
-        """Give the rate of the operation that does nothing."""
-        return Spread.of(
-            run.rate for run in self.empty if (run.workers, run.clients) == (workers, clients)
-        )
+        figure: Callable[[Run], float] = RATE,
+    ) -> "Spread | None":
+        """Give the spread of a figure over the rounds."""
+        return Spread.of(self.by_round(setup, operation, workers, clients, figure).values())
 
     def fsync_rate(self, setup: str) -> Spread | None:
         """Give the disk's own rate, while a setup was measured."""
         return Spread.of(rate for name, rate in self.fsync if name == setup)
 
+    def raw_by_round(self, setup: str, workers: int) -> dict[int, "Raw"]:
+        """Give what a bare loop did right before a server was started."""
+        return {r.round: r for r in self.raw if (r.setup, r.workers) == (setup, workers)}
+
     def raw_rate(self, setup: str, operation: str) -> Spread | None:
         """Give the rate of an operation's statements in a bare loop."""
-        return Spread.of(rates[operation] for name, rates in self.raw if name == setup)
-
-    def raw_pairs(self, setup: str) -> Spread | None:
-        """Give the rate of checks each with its update, in a bare loop."""
-        return Spread.of(
-            1 / (1 / rates["check-customer-limit"] + 1 / rates["update-customer-limit"])
-            for name, rates in self.raw
-            if name == setup
-        )
+        return Spread.of(raw.rates[operation] for raw in self.raw if raw.setup == setup)
 
     def resident_mib(self, setup: str, workers: int) -> Spread | None:
         """Give what all processes of a server hold, the database's mapped file apart."""
@@ -142,8 +159,7 @@ class Results:
         """Give all of it as plain values, with what is made of them."""
         plain = asdict(self)
         plain["runs"] = [{"setup": m.setup, "round": m.round, **_plain(m.run)} for m in self.runs]
-        plain["empty"] = [_plain(run) for run in self.empty]
-        plain["raw"] = [{"setup": setup, "rates": rates} for setup, rates in self.raw]
+        plain["empty"] = [{"round": m.round, **_plain(m.run)} for m in self.empty]
         plain["memory"] = [
             {
                 "setup": setup,

@@ -11,7 +11,7 @@ from pathlib import Path
 from ppims.bench import baselines, limiting, load, server
 from ppims.bench.installation import Installation
 from ppims.bench.load import ADD, CHANGE, CHECK, EMPTY, KYC, MIX, READS, STATUS, UPDATE, Load, Run
-from ppims.bench.results import Growth, Killed, Measured, Overload, Results
+from ppims.bench.results import NOWHERE, Growth, Killed, Measured, Overload, Raw, Results
 from ppims.bench.server import Running
 from ppims.bench.targets import TAIL_CLIENTS, Scope
 
@@ -115,12 +115,12 @@ class Bench:
                 for clients in self.plan.clients:
                     asked = Load(EMPTY, clients, self.plan.seconds)
                     run = load.drive(asked, running, installation)
-                    self.results.empty.append(run)
+                    self.results.empty.append(Measured(NOWHERE, number, run))
                     self._tell(number, "empty operation", _said(run))
 
     def _setup(self, setup: Setup, number: int) -> None:
         for workers in self.plan.workers_of(setup):
-            self._disk(setup, number)
+            self._disk(setup, workers, number)
             with self._served(setup, workers) as running:
                 self._loads(setup, running, number)
                 held = running.memory()
@@ -129,16 +129,19 @@ class Bench:
                 said = f"{_by(workers)}: {apart:.0f} MiB held, the mapped database apart"
                 self._tell(number, setup.name, said)
 
-    def _disk(self, setup: Setup, number: int) -> None:
+    def _disk(self, setup: Setup, workers: int, number: int) -> None:
         """Measure what the disk does, and a bare loop on it: right before each server."""
         disk = baselines.fsync_rate(self.plan.folder, seconds=FSYNC_SECONDS)
         self.results.fsync.append((setup.name, disk))
         rates: dict[str, float] = {}
         if not setup.installation.url and not setup.is_low_end:
             rates = baselines.raw_loop(
-                setup.installation, times=self.plan.raw_times, delay_ms=setup.delay_ms
+                setup.installation,
+                times=self.plan.raw_times,
+                seconds=self.plan.seconds,
+                delay_ms=setup.delay_ms,
             )
-            self.results.raw.append((setup.name, rates))
+            self.results.raw.append(Raw(setup.name, number, workers, rates))
         said = [f"raw loop, {name}: {rate:,.0f}/s" for name, rate in rates.items()]
         self._tell(number, setup.name, ", ".join([f"{disk:,.0f} fsyncs/s", *said]))
 
@@ -197,11 +200,7 @@ class Bench:
         rates = {
             clients: found.median
             for clients in self.plan.clients
-            if (
-                found := self.results.rate(
-                    setup.name, MIX, workers=running.workers, clients=clients
-                )
-            )
+            if (found := self.results.of(setup.name, MIX, running.workers, clients))
         }
         best = max(rates, key=lambda clients: rates[clients])
         for number in range(1, self.plan.rounds + 1):

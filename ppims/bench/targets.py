@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from operator import ge, le
+from operator import attrgetter, ge, le
+from statistics import median
 
-from ppims.bench.load import ADD, CHECK, MIX, READS, UPDATE
-from ppims.bench.results import Results, Spread
+from ppims.bench.load import ADD, CHECK, EMPTY, MIX, READS, UPDATE
+from ppims.bench.results import NOWHERE, ByRound, Results
 
 Parts = dict[str, float]  # what a ratio was made of, and what each came to
 
@@ -70,20 +71,21 @@ def targets(results: Results, scope: Scope) -> list[Target]:
 
 @dataclass(frozen=True)
 class Worked:
-    """Works out the parts of each ratio, of medians, at most clients and most workers."""
+    """Works out the parts of each ratio, round by round, at most clients and most workers: the
+    median of the rounds' ratios.
+    """
 
     results: Results
     scope: Scope
 
     def reads(self) -> Iterator[tuple[str, float]]:
         """Compare reads with the operation that does nothing, on as many workers."""
-        clients = self.scope.clients[-1]
         for workers in self.scope.workers:
-            empty = self.results.empty_rate(workers=workers, clients=clients)
+            empty = self._rates(NOWHERE, EMPTY, workers)
             for setup in self.scope.setups:
                 for operation in READS:
-                    rate = self.results.rate(setup, operation, workers=workers, clients=clients)
-                    yield from _part(f"{operation}, {setup}, {workers} workers", rate, empty)
+                    rates = self._rates(setup, operation, workers)
+                    yield from _part(f"{operation}, {setup}, {workers} workers", rates, empty)
 
     def writes(self, setups: tuple[str, ...]) -> Iterator[tuple[str, float]]:
         """Compare checks and updates with their statements in a bare loop."""
@@ -98,12 +100,11 @@ class Worked:
 
     def pairs(self) -> Iterator[tuple[str, float]]:
         """Compare the pairs of a mix with a bare loop's."""
+        where = (MIX, self.scope.workers[-1], self.scope.clients[-1])
         for setup in self.scope.setups:
-            rate = self.results.of(
-                *(setup, MIX, self.scope.workers[-1], self.scope.clients[-1]),
-                lambda run: run.pairs / run.seconds,
-            )
-            yield from _part(setup, rate, self.results.raw_pairs(setup))
+            made = self.results.by_round(setup, *where, lambda run: run.pairs / run.seconds)
+            raw = self.results.raw_by_round(setup, self.scope.workers[-1])
+            yield from _part(setup, made, {number: each.pairs for number, each in raw.items()})
 
     def medians(self) -> Iterator[tuple[str, float]]:
         """Compare each operation's median at the most customers with that at the fewest."""
@@ -111,14 +112,9 @@ class Worked:
         if least == most:
             return
         for operation in self.scope.operations:
-            for clients in {self.scope.clients[0], self.scope.clients[-1]}:
-                p50s = (
-                    self.results.of(
-                        *(setup, operation, self.scope.workers[-1], clients),
-                        lambda run: run.p50_us,
-                    )
-                    for setup in (most, least)
-                )
+            for clients in sorted({self.scope.clients[0], self.scope.clients[-1]}):
+                where = (operation, self.scope.workers[-1], clients)
+                p50s = (self.results.by_round(setup, *where, P50) for setup in (most, least))
                 yield from _part(f"{operation}, {clients} clients", *p50s)
 
     def workers(self) -> Iterator[tuple[str, float]]:
@@ -128,20 +124,15 @@ class Worked:
             return
         for setup in self.scope.setups:
             for operation in READS:
-                rates = (
-                    self.results.rate(
-                        setup, operation, workers=workers, clients=self.scope.clients[-1]
-                    )
-                    for workers in (many, few)
-                )
+                rates = (self._rates(setup, operation, workers) for workers in (many, few))
                 yield from _part(f"{operation}, {setup}", *rates)
 
     def tails(self) -> Iterator[tuple[str, float]]:
         """Compare the slowest hundredth of updates with their median."""
+        where = (UPDATE, self.scope.workers[-1], TAIL_CLIENTS)
         for setup in self.scope.setups:
-            where = (setup, UPDATE, self.scope.workers[-1], TAIL_CLIENTS)
-            p99 = self.results.of(*where, lambda run: run.p99_us)
-            yield from _part(setup, p99, self.results.of(*where, lambda run: run.p50_us))
+            p99s = self.results.by_round(setup, *where, P99)
+            yield from _part(setup, p99s, self.results.by_round(setup, *where, P50))
 
     def resident(self) -> Iterator[tuple[str, float]]:
         """Tell the memory of the whole server at the most customers."""
@@ -151,15 +142,20 @@ class Worked:
                 yield setup, held.median
 
     def _to_raw(self, setup: str, operation: str) -> Iterator[tuple[str, float]]:
-        rate = self.results.rate(
-            setup, operation, workers=self.scope.workers[-1], clients=self.scope.clients[-1]
-        )
-        yield from _part(f"{operation}, {setup}", rate, self.results.raw_rate(setup, operation))
+        workers = self.scope.workers[-1]
+        raw = self.results.raw_by_round(setup, workers)
+        below = {number: each.rates[operation] for number, each in raw.items()}
+        yield from _part(f"{operation}, {setup}", self._rates(setup, operation, workers), below)
+
+    def _rates(self, setup: str, operation: str, workers: int) -> ByRound:
+        return self.results.by_round(setup, operation, workers, self.scope.clients[-1])
 
 
 TAIL_CLIENTS = 16
+P50, P99 = attrgetter("p50_us"), attrgetter("p99_us")
 
 
-def _part(name: str, above: Spread | None, below: Spread | None) -> Iterator[tuple[str, float]]:
-    if above and below and below.median:
-        yield name, round(above.median / below.median, 3)
+def _part(name: str, above: ByRound, below: ByRound) -> Iterator[tuple[str, float]]:
+    ratios = [above[number] / below[number] for number in above if below.get(number)]
+    if ratios:
+        yield name, round(median(ratios), 3)

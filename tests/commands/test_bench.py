@@ -15,10 +15,10 @@ import pytest
 
 from ppims.bench import chart, limiting
 from ppims.bench.installation import ROOT, Installation
-from ppims.bench.load import Run
-from ppims.bench.results import Measured, Results, Spread
+from ppims.bench.load import ADD, CHECK, UPDATE, Run
+from ppims.bench.results import Measured, Raw, Results, Spread
 from ppims.bench.rounds import OPERATIONS, Setup, lakhs
-from ppims.bench.targets import Target
+from ppims.bench.targets import Scope, Target, targets
 
 IS_REQUIRED = "wrk" in os.environ.get("PPIMS_TEST_REQUIRE", "")
 needs_wrk = pytest.mark.skipif(
@@ -125,10 +125,26 @@ def test_an_answer_is_good_shed_or_an_error():
 def test_a_figure_is_the_median_of_its_rounds():
     rates = [run(counts={"good": good}) for good in (2, 20, 4)]
     others = [run(clients=8, counts={"good": 99}), run("other", counts={"good": 99})]
-    runs = [Measured("here", 1, each) for each in (*rates, *others)]
+    runs = [Measured("here", number, each) for number, each in enumerate(rates)]
+    runs += [Measured("here", 1, each) for each in others]
     found = Results(runs=[*runs, Measured("there", 1, rates[1])])
-    assert found.rate("here", "mix", workers=2, clients=64) == Spread(2, 1, 10)
-    assert found.rate("here", "mix", workers=1, clients=64) is None
+    assert found.of("here", "mix", 2, 64) == Spread(2, 1, 10)
+    assert found.of("here", "mix", 1, 64) is None
+
+
+def test_a_ratio_is_made_within_a_round_and_its_median_counts():
+    raws = {1: 100.0, 2: 10.0, 3: 1.0}  # a disk that others use more and more
+    rates = {CHECK: 1, UPDATE: 2, ADD: 3}
+    raw = [
+        Raw("here", number, 2, {name: raw * times for name, times in rates.items()})
+        for number, raw in raws.items()
+    ]
+    good = {1: 100, 2: 20, 3: 6}  # in two seconds: 0.5, 1 and 3 times as many
+    runs = [Measured("here", number, run(CHECK, counts={"good": g})) for number, g in good.items()]
+    scope = Scope(setups=("here",), slow=None, workers=(1, 2), clients=(64,), operations=())
+    found = {t.name: t for t in targets(Results(runs=runs, raw=raw), scope)}
+    assert found["check, update ÷ raw loop"].parts == {f"{CHECK}, here": 1.0}
+    assert raw[0].pairs == pytest.approx(1 / (1 / 100 + 1 / 200))
 
 
 @pytest.mark.parametrize(
