@@ -139,13 +139,15 @@ def _looked_at(walk: Walk, frame: Frame, after: Position) -> tuple[str, list[Any
     given = micros if connection.vendor == "sqlite" else (lambda moment: moment)
     before = after.id if after.rank == walk.rank else PAST_ALL_IDS * (after.rank > walk.rank)
     bound = given(instant(after.at))
-    # Also on the first page: without a bound SQLite would rather sort all for a page of two rows.
-    where = [*walk.within, f"{at} <= %s AND ({at} < %s OR {key} < %s)"]
-    values = [*walk.within_values, bound, bound, before]
-    for sign, end in ((">=", frame.since), ("<", frame.until)):
-        if end is not None:
-            where.append(f"{at} {sign} %s")
-            values.append(given(end))
+    # One bound, and on the first page too: SQLite goes by the first of several alone, and without
+    # any it would rather sort all for a page of two rows.
+    last, values = f"{at} <= %s AND ({at} < %s OR {key} < %s)", [bound, bound, before]
+    if frame.until is not None and micros(frame.until) <= after.at:
+        last, values = f"{at} < %s", [given(frame.until)]
+    where, values = [*walk.within, last], [*walk.within_values, *values]
+    if frame.since is not None:
+        where.append(f"{at} >= %s")
+        values.append(given(frame.since))
     columns = "".join(f', t."{column}"' for column in walk.columns)
     sql = f"""
         SELECT {microseconds(f't."{walk.at}"')} AS moment, {key} AS row_key{columns}

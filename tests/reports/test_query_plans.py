@@ -4,6 +4,7 @@ none goes through a table that grows.
 
 import re
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 from django.apps import apps
@@ -13,6 +14,7 @@ from django.test import Client
 from customers.models import Customer
 from limits.figures import Figures
 from ppims import clock
+from ppims.reports import keyset
 from ppims.reports.activity import activity
 from ppims.reports.customers import Filters as Wanted
 from ppims.reports.customers import customers
@@ -239,3 +241,40 @@ def test_a_scan_and_a_sort_are_noticed(told):
     if connection.vendor == "sqlite":
         sorts = "SELECT id FROM limits_ledgerentry t ORDER BY amount_paise LIMIT 5"
         assert len(faults({sorts: []})) == 2
+
+
+@pytest.mark.only_on("sqlite", "it counts the steps of SQLite's own machine")
+def test_a_page_costs_the_same_whatever_is_newer_than_it(told, ent, day):
+    asked = [
+        lambda frame, cursor: transactions(Filters(frame=frame)),
+        lambda frame, cursor: transactions(Filters(frame=frame, kind=Kind.POSTED)),
+        lambda frame, cursor: transactions(Filters(), cursor=cursor, rows=3),
+        lambda frame, cursor: transactions(Filters(processor_id=ent.pk), cursor=cursor, rows=3),
+        lambda frame, cursor: customers(Wanted(), cursor=cursor),
+        lambda frame, cursor: customers(Wanted(tier="P", processor_id=ent.pk), cursor=cursor),
+    ]
+    now = clock.now()
+    frame, cursor = Frame(now.replace(year=2020), now), keyset.Position(keyset.micros(now), 0, 1)
+    before = [steps(partial(ask, frame, cursor.written())) for ask in asked]
+    for _ in range(40):
+        with day():
+            post(ent, make_customer(ent), 5)
+    after = [steps(partial(ask, frame, cursor.written())) for ask in asked]
+    assert min(before) > 2
+    assert [a - b for a, b in zip(after, before, strict=True) if a - b > 15] == []
+
+
+def steps(ask):
+    """Count the steps that SQLite takes, in tens."""
+    count = 0
+
+    def step():
+        nonlocal count
+        count += 1
+
+    connection.connection.set_progress_handler(step, 10)
+    try:
+        ask()
+    finally:
+        connection.connection.set_progress_handler(None, 0)
+    return count
