@@ -25,8 +25,13 @@ VISIBLE = """
     WHERE t.customer_id = %s AND t.processor_id = %s
 """
 CUSTOMER_OF = Registration._meta.get_field("customer")
-BY_ID = "WHERE unique_id = %s"
-CIF_ID = "SELECT cif_id FROM customers_registration WHERE customer_id = %s AND processor_id = %s"
+REGISTERED = "SELECT 1 FROM customers_registration WHERE customer_id = %s AND processor_id = %s"
+CIF_ID = "r.cif_id"
+FOUND = """
+    JOIN customers_identifier i ON i.customer_id = c.unique_id
+    LEFT JOIN customers_registration r ON r.customer_id = c.unique_id AND r.processor_id = %s
+    WHERE i.kind = %s AND i.digest = %s
+"""
 HOLDER = "SELECT customer_id FROM customers_identifier WHERE kind = %s AND digest = %s"
 ON_RECORD = "WHERE customer_id = %s AND kind = %s AND replaced_at IS NULL"
 STATUS_OF_ACCOUNT = """
@@ -113,7 +118,7 @@ def visible(processor: Processor, unique_id: int) -> Registration:
 
 def is_registered(processor: Processor, customer: Customer) -> bool:
     """Tell whether the processor knows the customer."""
-    return statements.first(CIF_ID, [customer.pk, processor.pk]) is not None
+    return statements.first(REGISTERED, [customer.pk, processor.pk]) is not None
 
 
 def status_of_account(customer_id: int, processor_id: int, number: str) -> str | None:
@@ -128,12 +133,14 @@ def status_of_card(customer_id: int, processor_id: int, number: str) -> str | No
     return found[0] if found else None
 
 
-def seen_by(processor: Processor, unique_id: int) -> tuple[Customer, str | None]:
-    """Read a customer of any processor, and the Cif_Id that this one gave, if it knows them."""
-    customer = CUSTOMERS.one(BY_ID, [unique_id])
-    assert customer
-    cif_id = statements.first(CIF_ID, [unique_id, processor.pk])
-    return customer, cif_id[0] if cif_id else None
+def found(
+    processor: Processor, kind: str, value: str
+) -> tuple[Customer, str | None] | tuple[None, None]:
+    """Find the customer of any processor whose mobile number or document this is, and the Cif_Id
+    that this processor gave, if it knows them.
+    """
+    sought = [processor.pk, kind, Identifier.digest_of(kind, value)]
+    return CUSTOMERS.one_and(CIF_ID, FOUND, sought) or (None, None)
 
 
 def holder_of(kind: str, value: str) -> int | None:

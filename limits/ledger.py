@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import cache
 
 from django.conf import settings
 from django.db import connection
@@ -164,9 +165,13 @@ def last_instant(customer_id: int) -> datetime | None:
 
 
 def _locked(customer_id: int) -> tuple[LedgerHead, datetime | None] | None:
-    sql = LOCK[connection.vendor].format(columns=HEADS.reader.columns())
-    row = statements.first(sql, [customer_id])
+    row = statements.first(_lock_statement(), [customer_id])
     return (HEADS.made(row[1:]), row[0]) if row else None
+
+
+@cache
+def _lock_statement() -> str:
+    return LOCK[connection.vendor].format(columns=HEADS.columns())
 
 
 def _instant(head: LedgerHead, reading: datetime | None) -> datetime:

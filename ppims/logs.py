@@ -1,17 +1,33 @@
 """JSON logs: a line an event, on standard error, without personal data."""
 
+import json
+import logging
 import traceback
+from datetime import UTC, datetime
 from types import TracebackType
-
-from pythonjsonlogger.json import JsonFormatter
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
+# What every record has: of all else, an event tells.
+COMMON = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
 
-class Formatter(JsonFormatter):
+
+class Formatter(logging.Formatter):
     """Writes of an exception its type and where it arose; its text may repeat what a caller
     sent.
     """
+
+    def format(self, record: logging.LogRecord) -> str:
+        event = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        event |= {name: value for name, value in vars(record).items() if name not in COMMON}
+        if record.exc_info:
+            event["exc_info"] = self.formatException(record.exc_info)
+        return json.dumps(event, ensure_ascii=False, default=str)
 
     def formatException(self, ei: ExcInfo) -> str:  # noqa: N802 - logging's own name
         kind, _, trace = ei

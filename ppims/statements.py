@@ -15,9 +15,6 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.base import ModelState
 
-from ppims.keys import EPOCH, MICROSECOND
-from ppims.rows import Reader
-
 M = TypeVar("M", bound=models.Model)
 Values = Sequence[Any] | dict[str, Any]
 
@@ -102,7 +99,7 @@ def _of_sqlite(sql: str, names: tuple[str, ...] | None) -> str:
 
 @cache
 def _vendor() -> str:
-    return connection.vendor
+    return connection.vendor  # of its engine: nothing is opened for it
 
 
 def stored(value: Any) -> Any:
@@ -119,9 +116,13 @@ class Table(Generic[M]):
         fields = model._meta.concrete_fields
         self.model = model
         self.names = [field.attname for field in fields]
-        self.reader = Reader(model, self.names, alias)
-        kinds = [field.get_internal_type() for field in fields]
-        self._readings = [READINGS.get(kind) for kind in kinds]
+        self.name, self.alias = model._meta.db_table, alias
+        self.kinds = [(field.column, field.get_internal_type()) for field in fields]
+        self._readings = [
+            (place, READINGS[kind])
+            for place, (_, kind) in enumerate(self.kinds)
+            if kind in READINGS and _vendor() == "sqlite"
+        ]
         self._key = model._meta.pk.attname
         self._is_numbered = isinstance(model._meta.pk, models.AutoField)
 
@@ -141,8 +142,13 @@ class Table(Generic[M]):
 
     def one(self, tail: str, values: Values) -> M | None:
         """Read the first row that the tail of the SELECT finds."""
-        found = first(_selection((self,), tail, _vendor()), values)
+        found = first(_selection((self,), tail), values)
         return self.made(found) if found else None
+
+    def one_and(self, more: str, tail: str, values: Values) -> tuple[M, Any] | None:
+        """Read the first row that the tail of the SELECT finds, and one value more beside it."""
+        found = first(_selection((self,), tail, more), values)
+        return (self.made(found[:-1]), found[-1]) if found else None
 
     def locked(self, tail: str, values: Values) -> M | None:
         """Read the first row that the tail of the SELECT finds, and lock it until the transaction
@@ -150,12 +156,22 @@ class Table(Generic[M]):
         """
         return self.one(tail if _vendor() == "sqlite" else f"{tail} FOR UPDATE", values)
 
+    def columns(self) -> str:
+        """Write the columns of a SELECT from the table under its alias. The plus sign keeps
+        SQLite's driver from asking Django what kind each is.
+        """
+        plain = "+" if _vendor() == "sqlite" else ""
+        return ", ".join(
+            f'{plain if kind in READINGS else ""}{self.alias}."{column}"'
+            for column, kind in self.kinds
+        )
+
     def made(self, row: tuple[Any, ...]) -> M:
-        """Make a model of the plain values of a row."""
-        values = [
-            value if reading is None or value is None else reading(value)
-            for reading, value in zip(self._readings, row, strict=True)
-        ]
+        """Make a model of a row."""
+        values = list(row)
+        for place, reading in self._readings:
+            if values[place] is not None:
+                values[place] = reading(values[place])
         # As from_db() makes it, but for the signals, which nobody here listens to.
         model = self.model.__new__(self.model)
         model._state = ModelState()
@@ -166,36 +182,35 @@ class Table(Generic[M]):
 
 def joined(one: Table[Any], other: Table[Any], tail: str, values: Values) -> tuple[Any, Any] | None:
     """Read the first pair of rows that the tail of the SELECT, from the first table on, finds."""
-    found = first(_selection((one, other), tail, _vendor()), values)
+    found = first(_selection((one, other), tail), values)
     if found is None:
         return None
     width = len(one.names)
     return one.made(found[:width]), other.made(found[width:])
 
 
-def _instant(microseconds: int) -> datetime:
-    return EPOCH + microseconds * MICROSECOND
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
+# What SQLite keeps as something plainer.
 READINGS: dict[str, Any] = {
     "DateTimeField": _instant,
     "DateField": date.fromisoformat,
     "BooleanField": bool,
-    "BinaryField": bytes,
 }
 
 
 @cache
 def _insertion(table: Table[Any], vendor: str) -> str:
-    fields = [f for f in table.reader.fields if not (table._is_numbered and f.primary_key)]
-    columns = ", ".join(f'"{field.column}"' for field in fields)
-    places = ", ".join(["%s"] * len(fields))
+    named = [c for c, _ in table.kinds if not (table._is_numbered and c == table._key)]
+    columns = ", ".join(f'"{column}"' for column in named)
+    places = ", ".join(["%s"] * len(named))
     number = ' RETURNING "id"' if table._is_numbered and vendor == "postgresql" else ""
-    return f'INSERT INTO "{table.reader.table}" ({columns}) VALUES ({places}){number}'  # noqa: S608
+    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({places}){number}'  # noqa: S608
 
 
 @cache
-def _selection(tables: tuple[Table[Any], ...], tail: str, vendor: str) -> str:
-    columns = ", ".join(table.reader.columns() for table in tables)
-    alias = tables[0].reader.alias
-    return f'SELECT {columns} FROM "{tables[0].reader.table}" {alias} {tail}'  # noqa: S608
+def _selection(tables: tuple[Table[Any], ...], tail: str, *more: str) -> str:
+    columns = ", ".join([*(table.columns() for table in tables), *more])
+    return f'SELECT {columns} FROM "{tables[0].name}" {tables[0].alias} {tail}'  # noqa: S608

@@ -33,6 +33,12 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
         elif self._arrival is None:
             self._arrival = self._after(ARRIVAL_SECONDS, self._has_not_arrived)
 
+    async def _serve_http_request(self, request: Any, sockname: Any, peername: Any) -> bool:
+        """Serve it within the connection's own task: gunicorn's way lets a program go on after its
+        answer, in a task for each request, and ours has nothing to do then.
+        """
+        return bool(await self._handle_http_request(request, sockname, peername))
+
     def pause_writing(self) -> None:
         super().pause_writing()
         self._taking = self._after(TAKING_SECONDS, self.transport.abort)

@@ -78,12 +78,13 @@ def registration_status(
     """Find a customer of any processor by document, else by mobile, and what is left to spend.
     Keeps nothing.
     """
-    holder = (people.holder_of(*document) if document else None) or people.holder_of(MOBILE, mobile)
+    customer, cif_id = people.found(processor, *document) if document else (None, None)
+    if customer is None:
+        customer, cif_id = people.found(processor, MOBILE, mobile)
     at = clock.now()
-    if holder is None:
+    if customer is None:
         return RegistrationStatus(None, None, _figures_of_a_newcomer(at))
-    customer, cif_id = people.seen_by(processor, holder)
-    last_at = ledger.last_instant(holder)
+    last_at = ledger.last_instant(customer.pk)
     figures = figures_now(customer, Direction.DEBIT, max(at, last_at) if last_at else at)
     return RegistrationStatus(customer, cif_id, figures)
 
