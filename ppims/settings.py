@@ -70,7 +70,10 @@ SQLITE = DATABASES["default"]["ENGINE"] == database.SQLITE
 DEFAULT_AUTO_FIELD = "ppims.tables.BigId"
 
 # On SQLite one thread a process makes the API's writes, many to one commit: ppims/writer.py.
-PPIMS_GROUP_COMMIT = flag("PPIMS_GROUP_COMMIT", "1") and SQLITE
+# A database in memory is one thread's own.
+PPIMS_GROUP_COMMIT = (
+    flag("PPIMS_GROUP_COMMIT", "1") and SQLITE and DATABASES["default"]["NAME"] != ":memory:"
+)
 PPIMS_THREADS = number("PPIMS_THREADS", 4, least=1, most=1000)
 PPIMS_QUEUE_LENGTH = number("PPIMS_QUEUE_LENGTH", 512, least=1, most=100_000)
 PPIMS_QUEUE_SECONDS = number("PPIMS_QUEUE_SECONDS", 5, least=1, most=60)

@@ -24,14 +24,23 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
         else:
             self._arrival = self._after(ARRIVAL_SECONDS, self._has_not_arrived)
 
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
+    def _feed_callback_parser(self, data: bytes) -> bool:
+        """Read what has come: just now, or together with the request before it."""
+        is_well_formed = bool(super()._feed_callback_parser(data))
         request = self._body_receiver
         if request is not None and request._complete:
             self._stop(self._arrival)
             self._arrival = None
         elif self._arrival is None:
             self._arrival = self._after(ARRIVAL_SECONDS, self._has_not_arrived)
+        return is_well_formed
+
+    def _resume_reading(self) -> None:
+        """Read on once less is waiting: gunicorn would with each answer, so that who asks faster
+        than it is answered would fill the memory.
+        """
+        if self._http1_buffered() <= self._max_buffer_size:
+            super()._resume_reading()
 
     async def _serve_http_request(self, request: Any, sockname: Any, peername: Any) -> bool:
         """Serve it within the connection's own task: gunicorn's way lets a program go on after its

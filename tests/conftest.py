@@ -61,6 +61,9 @@ def pytest_addoption(parser):
     parser.addoption("--kills", type=int, metavar="N", help=help)
 
 
+# A writer's thread would not see a test's transaction.
+configured.PPIMS_GROUP_COMMIT = False
+
 # What processors and people ask. A role is the whole server's.
 FRONT_DOORS = {"api", "web", "property"}
 ROLE = "ppims_application"

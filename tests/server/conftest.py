@@ -12,7 +12,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import connection, connections
 from django.test import Client
 
-from ppims import demo, writer
+from ppims import demo, statements, writer
 from ppims.models import Processor
 from tests.conftest import Caller
 from tests.factories import check, make_customer, make_processor, post
@@ -83,12 +83,14 @@ def in_file(file):
     before, settings = connections["default"], connections.settings["default"]
     name = settings["NAME"]
     del connections["default"]
+    vars(statements._threads).clear()
     settings["NAME"] = str(file)
     try:
         yield file
     finally:
         connections["default"].close()
         connections["default"], settings["NAME"] = before, name
+        vars(statements._threads).clear()
 
 
 @pytest.fixture(scope="session")

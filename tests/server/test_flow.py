@@ -60,7 +60,7 @@ def test_a_processors_day(server):
 
 
 def test_its_pages_and_their_files(server):
-    login = server.ask(page("/admin/login/"))
+    login = server.ask(page("/log-in"))
     assert login.status == 200
     style, *_ = re.findall(r'href="(/static/[^"]+\.css)"', login.body.decode())
     file = server.ask(page(style))

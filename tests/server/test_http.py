@@ -2,11 +2,13 @@
 broken, slow or too large is refused in time; and nobody else notices.
 """
 
+import re
 import signal
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from statistics import median
 
 import pytest
@@ -35,8 +37,8 @@ CONFIGURATION = """
 worker_connections = 24
 
 def post_worker_init(worker):
-    from ppims import asgi, worker as ours
-    asgi.BODY_SECONDS = ours.HEADER_SECONDS = {seconds}
+    from ppims import worker as ours
+    ours.ARRIVAL_SECONDS = ours.TAKING_SECONDS = {seconds}
 """
 SECONDS, KEPT_SECONDS, CONNECTIONS = 1, 2, 24
 LATE_SECONDS = 4  # on a machine that does much else
@@ -225,6 +227,39 @@ def test_many_slow_ones_harm_nobody(server):
     assert len(took) > 5
 
 
+def test_half_a_body_that_came_with_the_request_before_is_answered_in_time(server):
+    with server.wire() as wire:
+        wire.send(request(KYC, known()) + HALF[:-20])
+        assert is_known(wire.reply())
+        began = time.monotonic()
+        assert wire.reply().status == 400
+        assert time.monotonic() - began < SECONDS + LATE_SECONDS
+
+
+def test_who_does_not_take_its_answers_is_cut_off(server):
+    with others_unharmed(server), server.wire() as wire:
+        wire.socket.settimeout(PATIENCE_SECONDS)
+        with pytest.raises(ConnectionError):
+            wire.send(page("/static/vendor/htmx.min.js") * 500_000)
+
+
+def test_who_asks_faster_than_it_is_answered_fills_no_memory(server):
+    before, flood = resident_mb(server), page("/healthz") * 500_000
+    with others_unharmed(server), server.wire() as wire, ThreadPoolExecutor(1) as threads:
+        sending = threads.submit(wire.send, flood)
+        for _ in range(300):
+            assert wire.reply().status == 200
+        assert resident_mb(server) - before < len(flood) / 2**21
+        wire.socket.shutdown(socket.SHUT_RDWR)
+        assert sending.exception(PATIENCE_SECONDS)
+
+
+def resident_mb(server):
+    *_, worker = server.processes()
+    text = Path(f"/proc/{worker}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1024
+
+
 # What goes away.
 
 
@@ -320,17 +355,24 @@ def test_no_more_connections_are_served_than_it_may_have(server):
 # What must not hold up the API.
 
 
+def log_in(number):
+    """Write a log-in of nobody, which costs as much as anyone's."""
+    form = f"username=nobody{number}&password=wrong"
+    token = "a" * 32
+    lines = f"""Cookie: csrftoken={token}|X-CSRFToken: {token}|Content-Length: {len(form)}
+        Content-Type: application/x-www-form-urlencoded""".replace("\n", "|").split("|")
+    headers = "".join(f"{line.strip()}\r\n" for line in lines)
+    return page("/log-in", "POST")[:-2] + f"{headers}\r\n{form}".encode()
+
+
 def test_slow_pages_hold_up_nobody(server):
     """Log-ins at full price take all threads of the pages."""
-    form = b"username=nobody&password=wrong"
-    head = f"Cookie: csrftoken={'a' * 32}\r\nX-CSRFToken: {'a' * 32}\r\nContent-Length: {len(form)}"
-    kind = "Content-Type: application/x-www-form-urlencoded\r\n"
-    login = page("/admin/login/", "POST")[:-2] + f"{kind}{head}\r\n\r\n".encode() + form
     with ExitStack() as stack, others_unharmed(server):
         wires = [stack.enter_context(server.wire()) for _ in range(12)]
-        for wire in wires:
-            wire.send(login)
-        assert {wire.reply().status for wire in wires} == {200}
+        for number, wire in enumerate(wires):
+            wire.send(log_in(number))
+        replies = [wire.reply() for wire in wires]
+        assert all(b"enter a correct username" in reply.body for reply in replies)
 
 
 def test_a_locked_database_holds_up_no_reads(server):
