@@ -122,9 +122,7 @@ class Writer:
                 with turn():
                     taken = self._taken(first)
                     outcomes = together([write.work for write in taken])
-            except (
-                BaseException
-            ):  # whatever it is, nobody is left to wait, and the next group comes
+            except BaseException:  # whatever: nobody is left to wait, and the next group comes
                 logger.exception("a group was not committed")
                 taken = self._taken(first) if taken is None else taken
                 outcomes = [(None, Unavailable()) for _ in taken]
