@@ -90,6 +90,7 @@ def test_a_server_killed_at_any_moment_keeps_its_word(tmp_path, request, capsys)
             server.kill()
     trial.compare()
     server.manage("verify_ledger")
+    assert (tmp_path / "ppims.sqlite3-turn").exists()  # the writes went in groups
     with capsys.disabled():
         *_, longest = seconds = sorted(trial.ready_after_seconds)
         ready = f"ready after {median(seconds):.1f} s, {longest:.1f} s at most"

@@ -3,22 +3,40 @@
 import re
 
 import pytest
+from django.db import connection
 
 from ppims import __main__ as start
+from tests.concurrency.conftest import Postgresql, installed
 from tests.crash.server import Server
-from tests.factories import person
-from tests.server.served import PATIENCE_SECONDS, Served, body_of, page, request
+from tests.factories import PASSWORD, new_mobile, new_ref, person
+from tests.server.served import PASSWORDS, PATIENCE_SECONDS, Served, body_of, page, request
 
-pytestmark = [
-    pytest.mark.django_db,
-    pytest.mark.only_on("sqlite", "it starts from a file"),
-]
+pytestmark = pytest.mark.django_db
+KEYS = ("LEDGER", "DIGEST", "DOCUMENT", "SESSION")
+
+
+@pytest.fixture(scope="module")
+def database(request, tmp_path_factory):
+    """Give the variables that name a database with processors in it, and the password of ENT."""
+    if connection.vendor == "sqlite":
+        yield {}, PASSWORDS["ENT"]
+        return
+    made = Postgresql(request.getfixturevalue("postgres_server"))
+    with installed(tmp_path_factory.mktemp("postgresql"), made) as installation:
+        keys = f"{installation.folder}/keys"
+        named = {f"PPIMS_{name}_KEYS_FILE": f"{keys}/{name.lower()}.key" for name in KEYS}
+        yield {**made.variables, **named}, PASSWORD
+    made.remove()
 
 
 @pytest.fixture(scope="module", params=start.SERVERS)
-def server(request, prepared, tmp_path_factory):
-    made = Served(tmp_path_factory.mktemp(request.param), PPIMS_SERVER=request.param)
-    made.set_up(prepared)
+def server(request, database, tmp_path_factory):
+    variables, password = database
+    folder = tmp_path_factory.mktemp(request.param)
+    made = Served(folder, PPIMS_SERVER=request.param, **variables)
+    made.password = password
+    if connection.vendor == "sqlite":
+        made.set_up(request.getfixturevalue("prepared"))
     Server.start(made)
     try:
         made.wait_until_ready()
@@ -31,30 +49,34 @@ def server(request, prepared, tmp_path_factory):
 
 
 def told(server, operation, **fields):
-    reply = server.ask(request(operation, body_of(operation, **fields)))
+    body = body_of(operation, **fields).replace(PASSWORDS["ENT"].encode(), server.password.encode())
+    reply = server.ask(request(operation, body))
     assert (reply.status, reply.data["Resp_Code"]) == (200, "000"), reply
     return reply
 
 
 def test_a_processors_day(server):
-    mobile = "919811111111"
-    customer = told(server, "add-customer", Ref_Id="1", **person(Mobile_Number=mobile))
+    mobile, first = new_mobile(), int(new_ref()[1:]) * 10
+    refs = (f"{number:09d}" for number in range(first, first + 10))
+    customer = told(server, "add-customer", Ref_Id=next(refs), **person(Mobile_Number=mobile))
     unique_id = {"Unique_Id": customer.data["Unique_Id"]}
-    status = told(server, "customer-registration-status", Ref_Id="2", Mobile_Number=mobile)
-    assert status.data["Unique_Id"] == unique_id["Unique_Id"]
+    known = told(server, "customer-registration-status", Ref_Id=next(refs), Mobile_Number=mobile)
+    assert known.data["Unique_Id"] == unique_id["Unique_Id"]
 
     amount = {"Amount": "1000.00", "Tran_Type": "D", **unique_id}
-    check = told(server, "check-customer-limit", Ref_Id="3", **amount)
+    enquiry = next(refs)
+    check = told(server, "check-customer-limit", Ref_Id=enquiry, **amount)
     assert check.data["Allow_Customer"] == "T"
-    fields = {"Ref_Id": "4", "Tran_Status": "S", "Enquiry_Ref_Id": "3", "Tran_Id": "T1", **amount}
-    update = told(server, "update-customer-limit", **fields)
+    report = {"Tran_Status": "S", "Enquiry_Ref_Id": enquiry, "Tran_Id": f"T{enquiry}", **amount}
+    report["Ref_Id"] = next(refs)
+    update = told(server, "update-customer-limit", **report)
     assert update.data["Cumulative_Bal"] == "1000.00"
-    again = told(server, "update-customer-limit", **fields)
+    again = told(server, "update-customer-limit", **report)
     assert again.data == update.data
     assert b'"Replayed":true' in again.body
 
-    told(server, "update-customer", Ref_Id="5", Email_Id="m@example.in", **unique_id)
-    kyc = told(server, "check-customer-kyc", Ref_Id="6", **unique_id)
+    told(server, "update-customer", Ref_Id=next(refs), Email_Id="m@example.in", **unique_id)
+    kyc = told(server, "check-customer-kyc", Ref_Id=next(refs), **unique_id)
     assert kyc.data["KYC_Flag"] == "P"
     assert server.get("/readyz") == (200, {"status": "ok", "missing": []})
 
