@@ -17,21 +17,15 @@ from ppims.transact import Again
 
 STRICT_CHECKS = {DocumentKind.AADHAAR: aadhaar.is_valid, DocumentKind.PAN: pan.is_valid}
 
-REGISTRATIONS, CUSTOMERS = Table(Registration), Table(Customer, "c")
+REGISTRATIONS, CUSTOMERS = Table(Registration, "r"), Table(Customer, "c")
 DOCUMENTS, ACCOUNTS, CARDS = Table(Document), Table(Account), Table(Card)
 KYC_CHANGES = Table(KycChange)
 VISIBLE = """
-    JOIN customers_customer c ON c.unique_id = t.customer_id
-    WHERE t.customer_id = %s AND t.processor_id = %s
+    JOIN customers_customer c ON c.unique_id = r.customer_id
+    WHERE r.customer_id = %s AND r.processor_id = %s
 """
 CUSTOMER_OF = Registration._meta.get_field("customer")
 REGISTERED = "SELECT 1 FROM customers_registration WHERE customer_id = %s AND processor_id = %s"
-CIF_ID = "r.cif_id"
-FOUND = """
-    JOIN customers_identifier i ON i.customer_id = c.unique_id
-    LEFT JOIN customers_registration r ON r.customer_id = c.unique_id AND r.processor_id = %s
-    WHERE i.kind = %s AND i.digest = %s
-"""
 HOLDER = "SELECT customer_id FROM customers_identifier WHERE kind = %s AND digest = %s"
 ON_RECORD = "WHERE customer_id = %s AND kind = %s AND replaced_at IS NULL"
 STATUS_OF_ACCOUNT = """
@@ -108,7 +102,7 @@ def visible(processor: Processor, unique_id: int) -> Registration:
     """Find the customer as this processor sees it. Raises UnknownCustomer, also where only others
     know it.
     """
-    found = joined(REGISTRATIONS, CUSTOMERS, VISIBLE, [unique_id, processor.pk])
+    found = joined((REGISTRATIONS, CUSTOMERS), VISIBLE, [unique_id, processor.pk])
     if found is None:
         raise UnknownCustomer
     registration: Registration = found[0]
@@ -131,16 +125,6 @@ def status_of_card(customer_id: int, processor_id: int, number: str) -> str | No
     """Tell the status of a card as its processor has told it; None: not told of."""
     found = statements.first(STATUS_OF_CARD, [customer_id, processor_id, Card.digest_of(number)])
     return found[0] if found else None
-
-
-def found(
-    processor: Processor, kind: str, value: str
-) -> tuple[Customer, str | None] | tuple[None, None]:
-    """Find the customer of any processor whose mobile number or document this is, and the Cif_Id
-    that this processor gave, if it knows them.
-    """
-    sought = [processor.pk, kind, Identifier.digest_of(kind, value)]
-    return CUSTOMERS.one_and(CIF_ID, FOUND, sought) or (None, None)
 
 
 def holder_of(kind: str, value: str) -> int | None:

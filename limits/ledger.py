@@ -63,16 +63,15 @@ STANDING = f"""
     GROUP BY 1, month, processor_id
 """  # noqa: S608
 
-HEADS, CHECKS, ENTRIES = Table(LedgerHead), Table(LimitCheck), Table(LedgerEntry)
-OF_CUSTOMER = "WHERE customer_id = %s"
+HEADS, CHECKS, ENTRIES = Table(LedgerHead, "h"), Table(LimitCheck), Table(LedgerEntry)
 
 # The lock's own statement: what it reads is as of the lock. On PostgreSQL the clock is read around
 # it: in the same select list it would be a time before the wait.
 LOCK = {
-    "sqlite": "SELECT NULL, {columns} FROM limits_ledgerhead t WHERE customer_id = %s",
+    "sqlite": "SELECT NULL, {columns} FROM limits_ledgerhead h WHERE customer_id = %s",
     "postgresql": """
         SELECT clock_timestamp(), locked.*
-        FROM (SELECT {columns} FROM limits_ledgerhead t WHERE customer_id = %s FOR UPDATE) locked
+        FROM (SELECT {columns} FROM limits_ledgerhead h WHERE customer_id = %s FOR UPDATE) locked
     """,
 }
 SET_HEAD = """
@@ -156,12 +155,6 @@ def lock(customer_id: int) -> tuple[LedgerHead, datetime]:
         assert found
     head, reading = found
     return head, _instant(head, reading)
-
-
-def last_instant(customer_id: int) -> datetime | None:
-    """Tell when the customer last checked or posted; without a lock."""
-    head = HEADS.one(OF_CUSTOMER, [customer_id])
-    return head.last_at if head else None
 
 
 def _locked(customer_id: int) -> tuple[LedgerHead, datetime | None] | None:

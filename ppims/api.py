@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 from csp.constants import SELF
 from csp.decorators import csp_update
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from ninja.errors import ValidationError
 from ninja.parser import Parser
 from ninja.renderers import BaseRenderer
@@ -31,7 +31,7 @@ from ppims.errors import (
     WrongMethod,
 )
 from ppims.models import Processor
-from ppims.openapi import DocumentedApi
+from ppims.openapi import DocumentedApi, WireReply
 
 OPERATIONS: Mapping[str, tuple[str, type[wire.Answer]]] = {
     "add-customer": ("Add_Customer", AddCustomerOut),
@@ -130,29 +130,28 @@ api.add_router("", limits_router)
 
 
 @api.exception_handler(Refusal)
-def refuse(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+def refuse(request: HttpRequest, refusal: Refusal) -> WireReply:
     """Write a refusal in the envelope: every documented field "NA", Allow_Customer "F"."""
     word, answer = OPERATIONS.get(cast("WireRequest", request).operation, ("", None))
     names = [wire.wire_name(name) for name in answer.model_fields] if answer else []
     blank = {name: "F" if name == "Allow_Customer" else "NA" for name in names}
-    response = api.create_response(
-        request, wire.refusal_body(refusal, word, blank), status=refusal.http
-    )
+    body = wire.refusal_body(refusal, word, blank)
+    reply: WireReply = api.create_response(request, body, status=refusal.http)
     if refusal.retry_after_seconds is not None:
-        response["Retry-After"] = str(refusal.retry_after_seconds)
+        reply.headers["Retry-After"] = str(refusal.retry_after_seconds)
     if isinstance(refusal, WrongMethod):
-        response["Allow"] = "POST"
-    return response
+        reply.headers["Allow"] = "POST"
+    return reply
 
 
 @api.exception_handler(ValidationError)
-def _name_fields(request: HttpRequest, error: ValidationError) -> HttpResponse:
+def _name_fields(request: HttpRequest, error: ValidationError) -> WireReply:
     """Name every missing or malformed field; loc ends with "Data", "Check_Limit", "Amount"."""
     return refuse(request, Malformed((str(line["loc"][-1]), line["msg"]) for line in error.errors))
 
 
 @api.exception_handler(Unavailable)
-def _unavailable(request: HttpRequest, refusal: Unavailable) -> HttpResponse:
+def _unavailable(request: HttpRequest, refusal: Unavailable) -> WireReply:
     if refusal.__cause__ is not None:
         _log_why(request, refusal.__cause__)
     return refuse(request, refusal)
@@ -160,7 +159,7 @@ def _unavailable(request: HttpRequest, refusal: Unavailable) -> HttpResponse:
 
 @api.exception_handler(OperationalError)
 @api.exception_handler(InterfaceError)
-def _busy(request: HttpRequest, error: Exception) -> HttpResponse:
+def _busy(request: HttpRequest, error: Exception) -> WireReply:
     _log_why(request, error)
     return refuse(request, Unavailable())
 
@@ -174,6 +173,6 @@ def _log_why(request: HttpRequest, error: BaseException) -> None:
 
 
 @api.exception_handler(Exception)
-def _fault(request: HttpRequest, error: Exception) -> HttpResponse:
+def _fault(request: HttpRequest, error: Exception) -> WireReply:
     logger.error("fault", exc_info=error, extra={"request_id": cast("WireRequest", request).id})
     return refuse(request, Fault())

@@ -21,9 +21,11 @@ from ppims.wsgi import application as wsgi
 from ppims import lane, wire  # isort: skip - Django is set up by now
 from ppims.api import WireRequest  # isort: skip
 from ppims.errors import UnreadableBody  # isort: skip
+from ppims.statements import keep_connection  # isort: skip
 
 # The hot path's reads run on the loop: handing one to a thread would cost more than the read.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+keep_connection()
 
 Message = MutableMapping[str, Any]
 Answer = tuple[int, list[tuple[str, str]], bytes]  # status, headers, body
@@ -50,8 +52,8 @@ async def application(
     most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE if is_page else wire.BODY_LIMIT_BYTES
     body = await _body(receive, most)
     if operation is not None and settings.PPIMS_GROUP_COMMIT:
-        response = await lane.answered(_request(scope, body), operation)
-        status, headers, content = response.status_code, response.items(), response.content
+        reply = await lane.answered(_request(scope, body), operation)
+        status, headers, content = reply.status_code, [*reply.headers.items()], reply.content
     else:
         status, headers, content = await _in_a_thread(scope, operation, body)
     raw = [(name.encode(), value.encode("latin1")) for name, value in headers]

@@ -7,7 +7,9 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import blake2b
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, make_password
@@ -128,7 +130,14 @@ def forget_everything() -> None:
 
 
 def _found(username: str) -> Processor | None:
-    return PROCESSORS.one(BY_USERNAME, [username]) if username.isprintable() else None
+    row = PROCESSORS.row(BY_USERNAME, [username]) if username.isprintable() else None
+    return _made(row) if row else None
+
+
+@lru_cache(256)
+def _made(row: tuple[Any, ...]) -> Processor:
+    """Make a processor of its row: once, for as long as the row says the same."""
+    return PROCESSORS.made(row)
 
 
 def _was_verified(processor: Processor, password: str) -> bool:

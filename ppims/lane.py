@@ -17,6 +17,7 @@ from django.urls import resolve
 from ppims import wire
 from ppims.api import OPERATIONS, WireRequest, refuse
 from ppims.errors import Refusal, TooLarge, UnknownOperation, UnreadableBody, WrongMethod
+from ppims.openapi import WireReply
 
 DOCUMENTATION = {"docs", "openapi.json"}
 PREFIXES = tuple(f"/{prefix}/" for prefix in settings.PPIMS_API_PREFIXES)
@@ -24,7 +25,7 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 logger = logging.getLogger("ppims.api")
 GetResponse = Callable[[HttpRequest], HttpResponse]
-View = Callable[[HttpRequest], Awaitable[HttpResponse]]
+View = Callable[[HttpRequest], Awaitable[WireReply]]
 T = TypeVar("T")
 
 
@@ -37,7 +38,10 @@ def middleware(get_response: GetResponse) -> GetResponse:
             return get_response(request)
         read = partial(_read_body, request)
         wired = WireRequest(request.method or "", request.path_info, request.META, read)
-        return finished(answered(wired, operation))
+        reply = finished(answered(wired, operation))
+        response = HttpResponse(reply.content, status=reply.status_code, headers=reply.headers)
+        response._has_been_logged = True  # type: ignore[attr-defined]  # by us: Django says less
+        return response
 
     return answer
 
@@ -59,26 +63,27 @@ def finished(coroutine: Coroutine[Any, Any, T]) -> T:
     raise AssertionError("it waits")
 
 
-async def answered(request: WireRequest, operation: str) -> HttpResponse:
+async def answered(request: WireRequest, operation: str) -> WireReply:
     """Answer whatever is asked, and log it."""
     started = time.perf_counter()
     sent_id = str(request.META.get("HTTP_X_FAPI_UUID", ""))
     request.id = sent_id if REQUEST_ID.fullmatch(sent_id) else str(uuid.uuid4())
     request.operation = operation if operation in OPERATIONS else "unknown"
     try:
-        response = await _run(request)
+        reply = await _run(request)
     except Refusal as refusal:
-        response = refuse(request, refusal)
-    response["Content-Length"] = str(len(response.content))
-    response["X-Request-Id"] = request.id
-    response["Cache-Control"] = "no-store"
-    response["X-Content-Type-Options"] = "nosniff"
-    response._has_been_logged = True  # type: ignore[attr-defined]  # by us: Django's line says less
+        reply = refuse(request, refusal)
+    reply.headers |= {
+        "Content-Length": str(len(reply.content)),
+        "X-Request-Id": request.id,
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
     _log(request, (time.perf_counter() - started) * 1000)
-    return response
+    return reply
 
 
-async def _run(request: WireRequest) -> HttpResponse:
+async def _run(request: WireRequest) -> WireReply:
     if request.operation not in OPERATIONS:
         raise UnknownOperation
     if request.method != "POST":

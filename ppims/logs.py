@@ -8,6 +8,10 @@ from types import TracebackType
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
+# Nobody asks from where a line comes: logging looks for none of this then.
+logging._srcfile = ""
+logging.logThreads = logging.logMultiprocessing = logging.logProcesses = False
+
 # What every record has: of all else, an event tells.
 COMMON = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
 

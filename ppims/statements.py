@@ -3,7 +3,6 @@ fifty times as long to write anew, and Django's cursor five times as long to han
 stays with them.
 """
 
-import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
@@ -61,25 +60,15 @@ def _done(sql: str, values: Values, take: Callable[[Any], Any]) -> Any:
 
 
 def keep_connection() -> None:
-    """Find this thread's connection once for all: for one that does nothing but statements."""
+    """Find this thread's connection once for all: for one that does nothing but statements; or for
+    an event loop's, where Django would make one for each task.
+    """
     _threads.kept = connections[DEFAULT_DB_ALIAS]
 
 
 def _database() -> BaseDatabaseWrapper:
-    """Give the thread's connection. An event loop has its own, where Django would make one for each
-    task.
-    """
     kept: BaseDatabaseWrapper | None = getattr(_threads, "kept", None)
-    if kept is not None:
-        return kept
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return connections[DEFAULT_DB_ALIAS]
-    if not hasattr(_threads, "loops"):
-        _threads.loops = connections.create_connection(DEFAULT_DB_ALIAS)
-    loops: BaseDatabaseWrapper = _threads.loops
-    return loops
+    return connections[DEFAULT_DB_ALIAS] if kept is None else kept
 
 
 @cache
@@ -142,13 +131,12 @@ class Table(Generic[M]):
 
     def one(self, tail: str, values: Values) -> M | None:
         """Read the first row that the tail of the SELECT finds."""
-        found = first(_selection((self,), tail), values)
+        found = self.row(tail, values)
         return self.made(found) if found else None
 
-    def one_and(self, more: str, tail: str, values: Values) -> tuple[M, Any] | None:
-        """Read the first row that the tail of the SELECT finds, and one value more beside it."""
-        found = first(_selection((self,), tail, more), values)
-        return (self.made(found[:-1]), found[-1]) if found else None
+    def row(self, tail: str, values: Values) -> tuple[Any, ...] | None:
+        """Read the first row that the tail of the SELECT finds, for `made`."""
+        return first(_selection((self,), tail), values)
 
     def locked(self, tail: str, values: Values) -> M | None:
         """Read the first row that the tail of the SELECT finds, and lock it until the transaction
@@ -180,13 +168,19 @@ class Table(Generic[M]):
         return model
 
 
-def joined(one: Table[Any], other: Table[Any], tail: str, values: Values) -> tuple[Any, Any] | None:
-    """Read the first pair of rows that the tail of the SELECT, from the first table on, finds."""
-    found = first(_selection((one, other), tail), values)
+def joined(tables: tuple[Table[Any], ...], tail: str, values: Values) -> list[Any] | None:
+    """Read the first rows of several tables, joined by the tail of the SELECT from the first one,
+    that it finds; None in the place of one that a LEFT JOIN did not find.
+    """
+    found = first(_selection(tables, tail), values)
     if found is None:
         return None
-    width = len(one.names)
-    return one.made(found[:width]), other.made(found[width:])
+    rows, start = [], 0
+    for table in tables:
+        row = found[start : start + len(table.names)]
+        rows.append(table.made(row) if row[0] is not None else None)
+        start += len(table.names)
+    return rows
 
 
 def _instant(text: str) -> datetime:
@@ -211,6 +205,6 @@ def _insertion(table: Table[Any], vendor: str) -> str:
 
 
 @cache
-def _selection(tables: tuple[Table[Any], ...], tail: str, *more: str) -> str:
-    columns = ", ".join([*(table.columns() for table in tables), *more])
+def _selection(tables: tuple[Table[Any], ...], tail: str) -> str:
+    columns = ", ".join(table.columns() for table in tables)
     return f'SELECT {columns} FROM "{tables[0].name}" {tables[0].alias} {tail}'  # noqa: S608

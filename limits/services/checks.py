@@ -3,12 +3,13 @@
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 
 from customers import people
 from customers.kinds import MOBILE, USABLE, Tier
-from customers.models import Customer, Registration
+from customers.models import Customer, Identifier, Registration
 from limits import decision, ledger
 from limits.decision import CREDIT_STOP, Decision, Figures, Question, Rule
 from limits.ledger import Standing
@@ -16,7 +17,7 @@ from limits.models import Direction, Hold, LedgerEntry, LimitCheck
 from ppims import clock, replay, statements
 from ppims.models import Processor, ReplayKey
 from ppims.replay import Call
-from ppims.statements import stored
+from ppims.statements import joined, stored
 from ppims.transact import in_transaction
 
 # In force is the approved rule with the latest start: the last one that is given for a window.
@@ -24,6 +25,12 @@ IN_FORCE = """
     SELECT id, "window", amount FROM limits_limitrule
     WHERE state = 'APPROVED' AND tier = %s AND direction = %s AND in_force_from <= %s
     ORDER BY in_force_from, id
+"""
+FOUND = """
+    JOIN customers_identifier i ON i.customer_id = c.unique_id
+    LEFT JOIN customers_registration r ON r.customer_id = c.unique_id AND r.processor_id = %s
+    LEFT JOIN limits_ledgerhead h ON h.customer_id = c.unique_id
+    WHERE i.kind = %s AND i.digest = %s
 """
 HOLD_CLOSED, HOLD_EXPIRED = "HOLD_CLOSED", "HOLD_EXPIRED"
 
@@ -78,15 +85,22 @@ def registration_status(
     """Find a customer of any processor by document, else by mobile, and what is left to spend.
     Keeps nothing.
     """
-    customer, cif_id = people.found(processor, *document) if document else (None, None)
-    if customer is None:
-        customer, cif_id = people.found(processor, MOBILE, mobile)
+    found = (document and _found(processor, *document)) or _found(processor, MOBILE, mobile)
     at = clock.now()
-    if customer is None:
+    if not found:
         return RegistrationStatus(None, None, _figures_of_a_newcomer(at))
-    last_at = ledger.last_instant(customer.pk)
-    figures = figures_now(customer, Direction.DEBIT, max(at, last_at) if last_at else at)
-    return RegistrationStatus(customer, cif_id, figures)
+    customer, registration, head = found
+    is_ahead = head and head.last_at and head.last_at > at
+    figures = figures_now(customer, Direction.DEBIT, head.last_at if is_ahead else at)
+    return RegistrationStatus(customer, registration.cif_id if registration else None, figures)
+
+
+def _found(processor: Processor, kind: str, value: str) -> list[Any] | None:
+    """Find a customer by mobile number or document, with the processor's registration and the
+    ledger's head, or None for either.
+    """
+    tables = (people.CUSTOMERS, people.REGISTRATIONS, ledger.HEADS)
+    return joined(tables, FOUND, [processor.pk, kind, Identifier.digest_of(kind, value)])
 
 
 def rules_for(tier: str, direction: str, at: datetime) -> list[Rule]:
