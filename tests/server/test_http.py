@@ -1,105 +1,38 @@
-"""The HTTP of the default server, said in bytes: what is well-formed is answered in order; what is
-broken, slow or too large is refused in time; and nobody else notices.
+"""The HTTP of the default server, said in bytes: what is well-formed is answered in order, what
+means two things or is too large is refused, and a stop lets what is under way finish.
 """
 
-import re
 import signal
 import socket
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
-from statistics import median
+from contextlib import ExitStack, suppress
 
 import pytest
 
 from tests.api.said import blank
 from tests.crash.test_faults import locked
-from tests.server.served import (
-    CHECK,
-    KYC,
-    PATIENCE_SECONDS,
-    Served,
-    asked,
-    chunked,
-    known,
-    page,
-    request,
+from tests.server.impatient import (
+    CONNECTIONS,
+    HALF,
+    KEPT_SECONDS,
+    LATE_SECONDS,
+    ended,
+    is_known,
+    others_unharmed,
+    serving,
 )
+from tests.server.served import CHECK, KYC, PATIENCE_SECONDS, asked, chunked, known, page, request
 
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.only_on("sqlite", "the server is the same"),
 ]
 
-# Less patient than it is, for these tests' sake; and with few connections.
-CONFIGURATION = """
-worker_connections = 24
-
-def post_worker_init(worker):
-    from ppims import worker as ours
-    ours.ARRIVAL_SECONDS = ours.TAKING_SECONDS = {seconds}
-"""
-SECONDS, KEPT_SECONDS, CONNECTIONS = 1, 2, 24
-LATE_SECONDS = 4  # on a machine that does much else
-PROMPT_SECONDS = 0.5  # what a request may take here that nothing stands in the way of
-HALF = request(KYC, known())
-
-
-@contextmanager
-def serving(prepared, folder):
-    made = Served(folder)
-    made.set_up(prepared)
-    (folder / "gunicorn.py").write_text(CONFIGURATION.format(seconds=SECONDS))
-    made.start("-c", str(folder / "gunicorn.py"))
-    made.wait_until_ready()
-    assert made.ask(request(KYC, known())).status == 200  # it knows the password from here on
-    try:
-        yield made
-    finally:
-        made.kill()
-    assert "Traceback" not in made.log()
-    assert "[ERROR]" not in made.log()
-
 
 @pytest.fixture(scope="module")
 def server(prepared, tmp_path_factory):
     with serving(prepared, tmp_path_factory.mktemp("http")) as made:
         yield made
-
-
-def is_known(reply):
-    return reply.status == 200 and reply.data["KYC_Flag"] == "P"
-
-
-def ended(wire):
-    """Wait until the connection ends without another word: the seconds that took."""
-    began = time.monotonic()
-    assert wire.reply() is None
-    return time.monotonic() - began
-
-
-@contextmanager
-def others_unharmed(server):
-    """Ask all the while, over connections of our own: each answer is prompt."""
-    took = []
-    with ThreadPoolExecutor(1) as threads:
-        is_over = []
-
-        def keep_asking():
-            while not is_over or not took:
-                began = time.monotonic()
-                assert is_known(server.ask(request(KYC, known())))
-                took.append(time.monotonic() - began)
-                time.sleep(0.02)
-
-        asking = threads.submit(keep_asking)
-        try:
-            yield took
-        finally:
-            is_over.append(True)
-        asking.result(PATIENCE_SECONDS)
-    assert median(took) < PROMPT_SECONDS, took
 
 
 # What is well-formed.
@@ -165,99 +98,6 @@ def test_head_has_the_headers_alone(server):
         head = wire.reply(is_head=True)
         assert (head.status, head.headers["Allow"]) == (405, "POST")
     assert "no-body response" not in server.log()
-
-
-# What is slow.
-
-
-def test_half_a_header_is_closed_in_time(server):
-    with others_unharmed(server), server.wire() as wire:
-        wire.send(HALF[:60])
-        assert SECONDS - 0.5 < ended(wire) < SECONDS + LATE_SECONDS
-
-
-def test_half_a_header_on_a_connection_that_was_kept_is_closed_in_time(server):
-    with server.wire() as wire:
-        wire.send(request(KYC, known()), HALF[:60])
-        assert is_known(wire.reply())
-        assert ended(wire) < KEPT_SECONDS + LATE_SECONDS
-
-
-def test_nothing_at_all_is_closed_in_time(server):
-    with server.wire() as wire:
-        assert ended(wire) < SECONDS + LATE_SECONDS
-
-
-def test_half_a_body_is_answered_in_time_and_closed(server):
-    with others_unharmed(server), server.wire() as wire:
-        wire.send(HALF[:-20])
-        reply = wire.reply()
-        assert (reply.status, reply.data) == (400, blank(KYC, "400"))
-        assert ended(wire) < LATE_SECONDS
-    with server.wire() as wire:
-        wire.send(page("/admin/login/", "POST")[:-2], b"Content-Length: 50\r\n\r\nusername")
-        assert wire.reply().status == 408
-        assert ended(wire) < LATE_SECONDS
-
-
-@pytest.mark.parametrize("start", [40, len(HALF) - 40])
-def test_byte_by_byte_wins_no_more_time(server, start):
-    with others_unharmed(server), server.wire() as wire:
-        wire.send(HALF[:start])
-        began = time.monotonic()
-        wire.socket.settimeout(0.1)
-        for byte in HALF[start:-1]:
-            try:
-                wire.send(bytes([byte]))
-                if wire.socket.recv(1, socket.MSG_PEEK) is not None:
-                    break  # it ended, or was answered
-            except TimeoutError:
-                continue
-            except OSError:
-                break
-        assert SECONDS - 0.5 < time.monotonic() - began < SECONDS + LATE_SECONDS
-
-
-def test_many_slow_ones_harm_nobody(server):
-    with ExitStack() as stack, others_unharmed(server) as took:
-        for number in range(CONNECTIONS - 6):
-            wire = stack.enter_context(server.wire())
-            wire.send(HALF[: 60 if number % 2 else -20])
-        time.sleep(SECONDS)
-    assert len(took) > 5
-
-
-def test_half_a_body_that_came_with_the_request_before_is_answered_in_time(server):
-    with server.wire() as wire:
-        wire.send(request(KYC, known()) + HALF[:-20])
-        assert is_known(wire.reply())
-        began = time.monotonic()
-        assert wire.reply().status == 400
-        assert time.monotonic() - began < SECONDS + LATE_SECONDS
-
-
-def test_who_does_not_take_its_answers_is_cut_off(server):
-    with others_unharmed(server), server.wire() as wire:
-        wire.socket.settimeout(PATIENCE_SECONDS)
-        with pytest.raises(ConnectionError):
-            wire.send(page("/static/vendor/htmx.min.js") * 500_000)
-
-
-def test_who_asks_faster_than_it_is_answered_fills_no_memory(server):
-    before, flood = resident_mb(server), page("/healthz") * 500_000
-    with others_unharmed(server), server.wire() as wire, ThreadPoolExecutor(1) as threads:
-        sending = threads.submit(wire.send, flood)
-        for _ in range(300):
-            assert wire.reply().status == 200
-        assert resident_mb(server) - before < len(flood) / 2**21
-        wire.socket.shutdown(socket.SHUT_RDWR)
-        assert sending.exception(PATIENCE_SECONDS)
-
-
-def resident_mb(server):
-    *_, worker = server.processes()
-    text = Path(f"/proc/{worker}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1024
 
 
 # What goes away.
@@ -350,48 +190,6 @@ def test_no_more_connections_are_served_than_it_may_have(server):
             one_more.send(request(KYC, known()))
             assert one_more.reply() is None
     assert is_known(server.ask(request(KYC, known())))
-
-
-# What must not hold up the API.
-
-
-def log_in(number):
-    """Write a log-in of nobody, which costs as much as anyone's."""
-    form = f"username=nobody{number}&password=wrong"
-    token = "a" * 32
-    lines = f"""Cookie: csrftoken={token}|X-CSRFToken: {token}|Content-Length: {len(form)}
-        Content-Type: application/x-www-form-urlencoded""".replace("\n", "|").split("|")
-    headers = "".join(f"{line.strip()}\r\n" for line in lines)
-    return page("/log-in", "POST")[:-2] + f"{headers}\r\n{form}".encode()
-
-
-def test_slow_pages_hold_up_nobody(server):
-    """Log-ins at full price take all threads of the pages."""
-    with ExitStack() as stack, others_unharmed(server):
-        wires = [stack.enter_context(server.wire()) for _ in range(12)]
-        for number, wire in enumerate(wires):
-            wire.send(log_in(number))
-        replies = [wire.reply() for wire in wires]
-        assert all(b"enter a correct username" in reply.body for reply in replies)
-
-
-def test_a_locked_database_holds_up_no_reads(server):
-    with ExitStack() as stack, locked(server):
-        wires = [stack.enter_context(server.wire()) for _ in range(8)]
-        for number, wire in enumerate(wires):
-            wire.send(request(CHECK, asked(Ref_Id=f"L{number}")))
-        with others_unharmed(server):
-            time.sleep(0.5)
-        assert server.get("/healthz")[0] == 200
-        stack.pop_all().close()
-
-
-def test_wrong_passwords_hold_up_nobody(server):
-    with ExitStack() as stack, others_unharmed(server):
-        wires = [stack.enter_context(server.wire()) for _ in range(12)]
-        for wire in wires:
-            wire.send(request(KYC, known().replace(b"ENT123", b"wrong")))
-        assert {wire.reply().status for wire in wires} == {401}
 
 
 # The end.

@@ -1,0 +1,72 @@
+"""The default server, less patient than it is, and with few connections, for these tests' sake; and
+whether others are served as promptly as ever.
+"""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from statistics import median
+
+from tests.server.served import KYC, PATIENCE_SECONDS, Served, known, request
+
+CONFIGURATION = """
+worker_connections = 24
+
+def post_worker_init(worker):
+    from ppims import worker as ours
+    ours.ARRIVAL_SECONDS = ours.TAKING_SECONDS = {seconds}
+"""
+SECONDS, KEPT_SECONDS, CONNECTIONS = 1, 2, 24
+LATE_SECONDS = 4  # on a machine that does much else
+PROMPT_SECONDS = 0.5  # what a request may take here that nothing stands in the way of
+HALF = request(KYC, known())
+
+
+@contextmanager
+def serving(prepared, folder):
+    made = Served(folder)
+    made.set_up(prepared)
+    (folder / "gunicorn.py").write_text(CONFIGURATION.format(seconds=SECONDS))
+    made.start("-c", str(folder / "gunicorn.py"))
+    made.wait_until_ready()
+    assert made.ask(request(KYC, known())).status == 200  # it knows the password from here on
+    try:
+        yield made
+    finally:
+        made.kill()
+    assert "Traceback" not in made.log()
+    assert "[ERROR]" not in made.log()
+
+
+def is_known(reply):
+    return reply.status == 200 and reply.data["KYC_Flag"] == "P"
+
+
+def ended(wire):
+    """Wait until the connection ends without another word: the seconds that took."""
+    began = time.monotonic()
+    assert wire.reply() is None
+    return time.monotonic() - began
+
+
+@contextmanager
+def others_unharmed(server):
+    """Ask all the while, over connections of our own: each answer is prompt."""
+    took = []
+    with ThreadPoolExecutor(1) as threads:
+        is_over = []
+
+        def keep_asking():
+            while not is_over or not took:
+                began = time.monotonic()
+                assert is_known(server.ask(request(KYC, known())))
+                took.append(time.monotonic() - began)
+                time.sleep(0.02)
+
+        asking = threads.submit(keep_asking)
+        try:
+            yield took
+        finally:
+            is_over.append(True)
+        asking.result(PATIENCE_SECONDS)
+    assert median(took) < PROMPT_SECONDS, took

@@ -1,0 +1,171 @@
+"""Slow clients, slow pages, slow passwords: closed or answered in time, and nobody else notices."""
+
+import re
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.api.said import blank
+from tests.crash.test_faults import locked
+from tests.server.impatient import (
+    CONNECTIONS,
+    HALF,
+    KEPT_SECONDS,
+    LATE_SECONDS,
+    SECONDS,
+    ended,
+    is_known,
+    others_unharmed,
+    serving,
+)
+from tests.server.served import CHECK, KYC, PATIENCE_SECONDS, asked, known, page, request
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.only_on("sqlite", "the server is the same"),
+]
+
+
+@pytest.fixture(scope="module")
+def server(prepared, tmp_path_factory):
+    with serving(prepared, tmp_path_factory.mktemp("http")) as made:
+        yield made
+
+
+# What comes slowly.
+
+
+def test_half_a_header_is_closed_in_time(server):
+    with others_unharmed(server), server.wire() as wire:
+        wire.send(HALF[:60])
+        assert SECONDS - 0.5 < ended(wire) < SECONDS + LATE_SECONDS
+
+
+def test_half_a_header_on_a_connection_that_was_kept_is_closed_in_time(server):
+    with server.wire() as wire:
+        wire.send(request(KYC, known()), HALF[:60])
+        assert is_known(wire.reply())
+        assert ended(wire) < KEPT_SECONDS + LATE_SECONDS
+
+
+def test_nothing_at_all_is_closed_in_time(server):
+    with server.wire() as wire:
+        assert ended(wire) < SECONDS + LATE_SECONDS
+
+
+def test_half_a_body_is_answered_in_time_and_closed(server):
+    with others_unharmed(server), server.wire() as wire:
+        wire.send(HALF[:-20])
+        reply = wire.reply()
+        assert (reply.status, reply.data) == (400, blank(KYC, "400"))
+        assert ended(wire) < LATE_SECONDS
+    with server.wire() as wire:
+        wire.send(page("/admin/login/", "POST")[:-2], b"Content-Length: 50\r\n\r\nusername")
+        assert wire.reply().status == 408
+        assert ended(wire) < LATE_SECONDS
+
+
+@pytest.mark.parametrize("start", [40, len(HALF) - 40])
+def test_byte_by_byte_wins_no_more_time(server, start):
+    with others_unharmed(server), server.wire() as wire:
+        wire.send(HALF[:start])
+        began = time.monotonic()
+        wire.socket.settimeout(0.1)
+        for byte in HALF[start:-1]:
+            try:
+                wire.send(bytes([byte]))
+                if wire.socket.recv(1, socket.MSG_PEEK) is not None:
+                    break  # it ended, or was answered
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+        assert SECONDS - 0.5 < time.monotonic() - began < SECONDS + LATE_SECONDS
+
+
+def test_many_slow_ones_harm_nobody(server):
+    with ExitStack() as stack, others_unharmed(server) as took:
+        for number in range(CONNECTIONS - 6):
+            wire = stack.enter_context(server.wire())
+            wire.send(HALF[: 60 if number % 2 else -20])
+        time.sleep(SECONDS)
+    assert len(took) > 5
+
+
+def test_half_a_body_that_came_with_the_request_before_is_answered_in_time(server):
+    with server.wire() as wire:
+        wire.send(request(KYC, known()) + HALF[:-20])
+        assert is_known(wire.reply())
+        began = time.monotonic()
+        assert wire.reply().status == 400
+        assert time.monotonic() - began < SECONDS + LATE_SECONDS
+
+
+def test_who_does_not_take_its_answers_is_cut_off(server):
+    with others_unharmed(server), server.wire() as wire:
+        wire.socket.settimeout(PATIENCE_SECONDS)
+        with pytest.raises(ConnectionError):
+            wire.send(page("/static/vendor/htmx.min.js") * 500_000)
+
+
+def test_who_asks_faster_than_it_is_answered_fills_no_memory(server):
+    before, flood = resident_mb(server), page("/healthz") * 500_000
+    with others_unharmed(server), server.wire() as wire, ThreadPoolExecutor(1) as threads:
+        sending = threads.submit(wire.send, flood)
+        for _ in range(300):
+            assert wire.reply().status == 200
+        assert resident_mb(server) - before < len(flood) / 2**21
+        wire.socket.shutdown(socket.SHUT_RDWR)
+        assert sending.exception(PATIENCE_SECONDS)
+
+
+def resident_mb(server):
+    *_, worker = server.processes()
+    text = Path(f"/proc/{worker}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1024
+
+
+# What must not hold up the API.
+
+
+def log_in(number):
+    """Write a log-in of nobody, which costs as much as anyone's."""
+    form = f"username=nobody{number}&password=wrong"
+    token = "a" * 32
+    lines = f"""Cookie: csrftoken={token}|X-CSRFToken: {token}|Content-Length: {len(form)}
+        Content-Type: application/x-www-form-urlencoded""".replace("\n", "|").split("|")
+    headers = "".join(f"{line.strip()}\r\n" for line in lines)
+    return page("/log-in", "POST")[:-2] + f"{headers}\r\n{form}".encode()
+
+
+def test_slow_pages_hold_up_nobody(server):
+    """Log-ins at full price take all threads of the pages."""
+    with ExitStack() as stack, others_unharmed(server):
+        wires = [stack.enter_context(server.wire()) for _ in range(12)]
+        for number, wire in enumerate(wires):
+            wire.send(log_in(number))
+        replies = [wire.reply() for wire in wires]
+        assert all(b"enter a correct username" in reply.body for reply in replies)
+
+
+def test_a_locked_database_holds_up_no_reads(server):
+    with ExitStack() as stack, locked(server):
+        wires = [stack.enter_context(server.wire()) for _ in range(8)]
+        for number, wire in enumerate(wires):
+            wire.send(request(CHECK, asked(Ref_Id=f"L{number}")))
+        with others_unharmed(server):
+            time.sleep(0.5)
+        assert server.get("/healthz")[0] == 200
+        stack.pop_all().close()
+
+
+def test_wrong_passwords_hold_up_nobody(server):
+    with ExitStack() as stack, others_unharmed(server):
+        wires = [stack.enter_context(server.wire()) for _ in range(12)]
+        for wire in wires:
+            wire.send(request(KYC, known().replace(b"ENT123", b"wrong")))
+        assert {wire.reply().status for wire in wires} == {401}
