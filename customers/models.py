@@ -11,7 +11,7 @@ from customers.kinds import DocumentKind, InstrumentStatus, Tier, mask
 from customers.names import NameWord  # noqa: F401 - Django looks for models here
 from ppims import keys
 from ppims.models import FourEyes, Operation, Processor, User
-from ppims.tables import BigId, GivenId, Instant
+from ppims.tables import BigId, ByTime, GivenId, Instant
 
 
 class Customer(models.Model):
@@ -62,8 +62,8 @@ class Customer(models.Model):
             ),
         ]
         indexes = [
-            models.Index(Instant("created_at"), "tier", "status", name="customer_by_arrival"),
-            models.Index(
+            ByTime(Instant("created_at"), "tier", "status", name="customer_by_arrival"),
+            ByTime(
                 Instant("created_at"),
                 "tier",
                 condition=Q(status="BLOCKED"),
@@ -177,7 +177,7 @@ class Registration(models.Model):
             )
         ]
         indexes = [
-            models.Index(
+            ByTime(
                 "processor", Instant("registered_at"), "customer", name="registration_by_arrival"
             ),
             models.Index(
@@ -260,7 +260,7 @@ class KycChange(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(
+            ByTime(
                 Instant("at"), "processor", condition=~Q(from_tier=""), name="kyc_change_by_time"
             )
         ]

@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from customers.models import Customer
-from ppims.tables import GivenId, Instant, Paise
+from ppims.tables import ByTime, GivenId, Instant, Paise
 
 
 class Figures(models.Model):
@@ -49,7 +49,7 @@ class Watched(models.Model):
         verbose_name_plural = "watched"
         indexes = [
             models.Index(fields=["month", "debit_paise"], name="watched_by_spend"),
-            models.Index(
+            ByTime(
                 *("month", Instant("created_at"), "level"),
                 condition=Q(level__gt=0),
                 name="watched_near_a_limit",

@@ -10,7 +10,7 @@ from customers.kinds import Tier
 from customers.models import Customer
 from limits.figures import Figures, Watched  # noqa: F401 - Django looks for models here
 from ppims.models import FourEyes, Processor
-from ppims.tables import BigId, GivenId, Instant, Paise
+from ppims.tables import BigId, ByTime, GivenId, Instant, Paise
 
 BY_TIME = (Instant("at"), "processor")
 
@@ -151,8 +151,8 @@ class LimitCheck(models.Model):
             ),
         ]
         indexes = [
-            models.Index(*BY_TIME, name="check_by_time"),
-            models.Index(*BY_TIME, "reason", condition=Q(is_allowed=False), name="check_declined"),
+            ByTime(*BY_TIME, name="check_by_time"),
+            ByTime(*BY_TIME, "reason", condition=Q(is_allowed=False), name="check_declined"),
         ]
 
     def __str__(self) -> str:
@@ -315,9 +315,9 @@ class LedgerEntry(models.Model):
         ]
         indexes = [
             models.Index(fields=["customer", "month"], name="ledger_entry_by_month"),
-            models.Index(*BY_TIME, "kind", name="entry_by_time"),
-            models.Index(*BY_TIME, "kind", "flags", condition=~Q(flags=""), name="entry_flagged"),
-            models.Index(Instant("at"), condition=Q(processor=None), name="entry_by_staff"),
+            ByTime(*BY_TIME, "kind", name="entry_by_time"),
+            ByTime(*BY_TIME, "kind", "flags", condition=~Q(flags=""), name="entry_flagged"),
+            ByTime(Instant("at"), condition=Q(processor=None), name="entry_by_staff"),
         ]
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from ppims.errors import Conflict
-from ppims.tables import BigId, GivenId, Instant
+from ppims.tables import BigId, ByTime, GivenId, Instant
 
 
 class StaffManager(UserManager):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -203,10 +203,8 @@ class AuditEntry(models.Model):
             models.UniqueConstraint(fields=["subject", "number"], name="audit_entry_has_its_place")
         ]
         indexes = [
-            models.Index(Instant("at"), "processor", "action", name="audit_entry_by_time"),
-            models.Index(
-                Instant("at"), condition=Q(processor__isnull=True), name="audit_entry_by_staff"
-            ),
+            ByTime(Instant("at"), "processor", "action", name="audit_entry_by_time"),
+            ByTime(Instant("at"), condition=Q(processor__isnull=True), name="audit_entry_by_staff"),
         ]
 
     def __str__(self) -> str:

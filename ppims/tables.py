@@ -2,6 +2,7 @@
 keeps Django's own.
 """
 
+from itertools import chain
 from typing import Any
 
 from django.db import models
@@ -69,6 +70,28 @@ class Instant(Func):
         sql, values = compiler.compile(self.get_source_expressions()[0])
         form = SQLITE["DateTimeField"] if connection.vendor == "sqlite" else "{0}"
         return form.format(sql), values
+
+
+class ByTime(models.Index):
+    """An index with an instant, and then with the key: rows of one instant are told apart by it.
+    Of SQLite's indexes the key is the end anyway.
+    """
+
+    def create_sql(
+        self,
+        model: type[models.Model],
+        schema_editor: BaseDatabaseSchemaEditor,
+        using: str = "",
+        **more: Any,
+    ) -> Any:
+        if schema_editor.connection.vendor == "sqlite":
+            return super().create_sql(model, schema_editor, using, **more)
+        key = F(model._meta.pk.name)
+        columns = [
+            (each, key) if isinstance(each, Instant) else (each,) for each in self.expressions
+        ]
+        whole = models.Index(*chain(*columns), name=self.name, condition=self.condition)
+        return whole.create_sql(model, schema_editor, using, **more)
 
 
 class CreateWithoutRowid(CreateModel):

@@ -66,7 +66,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="customer",
-            index=models.Index(
+            index=ppims.tables.ByTime(
                 ppims.tables.Instant("created_at"),
                 models.F("tier"),
                 models.F("status"),
@@ -75,7 +75,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="customer",
-            index=models.Index(
+            index=ppims.tables.ByTime(
                 ppims.tables.Instant("created_at"),
                 models.F("tier"),
                 condition=models.Q(("status", "BLOCKED")),
@@ -88,7 +88,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="kycchange",
-            index=models.Index(
+            index=ppims.tables.ByTime(
                 ppims.tables.Instant("at"),
                 models.F("processor"),
                 condition=models.Q(("from_tier", ""), _negated=True),
@@ -97,7 +97,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="registration",
-            index=models.Index(
+            index=ppims.tables.ByTime(
                 models.F("processor"),
                 ppims.tables.Instant("registered_at"),
                 models.F("customer"),

@@ -70,7 +70,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="ledgerentry",
-            index=models.Index(
+            index=ppims.tables.ByTime(
                 ppims.tables.Instant("at"),
                 models.F("processor"),
                 models.F("kind"),
@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="ledgerentry",
-            index=models.Index(
+            index=ppims.tables.ByTime(
                 ppims.tables.Instant("at"),
                 models.F("processor"),
                 models.F("kind"),
@@ -90,7 +90,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="ledgerentry",
-            index=models.Index(
+            index=ppims.tables.ByTime(
                 ppims.tables.Instant("at"),
                 condition=models.Q(("processor", None)),
                 name="entry_by_staff",
@@ -98,13 +98,13 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="limitcheck",
-            index=models.Index(
+            index=ppims.tables.ByTime(
                 ppims.tables.Instant("at"), models.F("processor"), name="check_by_time"
             ),
         ),
         migrations.AddIndex(
             model_name="limitcheck",
-            index=models.Index(
+            index=ppims.tables.ByTime(
                 ppims.tables.Instant("at"),
                 models.F("processor"),
                 models.F("reason"),
@@ -134,7 +134,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="watched",
-            index=models.Index(
+            index=ppims.tables.ByTime(
                 models.F("month"),
                 ppims.tables.Instant("created_at"),
                 models.F("level"),

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddIndex(
             model_name="auditentry",
-            index=models.Index(
+            index=ppims.tables.ByTime(
                 ppims.tables.Instant("at"),
                 models.F("processor"),
                 models.F("action"),
@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="auditentry",
-            index=models.Index(
+            index=ppims.tables.ByTime(
                 ppims.tables.Instant("at"),
                 condition=models.Q(("processor__isnull", True)),
                 name="audit_entry_by_staff",

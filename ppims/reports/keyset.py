@@ -142,6 +142,8 @@ def _looked_at(walk: Walk, frame: Frame, after: Position) -> tuple[str, list[Any
     # One bound, and on the first page too: SQLite goes by the first of several alone, and without
     # any it would rather sort all for a page of two rows.
     last, values = f"{at} <= %s AND ({at} < %s OR {key} < %s)", [bound, bound, before]
+    if connection.vendor == "postgresql":
+        last, values = f"({at}, {key}) < (%s, %s)", [bound, before]
     if frame.until is not None and micros(frame.until) <= after.at:
         last, values = f"{at} < %s", [given(frame.until)]
     where, values = [*walk.within, last], [*walk.within_values, *values]

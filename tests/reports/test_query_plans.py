@@ -278,3 +278,14 @@ def steps(ask):
     finally:
         connection.connection.set_progress_handler(None, 0)
     return count
+
+
+@pytest.mark.only_on("postgresql", "of SQLite's indexes the key is the end anyway")
+def test_an_index_of_time_goes_on_with_the_key(ent):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'")
+        made = dict(cursor.fetchall())
+    assert "(at, id, processor_id, kind)" in made["entry_by_time"]
+    assert "(created_at, unique_id, tier, status)" in made["customer_by_arrival"]
+    assert "(processor_id, registered_at, id, customer_id)" in made["registration_by_arrival"]
+    assert "(month, created_at, customer_id, level) WHERE" in made["watched_near_a_limit"]
