@@ -45,6 +45,7 @@ if PPIMS_ENV not in {"demo", "production"}:
     raise ImproperlyConfigured("PPIMS_ENV is demo or production")
 PRODUCTION = PPIMS_ENV == "production"
 DEBUG = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # of a page: no form needs more
 
 # --- where data lives -----------------------------------------------------------------------------
 
