@@ -10,14 +10,16 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import cache
 from queue import Empty, SimpleQueue
 from typing import Any, NoReturn, TypeVar, cast
 
 from django.conf import settings
+from django.db import DatabaseError
 
 from ppims.errors import Unavailable
-from ppims.statements import keep_connection
+from ppims.statements import keep_connection, run
 from ppims.transact import Outcome, together
 from ppims.turn import turn
 
@@ -26,6 +28,7 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 GROUP_AT_MOST = 64
+LARGER_CACHE = "PRAGMA cache_size = -32000"  # for what a group changes; others read a mapped file
 _making = threading.Lock()
 
 
@@ -115,6 +118,8 @@ class Writer:
 
     def _serve(self) -> NoReturn:
         keep_connection()
+        with suppress(DatabaseError, Unavailable):
+            run(LARGER_CACHE, ())
         while True:
             first = self._queue.get()
             taken: list[Written] | None = None
