@@ -96,16 +96,9 @@ def digest(ring: Ring, *parts: str, size: int = 16) -> bytes:
 
 
 def begun(ring: Ring, *parts: str, size: int = 16) -> hashlib.blake2b:
-    """Begin a digest: for many that begin alike."""
+    """Begin a digest: for many that begin alike, each a copy of it that goes on."""
     texts = b"".join([framed(part) for part in parts])
     return hashlib.blake2b(texts, digest_size=size, key=ring[0].secret)
-
-
-def ended(begun: hashlib.blake2b, parts: bytes) -> bytes:
-    """Give the digest of what was begun and of more framed texts; others may follow from it too."""
-    one = begun.copy()
-    one.update(parts)
-    return one.digest()
 
 
 def framed(part: str) -> bytes:

@@ -65,12 +65,15 @@ def claim(call: Call) -> ReplayKey | None:
 def digests_of(ref_id: str, content: Mapping[str, str | None]) -> bytes:
     """Digest each field of what a call says: what a ReplayKey keeps of it."""
     begun = keys.begun(settings.PPIMS_DIGEST_KEYS, ref_id, size=DIGEST_BYTES)
-    return b"".join(
-        [
-            ABSENT if text is None else keys.ended(begun, _framed_name(name) + keys.framed(text))
-            for name, text in content.items()
-        ]
-    )
+    digests = []
+    for name, text in content.items():
+        if text is None:
+            digests.append(ABSENT)
+        else:
+            digest = begun.copy()
+            digest.update(_framed_name(name) + keys.framed(text))
+            digests.append(digest.digest())
+    return b"".join(digests)
 
 
 def settle(call: Call, *, customer_id: int, row_id: int) -> None:
