@@ -21,13 +21,16 @@ from ppims.replay import Call
 from ppims.wire import Meta, Reply, Request
 from ppims.writer import written
 
+# Named once: looking up the type of an answer would cost as much as making it.
+AddReply = Reply[AddCustomerOut, Meta]
+UpdateReply = Reply[UpdateCustomerOut, Meta]
+KycReply = Reply[CheckKycOut, Meta]
+
 router = Router(tags=["Customers"], by_alias=True)
 
 
-@router.post("/add-customer", response=Reply[AddCustomerOut, Meta], summary="Add customer")
-async def add_customer(
-    request: HttpRequest, body: Request[AddCustomerData]
-) -> Reply[AddCustomerOut, Meta]:
+@router.post("/add-customer", response=AddReply, summary="Add customer")
+async def add_customer(request: HttpRequest, body: Request[AddCustomerData]) -> AddReply:
     """Add a customer, or register a known one through your System_Id: 000; already registered:
     200.
     """
@@ -36,31 +39,27 @@ async def add_customer(
     receipt, is_replay = await written(
         partial(services.add_customer, call=call, told=told_by(message))
     )
-    return Reply(Data=AddCustomerOut.of(receipt), Meta=Meta(Replayed=is_replay))
+    return AddReply(Data=AddCustomerOut.of(receipt), Meta=Meta(Replayed=is_replay))
 
 
-@router.post("/update-customer", response=Reply[UpdateCustomerOut, Meta], summary="Update customer")
-async def update_customer(
-    request: HttpRequest, body: Request[UpdateCustomerData]
-) -> Reply[UpdateCustomerOut, Meta]:
+@router.post("/update-customer", response=UpdateReply, summary="Update customer")
+async def update_customer(request: HttpRequest, body: Request[UpdateCustomerData]) -> UpdateReply:
     """Change what is known of a customer; absent fields stay as they are."""
     message = body.Data.Update_Customer
     call = Call(_caller(request), Operation.UPDATE_CUSTOMER, message.ref_id, message.content())
     receipt, is_replay = await written(
         partial(services.update_customer, call=call, told=told_by(message))
     )
-    return Reply(Data=UpdateCustomerOut.of(receipt), Meta=Meta(Replayed=is_replay))
+    return UpdateReply(Data=UpdateCustomerOut.of(receipt), Meta=Meta(Replayed=is_replay))
 
 
-@router.post("/check-customer-kyc", response=Reply[CheckKycOut, Meta], summary="Check customer KYC")
-async def check_customer_kyc(
-    request: HttpRequest, body: Request[CheckKycData]
-) -> Reply[CheckKycOut, Meta]:
+@router.post("/check-customer-kyc", response=KycReply, summary="Check customer KYC")
+async def check_customer_kyc(request: HttpRequest, body: Request[CheckKycData]) -> KycReply:
     """Tell how well the customer is known. Nothing is kept; each call answers afresh."""
     registration = services.check_kyc(
         processor=_caller(request), unique_id=body.Data.Check_KYC.unique_id
     )
-    return Reply(Data=CheckKycOut.of(registration), Meta=Meta())
+    return KycReply(Data=CheckKycOut.of(registration), Meta=Meta())
 
 
 def _caller(request: HttpRequest) -> Processor:

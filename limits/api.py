@@ -23,17 +23,22 @@ from ppims.replay import Call
 from ppims.wire import Meta, Reply, Request
 from ppims.writer import written
 
+# Named once: looking up the type of an answer would cost as much as making it.
+StatusReply = Reply[CheckRegStatusOut, Meta]
+CheckReply = Reply[CheckLimitOut, CheckLimitMeta]
+UpdateReply = Reply[UpdateLimitOut, UpdateLimitMeta]
+
 router = Router(tags=["Limits"], by_alias=True)
 
 
 @router.post(
     "/customer-registration-status",
-    response=Reply[CheckRegStatusOut, Meta],
+    response=StatusReply,
     summary="Customer registration status",
 )
 async def customer_registration_status(
     request: HttpRequest, body: Request[CheckRegStatusData]
-) -> Reply[CheckRegStatusOut, Meta]:
+) -> StatusReply:
     """Tell whether a mobile number or document is known, through whichever processor, and what is
     left to spend.
     """
@@ -41,17 +46,15 @@ async def customer_registration_status(
     status = checks.registration_status(
         processor=_caller(request), mobile=message.mobile_number, document=message.document
     )
-    return Reply(Data=CheckRegStatusOut.of(status), Meta=Meta())
+    return StatusReply(Data=CheckRegStatusOut.of(status), Meta=Meta())
 
 
 @router.post(
     "/check-customer-limit",
-    response=Reply[CheckLimitOut, CheckLimitMeta],
+    response=CheckReply,
     summary="Check customer limit",
 )
-async def check_customer_limit(
-    request: HttpRequest, body: Request[CheckLimitData]
-) -> Reply[CheckLimitOut, CheckLimitMeta]:
+async def check_customer_limit(request: HttpRequest, body: Request[CheckLimitData]) -> CheckReply:
     """Ask before a transaction. Allow_Customer T: go ahead now; the amount is on hold until
     Meta.Decision.Hold_Until.
     """
@@ -59,17 +62,17 @@ async def check_customer_limit(
     call = Call(_caller(request), Operation.CHECK_LIMIT, message.ref_id, message.content())
     check, is_replay = await written(partial(checks.check_limit, call=call, ask=message.ask()))
     meta = CheckLimitMeta(Decision=DecisionOut.of(check), Replayed=is_replay)
-    return Reply(Data=CheckLimitOut.of(check), Meta=meta)
+    return CheckReply(Data=CheckLimitOut.of(check), Meta=meta)
 
 
 @router.post(
     "/update-customer-limit",
-    response=Reply[UpdateLimitOut, UpdateLimitMeta],
+    response=UpdateReply,
     summary="Update customer limit",
 )
 async def update_customer_limit(
     request: HttpRequest, body: Request[UpdateLimitData]
-) -> Reply[UpdateLimitOut, UpdateLimitMeta]:
+) -> UpdateReply:
     """Report after a transaction: S it happened, F it failed, R it was reversed. Send the check's
     Ref_Id along.
     """
@@ -78,7 +81,8 @@ async def update_customer_limit(
     entry, is_replay = await written(
         partial(updates.update_limit, call=call, report=message.report())
     )
-    return Reply(Data=UpdateLimitOut.of(entry), Meta=UpdateLimitMeta.of(entry, is_replay=is_replay))
+    meta = UpdateLimitMeta.of(entry, is_replay=is_replay)
+    return UpdateReply(Data=UpdateLimitOut.of(entry), Meta=meta)
 
 
 def _caller(request: HttpRequest) -> Processor:
