@@ -39,12 +39,14 @@ EDGE = """
            (SELECT COALESCE(MAX(id), 0) FROM limits_limitcheck),
            (SELECT COALESCE(MAX(id), 0) FROM customers_kycchange)
 """
-# PostgreSQL hands out ids before it commits: what is below the edge is all there once every
-# transaction that was under way has ended. Our own, if there is one, we see anyway.
-UNDER_WAY = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
-HAVE_ENDED = """
-    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint >=
-        LEAST(%s, COALESCE(pg_current_xact_id_if_assigned()::text::bigint, %s))
+# PostgreSQL hands out ids before it commits: what is below the edge is all there once everyone who
+# was writing these tables then has ended. Our own, if there is one, we see anyway.
+WRITING = """
+    SELECT DISTINCT virtualtransaction FROM pg_locks
+    WHERE mode = 'RowExclusiveLock' AND pid <> pg_backend_pid()
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND relation IN ('limits_ledgerentry'::regclass, 'limits_limitcheck'::regclass,
+                         'customers_kycchange'::regclass)
 """
 UP_TO = """
     SELECT MAX(id) FROM (
@@ -71,7 +73,7 @@ TOUCHED = "SELECT DISTINCT customer_id FROM {table} WHERE id > %s AND id <= %s"
 
 def refresh(*, seconds: float = SECONDS) -> bool:
     """Bring the figures up to date, if they are a minute old or not yet complete and nobody else is
-    at it; for so many seconds at most (None: until they are complete). Tell whether they are.
+    at it; for so many seconds at most. Tell whether they are complete.
     """
     at = clock.now()
     known = Figures.objects.filter(pk=1).first()
@@ -117,17 +119,20 @@ def _claimed(at: datetime) -> Figures | None:
 
 def _edge() -> dict[str, int] | None:
     """Tell the newest ids below which every row is there; None: others are still writing."""
-    is_known = connection.vendor == "sqlite"  # one writer at a time
     edge = statements.first(EDGE, [])
     assert edge
-    if not is_known:
-        (under_way,) = statements.first(UNDER_WAY, []) or (0,)
-        for _ in range(EDGE_TRIES):
-            (is_known,) = statements.first(HAVE_ENDED, [under_way, under_way]) or (False,)
-            if is_known:
-                break
-            time.sleep(EDGE_PAUSE_SECONDS)
-    return dict(zip(("entry", "check", "kyc"), edge, strict=True)) if is_known else None
+    if connection.vendor == "postgresql" and not _have_ended(statements.every(WRITING, [])):
+        return None
+    return dict(zip(("entry", "check", "kyc"), edge, strict=True))
+
+
+def _have_ended(writers: list[tuple[Any, ...]]) -> bool:
+    """Wait a little for those who are writing."""
+    for _ in range(EDGE_TRIES):
+        if not set(writers) & set(statements.every(WRITING, [])):
+            return True
+        time.sleep(EDGE_PAUSE_SECONDS)
+    return False
 
 
 def _nothing(edge: dict[str, int]) -> State:

@@ -6,12 +6,19 @@ import pytest
 
 from limits.figures import Figures
 from ppims import clock
+from ppims.reports import counting
 from ppims.reports.overview import overview
 from tests.factories import make_customer, make_processor, post
 
 NOON = datetime(2031, 6, 17, 6, 30, tzinfo=UTC)  # in India; after all that a migration wrote
 
 MINUTE = timedelta(seconds=60)
+
+
+@pytest.fixture(autouse=True)
+def _no_hurry(monkeypatch):
+    """Let one look count all there is, however busy the machine."""
+    monkeypatch.setitem(counting.refresh.__kwdefaults__, "seconds", 60.0)
 
 
 @pytest.fixture
