@@ -4,12 +4,13 @@ shown only in a row's detail.
 
 from collections.abc import Mapping
 
-from django.utils.text import get_text_list
-from django.utils.translation import gettext
+from django.utils.text import capfirst, get_text_list
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from customers.kinds import InstrumentStatus
 from limits.models import LedgerEntry
+from ppims.reports.transactions import Kind
 
 # How well a customer is known, where "KYC" is said already.
 TIERS: Mapping[str, object] = {"N": _("Min"), "P": _("New Min"), "F": _("Full KYC")}
@@ -28,6 +29,64 @@ REASONS: Mapping[str, object] = {
     "HOLD_EXPIRED": _("Its hold has ended"),
     "HOLD_CLOSED": _("Its hold is closed"),
 }
+OF_REPEATS = ("HOLD_EXPIRED", "HOLD_CLOSED")  # answered to a repeated Ref_Id, and not kept
+
+# What was unusual about an entry, by flag: with its amounts.
+HAPPENED: Mapping[LedgerEntry.Flag, object] = {
+    LedgerEntry.Flag.LATE: _("Its hold had ended, or been released, before it was reported."),
+    LedgerEntry.Flag.DECLINED: _("Its check had been declined; it happened all the same."),
+    LedgerEntry.Flag.UNCHECKED: _("No check of this customer, this way, was open for it."),
+    LedgerEntry.Flag.AMOUNT_DIFFERS: _("%(amount)s was posted, where %(checked)s was checked."),
+    LedgerEntry.Flag.OVER_LIMIT: _(
+        "With it %(used)s was used and %(held)s on hold, over the limit of %(limit)s."
+    ),
+    LedgerEntry.Flag.BLOCKED: _(
+        "The customer was blocked by us, or the account of its check not active."
+    ),
+}
+
+# What happened, in a list of transactions.
+KINDS: Mapping[Kind, object] = {
+    Kind.ADDED: _("Customer added"),
+    Kind.UPDATED: _("Customer updated"),
+    Kind.KYC: _("KYC changed"),
+    Kind.CHECK: _("Check"),
+    Kind.POSTED: LedgerEntry.Kind.POST.label,
+    Kind.RELEASED: LedgerEntry.Kind.RELEASE.label,
+    Kind.REVERSED: LedgerEntry.Kind.REVERSE.label,
+    Kind.ADJUSTED: LedgerEntry.Kind.ADJUST.label,
+    Kind.MOVED: LedgerEntry.Kind.MOVE.label,
+    Kind.STAFF: _("Staff"),
+}
+
+# What staff do, as the audit writes it: here for those who translate.
+ACTIONS = (
+    gettext_noop("customer blocked"),
+    gettext_noop("unblocking proposed"),
+    gettext_noop("unblocking approved"),
+    gettext_noop("unblocking rejected"),
+    gettext_noop("unblocking withdrawn"),
+    gettext_noop("duplicate review decided"),
+    gettext_noop("flagged posting noted"),
+    gettext_noop("flagged posting closed"),
+    gettext_noop("adjustment proposed"),
+    gettext_noop("adjustment approved"),
+    gettext_noop("adjustment rejected"),
+    gettext_noop("adjustment withdrawn"),
+    gettext_noop("limit rule proposed"),
+    gettext_noop("limit rule approved"),
+    gettext_noop("limit rule rejected"),
+    gettext_noop("limit rule withdrawn"),
+    gettext_noop("first limit rules loaded"),
+    gettext_noop("processor added"),
+    gettext_noop("processor changed"),
+    gettext_noop("processor given a new password"),
+    gettext_noop("user added"),
+    gettext_noop("user changed"),
+    gettext_noop("user given a one-time password"),
+    gettext_noop("own password changed"),
+    gettext_noop("sealed"),
+)
 
 
 def tier(code: str) -> str:
@@ -38,6 +97,24 @@ def tier(code: str) -> str:
 def reason(code: str) -> str:
     """Say a decision's reason; a code that has no words as it is."""
     return str(REASONS.get(code, code))
+
+
+def outcome(is_allowed: bool, code: str) -> str:
+    """Say a check's answer: "Allowed", "Declined: over the month’s limit"."""
+    if is_allowed:
+        return gettext("Allowed")
+    why = reason(code)
+    return gettext("Declined: %(reason)s") % {"reason": why if code == why else lower_first(why)}
+
+
+def action(code: str) -> str:
+    """Say what staff did; what has no words of ours as the audit writes it."""
+    return capfirst(gettext(code))
+
+
+def lower_first(text: str) -> str:
+    """Begin a text within a sentence."""
+    return text[:1].lower() + text[1:]
 
 
 def flags(codes: str) -> str:

@@ -7,6 +7,7 @@ from django.urls import path
 from ppims.pages import log_in, menu
 from ppims.pages.access import page, staff
 from ppims.pages.limits import limits
+from ppims.pages.transactions import transaction, transactions
 
 
 @page()
@@ -23,4 +24,6 @@ urlpatterns = [
     path("password", log_in.password_change, name="password_change"),
     path("stay", log_in.stay, name="stay"),
     path("limits", limits, name="limits"),
+    path("transactions", transactions, name="transactions"),
+    path("transactions/<slug:source>/<int:row_id>", transaction, name="transaction"),
 ]

@@ -37,6 +37,8 @@ class Shown:
 PAGES = (
     Shown("log-in", "/log-in", role=""),
     Shown("limits", "/limits", role="admin"),
+    Shown("transactions", "/transactions"),
+    Shown("declined", "/transactions?outcome=declined&when=own&since=2020-01-01"),
     Shown("password", "/password", is_worth_showing=False),
     Shown("not-found", "/nothing-here", expected=(f"{REFUSED}404",), is_worth_showing=False),
 )

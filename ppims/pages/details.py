@@ -1,0 +1,184 @@
+"""All that is kept of one thing that happened: masked, and with its raw codes."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from django.urls import reverse
+from django.utils.dateformat import format as dated
+from django.utils.translation import gettext as _
+
+from customers.kinds import Tier, mask
+from customers.models import KycChange
+from limits.models import LedgerEntry, LimitCheck, Window
+from ppims import words
+from ppims.models import AuditEntry, User
+from ppims.money import to_inr
+from ppims.pages.limits import limit_of
+from ppims.pages.lines import SLUGS
+from ppims.reports.transactions import Row, Source
+from ppims.templatetags.ppims import ist, ist_date
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of a detail. A code is written as it is kept; `address` is where there is more."""
+
+    label: str
+    value: str
+    is_code: bool = False
+    address: str = ""
+
+
+Facts = Iterator[Fact]
+
+
+def facts_of(row: Row, user: User) -> list[Fact]:
+    """Tell what is kept of a row: to whom may read the audit, of that too."""
+    return [fact for fact in FACTS[row.source](row, user) if fact.value]
+
+
+def transaction_address(source: Source, row_id: int) -> str:
+    return reverse("transaction", args=[SLUGS[source], row_id])
+
+
+def month_of(number: int) -> str:
+    """Write a month, 202611, as people do: "Nov 2026"."""
+    return str(dated(date(number // 100, number % 100, 1), "M Y"))
+
+
+def why(check: LimitCheck) -> str:
+    """Say in words why a check was answered as it was, and what would have passed."""
+    outcome = words.outcome(check.is_allowed, check.reason)
+    if check.rule is None:
+        return f"{outcome}."
+    said = [_("%(outcome)s. The limit: %(limit)s.")]
+    if check.used_paise is not None:
+        said.append(_("Used: %(used)s, on hold: %(held)s, left: %(left)s."))
+    if not check.is_allowed and check.remaining_paise:
+        said.append(_("Up to %(left)s would have passed."))
+    elif not check.is_allowed and check.resets_on:
+        said.append(_("Nothing more passes before %(resets_on)s."))
+    return " ".join(said) % {
+        "outcome": outcome,
+        "limit": limit_of(check.rule),
+        "used": _inr(check.used_paise),
+        "held": _inr(check.held_paise),
+        "left": _inr(check.remaining_paise),
+        "resets_on": ist_date(check.resets_on),
+    }
+
+
+def happened(entry: LedgerEntry) -> list[str]:
+    """Say in words what was unusual about an entry: one sentence for each flag."""
+    checked = entry.limit_check.amount_paise if entry.limit_check else None
+    amounts = {
+        "amount": _inr(entry.amount_paise),
+        "checked": _inr(checked),
+        "used": _inr(entry.used_after_paise),
+        "held": _inr(entry.held_after_paise),
+        "limit": _inr(entry.limit_paise),
+    }
+    return [str(words.HAPPENED[LedgerEntry.Flag(flag)]) % amounts for flag in entry.flag_list]
+
+
+# What a row of each source keeps.
+
+
+def _check_facts(row: Row, _user: User) -> Facts:
+    check = LimitCheck.objects.select_related("rule").get(pk=row.id)
+    yield Fact(_("Why"), why(check))
+    yield Fact(
+        _("Rule"), f"{check.rule.get_window_display()}, {check.rule.source}" if check.rule else ""
+    )
+    yield Fact(_("Not judged"), _not_judged(check.unjudged))
+    yield Fact(_("KYC then"), str(Tier(check.tier).label))
+    yield Fact(_("On hold until"), ist(check.hold_until) if check.hold_until else "")
+    yield Fact(_("Balance told"), _inr(check.balance_paise))
+    yield Fact(_("Account"), mask(check.account_number, shown=4))
+    yield Fact(_("Card"), f"••••{check.card_last_four}" if check.card_last_four else "")
+    answers = LedgerEntry.objects.filter(customer_id=check.customer_id, limit_check=check)
+    for entry in answers.order_by("number"):
+        yield _link_to_entry(_("Then"), entry)
+    yield from _codes(row, reason=check.reason, sent=check.unique_id_sent, number=check.number)
+
+
+def _entry_facts(row: Row, _user: User) -> Facts:
+    entry = LedgerEntry.objects.select_related("limit_check", "adjustment").get(pk=row.id)
+    for sentence in happened(entry):
+        yield Fact(_("Flagged"), sentence)
+    yield Fact(_("Counts in"), month_of(entry.month))
+    yield Fact(_("Used after it"), _inr(entry.used_after_paise))
+    yield Fact(_("On hold after it"), _inr(entry.held_after_paise))
+    yield Fact(_("Limit"), _inr(entry.limit_paise) or _("No limit"))
+    yield Fact(_("KYC then"), str(Tier(entry.tier).label))
+    if entry.limit_check:
+        yield Fact(
+            _("Its check"),
+            f"{ist(entry.limit_check.at)}, {_inr(entry.limit_check.amount_paise)}",
+            address=transaction_address(Source.CHECK, entry.limit_check.pk),
+        )
+    if entry.adjustment:
+        yield Fact(_("Reason"), entry.adjustment.reason)
+    of_customer = LedgerEntry.objects.filter(customer_id=entry.customer_id)
+    if entry.reverses_id:
+        yield _link_to_entry(_("Reverses"), of_customer.get(pk=entry.reverses_id))
+    for reversal in of_customer.filter(reverses=entry).order_by("number"):
+        yield _link_to_entry(_("Reversed by"), reversal)
+    yield Fact("Tran_Id", entry.tran_id, is_code=True)
+    yield Fact("Enquiry_Ref_Id", entry.enquiry_ref_id, is_code=True)
+    yield Fact("Flags", entry.flags, is_code=True)
+    yield from _codes(row, sent=entry.unique_id_sent, number=entry.number)
+
+
+def _kyc_facts(row: Row, _user: User) -> Facts:
+    change = KycChange.objects.get(pk=row.id)
+    tiers = [str(Tier(code).label) for code in (change.from_tier, change.to_tier)]
+    yield Fact(_("KYC"), " → ".join(tiers))
+    yield Fact(_("Updated on"), ist(change.updated_on))
+    yield Fact("KYC_Updated_Channel", change.channel, is_code=True)
+    yield from _codes(row)
+
+
+def _audit_facts(row: Row, user: User) -> Facts:
+    entry = AuditEntry.objects.get(pk=row.id)
+    detail = json.loads(entry.detail)
+    changed = [name.replace("_", " ") for name in detail.get("changes", ())]
+    yield Fact(_("Changed"), ", ".join(changed))
+    if user.has_perm("ppims.view_auditentry"):
+        yield Fact(_("Reason"), str(detail.get("reason", "")))
+    yield Fact("Action", entry.action, is_code=True)
+    yield Fact("Ref_Id", str(detail.get("ref_id", "")), is_code=True)
+    yield from _codes(row, number=entry.number)
+
+
+def _codes(row: Row, *, reason: str = "", sent: int | None = None, number: int = 0) -> Facts:
+    """Give the raw codes that most rows have; the Unique_Id as sent where that is another one."""
+    yield Fact("Reason", reason, is_code=True)
+    yield Fact("Ref_Id", row.ref_id, is_code=True)
+    yield Fact("Unique_Id", str(row.customer_id or ""), is_code=True)
+    is_other = sent not in {None, row.customer_id}
+    yield Fact(_("Unique_Id as sent"), str(sent) if is_other else "", is_code=True)
+    yield Fact(_("Number in its chain"), str(number or ""), is_code=True)
+
+
+def _link_to_entry(label: str, entry: LedgerEntry) -> Fact:
+    said = f"{entry.get_kind_display()}, {ist(entry.at)}, {_inr(entry.amount_paise)}"
+    return Fact(label, said, address=transaction_address(Source.ENTRY, entry.pk))
+
+
+def _not_judged(windows: str) -> str:
+    return ", ".join(str(Window(window).label) for window in windows.split(",") if window)
+
+
+def _inr(paise: int | None) -> str:
+    return "" if paise is None else to_inr(paise)
+
+
+FACTS: dict[Source, Callable[[Row, User], Facts]] = {
+    Source.CHECK: _check_facts,
+    Source.ENTRY: _entry_facts,
+    Source.KYC_CHANGE: _kyc_facts,
+    Source.AUDIT: _audit_facts,
+}
