@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.kinds import DocumentKind, InstrumentStatus, Tier, mask
 from customers.names import NameWord  # noqa: F401 - Django looks for models here
+from customers.notes import CustomerNote  # noqa: F401 - and for this one
 from ppims import keys
 from ppims.models import FourEyes, Operation, Processor, User
 from ppims.tables import BigId, ByTime, GivenId, Instant
@@ -46,7 +47,11 @@ class Customer(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        permissions = [("block_customer", "Can block a customer")]
+        permissions = [
+            ("block_customer", "Can block a customer"),
+            ("reveal_customer", "Can reveal personal data, with a reason"),
+            ("export_customer", "Can export a statement"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(unique_id__range=(10**14, 10**15 - 1)),
@@ -103,9 +108,7 @@ class Identifier(models.Model):
 
 
 class Document(models.Model):
-    """A document on a customer's record, its number encrypted and bound to this customer, kind and
-    digest.
-    """
+    """A document on record, its number encrypted and bound to this customer, kind and digest."""
 
     id = BigId(primary_key=True)
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="documents", db_index=False)
@@ -344,9 +347,7 @@ class DuplicateReview(models.Model):
 
     @property
     def is_open(self) -> bool:
-        """Undecided; or found to be two records of one person, which waits until they can be
-        merged.
-        """
+        """Undecided; or found to be two records of one person, which wait to be merged."""
         return not self.outcome or (
             self.outcome == self.Outcome.SAME_PERSON and self.claimant_id is not None
         )
@@ -363,9 +364,7 @@ class DuplicateReview(models.Model):
         )
 
     def read_claim(self) -> dict[str, str | None]:
-        """Decrypt what was claimed: name, mobile, date_of_birth, document_kind and
-        document_number.
-        """
+        """Decrypt the claim: name, mobile, date_of_birth, document_kind and document_number."""
         opened = keys.decrypt(
             settings.PPIMS_DOCUMENT_KEYS, self.key_id, bytes(self.claim), bound_to=self.bound_to
         )

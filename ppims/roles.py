@@ -8,7 +8,7 @@ VIEW = frozenset(
     f"{app}.view_{model}"
     for app, models in {
         "customers": "customer registration account card document kycchange duplicatereview"
-        " unblocking",
+        " unblocking customernote",
         "limits": "limitrule limitcheck hold ledgerentry monthlyusage adjustment seal",
         "ppims": "processor",
     }.items()
@@ -20,12 +20,20 @@ ROLES: dict[str, frozenset[str]] = {
     "maker": VIEW
     | {
         "customers.block_customer",
+        "customers.add_customernote",
+        "customers.reveal_customer",
         "customers.propose_unblocking",
         "customers.decide_duplicatereview",
         "limits.propose_adjustment",
     },
     "checker": VIEW | {"customers.approve_unblocking", "limits.approve_adjustment"},
-    "auditor": VIEW | {"ppims.view_auditentry", "limits.make_seal"},
+    "auditor": VIEW
+    | {
+        "ppims.view_auditentry",
+        "limits.make_seal",
+        "customers.reveal_customer",
+        "customers.export_customer",
+    },
     "admin": VIEW
     | {
         f"ppims.{verb}_{model}"

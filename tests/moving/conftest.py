@@ -9,6 +9,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection, transaction
 
+from customers import notes
 from customers import services as customers
 from customers.models import Customer
 from limits.services import seals
@@ -56,6 +57,7 @@ def filled(other_databases):
     post(ent, customer, 10_000, kind="R", tran_id="T1")
     check(cbs, customer, 5_000, direction="C")
     adjust(customer, clock.ist_month(clock.now()), 1_000)
+    notes.add_note(customer_id=customer, text="Called – twice.", user=maker)
     customers.block(customer_id=customer, reason="asked for", user=maker)
     customers.propose_unblocking(customer_id=customer, reason="asked for", user=maker)
     seals.make()
