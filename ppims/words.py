@@ -9,6 +9,7 @@ from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from customers.kinds import InstrumentStatus
+from customers.models import Customer
 from limits.models import LedgerEntry
 from ppims.reports.transactions import Kind
 
@@ -92,6 +93,11 @@ ACTIONS = (
 def tier(code: str) -> str:
     """Say a KYC tier in a table: "Min", "New Min", "Full KYC"."""
     return str(TIERS[code])
+
+
+def customer_status(code: str) -> str:
+    """Say whether a customer is active, or blocked by us."""
+    return str(Customer.Status(code).label)
 
 
 def reason(code: str) -> str:

@@ -6,7 +6,11 @@ from django.urls import path
 
 from ppims.pages import log_in, menu
 from ppims.pages.access import page, staff
+from ppims.pages.customer import customer
+from ppims.pages.customers import customers
 from ppims.pages.limits import limits
+from ppims.pages.notes import customer_note
+from ppims.pages.revealing import customer_reveal
 from ppims.pages.transactions import transaction, transactions
 
 
@@ -26,4 +30,8 @@ urlpatterns = [
     path("limits", limits, name="limits"),
     path("transactions", transactions, name="transactions"),
     path("transactions/<slug:source>/<int:row_id>", transaction, name="transaction"),
+    path("customers", customers, name="customers"),
+    path("customers/<int:unique_id>", customer, name="customer"),
+    path("customers/<int:unique_id>/reveal", customer_reveal, name="customer-reveal"),
+    path("customers/<int:unique_id>/note", customer_note, name="customer-note"),
 ]

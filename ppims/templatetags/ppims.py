@@ -17,6 +17,8 @@ register = template.Library()
 register.filter("tier", words.tier)
 register.filter("reason", words.reason)
 register.filter("flags", words.flags)
+register.filter("customer_status", words.customer_status)
+register.filter("lower_first", words.lower_first)
 
 
 @register.filter
@@ -40,6 +42,21 @@ def ist_date(day: date | None) -> str:
         return NOTHING
     local = day.astimezone(clock.IST) if isinstance(day, datetime) else day
     return dateformat.format(local, "j M Y")
+
+
+@register.filter
+def ist_time(at: datetime) -> str:
+    """Write an instant of today by its time in India, 4:17 PM; of another day with that."""
+    local = at.astimezone(clock.IST)
+    is_today = local.date() == clock.now().astimezone(clock.IST).date()
+    return dateformat.format(local, "g:i A") if is_today else ist(at)
+
+
+@register.filter
+def percent(permille: int, decimals: int = 1) -> str:
+    """Write a part of a thousand as a percentage: 855 is 85.5%."""
+    whole, tenth = divmod(permille, 10)
+    return f"{whole}.{tenth}%" if decimals and tenth else f"{whole}%"
 
 
 @register.filter

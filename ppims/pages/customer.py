@@ -1,0 +1,120 @@
+"""The page of a customer: what is left, why the last was declined, who it is, what happened."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from customers.models import Customer
+from limits.decision import BALANCE, CREDIT_STOP, FINANCIAL_YEAR
+from limits.models import Direction, LimitRule
+from ppims.models import User
+from ppims.money import to_inr
+from ppims.pages.access import page, staff
+from ppims.pages.explained import why
+from ppims.pages.person import customer_or_404, person_of
+from ppims.pages.revealing import is_revealed
+from ppims.reports.standing import Way, standing
+from ppims.templatetags.ppims import ist_date
+
+NOTES_SHOWN = 50
+
+
+@dataclass(frozen=True)
+class Action:
+    """What one may do to a customer: on a page of its own, where there is such a page."""
+
+    url_name: str
+    label: object
+    icon: str
+    permission: str
+    status: str = ""  # only so
+
+
+ACTIONS = (
+    Action("customer-edit", _("Edit"), "pencil", "customers.change_customer"),
+    Action("customer-kyc", _("Upgrade KYC"), "shield-check", "customers.propose_kycproposal"),
+    Action("customer-block", _("Block"), "ban", "customers.block_customer", "ACTIVE"),
+    Action(
+        "customer-unblock", _("Unblock"), "lock-open", "customers.propose_unblocking", "BLOCKED"
+    ),
+)
+LEFT = {
+    Direction.DEBIT: _("Left to spend this month"),
+    Direction.CREDIT: _("Left to load this month"),
+}
+THIS_MONTH = {Direction.DEBIT: _("Spent this month"), Direction.CREDIT: _("Loaded this month")}
+
+
+@page("customers.view_customer")
+def customer(request: HttpRequest, unique_id: int) -> HttpResponse:
+    """Show a customer: masked, but for once where it has just been revealed."""
+    found = customer_or_404(unique_id)
+    shown = is_revealed(request, unique_id)
+    now = standing(found)
+    context = {
+        "customer": found,
+        "actions": actions_of(found, staff(request)),
+        "ways": [shown_way(way) for way in now.ways],
+        "holds": now.holds,
+        "decline": now.last_decline,
+        "why": why(now.last_decline) if now.last_decline else [],
+        "person": person_of(found, is_revealed=shown),
+        "notes": found.notes.select_related("author").order_by("-pk")[:NOTES_SHOWN],
+    }
+    return render(request, "ppims/customer.html", context)
+
+
+def actions_of(found: Customer, user: User) -> list[tuple[Action, str]]:
+    """List what this person may do to the customer, and where."""
+    places = [(action, _address(action.url_name, found.pk)) for action in ACTIONS]
+    return [
+        (action, address)
+        for action, address in places
+        if address and action.status in {"", found.status} and user.has_perm(action.permission)
+    ]
+
+
+def shown_way(way: Way) -> dict[str, Any]:
+    """Write what is left of a way, its meters, and its other rules in words."""
+    return {
+        "way": way,
+        "title": LEFT[way.direction],
+        "this_month": THIS_MONTH[way.direction],
+        "said": _left_by(way),
+        "others": [rule_in_words(rule, way) for rule in way.others],
+    }
+
+
+def _left_by(way: Way) -> str:
+    if way.has_stopped:
+        return gettext("Loading has stopped at this KYC.")
+    if way.by is None:
+        return ""
+    if way.by.rule.window == FINANCIAL_YEAR:
+        return gettext("By the financial year’s limit, of which less is left than of the month’s.")
+    return ""
+
+
+def rule_in_words(rule: LimitRule, way: Way) -> str:
+    """Say a rule that has no meter: of one transaction, of the balance, of when loading stops."""
+    amount = {"amount": to_inr(int(rule.amount or 0))}
+    if rule.window == CREDIT_STOP:
+        day = {"day": ist_date(way.stops_at)}
+        if way.has_stopped:
+            return gettext("Loading stopped on %(day)s, by the rule for this KYC.") % day
+        return gettext("Loading stops on %(day)s, unless the KYC is upgraded.") % day
+    if rule.window == BALANCE:
+        return gettext("The balance may be %(amount)s at any time.") % amount
+    return gettext("One transaction may be %(amount)s.") % amount
+
+
+def _address(url_name: str, unique_id: int) -> str:
+    try:
+        return reverse(url_name, args=[unique_id])
+    except NoReverseMatch:
+        return ""

@@ -1,0 +1,253 @@
+"""The page of a customer: what is left, what was declined and why, what is on hold, who it is."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.urls import reverse
+
+from customers import services
+from limits.models import LimitRule
+from ppims import clock
+from ppims.pages import customer as customer_page
+from ppims.reports import standing
+from tests.factories import check, make_customer, make_processor, post
+from tests.web.admin_pages import browser_of, user_of, words_of
+from tests.web.customers_said import make_meera, unmasked
+
+pytestmark = pytest.mark.django_db
+AT = datetime(2031, 11, 25, 10, 47, tzinfo=UTC)  # 4:17 PM in India
+ROLES = ["viewer", "maker", "checker", "auditor", "admin"]
+
+
+@pytest.fixture(autouse=True)
+def _now():
+    with clock.frozen(AT):
+        yield
+
+
+@pytest.fixture
+def ent(db):
+    return make_processor("ENT")
+
+
+@pytest.fixture
+def meera(ent):
+    return make_meera(ent)
+
+
+def rule(amount, window, direction="D", tier="P"):
+    return LimitRule.objects.create(
+        tier=tier,
+        direction=direction,
+        window=window,
+        amount=amount,
+        state="APPROVED",
+        proposed_at=AT,
+        decided_at=AT,
+        in_force_from=AT - timedelta(days=900),
+        source="a test",
+    )
+
+
+def look(customer, role="viewer"):
+    return browser_of(role).get(reverse("customer", args=[customer]))
+
+
+def left(page):
+    return re.findall(r'<p class="figure">([^<]+)</p>', page.content.decode())
+
+
+def meters(page):
+    return re.findall(r'<svg class="meter (\w+)"', page.content.decode())
+
+
+def test_it_begins_with_who_how_known_and_whether_blocked(meera):
+    assert "Meera Verma New Min KYC · Active" in words_of(look(meera))
+    services.block(customer_id=meera, reason="lost card", user=user_of("maker"))
+    words = words_of(look(meera))
+    assert "New Min KYC · Blocked by us" in words
+    assert "Blocked by us: lost card. Every check is declined." in words
+
+
+def test_what_is_left_is_the_limit_without_what_is_used_and_held(meera, ent):
+    post(ent, meera, 2_500_01)
+    check(ent, meera, 500_00)
+    post(ent, meera, 1_00, direction="C")
+    page = look(meera)
+    assert left(page) == ["₹6,999.99", "₹9,999.00"]
+    words = words_of(page)
+    assert "Calendar month resets on 1 Dec 2031 30%" in words
+    assert "Used ₹2,500.01 · On hold ₹500.00 · Limit ₹10,000.00" in words
+    assert "On hold ₹500.00, frees at 4:32 PM Spend, ENT" in words
+
+
+def test_an_expired_hold_is_none(meera, ent):
+    check(ent, meera, 500_00)
+    with clock.frozen(AT + timedelta(minutes=15)):
+        page = look(meera)
+    assert left(page) == ["₹10,000.00", "₹10,000.00"]
+    assert "frees at" not in words_of(page)
+
+
+@pytest.mark.parametrize(
+    ("paise", "level", "said"),
+    [
+        (7_999_99, "far", "79.9%"),
+        (8_000_00, "near", "80%"),
+        (9_999_99, "near", "99.9%"),
+        (10_000_00, "reached", "100% · limit reached"),
+        (12_345_00, "reached", "123.4% · limit reached"),
+    ],
+)
+def test_a_meter_is_amber_from_80_percent_and_red_at_the_limit(meera, ent, paise, level, said):
+    post(ent, meera, paise)
+    page = look(meera)
+    assert meters(page) == [level, "far"]
+    assert f"resets on 1 Dec 2031 {said} " in words_of(page)
+
+
+def test_of_a_meter_used_is_solid_and_held_hatched(meera, ent):
+    post(ent, meera, 4_500_00)
+    check(ent, meera, 2_000_00)
+    svg = look(meera).content.decode().split('<svg class="meter')[1].split("</svg>")[0]
+    assert '<rect class="used" width="45%"' in svg
+    assert re.search(r'<rect x="45%" width="20%" height="8" fill="url\(#held-\d+\)"/>', svg)
+    assert 'aria-label="₹4,500.00 used and ₹2,000.00 on hold of ₹10,000.00"' in svg
+    assert "style=" not in svg
+
+
+def test_a_financial_year_has_its_meter_and_says_so_where_less_of_it_is_left(meera, ent):
+    rule(15_000_00, "FINANCIAL_YEAR")
+    page = look(meera)
+    assert left(page)[0] == "₹10,000.00"
+    with clock.frozen(AT - timedelta(days=31)):
+        post(ent, meera, 9_000_00)
+    page = look(meera)
+    assert left(page)[0] == "₹6,000.00"
+    words = words_of(page)
+    assert "By the financial year’s limit, of which less is left than of the month’s." in words
+    assert "Financial year resets on 1 Apr 2032 60% Used ₹9,000.00" in words
+    assert meters(page) == ["far", "far", "far"]
+
+
+def test_without_a_limit_it_says_so_and_what_the_month_comes_to(ent):
+    customer = make_customer(ent, kyc_flag="F", ovid_type="PAN", ovid_value="ABCPE1234F")
+    post(ent, customer, 12_34_567_89)
+    check(ent, customer, 1_00)
+    page = look(customer)
+    assert left(page) == ["No limit", "No limit"]
+    assert "Spent this month: ₹12,34,567.89 · On hold: ₹1.00" in words_of(page)
+    assert "Loaded this month: ₹0.00" in words_of(page)
+    assert meters(page) == []
+
+
+def test_rules_without_a_meter_are_said_in_words(meera):
+    rule(2_000_00, "TRANSACTION")
+    rule(1_00_000_00, "BALANCE", "C")
+    rule(24, "CREDIT_STOP", "C")
+    words = words_of(look(meera))
+    assert "One transaction may be ₹2,000.00." in words
+    assert "The balance may be ₹1,00,000.00 at any time." in words
+    assert "Loading stops on 25 Nov 2033, unless the KYC is upgraded." in words
+
+
+@pytest.mark.parametrize(("later", "left_to_load"), [(-1, "₹10,000.00"), (0, "₹0.00")])
+def test_when_loading_stops_nothing_is_left_to_load(meera, later, left_to_load):
+    rule(1, "CREDIT_STOP", "C")
+    midnight = datetime(2031, 12, 24, 18, 30, tzinfo=UTC)
+    with clock.frozen(midnight + timedelta(seconds=later)):
+        page = look(meera)
+    assert left(page) == ["₹10,000.00", left_to_load]
+    assert ("Loading has stopped at this KYC." in words_of(page)) == (later == 0)
+
+
+# The last decline.
+
+
+def test_the_last_decline_is_told_with_why_and_what_would_have_passed(meera, ent):
+    post(ent, meera, 9_500_00)
+    check(ent, meera, 600_00, ref_id="FIRST")
+    check(ent, meera, 700_00, ref_id="LAST")
+    check(ent, meera, 100_00)
+    words = words_of(look(meera))
+    assert "Last declined: over the month’s limit" in words
+    assert "Spend ₹700.00, 25 Nov 2031, 4:17 PM, ENT" in words
+    assert "₹9,500.00 of ₹10,000.00 was used in the calendar month, and ₹0.00 on hold" in words
+    assert "Up to ₹500.00 would have passed." in words
+
+
+def test_who_was_never_declined_has_no_decline(meera, ent):
+    check(ent, meera, 1_00)
+    assert "Last declined" not in words_of(look(meera))
+
+
+def test_a_decline_is_looked_for_among_the_newest_checks_alone(meera, ent, monkeypatch):
+    monkeypatch.setattr(standing, "CHECKS_LOOKED_AT", 2)
+    check(ent, meera, 20_000_00)
+    check(ent, meera, 1_00)
+    assert "Last declined" in words_of(look(meera))
+    check(ent, meera, 1_00)
+    assert "Last declined" not in words_of(look(meera))
+
+
+# Who, and what one may do.
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_it_says_nothing_private(meera, ent, role):
+    check(ent, meera, 20_000_00, account_number="009988776655", card_number="4111222233334321")
+    page = look(meera, role)
+    assert unmasked(page) == []
+    words = words_of(page)
+    assert "Mobile ••••5678 Date of birth •• ••• 1991 PAN ••••234F Email m••••@example.in" in words
+    assert "Address ••••, Chennai, Tamil Nadu, •••• Maiden name ••••" in words
+    assert "(ENT) ••••0077 ••••0042" in words
+    assert "Account ••••6655 Account active (ENT) Card ••••4321 Card active (ENT)" in words
+
+
+@pytest.mark.parametrize(
+    ("role", "active", "blocked"),
+    [
+        ("viewer", [], []),
+        ("maker", ["customer-block"], ["customer-unblock"]),
+        ("checker", [], []),
+        ("auditor", [], []),
+        ("admin", [], []),
+    ],
+)
+def test_what_one_may_do_is_there_where_its_page_is(meera, role, active, blocked, monkeypatch):
+    def offered():
+        found = customer_page.customer_or_404(meera)
+        actions = customer_page.actions_of(found, user_of(role))
+        names = {action.url_name for action, _ in actions}
+        return sorted(names & {"customer-block", "customer-unblock"})
+
+    monkeypatch.setattr(customer_page, "reverse", lambda name, args: f"/{name}")
+    assert offered() == active
+    services.block(customer_id=meera, reason="asked for", user=user_of("maker"))
+    assert offered() == blocked
+
+
+def test_what_has_no_page_is_not_offered(meera, monkeypatch):
+    def nowhere(name, args):
+        raise customer_page.NoReverseMatch
+
+    monkeypatch.setattr(customer_page, "reverse", nowhere)
+    assert customer_page.actions_of(customer_page.customer_or_404(meera), user_of("maker")) == []
+
+
+@pytest.mark.parametrize("number", [100_000_000_000_001, 10**30])
+def test_nobody_has_no_page(number):
+    assert browser_of("viewer").get(f"/customers/{number}").status_code == 404
+
+
+def test_it_takes_a_bounded_number_of_queries(meera, ent, django_assert_max_num_queries):
+    for _ in range(5):
+        check(ent, meera, 1_00)
+        post(ent, meera, 1_00)
+    check(ent, meera, 20_000_00)
+    client = browser_of("maker")
+    with django_assert_max_num_queries(20):
+        page = client.get(reverse("customer", args=[meera]))
+    assert len(page.content) < 60_000

@@ -1,0 +1,123 @@
+"""Revealing what is masked, for a reason and for one look; and notes: both audited."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from customers.notes import LONGEST, CustomerNote
+from ppims.models import AuditEntry
+from ppims.pages import revealing
+from tests.factories import make_processor
+from tests.web.admin_pages import browser_of, words_of
+from tests.web.customers_said import NEVER, PRIVATE, make_meera, unmasked
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def meera(db):
+    return make_meera(make_processor("ENT"))
+
+
+def audited(action):
+    return [
+        (entry.subject, entry.user.username, json.loads(entry.detail))
+        for entry in AuditEntry.objects.filter(action=action).select_related("user").order_by("pk")
+    ]
+
+
+def reveal(client, customer, reason="asked by phone", **more):
+    return client.post(reverse("customer-reveal", args=[customer]), {"reason": reason}, **more)
+
+
+@pytest.mark.parametrize("role", ["maker", "auditor"])
+def test_a_reason_reveals_for_one_look_and_is_audited(meera, role):
+    client = browser_of(role)
+    page = reveal(client, meera, follow=True)
+    assert set(unmasked(page)) == set(PRIVATE)
+    assert "Revealed once: mask again" in words_of(page)
+    assert unmasked(client.get(reverse("customer", args=[meera]))) == []
+    username = page.wsgi_request.user.username
+    assert audited("personal data revealed") == [(meera, username, {"reason": "asked by phone"})]
+
+
+def test_of_a_card_never_more_than_its_last_four_is_shown(meera):
+    page = reveal(browser_of("maker"), meera, follow=True).content.decode()
+    assert [number for number in NEVER if number in page] == []
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 501])
+def test_without_a_reason_nothing_is_revealed(meera, reason):
+    client = browser_of("maker")
+    page = reveal(client, meera, reason)
+    assert page.status_code == 422
+    assert "There is a problem" in words_of(page)
+    assert unmasked(page) == unmasked(client.get(reverse("customer", args=[meera]))) == []
+    assert audited("personal data revealed") == []
+
+
+def test_what_was_revealed_of_one_is_not_of_another(meera):
+    other = make_meera(make_processor("CBS"))
+    assert other == meera
+    client = browser_of("maker")
+    reveal(client, meera)
+    session = client.session
+    session[revealing.REVEALED] = [meera + 1, session[revealing.REVEALED][1]]
+    session.save()
+    assert unmasked(client.get(reverse("customer", args=[meera]))) == []
+
+
+@pytest.mark.parametrize(("later", "is_shown"), [(59, True), (62, False)])
+def test_what_is_not_looked_at_at_once_is_masked_again(meera, later, is_shown, monkeypatch):
+    client = browser_of("maker")
+    reveal(client, meera)
+    at = (timezone.now() + timedelta(seconds=later)).timestamp()
+    monkeypatch.setattr(revealing, "time", lambda: at)
+    assert bool(unmasked(client.get(reverse("customer", args=[meera])))) == is_shown
+
+
+# Notes.
+
+
+def note(client, customer, text, **more):
+    return client.post(reverse("customer-note", args=[customer]), {"text": text}, **more)
+
+
+def test_a_note_is_kept_with_who_and_when_and_audited_without_its_text(meera):
+    client = browser_of("maker")
+    for text in ("Called about the limit.", "<b>Sent</b> the form.\nAgain."):
+        page = note(client, meera, text, follow=True)
+    username = page.wsgi_request.user.username
+    assert page.redirect_chain == [(f"{reverse('customer', args=[meera])}#notes", 302)]
+    assert f"Called about the limit. {username}, " in words_of(page)
+    assert "&lt;b&gt;Sent&lt;/b&gt; the form.<br>Again." in page.content.decode()
+    newest, oldest = CustomerNote.objects.order_by("-pk")
+    assert audited("note added") == [
+        (meera, username, {"note": oldest.pk}),
+        (meera, username, {"note": newest.pk}),
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "x" * (LONGEST + 1)])
+def test_a_note_that_says_nothing_or_too_much_is_not_kept(meera, text):
+    page = note(browser_of("maker"), meera, text)
+    assert page.status_code == 422
+    assert not CustomerNote.objects.exists()
+    assert audited("note added") == []
+
+
+@pytest.mark.parametrize("role", ["viewer", "checker", "auditor", "admin"])
+def test_everybody_reads_notes_and_makers_alone_add_them(meera, role):
+    note(browser_of("maker"), meera, "Called.")
+    words = words_of(browser_of(role).get(reverse("customer", args=[meera])))
+    assert "Notes Called." in words
+    assert "Add a note" not in words
+
+
+def test_nobody_can_be_noted_nor_revealed(meera):
+    client = browser_of("maker")
+    assert note(client, meera + 1, "x").status_code == 404
+    assert reveal(client, meera + 1).status_code == 404
