@@ -8,6 +8,7 @@ from functools import reduce
 from operator import or_
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from customers.kinds import MOBILE, DocumentKind
 from customers.models import Account, Card, Customer, Identifier, Registration
@@ -87,7 +88,7 @@ def _own_numbers(text: str) -> Iterable[tuple[int, str]]:
     if len(digits) == FOUR == len(text):
         cards = Card.objects.filter(last_four=digits).values_list("customer_id", flat=True)
         for customer_id in cards.order_by("customer_id").distinct()[:CUSTOMERS_OF_A_NUMBER]:
-            yield customer_id, f"card ending {digits}"
+            yield customer_id, _("card ending %(digits)s") % {"digits": digits}
 
 
 def _identified(text: str, digits: str) -> Iterable[tuple[int, str]]:
@@ -102,7 +103,7 @@ def _identified(text: str, digits: str) -> Iterable[tuple[int, str]]:
         is_one = [Q(kind=k, digest=Identifier.digest_of(k, number)) for k, number in possible]
         found = Identifier.objects.filter(reduce(or_, is_one)).values_list("customer_id", "kind")
         for customer_id, kind in found:
-            yield customer_id, "mobile" if kind == MOBILE else str(DocumentKind(kind).label)
+            yield customer_id, _("mobile") if kind == MOBILE else str(DocumentKind(kind).label)
 
 
 def _processors_numbers(text: str) -> Iterable[tuple[int, str]]:

@@ -11,6 +11,7 @@ from ppims.pages.customers import customers
 from ppims.pages.limits import limits
 from ppims.pages.notes import customer_note
 from ppims.pages.revealing import customer_reveal
+from ppims.pages.search import search, search_results
 from ppims.pages.transactions import transaction, transactions
 
 
@@ -30,6 +31,8 @@ urlpatterns = [
     path("limits", limits, name="limits"),
     path("transactions", transactions, name="transactions"),
     path("transactions/<slug:source>/<int:row_id>", transaction, name="transaction"),
+    path("search", search, name="search"),
+    path("search/<slug:key>", search_results, name="search-results"),
     path("customers", customers, name="customers"),
     path("customers/<int:unique_id>", customer, name="customer"),
     path("customers/<int:unique_id>/reveal", customer_reveal, name="customer-reveal"),

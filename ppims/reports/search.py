@@ -3,7 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from django.utils.translation import gettext as _
+
 from customers import search
+from customers.kinds import mask
 from customers.models import Customer
 from customers.names import words_of
 from ppims import statements
@@ -12,7 +15,6 @@ from ppims.reports.transactions import Source
 
 MOST_HITS = 20
 LONGEST, MOST_WORDS = 100, 6
-NAME = "name"
 # NOT (... = '') as the index says it: limits.services.updates.
 POSTED = """
     SELECT id, customer_id FROM limits_ledgerentry
@@ -38,6 +40,7 @@ class Hit:
     status: str
     source: Source | None = None
     row_id: int | None = None
+    mobile: str = ""  # masked
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def hits(typed: str) -> list[Hit]:
     if len(words) > 1:
         found |= {c: m for c, m in _by_all(words).items() if c not in found}
     for customer_id in search.named(text, most=MOST_HITS):
-        found.setdefault(customer_id, [_Match(NAME)])
+        found.setdefault(customer_id, [_Match(_("name"))])
     return _read(dict(list(found.items())[:MOST_HITS]))
 
 
@@ -97,7 +100,7 @@ def _all_of(
         asked = words_of(word)
         if match is None and not (asked and search.is_named(name, asked)):
             return []
-        matches.append(match or _Match(NAME))
+        matches.append(match or _Match(_("name")))
     return matches
 
 
@@ -116,13 +119,14 @@ def _transactions(text: str) -> Iterable[tuple[int, _Match]]:
 
 
 def _read(found: Mapping[int, list[_Match]]) -> list[Hit]:
-    rows = Customer.objects.filter(pk__in=found).values_list("pk", "name", "tier", "status")
+    names = ("pk", "name", "tier", "status", "mobile")
+    rows = Customer.objects.filter(pk__in=found).values_list(*names)
     known = {pk: rest for pk, *rest in rows}
     hits = []
     for customer_id, matches in found.items():
         if customer_id not in known:
             continue
-        name, tier, status = known[customer_id]
+        name, tier, status, mobile = known[customer_id]
         row = next((match for match in matches if match.source), None)
         hits.append(
             Hit(
@@ -133,6 +137,7 @@ def _read(found: Mapping[int, list[_Match]]) -> list[Hit]:
                 status,
                 row.source if row else None,
                 row.row_id if row else None,
+                mask(mobile, shown=4),
             )
         )
     return hits

@@ -37,6 +37,8 @@ OPEN = {
     "limits": (ROLES, NONE, []),
     "transactions": (ROLES, NONE, []),
     "transaction": (ROLES, NONE, ["check", 1]),
+    "search": (ROLES, ROLES, []),
+    "search-results": (ROLES, NONE, ["no-such-search"]),
     "customers": (ROLES, NONE, []),
     "customer": (ROLES, NONE, [CUSTOMER]),
     "customer-reveal": ({"maker", "auditor"}, {"maker", "auditor"}, [CUSTOMER]),
@@ -138,7 +140,7 @@ def test_the_frame_says_who_one_is_what_one_may_do_and_that_it_is_a_demo():
     client = browser_of("checker")
     page = client.get("/limits")
     words = words_of(page)
-    assert "DEMO " in words
+    assert "DEMO Search customers and transactions Search" in words
     assert f"{page.wsgi_request.user.username} checker Change password Log out" in words
     assert 'aria-current="page"' in page.content.decode().split("</nav>")[0]
 
