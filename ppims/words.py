@@ -63,6 +63,9 @@ KINDS: Mapping[Kind, object] = {
 # What staff do, as the audit writes it: here for those who translate.
 ACTIONS = (
     gettext_noop("customer blocked"),
+    gettext_noop("personal data revealed"),
+    gettext_noop("note added"),
+    gettext_noop("statement exported"),
     gettext_noop("unblocking proposed"),
     gettext_noop("unblocking approved"),
     gettext_noop("unblocking rejected"),

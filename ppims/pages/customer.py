@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -14,13 +14,16 @@ from limits.decision import BALANCE, CREDIT_STOP, FINANCIAL_YEAR
 from limits.models import Direction, LimitRule
 from ppims.models import User
 from ppims.money import to_inr
-from ppims.pages.access import page, staff
+from ppims.pages.access import is_fragment, page, staff
+from ppims.pages.activity import CURSOR, activity_of
 from ppims.pages.explained import why
+from ppims.pages.filtering import canonical
 from ppims.pages.person import customer_or_404, person_of
 from ppims.pages.revealing import is_revealed
 from ppims.reports.standing import Way, standing
 from ppims.templatetags.ppims import ist_date
 
+TEMPLATE, ROWS = "ppims/customer.html", "ppims/transactions.html#rows"
 NOTES_SHOWN = 50
 
 
@@ -52,21 +55,31 @@ THIS_MONTH = {Direction.DEBIT: _("Spent this month"), Direction.CREDIT: _("Loade
 
 @page("customers.view_customer")
 def customer(request: HttpRequest, unique_id: int) -> HttpResponse:
-    """Show a customer: masked, but for once where it has just been revealed."""
+    """Show a customer: masked, but for once where it has just been revealed. htmx gets the
+    activity, or its next rows.
+    """
+    if tidier := canonical(request):
+        return redirect(request.path + tidier)
     found = customer_or_404(unique_id)
+    happened, status = activity_of(request, found)
+    if is_fragment(request):
+        part = ROWS if CURSOR in request.GET else f"{TEMPLATE}#activity"
+        return render(request, part, {"customer": found, **happened}, status=status)
     shown = is_revealed(request, unique_id)
     now = standing(found)
     context = {
+        **happened,
         "customer": found,
         "actions": actions_of(found, staff(request)),
         "ways": [shown_way(way) for way in now.ways],
+        "at": now.at,
         "holds": now.holds,
         "decline": now.last_decline,
         "why": why(now.last_decline) if now.last_decline else [],
         "person": person_of(found, is_revealed=shown),
         "notes": found.notes.select_related("author").order_by("-pk")[:NOTES_SHOWN],
     }
-    return render(request, "ppims/customer.html", context)
+    return render(request, TEMPLATE, context, status=status)
 
 
 def actions_of(found: Customer, user: User) -> list[tuple[Action, str]]:

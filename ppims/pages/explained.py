@@ -18,7 +18,7 @@ def why(check: LimitCheck) -> list[str]:
     """Give the sentences; of a check with its rule read."""
     said = _allowed(check) if check.is_allowed else DECLINED[check.reason](check)
     if check.rule:
-        said.append(_("The rule: %(rule)s (%(source)s).") % _rule(check))
+        said.append(_("The rule: %(rule)s. Its source: %(source)s.") % _rule(check))
     if decision.BALANCE in check.unjudged.split(","):
         said.append(_("The limit for the balance was not judged: no balance was sent."))
     return said

@@ -1,4 +1,4 @@
-"""The filters of Transactions: what the address says, and what is looked for then."""
+"""The filters of lists by time: what the address says, and what is looked for then."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -27,18 +27,37 @@ WHEN = [
 ]
 DAY = timedelta(days=1)
 DAYS_OF_WEEK = 7
+DAY_INPUT = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
 
 
-class FilterForm(forms.Form):
-    """What is looked for; every field may be left out. Days are India's, both included."""
+class FrameForm(forms.Form):
+    """A time frame; every field may be left out. Days are India's, both included."""
+
+    when = forms.ChoiceField(label=_("When"), required=False, choices=WHEN)
+    since = forms.DateField(label=_("From"), required=False, widget=DAY_INPUT)
+    until = forms.DateField(label=_("To"), required=False, widget=DAY_INPUT)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        since, until = cleaned.get("since"), cleaned.get("until")
+        if since and until and until < since:
+            self.add_error("until", gettext("This is before the first day."))
+        return cleaned
+
+    def frame(self, at: datetime) -> Frame:
+        """Give the time frame of a valid form, at an instant."""
+        said = self.cleaned_data
+        return _frame(said["when"], said["since"], said["until"], at)
+
+
+class FilterForm(FrameForm):
+    """What is looked for; every field may be left out."""
 
     kind = forms.ChoiceField(label=_("What"), required=False)
     processor = forms.ChoiceField(label=_("Processor"), required=False)
     outcome = forms.ChoiceField(label=_("Outcome of checks"), required=False)
     flag = forms.ChoiceField(label=_("Flag"), required=False)
-    when = forms.ChoiceField(label=_("When"), required=False, choices=WHEN)
-    since = forms.DateField(label=_("From"), required=False)
-    until = forms.DateField(label=_("To"), required=False)
+    field_order = ("kind", "processor", "outcome", "flag", "when", "since", "until")
 
     def __init__(self, asked: Any) -> None:
         super().__init__(asked)
@@ -54,15 +73,6 @@ class FilterForm(forms.Form):
         }
         for name, choices in offered.items():
             self.fields[name].choices = choices  # type: ignore[attr-defined]
-        for name in ("since", "until"):
-            self.fields[name].widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        since, until = cleaned.get("since"), cleaned.get("until")
-        if since and until and until < since:
-            self.add_error("until", gettext("This is before the first day."))
-        return cleaned
 
     def filters(self, at: datetime) -> Filters:
         """Give what a valid form looks for, at an instant."""
@@ -75,7 +85,7 @@ class FilterForm(forms.Form):
             is_allowed=None if is_reason or not outcome else outcome == ALLOWED,
             reason=outcome if is_reason else None,
             flag=said["flag"] or None,
-            frame=_frame(said["when"], said["since"], said["until"], at),
+            frame=self.frame(at),
         )
 
 

@@ -49,7 +49,7 @@ def transaction(request: HttpRequest, source: str, row_id: int) -> HttpResponse:
     row = _row(source, row_id)
     (line,) = lines_of([row])
     is_open = "closed" not in request.GET
-    context: dict[str, Any] = {"line": line}
+    context: dict[str, Any] = {"line": line, "is_theirs": "theirs" in request.GET}
     if is_open:
         context["facts"] = facts_of(row, staff(request))
     template = f"{TEMPLATE}#row" if is_fragment(request) else "ppims/transaction.html"

@@ -12,6 +12,7 @@ from ppims.pages.limits import limits
 from ppims.pages.notes import customer_note
 from ppims.pages.revealing import customer_reveal
 from ppims.pages.search import search, search_results
+from ppims.pages.statement import customer_statement
 from ppims.pages.transactions import transaction, transactions
 
 
@@ -37,4 +38,5 @@ urlpatterns = [
     path("customers/<int:unique_id>", customer, name="customer"),
     path("customers/<int:unique_id>/reveal", customer_reveal, name="customer-reveal"),
     path("customers/<int:unique_id>/note", customer_note, name="customer-note"),
+    path("customers/<int:unique_id>/statement", customer_statement, name="customer-statement"),
 ]

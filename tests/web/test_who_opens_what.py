@@ -42,6 +42,7 @@ OPEN = {
     "customers": (ROLES, NONE, []),
     "customer": (ROLES, NONE, [CUSTOMER]),
     "customer-reveal": ({"maker", "auditor"}, {"maker", "auditor"}, [CUSTOMER]),
+    "customer-statement": (NONE, {"auditor"}, [CUSTOMER]),
     "customer-note": ({"maker"}, {"maker"}, [CUSTOMER]),
 }
 # The admin and the API have tests of their own; these lead to what is above, or to a file.

@@ -1,0 +1,195 @@
+"""Staff answer a caller: who is it, why was the payment declined, what is left to spend. With
+scripts and without; back and reload in the middle; nothing personal in an address.
+"""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from customers.models import Card, Customer
+from limits.models import LimitCheck
+from tests.browser.acting import Acting
+
+SEARCH = "Search customers and transactions"
+BOTH = pytest.mark.parametrize("scripted", [True, False], ids=["scripts", "no scripts"])
+
+
+@pytest.fixture
+def declined(site):
+    """Someone whose last payment was declined for the month's limit."""
+    reason = {"is_allowed": False, "reason": "MONTH_LIMIT"}
+    check = LimitCheck.objects.filter(**reason).order_by("-at").first()
+    return Customer.objects.get(pk=check.customer_id)
+
+
+@pytest.fixture
+def two_of_a_name(site):
+    """A family name that several have."""
+    first, last = "Harish", "Verma"
+    assert Customer.objects.filter(name__endswith=last).count() > 1
+    return first, last
+
+
+def last_four(customer):
+    return Card.objects.filter(customer=customer).first().last_four
+
+
+def says_nothing_personal(page, customer, addresses):
+    words = [*customer.name.split(), customer.mobile, customer.mobile[2:]]
+    return [a for a in (*addresses, page.url) for word in words if word.lower() in a.lower()] == []
+
+
+@pytest.fixture
+def asked(visit):
+    """Open a browser, and note every address that it asks for."""
+
+    def open_page(role, address, scripted):
+        page, addresses = visit(role, address, java_script_enabled=scripted), []
+        page.on("request", lambda request: addresses.append(request.url))
+        return page, addresses
+
+    return open_page
+
+
+@BOTH
+def test_last_four_and_surname_to_why_the_last_payment_was_declined_in_3(asked, declined, scripted):
+    page, addresses = asked("viewer", "/limits", scripted)
+    acts = Acting(page)
+    acts.fill(SEARCH, f"{last_four(declined)} {declined.name.split()[-1]}")
+    acts.submit()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(declined.name)
+    why = page.get_by_role("region", name="Last declined: over the month’s limit")
+    expect(why).to_contain_text("was used in the calendar month")
+    expect(why).to_contain_text(re.compile(r"resets on 1 \w+ \d{4}|would have passed"))
+    assert acts.count <= 3
+    assert says_nothing_personal(page, declined, addresses)
+
+
+@BOTH
+def test_mobile_to_what_is_left_and_when_it_resets_in_2(asked, declined, scripted):
+    page, addresses = asked("viewer", "/limits", scripted)
+    acts = Acting(page)
+    acts.fill(SEARCH, declined.mobile[2:])
+    acts.submit()
+    spend = page.locator("section", has=page.get_by_role("heading", name="Left to spend"))
+    expect(spend.locator(".figure")).to_have_text(re.compile(r"^₹[\d,]+\.\d\d$"))
+    expect(spend).to_contain_text(re.compile(r"resets on 1 \w+ \d{4}"))
+    assert acts.count == 2
+    assert says_nothing_personal(page, declined, addresses)
+
+
+@BOTH
+def test_back_and_reload_keep_the_hits_and_the_customer(asked, two_of_a_name, scripted):
+    _, last = two_of_a_name
+    page, addresses = asked("viewer", "/customers", scripted)
+    acts = Acting(page)
+    acts.fill(SEARCH, last)
+    acts.submit()
+    hits = page.get_by_role("region", name="Hits").get_by_role("link")
+    count = hits.count()
+    assert count > 1
+    page.reload()
+    expect(hits).to_have_count(count)
+    name = hits.first.inner_text()
+    acts.press(hits.first)
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_contain_text(name)
+    page.reload()
+    expect(heading).to_contain_text(name)
+    page.go_back()
+    expect(hits).to_have_count(count)
+    page.go_back()
+    expect(page.get_by_role("heading", name="Customers")).to_be_visible()
+    assert not any(last.lower() in address.lower() for address in addresses)
+
+
+def test_hits_come_as_one_types_and_go_with_the_focus(asked, two_of_a_name):
+    _, last = two_of_a_name
+    page, addresses = asked("viewer", "/limits", scripted=True)
+    page.keyboard.press("/")
+    page.keyboard.type(last.lower(), delay=20)
+    hits = page.locator("#hits").get_by_role("link")
+    expect(hits.first).to_contain_text(last)
+    expect(hits.first).to_contain_text("name")
+    assert page.evaluate("axe.run()")["violations"] == []
+    assert len([address for address in addresses if address.endswith("/search")]) <= 2
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(hits.first).to_be_focused()
+    page.locator("h1").click()
+    expect(hits.first).to_be_hidden()
+    page.get_by_label(SEARCH).click()
+    hits.first.click()
+    expect(page.get_by_role("heading", name="Left to spend this month")).to_be_visible()
+
+
+def test_a_filter_of_the_list_acts_at_once_and_back_takes_it_away(asked):
+    page, _ = asked("viewer", "/customers", scripted=True)
+    rows = page.locator("tbody tr")
+    everybody = rows.count()
+    page.get_by_label("Status").select_option(label="Blocked by us")
+    expect(page).to_have_url(re.compile("status=BLOCKED"))
+    expect(rows).not_to_have_count(everybody)
+    page.reload()
+    expect(page.get_by_label("Status")).to_have_value("BLOCKED")
+    page.go_back()
+    expect(rows).to_have_count(everybody)
+
+
+@BOTH
+def test_more_of_the_list_follows(asked, scripted):
+    page, _ = asked("viewer", "/customers", scripted)
+    rows = page.locator("tbody tr:not(.more)")
+    first = rows.first.inner_text()
+    page.get_by_role("link", name="Load more").click()
+    if scripted:
+        expect(rows).to_have_count(100)
+        assert rows.first.inner_text() == first
+    else:
+        expect(page.get_by_role("link", name="From the newest on")).to_be_visible()
+        expect(rows).to_have_count(50)
+        assert rows.first.inner_text() != first
+
+
+@BOTH
+def test_what_is_revealed_is_masked_again_by_a_reload(asked, declined, scripted):
+    page, _ = asked("maker", f"/customers/{declined.pk}", scripted)
+    acts = Acting(page)
+    acts.click("link", "Reveal")
+    acts.fill("Reason", "asked by phone")
+    acts.submit()
+    expect(page.locator("main")).to_contain_text(declined.mobile)
+    page.reload()
+    expect(page.get_by_role("heading", name="Who")).to_be_visible()
+    expect(page.locator("main")).not_to_contain_text(declined.mobile)
+    page.go_back()
+    expect(page.locator("main")).not_to_contain_text(declined.mobile)
+
+
+@BOTH
+def test_a_row_of_the_activity_opens_and_says_why(asked, declined, scripted):
+    page, _ = asked("viewer", f"/customers/{declined.pk}", scripted)
+    row = page.locator("#activity tr.declined").first
+    row.get_by_role("link").click()
+    expect(page.locator("dl.facts", has_text="Rule")).to_contain_text("Calendar month")
+    if scripted:
+        expect(page).to_have_url(re.compile(rf"/customers/{declined.pk}$"))
+        row.get_by_role("link").click()
+        expect(page.locator("#activity dl.facts")).to_have_count(0)
+
+
+def test_an_auditor_takes_a_statement_along(asked, declined):
+    page, _ = asked("auditor", f"/customers/{declined.pk}?when=month", scripted=True)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Statement (CSV)").click()
+    assert download.value.suggested_filename.startswith(f"statement-{declined.pk}-")
+
+
+def test_a_page_for_paper_has_no_menu_and_no_buttons(asked, declined):
+    page, _ = asked("maker", f"/customers/{declined.pk}", scripted=True)
+    page.emulate_media(media="print")
+    expect(page.get_by_role("heading", name="Left to spend this month")).to_be_visible()
+    for gone in ("Main", "Reveal", "Show", "Load more"):
+        for role in ("navigation", "link", "button"):
+            expect(page.get_by_role(role, name=gone, exact=True)).to_have_count(0)

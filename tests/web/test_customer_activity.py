@@ -1,0 +1,205 @@
+"""What happened to a customer: on the page, by time frame and in pages; and as a statement."""
+
+import csv
+import io
+import json
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.urls import reverse
+
+from customers import notes, services
+from ppims import clock
+from ppims.models import AuditEntry
+from ppims.pages import activity, statement
+from tests.factories import check, make_customer, make_processor, post
+from tests.web.admin_pages import browser_of, user_of, words_of
+from tests.web.customers_said import make_meera, unmasked
+
+pytestmark = pytest.mark.django_db
+AT = datetime(2031, 6, 17, 6, 30, tzinfo=UTC)  # noon in India
+MIDNIGHT = datetime(2031, 6, 16, 18, 30, tzinfo=UTC)  # when that day began
+HTMX = {"HX-Request": "true"}
+EVER = {"when": ""}
+
+
+@pytest.fixture
+def ent(db):
+    return make_processor("ENT")
+
+
+@pytest.fixture
+def meera(ent):
+    with clock.frozen(MIDNIGHT - timedelta(days=2)):
+        customer = make_meera(ent)
+    with clock.frozen(MIDNIGHT - timedelta(seconds=1)):
+        check(ent, customer, 20_000_00, ref_id="=1+1")
+    with clock.frozen(MIDNIGHT):
+        post(ent, customer, 1_500_50, ref_id="REF7", tran_id="TRAN7")
+    with clock.frozen(AT):
+        notes.add_note(customer_id=customer, text="Called.", user=user_of("maker"))
+        services.block(customer_id=customer, reason="lost", user=user_of("maker"))
+    return customer
+
+
+def look(customer, query="", role="viewer", **headers):
+    with clock.frozen(AT):
+        address = reverse("customer", args=[customer])
+        return browser_of(role).get(f"{address}{query}", headers=headers)
+
+
+def happened(page):
+    return [line.kind for line in page.context["lines"]]
+
+
+def test_it_lists_money_kyc_and_staff_last_first(meera):
+    page = look(meera)
+    assert happened(page) == ["Staff", "Staff", "Posted", "Check", "Customer added"]
+    words = words_of(page)
+    assert "17 Jun 2031, 12:00 AM Posted Spend ₹1,500.50 Without a check ENT" in words
+    assert "Check Spend ₹20,000.00 Declined: over the month’s limit ENT" in words
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ("?when=today", ["Staff", "Staff", "Posted"]),
+        ("?when=yesterday", ["Check"]),
+        ("?when=own&since=2031-06-16&until=2031-06-16", ["Check"]),
+        ("?when=own&until=2031-06-15", ["Customer added"]),
+        ("?when=own&since=2031-06-18", []),
+    ],
+)
+def test_a_time_frame_stands_in_the_address(meera, query, wanted):
+    page = look(meera, query)
+    assert happened(page) == wanted
+    assert ("Nothing happened then." in words_of(page)) == (not wanted)
+
+
+def test_what_is_no_time_frame_is_said_beside_it(meera):
+    page = look(meera, "?when=own&since=2031-06-18&until=2031-06-17")
+    assert page.status_code == 422
+    assert "This is before the first day." in words_of(page)
+    assert "Left to spend this month" in words_of(page)
+
+
+def test_what_is_empty_in_the_address_goes(meera):
+    assert look(meera, "?when=&since=").headers["Location"] == f"/customers/{meera}?"
+
+
+def test_a_row_is_a_link_that_htmx_opens_in_its_place(meera):
+    page = look(meera).content.decode()
+    address = re.search(r'hx-get="(/transactions/check/\d+\?theirs)"', page)[1]
+    row = browser_of("viewer").get(address.replace("&amp;", "&"), headers=HTMX)
+    words = words_of(row)
+    assert row.content.decode().strip().startswith("<tbody")
+    assert "Up to ₹10,000.00 would have passed." in words
+    assert "Meera Verma" not in words
+    assert f'hx-get="{address.replace("?", "?closed&amp;")}"' in row.content.decode()
+
+
+@pytest.mark.parametrize("rows", [1, 2, 4])
+def test_pages_follow_one_another_in_the_time_frame(meera, monkeypatch, rows):
+    monkeypatch.setattr(activity, "ROWS", rows)
+    found, query = [], "?when=month"
+    while query:
+        page = look(meera, query)
+        found += happened(page)
+        query = page.context["more"] and f"?{page.context['more']}"
+    assert found == ["Staff", "Staff", "Posted", "Check", "Customer added"]
+    is_later = f'href="/customers/{meera}?when=month#activity">From the newest on' in (
+        page.content.decode()
+    )
+    assert is_later
+
+
+def test_htmx_gets_the_activity_or_the_rows_that_follow(meera, monkeypatch):
+    monkeypatch.setattr(activity, "ROWS", 2)
+    part = look(meera, "?when=month", **HTMX)
+    assert part.content.decode().strip().startswith('<section id="activity"')
+    more = re.search(r'<a href="([^"]+)" hx-get="\1" hx-target="#more"', part.content.decode())[1]
+    rows = look(meera, more.replace("&amp;", "&"), **HTMX)
+    assert rows.content.decode().strip().startswith("<tbody")
+    assert "<section" not in rows.content.decode()
+
+
+def test_a_cursor_of_another_list_leads_nowhere(meera):
+    assert look(meera, "?after=x").status_code == 404
+
+
+# The statement.
+
+
+def export(customer, frame=EVER, role="auditor"):
+    with clock.frozen(AT):
+        address = reverse("customer-statement", args=[customer])
+        return browser_of(role).post(address, frame)
+
+
+def read(response):
+    text = response.content.decode()
+    assert text[0] == "\ufeff"
+    return list(csv.reader(io.StringIO(text[1:])))
+
+
+def test_a_statement_says_what_the_page_says(meera):
+    shown = happened(look(meera))
+    response = export(meera)
+    disposition = f'attachment; filename="statement-{meera}-2031-06-17.csv"'
+    assert response.headers["Content-Disposition"] == disposition
+    head, *rows = read(response)
+    assert head[:4] == ["When (India)", "What", "Way", "Rupees"]
+    assert [row[1] for row in rows] == shown
+    posted = ["2031-06-17 00:00:00", "Posted", "Spend", "1500.50", "Without a check", "ENT"]
+    assert rows[2] == [*posted, "REF7", "TRAN7"]
+
+
+def test_a_statement_is_masked_and_holds_no_formula(meera):
+    response = export(meera)
+    assert unmasked(response) == []
+    assert "Meera" not in response.content.decode()
+    assert read(response)[4][6] == "'=1+1"
+
+
+def test_a_statement_is_of_the_time_frame_and_audited_before_it_leaves(meera):
+    response = export(meera, {"when": "yesterday"})
+    assert [row[1] for row in read(response)[1:]] == ["Check"]
+    entry = AuditEntry.objects.get(action="statement exported")
+    assert (entry.subject, entry.at, entry.user.username) == (
+        meera,
+        AT,
+        response.wsgi_request.user.username,
+    )
+    assert json.loads(entry.detail) == {
+        "since": "2031-06-16 00:00:00+05:30",
+        "until": "2031-06-17 00:00:00+05:30",
+        "rows": 1,
+    }
+
+
+@pytest.mark.parametrize("frame", [{"when": "x"}, {"when": "own", "since": "yesterday"}])
+def test_what_is_no_time_frame_is_not_exported(meera, frame):
+    with clock.frozen(AT):
+        address = reverse("customer-statement", args=[meera])
+        page = browser_of("auditor").post(address, frame, follow=True)
+    assert "That is no time frame: nothing was exported." in words_of(page)
+    assert not AuditEntry.objects.filter(action="statement exported").exists()
+
+
+@pytest.mark.parametrize(("most", "is_sent"), [(4, False), (5, True)])
+def test_too_much_for_a_statement_is_said_so(meera, monkeypatch, most, is_sent):
+    monkeypatch.setattr(statement, "MOST_ROWS", most)
+    monkeypatch.setattr(statement, "ROWS_AT_ONCE", 2)
+    response = export(meera)
+    assert (response.status_code == 200) == is_sent
+    assert AuditEntry.objects.filter(action="statement exported").exists() == is_sent
+
+
+@pytest.mark.parametrize("role", ["viewer", "maker", "checker", "auditor", "admin"])
+def test_auditors_alone_are_offered_a_statement(meera, role):
+    assert ("Statement (CSV)" in words_of(look(meera, role=role))) == (role == "auditor")
+
+
+def test_nobody_has_no_statement(ent):
+    assert export(make_customer(ent) + 1).status_code == 404
