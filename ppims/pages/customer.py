@@ -11,12 +11,12 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
 from limits.decision import BALANCE, CREDIT_STOP, FINANCIAL_YEAR
-from limits.models import Direction, LimitRule
+from limits.models import Direction, LimitCheck, LimitRule
 from ppims.models import User
 from ppims.money import to_inr
 from ppims.pages.access import is_fragment, page, staff
 from ppims.pages.activity import CURSOR, activity_of
-from ppims.pages.explained import why
+from ppims.pages.explained import by_what, why
 from ppims.pages.filtering import canonical
 from ppims.pages.person import customer_or_404, person_of
 from ppims.pages.revealing import is_revealed
@@ -75,7 +75,7 @@ def customer(request: HttpRequest, unique_id: int) -> HttpResponse:
         "at": now.at,
         "holds": now.holds,
         "decline": now.last_decline,
-        "why": why(now.last_decline) if now.last_decline else [],
+        "why": _said_of(now.last_decline),
         "person": person_of(found, is_revealed=shown),
         "notes": found.notes.select_related("author").order_by("-pk")[:NOTES_SHOWN],
     }
@@ -101,6 +101,10 @@ def shown_way(way: Way) -> dict[str, Any]:
         "said": _left_by(way),
         "others": [rule_in_words(rule, way) for rule in way.others],
     }
+
+
+def _said_of(check: LimitCheck | None) -> list[str]:
+    return [*why(check), *by_what(check)] if check else []
 
 
 def _left_by(way: Way) -> str:

@@ -15,10 +15,10 @@ from limits.models import LedgerEntry, LimitCheck, Window
 from ppims import words
 from ppims.models import AuditEntry, User
 from ppims.money import to_inr
-from ppims.pages.limits import limit_of
+from ppims.pages.explained import why
 from ppims.pages.lines import SLUGS
 from ppims.reports.transactions import Row, Source
-from ppims.templatetags.ppims import ist, ist_date
+from ppims.templatetags.ppims import ist
 
 
 @dataclass(frozen=True)
@@ -48,28 +48,6 @@ def month_of(number: int) -> str:
     return str(dated(date(number // 100, number % 100, 1), "M Y"))
 
 
-def why(check: LimitCheck) -> str:
-    """Say in words why a check was answered as it was, and what would have passed."""
-    outcome = words.outcome(check.is_allowed, check.reason)
-    if check.rule is None:
-        return f"{outcome}."
-    said = [_("%(outcome)s. The limit: %(limit)s.")]
-    if check.used_paise is not None:
-        said.append(_("Used: %(used)s, on hold: %(held)s, left: %(left)s."))
-    if not check.is_allowed and check.remaining_paise:
-        said.append(_("Up to %(left)s would have passed."))
-    elif not check.is_allowed and check.resets_on:
-        said.append(_("Nothing more passes before %(resets_on)s."))
-    return " ".join(said) % {
-        "outcome": outcome,
-        "limit": limit_of(check.rule),
-        "used": _inr(check.used_paise),
-        "held": _inr(check.held_paise),
-        "left": _inr(check.remaining_paise),
-        "resets_on": ist_date(check.resets_on),
-    }
-
-
 def happened(entry: LedgerEntry) -> list[str]:
     """Say in words what was unusual about an entry: one sentence for each flag."""
     checked = entry.limit_check.amount_paise if entry.limit_check else None
@@ -88,7 +66,8 @@ def happened(entry: LedgerEntry) -> list[str]:
 
 def _check_facts(row: Row, _user: User) -> Facts:
     check = LimitCheck.objects.select_related("rule").get(pk=row.id)
-    yield Fact(_("Why"), why(check))
+    outcome = f"{words.outcome(check.is_allowed, check.reason)}."
+    yield Fact(_("Why"), " ".join([outcome, *why(check)]))
     yield Fact(
         _("Rule"), f"{check.rule.get_window_display()}, {check.rule.source}" if check.rule else ""
     )

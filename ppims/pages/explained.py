@@ -11,35 +11,33 @@ from customers.kinds import Tier, mask
 from limits import decision
 from limits.models import Direction, LimitCheck, Window
 from ppims.money import to_inr
-from ppims.templatetags.ppims import ist, ist_date
+from ppims.templatetags.ppims import ist_date
 
 
 def why(check: LimitCheck) -> list[str]:
     """Give the sentences; of a check with its rule read."""
-    said = _allowed(check) if check.is_allowed else DECLINED[check.reason](check)
+    return _allowed(check) if check.is_allowed else DECLINED[check.reason](check)
+
+
+def by_what(check: LimitCheck) -> list[str]:
+    """Name the rule that decided, and what could not be judged."""
+    said = []
     if check.rule:
-        said.append(_("The rule: %(rule)s. Its source: %(source)s.") % _rule(check))
+        rule = {"rule": str(check.rule), "source": check.rule.source}
+        said.append(_("The rule: %(rule)s. Its source: %(source)s.") % rule)
     if decision.BALANCE in check.unjudged.split(","):
         said.append(_("The limit for the balance was not judged: no balance was sent."))
     return said
 
 
-def _rule(check: LimitCheck) -> dict[str, str]:
-    assert check.rule
-    return {"rule": str(check.rule), "source": check.rule.source}
-
-
 def _allowed(check: LimitCheck) -> list[str]:
-    said = _("No limit: at %(tier)s there is no rule for it.") % _tier(check)
-    if check.rule:
-        said = _(
-            "With it %(taken)s of %(limit)s was used or on hold in the %(window)s: %(left)s was"
-            " left."
-        ) % {
-            **_figures(check),
-            "taken": to_inr(_paise(check.used_paise) + _paise(check.held_paise)),
-        }
-    return [said, _("It was on hold until %(until)s at most.") % {"until": ist(check.hold_until)}]
+    if check.rule is None:
+        return [_("At %(tier)s no rule of a month or a year limited it.") % _tier(check)]
+    taken = to_inr(_paise(check.used_paise) + _paise(check.held_paise))
+    said = _(
+        "With it %(taken)s of %(limit)s was used or on hold in the %(window)s: %(left)s was left."
+    )
+    return [said % {**_figures(check), "taken": taken}]
 
 
 def _over(check: LimitCheck) -> list[str]:
@@ -59,7 +57,9 @@ def _over(check: LimitCheck) -> list[str]:
     if left:
         said.append(_("Up to %(left)s would have passed.") % figures)
     if check.amount_paise <= limit - used and held:
-        said.append(_("It would have passed had what was on hold been given back.") % figures)
+        said.append(
+            _("All of it would have passed had what was on hold been given back.") % figures
+        )
     elif check.amount_paise <= limit:
         said.append(_("It resets on %(resets)s; from then on it could pass.") % figures)
     return said

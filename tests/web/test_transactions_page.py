@@ -220,13 +220,16 @@ def test_a_declined_check_says_why_and_what_would_have_passed(ent):
     row = asked(ent, customer, 70_000, ref_id="C1")
     facts = said(detail("check", row.pk))
     assert facts["Why"] == (
-        "Declined: over the month’s limit. The limit: ₹10,000.00."
-        " Used: ₹9,000.00, on hold: ₹400.00, left: ₹600.00. Up to ₹600.00 would have passed."
+        "Declined: over the month’s limit. ₹9,000.00 of ₹10,000.00 was used in the calendar month,"
+        " and ₹400.00 on hold: ₹600.00 was left, less than the ₹700.00 asked for."
+        " Up to ₹600.00 would have passed."
+        " All of it would have passed had what was on hold been given back."
     )
     assert (facts["Reason"], facts["Ref_Id"]) == ("MONTH_LIMIT", "C1")
     assert facts["Unique_Id"] == str(customer)
     assert said(detail("check", hold.pk))["Why"] == (
-        "Allowed. The limit: ₹10,000.00. Used: ₹9,000.00, on hold: ₹400.00, left: ₹600.00."
+        "Allowed. With it ₹9,400.00 of ₹10,000.00 was used or on hold in the calendar month:"
+        " ₹600.00 was left."
     )
 
 
@@ -235,13 +238,13 @@ def test_where_nothing_is_left_it_says_until_when(ent):
     with clock.frozen(AT):
         post(ent, customer, LIMIT)
     facts = said(detail("check", asked(ent, customer, 1).pk))
-    assert facts["Why"].endswith("left: ₹0.00. Nothing more passes before 1 Jul 2031.")
+    assert facts["Why"].endswith("It resets on 1 Jul 2031; from then on it could pass.")
 
 
 def test_a_check_that_no_rule_decided_says_so_plainly(ent):
     row = asked(ent, customer_of(ent), 1, account_number="999900001111")
     page = detail("check", row.pk)
-    assert said(page)["Why"] == "Declined: account not active."
+    assert said(page)["Why"].startswith("Declined: account not active. Account")
     assert said(page)["Account"] == "••••1111"
 
 

@@ -1,0 +1,175 @@
+"""Why a check was declined, in words: the figures of then, and what would have let it pass."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from customers import services
+from limits.models import LimitCheck, LimitRule
+from ppims import clock
+from ppims.pages.explained import by_what, why
+from tests.factories import check, make_customer, make_processor, post
+from tests.web.admin_pages import user_of
+
+pytestmark = pytest.mark.django_db
+AT = datetime(2031, 11, 25, 10, 47, tzinfo=UTC)
+USED = "₹9,000.00 of ₹10,000.00 was used in the calendar month, and "
+
+
+@pytest.fixture(autouse=True)
+def _now():
+    with clock.frozen(AT):
+        yield
+
+
+@pytest.fixture
+def ent(db):
+    return make_processor("ENT")
+
+
+@pytest.fixture
+def customer(ent):
+    return make_customer(ent)
+
+
+def rule(amount, window, direction="C"):
+    return LimitRule.objects.create(
+        tier="P",
+        direction=direction,
+        window=window,
+        amount=amount,
+        state="APPROVED",
+        proposed_at=AT,
+        decided_at=AT,
+        in_force_from=AT - timedelta(days=900),
+        source="a test",
+    )
+
+
+def asked(processor, customer, paise, direction="D", **more):
+    answer, _ = check(processor, customer, paise, direction, **more)
+    return LimitCheck.objects.get(pk=answer.pk)
+
+
+@pytest.mark.parametrize(
+    ("held", "paise", "said"),
+    [
+        (
+            0,
+            1_000_01,
+            (
+                "₹0.00 on hold: ₹1,000.00 was left, less than the ₹1,000.01 asked for."
+                " Up to ₹1,000.00 would have passed."
+                " It resets on 1 Dec 2031; from then on it could pass."
+            ),
+        ),
+        (
+            400_00,
+            1_000_00,
+            (
+                "₹400.00 on hold: ₹600.00 was left, less than the ₹1,000.00 asked for."
+                " Up to ₹600.00 would have passed."
+                " All of it would have passed had what was on hold been given back."
+            ),
+        ),
+        (
+            400_00,
+            1_000_01,
+            (
+                "₹400.00 on hold: ₹600.00 was left, less than the ₹1,000.01 asked for."
+                " Up to ₹600.00 would have passed."
+                " It resets on 1 Dec 2031; from then on it could pass."
+            ),
+        ),
+        (
+            1_000_00,
+            10_000_01,
+            (
+                "₹1,000.00 on hold: ₹0.00 was left, less than the ₹10,000.01 asked for."
+                " It is more than the whole limit: only a higher KYC could let it pass."
+            ),
+        ),
+    ],
+)
+def test_over_the_month_it_says_how_much_would_have_passed(ent, customer, held, paise, said):
+    post(ent, customer, 9_000_00)
+    if held:
+        check(ent, customer, held)
+    assert " ".join(why(asked(ent, customer, paise))) == USED + said
+
+
+def test_what_is_said_to_pass_would_have_passed(ent, customer):
+    rule(5_000_00, "TRANSACTION", "D")
+    post(ent, customer, 9_000_00)
+    check(ent, customer, 400_00)
+    assert "Up to ₹600.00 would have passed." in why(asked(ent, customer, 6_000_00))
+    assert asked(ent, customer, 600_00).is_allowed
+
+
+def test_over_the_limit_of_one_transaction(ent, customer):
+    rule(2_000_00, "TRANSACTION", "D")
+    assert why(asked(ent, customer, 2_000_01)) == [
+        "One transaction may be ₹2,000.00, and ₹2,000.01 was asked for.",
+        "Up to ₹2,000.00 would have passed.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("balance", "held", "said"),
+    [
+        (9_500_00, 0, "Up to ₹500.00, less loads on hold, would have passed."),
+        (9_000_00, 1, "With the loads that were on hold it would have been more than that."),
+        (10_000_00, 0, "Nothing would have passed before some of it was spent."),
+    ],
+)
+def test_over_the_limit_of_the_balance(ent, customer, balance, held, said):
+    rule(10_000_00, "BALANCE")
+    if held:
+        check(ent, customer, held, "C")
+    answer = asked(ent, customer, 1_000_00, "C", balance_paise=balance)
+    first, last = why(answer)
+    assert first.startswith("The balance may be ₹10,000.00; it was ₹9," if held else "The balance")
+    assert first.endswith("and ₹1,000.00 was to be loaded.")
+    assert last == said
+
+
+@pytest.mark.parametrize(("months", "said"), [(1, "1 month, and that"), (2, "2 months, and they")])
+def test_when_loading_has_stopped(ent, customer, months, said):
+    rule(months, "CREDIT_STOP")
+    with clock.frozen(AT + timedelta(days=70)):
+        first, last = why(asked(ent, customer, 1_00, "C"))
+    assert first.startswith(f"At New Min KYC one may load for {said} w")
+    assert last.startswith("No amount would have passed; after a KYC upgrade")
+
+
+def test_what_no_amount_could_have_helped(ent):
+    customer = make_customer(ent, card_number="4111222233334321", card_status="F")
+    account = why(asked(ent, customer, 1, account_number="999900001111"))
+    card = why(asked(ent, customer, 1, card_number="4111222233334321"))
+    services.block(customer_id=customer, reason="lost", user=user_of("maker"))
+    blocked = why(asked(ent, customer, 1))
+    assert account[0].startswith("Account ••••1111 was not active")
+    assert card[0].startswith("Card ••••4321 was not active")
+    assert blocked[0] == "The customer was blocked by us, whatever the limits said."
+    for said in (account, card, blocked):
+        assert said[1].startswith("No amount would have passed; ")
+
+
+def test_an_allowed_one_says_what_was_left_with_it(ent, customer):
+    assert why(asked(ent, customer, 400_00)) == [
+        (
+            "With it ₹400.00 of ₹10,000.00 was used or on hold in the calendar month:"
+            " ₹9,600.00 was left."
+        )
+    ]
+    free = make_customer(ent, kyc_flag="F", ovid_type="PAN", ovid_value="ABCPE1234F")
+    assert why(asked(ent, free, 1)) == ["At Full KYC no rule of a month or a year limited it."]
+
+
+def test_it_names_the_rule_and_what_was_not_judged(ent, customer):
+    rule(10_000_00, "BALANCE")
+    rule(2_000_00, "TRANSACTION")
+    assert by_what(asked(ent, customer, 2_000_01, "C")) == [
+        "The rule: New Min KYC, Load, One transaction. Its source: a test.",
+        "The limit for the balance was not judged: no balance was sent.",
+    ]
