@@ -14,6 +14,7 @@ from django.test import Client
 from customers.models import Customer
 from limits.figures import Figures
 from ppims import clock
+from ppims.pages.person import person_of
 from ppims.reports import keyset
 from ppims.reports.activity import activity
 from ppims.reports.customers import Filters as Wanted
@@ -21,6 +22,7 @@ from ppims.reports.customers import customers
 from ppims.reports.keyset import Frame
 from ppims.reports.overview import overview
 from ppims.reports.search import hits
+from ppims.reports.standing import standing
 from ppims.reports.transactions import Filters, Kind, transactions
 from tests.conftest import Caller
 from tests.factories import check, make_customer, person, post
@@ -48,7 +50,7 @@ NAMED = re.compile(
 # What is sorted without an index is a batch, a page, one customer's, or what is few.
 BOUNDED = re.compile(
     r"id > %s AND id <= %s|unique_id > %s ORDER BY unique_id LIMIT %s|unique_id IN \("
-    r"|customer_id = (%s|%\(customer\)s)|subject = %s|FROM \"?limits_(limitrule|watched)"
+    r"|customer_id\"? = (%s|%\(customer\)s)|subject = %s|FROM \"?limits_(limitrule|watched)"
 )
 
 
@@ -95,6 +97,8 @@ def read_all_reports(customer, ent):
         transactions(asked)
         transactions(asked, cursor=page.next)
     activity(customer)
+    standing(Customer.objects.get(pk=customer))
+    person_of(Customer.objects.get(pk=customer))
     activity(customer, frame, cursor=activity(customer, rows=1).next)
     for tier in (None, "P"):
         for status in (None, *Customer.Status.values):
