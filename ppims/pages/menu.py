@@ -30,7 +30,7 @@ class Item:
 
 
 MENU = (
-    Item("overview", _("Overview"), "layout-dashboard"),
+    Item("overview", _("Overview"), "layout-dashboard", ("limits.view_ledgerentry",)),
     Item("customers", _("Customers"), "users", ("customers.view_customer",)),
     Item("transactions", _("Transactions"), "arrow-left-right", ("limits.view_ledgerentry",)),
     Item("limits", _("Limits"), "scale", ("limits.view_limitrule",)),

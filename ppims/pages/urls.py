@@ -13,6 +13,7 @@ from ppims.pages.notes import customer_note
 from ppims.pages.revealing import customer_reveal
 from ppims.pages.search import search, search_results
 from ppims.pages.statement import customer_statement
+from ppims.pages.overview import overview
 from ppims.pages.transactions import transaction, transactions
 
 
@@ -30,6 +31,7 @@ urlpatterns = [
     path("password", log_in.password_change, name="password_change"),
     path("stay", log_in.stay, name="stay"),
     path("limits", limits, name="limits"),
+    path("overview", overview, name="overview"),
     path("transactions", transactions, name="transactions"),
     path("transactions/<slug:source>/<int:row_id>", transaction, name="transaction"),
     path("search", search, name="search"),

@@ -41,6 +41,7 @@ class Shown:
 PAGES = (
     Shown("log-in", "/log-in", role=""),
     Shown("limits", "/limits", role="admin"),
+    Shown("overview", "/overview"),
     Shown("transactions", "/transactions"),
     Shown("declined", "/transactions?outcome=declined&when=own&since=2020-01-01"),
     Shown("customers", "/customers", role="maker"),

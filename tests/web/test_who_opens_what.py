@@ -35,6 +35,7 @@ OPEN = {
     "password_change": (ROLES, ROLES, []),
     "stay": (NONE, ROLES, []),
     "limits": (ROLES, NONE, []),
+    "overview": (ROLES, NONE, []),
     "transactions": (ROLES, NONE, []),
     "transaction": (ROLES, NONE, ["check", 1]),
     "search": (ROLES, ROLES, []),
@@ -115,11 +116,11 @@ def test_a_form_without_its_token_changes_nothing(role):
 # The menu.
 
 MENUS = {
-    "viewer": ["Customers", "Transactions", "Limits", "API docs"],
-    "maker": ["Customers", "Transactions", "Limits", "API docs"],
-    "checker": ["Customers", "Transactions", "Limits", "API docs"],
-    "auditor": ["Customers", "Transactions", "Limits", "Admin", "API docs"],
-    "admin": ["Customers", "Transactions", "Limits", "Admin", "API docs"],
+    "viewer": ["Overview", "Customers", "Transactions", "Limits", "API docs"],
+    "maker": ["Overview", "Customers", "Transactions", "Limits", "API docs"],
+    "checker": ["Overview", "Customers", "Transactions", "Limits", "API docs"],
+    "auditor": ["Overview", "Customers", "Transactions", "Limits", "Admin", "API docs"],
+    "admin": ["Overview", "Customers", "Transactions", "Limits", "Admin", "API docs"],
 }
 LABELS = {str(item.label) for item in MENU}
 
