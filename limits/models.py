@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from customers.kinds import Tier
 from customers.models import Customer
 from limits.figures import Figures, Watched  # noqa: F401 - Django looks for models here
+from limits.findings import PostingFinding  # noqa: F401
 from ppims.models import FourEyes, Processor
 from ppims.tables import BigId, ByTime, GivenId, Instant, Paise
 
@@ -215,8 +216,7 @@ class Adjustment(FourEyes):
 
 
 class LedgerEntry(models.Model):
-    """One accepted update, for ever: posted, released or reversed, or by staff adjusted. Only
-    limits.ledger writes it.
+    """One accepted update or staff adjustment, for ever. Only limits.ledger writes it.
 
     `month` is the month booked (202611), `amount_paise` as reported; a RELEASE moves no total,
     a REVERSE takes away; that of an ADJUST has its own sign.

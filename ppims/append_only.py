@@ -7,7 +7,10 @@ tells what was done.
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-TABLES = ("ppims_auditentry", "limits_limitcheck", "limits_ledgerentry", "limits_seal")
+TABLES = (
+    *("ppims_auditentry", "limits_limitcheck", "limits_ledgerentry", "limits_seal"),
+    "limits_postingfinding",
+)
 REFUSAL = "only grows: its rows are never changed or deleted"
 
 # INSERT OR REPLACE deletes without a word of DELETE: over the key the third trigger stops it, over

@@ -9,7 +9,8 @@ VIEW = frozenset(
     for app, models in {
         "customers": "customer registration account card document kycchange duplicatereview"
         " unblocking customernote",
-        "limits": "limitrule limitcheck hold ledgerentry monthlyusage adjustment seal",
+        "limits": "limitrule limitcheck hold ledgerentry monthlyusage adjustment seal"
+        " postingfinding",
         "ppims": "processor",
     }.items()
     for model in models.split()
@@ -25,6 +26,7 @@ ROLES: dict[str, frozenset[str]] = {
         "customers.propose_unblocking",
         "customers.decide_duplicatereview",
         "limits.propose_adjustment",
+        "limits.add_postingfinding",
     },
     "checker": VIEW | {"customers.approve_unblocking", "limits.approve_adjustment"},
     "auditor": VIEW

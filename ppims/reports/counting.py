@@ -18,7 +18,8 @@ from django.db.models import F, Q
 from limits.figures import Figures
 from ppims import clock, statements
 from ppims.errors import Unavailable
-from ppims.reports.keyset import instant, microseconds
+from ppims.reports import flagged
+from ppims.reports.keyset import Position, instant, microseconds
 from ppims.reports.watching import Watch
 from ppims.statements import stored
 from ppims.transact import in_transaction
@@ -37,7 +38,8 @@ State = dict[str, Any]
 EDGE = """
     SELECT (SELECT COALESCE(MAX(id), 0) FROM limits_ledgerentry),
            (SELECT COALESCE(MAX(id), 0) FROM limits_limitcheck),
-           (SELECT COALESCE(MAX(id), 0) FROM customers_kycchange)
+           (SELECT COALESCE(MAX(id), 0) FROM customers_kycchange),
+           (SELECT COALESCE(MAX(id), 0) FROM limits_postingfinding)
 """
 # PostgreSQL hands out ids before it commits: what is below the edge is all there once everyone who
 # was writing these tables then has ended. Our own, if there is one, we see anyway.
@@ -46,7 +48,7 @@ WRITING = """
     WHERE mode = 'RowExclusiveLock' AND pid <> pg_backend_pid()
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
         AND relation IN ('limits_ledgerentry'::regclass, 'limits_limitcheck'::regclass,
-                         'customers_kycchange'::regclass)
+                         'customers_kycchange'::regclass, 'limits_postingfinding'::regclass)
 """
 UP_TO = """
     SELECT MAX(id) FROM (
@@ -67,6 +69,10 @@ CHECKS = """
 KYC_CHANGES = """
     SELECT {day} AS day, from_tier, to_tier, COUNT(*)
     FROM customers_kycchange t WHERE id > %s AND id <= %s GROUP BY 1, 2, 3
+"""
+CLOSINGS = """
+    SELECT COUNT(*) FROM limits_postingfinding
+    WHERE id > %s AND id <= %s AND NOT (finding = '')
 """
 TOUCHED = "SELECT DISTINCT customer_id FROM {table} WHERE id > %s AND id <= %s"
 
@@ -96,6 +102,15 @@ def forget() -> None:
     Figures.objects.update(state="{}", version=F("version") + 1)
 
 
+def flagged_after() -> Position:
+    """Tell where the flagged entries begin that wait: of none before it nobody has said what it
+    is.
+    """
+    row = Figures.objects.filter(pk=1).first()
+    at, row_id = json.loads(row.state).get("flagged_after", [0, 0]) if row else (0, 0)
+    return Position(at, 0, row_id)
+
+
 def is_due(row: Figures, at: datetime) -> bool:
     """Tell whether figures have aged, or are not complete; also where the clock was set back."""
     is_complete = bool(json.loads(row.state).get("is_complete"))
@@ -123,7 +138,7 @@ def _edge() -> dict[str, int] | None:
     assert edge
     if connection.vendor == "postgresql" and not _have_ended(statements.every(WRITING, [])):
         return None
-    return dict(zip(("entry", "check", "kyc"), edge, strict=True))
+    return dict(zip(("entry", "check", "kyc", "finding"), edge, strict=True))
 
 
 def _have_ended(writers: list[tuple[Any, ...]]) -> bool:
@@ -140,7 +155,9 @@ def _nothing(edge: dict[str, int]) -> State:
         "counted": dict.fromkeys(edge, 0),
         "watched": {"entry": edge["entry"], "kyc": edge["kyc"]},
         "tiers": {},
-        "flagged": [0, None],
+        "flagged": 0,
+        "closed": 0,
+        "flagged_after": [0, 0],
         "days": {},
         "month": 0,
         "rules": [],
@@ -172,6 +189,8 @@ class Work:
             partial(self._count, "entry", "limits_ledgerentry", ENTRIES, self._add_entries),
             partial(self._count, "check", "limits_limitcheck", CHECKS, self._add_checks),
             partial(self._count, "kyc", "customers_kycchange", KYC_CHANGES, self._add_kyc),
+            self._count_closings,
+            self._pass_closed,
             self._walk,
         ]
         self.state["is_complete"] = all(_finish(step, end) for step in steps)
@@ -219,9 +238,8 @@ class Work:
             posted[0] += count
             posted[1] += paise
         if flagged:
-            known, oldest = self.state["flagged"]
-            oldest = flagged_at if oldest is None else min(oldest, flagged_at)
-            self.state["flagged"] = [known + flagged, oldest]
+            self.state["flagged"] += flagged
+            self.state["flagged_after"] = min(self.state["flagged_after"], [flagged_at, 0])
 
     def _add_checks(self, row: tuple[Any, ...]) -> None:
         day, is_allowed, reason, count = row
@@ -238,6 +256,28 @@ class Work:
         else:
             figures = self._day(day)
             figures["added"] = figures.get("added", 0) + count
+
+    def _count_closings(self) -> bool:
+        """Count some more findings that close a flagged entry; False: there were none."""
+        after, last = self._next_rows(self.state["counted"], "finding", "limits_postingfinding")
+        if last is None:
+            return False
+        (closed,) = statements.first(CLOSINGS, [after, last]) or (0,)
+        self.state["closed"] += closed
+        self.state["counted"]["finding"] = last
+        return True
+
+    def _pass_closed(self) -> bool:
+        """Go on to just before the oldest flagged entry that waits; False: there it is."""
+        if self.state["flagged"] == self.state["closed"]:
+            return False
+        at, row_id = self.state["flagged_after"]
+        found, end = flagged.walk(Position(at, 0, row_id), 1, known=self.edge["finding"])
+        for oldest in found:
+            self.state["flagged_after"] = [oldest.at, oldest.id - 1]
+        if end and not found:
+            self.state["flagged_after"] = [end.at, end.id]
+        return end is not None and not found
 
     def _day(self, day: int) -> State:
         figures: State = self.state["days"].setdefault(str(day), {})

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db.models import Count, Min, Model, Q
 
@@ -99,7 +100,6 @@ def overview() -> Overview:
     state = json.loads(row.state) if row else {}
     is_this_month = state.get("month") == clock.ist_month(at)
     near, at_limit = state.get("near", (0, 0)) if is_this_month else (0, 0)
-    flagged, flagged_at = state.get("flagged", (0, None))
     return Overview(
         as_of=row.at if row else at,
         is_complete=bool(state.get("is_complete")),
@@ -107,7 +107,7 @@ def overview() -> Overview:
         near=near,
         at_limit=at_limit,
         days=_days(state.get("days", {}), at),
-        flagged=Waiting(flagged, instant(flagged_at) if flagged_at is not None else None),
+        flagged=_waiting_flagged(state),
         reviews=_waiting_reviews(),
         proposals=_waiting_proposals(),
         top_spenders=_top_spenders(clock.ist_month(at)),
@@ -129,6 +129,14 @@ def _day(number: int, figures: counting.State) -> Day:
         figures.get("declined", {}),
         figures.get("added", 0),
     )
+
+
+def _waiting_flagged(state: Mapping[str, Any]) -> Waiting:
+    waiting = state.get("flagged", 0) - state.get("closed", 0)
+    if not waiting:
+        return Waiting(0, None)
+    at, _ = state["flagged_after"]
+    return Waiting(waiting, instant(at))
 
 
 def _waiting_reviews() -> Waiting:

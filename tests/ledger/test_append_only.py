@@ -3,15 +3,17 @@
 import pytest
 from django.db import Error, IntegrityError, connection, transaction
 
+from limits.findings import PostingFinding
 from limits.models import LedgerEntry, LimitCheck, Seal
-from limits.services import seals
+from limits.services import flagged, seals
 from limits.services.verify import verify
 from ppims import append_only, health
-from ppims.models import AuditEntry
+from ppims.models import AuditEntry, User
 from tests.factories import check, make_customer, make_processor, post
 
 pytestmark = pytest.mark.django_db
-MODELS = {model._meta.db_table: model for model in (AuditEntry, LimitCheck, LedgerEntry, Seal)}
+ONLY_GROW = (AuditEntry, LimitCheck, LedgerEntry, PostingFinding, Seal)
+MODELS = {model._meta.db_table: model for model in ONLY_GROW}
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +22,9 @@ def _rows(db):
     customer = make_customer(ent)
     check(ent, customer, 100, ref_id="C1")
     post(ent, customer, 100, enquiry="C1", tran_id="T1")
+    unchecked, _ = post(ent, customer, 100)
+    maker = User.objects.create(username="farhan")
+    flagged.note(entry_id=unchecked.pk, finding="GENUINE", note="as told", user=maker)
     seals.make()
 
 
@@ -72,7 +77,7 @@ def test_no_table_is_truncated(table):
 
 
 def test_an_update_by_the_orm_is_refused_too():
-    entry = LedgerEntry.objects.get()
+    entry = LedgerEntry.objects.first()
     entry.amount_paise = 1
     with pytest.raises(IntegrityError), transaction.atomic():
         entry.save()

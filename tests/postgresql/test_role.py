@@ -24,8 +24,8 @@ RIGHTS = """
     WHERE grantee = %s ORDER BY 1, 2
 """
 REFUSED = [
-    "UPDATE {table} SET key_id = key_id",
-    "UPDATE {table} SET key_id = key_id WHERE false",
+    "UPDATE {table} SET at = at",
+    "UPDATE {table} SET at = at WHERE false",
     "DELETE FROM {table} WHERE false",
     "TRUNCATE {table} CASCADE",
     "ALTER TABLE {table} DISABLE TRIGGER ALL",
@@ -112,7 +112,7 @@ def test_the_application_may_not_touch_what_only_grows(owned, table, statement):
 @pytest.mark.parametrize("table", append_only.TABLES)
 def test_the_owner_himself_is_stopped_by_the_triggers(owned, table):
     with owned.database.connect_as(OWNER) as database:
-        for statement in (f"UPDATE {table} SET key_id = key_id", f"DELETE FROM {table}"):
+        for statement in (f"UPDATE {table} SET at = at", f"DELETE FROM {table}"):
             if database.execute(f"SELECT count(*) FROM {table}").fetchone() != (0,):
                 with pytest.raises(psycopg.errors.RestrictViolation, match="only grows"):
                     database.execute(statement)

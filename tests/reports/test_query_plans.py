@@ -13,13 +13,15 @@ from django.test import Client
 
 from customers.models import Customer
 from limits.figures import Figures
+from limits.services.flagged import closing_of, note
 from ppims import clock
+from ppims.models import User
 from ppims.pages.person import person_of
-from ppims.reports import keyset
+from ppims.reports import counting, flagged, keyset
 from ppims.reports.activity import activity
 from ppims.reports.customers import Filters as Wanted
 from ppims.reports.customers import customers
-from ppims.reports.keyset import Frame
+from ppims.reports.keyset import Frame, Position
 from ppims.reports.overview import overview
 from ppims.reports.search import hits
 from ppims.reports.standing import standing
@@ -111,10 +113,20 @@ def read_all_reports(customer, ent):
     for text in (str(customer), "4321", f"4321 {name}", name, name[:3], "C1", "T1", "919812345678"):
         hits(text)
     overview()
+    read_the_queue_of_flagged(post(ent, customer, 1)[0])
     make_customer(ent)
     post(ent, customer, 1)
     Figures.objects.update(claimed_until=now, at=now.replace(year=2020))
     overview()
+
+
+def read_the_queue_of_flagged(entry):
+    flagged.waiting(
+        Position(0, 0, 0), cursor=flagged.waiting(counting.flagged_after(), rows=1).next
+    )
+    note(entry_id=entry.pk, finding="GENUINE", note="–", user=User.objects.create(username="f"))
+    closing_of(entry)
+    flagged.closed(cursor=flagged.closed(rows=1).next)
 
 
 def faults(statements):

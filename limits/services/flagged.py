@@ -1,0 +1,52 @@
+"""Flagged entries: what staff note of them, and find them to be."""
+
+from django.db import IntegrityError
+
+from limits.findings import PostingFinding
+from limits.models import LedgerEntry
+from ppims import audit, clock
+from ppims.errors import Conflict, Malformed
+from ppims.models import User
+from ppims.transact import in_transaction
+
+
+def note(*, entry_id: int, finding: str, note: str, user: User) -> PostingFinding:
+    """Keep a note on a flagged entry; with a finding it is closed.
+
+    Raises Malformed without a note, Conflict where there is no flag or it is closed.
+    """
+    if not note.strip():
+        raise Malformed([("note", "is required")])
+
+    def work() -> PostingFinding:
+        entry = LedgerEntry.objects.only("customer_id", "flags").get(pk=entry_id)
+        if not entry.flags:
+            raise Conflict([("entry", "is not flagged")])
+        kept = PostingFinding(
+            customer_id=entry.customer_id,
+            entry=entry,
+            finding=PostingFinding.Finding(finding) if finding else "",
+            note=note.strip(),
+            user=user,
+            at=clock.now(),
+        )
+        try:
+            kept.save(force_insert=True)
+        except IntegrityError:
+            raise Conflict([("entry", "was closed before")]) from None
+        audit.record(
+            f"flagged posting {'closed' if finding else 'noted'}",
+            at=kept.at,
+            subject=kept.customer_id,
+            user=user,
+            detail={"entry": entry_id, "finding": kept.finding, "reason": kept.note},
+        )
+        return kept
+
+    return in_transaction(work)
+
+
+def closing_of(entry: LedgerEntry) -> PostingFinding | None:
+    """Give what a flagged entry was found to be; None: it waits."""
+    closed = PostingFinding.objects.filter(customer_id=entry.customer_id, entry=entry)
+    return next(iter(closed.exclude(finding="").select_related("user")), None)
