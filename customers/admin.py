@@ -1,7 +1,7 @@
 """The admin of review items and unblockings; and what the admin of limits and of the root share."""
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from customers import reviews, services
-from customers.kinds import DocumentKind, mask
+from customers.evidence import Evidence, evidence_of
 from customers.models import DuplicateReview, Unblocking
 from ppims import clock
 from ppims.errors import Malformed, Refusal
@@ -19,7 +19,6 @@ from ppims.models import FourEyes, User
 
 Action = Callable[..., HttpResponse | None]
 UNIQUE_ID_DIGITS = 15
-Evidence = list[tuple[str, str, str]]
 
 
 class ReasonForm(forms.Form):
@@ -84,7 +83,7 @@ def ask_reason(
     action: str,
     title: str,
     carry_out: Callable[[int, str], object],
-    evidence: Callable[[Any], Evidence] = lambda _: [],
+    evidence: Callable[[Any], list[Evidence]] = lambda _: [],
 ) -> TemplateResponse | None:
     """Ask for the reason on a page of its own, then do it to the one row; show a refusal."""
     chosen = list(queryset[:2])
@@ -133,25 +132,6 @@ def _decision(
 
 
 # Duplicate reviews.
-
-
-def evidence_of(review: DuplicateReview) -> Evidence:
-    """Set record beside claim, both masked: rows of what, on record, claimed."""
-    claim, customer = review.read_claim(), review.customer
-    documents = customer.documents.filter(replaced_at__isnull=True).order_by("kind")
-    kind, day = claim["ovid_type"], claim["date_of_birth"]
-    born = f"{date.fromisoformat(day):%d %b %Y}" if day else "–"
-    mobile, number = (mask(claim[it] or "", shown=4) for it in ("mobile_number", "ovid_value"))
-    return [
-        ("Name", customer.name, claim["customer_name"] or "–"),
-        ("Mobile number", customer.masked_mobile or "–", mobile or "–"),
-        ("Date of birth", f"{customer.date_of_birth:%d %b %Y}", born),
-        (
-            "Document",
-            ", ".join(str(document) for document in documents) or "–",
-            f"{DocumentKind(kind).label} {number}" if kind else "–",
-        ),
-    ]
 
 
 def _outcome(outcome: DuplicateReview.Outcome) -> Action:

@@ -50,3 +50,9 @@ def closing_of(entry: LedgerEntry) -> PostingFinding | None:
     """Give what a flagged entry was found to be; None: it waits."""
     closed = PostingFinding.objects.filter(customer_id=entry.customer_id, entry=entry)
     return next(iter(closed.exclude(finding="").select_related("user")), None)
+
+
+def notes_of(entry: LedgerEntry) -> list[PostingFinding]:
+    """List what was noted of a flagged entry, its finding among it, in the order it was."""
+    noted = PostingFinding.objects.filter(customer_id=entry.customer_id, entry=entry)
+    return sorted(noted.select_related("user"), key=lambda kept: kept.pk)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from customers.kinds import Tier, mask
 from customers.models import KycChange
 from limits.models import LedgerEntry, LimitCheck, Window
+from limits.services.flagged import closing_of
 from ppims import words
 from ppims.models import AuditEntry, User
 from ppims.money import to_inr
@@ -87,6 +88,10 @@ def _entry_facts(row: Row, _user: User) -> Facts:
     entry = LedgerEntry.objects.select_related("limit_check", "adjustment").get(pk=row.id)
     for sentence in happened(entry):
         yield Fact(_("Flagged"), sentence)
+    if entry.flags:
+        closing = closing_of(entry)
+        found = str(closing) if closing else _("Waits for staff")
+        yield Fact(_("Finding"), found, address=reverse("flagged-posting", args=[entry.pk]))
     yield Fact(_("Counts in"), month_of(entry.month))
     yield Fact(_("Used after it"), _inr(entry.used_after_paise))
     yield Fact(_("On hold after it"), _inr(entry.held_after_paise))

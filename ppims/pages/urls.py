@@ -14,6 +14,7 @@ from ppims.pages.revealing import customer_reveal
 from ppims.pages.search import search, search_results
 from ppims.pages.statement import customer_statement
 from ppims.pages.overview import overview
+from ppims.pages.queues import flagged_list, flagged_posting, review, reviews_list
 from ppims.pages.transactions import transaction, transactions
 
 
@@ -32,6 +33,10 @@ urlpatterns = [
     path("stay", log_in.stay, name="stay"),
     path("limits", limits, name="limits"),
     path("overview", overview, name="overview"),
+    path("overview/reviews", reviews_list, name="reviews"),
+    path("overview/reviews/<int:review_id>", review, name="review"),
+    path("overview/flagged", flagged_list, name="flagged"),
+    path("overview/flagged/<int:entry_id>", flagged_posting, name="flagged-posting"),
     path("transactions", transactions, name="transactions"),
     path("transactions/<slug:source>/<int:row_id>", transaction, name="transaction"),
     path("search", search, name="search"),

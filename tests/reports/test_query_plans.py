@@ -17,7 +17,7 @@ from limits.services.flagged import closing_of, note
 from ppims import clock
 from ppims.models import User
 from ppims.pages.person import person_of
-from ppims.reports import counting, flagged, keyset
+from ppims.reports import counting, flagged, keyset, reviews
 from ppims.reports.activity import activity
 from ppims.reports.customers import Filters as Wanted
 from ppims.reports.customers import customers
@@ -113,6 +113,8 @@ def read_all_reports(customer, ent):
     for text in (str(customer), "4321", f"4321 {name}", name, name[:3], "C1", "T1", "919812345678"):
         hits(text)
     overview()
+    for listed in (reviews.waiting, reviews.decided):
+        listed(cursor=page.next)
     read_the_queue_of_flagged(post(ent, customer, 1)[0])
     make_customer(ent)
     post(ent, customer, 1)

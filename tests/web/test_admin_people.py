@@ -160,7 +160,7 @@ def test_a_review_sets_record_and_claim_side_by_side(review):
     ):
         words = words_of(page)
         assert "Name Meera Iyer Ravi Rao Mobile number ••••5678 ••••5678" in words
-        assert "Date of birth 14 Feb 1991 02 Jan 1970" in words
+        assert "Date of birth 14 Feb 1991 2 Jan 1970" in words
         assert "Document Aadhaar ••••0124 PAN ••••234F" in words
 
 

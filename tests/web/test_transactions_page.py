@@ -272,7 +272,11 @@ def test_an_entry_leads_to_its_check_and_to_what_undid_it(ent):
         reversal, _ = post(ent, customer, 10_000, kind="R", tran_id="T1")
     page = detail("entry", posting.pk)
     links = [fact.address for fact in page.context["facts"] if fact.address]
-    assert links == [f"/transactions/check/{row.pk}", f"/transactions/entry/{reversal.pk}"]
+    assert links == [
+        f"/overview/flagged/{posting.pk}",
+        f"/transactions/check/{row.pk}",
+        f"/transactions/entry/{reversal.pk}",
+    ]
     facts = said(page)
     assert facts["Flagged"] == "₹400.00 was posted, where ₹500.00 was checked."
     assert facts["Reversed by"] == "Reversed, 17 Jun 2031, 12:01 PM, ₹100.00"

@@ -1,0 +1,212 @@
+"""What waits for staff: review items, and flagged postings."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from customers.evidence import evidence_of
+from customers.models import DuplicateReview
+from customers.reviews import decide
+from limits.findings import PostingFinding
+from limits.models import LedgerEntry
+from limits.services import flagged as findings
+from ppims.errors import Conflict, Malformed
+from ppims.pages.access import page, respond, staff
+from ppims.pages.details import facts_of, happened
+from ppims.pages.lines import customer_address, lines_of, names_of
+from ppims.reports import counting, flagged, reviews, transactions
+from ppims.reports.keyset import Page, Position
+
+T = TypeVar("T")
+DONE, CURSOR = "done", "after"
+OUTCOMES = DuplicateReview.Outcome
+# What a decision leads to.
+EFFECTS = {
+    OUTCOMES.SAME_PERSON: gettext_lazy("When it is sent again, it finds the customer on record."),
+    OUTCOMES.NUMBER_PASSED_ON: gettext_lazy(
+        "The customer on record loses the number; sent again, it is its new owner’s."
+    ),
+    OUTCOMES.DIFFERENT_PEOPLE: gettext_lazy("Nothing changes: what was claimed stays refused."),
+}
+TO_BE_MERGED = gettext_lazy("Two records of one person: it stays here until they can be merged.")
+
+
+class ReasonForm(forms.Form):
+    """Why something is decided so."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 3})
+    )
+
+
+class NoteForm(forms.Form):
+    """What was found out."""
+
+    note = forms.CharField(
+        label=gettext_lazy("Note"), max_length=500, widget=forms.Textarea(attrs={"rows": 3})
+    )
+
+
+# Review items.
+
+
+@page("customers.view_duplicatereview")
+def reviews_list(request: HttpRequest) -> HttpResponse:
+    """List the review items that wait, or those that were decided."""
+    is_done = DONE in request.GET
+    found = _read(reviews.decided if is_done else reviews.waiting, request)
+    rows = [(item, customer_address(item.customer_id)) for item in found.rows]
+    return _list(request, "ppims/reviews.html", found, rows, is_done=is_done)
+
+
+@page("customers.view_duplicatereview", methods=("GET", "POST"))
+def review(request: HttpRequest, review_id: int) -> HttpResponse:
+    """Set record and claim side by side, and take a decision with its reason."""
+    _refuse_unless(request, "customers.decide_duplicatereview")
+    item = get_object_or_404(DuplicateReview.objects.select_related(*reviews.WITH), pk=review_id)
+    form = ReasonForm(request.POST if request.method == "POST" else None)
+    if form.is_valid() and _is_decided(request, item, form):
+        label = OUTCOMES(request.POST["outcome"]).label
+        messages.success(request, _("Decided: %(outcome)s.") % {"outcome": label})
+        return redirect("reviews")
+    context = {
+        "item": item,
+        "evidence": evidence_of(item),
+        "customer_address": customer_address(item.customer_id),
+        "claimant_address": customer_address(item.claimant_id) if item.claimant_id else "",
+        "form": form,
+        "outcomes": _outcomes_of(item),
+    }
+    status = 422 if form.errors else 200
+    return render(request, "ppims/review.html", context, status=status)
+
+
+def _outcomes_of(item: DuplicateReview) -> list[tuple[DuplicateReview.Outcome, object]]:
+    """List what it may be found to be, and what that leads to."""
+    effects = {**EFFECTS, OUTCOMES.SAME_PERSON: TO_BE_MERGED} if item.claimant_id else EFFECTS
+    return [
+        (outcome, effect)
+        for outcome, effect in effects.items()
+        if item.is_by_mobile or outcome != OUTCOMES.NUMBER_PASSED_ON
+    ]
+
+
+def _is_decided(request: HttpRequest, item: DuplicateReview, form: ReasonForm) -> bool:
+    outcome = request.POST.get("outcome", "")
+    if outcome not in OUTCOMES.values:
+        form.add_error(None, _("Choose what it is."))
+        return False
+    reason = form.cleaned_data["reason"]
+    try:
+        decide(review_id=item.pk, outcome=outcome, reason=reason, user=staff(request))
+    except (Conflict, Malformed) as refusal:
+        form.add_error(None, refusal.in_words())
+        return False
+    return True
+
+
+# Flagged postings.
+
+
+@page("limits.view_ledgerentry")
+def flagged_list(request: HttpRequest) -> HttpResponse:
+    """List the flagged postings that wait for a finding, or those that were closed."""
+    if DONE in request.GET:
+        closed = _read(flagged.closed, request)
+        names = names_of(finding.customer_id for finding in closed.rows)
+        rows: list[Any] = [
+            (finding, names[finding.customer_id], customer_address(finding.customer_id))
+            for finding in closed.rows
+        ]
+        return _list(request, "ppims/flagged.html", closed, rows, is_done=True)
+
+    def waiting(*, cursor: str) -> Page[transactions.Row]:
+        return flagged.waiting(counting.flagged_after(), cursor=cursor)
+
+    found = _read(waiting, request)
+    return _list(request, "ppims/flagged.html", found, lines_of(found.rows), is_done=False)
+
+
+@page("limits.view_ledgerentry", methods=("GET", "POST"))
+def flagged_posting(request: HttpRequest, entry_id: int) -> HttpResponse:
+    """Say what happened and what was noted, and take a note, or a finding that closes it."""
+    _refuse_unless(request, "limits.add_postingfinding")
+    entries = LedgerEntry.objects.exclude(flags="").select_related("limit_check")
+    entry = get_object_or_404(entries, pk=entry_id)
+    form = NoteForm(request.POST if request.method == "POST" else None)
+    if form.is_valid() and _is_noted(request, entry, form):
+        return _after_note(request, entry)
+    (row,) = transactions.read([Position(0, flagged.RANK, entry.pk)])
+    (line,) = lines_of([row])
+    context = {
+        "entry": entry,
+        "line": line,
+        "happened": happened(entry),
+        "facts": facts_of(row, staff(request)),
+        "notes": findings.notes_of(entry),
+        "form": form,
+        "findings": PostingFinding.Finding,
+        "is_closed": findings.closing_of(entry) is not None,
+    }
+    status = 422 if form.errors else 200
+    return render(request, "ppims/flagged_posting.html", context, status=status)
+
+
+def _is_noted(request: HttpRequest, entry: LedgerEntry, form: NoteForm) -> bool:
+    finding = request.POST.get("finding", "")
+    if finding and finding not in PostingFinding.Finding.values:
+        form.add_error(None, _("Choose what it is."))
+        return False
+    note = form.cleaned_data["note"]
+    try:
+        findings.note(entry_id=entry.pk, finding=finding, note=note, user=staff(request))
+    except (Conflict, Malformed) as refusal:
+        form.add_error(None, refusal.in_words())
+        return False
+    return True
+
+
+def _after_note(request: HttpRequest, entry: LedgerEntry) -> HttpResponse:
+    if not request.POST.get("finding"):
+        messages.success(request, _("The note is kept."))
+        return redirect("flagged-posting", entry.pk)
+    label = PostingFinding.Finding(request.POST["finding"]).label
+    messages.success(request, _("Closed: %(finding)s.") % {"finding": label})
+    return redirect("flagged")
+
+
+# What both share.
+
+
+def _read(report: Callable[..., Page[T]], request: HttpRequest) -> Page[T]:
+    try:
+        return report(cursor=request.GET.get(CURSOR, ""))
+    except Malformed:
+        raise Http404 from None
+
+
+def _list(
+    request: HttpRequest, template: str, found: Page[T], rows: Sequence[Any], *, is_done: bool
+) -> HttpResponse:
+    asked = {DONE: "1"} if is_done else {}
+    context = {
+        "rows": rows,
+        "is_done": is_done,
+        "is_cut_short": found.is_cut_short,
+        "more": urlencode({**asked, CURSOR: found.next}) if found.next else "",
+    }
+    return respond(request, template, context, partial="rows")
+
+
+def _refuse_unless(request: HttpRequest, permission: str) -> None:
+    """Let whoever may read look, and only who has the permission send."""
+    if request.method == "POST" and not staff(request).has_perm(permission):
+        raise PermissionDenied

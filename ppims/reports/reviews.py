@@ -1,0 +1,41 @@
+"""The review items that wait for staff, oldest first; and those that were decided."""
+
+from django.db.models import Q
+
+from customers.models import DuplicateReview
+from ppims.reports import keyset
+from ppims.reports.keyset import Page, Position
+
+WITH = ("customer", "claimant", "processor", "decided_by")
+# Each on the index of outcomes; together what DuplicateReview.is_open says.
+UNDECIDED = Q(outcome="")
+TO_BE_MERGED = Q(outcome=DuplicateReview.Outcome.SAME_PERSON, claimant__isnull=False)
+
+
+def waiting(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[DuplicateReview]:
+    """Give a page of open review items, the oldest first. Raises Malformed for a cursor of another
+    list.
+    """
+    after = keyset.position(cursor) if cursor else Position(0, 0, 0)
+    at = keyset.instant(after.at)
+    later = Q(opened_at__gte=at) & (Q(opened_at__gt=at) | Q(pk__gt=after.id))
+    found: list[DuplicateReview] = []
+    for query in (UNDECIDED, TO_BE_MERGED):
+        items = DuplicateReview.objects.filter(query, later).select_related(*WITH)
+        found += items.order_by("opened_at", "pk")[: rows + 1]
+    found.sort(key=lambda item: (item.opened_at, item.pk))
+    return _page(found, rows)
+
+
+def decided(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[DuplicateReview]:
+    """Give a page of those that are done with, the newest first. Raises Malformed likewise."""
+    before = keyset.position(cursor).id
+    items = DuplicateReview.objects.filter(pk__lt=before).exclude(UNDECIDED).exclude(TO_BE_MERGED)
+    return _page(list(items.select_related(*WITH).order_by("-pk")[: rows + 1]), rows)
+
+
+def _page(found: list[DuplicateReview], rows: int) -> Page[DuplicateReview]:
+    if len(found) <= rows:
+        return Page(found)
+    last = found[rows - 1]
+    return Page(found[:rows], Position(keyset.micros(last.opened_at), 0, last.pk).written())
