@@ -6,10 +6,13 @@ The demo is told once, and all tests share it: each works on rows of its own, an
 
 import os
 import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from time import time
+from typing import TypeVar
 
 import pytest
 from django.conf import settings
@@ -23,6 +26,7 @@ from limits.services import rules
 from ppims import demo
 from ppims.models import User
 
+T = TypeVar("T")
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 CHROMIUM = shutil.which("chromium")
 ONE_OF_EACH = {role: name for name, role in reversed(demo.STAFF.items())}
@@ -102,6 +106,21 @@ def visit(site, new_context):
     yield open_page
     for seen, expected in watched:
         assert [line for line in seen.console if not any(e in line for e in expected)] == []
+
+
+def beside(work: Callable[[], T]) -> T:
+    """Do work in a thread where no event loop runs, as Playwright's does in the test's own: there
+    the ORM and hand-written SQL would each have a connection of their own, and wait for each other.
+    """
+
+    def done() -> T:
+        try:
+            return work()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(done).result()
 
 
 def session_of(role: str, site: str) -> dict[str, str]:
