@@ -10,11 +10,11 @@ from ppims.pages.customer import customer
 from ppims.pages.customers import customers
 from ppims.pages.limits import limits
 from ppims.pages.notes import customer_note
+from ppims.pages.overview import overview
+from ppims.pages.queues import flagged_list, flagged_posting, review, reviews_list
 from ppims.pages.revealing import customer_reveal
 from ppims.pages.search import search, search_results
 from ppims.pages.statement import customer_statement
-from ppims.pages.overview import overview
-from ppims.pages.queues import flagged_list, flagged_posting, review, reviews_list
 from ppims.pages.transactions import transaction, transactions
 
 
