@@ -12,7 +12,8 @@ from django.template.response import TemplateResponse
 
 from customers import reviews, services
 from customers.evidence import Evidence, evidence_of
-from customers.models import DuplicateReview, Unblocking
+from customers.models import DuplicateReview
+from customers.proposals import Unblocking
 from ppims import clock
 from ppims.errors import Malformed, Refusal
 from ppims.models import FourEyes, User

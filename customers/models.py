@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from customers.kinds import DocumentKind, InstrumentStatus, Tier, mask
 from customers.names import NameWord  # noqa: F401 - Django looks for models here
 from customers.notes import CustomerNote  # noqa: F401 - and for this one
+from customers.proposals import KycProposal, Unblocking  # noqa: F401 - and for these
 from ppims import keys
-from ppims.models import FourEyes, Operation, Processor, User
+from ppims.models import Operation, Processor, User
 from ppims.tables import BigId, ByTime, GivenId, Instant
 
 
@@ -213,7 +214,11 @@ class Account(models.Model):
         indexes = [models.Index(fields=["number"], name="account_by_number")]
 
     def __str__(self) -> str:
-        return f"{mask(self.number, shown=4)} ({self.get_status_display()})"
+        return f"{self.masked} ({self.get_status_display()})"
+
+    @property
+    def masked(self) -> str:
+        return mask(self.number, shown=4)
 
 
 class Card(models.Model):
@@ -236,7 +241,11 @@ class Card(models.Model):
         indexes = [models.Index(fields=["last_four", "customer"], name="card_by_last_four")]
 
     def __str__(self) -> str:
-        return f"••••{self.last_four} ({self.get_status_display()})"
+        return f"{self.masked} ({self.get_status_display()})"
+
+    @property
+    def masked(self) -> str:
+        return f"••••{self.last_four}"
 
     @staticmethod
     def digest_of(number: str) -> bytes:
@@ -370,30 +379,3 @@ class DuplicateReview(models.Model):
         )
         claim: dict[str, str | None] = json.loads(opened)
         return claim
-
-
-class Unblocking(FourEyes):
-    """A proposal to unblock a customer: one person proposes it, another approves it."""
-
-    id = BigId(primary_key=True)
-    customer = models.ForeignKey(Customer, models.PROTECT, related_name="unblockings")
-    reason = models.CharField(max_length=500)
-
-    class Meta(FourEyes.Meta):
-        permissions = [
-            ("propose_unblocking", "Can propose to unblock a customer"),
-            ("approve_unblocking", "Can approve that a customer is unblocked"),
-        ]
-        constraints = [
-            *FourEyes.Meta.constraints,
-            models.UniqueConstraint(
-                fields=["customer"],
-                condition=Q(state="PROPOSED"),
-                name="unblocking_one_open_per_customer",
-            ),
-            models.CheckConstraint(condition=~Q(reason=""), name="unblocking_has_a_reason"),
-        ]
-        indexes = FourEyes.Meta.indexes
-
-    def __str__(self) -> str:
-        return f"Unblock {self.customer_id}"

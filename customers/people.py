@@ -138,6 +138,23 @@ def locked(unique_id: int) -> Customer:
     return Customer.objects.select_for_update(no_key=True).get(pk=unique_id)
 
 
+def locked_or_unknown(unique_id: int) -> Customer:
+    """Lock a customer's own row. Raises UnknownCustomer."""
+    try:
+        return locked(unique_id)
+    except Customer.DoesNotExist:
+        raise UnknownCustomer from None
+
+
+def first_registration(unique_id: int) -> Registration:
+    """Find through whom the customer was first known. Raises UnknownCustomer."""
+    found = Registration.objects.filter(customer_id=unique_id).select_related("processor")
+    registration = found.order_by("pk").first()
+    if registration is None:
+        raise UnknownCustomer
+    return registration
+
+
 def identify(customer: Customer, kind: str, value: str) -> None:
     """Make a mobile number or document find this customer. Raises Again where someone else was
     first.

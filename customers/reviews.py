@@ -1,6 +1,8 @@
 """Duplicate reviews: opened when a claim casts doubt on who someone is, decided by staff."""
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import TypeVar
 
 from customers import people
 from customers.kinds import MOBILE
@@ -10,6 +12,8 @@ from ppims import audit, clock
 from ppims.errors import Conflict, Malformed
 from ppims.models import Processor, User
 from ppims.transact import in_transaction
+
+T = TypeVar("T")
 
 
 class Doubt(Conflict):
@@ -48,16 +52,13 @@ def open_review(
     DuplicateReview.objects.bulk_create([review], ignore_conflicts=True)
 
 
-def open_reviews(doubt: Doubt, told: Told, *, processor: Processor) -> None:
-    """Keep the review items of a refused request, in a transaction of their own."""
-
-    def work() -> None:
-        for holder in doubt.holders:
-            open_review(
-                told, holder=holder, claimant=doubt.claimant, processor=processor, at=clock.now()
-            )
-
-    in_transaction(work)
+def keeping_doubts(work: Callable[[], T], told: Told, *, processor: Processor) -> T:
+    """Do work in a transaction; the review items of a Doubt are kept, in another one."""
+    try:
+        return in_transaction(work)
+    except Doubt as doubt:
+        _open_reviews(doubt, told, processor=processor)
+        raise
 
 
 def found_same_person(told: Told, holder: Customer) -> bool:
@@ -98,6 +99,16 @@ def decide(*, review_id: int, outcome: str, reason: str, user: User) -> Duplicat
         return review
 
     return in_transaction(work)
+
+
+def _open_reviews(doubt: Doubt, told: Told, *, processor: Processor) -> None:
+    def work() -> None:
+        for holder in doubt.holders:
+            open_review(
+                told, holder=holder, claimant=doubt.claimant, processor=processor, at=clock.now()
+            )
+
+    in_transaction(work)
 
 
 def _pass_number_on(review: DuplicateReview) -> None:

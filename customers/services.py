@@ -2,21 +2,30 @@
 own.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from django.conf import settings
-
-from customers import names, people, reviews
-from customers.kinds import MOBILE, Tier
-from customers.models import Customer, Identifier, Receipt, Registration, Unblocking
+from customers import judging, kyc, names, people, reviews
+from customers.judging import given
+from customers.kinds import MOBILE, InstrumentStatus
+from customers.models import (
+    Account,
+    Card,
+    Customer,
+    Identifier,
+    Receipt,
+    Registration,
+)
 from customers.people import Told
+from customers.proposals import Unblocking
 from ppims import audit, clock, replay
-from ppims.errors import Conflict, Malformed, UnknownCustomer
+from ppims.errors import Conflict, Malformed
 from ppims.models import FourEyes, Processor, User
 from ppims.replay import Call
 from ppims.statements import Table
 from ppims.transact import in_transaction
+
+Statuses = Mapping[int, str]
 
 DONE, KNOWN = "000", "200"
 RECEIPTS = Table(Receipt)
@@ -25,14 +34,23 @@ COLUMNS = {
     "maiden_name": "maiden_name",
     "date_of_birth": "date_of_birth",
     "email_id": "email",
+    "address_line1": "address_line1",
+    "address_line2": "address_line2",
+    "city": "city",
+    "state": "state",
+    "pincode": "pincode",
 }
 
 
 def add_customer(
-    *, call: Call, told: Told, draw_unique_id: Callable[[], int] = people.random_unique_id
+    *,
+    call: Call,
+    told: Told,
+    user: User | None = None,
+    draw_unique_id: Callable[[], int] = people.random_unique_id,
 ) -> tuple[Receipt, bool]:
     """Add a customer, or register a known one through another processor: (the answer, is it a
-    replay).
+    replay). Full KYC by a user of the staff is proposed, and Min KYC until it is approved.
 
     Raises Conflict, and opens a duplicate review, where it is doubtful who this is.
     """
@@ -42,19 +60,24 @@ def add_customer(
         if first is not None:
             return Receipt.objects.get(pk=first.row_id), True
         at = clock.now()
-        _judge_document(told)
-        customer = _person_meant(told, call.processor, at)
-        if customer is None:
-            customer = people.create(
-                told, unique_id=draw_unique_id(), processor=call.processor, user=None, at=at
-            )
+        judging.judge_document(told)
+        known = _person_meant(told, call.processor, at)
+        customer = known or people.create(
+            kyc.until_approved(told, user),
+            unique_id=draw_unique_id(),
+            processor=call.processor,
+            user=user,
+            at=at,
+        )
         code = KNOWN if people.is_registered(call.processor, customer) else DONE
         if code == DONE:
             people.register(told, customer=customer, processor=call.processor, at=at)
-            _audit("customer added", call, customer, at, {})
+            _audit("customer added", call, customer, at, {}, user)
+        if user is not None and known is None:
+            kyc.propose_at_first(told, customer=customer, user=user, at=at)
         return _answer(call, customer, code, at), False
 
-    return _deciding_doubts(work, call.processor, told)
+    return reviews.keeping_doubts(work, told, processor=call.processor)
 
 
 def update_customer(*, call: Call, told: Told) -> tuple[Receipt, bool]:
@@ -71,14 +94,40 @@ def update_customer(*, call: Call, told: Told) -> tuple[Receipt, bool]:
         assert told.unique_id is not None
         registration = people.visible(call.processor, told.unique_id)
         customer = people.locked(told.unique_id)
-        _judge_document(told)
-        _judge_upgrade(told, customer)
-        _judge_conflicts(told, customer)
+        judging.judge_document(told)
+        judging.judge_upgrade(told, customer)
+        judging.judge_conflicts(told, customer)
         changes = _apply(told, call.processor, customer, registration, at)
         _audit("customer updated", call, customer, at, changes)
         return _answer(call, customer, DONE, at), False
 
-    return _deciding_doubts(work, call.processor, told)
+    return reviews.keeping_doubts(work, told, processor=call.processor)
+
+
+def edit_customer(
+    *, customer_id: int, told: Told, accounts: Statuses, cards: Statuses, user: User
+) -> None:
+    """Change, by staff, what is known of a customer but KYC and documents, and the status of
+    accounts and cards, by their keys; what is not told stays.
+
+    Raises UnknownCustomer, Malformed where nothing changes, or Conflict.
+    """
+    registration = people.first_registration(customer_id)
+
+    def work() -> None:
+        customer = people.locked_or_unknown(customer_id)
+        at = clock.now()
+        judging.judge_conflicts(told, customer)
+        changes = _apply(told, registration.processor, customer, registration, at)
+        for name, model, statuses in (("accounts", Account, accounts), ("cards", Card, cards)):
+            if set_ones := _set_statuses(model, customer, statuses):
+                changes[name] = set_ones
+        if not changes:
+            raise Malformed([("", "says nothing to change")])
+        detail: dict[str, object] = {"changes": changes}
+        audit.record("customer updated", at=at, subject=customer_id, user=user, detail=detail)
+
+    reviews.keeping_doubts(work, told, processor=registration.processor)
 
 
 def check_kyc(*, processor: Processor, unique_id: int) -> Registration:
@@ -92,10 +141,10 @@ def block(*, customer_id: int, reason: str, user: User) -> None:
     """
 
     def work() -> None:
-        customer = _locked_or_unknown(customer_id)
+        customer = people.locked_or_unknown(customer_id)
         if customer.is_blocked:
             raise Conflict([("status", "is blocked already")])
-        customer.status, customer.blocked_reason = Customer.Status.BLOCKED, _given(reason)
+        customer.status, customer.blocked_reason = Customer.Status.BLOCKED, given(reason)
         customer.save(update_fields=["status", "blocked_reason"])
         audit.record(
             "customer blocked",
@@ -112,14 +161,14 @@ def propose_unblocking(*, customer_id: int, reason: str, user: User) -> Unblocki
     """Propose to unblock a customer; nothing changes until another person approves it."""
 
     def work() -> Unblocking:
-        customer = _locked_or_unknown(customer_id)
+        customer = people.locked_or_unknown(customer_id)
         if not customer.is_blocked:
             raise Conflict([("status", "is not blocked")])
         if customer.unblockings.filter(state=FourEyes.State.PROPOSED).exists():
             raise Conflict([("status", "has an open proposal already")])
         at = clock.now()
         proposal = Unblocking.objects.create(
-            customer=customer, reason=_given(reason), maker=user, proposed_at=at
+            customer=customer, reason=given(reason), maker=user, proposed_at=at
         )
         audit.record(
             "unblocking proposed",
@@ -153,16 +202,6 @@ def decide_unblocking(*, proposal_id: int, state: str, user: User) -> Unblocking
     return in_transaction(work)
 
 
-def _deciding_doubts(
-    work: Callable[[], tuple[Receipt, bool]], processor: Processor, told: Told
-) -> tuple[Receipt, bool]:
-    try:
-        return in_transaction(work)
-    except reviews.Doubt as doubt:
-        reviews.open_reviews(doubt, told, processor=processor)
-        raise
-
-
 def _person_meant(told: Told, processor: Processor, at: datetime) -> Customer | None:
     """Find the person an add is about: by document, else by mobile. Raises Doubt or Conflict."""
     assert told.mobile_number
@@ -170,7 +209,7 @@ def _person_meant(told: Told, processor: Processor, at: datetime) -> Customer | 
     by_document = people.holder_of(*told.document) if told.document else None
     holder = by_document or by_mobile
     customer = people.locked(holder) if holder else None
-    if customer is not None and by_document is None and _is_doubtful(told, customer):
+    if customer is not None and by_document is None and judging.is_doubtful(told, customer):
         # This name alone, whatever else differs: more would tell of a stranger.
         errors = [("mobile_number", "is another person's, as far as the record shows")]
         raise reviews.Doubt(errors, holders=[customer.pk], claimant=None)
@@ -180,50 +219,6 @@ def _person_meant(told: Told, processor: Processor, at: datetime) -> Customer | 
         assert by_mobile
         reviews.open_review(told, holder=by_mobile, claimant=customer, processor=processor, at=at)
     return customer
-
-
-def _is_doubtful(told: Told, customer: Customer) -> bool:
-    """Tell whether someone found by mobile alone may be a stranger to whom the number was
-    reissued.
-    """
-    other_document = told.document and people.document_on_record(customer, told.document[0])
-    if told.date_of_birth == customer.date_of_birth and not other_document:
-        return False
-    return not reviews.found_same_person(told, customer)
-
-
-def _judge_document(told: Told) -> None:
-    if settings.PPIMS_STRICT_DOCUMENTS and not told.passes_strict_checks:
-        raise Malformed([("ovid_value", "is not a valid number of its kind")])
-
-
-def _judge_upgrade(told: Told, customer: Customer) -> None:
-    if told.kyc_flag != Tier.FULL or told.document:
-        return
-    if not customer.documents.filter(replaced_at__isnull=True).exists():
-        message = "is required for Full KYC: no document is on record"
-        raise Malformed([("ovid_type", message), ("ovid_value", message)])
-
-
-def _judge_conflicts(told: Told, customer: Customer) -> None:
-    claimed = dict(_claimed_from_others(told, customer))
-    errors = [(name, "is another customer's") for name in claimed]
-    if told.kyc_flag and Tier(told.kyc_flag).rank < Tier(customer.tier).rank:
-        errors.append(("kyc_flag", "is lower than the one on record"))
-    if claimed:
-        raise reviews.Doubt(errors, holders=sorted(set(claimed.values())), claimant=customer)
-    if errors:
-        raise Conflict(errors)
-
-
-def _claimed_from_others(told: Told, customer: Customer) -> Iterator[tuple[str, int]]:
-    claims = [("mobile_number", (MOBILE, told.mobile_number) if told.mobile_number else None)]
-    claims.append(("ovid_value", told.document))
-    for name, identifier in claims:
-        holder = people.holder_of(*identifier) if identifier else None
-        if holder not in {None, customer.pk}:
-            assert holder
-            yield name, holder
 
 
 def _apply(
@@ -250,6 +245,20 @@ def _apply(
         changes["cif_id"] = [registration.cif_id, told.cif_id]
         Registration.objects.filter(pk=registration.pk).update(cif_id=told.cif_id)
     return changes
+
+
+def _set_statuses(
+    model: type[Account | Card], customer: Customer, statuses: Statuses
+) -> list[list[str]]:
+    """Set the status of some of the customer's accounts or cards: which changed, from, to."""
+    changed = []
+    rows = model._base_manager.filter(customer=customer, pk__in=statuses).order_by("pk")
+    for row in rows:
+        after = InstrumentStatus(statuses[row.pk]).value
+        if row.status != after:
+            changed.append([row.masked, row.status, after])
+            rows.filter(pk=row.pk).update(status=after)
+    return changed
 
 
 def _change_columns(told: Told, customer: Customer) -> dict[str, object]:
@@ -297,25 +306,18 @@ def _answer(call: Call, customer: Customer, code: str, at: datetime) -> Receipt:
 
 
 def _audit(
-    action: str, call: Call, customer: Customer, at: datetime, changes: dict[str, object]
+    action: str,
+    call: Call,
+    customer: Customer,
+    at: datetime,
+    changes: dict[str, object],
+    user: User | None = None,
 ) -> None:
     audit.record(
         action,
         at=at,
         subject=customer.pk,
+        user=user,
         processor=call.processor,
         detail={"ref_id": call.ref_id, **({"changes": changes} if changes else {})},
     )
-
-
-def _locked_or_unknown(customer_id: int) -> Customer:
-    try:
-        return people.locked(customer_id)
-    except Customer.DoesNotExist:
-        raise UnknownCustomer from None
-
-
-def _given(reason: str) -> str:
-    if not reason.strip():
-        raise Malformed([("reason", "is required")])
-    return reason.strip()

@@ -45,6 +45,11 @@ class Call:
         object.__setattr__(self, "digests", digests_of(self.ref_id, self.content))
 
 
+def is_claimed(call: Call) -> bool:
+    """Tell whether the Ref_Id was answered before; who is first is decided by `claim` alone."""
+    return ReplayKey.objects.filter(pk=(call.processor.pk, call.operation, call.ref_id)).exists()
+
+
 def claim(call: Call) -> ReplayKey | None:
     """Claim the Ref_Id, inside the use-case's transaction. None: it is ours, and `settle` must
     follow.

@@ -8,7 +8,7 @@ VIEW = frozenset(
     f"{app}.view_{model}"
     for app, models in {
         "customers": "customer registration account card document kycchange duplicatereview"
-        " unblocking customernote",
+        " unblocking customernote kycproposal",
         "limits": "limitrule limitcheck hold ledgerentry monthlyusage adjustment seal"
         " postingfinding",
         "ppims": "processor",
@@ -20,15 +20,23 @@ ROLES: dict[str, frozenset[str]] = {
     "viewer": VIEW,
     "maker": VIEW
     | {
+        "customers.add_customer",
+        "customers.change_customer",
         "customers.block_customer",
         "customers.add_customernote",
         "customers.reveal_customer",
+        "customers.propose_kycproposal",
         "customers.propose_unblocking",
         "customers.decide_duplicatereview",
         "limits.propose_adjustment",
         "limits.add_postingfinding",
     },
-    "checker": VIEW | {"customers.approve_unblocking", "limits.approve_adjustment"},
+    "checker": VIEW
+    | {
+        "customers.approve_kycproposal",
+        "customers.approve_unblocking",
+        "limits.approve_adjustment",
+    },
     "auditor": VIEW
     | {
         "ppims.view_auditentry",

@@ -9,7 +9,8 @@ from typing import Any
 from django.db.models import Count, Min, Model, Q
 
 from customers.kinds import Tier
-from customers.models import Customer, DuplicateReview, Unblocking
+from customers.models import Customer, DuplicateReview
+from customers.proposals import KycProposal, Unblocking
 from limits.figures import Figures, Watched
 from limits.models import Adjustment, Direction, LimitRule
 from ppims import clock
@@ -19,7 +20,7 @@ from ppims.reports.keyset import instant
 from ppims.reports.transactions import Filters, Row, transactions
 
 DAYS, TRANSACTIONS = 30, 10
-PROPOSALS: tuple[type[FourEyes], ...] = (Unblocking, Adjustment, LimitRule)
+PROPOSALS: tuple[type[FourEyes], ...] = (KycProposal, Unblocking, Adjustment, LimitRule)
 
 
 @dataclass(frozen=True)

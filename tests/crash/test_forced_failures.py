@@ -9,8 +9,8 @@ from functools import partial
 import pytest
 from django.apps import apps
 
-from customers import reviews, services
-from customers.models import Customer, DuplicateReview
+from customers import kyc, reviews, services
+from customers.models import Account, Customer, DuplicateReview
 from customers.people import Told
 from limits.services import adjustments, rules, seals
 from limits.services.adjustments import Correction
@@ -68,6 +68,26 @@ class World:
 
     def approve(self, decide, **proposal):
         return partial(decide, state="APPROVED", user=self.checker, **proposal)
+
+    def add_by_staff(self):
+        """Someone of the staff on-boards a customer at Full KYC: that is proposed as well."""
+        call = Call(self.ent, Operation.ADD_CUSTOMER, new_ref(), {})
+        told = replace(ADULT, kyc_flag="F")
+        return partial(services.add_customer, call=call, told=told, user=self.maker)
+
+    def edit(self):
+        account = Account.objects.get(customer=self.customer)
+        told = Told(mobile_number=new_mobile(), customer_name="Kavya Rao")
+        about = {"accounts": {account.pk: "F"}, "cards": {}, "user": self.maker}
+        return partial(services.edit_customer, customer_id=self.customer, told=told, **about)
+
+    def propose_kyc(self):
+        told = Told(kyc_flag="F", ovid_type="PAN", ovid_value="ABCDE1234F")
+        about = {"reason": "seen", "user": self.maker}
+        return partial(kyc.change, customer_id=self.customer, told=told, **about)
+
+    def raise_kyc(self):
+        return self.approve(kyc.decide, proposal_id=self.propose_kyc()().pk)
 
     def add_a_stranger(self):
         """Someone else claims the customer's mobile number: a 409, and a review is opened."""
@@ -128,6 +148,21 @@ USE_CASES = {
     "block": (World.block, f"customers.Customer {AUDITED}"),
     "propose to unblock": (World.propose_unblocking, f"customers.Unblocking {AUDITED}"),
     "unblock": (World.unblock, f"customers.Customer customers.Unblocking {AUDITED}"),
+    "add by staff": (
+        World.add_by_staff,
+        f"""{ADDED} customers.Customer customers.KycChange customers.NameWord
+        customers.KycProposal""",
+    ),
+    "edit": (
+        World.edit,
+        f"customers.Customer customers.NameWord customers.Identifier customers.Account {AUDITED}",
+    ),
+    "propose Full KYC": (World.propose_kyc, f"customers.KycProposal {AUDITED}"),
+    "raise to Full KYC": (
+        World.raise_kyc,
+        f"""customers.KycProposal customers.Customer customers.KycChange customers.Document
+        customers.Identifier {AUDITED}""",
+    ),
     "pass a number on": (
         World.pass_number_on,
         f"customers.DuplicateReview customers.Identifier customers.Customer {AUDITED}",

@@ -9,9 +9,10 @@ from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection, transaction
 
-from customers import notes
+from customers import kyc, notes
 from customers import services as customers
 from customers.models import Customer
+from customers.people import Told
 from limits.services import seals
 from ppims import beside, clock, copying, keyring, roles
 from ppims.errors import Conflict
@@ -60,6 +61,8 @@ def filled(other_databases):
     notes.add_note(customer_id=customer, text="Called – twice.", user=maker)
     customers.block(customer_id=customer, reason="asked for", user=maker)
     customers.propose_unblocking(customer_id=customer, reason="asked for", user=maker)
+    lower = Told(kyc_flag="P", ovid_type="ADR", ovid_value="234567890124")
+    kyc.change(customer_id=customer, told=lower, reason="asked for", user=maker)
     seals.make()
     counting.refresh()
     empty = [table.table for table in copying.tables() if not rows_of(table, "default")]

@@ -34,6 +34,7 @@ pytestmark = pytest.mark.django_db
 STAY_SMALL = {
     *("ppims_processor", "ppims_user", "limits_limitrule", "limits_figures", "limits_seal"),
     *("limits_adjustment", "customers_unblocking", "customers_duplicatereview"),
+    "customers_kycproposal",
 }
 GROWS = {
     model._meta.db_table

@@ -17,6 +17,7 @@ CHANGED = {
     *("ppims_user", "ppims_processor", "ppims_replaykey", "ppims_audithead", "django_session"),
     *("customers_customer", "customers_registration", "customers_account", "customers_card"),
     *("customers_document", "customers_duplicatereview", "customers_unblocking"),
+    "customers_kycproposal",
     *("limits_limitrule", "limits_adjustment", "limits_ledgerhead", "limits_monthlyusage"),
     "axes_accessattempt",
     *("limits_figures", "limits_watched"),
