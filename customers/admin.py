@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin, messages
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +11,7 @@ from django.template.response import TemplateResponse
 
 from customers import reviews, services
 from customers.evidence import Evidence, evidence_of
+from customers.forms import ReasonForm
 from customers.models import DuplicateReview
 from customers.proposals import Unblocking
 from ppims import clock
@@ -20,10 +20,6 @@ from ppims.models import FourEyes, User
 
 Action = Callable[..., HttpResponse | None]
 UNIQUE_ID_DIGITS = 15
-
-
-class ReasonForm(forms.Form):
-    reason = forms.CharField(max_length=500, widget=forms.Textarea(attrs={"rows": 3}))
 
 
 # What every admin uses.

@@ -1,8 +1,23 @@
 // The few things that HTML can't do by itself. Every page works without this file.
 "use strict";
 
-// An error summary takes the focus, so that it is read and seen first (in a whole page its autofocus does that).
-document.addEventListener("htmx:after:swap", () => document.querySelector(".summary")?.focus());
+// An error summary takes the focus once, so that it is read and seen first (in a whole page its autofocus does that).
+const summaries = new WeakSet(document.querySelectorAll(".summary"));
+document.addEventListener("htmx:after:swap", () => {
+  const summary = document.querySelector(".summary");
+  if (!summary || summaries.has(summary)) return;
+  summaries.add(summary);
+  summary.focus();
+});
+
+// A field whose error came while one was writing on is invalid, and right again when it went.
+document.addEventListener("htmx:after:swap", () => {
+  for (const error of document.querySelectorAll(".field > .error[id]")) {
+    const field = document.getElementById(error.id.replace(/_error$/, ""));
+    if (error.textContent.trim()) field?.setAttribute("aria-invalid", "true");
+    else field?.removeAttribute("aria-invalid");
+  }
+});
 
 // "/" goes to the search, unless one is writing.
 document.addEventListener("keydown", (event) => {
@@ -28,7 +43,7 @@ window.addEventListener("pageshow", (event) => event.persisted && location.reloa
 document.addEventListener("htmx:error", (event) => {
   const words = document.getElementById("unreachable");
   const target = event.detail.ctx?.target;
-  if (!words || !(target instanceof Element)) return;
+  if (!words || !(target instanceof Element) || sent.has(target)) return;
   target.querySelector(":scope > .failed")?.remove();
   target.prepend(words.content.cloneNode(true));
 });

@@ -49,6 +49,14 @@ def address(url_name: str) -> str:
         return ""
 
 
+def customer_address(unique_id: int) -> str:
+    """Give the address of a customer's page; of Approvals, where there is none."""
+    try:
+        return reverse("customer", args=[unique_id])
+    except NoReverseMatch:
+        return reverse("approvals")
+
+
 def items_of(user: User) -> list[Item]:
     """List what this person may open, in the menu's order."""
     return [item for item in MENU if address(item.url_name) and item.may_open(user)]

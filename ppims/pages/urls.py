@@ -4,8 +4,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
 
-from ppims.pages import log_in, menu
+from ppims.pages import changes, log_in, menu
 from ppims.pages.access import page, staff
+from ppims.pages.approvals import approval, approvals
 from ppims.pages.customer import customer
 from ppims.pages.customers import customers
 from ppims.pages.limits import limits
@@ -46,4 +47,11 @@ urlpatterns = [
     path("customers/<int:unique_id>/reveal", customer_reveal, name="customer-reveal"),
     path("customers/<int:unique_id>/note", customer_note, name="customer-note"),
     path("customers/<int:unique_id>/statement", customer_statement, name="customer-statement"),
+    path("onboard", changes.onboard, name="onboard"),
+    path("customers/<int:unique_id>/edit", changes.edit, name="customer-edit"),
+    path("customers/<int:unique_id>/kyc", changes.change_kyc, name="customer-kyc"),
+    path("customers/<int:unique_id>/block", changes.block, name="customer-block"),
+    path("customers/<int:unique_id>/unblock", changes.unblock, name="customer-unblock"),
+    path("approvals", approvals, name="approvals"),
+    path("approvals/<slug:kind>/<int:pk>", approval, name="approval"),
 ]

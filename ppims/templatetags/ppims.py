@@ -66,6 +66,13 @@ def ist_start(at: datetime | None) -> str:
     return ist_date(at) if is_midnight else ist(at)
 
 
+@register.filter
+def month(number: int) -> str:
+    """Write a month's number, 202611: Nov 2026."""
+    year, place = divmod(number, 100)
+    return dateformat.format(date(year, place, 1), "M Y")
+
+
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """Draw an icon of static/icons.svg, beside words that say the same."""

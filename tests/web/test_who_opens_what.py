@@ -9,13 +9,14 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
 from customers import services as customers
-from ppims import roles
+from customers.proposals import KycProposal
+from ppims import clock, roles
 from ppims.models import Operation
 from ppims.pages import menu
 from ppims.pages.menu import MENU
 from ppims.replay import Call
 from tests.factories import ToldFactory, make_processor, new_ref
-from tests.web.admin_pages import browser_of, words_of
+from tests.web.admin_pages import browser_of, user_of, words_of
 
 pytestmark = pytest.mark.django_db
 ROLES = frozenset(roles.ROLES)
@@ -49,6 +50,13 @@ OPEN = {
     "customer-reveal": ({"maker", "auditor"}, {"maker", "auditor"}, [CUSTOMER]),
     "customer-statement": (NONE, {"auditor"}, [CUSTOMER]),
     "customer-note": ({"maker"}, {"maker"}, [CUSTOMER]),
+    "onboard": ({"maker"}, {"maker"}, []),
+    "customer-edit": ({"maker"}, {"maker"}, [CUSTOMER]),
+    "customer-kyc": ({"maker"}, {"maker"}, [CUSTOMER]),
+    "customer-block": ({"maker"}, {"maker"}, [CUSTOMER]),
+    "customer-unblock": ({"maker"}, {"maker"}, [CUSTOMER]),
+    "approvals": (ROLES, NONE, []),
+    "approval": (ROLES, {"maker", "checker"}, ["kyc", 1]),
 }
 # The admin and the API have tests of their own; these lead to what is above, or to a file.
 ELSEWHERE = {"admin/login/", "admin/logout/", "admin/password_change/", "favicon.ico"}
@@ -56,10 +64,23 @@ ELSEWHERE = {"admin/login/", "admin/logout/", "admin/password_change/", "favicon
 
 @pytest.fixture(autouse=True)
 def _somebody(db):
-    """Let there be the customer whom addresses name."""
+    """Let there be the customer, and the proposal, whom addresses name."""
     told = ToldFactory(customer_name="Meera Iyer")
     call = Call(make_processor(), Operation.ADD_CUSTOMER, new_ref(), {})
     customers.add_customer(call=call, told=told, draw_unique_id=lambda: CUSTOMER)
+    at = clock.now()
+    KycProposal.objects.create(
+        pk=1,
+        customer_id=CUSTOMER,
+        from_tier="P",
+        from_channel="PGO",
+        from_updated_on=at,
+        to_tier="N",
+        channel="BRN",
+        reason="asked for",
+        maker=user_of("maker"),
+        proposed_at=at,
+    )
 
 
 def names():
@@ -120,11 +141,19 @@ def test_a_form_without_its_token_changes_nothing(role):
 # The menu.
 
 MENUS = {
-    "viewer": ["Overview", "Customers", "Transactions", "Limits", "API docs"],
-    "maker": ["Overview", "Customers", "Transactions", "Limits", "API docs"],
-    "checker": ["Overview", "Customers", "Transactions", "Limits", "API docs"],
-    "auditor": ["Overview", "Customers", "Transactions", "Limits", "Admin", "API docs"],
-    "admin": ["Overview", "Customers", "Transactions", "Limits", "Admin", "API docs"],
+    "viewer": ["Overview", "Customers", "Transactions", "Limits", "Approvals", "API docs"],
+    "maker": ["Overview", "Customers", "Transactions", "Limits", "Approvals", "API docs"],
+    "checker": ["Overview", "Customers", "Transactions", "Limits", "Approvals", "API docs"],
+    "auditor": [
+        "Overview",
+        "Customers",
+        "Transactions",
+        "Limits",
+        "Approvals",
+        "Admin",
+        "API docs",
+    ],
+    "admin": ["Overview", "Customers", "Transactions", "Limits", "Approvals", "Admin", "API docs"],
 }
 LABELS = {str(item.label) for item in MENU}
 

@@ -1,0 +1,289 @@
+"""What staff fill in about customers. It is read as the API's messages are: by the same rules, with
+the same words about what is wrong.
+"""
+
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from django import forms
+from django.utils.text import format_lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from pydantic import ValidationError
+
+from customers import kyc
+from customers.kinds import DocumentKind, InstrumentStatus, Tier
+from customers.models import Customer
+from customers.people import Told
+from customers.reviews import Doubt
+from customers.schemas import AddCustomerIn, UpdateCustomerIn, told_by
+from ppims.errors import Refusal
+from ppims.models import Processor
+from ppims.wire import Message, OptionalText, Pincode, wire_name
+
+M = TypeVar("M", bound=Message)
+
+REF_ID = re.compile(r"STAFF-[0-9a-f]{24}")
+OF_STAFF = {"Ref_Id": "STAFF", "System_Id": "STAFF", "Unique_Id": "1" * 15}  # of no meaning there
+CHANNEL, CUSTOMER_TYPE = "BRN", "N"
+FILLED_IN = {"kyc_updated_channel": CHANNEL, "customer_type": CUSTOMER_TYPE, "account_status": "A"}
+OF_A_PERSON = ("customer_name", "mobile_number", "date_of_birth", "ovid_type", "ovid_value")
+FIRST = (
+    *("system_id", "customer_name", "mobile_number", "date_of_birth"),
+    *("customer_id", "account_number", "kyc_flag"),
+)
+MORE = (
+    *("ovid_type", "ovid_value", "account_status", "kyc_updated_channel", "kyc_updated_on"),
+    *("customer_type", "card_number", "card_exp_date", "card_status", "cif_id", "email_id"),
+    *("address_line1", "address_line2", "city", "state", "pincode"),
+)
+EMPTY = [("", "–")]
+DATE = _("DD-MM-YYYY")
+
+
+def text(label: Any, **more: Any) -> forms.CharField:
+    """Make a line of text; whether it may be empty, or how long it is, its reader knows."""
+    attrs = {"autocomplete": "off", **more.pop("attrs", {})}
+    return forms.CharField(label=label, required=False, widget=forms.TextInput(attrs=attrs), **more)
+
+
+def choice(label: Any, choices: Any, **more: Any) -> forms.ChoiceField:
+    return forms.ChoiceField(label=label, choices=choices, required=False, **more)
+
+
+def new_ref_id() -> str:
+    """Draw the Ref_Id that comes with a form: sent twice, it adds once."""
+    return f"STAFF-{secrets.token_hex(12)}"
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(
+        label=_("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 3})
+    )
+
+
+class OnboardForm(forms.Form):
+    """A new customer: seven fields for Min KYC, three that are filled in, and what else is told."""
+
+    ref_id = forms.RegexField(
+        REF_ID, required=False, initial=new_ref_id, widget=forms.HiddenInput()
+    )
+    system_id = choice(_("Processor"), [])
+    customer_name = text(_("Name"))
+    mobile_number = text(_("Mobile number"), attrs={"inputmode": "tel"})
+    date_of_birth = text(_("Date of birth"), help_text=DATE, attrs={"inputmode": "numeric"})
+    customer_id = text(_("Customer_Id"), help_text=_("The processor’s own"))
+    account_number = text(_("Account number"))
+    kyc_flag = choice(
+        _("KYC"),
+        Tier,
+        help_text=_("Full KYC waits for another person; until then it is Min KYC."),
+    )
+    ovid_type = choice(_("Document"), [*EMPTY, *DocumentKind.choices])
+    ovid_value = text(_("Document number"), help_text=_("For Full KYC both are needed."))
+    account_status = choice(_("Account status"), InstrumentStatus)
+    kyc_updated_channel = text(_("KYC channel"))
+    kyc_updated_on = text(
+        _("KYC done on"), help_text=_("DD-MM-YYYY, with HH:MM:SS if you like; empty: now")
+    )
+    customer_type = text(_("Customer type"))
+    card_number = text(_("Card number"), attrs={"inputmode": "numeric"})
+    card_exp_date = text(_("Card expires"))
+    card_status = choice(_("Card status"), [*EMPTY, *InstrumentStatus.choices])
+    cif_id = text(_("Cif_Id"))
+    email_id = text(_("E-mail"))
+    address_line1 = text(_("Address"))
+    address_line2 = text(_("Address, second line"))
+    city = text(_("City"))
+    state = text(_("State"))
+    pincode = text(_("Pincode"), attrs={"inputmode": "numeric"})
+    confirmed = forms.CharField(required=False, widget=forms.HiddenInput())
+
+    def __init__(self, data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(data, initial={**FILLED_IN, "kyc_flag": Tier.MIN.value})
+        active = Processor.objects.filter(state=Processor.State.ACTIVE).order_by("system_id")
+        self.processors = {row.system_id: row for row in active}
+        named = [(key, f"{row.name} ({key})") for key, row in self.processors.items()]
+        processor = self.fields["system_id"]
+        assert isinstance(processor, forms.ChoiceField)
+        processor.choices = named if len(named) == 1 else [*EMPTY, *named]
+        self.message: AddCustomerIn | None = None
+
+    @property
+    def first_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in FIRST]
+
+    @property
+    def more_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in MORE]
+
+    @property
+    def has_errors_in_more(self) -> bool:
+        return any(name in self.errors for name in MORE)
+
+    @property
+    def processor(self) -> Processor | None:
+        return self.processors.get(self.data.get("system_id", ""))
+
+    def clean(self) -> dict[str, Any]:
+        self.message = read(self, AddCustomerIn)
+        return self.cleaned_data
+
+    def told(self) -> Told:
+        """Give what is told; where something is wrong, what is right of the person alone."""
+        if self.message is not None:
+            return told_by(self.message)
+        right = [name for name in OF_A_PERSON if name not in self.errors]
+        said = {wire_name(name): self.cleaned_data.get(name) or "" for name in right}
+        try:
+            return told_by(UpdateCustomerIn.model_validate({**OF_STAFF, **_as_sent(said)}))
+        except ValidationError:
+            return Told()
+
+
+class EditIn(UpdateCustomerIn):
+    """What staff may change besides what the API does: the address."""
+
+    address_line1: OptionalText = None
+    address_line2: OptionalText = None
+    city: OptionalText = None
+    state: OptionalText = None
+    pincode: Pincode | None = None
+
+
+class EditForm(forms.Form):
+    """What is known of a customer, and how accounts and cards stand: what is left empty, or as it
+    is, stays.
+    """
+
+    customer_name = text(_("Name"), show_hidden_initial=True)
+    maiden_name = text(_("Maiden name"))
+    mobile_number = text(_("Mobile number"), attrs={"inputmode": "tel"})
+    date_of_birth = text(_("Date of birth"), attrs={"inputmode": "numeric"})
+    email_id = text(_("E-mail"))
+    address_line1 = text(_("Address"))
+    address_line2 = text(_("Address, second line"))
+    city = text(_("City"))
+    state = text(_("State"))
+    pincode = text(_("Pincode"), attrs={"inputmode": "numeric"})
+
+    def __init__(self, customer: Customer, data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(data, initial={"customer_name": customer.name})
+        self.told = Told()
+        self.accounts = self._ask_status(_("Account"), customer.accounts)
+        self.cards = self._ask_status(_("Card"), customer.cards)
+        self.fields["mobile_number"].help_text = _on_record(customer.masked_mobile)
+        self.fields["date_of_birth"].help_text = DATE
+
+    @property
+    def person_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.base_fields]
+
+    @property
+    def status_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in (*self.accounts, *self.cards)]
+
+    def clean(self) -> dict[str, Any]:
+        said = {n: v for n, v in self.cleaned_data.items() if n in self.changed_data}
+        if self.base_fields.keys() & {name for name, value in said.items() if value}:
+            message = read(self, EditIn, only=said)
+            self.told = told_by(message) if message else Told()
+        return self.cleaned_data
+
+    def statuses(self, names: Mapping[str, int]) -> dict[int, str]:
+        """Give the statuses that were changed, of accounts or of cards, by their rows' keys."""
+        changed = set(self.changed_data)
+        return {pk: self.cleaned_data[n] for n, pk in names.items() if n in changed}
+
+    def _ask_status(self, label: Any, rows: Any) -> dict[str, int]:
+        names = {}
+        for row in rows.select_related("processor").order_by("pk"):
+            name = f"{row._meta.model_name}_{row.pk}"
+            names[name] = row.pk
+            self.fields[name] = choice(
+                f"{label} {row.masked} ({row.processor.system_id})",
+                InstrumentStatus,
+                initial=row.status,
+                show_hidden_initial=True,
+            )
+        return names
+
+
+class KycForm(forms.Form):
+    """How well a customer is known from now on, and why."""
+
+    kyc_flag = choice(_("KYC"), Tier)
+    kyc_updated_channel = text(_("KYC channel"))
+    kyc_updated_on = text(
+        _("KYC done on"), help_text=_("DD-MM-YYYY, with HH:MM:SS if you like; empty: now")
+    )
+    ovid_type = choice(_("Document"), [*EMPTY, *DocumentKind.choices])
+    ovid_value = text(_("Document number"))
+    reason = forms.CharField(
+        label=_("Reason"),
+        required=False,
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+    def __init__(self, customer: Customer, data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(data, initial={"kyc_flag": customer.tier, "kyc_updated_channel": CHANNEL})
+        self.customer = customer
+        self.told = Told()
+
+    def clean(self) -> dict[str, Any]:
+        message = read(self, UpdateCustomerIn)
+        self.told = told_by(message) if message else Told()
+        if not set(self.changed_data) - {"reason"}:
+            self.add_error(None, gettext("says nothing to change"))
+        tier = self.told.kyc_flag
+        is_proposal = tier is not None and kyc.needs_another(tier, before=self.customer.tier)
+        if is_proposal and not self.cleaned_data.get("reason"):
+            self.add_error("reason", gettext("is required"))
+        return self.cleaned_data
+
+
+def read(form: forms.Form, kind: type[M], *, only: Mapping[str, Any] | None = None) -> M | None:
+    """Read what a form says as the API reads a message; None, and errors in the form, where
+    something is wrong.
+    """
+    said = {wire_name(name): value for name, value in (only or form.cleaned_data).items()}
+    own = OF_STAFF if issubclass(kind, UpdateCustomerIn) else {}
+    try:
+        return kind.model_validate({**own, **_as_sent(said)})
+    except ValidationError as error:
+        ours = {field.alias: name for name, field in kind.model_fields.items()}
+        for line in error.errors(include_url=False, include_input=False):
+            add_error(form, ours.get(str(line["loc"][0]), ""), line["msg"])
+        return None
+
+
+def refuse(form: forms.Form, refusal: Refusal) -> None:
+    """Say in the form why a service refused."""
+    for name, message in refusal.errors or [("", refusal.message)]:
+        add_error(form, name, message)
+    if isinstance(refusal, Doubt):
+        form.add_error(None, gettext("A review item is open: staff decide whose it is."))
+
+
+def add_error(form: forms.Form, name: str, message: str) -> None:
+    """Say what is wrong with a field, or with the whole where there is no such field to see."""
+    is_seen = name in form.fields and not form.fields[name].widget.is_hidden
+    form.add_error(name if is_seen else None, gettext(message))
+
+
+def _as_sent(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Write dates as the wire does, however they were separated; a day without a time begins."""
+    sent = dict(said)
+    for name in ("Date_Of_Birth", "KYC_Updated_On"):
+        if name in sent:
+            day, *time = re.sub(r"[./]", "-", sent[name]).split()[:2] or [""]
+            begins = ["00:00:00"] if name == "KYC_Updated_On" and day else []
+            sent[name] = " ".join([day, *(time or begins)])
+    return sent
+
+
+def _on_record(masked: str) -> Any:
+    return format_lazy("{} {}", _("On record:"), masked) if masked else _("None on record")

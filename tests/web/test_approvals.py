@@ -1,0 +1,295 @@
+"""Approvals: one person proposes, another decides; nobody, if what it stood on has moved."""
+
+from datetime import date
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.urls import reverse
+
+from customers import kyc, services
+from customers.models import Customer, Document, KycChange
+from customers.people import Told
+from customers.proposals import KycProposal, Unblocking
+from limits.models import LedgerEntry, LimitRule
+from limits.services import adjustments, rules
+from limits.services.adjustments import Correction
+from limits.services.rules import Proposal
+from ppims import clock
+from ppims.errors import Conflict
+from ppims.models import AuditEntry, Operation
+from ppims.replay import Call
+from tests.factories import make_customer, make_processor, new_mobile, new_ref, post
+from tests.web.admin_pages import browser_of, user_of, words_of
+
+pytestmark = pytest.mark.django_db
+PAN = {"ovid_type": "PAN", "ovid_value": "ABCPE1234F"}
+
+
+@pytest.fixture
+def ent():
+    return make_processor("ENT")
+
+
+@pytest.fixture
+def maker():
+    return user_of("maker")
+
+
+@pytest.fixture
+def customer(ent):
+    return Customer.objects.get(pk=make_customer(ent))
+
+
+def full(customer, maker, **told):
+    told = {"kyc_flag": "F", "kyc_updated_channel": "BRN", **PAN, **told}
+    return kyc.change(customer_id=customer.pk, told=Told(**told), reason="Seen", user=maker)
+
+
+def address(row):
+    names = {KycProposal: "kyc", Unblocking: "unblocking", LimitRule: "limit-rule"}
+    return reverse("approval", args=[names.get(type(row), "adjustment"), row.pk])
+
+
+def decide(client, row, decision):
+    return client.post(address(row), {"decision": decision})
+
+
+def state_of(row):
+    row.refresh_from_db()
+    return row.state
+
+
+def client_of(user):
+    client = browser_of("viewer")
+    client.force_login(user)
+    return client
+
+
+# KYC.
+
+
+def test_the_checker_sees_before_after_and_why_and_approves(customer, maker):
+    proposal = full(customer, maker)
+    checker = browser_of("checker")
+    assert "Meera Iyer Change the KYC: New Min KYC → Full KYC Seen" in words_of(
+        checker.get("/approvals")
+    )
+    page = words_of(checker.get(address(proposal)))
+    assert "KYC New Min KYC Full KYC KYC channel PGO BRN" in page
+    assert "Document – PAN ••••234F" in page
+    response = decide(checker, proposal, "approve")
+    assert response["Location"] == reverse("approvals")
+    customer.refresh_from_db()
+    assert (customer.tier, customer.kyc_updated_channel) == ("F", "BRN")
+    assert Document.objects.get().reveal() == "ABCPE1234F"
+    last = KycChange.objects.order_by("pk").last()
+    assert (last.from_tier, last.to_tier, last.user, last.processor) == ("P", "F", maker, None)
+    audited = AuditEntry.objects.filter(subject=customer.pk).order_by("number")
+    told = [(entry.action, entry.user) for entry in audited][-2:]
+    checked_by = response.wsgi_request.user
+    assert told == [("KYC change proposed", maker), ("KYC change approved", checked_by)]
+    assert not any("ABCPE1234F" in entry.detail for entry in audited)
+
+
+def test_until_it_is_approved_nothing_has_changed_and_the_document_is_encrypted(customer, maker):
+    proposal = full(customer, maker)
+    customer.refresh_from_db()
+    assert customer.tier == "P"
+    assert not Document.objects.exists()
+    assert b"ABCPE1234F" not in bytes(proposal.sealed)
+    assert KycProposal.objects.get().read_document() == ("PAN", "ABCPE1234F")
+
+
+@pytest.mark.parametrize("decision", ["reject", "withdraw"])
+def test_one_rejected_or_withdrawn_changes_nothing(customer, maker, decision):
+    proposal = full(customer, maker)
+    decider = client_of(maker) if decision == "withdraw" else browser_of("checker")
+    before = Customer.objects.values().get()
+    assert decide(decider, proposal, decision).status_code == 302
+    assert Customer.objects.values().get() == before
+    assert state_of(proposal) == {"reject": "REJECTED", "withdraw": "WITHDRAWN"}[decision]
+    assert full(customer, maker).state == "PROPOSED"  # another may follow
+
+
+def test_nobody_approves_their_own_though_the_role_may(customer):
+    both = user_of("maker")
+    both.groups.add(*user_of("checker").groups.all())
+    proposal = full(customer, both)
+    assert "Approve" not in words_of(client_of(both).get(address(proposal))).split("Why")[1]
+    assert decide(client_of(both), proposal, "approve").status_code == 422
+    assert state_of(proposal) == "PROPOSED"
+
+
+@pytest.mark.parametrize("state", ["APPROVED", "REJECTED"])
+def test_the_database_itself_refuses_a_maker_who_is_the_checker(customer, maker, state):
+    proposal = full(customer, maker)
+    decided = {"state": state, "decided_at": clock.now(), "checker": maker}
+    with pytest.raises(IntegrityError, match="maker_is_not_checker"), transaction.atomic():
+        KycProposal.objects.filter(pk=proposal.pk).update(**decided)
+    with pytest.raises(IntegrityError, match="two_people"), transaction.atomic():
+        KycProposal.objects.filter(pk=proposal.pk).update(**{**decided, "checker": None})
+
+
+def raised(ent, customer):
+    call = Call(ent, Operation.UPDATE_CUSTOMER, new_ref(), {})
+    told = Told(unique_id=customer.pk, kyc_updated_channel="MOB")
+    services.update_customer(call=call, told=told)
+
+
+def documented(ent, customer):
+    call = Call(ent, Operation.UPDATE_CUSTOMER, new_ref(), {})
+    told = Told(unique_id=customer.pk, ovid_type="ADR", ovid_value="234567890124")
+    services.update_customer(call=call, told=told)
+
+
+@pytest.mark.parametrize("moved", [raised, documented])
+def test_one_whose_ground_moved_is_stale_and_can_only_be_rejected(ent, customer, maker, moved):
+    proposal = full(customer, maker)
+    checker = browser_of("checker")
+    assert "Stale" not in words_of(checker.get("/approvals"))
+    moved(ent, customer)
+    assert "Stale" in words_of(checker.get("/approvals"))
+    page = checker.get(address(proposal)).content.decode()
+    assert 'value="approve"' not in page
+    assert 'value="reject"' in page
+    refused = decide(checker, proposal, "approve")
+    assert refused.status_code == 422
+    assert "What it stands on has changed since" in words_of(refused)
+    customer.refresh_from_db()
+    assert customer.tier == "P"
+    assert decide(checker, proposal, "reject").status_code == 302
+
+
+def test_a_change_of_the_mobile_number_does_not_move_the_ground(ent, customer, maker):
+    proposal = full(customer, maker)
+    call = Call(ent, Operation.UPDATE_CUSTOMER, new_ref(), {})
+    told = Told(unique_id=customer.pk, mobile_number=new_mobile())
+    services.update_customer(call=call, told=told)
+    assert decide(browser_of("checker"), proposal, "approve").status_code == 302
+
+
+def test_a_document_that_is_another_customers_by_then_is_not_approved(ent, customer, maker):
+    proposal = full(customer, maker)
+    make_customer(ent, date_of_birth=date(1960, 1, 1), **PAN)
+    refused = decide(browser_of("checker"), proposal, "approve")
+    assert refused.status_code == 422
+    assert "another customer's" in words_of(refused)
+    assert state_of(proposal) == "PROPOSED"
+
+
+def test_one_proposal_at_a_time(customer, maker):
+    full(customer, maker)
+    with pytest.raises(Conflict, match="conflicts"):
+        full(customer, maker)
+    assert KycProposal.objects.count() == 1
+
+
+def test_it_is_decided_once(customer, maker):
+    proposal = full(customer, maker)
+    checker = browser_of("checker")
+    assert decide(checker, proposal, "approve").status_code == 302
+    again = decide(checker, proposal, "reject")
+    assert again.status_code == 422
+    assert "was decided before" in words_of(again)
+    assert KycChange.objects.filter(to_tier="F").count() == 1
+
+
+# Every kind of proposal, by every role.
+
+
+def proposal_of(kind, ent, customer, maker):
+    if kind == "kyc":
+        return full(customer, maker)
+    if kind == "unblocking":
+        services.block(customer_id=customer.pk, reason="Lost", user=maker)
+        found = {"customer_id": customer.pk, "reason": "Found", "user": maker}
+        return services.propose_unblocking(**found)
+    if kind == "adjustment":
+        post(ent, customer.pk, 50_000)
+        month = clock.ist_month(clock.now())
+        correction = Correction(customer.pk, month, "D", -20_000, "Counted twice")
+        return adjustments.propose(correction=correction, user=maker)
+    return rules.propose(proposals=[Proposal("N", "D", "MONTH", 5_00, "A test")], user=maker)[0]
+
+
+CHECKERS = {"kyc": "checker", "unblocking": "checker", "adjustment": "checker"}
+MAKERS = {"kyc": "maker", "unblocking": "maker", "adjustment": "maker"}
+
+
+@pytest.mark.parametrize("kind", ["kyc", "unblocking", "adjustment", "limit-rule"])
+@pytest.mark.parametrize("role", ["viewer", "maker", "checker", "auditor", "admin"])
+def test_each_kind_is_seen_by_all_and_approved_by_its_role_alone(ent, customer, kind, role):
+    row = proposal_of(kind, ent, customer, user_of(MAKERS.get(kind, "admin")))
+    client, may = browser_of(role), role == CHECKERS.get(kind, "admin")
+    page = client.get(address(row)).content.decode()
+    assert ('value="approve"' in page) == may
+    assert decide(client, row, "approve").status_code == (302 if may else 403)
+    assert state_of(row) == ("APPROVED" if may else "PROPOSED")
+
+
+@pytest.mark.parametrize("kind", ["kyc", "unblocking", "adjustment", "limit-rule"])
+def test_only_its_maker_withdraws_one(ent, customer, kind):
+    role = MAKERS.get(kind, "admin")
+    own = user_of(role)
+    row = proposal_of(kind, ent, customer, own)
+    assert decide(browser_of(role), row, "withdraw").status_code == 422
+    assert decide(client_of(own), row, "withdraw").status_code == 302
+    assert state_of(row) == "WITHDRAWN"
+
+
+def test_what_is_approved_happens(ent, customer, maker):
+    checker = browser_of("checker")
+    decide(checker, proposal_of("unblocking", ent, customer, maker), "approve")
+    customer.refresh_from_db()
+    assert not customer.is_blocked
+    adjustment = proposal_of("adjustment", ent, customer, maker)
+    assert f"{clock.now():%b %Y} ₹500.00 ₹300.00" in words_of(checker.get(address(adjustment)))
+    decide(checker, adjustment, "approve")
+    assert LedgerEntry.objects.get(kind="A").amount_paise == -20_000
+
+
+def test_a_rule_is_set_beside_the_one_in_force(ent, customer):
+    rule = proposal_of("limit-rule", ent, customer, user_of("admin"))
+    page = words_of(browser_of("admin").get(address(rule)))
+    assert "Min KYC, Spend, Calendar month ₹10,000.00 ₹5.00" in page
+
+
+def test_an_unblocking_says_why_the_customer_is_blocked(ent, customer, maker):
+    row = proposal_of("unblocking", ent, customer, maker)
+    page = words_of(browser_of("checker").get(address(row)))
+    assert "Status Blocked by us: Lost Active" in page
+
+
+@pytest.mark.parametrize("path", ["kyc/999", "rumour/1", "adjustment/0"])
+def test_what_was_never_proposed_is_404(path):
+    assert browser_of("checker").get(f"/approvals/{path}").status_code == 404
+
+
+def test_the_list_has_who_waits_longest_first_and_then_what_was_decided(ent, customer, maker):
+    first = full(customer, maker)
+    other = Customer.objects.get(pk=make_customer(ent, customer_name="Ravi Das"))
+    full(other, maker, ovid_value="ABCPE9999F")
+    checker = browser_of("checker")
+    shown = checker.get("/approvals")
+    assert [it.customer for it in shown.context["waiting"]] == [customer, other]
+    decide(checker, first, "reject")
+    shown = checker.get("/approvals")
+    assert [it.customer for it in shown.context["waiting"]] == [other]
+    assert [it.row for it in shown.context["decided"]] == [first]
+    assert "New Min KYC → Full KYC Rejected" in words_of(shown)
+
+
+def test_it_takes_a_bounded_number_of_queries(ent, maker, django_assert_max_num_queries):
+    rows = []
+    for number in range(8):
+        customer = Customer.objects.get(pk=make_customer(ent))
+        rows.append(full(customer, maker, ovid_value=f"ABCPE{number:04d}F"))
+        proposal_of("unblocking", ent, customer, maker)
+    rules.propose(proposals=[Proposal("N", "D", "MONTH", 5, "A test")] * 5, user=user_of("admin"))
+    checker = browser_of("checker")
+    for row in rows[:4]:
+        decide(checker, row, "approve")
+    with django_assert_max_num_queries(18):
+        assert len(checker.get("/approvals").content) < 60_000
+    with django_assert_max_num_queries(10):
+        checker.get(address(rows[5]))

@@ -1,0 +1,282 @@
+"""On-boarding by staff: once for each form, by the API's rules, and warned of who is alike."""
+
+import json
+from datetime import date
+
+import pytest
+from django.urls import reverse
+
+from customers.forms import FIRST, OnboardForm
+from customers.models import Customer, Document, DuplicateReview, KycChange, Receipt, Registration
+from customers.proposals import KycProposal
+from ppims.models import AuditEntry
+from tests.factories import make_customer, make_processor, new_mobile
+from tests.web.admin_pages import browser_of, words_of
+
+pytestmark = pytest.mark.django_db
+PAN = {"ovid_type": "PAN", "ovid_value": "ABCPE1234F"}
+
+
+@pytest.fixture
+def ent():
+    return make_processor("ENT")
+
+
+@pytest.fixture
+def maker():
+    return browser_of("maker")
+
+
+def filled_in(client, **changes):
+    """Fill in a fresh form as a person does: seven fields, over what stands there already."""
+    form = client.get("/onboard").context["form"]
+    stands = {field.html_name: field.value() or "" for field in form}
+    seven = {
+        "system_id": "ENT",
+        "customer_name": "Kavya Rao",
+        "mobile_number": new_mobile(),
+        "date_of_birth": "14-02-1991",
+        "customer_id": "C-1",
+        "account_number": "A-1",
+        "kyc_flag": "N",
+    }
+    assert set(seven) == set(FIRST)
+    return {**stands, **seven, **changes}
+
+
+def send(client, body, **more):
+    return client.post("/onboard", body, **more)
+
+
+def look(client, body):
+    return send(client, {**body, "looking": "1"}, headers={"HX-Request": "true"})
+
+
+def errors(response):
+    return {
+        name: [str(e) for e in found] for name, found in response.context["form"].errors.items()
+    }
+
+
+def test_seven_fields_add_a_min_kyc_customer_who_is_active_and_of_staff(ent, maker):
+    response = send(maker, filled_in(maker))
+    customer = Customer.objects.get()
+    assert response.status_code == 302
+    assert (customer.name, customer.tier, customer.status) == ("Kavya Rao", "N", "ACTIVE")
+    user = response.wsgi_request.user
+    change, entry = KycChange.objects.get(), AuditEntry.objects.get(subject=customer.pk)
+    assert (change.user, change.processor, change.channel) == (user, ent, "BRN")
+    assert (entry.action, entry.user, entry.processor) == ("customer added", user, ent)
+    registration, account = Registration.objects.get(), customer.accounts.get()
+    assert (registration.customer_ref, registration.customer_type) == ("C-1", "N")
+    assert (account.number, account.status) == ("A-1", "A")
+
+
+def test_new_min_kyc_is_given_at_once(ent, maker):
+    send(maker, filled_in(maker, kyc_flag="P"))
+    assert Customer.objects.get().tier == "P"
+    assert not KycProposal.objects.exists()
+
+
+def test_full_kyc_waits_for_another_person_and_until_then_it_is_min_kyc(ent, maker):
+    send(maker, filled_in(maker, kyc_flag="F", **PAN))
+    customer, proposal = Customer.objects.get(), KycProposal.objects.get()
+    assert (customer.tier, proposal.from_tier, proposal.to_tier) == ("N", "N", "F")
+    assert Document.objects.get().customer == customer
+    address = reverse("approval", args=["kyc", proposal.pk])
+    assert browser_of("checker").post(address, {"decision": "approve"}).status_code == 302
+    customer.refresh_from_db()
+    assert customer.tier == "F"
+    assert [c.to_tier for c in KycChange.objects.order_by("pk")] == ["N", "F"]
+
+
+@pytest.mark.parametrize("tier", ["N", "F"])
+def test_a_form_sent_twice_adds_once_and_leads_to_the_same_place(ent, maker, tier):
+    body = filled_in(maker, kyc_flag=tier, **PAN)
+    first, second = send(maker, body), send(maker, body)
+    assert (first.status_code, second.status_code) == (302, 302)
+    assert first["Location"] == second["Location"]
+    assert Customer.objects.count() == Receipt.objects.count() == 1
+    assert KycProposal.objects.count() == (tier == "F")
+
+
+def test_a_form_that_has_added_somebody_adds_nobody_else(ent, maker):
+    body = filled_in(maker)
+    send(maker, body)
+    response = send(maker, {**body, "customer_name": "Ravi", "mobile_number": new_mobile()})
+    assert response.status_code == 422
+    assert "This form has added a customer already" in words_of(response)
+    assert Customer.objects.count() == 1
+
+
+def test_each_form_has_a_ref_id_of_its_own():
+    assert OnboardForm()["ref_id"].value() != OnboardForm()["ref_id"].value()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("customer_name", "", "is required"),
+        ("mobile_number", "12345", "must be an Indian mobile number: 10 digits from 6 to 9 on"),
+        ("date_of_birth", "31-02-1991", "must be a date, DD-MM-YYYY"),
+        ("account_number", "a b", "must have 1 to 32 of A-Z, a-z, 0-9, - and _"),
+        ("pincode", "4000x", "must have at most 10 digits"),
+        ("kyc_updated_on", "soon", "must be a time, DD-MM-YYYY HH:MM:SS"),
+        ("system_id", "", "is required"),
+    ],
+)
+def test_what_the_api_would_not_take_is_said_in_its_words_beside_the_field(
+    ent, maker, field, value, message
+):
+    make_processor("CBS")
+    response = send(maker, filled_in(maker, **{field: value}))
+    assert response.status_code == 422
+    [said] = errors(response)[field]
+    assert said.startswith(message)
+    assert not Customer.objects.exists()
+
+
+def test_full_kyc_needs_a_document(ent, maker):
+    response = send(maker, filled_in(maker, kyc_flag="F"))
+    assert errors(response).keys() == {"ovid_type", "ovid_value"}
+    assert "<details open>" in response.content.decode()
+
+
+@pytest.mark.parametrize("written", ["14/02/1991", "14.02.1991", " 14-02-1991 "])
+def test_a_date_may_be_written_as_people_do(ent, maker, written):
+    send(maker, filled_in(maker, date_of_birth=written, kyc_updated_on="03/04/2025"))
+    customer = Customer.objects.get()
+    assert customer.date_of_birth == date(1991, 2, 14)
+    assert customer.kyc_updated_on.isoformat() == "2025-04-02T18:30:00+00:00"
+
+
+def test_a_processor_that_is_winding_down_is_not_offered(maker):
+    make_processor("ENT")
+    make_processor("OLD", state="WINDING_DOWN")
+    assert send(maker, filled_in(maker, system_id="OLD")).status_code == 422
+    assert not Customer.objects.exists()
+
+
+# While one fills it in.
+
+
+def test_it_is_looked_at_as_one_writes_and_nothing_is_stored_or_said_of_what_is_empty(ent, maker):
+    body = {**filled_in(maker), "mobile_number": "12345", "customer_id": ""}
+    response = look(maker, body)
+    page = response.content.decode()
+    assert response.status_code == 200
+    assert "<html" not in page
+    assert page.count("Must be an Indian mobile number") == 1
+    assert "Is required" not in page
+    look(maker, filled_in(maker))
+    assert not Customer.objects.exists()
+
+
+# Who is on record already.
+
+
+def on_record(processor, **told):
+    told = {"customer_name": "Kavya Rao", "date_of_birth": date(1991, 2, 14), **told}
+    return Customer.objects.get(pk=make_customer(processor, **told))
+
+
+def warned(response):
+    return [(each.customer.pk, each.then) for each, _ in response.context["alike"]]
+
+
+def confirmed(response, body):
+    return {**body, "confirmed": response.context["token"]}
+
+
+def test_a_known_person_is_warned_of_before_and_then_known_through_this_processor_too(ent, maker):
+    known = on_record(make_processor("CBS"))
+    body = filled_in(maker, mobile_number=known.mobile)
+    assert warned(look(maker, body)) == [(known.pk, "JOINS")]
+    first = send(maker, body)
+    assert first.status_code == 422
+    assert "Same mobile number, same name, same date of birth" in words_of(first)
+    assert Registration.objects.count() == 1
+    assert send(maker, confirmed(first, body)).status_code == 302
+    assert Registration.objects.filter(customer=known, processor=ent).exists()
+    assert Customer.objects.count() == 1
+
+
+def test_who_is_known_to_this_processor_cannot_be_added_again(ent, maker):
+    known = on_record(ent)
+    body = filled_in(maker, mobile_number=known.mobile)
+    first = send(maker, body)
+    assert warned(first) == [(known.pk, "KNOWN")]
+    assert 'name="confirmed"' not in first.content.decode().split('id="alike"')[1]
+    assert send(maker, confirmed(first, body)).status_code == 422
+    assert not Receipt.objects.filter(ref_id=body["ref_id"]).exists()
+
+
+def test_a_namesake_born_on_the_same_day_is_warned_of_and_may_be_another_person(ent, maker):
+    other = on_record(ent)
+    body = filled_in(maker, customer_name="rao kavya")
+    first = send(maker, body)
+    assert warned(first) == [(other.pk, "ANOTHER")]
+    assert Customer.objects.count() == 1
+    assert send(maker, confirmed(first, body)).status_code == 302
+    assert Customer.objects.count() == 2
+
+
+def test_a_reissued_mobile_asks_for_a_review_and_adds_nobody(ent, maker):
+    holder = on_record(ent, customer_name="Somebody Else", date_of_birth=date(1960, 1, 1))
+    body = filled_in(maker, mobile_number=holder.mobile)
+    first = send(maker, body)
+    assert warned(first) == [(holder.pk, "DOUBT")]
+    assert not DuplicateReview.objects.exists()
+    second = send(maker, confirmed(first, body))
+    assert second.status_code == 422
+    assert "A review item is open" in words_of(second)
+    assert DuplicateReview.objects.get().customer == holder
+    assert Customer.objects.count() == 1
+
+
+def test_a_document_of_one_and_a_mobile_of_another_warn_of_both(ent, maker):
+    one = on_record(make_processor("CBS"), **PAN)
+    two = on_record(ent, customer_name="Ravi Das", date_of_birth=date(1960, 1, 1))
+    body = filled_in(maker, mobile_number=two.mobile, **PAN)
+    first = send(maker, body)
+    assert warned(first) == [(one.pk, "JOINS"), (two.pk, "ASKED")]
+    send(maker, confirmed(first, body))
+    assert Registration.objects.filter(customer=one, processor=ent).exists()
+    assert DuplicateReview.objects.get().customer == two
+
+
+def test_what_was_confirmed_is_that_warning_and_no_other(ent, maker):
+    on_record(ent)
+    body = filled_in(maker)
+    first = send(maker, body)
+    on_record(ent)
+    assert send(maker, confirmed(first, body)).status_code == 422
+    assert Customer.objects.count() == 2
+
+
+def test_nobody_alike_is_nobody_to_confirm(ent, maker):
+    on_record(ent, date_of_birth=date(1991, 2, 15))
+    on_record(ent, customer_name="Kavita Rao")
+    assert send(maker, filled_in(maker)).status_code == 302
+
+
+def test_no_number_stands_whole_in_an_address_the_session_or_a_warning(ent, maker, caplog):
+    known = on_record(make_processor("CBS"), **PAN)
+    body = filled_in(maker, mobile_number=known.mobile, **PAN)
+    first = send(maker, body)
+    shown = first.content.decode().split('id="alike"')[1]
+    second = send(maker, confirmed(first, body))
+    kept = json.dumps(dict(maker.session.items())) + second["Location"] + caplog.text
+    for secret in (known.mobile[2:], "ABCPE1234F"):
+        assert secret not in shown
+        assert secret not in kept
+
+
+def test_it_takes_a_bounded_number_of_queries(ent, maker, django_assert_max_num_queries):
+    for _ in range(12):
+        on_record(ent)
+    body = filled_in(maker)
+    with django_assert_max_num_queries(14):
+        assert look(maker, body).status_code == 200
+    with django_assert_max_num_queries(9):
+        assert maker.get("/onboard").status_code == 200
