@@ -20,10 +20,12 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.db import transaction
 
+from customers import kyc
 from customers import services as customers
 from customers.models import Customer
 from customers.people import Told
-from limits.services import checks, rules, updates
+from limits.services import adjustments, checks, rules, updates
+from limits.services.adjustments import Correction
 from limits.services.checks import Ask
 from limits.services.updates import Report
 from ppims import clock, roles
@@ -217,6 +219,7 @@ class Story:
         for person in people[:12]:
             self._spends_to_the_limit(person)
         self._blocks(people[20:23])
+        self._proposes(people[24:40])
 
     def _at(self, days_ago: float) -> datetime:
         return self.today - timedelta(days=days_ago, seconds=self.random.randrange(3600))
@@ -348,3 +351,26 @@ class Story:
             reason="Found again; identity confirmed by phone",
             user=maker,
         )
+
+    def _proposes(self, people: list[Person]) -> None:
+        """Full KYC, approved for one and proposed for another; and a correction that waits."""
+        found = Customer.objects.filter(pk__in=[person.unique_id for person in people])
+        raised, waiting, corrected = found.exclude(tier="F").order_by("pk")[:3]
+        for place, customer in enumerate((raised, waiting)):
+            proposal = kyc.change(
+                customer_id=customer.pk,
+                told=Told(
+                    kyc_flag="F",
+                    kyc_updated_channel="BRN",
+                    ovid_type="PAN",
+                    ovid_value=f"BCDPE100{place}F",
+                ),
+                reason="Original PAN card seen at the branch",
+                user=User.objects.get(username="lakshmi"),
+            )
+            if customer == raised and proposal:
+                checker = User.objects.get(username="gurpreet")
+                kyc.decide(proposal_id=proposal.pk, state="APPROVED", user=checker)
+        month = clock.ist_month(self.today)
+        correction = Correction(corrected.pk, month, "D", 25_000, "Paid at a counter")
+        adjustments.propose(correction=correction, user=User.objects.get(username="farhan"))
