@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 
 from limits.models import LimitCheck
+from ppims.demo import SAMPLE_CUSTOMER
 from tests.browser.conftest import PHONE, REFUSED
 
 SCREENS = Path(settings.BASE_DIR, "docs", "screens")
@@ -53,6 +54,13 @@ PAGES = (
     Shown("search", "/search", is_worth_showing=False),
     Shown("reveal", "/customers/{declined}/reveal", role="maker", is_worth_showing=False),
     Shown("note", "/customers/{declined}/note", role="maker", is_worth_showing=False),
+    Shown("onboard", "/onboard", role="maker"),
+    Shown("approvals", "/approvals", role="checker"),
+    Shown("approval", "/approvals/kyc/2", role="checker"),
+    Shown("edit", f"/customers/{SAMPLE_CUSTOMER}/edit", role="maker"),
+    Shown("kyc", f"/customers/{SAMPLE_CUSTOMER}/kyc", role="maker"),
+    Shown("block", f"/customers/{SAMPLE_CUSTOMER}/block", role="maker", is_worth_showing=False),
+    Shown("unblock", f"/customers/{SAMPLE_CUSTOMER}/unblock", "maker", is_worth_showing=False),
     Shown("password", "/password", is_worth_showing=False),
     Shown("not-found", "/nothing-here", expected=(f"{REFUSED}404",), is_worth_showing=False),
 )

@@ -1,0 +1,209 @@
+"""Staff at work: on-boarding, warned of who is alike; blocking; KYC by two people. With scripts and
+without; what a person does is counted.
+"""
+
+import re
+from datetime import date
+from functools import partial
+
+import pytest
+from playwright.sync_api import expect
+
+from customers.models import Customer, KycChange
+from customers.proposals import KycProposal
+from ppims.models import Processor
+from tests.browser.acting import Acting
+from tests.browser.conftest import ONE_OF_EACH, REFUSED, beside
+from tests.factories import check, make_customer, new_mobile
+
+BOTH = pytest.mark.parametrize("scripted", [True, False], ids=["scripts", "no scripts"])
+INVALID = (f"{REFUSED}422",)
+NOT_EMPTY = re.compile(".")
+
+
+@pytest.fixture
+def ent(site):
+    return Processor.objects.get(system_id="ENT")
+
+
+def made(ent, **told):
+    return Customer.objects.get(pk=beside(partial(make_customer, ent, **told)))
+
+
+def answer_to(ent, customer):
+    return beside(partial(check, ent, customer.pk, 100))[0].reason
+
+
+def name_like(name):
+    """Make a name, of letters alone, that is nobody else's."""
+    digits = str(Customer.objects.count())
+    return f"{name} {''.join(chr(ord('A') + int(digit)) for digit in digits)}"
+
+
+def fill_in(acts, name, mobile, born="14-02-1991"):
+    acts.fill("Processor", "Enterprise card system (ENT)")
+    acts.fill("Name", name)
+    acts.fill("Mobile number", mobile)
+    acts.fill("Date of birth", born)
+    acts.fill("Customer_Id", "C-77")
+    acts.fill("Account number", "A-77")
+
+
+@BOTH
+def test_min_kyc_is_one_page_of_seven_fields(visit, site, scripted):
+    page = visit("maker", "/onboard", java_script_enabled=scripted)
+    name, mobile = name_like("Kavya Rao"), new_mobile()
+    acts = Acting(page)
+    seen = page.locator("form[novalidate] .field:visible")
+    assert seen.count() == 7
+    fill_in(acts, name, mobile)
+    acts.fill("KYC", "Min KYC")
+    page.reload()  # nothing is stored, and the next form is as good
+    assert not Customer.objects.filter(name=name).exists()
+    acts = Acting(page)
+    fill_in(acts, name, mobile)
+    acts.fill("KYC", "Min KYC")
+    acts.click("button", "On-board")
+    expect(page.get_by_text("The customer is added, with the Unique_Id")).to_be_visible()
+    assert acts.count == 8
+    customer = Customer.objects.get(name=name)
+    assert (customer.tier, customer.mobile) == ("N", mobile)
+    assert mobile[2:] not in page.url
+
+
+def test_a_second_click_adds_nobody(visit, site):
+    page = visit("maker", "/onboard")
+    name = name_like("Kavya Rao")
+    fill_in(Acting(page), name, new_mobile())
+    page.evaluate("for (let n = 0; n < 3; n++) document.querySelector('main button').click()")
+    expect(page.get_by_text("The customer is added")).to_be_visible()
+    assert Customer.objects.filter(name=name).count() == 1
+
+
+def test_what_is_wrong_is_said_as_soon_as_one_goes_on(visit, site):
+    page = visit("maker", "/onboard")
+    acts = Acting(page)
+    acts.fill("Mobile number", "12345")
+    acts.fill("Date of birth", "14-02-1991")
+    field = page.get_by_label("Mobile number")
+    expect(page.locator("#id_mobile_number_error")).to_have_text(re.compile("^Must be an Indian"))
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_label("Date of birth")).to_be_focused()
+    acts.fill("Mobile number", new_mobile())
+    page.get_by_label("Name", exact=True).focus()
+    expect(page.locator("#id_mobile_number_error")).to_be_empty()
+    expect(field).not_to_have_attribute("aria-invalid", NOT_EMPTY)
+
+
+@BOTH
+def test_what_is_wrong_at_last_is_summed_up_where_the_focus_is(visit, site, scripted):
+    page = visit("maker", "/onboard", java_script_enabled=scripted, expected=INVALID)
+    acts = Acting(page)
+    acts.fill("Mobile number", "12345")
+    acts.click("button", "On-board")
+    summary = page.get_by_role("alert")
+    expect(summary).to_contain_text("Name: is required")
+    expect(summary).to_be_focused()
+    page.get_by_role("link", name="Mobile number").click()
+    expect(page.get_by_label("Mobile number")).to_be_focused()
+    expect(page.get_by_label("Mobile number")).to_have_value("12345")
+
+
+def alike(ent, name):
+    return made(ent, customer_name=name, date_of_birth=date(1991, 2, 14))
+
+
+def test_a_duplicate_is_warned_of_with_why_before_the_submit(visit, ent):
+    other = alike(ent, name_like("Ravi Das"))
+    page = visit("maker", "/onboard")
+    acts = Acting(page)
+    fill_in(acts, other.name, new_mobile())
+    page.get_by_label("KYC", exact=True).focus()
+    warning = page.get_by_role("region", name="On record already?")
+    expect(warning).to_contain_text("Same name, same date of birth")
+    expect(warning).to_contain_text("Another customer is added.")
+    assert Customer.objects.filter(name=other.name).count() == 1
+    page.get_by_label("I have looked at this; go on.").check()
+    page.get_by_role("button", name="On-board").click()
+    expect(page.get_by_text("The customer is added")).to_be_visible()
+    assert Customer.objects.filter(name=other.name).count() == 2
+
+
+@BOTH
+def test_a_first_submit_of_a_duplicate_stores_nothing_and_offers_to_go_on(visit, ent, scripted):
+    other = alike(ent, name_like("Ravi Das"))
+    cbs = Processor.objects.get(system_id="CBS")
+    page = visit("maker", "/onboard", java_script_enabled=scripted, expected=INVALID)
+    acts = Acting(page)
+    fill_in(acts, other.name, other.mobile)
+    acts.fill("Processor", f"{cbs.name} (CBS)")
+    acts.click("button", "On-board")
+    expect(page.get_by_role("alert")).to_contain_text("Somebody like that is on record")
+    warning = page.get_by_role("region", name="On record already?")
+    expect(warning).to_contain_text("Same mobile number, same name, same date of birth")
+    assert other.registrations.count() == 1
+    page.get_by_label("I have looked at this; go on.").check()
+    page.get_by_role("button", name="On-board").click()
+    expect(page.get_by_text("The customer is added")).to_be_visible()
+    assert other.registrations.count() == 2
+
+
+@BOTH
+def test_a_block_takes_a_reason_and_the_next_check_declines(visit, ent, scripted):
+    customer = made(ent)
+    assert answer_to(ent, customer) == "WITHIN_LIMITS"
+    page = visit("maker", f"/customers/{customer.pk}/block", java_script_enabled=scripted)
+    acts = Acting(page)
+    acts.fill("Reason", "Reported stolen")
+    acts.click("button", "Block")
+    expect(page.get_by_text("The customer is blocked")).to_be_visible()
+    assert acts.count == 2  # and two to come here: a click on the customer, one on Block
+    assert answer_to(ent, customer) == "CUSTOMER_BLOCKED"
+
+
+@BOTH
+def test_full_kyc_is_proposed_on_one_page_and_approved_by_a_colleague_on_two(visit, ent, scripted):
+    name = name_like("Kavya Rao")
+    customer = made(ent, customer_name=name)
+    page = visit("maker", f"/customers/{customer.pk}/kyc", java_script_enabled=scripted)
+    acts = Acting(page)
+    acts.fill("KYC", "Full KYC")
+    acts.fill("Document", "PAN")
+    acts.fill("Document number", f"ABCPE{KycProposal.objects.count():04d}F")
+    acts.fill("Reason", "Original seen")
+    acts.click("button", "Save")
+    expect(page.get_by_text("another person approves it")).to_be_visible()
+    customer.refresh_from_db()
+    assert customer.tier == "P"
+
+    page = visit("checker", "/approvals", java_script_enabled=scripted)
+    acts = Acting(page)
+    row = page.get_by_role("row", name=name)
+    acts.press(row.get_by_role("link"))
+    expect(page.get_by_role("row", name="KYC New Min KYC Full KYC")).to_be_visible()
+    page.go_back()
+    expect(row).to_be_visible()
+    acts.press(row.get_by_role("link"))
+    page.reload()
+    acts.click("button", "Approve")
+    expect(page.get_by_text("Approved.")).to_be_visible()
+    customer.refresh_from_db()
+    assert customer.tier == "F"
+    last = KycChange.objects.filter(customer=customer).latest("pk")
+    assert last.user.username == ONE_OF_EACH["maker"]
+
+
+@BOTH
+def test_an_edit_says_what_is_wrong_and_then_keeps_what_is_right(visit, ent, scripted):
+    customer = made(ent)
+    address = f"/customers/{customer.pk}/edit"
+    page = visit("maker", address, java_script_enabled=scripted, expected=INVALID)
+    acts = Acting(page)
+    acts.fill("E-mail", "nobody")
+    acts.click("button", "Save")
+    expect(page.get_by_role("alert")).to_contain_text("E-mail: must be an e-mail address")
+    acts.fill("E-mail", "meera@example.in")
+    acts.click("button", "Save")
+    expect(page.get_by_text("The changes are recorded.")).to_be_visible()
+    customer.refresh_from_db()
+    assert (customer.email, customer.name) == ("meera@example.in", "Meera Iyer")
