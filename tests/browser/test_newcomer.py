@@ -1,0 +1,48 @@
+"""Whoever has just started the demo: from the printed address to a first call, seen."""
+
+import json
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+from django.conf import settings as configured
+from playwright.sync_api import expect
+
+from ppims import demo
+from tests.browser.acting import Acting
+
+README = Path(configured.BASE_DIR, "README.md")
+PRINTED = "http://127.0.0.1:8000"
+CHECK = rf"^curl -s {PRINTED}\S*/check-customer-limit .*$"
+
+
+@pytest.fixture
+def access(site, settings, tmp_path):
+    """What the first start writes for whoever started it: addresses, usernames, passwords."""
+    settings.PPIMS_DATA_DIR = tmp_path
+    demo.write_access(url=site)
+    return json.loads((tmp_path / "demo.json").read_text())
+
+
+def run_of_the_readme(pattern, site):
+    (line,) = re.findall(pattern, README.read_text(), re.MULTILINE)
+    command = shlex.split(line.replace(PRINTED, site))
+    return subprocess.run(command, capture_output=True, check=True, text=True, timeout=30).stdout
+
+
+@pytest.mark.parametrize("scripted", [True, False], ids=["scripts", "no scripts"])
+def test_a_newcomer_logs_in_calls_the_api_and_sees_the_call(visit, site, access, scripted):
+    page = visit("", access["url"], java_script_enabled=scripted)
+    person = next(user for user in access["users"] if user["role"] == "viewer")
+    acts = Acting(page)
+    acts.fill("Username", person["username"])
+    acts.fill("Password", person["password"])
+    acts.submit()
+    said = json.loads(run_of_the_readme(CHECK, site))
+    assert said["Data"]["Resp_Code"] == "000"
+    acts.click("link", "Transactions")
+    row = page.get_by_role("row").filter(has_text="Meera Iyer").filter(has_text="₹2,000.00")
+    expect(row.first).to_be_visible()
+    assert acts.count == 4
