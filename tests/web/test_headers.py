@@ -79,6 +79,6 @@ def test_the_sprite_has_the_icons_that_are_used_and_no_others():
     python = [*Path(settings.BASE_DIR, "ppims/pages").glob("*.py"), *TEMPLATES]
     text = "".join(path.read_text() for path in python)
     used = set(re.findall(r'{% icon "([\w-]+)" %}', text))
-    used |= set(re.findall(r'Item\("[\w:-]+", _\("[^"]+"\), "([\w-]+)"', text))
+    used |= set(re.findall(r'(?:Item|Action)\(\s*"[\w:-]+",\s*_\("[^"]+"\),\s*"([\w-]+)"', text))
     sprite = Path(settings.BASE_DIR, "static/icons.svg").read_text()
     assert set(re.findall(r'<symbol id="([\w-]+)"', sprite)) == used
