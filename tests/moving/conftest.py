@@ -13,7 +13,7 @@ from customers import kyc, notes
 from customers import services as customers
 from customers.models import Customer
 from customers.people import Told
-from limits.services import seals
+from limits.services import flagged, seals
 from ppims import beside, clock, copying, keyring, roles
 from ppims.errors import Conflict
 from ppims.reports import counting
@@ -58,13 +58,15 @@ def filled(other_databases):
     post(ent, customer, 10_000, kind="R", tran_id="T1")
     check(cbs, customer, 5_000, direction="C")
     adjust(customer, clock.ist_month(clock.now()), 1_000)
+    unasked, _ = post(ent, customer, 7_000)
+    flagged.note(entry_id=unasked.pk, finding="", note="Asked them why.", user=maker)
     notes.add_note(customer_id=customer, text="Called – twice.", user=maker)
     customers.block(customer_id=customer, reason="asked for", user=maker)
     customers.propose_unblocking(customer_id=customer, reason="asked for", user=maker)
     lower = Told(kyc_flag="P", ovid_type="ADR", ovid_value="234567890124")
     kyc.change(customer_id=customer, told=lower, reason="asked for", user=maker)
     seals.make()
-    counting.refresh()
+    counting.refresh(seconds=60)
     empty = [table.table for table in copying.tables() if not rows_of(table, "default")]
     assert empty == []
     return customer
