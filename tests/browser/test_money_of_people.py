@@ -1,0 +1,60 @@
+"""From the overview, or a Tran_Id, to what somebody paid: pages of money and of people."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from customers.models import Customer
+from limits.figures import Watched
+from limits.models import LedgerEntry
+from ppims.models import Processor
+from ppims.money import to_inr
+from tests.browser.acting import Acting
+from tests.browser.conftest import beside
+from tests.factories import check, make_customer, post
+
+BOTH = pytest.mark.parametrize("scripted", [True, False])
+SEARCH = "Search customers and transactions"
+
+
+@BOTH
+def test_the_top_spenders_last_spend_is_two_actions_from_the_overview(visit, scripted):
+    page = visit("viewer", "/overview", java_script_enabled=scripted)
+    top = Watched.objects.order_by("-debit_paise").first().customer_id
+    last = LedgerEntry.objects.filter(customer_id=top, kind="S", direction="D").latest("number")
+    acts = Acting(page)
+    acts.press(page.get_by_role("region", name="Who spent most").get_by_role("link").first)
+    expect(page.get_by_role("heading", level=1)).to_contain_text(Customer.objects.get(pk=top).name)
+    spends = page.get_by_role("region", name="Activity").locator("tr", has_text="Spend")
+    spend = spends.filter(has_text="Posted").first
+    expect(spend).to_contain_text(to_inr(last.amount_paise))
+    acts.press(spend.get_by_role("link").first)
+    expect(page.get_by_text(last.tran_id, exact=True)).to_be_visible()
+    assert acts.count == 2
+
+
+@BOTH
+def test_a_tran_id_tells_in_three_actions_if_it_was_posted_reversed_and_flagged(
+    visit, site, scripted
+):
+    ent = Processor.objects.get(system_id="ENT")
+    number = f"TASK{LedgerEntry.objects.count()}"
+
+    def work():
+        customer = make_customer(ent)
+        asked, _ = check(ent, customer, 50_000)
+        post(ent, customer, 40_000, tran_id=number, enquiry=asked.ref_id)
+        post(ent, customer, 10_000, kind="R", tran_id=number)
+
+    beside(work)
+    page = visit("viewer", "/overview", java_script_enabled=scripted)
+    acts = Acting(page)
+    acts.fill(SEARCH, number)
+    acts.submit()
+    facts = page.locator("dl.facts", has_text=number)
+    if not facts.count():
+        acts.press(page.get_by_role("row", name=re.compile("Posted")).get_by_role("link").first)
+    expect(facts.first).to_contain_text("₹400.00 was posted, where ₹500.00 was checked.")
+    expect(facts.first).to_contain_text(re.compile("Reversed by.*₹100.00", re.DOTALL))
+    assert acts.count <= 3
