@@ -42,7 +42,7 @@ def test_a_newcomer_logs_in_calls_the_api_and_sees_the_call(visit, site, access,
     acts.submit()
     said = json.loads(run_of_the_readme(CHECK, site))
     assert said["Data"]["Resp_Code"] == "000"
-    acts.click("link", "Transactions")
+    acts.click("link", "Transactions", exact=True)
     row = page.get_by_role("row").filter(has_text="Meera Iyer").filter(has_text="₹2,000.00")
     expect(row.first).to_be_visible()
     assert acts.count == 4
