@@ -18,7 +18,8 @@ def allow_changes(apps, schema_editor):
 
 def count_anew(apps, schema_editor):
     """Let the overview's figures, which are of another shape now, be counted anew."""
-    apps.get_model("limits", "Figures").objects.update(state="{}")
+    figures = apps.get_model("limits", "Figures").objects
+    figures.using(schema_editor.connection.alias).update(state="{}")
 
 
 class Migration(migrations.Migration):

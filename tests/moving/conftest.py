@@ -13,7 +13,8 @@ from customers import kyc, notes
 from customers import services as customers
 from customers.models import Customer
 from customers.people import Told
-from limits.services import flagged, seals
+from limits.findings import PostingFinding
+from limits.services import seals
 from ppims import beside, clock, copying, keyring, roles
 from ppims.errors import Conflict
 from ppims.reports import counting
@@ -55,11 +56,11 @@ def filled(other_databases):
         make_customer(cbs, mobile_number=mobile, date_of_birth=date(1960, 1, 1))
     check(ent, customer, 30_000, ref_id="C1")
     post(ent, customer, 30_000, enquiry="C1", tran_id="T1")
-    post(ent, customer, 10_000, kind="R", tran_id="T1")
+    reversal, _ = post(ent, customer, 10_000, kind="R", tran_id="T1")
+    noted = {"finding": "", "note": "asked – why", "user": maker, "at": clock.now()}
+    PostingFinding.objects.create(customer_id=customer, entry=reversal, **noted)
     check(cbs, customer, 5_000, direction="C")
     adjust(customer, clock.ist_month(clock.now()), 1_000)
-    unasked, _ = post(ent, customer, 7_000)
-    flagged.note(entry_id=unasked.pk, finding="", note="Asked them why.", user=maker)
     notes.add_note(customer_id=customer, text="Called – twice.", user=maker)
     customers.block(customer_id=customer, reason="asked for", user=maker)
     customers.propose_unblocking(customer_id=customer, reason="asked for", user=maker)
