@@ -15,13 +15,23 @@ def business_fields(model: type[Model]) -> list[str]:
     return [f.attname for f in model._meta.concrete_fields if f.attname not in UNSIGNED]
 
 
+def _not_plain(model: type[Model]) -> list[int]:
+    kinds = {f.attname: f.get_internal_type() for f in model._meta.concrete_fields}
+    plain = {"BigIntegerField", "PositiveIntegerField", "ForeignKey", "CharField"}
+    return [p for p, name in enumerate(business_fields(model)) if kinds[name] not in plain]
+
+
 FIELDS = {model: business_fields(model) for model in (LimitCheck, LedgerEntry, LedgerHead, Seal)}
+NOT_PLAIN = {model: _not_plain(model) for model in FIELDS}
 
 
 def values_of(row: LimitCheck | LedgerEntry | LedgerHead | Seal) -> list[Plain]:
     """Give a row's signed values."""
     kept = row.__dict__
-    return [plain(kept[name]) for name in FIELDS[type(row)]]
+    values = [kept[name] for name in FIELDS[type(row)]]
+    for place in NOT_PLAIN[type(row)]:
+        values[place] = plain(values[place])
+    return values
 
 
 def check_mac(key: Key, values: Sequence[Plain]) -> bytes:

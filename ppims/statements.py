@@ -17,7 +17,8 @@ from django.db.models.base import ModelState
 M = TypeVar("M", bound=models.Model)
 Values = Sequence[Any] | dict[str, Any]
 
-HOW_MANY, ONE, ALL = attrgetter("rowcount"), methodcaller("fetchone"), methodcaller("fetchall")
+HOW_MANY, NUMBER = attrgetter("rowcount"), attrgetter("lastrowid")
+ONE, ALL = methodcaller("fetchone"), methodcaller("fetchall")
 _threads = threading.local()
 
 
@@ -112,21 +113,29 @@ class Table(Generic[M]):
             for place, (_, kind) in enumerate(self.kinds)
             if kind in READINGS and _vendor() == "sqlite"
         ]
+        self._instants = [p for p, (_, kind) in enumerate(self.kinds) if kind == "DateTimeField"]
+        self._defaults = {field.attname: field.get_default() for field in fields}
         self._key = model._meta.pk.attname
         self._is_numbered = isinstance(model._meta.pk, models.AutoField)
+        assert not self._is_numbered or self.names[0] == self._key
+
+    def new(self, **values: Any) -> M:
+        """Make a new row, by the columns' names; what is not given is as the model has it."""
+        return self._model({**self._defaults, **values})
 
     def insert(self, row: M) -> None:
         """Insert a new row; one that the database numbers is told its key."""
-        skip = self._key if self._is_numbered else ""
         kept = row.__dict__
-        values = [stored(kept[name]) for name in self.names if name != skip]
+        values = [kept[name] for name in self.names]
+        for place in self._instants:
+            values[place] = stored(values[place])
         sql = _insertion(self, _vendor())
-        if not skip:
+        if not self._is_numbered:
             run(sql, values)
         elif _vendor() == "sqlite":
-            row.pk = _done(sql, values, attrgetter("lastrowid"))
+            row.pk = _done(sql, values[1:], NUMBER)
         else:
-            row.pk = first(sql, values)[0]  # type: ignore[index]  # it returns the key
+            row.pk = first(sql, values[1:])[0]  # type: ignore[index]  # it returns the key
         row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 
     def one(self, tail: str, values: Values) -> M | None:
@@ -160,11 +169,15 @@ class Table(Generic[M]):
         for place, reading in self._readings:
             if values[place] is not None:
                 values[place] = reading(values[place])
-        # As from_db() makes it, but for the signals, which nobody here listens to.
+        model = self._model(dict(zip(self.names, values, strict=True)))
+        model._state.adding, model._state.db = False, DEFAULT_DB_ALIAS
+        return model
+
+    def _model(self, values: dict[str, Any]) -> M:
+        """Make it as Django does, but for the signals, which nobody here listens to."""
         model = self.model.__new__(self.model)
         model._state = ModelState()
-        model._state.adding, model._state.db = False, DEFAULT_DB_ALIAS
-        model.__dict__.update(zip(self.names, values, strict=True))
+        model.__dict__.update(values)
         return model
 
 

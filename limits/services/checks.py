@@ -149,7 +149,7 @@ def _answer(
 def _kept(
     call: Call, ask: Ask, registration: Registration, at: datetime, decided: Decision
 ) -> LimitCheck:
-    return LimitCheck(
+    return ledger.CHECKS.new(
         customer_id=registration.customer_id,
         processor_id=call.processor.pk,
         unique_id_sent=ask.unique_id,

@@ -10,8 +10,7 @@ from django.db.models import Sum
 from customers import people
 from customers.models import Customer
 from limits import decision, ledger
-from limits.decision import Rule
-from limits.ledger import Standing
+from limits.decision import Gauge
 from limits.models import LedgerEntry, LedgerHead, LimitCheck
 from limits.services.checks import is_account_usable, rules_for
 from ppims import clock, replay, statements
@@ -178,7 +177,8 @@ def _state_of(check: LimitCheck, at: datetime) -> tuple[bool, bool]:
 def _book(
     call: Call, report: Report, customer: Customer, head: LedgerHead, booking: Booking, at: datetime
 ) -> LedgerEntry:
-    entry = LedgerEntry(
+    check, undone = booking.limit_check, booking.reverses
+    entry = ledger.ENTRIES.new(
         customer_id=customer.pk,
         unique_id_sent=report.unique_id,
         processor_id=call.processor.pk,
@@ -192,18 +192,24 @@ def _book(
         balance_paise=report.balance_paise,
         tran_id=report.tran_id or "",
         enquiry_ref_id=report.enquiry_ref_id or "",
-        limit_check=booking.limit_check,
-        reverses=booking.reverses,
+        limit_check_id=check.pk if check else None,
+        reverses_id=undone.pk if undone else None,
         tier=customer.tier,
     )
-    return book(head, entry, customer, flags=booking.flags)
+    account = check.account_number if check else ""
+    return book(head, entry, customer, flags=booking.flags, account=account)
 
 
 def book(
-    head: LedgerHead, entry: LedgerEntry, customer: Customer, *, flags: tuple[str, ...]
+    head: LedgerHead,
+    entry: LedgerEntry,
+    customer: Customer,
+    *,
+    flags: tuple[str, ...],
+    account: str = "",
 ) -> LedgerEntry:
     """Append an entry with its figures, the flags that it has so far and those that follow from
-    it; under the customer's lock.
+    it; under the customer's lock. `account` is the one that its check named.
     """
     rules = rules_for(customer.tier, entry.direction, entry.at)
     months = {
@@ -211,43 +217,36 @@ def book(
         *ledger.months_needed(entry.month, rules),
     }
     after = ledger.standing(customer.pk, months, entry.at).after(entry)
-    all_flags = [*flags, *_flags_after(entry, customer, rules, after)]
-    _write_figures(entry, rules, after, all_flags)
+    totals = after.totals(entry.month, entry.direction)
+    gauge = decision.tightest(rules, totals)
+    judged = gauge.totals if gauge else totals[decision.MONTH]
+    entry.used_after_paise, entry.held_after_paise = judged.used, judged.held
+    entry.limit_paise = gauge.rule.amount if gauge else None
+    entry.rule_id = gauge.rule.id if gauge else None
+    entry.flags = ",".join([*flags, *_flags_after(entry, customer, gauge, account)])
+    if entry.arrival_month != entry.month:
+        totals = after.totals(entry.arrival_month, entry.direction)
+    shown = decision.figures(rules, totals)
+    entry.cumulative_paise, entry.available_paise = shown.cumulative, shown.available
     ledger.append(head, entry, after)
     return entry
 
 
 def _flags_after(
-    entry: LedgerEntry, customer: Customer, rules: list[Rule], after: Standing
+    entry: LedgerEntry, customer: Customer, gauge: Gauge | None, account: str
 ) -> list[str]:
     """Judge what adds to the month booked: never to refuse it."""
     if ledger.effect_paise(entry) <= 0:
         return []
     flags = []
-    gauge = decision.tightest(rules, after.totals(entry.month, entry.direction))
     if gauge and gauge.remaining < 0:
         flags.append(Flag.OVER_LIMIT)
-    if entry.kind == Kind.POST and _is_blocked(entry, customer):
+    if entry.kind == Kind.POST and _is_blocked(entry, customer, account):
         flags.append(Flag.BLOCKED)
     return [flag.value for flag in flags]
 
 
-def _is_blocked(entry: LedgerEntry, customer: Customer) -> bool:
+def _is_blocked(entry: LedgerEntry, customer: Customer, account: str) -> bool:
     """Tell whether the customer is blocked, or the account that the check named is not active."""
-    account = entry.limit_check.account_number if entry.limit_check else ""
     is_usable = not account or is_account_usable(customer.pk, entry.processor_id or 0, account)
     return customer.is_blocked or not is_usable
-
-
-def _write_figures(
-    entry: LedgerEntry, rules: list[Rule], after: Standing, flags: list[str]
-) -> None:
-    totals = after.totals(entry.month, entry.direction)
-    gauge = decision.tightest(rules, totals)
-    judged = gauge.totals if gauge else totals[decision.MONTH]
-    shown = decision.figures(rules, after.totals(entry.arrival_month, entry.direction))
-    entry.flags = ",".join(flags)
-    entry.used_after_paise, entry.held_after_paise = judged.used, judged.held
-    entry.limit_paise = gauge.rule.amount if gauge else None
-    entry.rule_id = gauge.rule.id if gauge else None
-    entry.cumulative_paise, entry.available_paise = shown.cumulative, shown.available
