@@ -45,6 +45,8 @@ NOT_WHILE_WINDING_DOWN = {"add-customer", "check-customer-limit"}
 # A password at its full price would hold up all others: one at a time, beside them.
 FULL_PRICE = ThreadPoolExecutor(1, "passwords")
 
+_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
+
 logger = logging.getLogger("ppims.api")
 T = TypeVar("T")
 
@@ -112,7 +114,7 @@ class WireJson(BaseRenderer):
     def render(self, request: HttpRequest, data: Any, *, response_status: int) -> bytes:
         if isinstance(data, dict) and "Data" in data:
             cast("WireRequest", request).resp_code = data["Data"]["Resp_Code"]
-        return json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=str).encode()
+        return _written(data).encode()
 
 
 api = DocumentedApi(

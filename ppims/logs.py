@@ -15,6 +15,8 @@ logging.logThreads = logging.logMultiprocessing = logging.logProcesses = False
 # What every record has: of all else, an event tells.
 COMMON = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
 
+_written = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
 
 class Formatter(logging.Formatter):
     """Writes of an exception its type and where it arose; its text may repeat what a caller
@@ -31,7 +33,7 @@ class Formatter(logging.Formatter):
         event |= {name: value for name, value in vars(record).items() if name not in COMMON}
         if record.exc_info:
             event["exc_info"] = self.formatException(record.exc_info)
-        return json.dumps(event, ensure_ascii=False, default=str)
+        return _written(event)
 
     def formatException(self, ei: ExcInfo) -> str:  # noqa: N802 - logging's own name
         kind, _, trace = ei

@@ -100,10 +100,13 @@ def stored(value: Any) -> Any:
 
 
 class Table(Generic[M]):
-    """One model's whole rows, written and read by statements that are made once."""
+    """One model's rows, written and read by statements that are made once. `only` names the columns
+    to read, the key first: each of the others would be read when it is asked for, as by the ORM.
+    """
 
-    def __init__(self, model: type[M], alias: str = "t") -> None:
-        fields = model._meta.concrete_fields
+    def __init__(self, model: type[M], alias: str = "t", *, only: Sequence[str] = ()) -> None:
+        concrete = model._meta.concrete_fields
+        fields = [field for field in concrete if not only or field.attname in only]
         self.model = model
         self.names = [field.attname for field in fields]
         self.name, self.alias = model._meta.db_table, alias

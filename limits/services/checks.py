@@ -13,11 +13,11 @@ from customers.models import Customer, Identifier, Registration
 from limits import decision, ledger
 from limits.decision import CREDIT_STOP, Decision, Figures, Question, Rule
 from limits.ledger import Standing
-from limits.models import Direction, Hold, LedgerEntry, LimitCheck
+from limits.models import Direction, Hold, LedgerEntry, LedgerHead, LimitCheck
 from ppims import clock, replay, statements
 from ppims.models import Processor, ReplayKey
 from ppims.replay import Call
-from ppims.statements import joined, stored
+from ppims.statements import Table, joined, stored
 from ppims.transact import in_transaction
 
 # In force is the approved rule with the latest start: the last one that is given for a window.
@@ -32,6 +32,7 @@ FOUND = """
     LEFT JOIN limits_ledgerhead h ON h.customer_id = c.unique_id
     WHERE i.kind = %s AND i.digest = %s
 """
+HEARD_LAST = Table(LedgerHead, "h", only=("customer_id", "last_at"))
 HOLD_CLOSED, HOLD_EXPIRED = "HOLD_CLOSED", "HOLD_EXPIRED"
 
 
@@ -99,7 +100,7 @@ def _found(processor: Processor, kind: str, value: str) -> list[Any] | None:
     """Find a customer by mobile number or document, with the processor's registration and the
     ledger's head, or None for either.
     """
-    tables = (people.CUSTOMERS, people.REGISTRATIONS, ledger.HEADS)
+    tables = (people.KNOWN, people.KNOWN_AS, HEARD_LAST)
     return joined(tables, FOUND, [processor.pk, kind, Identifier.digest_of(kind, value)])
 
 
