@@ -7,7 +7,7 @@ from ppims.bench.results import Results
 from ppims.bench.rounds import OPERATIONS, Plan, Setup, lakhs
 
 WIDTH, HEIGHT = 760, 420
-LEFT, RIGHT, TOP, BOTTOM = 80, 225, 50, 60
+LEFT, RIGHT, TOP, BOTTOM = 80, 250, 50, 60
 COLOURS = "#2f6fde #0a8f6c #c2410c #9333ea #b45309 #64748b #be185d".split()
 STEPS = (1, 2, 5, 10)
 LINES_AT_MOST = 6
@@ -97,9 +97,9 @@ class Frame:
                 f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>' for x, y in points
             ]
             free = max(free, points[-1][1])
-            key = f'<rect x="{WIDTH - RIGHT + 8}" y="{free - 5:.1f}" width="10" height="10"'
+            key = f'<rect x="{WIDTH - RIGHT + 26}" y="{free - 5:.1f}" width="10" height="10"'
             made.append(f'{key} fill="{colour}"/>')
-            made.append(_text(WIDTH - RIGHT + 24, free + 4, name))
+            made.append(_text(WIDTH - RIGHT + 42, free + 4, name))
             free += 18
         return made
 

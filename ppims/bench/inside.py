@@ -67,7 +67,7 @@ def record(path: str, sample: str, times: str, first: str) -> None:
     """Write what statements so many checks, the updates that settle them, and adds make of the
     database; nothing of it stays.
     """
-    asked = list(islice(_lines(sample), int(times)))
+    asked = list(islice(_each_once(sample), int(times)))
     numbers = count(int(first))
     refs = [f"BC{next(numbers)}" for _ in asked]
     with transaction.atomic():
@@ -116,15 +116,18 @@ def size() -> None:
         print(cursor.fetchone()[0])
 
 
-def _lines(sample: str) -> Iterator[tuple[Processor, str, str]]:
-    """Yield (processor, Unique_Id, account) of those whom requests are about."""
+def _each_once(sample: str) -> Iterator[tuple[Processor, str, str]]:
+    """Yield (processor, Unique_Id, account) of those whom requests are about, no customer twice:
+    the loop may stop before the last check, and an update says how many its customer has.
+    """
     processors = [Processor.objects.get(system_id=name) for name in SYSTEM_IDS]
-    while True:
-        with open(sample) as file:
-            for line in file:
-                kind, number, unique_id, _, account = line.split(" ")
-                if kind == "customer":
-                    yield processors[int(number) - 1], unique_id, account.strip()
+    seen = set()
+    with open(sample) as file:
+        for line in file:
+            kind, number, unique_id, _, account = line.split(" ")
+            if kind == "customer" and unique_id not in seen:
+                seen.add(unique_id)
+                yield processors[int(number) - 1], unique_id, account.strip()
 
 
 def _check(about: tuple[Processor, str, str], ref: str) -> None:
