@@ -251,25 +251,28 @@ def test_ctrl_c_stops_it_after_the_batch_and_it_goes_on(
 
 
 @pytest.mark.only_on("sqlite", "a killed process leaves a file behind, to be looked into")
-def test_killed_in_the_middle_it_leaves_whole_batches_and_goes_on(tmp_path):
+def test_begun_in_an_empty_folder_and_killed_it_leaves_whole_batches_and_goes_on(tmp_path):
     environment = {**os.environ, "PPIMS_DATA_DIR": str(tmp_path)}
     environment.pop("DATABASE_URL", None)
     manage = [sys.executable, str(ROOT / "manage.py")]
     seed = [*manage, "seed", "--customers", "3000", "--months", "1"]
-    subprocess.run([*manage, "migrate", "-v0"], env=environment, check=True, timeout=120)
-    with (
-        subprocess.Popen(seed, env=environment, stdout=subprocess.DEVNULL) as killed,
-        closing(sqlite3.connect(tmp_path / "ppims.sqlite3", timeout=60)) as beside,
-    ):
-        count = "SELECT count(*) FROM customers_customer"
-        deadline = time.monotonic() + 120
-        while not beside.execute(count).fetchone()[0]:
+    file = tmp_path / "ppims.sqlite3"
+    there = "SELECT count(*) FROM sqlite_master WHERE name = 'customers_customer'"
+    count = "SELECT count(*) FROM customers_customer"
+    deadline = time.monotonic() + 120
+    with subprocess.Popen(seed, env=environment, stdout=subprocess.DEVNULL) as killed:
+        while not file.exists():
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        killed.kill()
-        killed.wait(60)
-        assert beside.execute(count).fetchone()[0] % writing.CUSTOMERS_A_BATCH == 0
-        subprocess.run(seed, env=environment, check=True, timeout=300)
+        with closing(sqlite3.connect(file, timeout=60)) as beside:
+            while not (beside.execute(there).fetchone()[0] and beside.execute(count).fetchone()[0]):
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            killed.kill()
+            killed.wait(60)
+            assert beside.execute(count).fetchone()[0] % writing.CUSTOMERS_A_BATCH == 0
+    subprocess.run(seed, env=environment, check=True, timeout=300)
+    with closing(sqlite3.connect(file)) as beside:
         assert beside.execute(count).fetchone()[0] == 3000
     done = subprocess.run([*manage, "verify_ledger"], env=environment, check=False, timeout=120)
     assert done.returncode == 0

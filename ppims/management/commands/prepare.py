@@ -24,8 +24,6 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # In this process: to load everything once more would be a third of a start's time.
-        call_command("migrate", verbosity=0)
         make_ready()
         if settings.PRODUCTION:
             refuse_demo()
@@ -35,9 +33,11 @@ class Command(BaseCommand):
 
 
 def make_ready() -> None:
-    """Set up the roles, the first rules and the record of keys. Raises CommandError where
-    something is missing.
+    """Set up the tables, the roles, the first rules and the record of keys. Raises CommandError
+    where something is missing.
     """
+    # In this process: to load everything once more would be a third of a start's time.
+    call_command("migrate", verbosity=0)
     roles.set_up()
     call_command("clearsessions")
     rules.load_first_pack()
