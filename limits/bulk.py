@@ -273,9 +273,11 @@ class Book:
         judged = gauge.totals if gauge else totals[MONTH]
         is_over = report.kind == POST and gauge is not None and gauge.remaining < 0
         flags = (*booking.flags, OVER_LIMIT) if is_over else booking.flags
+        left = gauge
         if arrival != booking.month:
             totals = self._totals(in_force, arrival, report.direction, at)
-        shown = decision.figures(rules, totals)
+            left = decision.tightest(rules, totals)
+        shown = decision.figures_of(left, totals)
         return (
             self.customer_id,
             self.entry_count,

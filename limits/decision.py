@@ -107,7 +107,11 @@ def tightest(rules: Sequence[Rule], totals: Mapping[str, Totals]) -> Gauge | Non
 
 def figures(rules: Sequence[Rule], totals: Mapping[str, Totals], *, added: int = 0) -> Figures:
     """Give the figures as they stand, or after a further amount."""
-    gauge = tightest(rules, totals)
+    return figures_of(tightest(rules, totals), totals, added=added)
+
+
+def figures_of(gauge: Gauge | None, totals: Mapping[str, Totals], *, added: int = 0) -> Figures:
+    """Give the figures of the tightest rule; where there is none, the month's."""
     shown = gauge.totals if gauge else totals[MONTH]
     cumulative = shown.used + shown.held + added
     return Figures(cumulative, max(0, gauge.remaining - added) if gauge else None)
@@ -176,8 +180,8 @@ def _declined(question: Question, rule: Rule, reason: str, unjudged: tuple[str, 
 
 
 def _allowed(question: Question, unjudged: tuple[str, ...]) -> Decision:
-    after = figures(question.rules, question.totals, added=question.amount)
     gauge = tightest(question.rules, question.totals)
+    after = figures_of(gauge, question.totals, added=question.amount)
     if gauge is None:
         return Decision(True, WITHIN_LIMITS, after, unjudged=unjudged)
     return _of_gauge(True, WITHIN_LIMITS, after, gauge, question.amount, unjudged)

@@ -226,7 +226,8 @@ def book(
     entry.flags = ",".join([*flags, *_flags_after(entry, customer, gauge, account)])
     if entry.arrival_month != entry.month:
         totals = after.totals(entry.arrival_month, entry.direction)
-    shown = decision.figures(rules, totals)
+        gauge = decision.tightest(rules, totals)
+    shown = decision.figures_of(gauge, totals)
     entry.cumulative_paise, entry.available_paise = shown.cumulative, shown.available
     ledger.append(head, entry, after)
     return entry
