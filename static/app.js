@@ -39,13 +39,44 @@ document.addEventListener("submit", (event) => {
 });
 window.addEventListener("pageshow", (event) => event.persisted && location.reload());
 
-// No answer at all: say so where the answer would have come.
+// A part that failed: what was there stays, and why is said where the answer would have come. A retry takes it away.
+const notices = new WeakMap();
+const place = ({ sourceElement: source, sourceEvent, swap, target }) => {
+  const row = source.closest("tr");
+  if (row) {
+    const cell = row.parentElement.insertRow(row.sectionRowIndex + 1).insertCell();
+    cell.parentElement.className = "open";
+    cell.colSpan = [...row.cells].reduce((sum, each) => sum + each.colSpan, 0);
+    return cell;
+  }
+  if (swap === "none") return sourceEvent.target.closest(".field") ?? source;
+  if (target !== source && source.contains(target)) target.replaceChildren(); // hits of what was typed before
+  return target;
+};
+const forget = (source) => {
+  const notice = notices.get(source);
+  (notice?.closest("td")?.parentElement ?? notice)?.remove();
+  notices.delete(source);
+};
+const fail = (ctx, words) => {
+  const notice = words ?? document.getElementById("unreachable")?.content.firstElementChild.cloneNode(true);
+  if (!notice || !ctx.sourceElement.isConnected || !(ctx.target instanceof Element)) return;
+  forget(ctx.sourceElement);
+  notices.set(ctx.sourceElement, notice);
+  const where = place(ctx);
+  if (where.matches(".field")) where.append(notice);
+  else where.prepend(notice);
+};
+document.addEventListener("htmx:before:request", (event) => forget(event.detail.ctx.sourceElement));
+document.addEventListener("htmx:after:request", (event) => {
+  const { ctx } = event.detail;
+  if (ctx.response.status < 400 || ctx.response.status === 422) return; // 422: the part itself, with what is wrong
+  event.preventDefault();
+  fail(ctx, new DOMParser().parseFromString(ctx.text, "text/html").querySelector(".failed"));
+});
 document.addEventListener("htmx:error", (event) => {
-  const words = document.getElementById("unreachable");
-  const target = event.detail.ctx?.target;
-  if (!words || !(target instanceof Element) || sent.has(target)) return;
-  target.querySelector(":scope > .failed")?.remove();
-  target.prepend(words.content.cloneNode(true));
+  const { ctx } = event.detail;
+  if (ctx && !sent.has(ctx.target)) fail(ctx);
 });
 
 // The menu of the person closes by Escape, and by a click elsewhere.
