@@ -12,6 +12,9 @@ from django.urls import reverse
 
 from ppims.pages.access import is_fragment, page, respond
 from ppims.pages.details import transaction_address
+from ppims.pages.lines import Line, lines_of
+from ppims.reports import transactions
+from ppims.reports.keyset import Position
 from ppims.reports.search import LONGEST, MOST_HITS, Hit, hits
 
 TEMPLATE = "ppims/search.html"
@@ -51,13 +54,25 @@ def address_of(hit: Hit) -> str:
 
 
 def _found(text: str) -> dict[str, Any]:
-    found = [(hit, address_of(hit)) for hit in hits(text)]
+    found = _with_rows(hits(text))
     return {
         "text": _shown(text),
         "found": found,
         "quick": found[:QUICK_HITS],
         "is_full": len(found) == MOST_HITS,
     }
+
+
+def _with_rows(found: list[Hit]) -> list[tuple[Hit, str, Line | None]]:
+    """Give each hit its address, and the transaction that matched, where one did."""
+    positions = {
+        hit: Position(0, transactions.SOURCES.index(hit.source), hit.row_id)
+        for hit in found
+        if hit.source is not None and hit.row_id is not None
+    }
+    rows = transactions.read(list(positions.values())) if positions else []
+    lines = dict(zip(positions, lines_of(rows), strict=True)) if rows else {}
+    return [(hit, address_of(hit), lines.get(hit)) for hit in found]
 
 
 def _shown(text: str) -> str:

@@ -1,7 +1,8 @@
 """What staff type into the search, and who it may mean: each hit says what matched."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice, product
 
 from django.utils.translation import gettext as _
 
@@ -30,7 +31,7 @@ SOURCES = {
 class Hit:
     """A customer who may be meant, and what matched: "name", "card ending 4321", "Ref_Id".
 
-    Where that was a transaction's, `source` and `row_id` are its row.
+    Where that was a transaction's, `source` and `row_id` are its row; each is a hit of its own.
     """
 
     customer_id: int
@@ -50,7 +51,8 @@ class _Match:
     row_id: int | None = None
 
 
-Found = dict[int, _Match]
+Found = dict[int, list[_Match]]  # of each customer, what a word may mean
+Target = tuple[int, Source | None, int | None]  # a customer, or a row of that customer's
 
 
 def hits(typed: str) -> list[Hit]:
@@ -62,23 +64,40 @@ def hits(typed: str) -> list[Hit]:
     words = text.split()[:MOST_WORDS]
     if not words:
         return []
-    found: dict[int, list[_Match]] = {c: [m] for c, m in _by_number(text).items()}
+    by_number = _by_number(text)
+    found: dict[Target, list[str]] = {}
+    for customer_id, matches in by_number.items():
+        _note(found, customer_id, [matches])
     if len(words) > 1:
-        found |= {c: m for c, m in _by_all(words).items() if c not in found}
+        for customer_id, of_words in _by_all(words).items():
+            if customer_id not in by_number:
+                _note(found, customer_id, of_words)
+    known = {customer_id for customer_id, *_ in found}
     for customer_id in search.named(text, most=MOST_HITS):
-        found.setdefault(customer_id, [_Match(_("name"))])
+        if customer_id not in known:
+            _note(found, customer_id, [[_Match(_("name"))]])
     return _read(dict(list(found.items())[:MOST_HITS]))
 
 
+def _note(
+    found: dict[Target, list[str]], customer_id: int, of_words: Sequence[Sequence[_Match]]
+) -> None:
+    """Note what a customer's hits are: one for each row, or none, that the words may mean."""
+    for matches in islice(product(*of_words), MOST_HITS):
+        row = next((match for match in matches if match.source), _Match(""))
+        labels = found.setdefault((customer_id, row.source, row.row_id), [])
+        labels += [match.matched for match in matches if match.matched not in labels]
+
+
 def _by_number(text: str) -> Found:
-    found: Found = {c: _Match(matched) for c, matched in search.of_number(text).items()}
+    found: Found = {c: [_Match(matched)] for c, matched in search.of_number(text).items()}
     if " " not in text:
         for customer_id, match in _transactions(text):
-            found.setdefault(customer_id, match)
+            found.setdefault(customer_id, []).append(match)
     return found
 
 
-def _by_all(words: list[str]) -> dict[int, list[_Match]]:
+def _by_all(words: list[str]) -> dict[int, list[list[_Match]]]:
     """Find whom all the words match, at least one of them a number."""
     by_word: list[tuple[str, Found]] = [(word, _by_number(word)) for word in words]
     possible = {customer_id for _, found in by_word for customer_id in found}
@@ -91,17 +110,17 @@ def _by_all(words: list[str]) -> dict[int, list[_Match]]:
 
 
 def _all_of(
-    customer_id: int, name: str, by_word: Iterable[tuple[str, Mapping[int, _Match]]]
-) -> list[_Match]:
+    customer_id: int, name: str, by_word: Iterable[tuple[str, Mapping[int, list[_Match]]]]
+) -> list[list[_Match]]:
     """List what matched each word; nothing where one of them didn't."""
-    matches = []
+    of_words = []
     for word, found in by_word:
-        match = found.get(customer_id)
+        matches = found.get(customer_id)
         asked = words_of(word)
-        if match is None and not (asked and search.is_named(name, asked)):
+        if matches is None and not (asked and search.is_named(name, asked)):
             return []
-        matches.append(match or _Match(_("name")))
-    return matches
+        of_words.append(matches or [_Match(_("name"))])
+    return of_words
 
 
 def _transactions(text: str) -> Iterable[tuple[int, _Match]]:
@@ -118,26 +137,17 @@ def _transactions(text: str) -> Iterable[tuple[int, _Match]]:
         yield customer_id, _Match("Tran_Id", Source.ENTRY, row_id)
 
 
-def _read(found: Mapping[int, list[_Match]]) -> list[Hit]:
+def _read(found: Mapping[Target, list[str]]) -> list[Hit]:
     names = ("pk", "name", "tier", "status", "mobile")
-    rows = Customer.objects.filter(pk__in=found).values_list(*names)
+    ids = {customer_id for customer_id, *_ in found}
+    rows = Customer.objects.filter(pk__in=ids).values_list(*names)
     known = {pk: rest for pk, *rest in rows}
     hits = []
-    for customer_id, matches in found.items():
-        if customer_id not in known:
-            continue
-        name, tier, status, mobile = known[customer_id]
-        row = next((match for match in matches if match.source), None)
-        hits.append(
-            Hit(
-                customer_id,
-                tuple(dict.fromkeys(match.matched for match in matches)),
-                name,
-                tier,
-                status,
-                row.source if row else None,
-                row.row_id if row else None,
-                mask(mobile, shown=4),
+    for (customer_id, source, row_id), matched in found.items():
+        if customer_id in known:
+            name, tier, status, mobile = known[customer_id]
+            masked = mask(mobile, shown=4)
+            hits.append(
+                Hit(customer_id, tuple(matched), name, tier, status, source, row_id, masked)
             )
-        )
     return hits

@@ -105,6 +105,48 @@ def test_a_tran_id_that_two_have_finds_both(meera, ent, cbs):
     assert sorted(found("TRAN1")) == sorted([(meera, "Tran_Id"), (other, "Tran_Id")])
 
 
+def rows_of(text):
+    return {(hit.customer_id, hit.matched, hit.source, hit.row_id) for hit in hits(text)}
+
+
+def test_one_ref_id_of_a_check_and_of_a_posting_is_two_hits(meera, ent, cbs):
+    asked, _ = check(ent, meera, 100, ref_id="REF1")
+    posted, _ = post(ent, meera, 100, ref_id="REF1", tran_id="TRAN1")
+    at_another, _ = check(cbs, make_customer(cbs), 100, ref_id="REF1")
+    assert rows_of("REF1") == {
+        (meera, ("Ref_Id",), Source.CHECK, asked.pk),
+        (meera, ("Ref_Id",), Source.ENTRY, posted.pk),
+        (at_another.customer_id, ("Ref_Id",), Source.CHECK, at_another.pk),
+    }
+    assert rows_of("verma REF1") == {
+        (meera, ("name", "Ref_Id"), Source.CHECK, asked.pk),
+        (meera, ("name", "Ref_Id"), Source.ENTRY, posted.pk),
+    }
+
+
+def test_one_tran_id_posted_at_two_processors_is_two_hits(ent, cbs):
+    customer = make_customer(ent, cbs)
+    first, _ = post(ent, customer, 100, tran_id="TRAN1")
+    second, _ = post(cbs, customer, 100, tran_id="TRAN1")
+    assert rows_of("TRAN1") == {
+        (customer, ("Tran_Id",), Source.ENTRY, first.pk),
+        (customer, ("Tran_Id",), Source.ENTRY, second.pk),
+    }
+
+
+def test_one_row_by_two_numbers_is_one_hit(meera, ent):
+    posted, _ = post(ent, meera, 100, ref_id="SAME1", tran_id="SAME1")
+    assert rows_of("SAME1") == {(meera, ("Ref_Id", "Tran_Id"), Source.ENTRY, posted.pk)}
+
+
+def test_a_number_of_the_customer_and_of_a_row_is_two_hits(meera, ent):
+    asked, _ = check(ent, meera, 100, ref_id="CUST7")
+    assert rows_of("CUST7") == {
+        (meera, ("Customer_Id",), None, None),
+        (meera, ("Ref_Id",), Source.CHECK, asked.pk),
+    }
+
+
 def test_of_several_words_each_has_to_match(meera, ent):
     other = make_customer(ent, customer_name="Kiran Verma", card_number="4111222233339999")
     assert found("4321 verma") == [(meera, "card ending 4321", "name")]

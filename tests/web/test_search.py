@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from ppims.pages.search import MOST_KEPT, QUICK_HITS
 from ppims.reports.search import MOST_HITS
-from tests.factories import make_customer, make_processor, post
+from tests.factories import check, make_customer, make_processor, post
 from tests.web.admin_pages import browser_of, words_of
 from tests.web.customers_said import CARD, CIF, MOBILE, NAME, PAN, make_meera, unmasked
 
@@ -47,6 +47,25 @@ def test_a_transaction_that_fits_is_led_to(meera, ent, text):
     assert location == reverse("transaction", args=["entry", entry.pk])
 
 
+def test_a_number_of_two_transactions_leads_to_neither_and_lists_both(ent):
+    cbs = make_processor("CBS")
+    customer = make_customer(ent, cbs)
+    check(ent, customer, 5_00, ref_id="REF7")
+    post(ent, customer, 1_00, ref_id="REF7", tran_id="TRAN7")
+    post(cbs, customer, 2_00, tran_id="TRAN7")
+    client = browser_of("viewer")
+    for text, rows in (
+        ("REF7", ("Ref_Id: Check ₹5.00, ENT, ", "Ref_Id: Posted ₹1.00, ENT, ")),
+        ("TRAN7", ("Tran_Id: Posted ₹1.00, ENT, ", "Tran_Id: Posted ₹2.00, CBS, ")),
+    ):
+        location = search(client, text).headers["Location"]
+        assert location.startswith("/search/")
+        page = words_of(client.get(location))
+        assert "2 hits for “••••”." in page
+        quick = words_of(search(client, text, headers=HTMX))
+        assert [row for row in rows if row not in page or row not in quick] == []
+
+
 @pytest.mark.parametrize("text", ["e", "verma", "4321 rao", MOBILE])
 def test_no_address_says_what_was_looked_for(meera, ent, text):
     make_customer(ent, customer_name="Kiran Verma", mobile_number="919812345670")
@@ -58,7 +77,7 @@ def test_several_who_fit_are_listed_with_what_fits(meera, ent):
     other = make_customer(ent, customer_name="Kiran Verma", kyc_flag="N")
     page = search(browser_of("viewer"), "verma", follow=True)
     words = words_of(page)
-    assert "2 customers fit “verma”." in words
+    assert "2 hits for “verma”." in words
     assert f"Meera Verma name New Min Active ••••5678 {meera}" in words
     assert "Kiran Verma name Min Active" in words
     for customer in (meera, other):
@@ -85,7 +104,7 @@ def test_a_search_is_made_anew_at_every_look(meera, ent):
     address = search(client, "verma").headers["Location"]
     make_customer(ent, customer_name="Om Verma")
     for _ in range(2):
-        assert "3 customers fit" in words_of(client.get(address))
+        assert "3 hits for" in words_of(client.get(address))
 
 
 def test_another_session_finds_no_search_under_the_key(meera):
