@@ -5,6 +5,7 @@ the same words about what is wrong.
 import re
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from django import forms
@@ -212,9 +213,9 @@ class EditForm(forms.Form):
 
 
 class KycForm(forms.Form):
-    """How well a customer is known from now on, and why."""
+    """How well a customer is known from now on, and why. A tier that nobody touched stays."""
 
-    kyc_flag = choice(_("KYC"), Tier)
+    kyc_flag = choice(_("KYC"), Tier, show_hidden_initial=True)
     kyc_updated_channel = text(_("KYC channel"))
     kyc_updated_on = text(
         _("KYC done on"), help_text=_("DD-MM-YYYY, with HH:MM:SS if you like; empty: now")
@@ -238,11 +239,27 @@ class KycForm(forms.Form):
         self.told = told_by(message) if message else Told()
         if not set(self.changed_data) - {"reason"}:
             self.add_error(None, gettext("says nothing to change"))
+        if "kyc_flag" not in self.changed_data:
+            self.told = replace(self.told, kyc_flag=None)
+        elif self._has_moved():
+            return self.cleaned_data
         tier = self.told.kyc_flag
         is_proposal = tier is not None and kyc.needs_another(tier, before=self.customer.tier)
         if is_proposal and not self.cleaned_data.get("reason"):
             self.add_error("reason", gettext("is required"))
         return self.cleaned_data
+
+    def _has_moved(self) -> bool:
+        """Tell, and say, whether the tier has changed since it was shown; once it is said, what is
+        sent again is meant.
+        """
+        shown, now = self["kyc_flag"].html_initial_name, Tier(self.customer.tier)
+        if self.data.get(shown, now) == now:
+            return False
+        said = gettext("has changed meanwhile: it is %(tier)s now. Choose once more.")
+        self.add_error("kyc_flag", said % {"tier": now.label})
+        self.data = {**self.data, shown: now.value}
+        return True
 
 
 def read(form: forms.Form, kind: type[M], *, only: Mapping[str, Any] | None = None) -> M | None:

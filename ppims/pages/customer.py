@@ -1,6 +1,6 @@
 """The page of a customer: what is left, why the last was declined, who it is, what happened."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -9,6 +9,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from customers.kinds import Tier
 from customers.models import Customer
 from limits.decision import BALANCE, CREDIT_STOP, FINANCIAL_YEAR
 from limits.models import Direction, LimitCheck, LimitRule
@@ -46,6 +47,7 @@ ACTIONS = (
         "customer-unblock", _("Unblock"), "lock-open", "customers.propose_unblocking", "BLOCKED"
     ),
 )
+CHANGE_KYC = _("Change KYC")  # what may be done where none is higher
 LEFT = {
     Direction.DEBIT: _("Left to spend this month"),
     Direction.CREDIT: _("Left to load this month"),
@@ -86,10 +88,15 @@ def actions_of(found: Customer, user: User) -> list[tuple[Action, str]]:
     """List what this person may do to the customer, and where."""
     places = [(action, _address(action.url_name, found.pk)) for action in ACTIONS]
     return [
-        (action, address)
+        (_named(action, found), address)
         for action, address in places
         if address and action.status in {"", found.status} and user.has_perm(action.permission)
     ]
+
+
+def _named(action: Action, found: Customer) -> Action:
+    is_highest = action.url_name == "customer-kyc" and found.tier == Tier.FULL
+    return replace(action, label=CHANGE_KYC) if is_highest else action
 
 
 def shown_way(way: Way) -> dict[str, Any]:

@@ -194,6 +194,32 @@ def test_full_kyc_and_a_lower_one_are_proposed(ent, maker, tier, to):
     assert customer.tier == tier
 
 
+def test_a_tier_that_a_processor_raised_meanwhile_is_not_lowered(ent, maker):
+    customer = Customer.objects.get(pk=make_customer(ent, kyc_flag="N"))
+    address = reverse("customer-kyc", args=[customer.pk])
+    opened = stands(maker.get(address).context["form"])
+    Customer.objects.filter(pk=customer.pk).update(tier="P")
+    assert maker.post(address, {**opened, **PAN, "reason": "Seen"}).status_code == 302
+    customer.refresh_from_db()
+    assert (customer.tier, Document.objects.count()) == ("P", 1)
+    assert not KycProposal.objects.exists()
+
+
+def test_a_tier_chosen_on_another_ground_is_asked_for_once_more(ent, maker):
+    customer = Customer.objects.get(pk=make_customer(ent, kyc_flag="N", **PAN))
+    address = reverse("customer-kyc", args=[customer.pk])
+    chosen = {**stands(maker.get(address).context["form"]), "kyc_flag": "P", "reason": "Seen"}
+    Customer.objects.filter(pk=customer.pk).update(tier="F")
+    said = maker.post(address, chosen)
+    assert said.status_code == 422
+    assert ": has changed meanwhile: it is Full KYC now. Choose once more." in words_of(said)
+    assert not KycProposal.objects.exists()
+    again = {**chosen, "initial-kyc_flag": "F"}
+    assert '<input type="hidden" name="initial-kyc_flag" value="F"' in said.content.decode()
+    assert maker.post(address, again).status_code == 302
+    assert (KycProposal.objects.get().from_tier, KycProposal.objects.get().to_tier) == ("F", "P")
+
+
 def test_full_kyc_without_any_document_is_refused(customer, maker):
     response = send(maker, "customer-kyc", customer, kyc_flag="F", reason="Seen")
     assert response.status_code == 422

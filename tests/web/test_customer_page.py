@@ -233,6 +233,12 @@ def test_what_one_may_do_is_there_where_its_page_is(meera, role, active, blocked
     assert offered() == blocked
 
 
+@pytest.mark.parametrize(("tier", "label"), [("P", "Upgrade KYC"), ("F", "Change KYC")])
+def test_where_no_kyc_is_higher_none_is_offered(ent, tier, label):
+    customer = make_customer(ent, kyc_flag=tier, ovid_type="PAN", ovid_value="ABCPE1234F")
+    assert f"Edit {label} Block" in words_of(look(customer, "maker"))
+
+
 def test_what_has_no_page_is_not_offered(meera, monkeypatch):
     def nowhere(name, args):
         raise customer_page.NoReverseMatch
