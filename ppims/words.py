@@ -46,6 +46,11 @@ HAPPENED: Mapping[LedgerEntry.Flag, object] = {
     ),
 }
 
+# By which channel a processor, or staff, came to know of the KYC; others have codes of their own.
+CHANNELS: Mapping[str, object] = {"BRN": _("Branch"), "MOB": _("Mobile app")}
+
+YES_OR_NO: Mapping[str, object] = {"Y": _("Yes"), "N": _("No")}
+
 # What happened, in a list of transactions.
 KINDS: Mapping[Kind, object] = {
     Kind.ADDED: _("Customer added"),
@@ -106,6 +111,16 @@ def customer_status(code: str) -> str:
 def reason(code: str) -> str:
     """Say a decision's reason; a code that has no words as it is."""
     return str(REASONS.get(code, code))
+
+
+def channel(code: str) -> str:
+    """Say a KYC channel; a code that has no words as it is."""
+    return str(CHANNELS.get(code, code))
+
+
+def yes_or_no(code: str) -> str:
+    """Say what the wire tells by Y or N; "" where nothing was told."""
+    return str(YES_OR_NO.get(code, code))
 
 
 def outcome(is_allowed: bool, code: str) -> str:

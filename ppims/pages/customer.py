@@ -133,8 +133,8 @@ def rule_in_words(rule: LimitRule, way: Way) -> str:
             return gettext("Loading stopped on %(day)s, by the rule for this KYC.") % day
         return gettext("Loading stops on %(day)s, unless the KYC is upgraded.") % day
     if rule.window == BALANCE:
-        return gettext("The balance may be %(amount)s at any time.") % amount
-    return gettext("One transaction may be %(amount)s.") % amount
+        return gettext("The balance may be at most %(amount)s at any time.") % amount
+    return gettext("One transaction may be at most %(amount)s.") % amount
 
 
 def _address(url_name: str, unique_id: int) -> str:

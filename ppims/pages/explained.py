@@ -68,7 +68,7 @@ def _over(check: LimitCheck) -> list[str]:
 def _over_one(check: LimitCheck) -> list[str]:
     figures = _figures(check)
     return [
-        _("One transaction may be %(limit)s, and %(amount)s was asked for.") % figures,
+        _("One transaction may be at most %(limit)s, and %(amount)s was asked for.") % figures,
         _("Up to %(limit)s would have passed.") % figures,
     ]
 
@@ -81,7 +81,10 @@ def _over_balance(check: LimitCheck) -> list[str]:
         "room": to_inr(room),
     }
     said = [
-        _("The balance may be %(limit)s; it was %(balance)s, and %(amount)s was to be loaded.")
+        _(
+            "The balance may be at most %(limit)s; it was %(balance)s,"
+            " and %(amount)s was to be loaded."
+        )
         % figures
     ]
     if room >= check.amount_paise:

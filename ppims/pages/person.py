@@ -46,9 +46,10 @@ class Person:
             (_("Email"), customer.email if shown else _masked_email(customer.email)),
             (_("Address"), self._address()),
             (_("Maiden name"), self._hidden(customer.maiden_name)),
-            (_("NRI"), customer.nri_flag),
+            (_("NRI"), words.yes_or_no(customer.nri_flag)),
             (_("KYC since"), ist_date(customer.tier_since)),
-            (_("KYC updated"), f"{ist(customer.kyc_updated_on)} ({customer.kyc_updated_channel})"),
+            (_("KYC updated"), ist(customer.kyc_updated_on)),
+            (_("KYC channel"), words.channel(customer.kyc_updated_channel)),
             (_("Added"), ist(customer.created_at)),
         ]
         return [(label, value) for label, value in found if value]

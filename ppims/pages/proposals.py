@@ -13,7 +13,7 @@ from customers.proposals import KycProposal, Unblocking
 from limits import ledger
 from limits.models import Adjustment, LimitRule
 from limits.services import adjustments, rules
-from ppims import clock
+from ppims import clock, words
 from ppims.models import FourEyes, User
 from ppims.money import to_inr
 from ppims.pages.limits import limit_of
@@ -140,7 +140,7 @@ def _kyc_changes(row: KycProposal) -> Changes:
     updated_on = ist(row.updated_on) if row.updated_on else _("When it is approved")
     return [
         (_("KYC"), row.get_from_tier_display(), row.get_to_tier_display()),
-        (_("KYC channel"), row.from_channel, row.channel),
+        (_("KYC channel"), words.channel(row.from_channel), words.channel(row.channel)),
         (_("KYC done on"), ist(row.from_updated_on), updated_on),
         (_("Document"), before, row.masked_document or before),
     ]

@@ -7,6 +7,7 @@ from django.templatetags.static import static
 from django.utils import dateformat
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from ppims import clock, words
 from ppims.money import to_inr
@@ -45,11 +46,12 @@ def ist_date(day: date | None) -> str:
 
 
 @register.filter
-def ist_time(at: datetime) -> str:
-    """Write an instant of today by its time in India, 4:17 PM; of another day with that."""
+def at_or_on(at: datetime) -> str:
+    """Write an instant in a sentence: "at 4:17 PM" of today, else "on 26 Nov 2026, 12:05 AM"."""
     local = at.astimezone(clock.IST)
-    is_today = local.date() == clock.now().astimezone(clock.IST).date()
-    return dateformat.format(local, "g:i A") if is_today else ist(at)
+    if local.date() == clock.now().astimezone(clock.IST).date():
+        return gettext("at %(time)s") % {"time": dateformat.format(local, "g:i A")}
+    return gettext("on %(time)s") % {"time": ist(at)}
 
 
 @register.filter

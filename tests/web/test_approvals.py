@@ -75,7 +75,7 @@ def test_the_checker_sees_before_after_and_why_and_approves(customer, maker):
         checker.get("/approvals")
     )
     page = words_of(checker.get(address(proposal)))
-    assert "KYC New Min KYC Full KYC KYC channel PGO BRN" in page
+    assert "KYC New Min KYC Full KYC KYC channel PGO Branch" in page
     assert "Document – PAN ••••234F" in page
     response = decide(checker, proposal, "approve")
     assert response["Location"] == reverse("approvals")

@@ -86,12 +86,19 @@ def test_what_is_left_is_the_limit_without_what_is_used_and_held(meera, ent):
     assert "Open holds On hold ₹500.00, frees at 4:32 PM Spend, ENT" in words
 
 
+def test_a_hold_that_ends_on_another_day_says_which(meera, ent):
+    with clock.frozen(datetime(2031, 11, 25, 18, 20, tzinfo=UTC)):  # 11:50 PM in India
+        check(ent, meera, 500_00)
+        words = words_of(look(meera))
+    assert "On hold ₹500.00, frees on 26 Nov 2031, 12:05 AM Spend, ENT" in words
+
+
 def test_an_expired_hold_is_none(meera, ent):
     check(ent, meera, 500_00)
     with clock.frozen(AT + timedelta(minutes=15)):
         page = look(meera)
     assert left(page) == ["₹10,000.00", "₹10,000.00"]
-    assert "frees at" not in words_of(page)
+    assert "frees" not in words_of(page)
 
 
 @pytest.mark.parametrize(
@@ -151,8 +158,8 @@ def test_rules_without_a_meter_are_said_in_words(meera):
     rule(1_00_000_00, "BALANCE", "C")
     rule(24, "CREDIT_STOP", "C")
     words = words_of(look(meera))
-    assert "One transaction may be ₹2,000.00." in words
-    assert "The balance may be ₹1,00,000.00 at any time." in words
+    assert "One transaction may be at most ₹2,000.00." in words
+    assert "The balance may be at most ₹1,00,000.00 at any time." in words
     assert "Loading stops on 25 Nov 2033, unless the KYC is upgraded." in words
 
 
@@ -196,6 +203,16 @@ def test_a_decline_is_looked_for_among_the_newest_checks_alone(meera, ent, monke
 
 
 # Who, and what one may do.
+
+
+@pytest.mark.parametrize(
+    ("channel", "nri", "said"),
+    [("BRN", "Y", ("Branch", "NRI Yes")), ("XYZ", "N", ("XYZ", "NRI No"))],
+)
+def test_codes_are_said_in_words_where_they_have_any(ent, channel, nri, said):
+    words = words_of(look(make_customer(ent, kyc_updated_channel=channel, nri_flag=nri)))
+    assert f"KYC channel {said[0]} Added" in words
+    assert said[1] in words
 
 
 @pytest.mark.parametrize("role", ROLES)

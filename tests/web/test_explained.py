@@ -109,7 +109,7 @@ def test_what_is_said_to_pass_would_have_passed(ent, customer):
 def test_over_the_limit_of_one_transaction(ent, customer):
     rule(2_000_00, "TRANSACTION", "D")
     assert why(asked(ent, customer, 2_000_01)) == [
-        "One transaction may be ₹2,000.00, and ₹2,000.01 was asked for.",
+        "One transaction may be at most ₹2,000.00, and ₹2,000.01 was asked for.",
         "Up to ₹2,000.00 would have passed.",
     ]
 
@@ -128,7 +128,8 @@ def test_over_the_limit_of_the_balance(ent, customer, balance, held, said):
         check(ent, customer, held, "C")
     answer = asked(ent, customer, 1_000_00, "C", balance_paise=balance)
     first, last = why(answer)
-    assert first.startswith("The balance may be ₹10,000.00; it was ₹9," if held else "The balance")
+    most = "The balance may be at most ₹10,000.00; it was ₹"
+    assert first.startswith(f"{most}9," if held else most)
     assert first.endswith("and ₹1,000.00 was to be loaded.")
     assert last == said
 
