@@ -19,13 +19,13 @@ from ppims.pages.access import is_fragment, page, staff
 from ppims.pages.activity import CURSOR, activity_of
 from ppims.pages.explained import by_what, why
 from ppims.pages.filtering import canonical
+from ppims.pages.notes import notes_of
 from ppims.pages.person import customer_or_404, person_of
 from ppims.pages.revealing import is_revealed
 from ppims.reports.standing import Way, standing
 from ppims.templatetags.ppims import ist_date
 
 TEMPLATE, ROWS = "ppims/customer.html", "ppims/transactions.html#rows"
-NOTES_SHOWN = 50
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def customer(request: HttpRequest, unique_id: int) -> HttpResponse:
         "decline": now.last_decline,
         "why": _said_of(now.last_decline),
         "person": person_of(found, is_revealed=shown),
-        "notes": found.notes.select_related("author").order_by("-pk")[:NOTES_SHOWN],
+        **notes_of(request, found),
     }
     return render(request, TEMPLATE, context, status=status)
 

@@ -1,6 +1,7 @@
 """Revealing what is masked, for a reason and for one look; and notes: both audited."""
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from django.utils import timezone
 
 from customers.notes import LONGEST, CustomerNote
 from ppims.models import AuditEntry
-from ppims.pages import revealing
+from ppims.pages import notes, revealing
 from tests.factories import make_processor
 from tests.web.admin_pages import browser_of, words_of
 from tests.web.customers_said import NEVER, PRIVATE, make_meera, unmasked
@@ -99,6 +100,33 @@ def test_a_note_is_kept_with_who_and_when_and_audited_without_its_text(meera):
         (meera, username, {"note": oldest.pk}),
         (meera, username, {"note": newest.pk}),
     ]
+
+
+def test_past_the_last_few_it_says_how_many_are_older_and_leads_to_them(meera, monkeypatch):
+    monkeypatch.setattr(notes, "SHOWN", 2)
+    client, address = browser_of("maker"), reverse("customer", args=[meera])
+    for text in ("First.", "Second."):
+        note(client, meera, text)
+    assert "older note" not in words_of(client.get(address))
+    for text in ("Third.", "Fourth.", "Fifth."):
+        note(client, meera, text)
+    for expected, more in (
+        (["Fifth.", "Fourth."], "3 older notes"),
+        (["Third.", "Second."], "1 older note"),
+        (["First."], ""),
+    ):
+        page = client.get(address)
+        assert [each.text for each in page.context["notes"]] == expected
+        found = re.search(r'href="([?]notes=[0-9]+)#notes">(.*?)<', page.content.decode())
+        assert (found[2] if found else "") == more
+        address = f"{reverse('customer', args=[meera])}{found[1]}" if found else address
+    assert "From the newest note on" in words_of(page)
+
+
+@pytest.mark.parametrize("before", ["x", "-1", "9" * 30])
+def test_older_than_no_note_is_404(meera, before):
+    address = f"{reverse('customer', args=[meera])}?notes={before}"
+    assert browser_of("viewer").get(address).status_code == 404
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "x" * (LONGEST + 1)])
