@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError
 
-from customers import kyc
+from customers import kyc, services
 from customers.kinds import DocumentKind, InstrumentStatus, Tier
 from customers.models import Customer
 from customers.people import Told
@@ -39,6 +39,9 @@ MORE = (
     *("ovid_type", "ovid_value", "account_status", "kyc_updated_channel", "kyc_updated_on"),
     *("customer_type", "card_number", "card_exp_date", "card_status", "cif_id", "email_id"),
     *("address_line1", "address_line2", "city", "state", "pincode"),
+)
+REMOVABLE = (
+    *("maiden_name", "email_id", "address_line1", "address_line2", "city", "state", "pincode"),
 )
 EMPTY = [("", "–")]
 DATE = _("DD-MM-YYYY")
@@ -156,7 +159,7 @@ class EditIn(UpdateCustomerIn):
 
 class EditForm(forms.Form):
     """What is known of a customer, and how accounts and cards stand: what is left empty, or as it
-    is, stays.
+    is, stays. What a customer can do without is removed by a tick.
     """
 
     customer_name = text(_("Name"), show_hidden_initial=True)
@@ -173,6 +176,13 @@ class EditForm(forms.Form):
     def __init__(self, customer: Customer, data: Mapping[str, Any] | None = None) -> None:
         super().__init__(data, initial={"customer_name": customer.name})
         self.told = Told()
+        on_record = [name for name in REMOVABLE if getattr(customer, services.COLUMNS[name])]
+        self.fields["removed"] = forms.MultipleChoiceField(
+            label=_("Remove"),
+            required=False,
+            choices=[(name, self.base_fields[name].label) for name in on_record],
+            widget=forms.CheckboxSelectMultiple,
+        )
         self.accounts = self._ask_status(_("Account"), customer.accounts)
         self.cards = self._ask_status(_("Card"), customer.cards)
         self.fields["mobile_number"].help_text = _on_record(customer.masked_mobile)
@@ -187,10 +197,16 @@ class EditForm(forms.Form):
         return [self[name] for name in (*self.accounts, *self.cards)]
 
     def clean(self) -> dict[str, Any]:
-        said = {n: v for n, v in self.cleaned_data.items() if n in self.changed_data}
-        if self.base_fields.keys() & {name for name, value in said.items() if value}:
+        changed = set(self.changed_data) & self.base_fields.keys()
+        said = {name: value for name, value in self.cleaned_data.items() if name in changed}
+        if any(said.values()):
             message = read(self, EditIn, only=said)
             self.told = told_by(message) if message else Told()
+        removed: dict[str, Any] = dict.fromkeys(self.cleaned_data.get("removed", ()), "")
+        for name in removed:
+            if said.get(name):
+                self.add_error(name, gettext("is given, and to be removed: choose one"))
+        self.told = replace(self.told, **removed)
         return self.cleaned_data
 
     def statuses(self, names: Mapping[str, int]) -> dict[int, str]:

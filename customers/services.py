@@ -108,7 +108,7 @@ def edit_customer(
     *, customer_id: int, told: Told, accounts: Statuses, cards: Statuses, user: User
 ) -> None:
     """Change, by staff, what is known of a customer but KYC and documents, and the status of
-    accounts and cards, by their keys; what is not told stays.
+    accounts and cards, by their keys; what is not told stays, what is told as "" is removed.
 
     Raises UnknownCustomer, Malformed where nothing changes, or Conflict.
     """

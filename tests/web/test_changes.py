@@ -39,6 +39,8 @@ def stands(form):
     """Give what a browser would send of a form that nobody touched."""
     sent = {}
     for field in form:
+        if field.name == "removed":
+            continue  # boxes, and none is ticked
         sent[field.html_name] = field.value() or ""
         if field.field.show_hidden_initial:
             sent[field.html_initial_name] = field.initial
@@ -78,6 +80,38 @@ def test_one_field_changes_and_the_others_stay(customer, maker, field, value, co
     action, user, detail = last_audit(customer)
     assert (action, user) == ("customer updated", response.wsgi_request.user)
     assert detail["changes"].keys() == {field}
+
+
+def test_what_a_customer_can_do_without_is_removed_by_a_tick_and_audited(ent, maker):
+    told = {"email_id": "a@b.in", "address_line1": "12 Lake View Road", "maiden_name": "Das"}
+    customer = Customer.objects.get(pk=make_customer(ent, **told))
+    before = Customer.objects.values().get()
+    form = maker.get(reverse("customer-edit", args=[customer.pk])).context["form"]
+    offered = [name for name, _ in form.fields["removed"].choices]
+    assert offered == ["maiden_name", "email_id", "address_line1"]
+    removed = ["email_id", "address_line1"]
+    response = send(maker, "customer-edit", customer, removed=removed, city="Goa")
+    assert response.status_code == 302
+    gone = {"email": "", "address_line1": "", "city": "Goa"}
+    assert Customer.objects.values().get() == {**before, **gone}
+    changes = last_audit(customer)[2]["changes"]
+    assert changes["email_id"] == ["a@b.in", ""]
+    assert changes["address_line1"] == ["12 Lake View Road", ""]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"removed": ["city"], "city": "Goa"}, "is given, and to be removed: choose one"),
+        ({"removed": ["mobile_number"]}, "mobile_number is not one of the available choices"),
+    ],
+)
+def test_what_is_given_or_has_to_stay_is_not_removed(customer, maker, changes, message):
+    before = Customer.objects.values().get()
+    response = send(maker, "customer-edit", customer, **changes)
+    assert response.status_code == 422
+    assert message in words_of(response)
+    assert Customer.objects.values().get() == before
 
 
 def test_a_form_that_nobody_touched_says_nothing(customer, maker):
