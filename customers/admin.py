@@ -19,6 +19,7 @@ from ppims.errors import Malformed, Refusal
 from ppims.models import FourEyes, User
 
 Action = Callable[..., HttpResponse | None]
+Decide = Callable[[int, str, User, str], object]  # of a row: the state, who, the reason
 UNIQUE_ID_DIGITS = 15
 
 
@@ -63,11 +64,11 @@ def by_unique_id(rows: QuerySet[Any], text: str, column: str = "pk") -> QuerySet
     return rows.filter(**{column: int(text)}) if is_one else rows.none()
 
 
-def decisions(decide: Callable[[int, str, User], object], *, maker: str) -> list[Action]:
+def decisions(decide: Decide, *, maker: str) -> list[Action]:
     """Make the actions of the two-person rule; `maker` is the permission to withdraw."""
     return [
         _decision("approve", "Approve", FourEyes.State.APPROVED, "approve", decide),
-        _decision("reject", "Reject", FourEyes.State.REJECTED, "approve", decide),
+        _rejection(decide),
         _decision("withdraw", "Withdraw my own", FourEyes.State.WITHDRAWN, maker, decide),
     ]
 
@@ -106,9 +107,27 @@ def ask_reason(
     return TemplateResponse(request, "admin/reason.html", context, status=status)
 
 
-def _decision(
-    name: str, verb: str, state: str, permission: str, decide: Callable[[int, str, User], object]
-) -> Action:
+def _rejection(decide: Decide) -> Action:
+    @admin.action(description="Reject", permissions=["approve"])
+    def reject(
+        model_admin: admin.ModelAdmin,  # type: ignore[type-arg]
+        request: HttpRequest,
+        queryset: QuerySet[Any],
+    ) -> TemplateResponse | None:
+        state, user = FourEyes.State.REJECTED, staff(request)
+        return ask_reason(
+            model_admin,
+            request,
+            queryset,
+            action="reject",
+            title="Reject",
+            carry_out=lambda pk, reason: decide(pk, state, user, reason),
+        )
+
+    return reject
+
+
+def _decision(name: str, verb: str, state: str, permission: str, decide: Decide) -> Action:
     @admin.action(description=verb, permissions=[permission])
     def act(
         model_admin: admin.ModelAdmin,  # type: ignore[type-arg]
@@ -117,7 +136,7 @@ def _decision(
     ) -> None:
         for row in queryset:
             try:
-                decide(row.pk, state, staff(request))
+                decide(row.pk, state, staff(request), "")
             except Refusal as refusal:
                 model_admin.message_user(request, f"{row}: {refusal.in_words()}.", messages.ERROR)
             else:
@@ -199,12 +218,15 @@ class DuplicateReviewAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 class UnblockingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     has_add_permission = has_change_permission = has_delete_permission = never
     actions = decisions(
-        lambda pk, state, user: services.decide_unblocking(proposal_id=pk, state=state, user=user),
+        lambda pk, state, user, note: services.decide_unblocking(
+            proposal_id=pk, state=state, user=user, note=note
+        ),
         maker="propose",
     )
     proposed_at, decided_at = instant("proposed_at", "Proposed"), instant("decided_at", "Decided")
     readonly_fields: ClassVar[Any] = [
-        *(unique_id, "reason", "state", "maker", proposed_at, "checker", decided_at)
+        *(unique_id, "reason", "state", "maker", proposed_at, "checker", decided_at),
+        "decision_note",
     ]
     list_display = fields = readonly_fields
     list_filter = ["state"]

@@ -94,19 +94,19 @@ def propose(
     return proposal
 
 
-def decide(*, proposal_id: int, state: str, user: User) -> KycProposal:
+def decide(*, proposal_id: int, state: str, user: User, note: str = "") -> KycProposal:
     """Approve or reject another's proposal, or withdraw one's own. Raises Conflict where that may
-    not be, or what it stands on has changed.
+    not be, or what it stands on has changed; Malformed for a rejection without a reason.
     """
 
     def work() -> KycProposal:
         proposal = KycProposal.objects.select_for_update().get(pk=proposal_id)
         customer = people.locked(proposal.customer_id)
         at = clock.now()
-        proposal.decide(state, user=user, at=at)
+        proposal.decide(state, user=user, at=at, note=note)
         if state == FourEyes.State.APPROVED:
             _carry_out(proposal, customer, at)
-        proposal.save(update_fields=["state", "decided_at", "checker"])
+        proposal.save(update_fields=FourEyes.DECISION)
         _audit(f"KYC change {state.lower()}", proposal, user, at)
         return proposal
 
@@ -161,6 +161,8 @@ def _audit(action: str, proposal: KycProposal, user: User, at: datetime) -> None
         "kyc_flag": [proposal.from_tier, proposal.to_tier],
         "reason": proposal.reason,
     }
+    if proposal.decision_note:
+        detail["decision_note"] = proposal.decision_note
     if proposal.document_kind:
         detail["document"] = proposal.document_kind
     audit.record(action, at=at, subject=proposal.customer_id, user=user, detail=detail)

@@ -182,21 +182,27 @@ def propose_unblocking(*, customer_id: int, reason: str, user: User) -> Unblocki
     return in_transaction(work)
 
 
-def decide_unblocking(*, proposal_id: int, state: str, user: User) -> Unblocking:
+def decide_unblocking(*, proposal_id: int, state: str, user: User, note: str = "") -> Unblocking:
     """Approve or reject another's proposal, or withdraw one's own. Raises Conflict where that may
-    not be.
+    not be, Malformed for a rejection without a reason.
     """
 
     def work() -> Unblocking:
         proposal = Unblocking.objects.select_for_update().get(pk=proposal_id)
         at = clock.now()
-        proposal.decide(state, user=user, at=at)
-        proposal.save(update_fields=["state", "decided_at", "checker"])
+        proposal.decide(state, user=user, at=at, note=note)
+        proposal.save(update_fields=FourEyes.DECISION)
         if state == FourEyes.State.APPROVED:
             Customer.objects.filter(pk=proposal.customer_id).update(
                 status=Customer.Status.ACTIVE, blocked_reason=""
             )
-        audit.record(f"unblocking {state.lower()}", at=at, subject=proposal.customer_id, user=user)
+        audit.record(
+            f"unblocking {state.lower()}",
+            at=at,
+            subject=proposal.customer_id,
+            user=user,
+            detail={"decision_note": proposal.decision_note} if proposal.decision_note else {},
+        )
         return proposal
 
     return in_transaction(work)

@@ -88,13 +88,15 @@ class LimitRuleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = LimitRuleForm
     has_change_permission = has_delete_permission = never
     actions = decisions(
-        lambda pk, state, user: rules.decide(rule_id=pk, state=state, user=user), maker="add"
+        lambda pk, state, user, note: rules.decide(rule_id=pk, state=state, user=user, note=note),
+        maker="add",
     )
     _asked = LimitRuleForm.Meta.fields
     _shown: ClassVar[Any] = [
         *("tier", "direction", "window", amount_of, instant("in_force_from", "In force from")),
         *("state", "maker", "checker", "source"),
         *(instant("proposed_at", "Proposed"), instant("decided_at", "Decided")),
+        "decision_note",
     ]
     list_display = _shown[:9]
     list_filter = ["state", "tier", "direction", "window"]

@@ -9,8 +9,10 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from ppims.errors import Conflict
+from ppims.errors import Conflict, Malformed
 from ppims.tables import BigId, ByTime, GivenId, Instant
+
+LONGEST_NOTE = 500  # characters
 
 
 class StaffManager(UserManager):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -139,6 +141,11 @@ class FourEyes(models.Model):
     checker = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     proposed_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True, blank=True)
+    decision_note = models.CharField(
+        _("Reason of the decision"), max_length=LONGEST_NOTE, blank=True
+    )
+
+    DECISION = ("state", "decided_at", "checker", "decision_note")
 
     class Meta:
         abstract = True
@@ -160,10 +167,11 @@ class FourEyes(models.Model):
             )
         ]
 
-    def decide(self, state: str, *, user: User, at: datetime) -> None:
+    def decide(self, state: str, *, user: User, at: datetime, note: str = "") -> None:
         """Approve or reject another's proposal, or withdraw one's own; unsaved.
 
-        Raises Conflict where it was decided before, or the wrong person decides.
+        Raises Conflict where it was decided before, or the wrong person decides; Malformed for a
+        rejection without a reason.
         """
         is_own = self.maker_id == user.pk
         if self.state != self.State.PROPOSED:
@@ -171,7 +179,11 @@ class FourEyes(models.Model):
         if is_own != (state == self.State.WITHDRAWN):
             message = "is another person than the maker; the maker alone withdraws"
             raise Conflict([("checker", message)])
-        self.state, self.decided_at = self.State(state), at
+        said = note.strip()
+        if len(said) > LONGEST_NOTE or (state == self.State.REJECTED and not said):
+            message = f"is required to reject, {LONGEST_NOTE} characters at most"
+            raise Malformed([("reason", message)])
+        self.state, self.decided_at, self.decision_note = self.State(state), at, said
         self.checker = None if is_own else user
 
 

@@ -56,17 +56,18 @@ def propose(*, correction: Correction, user: User) -> Adjustment:
     return in_transaction(work)
 
 
-def decide(*, adjustment_id: int, state: str, user: User) -> Adjustment:
+def decide(*, adjustment_id: int, state: str, user: User, note: str = "") -> Adjustment:
     """Approve or reject another's proposal, or withdraw one's own; approved, it is booked.
 
-    Raises Conflict where that may not be, or where it would take away what can't be taken.
+    Raises Conflict where that may not be, or where it would take away what can't be taken;
+    Malformed for a rejection without a reason.
     """
 
     def work() -> Adjustment:
         adjustment: Adjustment = Adjustment.objects.select_for_update().get(pk=adjustment_id)
         head, at = ledger.lock(adjustment.customer_id)
-        adjustment.decide(state, user=user, at=at)
-        adjustment.save(update_fields=["state", "decided_at", "checker"])
+        adjustment.decide(state, user=user, at=at, note=note)
+        adjustment.save(update_fields=FourEyes.DECISION)
         if state == FourEyes.State.APPROVED:
             _judge_what_is_left(adjustment, at)
             customer = Customer.objects.get(pk=adjustment.customer_id)
@@ -130,7 +131,9 @@ def _entry(adjustment: Adjustment, customer: Customer, at: datetime) -> LedgerEn
 
 
 def _audit(action: str, adjustment: Adjustment, user: User, at: datetime) -> None:
-    fields = ("month", "direction", "amount_paise", "reason")
+    fields = ["month", "direction", "amount_paise", "reason"]
+    if adjustment.decision_note:
+        fields.append("decision_note")
     audit.record(
         action,
         at=at,

@@ -72,9 +72,9 @@ def propose(*, proposals: list[Proposal], user: User) -> list[LimitRule]:
     return in_transaction(work)
 
 
-def decide(*, rule_id: int, state: str, user: User) -> LimitRule:
+def decide(*, rule_id: int, state: str, user: User, note: str = "") -> LimitRule:
     """Approve or reject another's proposal, or withdraw one's own. Raises Conflict where that may
-    not be.
+    not be, Malformed for a rejection without a reason.
 
     A start that lies before the approval becomes the instant of approval.
     """
@@ -82,10 +82,10 @@ def decide(*, rule_id: int, state: str, user: User) -> LimitRule:
     def work() -> LimitRule:
         rule: LimitRule = LimitRule.objects.select_for_update().get(pk=rule_id)
         at = clock.now()
-        rule.decide(state, user=user, at=at)
+        rule.decide(state, user=user, at=at, note=note)
         if state == FourEyes.State.APPROVED:
             rule.in_force_from = max(rule.in_force_from or at, at)
-        rule.save(update_fields=["state", "decided_at", "checker", "in_force_from"])
+        rule.save(update_fields=[*FourEyes.DECISION, "in_force_from"])
         audit.record(f"limit rule {state.lower()}", at=at, user=user, detail=_described(rule))
         return rule
 
@@ -110,5 +110,7 @@ def _start_of(day: str | None) -> datetime | None:
 
 
 def _described(rule: LimitRule) -> dict[str, object]:
-    fields = ("tier", "direction", "window", "amount", "in_force_from", "source")
+    fields = ["tier", "direction", "window", "amount", "in_force_from", "source"]
+    if rule.decision_note:
+        fields.append("decision_note")
     return {"rule": rule.pk, **{name: getattr(rule, name) for name in fields}}

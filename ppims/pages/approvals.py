@@ -51,6 +51,7 @@ def _show(
     context = {
         "shown": shown,
         "problem": problem,
+        "note": request.POST.get("note", ""),
         "customer_url": customer_address(customer.pk) if customer else "",
     }
     return render(request, "ppims/approval.html", context, status=status)
@@ -58,6 +59,7 @@ def _show(
 
 def _decide(request: HttpRequest, shown: Shown) -> HttpResponse:
     user, decision = staff(request), request.POST.get("decision", "")
+    note = request.POST.get("note", "")
     if not any(map(user.has_perm, (shown.kind.propose, shown.kind.approve))):
         raise PermissionDenied
     if decision not in DECISIONS:
@@ -66,7 +68,7 @@ def _decide(request: HttpRequest, shown: Shown) -> HttpResponse:
     if not user.has_perm(needed):
         raise PermissionDenied
     try:
-        shown.kind.decide(shown.row.pk, DECISIONS[decision], user)
+        shown.kind.decide(shown.row.pk, DECISIONS[decision], user, note)
     except Unavailable:
         raise
     except Refusal as refusal:

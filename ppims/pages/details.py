@@ -132,6 +132,7 @@ def _audit_facts(row: Row, user: User) -> Facts:
     yield Fact(_("Changed"), ", ".join(changed))
     if user.has_perm("ppims.view_auditentry"):
         yield Fact(_("Reason"), str(detail.get("reason", "")))
+        yield Fact(_("Reason of the decision"), str(detail.get("decision_note", "")))
     yield Fact("Action", entry.action, is_code=True)
     yield Fact("Ref_Id", str(detail.get("ref_id", "")), is_code=True)
     yield from _codes(row, number=entry.number)

@@ -31,7 +31,7 @@ class Kind:
     model: type[FourEyes]
     propose: str
     approve: str
-    decide: Callable[[int, str, User], object]
+    decide: Callable[[int, str, User, str], object]
     in_short: Callable[[Any], str]
     changes: Callable[[Any], Changes]
 
@@ -189,7 +189,9 @@ KINDS = {
             KycProposal,
             "customers.propose_kycproposal",
             "customers.approve_kycproposal",
-            lambda pk, state, user: kyc.decide(proposal_id=pk, state=state, user=user),
+            lambda pk, state, user, note: kyc.decide(
+                proposal_id=pk, state=state, user=user, note=note
+            ),
             _kyc_in_short,
             _kyc_changes,
         ),
@@ -199,8 +201,8 @@ KINDS = {
             Unblocking,
             "customers.propose_unblocking",
             "customers.approve_unblocking",
-            lambda pk, state, user: services.decide_unblocking(
-                proposal_id=pk, state=state, user=user
+            lambda pk, state, user, note: services.decide_unblocking(
+                proposal_id=pk, state=state, user=user, note=note
             ),
             lambda row: _("Blocked by us → Active"),
             _unblocking_changes,
@@ -211,7 +213,9 @@ KINDS = {
             Adjustment,
             "limits.propose_adjustment",
             "limits.approve_adjustment",
-            lambda pk, state, user: adjustments.decide(adjustment_id=pk, state=state, user=user),
+            lambda pk, state, user, note: adjustments.decide(
+                adjustment_id=pk, state=state, user=user, note=note
+            ),
             _adjustment_in_short,
             _adjustment_changes,
         ),
@@ -221,7 +225,9 @@ KINDS = {
             LimitRule,
             "limits.add_limitrule",
             "limits.approve_limitrule",
-            lambda pk, state, user: rules.decide(rule_id=pk, state=state, user=user),
+            lambda pk, state, user, note: rules.decide(
+                rule_id=pk, state=state, user=user, note=note
+            ),
             lambda row: f"{row}: {limit_of(row)}",
             _rule_changes,
         ),

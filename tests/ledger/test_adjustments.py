@@ -73,7 +73,11 @@ def test_nothing_changes_until_another_person_approves(ent, customer, month):
 @pytest.mark.parametrize(("state", "who"), [(REJECTED, 1), (WITHDRAWN, 0)])
 def test_a_rejected_or_withdrawn_proposal_books_nothing(customer, month, state, who):
     proposal = propose(customer, month, 5_000)
-    adjustments.decide(adjustment_id=proposal.pk, state=state, user=people()[who])
+    decided = {"adjustment_id": proposal.pk, "state": state, "user": people()[who]}
+    if state == REJECTED:
+        with pytest.raises(Malformed):
+            adjustments.decide(**decided)
+    adjustments.decide(**decided, note="no")
     assert not LedgerEntry.objects.exists()
     with pytest.raises(Conflict):
         adjustments.decide(adjustment_id=proposal.pk, state=APPROVED, user=people()[1])
@@ -191,9 +195,19 @@ def test_the_command_proposes_lists_and_approves(customer, month, capsys):
     call_command("adjust", "approve", number, by="checker")
     assert "-₹0.05, approved" in capsys.readouterr().out
     with pytest.raises(CommandError, match="was decided before"):
-        call_command("adjust", "reject", number, by="checker")
+        call_command("adjust", "reject", number, by="checker", reason="no")
     with pytest.raises(CommandError, match="no adjustment"):
-        call_command("adjust", "reject", 10**6, by="checker")
+        call_command("adjust", "reject", 10**6, by="checker", reason="no")
     for wrong in ("2026/11", "x"):
         with pytest.raises(CommandError, match="YYYY-MM"):
             call_command(*proposing[:3], wrong, *proposing[4:], "--by", "maker")
+
+
+@pytest.mark.usefixtures("staff")
+def test_the_command_rejects_with_a_reason(customer, month):
+    proposal = propose(customer, month, 5)
+    with pytest.raises(CommandError, match="--reason"):
+        call_command("adjust", "reject", str(proposal.pk), "--by", "checker")
+    call_command("adjust", "reject", str(proposal.pk), "--by", "checker", "--reason", "not twice")
+    proposal.refresh_from_db()
+    assert (proposal.state, proposal.decision_note) == ("REJECTED", "not twice")

@@ -104,7 +104,7 @@ def test_an_empty_amount_ends_the_limit(admins):
 
 def test_a_rejected_or_withdrawn_proposal_changes_nothing(admins):
     rejected, withdrawn = propose(admins[0]), propose(admins[0])
-    rules.decide(rule_id=rejected.pk, state=FourEyes.State.REJECTED, user=admins[1])
+    rules.decide(rule_id=rejected.pk, state=FourEyes.State.REJECTED, user=admins[1], note="no")
     with pytest.raises(Conflict):
         rules.decide(rule_id=withdrawn.pk, state=FourEyes.State.WITHDRAWN, user=admins[1])
     rules.decide(rule_id=withdrawn.pk, state=FourEyes.State.WITHDRAWN, user=admins[0])

@@ -110,7 +110,8 @@ def test_the_maker_withdraws_an_unblocking_and_a_checker_rejects_one(customer):
     act(maker, customer, "block", reason="Asked for")
     for name, client in {"withdraw": maker, "reject": checker}.items():
         act(maker, customer, "propose_unblocking", reason="Again")
-        act(client, Unblocking.objects.latest("pk"), name)
+        act(client, Unblocking.objects.latest("pk"), name, reason="Not proven")
+    assert Unblocking.objects.latest("pk").decision_note == "Not proven"
     assert list(Unblocking.objects.order_by("pk").values_list("state", flat=True)) == [
         "WITHDRAWN",
         "REJECTED",

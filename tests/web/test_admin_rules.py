@@ -59,14 +59,16 @@ def test_another_rejects_and_the_maker_withdraws():
     maker, other = browser_of("admin"), browser_of("admin")
     for name, client, state in (("reject", other, "REJECTED"), ("withdraw", maker, "WITHDRAWN")):
         propose(maker)
-        act(client, newest(), name)
+        if name == "reject":
+            assert act(client, newest(), name, reason=" ").status_code == 422
+        act(client, newest(), name, reason="Not agreed by the board")
         assert newest().state == state
 
 
 def test_a_rule_that_is_decided_stays_decided():
     maker, other = browser_of("admin"), browser_of("admin")
     propose(maker)
-    act(other, newest(), "reject")
+    act(other, newest(), "reject", reason="No")
     assert "was decided before" in words_of(act(other, newest(), "approve", follow=True))
     assert newest().state == "REJECTED"
 

@@ -1,5 +1,6 @@
 """Approvals: one person proposes, another decides; nobody, if what it stood on has moved."""
 
+import json
 from datetime import date
 
 import pytest
@@ -51,7 +52,7 @@ def address(row):
 
 
 def decide(client, row, decision):
-    return client.post(address(row), {"decision": decision})
+    return client.post(address(row), {"decision": decision, "note": "As seen"})
 
 
 def state_of(row):
@@ -109,6 +110,32 @@ def test_one_rejected_or_withdrawn_changes_nothing(customer, maker, decision):
     assert Customer.objects.values().get() == before
     assert state_of(proposal) == {"reject": "REJECTED", "withdraw": "WITHDRAWN"}[decision]
     assert full(customer, maker).state == "PROPOSED"  # another may follow
+
+
+@pytest.mark.parametrize("kind", ["kyc", "unblocking", "adjustment", "limit-rule"])
+def test_who_rejects_says_why_and_the_maker_sees_it(ent, customer, kind):
+    own, client = user_of(MAKERS.get(kind, "admin")), browser_of(CHECKERS.get(kind, "admin"))
+    row = proposal_of(kind, ent, customer, own)
+    for note in ("", "  ", "x" * 501):
+        refused = client.post(address(row), {"decision": "reject", "note": note})
+        assert refused.status_code == 422
+        assert "Reason is required to reject, 500 characters at most" in words_of(refused)
+        assert state_of(row) == "PROPOSED"
+    said = " The photo is another person's "
+    assert client.post(address(row), {"decision": "reject", "note": said}).status_code == 302
+    assert (state_of(row), row.decision_note) == ("REJECTED", said.strip())
+    maker = client_of(own)
+    assert f"Rejected: {said.strip()} " in words_of(maker.get("/approvals"))
+    assert f"Reason of the decision {said.strip()}" in words_of(maker.get(address(row)))
+    detail = json.loads(AuditEntry.objects.latest("pk").detail)
+    assert detail["decision_note"] == said.strip()
+
+
+def test_what_was_typed_is_not_lost_where_the_decision_is_refused(customer, maker):
+    proposal = full(customer, maker)
+    refused = browser_of("checker").post(address(proposal), {"note": "Not his PAN"})
+    assert refused.status_code == 422
+    assert ">Not his PAN</textarea>" in refused.content.decode()
 
 
 def test_nobody_approves_their_own_though_the_role_may(customer):

@@ -38,6 +38,7 @@ class Command(BaseCommand):
         proposing.add_argument("--reason", required=True)
         for verb in DECISIONS:
             verbs.add_parser(verb).add_argument("id", type=int)
+        verbs.choices["reject"].add_argument("--reason", required=True, help="the maker sees it")
         for verb in PERMISSIONS:
             verbs.choices[verb].add_argument("--by", required=True, metavar="USERNAME")
         verbs.add_parser("list", help="what waits for a second person")
@@ -73,7 +74,8 @@ def decide(options: dict[str, Any], user: User) -> Adjustment:
     if not Adjustment.objects.filter(pk=options["id"]).exists():
         raise CommandError(f"There is no adjustment {options['id']}.")
     state = DECISIONS[options["verb"]]
-    return adjustments.decide(adjustment_id=options["id"], state=state, user=user)
+    note = options.get("reason", "")
+    return adjustments.decide(adjustment_id=options["id"], state=state, user=user, note=note)
 
 
 def person(username: str, permission: str) -> User:
