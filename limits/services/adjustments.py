@@ -2,14 +2,16 @@
 then a ledger entry like any other. limits.md section 8.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Q, Sum
 
 from customers.models import Customer
 from limits import ledger
-from limits.models import Adjustment, Direction, LedgerEntry
+from limits.models import Adjustment, Direction, LedgerEntry, MonthlyUsage
 from limits.services.updates import book
 from ppims import audit, clock
 from ppims.errors import Conflict, Malformed, UnknownCustomer
@@ -19,6 +21,7 @@ from ppims.transact import in_transaction
 Kind = LedgerEntry.Kind
 FIRST_MONTH = 190001
 MOST_PAISE = 10**14
+UNBOOKABLE = "takes away what is not used, or what its processor is to reverse by its Tran_Id"
 
 
 @dataclass(frozen=True)
@@ -69,13 +72,55 @@ def decide(*, adjustment_id: int, state: str, user: User, note: str = "") -> Adj
         adjustment.decide(state, user=user, at=at, note=note)
         adjustment.save(update_fields=FourEyes.DECISION)
         if state == FourEyes.State.APPROVED:
-            _judge_what_is_left(adjustment, at)
+            if unbookable([adjustment], at):
+                raise Conflict([("amount_paise", UNBOOKABLE)])
             customer = Customer.objects.get(pk=adjustment.customer_id)
             book(head, _entry(adjustment, customer, at), customer, flags=())
         _audit(f"adjustment {state.lower()}", adjustment, user, at)
         return adjustment
 
     return in_transaction(work)
+
+
+def unbookable(rows: Sequence[Adjustment], at: datetime) -> set[int]:
+    """Tell which proposals would be refused if they were approved now, by their keys.
+
+    What is used has to stay enough for every reversal that may still come: those are never
+    refused, and nothing may fall below zero.
+    """
+    takes = [row for row in rows if row.amount_paise < 0]
+    of_customers = {"customer_id__in": {row.customer_id for row in takes}}
+    of_months = {**of_customers, "month__in": {row.month for row in takes}}
+    reversible = _reversible(of_months)
+    cached = {(u.customer_id, u.month): u for u in MonthlyUsage.objects.filter(**of_months)}
+    found = set()
+    for row in takes:
+        usage = cached.get((row.customer_id, row.month))
+        used = _used(row, at) if usage is None else _of(usage, row.direction)
+        if used + row.amount_paise < reversible.get((row.customer_id, row.month, row.direction), 0):
+            found.add(row.pk)
+    return found
+
+
+def _reversible(of_months: dict[str, Any]) -> dict[tuple[int, int, str], int]:
+    """Sum what processors may still reverse, by customer, month and direction."""
+    still = Sum("amount_paise", filter=Q(kind=Kind.POST) & ~Q(tran_id=""), default=0) - Sum(
+        "amount_paise", filter=Q(kind=Kind.REVERSE), default=0
+    )
+    keys = ("customer_id", "month", "direction")
+    sums = LedgerEntry.objects.filter(**of_months).order_by().values(*keys).annotate(still=still)
+    return {
+        (customer, month, way): paise
+        for customer, month, way, paise in sums.values_list(*keys, "still")
+    }
+
+
+def _of(usage: MonthlyUsage, direction: str) -> int:
+    return usage.debit_paise if direction == Direction.DEBIT else usage.credit_paise
+
+
+def _used(row: Adjustment, at: datetime) -> int:
+    return ledger.standing(row.customer_id, [row.month], at).used[row.month, row.direction]
 
 
 def _judge(correction: Correction, at: datetime) -> None:
@@ -93,26 +138,6 @@ def _judge(correction: Correction, at: datetime) -> None:
         errors.append(("reason", "is required"))
     if errors:
         raise Malformed(errors)
-
-
-def _judge_what_is_left(adjustment: Adjustment, at: datetime) -> None:
-    """See that what is used stays enough for every reversal that may still come: those are never
-    refused, and nothing may fall below zero.
-    """
-    standing = ledger.standing(adjustment.customer_id, [adjustment.month], at)
-    used = standing.used[adjustment.month, adjustment.direction]
-    entries = LedgerEntry.objects.filter(
-        customer_id=adjustment.customer_id, month=adjustment.month, direction=adjustment.direction
-    )
-    sums = entries.aggregate(
-        posted=Sum("amount_paise", filter=Q(kind=Kind.POST) & ~Q(tran_id=""), default=0),
-        reversed=Sum("amount_paise", filter=Q(kind=Kind.REVERSE), default=0),
-    )
-    if adjustment.amount_paise < 0 and used + adjustment.amount_paise < (
-        sums["posted"] - sums["reversed"]
-    ):
-        message = "takes away what is not used, or what its processor is to reverse by its Tran_Id"
-        raise Conflict([("amount_paise", message)])
 
 
 def _entry(adjustment: Adjustment, customer: Customer, at: datetime) -> LedgerEntry:

@@ -1,6 +1,7 @@
 """Limit rules: proposed by one person, approved by another; packs of them, loaded from fixtures."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
@@ -90,6 +91,33 @@ def decide(*, rule_id: int, state: str, user: User, note: str = "") -> LimitRule
         return rule
 
     return in_transaction(work)
+
+
+def moved(rows: Sequence[LimitRule], at: datetime) -> set[int]:
+    """Tell before which proposals another rule stands by now than when they were made, by their
+    keys.
+    """
+    approved = LimitRule.objects.filter(state=FourEyes.State.APPROVED)
+    starts = list(approved.order_by("in_force_from", "pk")) if rows else []
+    return {
+        row.pk for row in rows if _before(row, starts, row.proposed_at) != _before(row, starts, at)
+    }
+
+
+def _before(proposed: LimitRule, starts: Sequence[LimitRule], at: datetime) -> int | None:
+    """Find the rule that was in force at an instant, in the place of a proposed one."""
+    kind = (proposed.tier, proposed.direction, proposed.window)
+    in_force = [
+        rule.pk
+        for rule in starts
+        if (rule.tier, rule.direction, rule.window) == kind and _start(rule) <= at
+    ]
+    return in_force[-1] if in_force else None
+
+
+def _start(rule: LimitRule) -> datetime:
+    assert rule.in_force_from
+    return rule.in_force_from
 
 
 def _row(proposal: Proposal, maker: User | None, at: datetime) -> LimitRule:

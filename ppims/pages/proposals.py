@@ -1,7 +1,8 @@
 """Proposals of every kind, as Approvals shows them: before, after, why, and who decides."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -24,7 +25,11 @@ Changes = list[tuple[str, str, str]]  # what, before, after
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of proposal: what it is called, who proposes and approves it, how it is told."""
+    """One kind of proposal: what it is called, who proposes and approves it, how it is told.
+
+    `moved` tells on whose rows the ground is another by now, and `is_barred_then` that those can't
+    be approved.
+    """
 
     name: str
     label: object
@@ -34,6 +39,9 @@ class Kind:
     decide: Callable[[int, str, User, str], object]
     in_short: Callable[[Any], str]
     changes: Callable[[Any], Changes]
+    moved: Callable[[Sequence[Any], datetime], set[int]] = lambda rows, at: set()
+    moved_in_words: object = ""
+    is_barred_then: bool = True
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,7 @@ class Shown:
     kind: Kind
     row: Any
     user: User
+    is_stale: bool = False
 
     @property
     def customer(self) -> Customer | None:
@@ -65,11 +74,6 @@ class Shown:
         return bool(self.row.state == FourEyes.State.PROPOSED)
 
     @property
-    def is_stale(self) -> bool:
-        is_kyc = isinstance(self.row, KycProposal)
-        return self.is_waiting and is_kyc and kyc.has_moved(self.row, self.row.customer)
-
-    @property
     def is_own(self) -> bool:
         return bool(self.row.maker_id == self.user.pk)
 
@@ -82,7 +86,8 @@ class Shown:
             return ["withdraw"] if self.user.has_perm(self.kind.propose) else []
         if not self.user.has_perm(self.kind.approve):
             return []
-        return ["reject"] if self.is_stale else ["approve", "reject"]
+        is_barred = self.is_stale and self.kind.is_barred_then
+        return ["reject"] if is_barred else ["approve", "reject"]
 
 
 DECISIONS = {
@@ -95,9 +100,9 @@ DECISIONS = {
 def waiting(user: User) -> list[Shown]:
     """List every proposal that waits, the oldest first."""
     found = [
-        Shown(kind, row, user)
+        shown
         for kind in KINDS.values()
-        for row in _rows(kind).filter(state=FourEyes.State.PROPOSED)
+        for shown in _shown(kind, _rows(kind).filter(state=FourEyes.State.PROPOSED), user)
     ]
     return sorted(found, key=lambda it: (it.row.proposed_at, it.row.pk))
 
@@ -117,8 +122,14 @@ def decided(user: User, *, most: int) -> list[Shown]:
 
 def find(kind: Kind, pk: int, user: User) -> Shown | None:
     """Find one proposal."""
-    row = _rows(kind).filter(pk=pk).first()
-    return None if row is None else Shown(kind, row, user)
+    return next(iter(_shown(kind, _rows(kind).filter(pk=pk), user)), None)
+
+
+def _shown(kind: Kind, found: Iterable[Any], user: User) -> list[Shown]:
+    rows = list(found)
+    waiting = [row for row in rows if row.state == FourEyes.State.PROPOSED]
+    moved = kind.moved(waiting, clock.now())
+    return [Shown(kind, row, user, row.pk in moved) for row in rows]
 
 
 def _rows(kind: Kind) -> Any:
@@ -194,6 +205,11 @@ KINDS = {
             ),
             _kyc_in_short,
             _kyc_changes,
+            lambda rows, at: {row.pk for row in rows if kyc.has_moved(row, row.customer)},
+            gettext_lazy(
+                "Stale: the customer’s KYC or documents have changed since this was proposed. It"
+                " can’t be approved; propose it anew."
+            ),
         ),
         Kind(
             "unblocking",
@@ -218,6 +234,11 @@ KINDS = {
             ),
             _adjustment_in_short,
             _adjustment_changes,
+            adjustments.unbookable,
+            gettext_lazy(
+                "Stale: it would take away what is not used any more, or what a processor may still"
+                " reverse. It can’t be approved; propose it anew."
+            ),
         ),
         Kind(
             "limit-rule",
@@ -230,6 +251,12 @@ KINDS = {
             ),
             lambda row: f"{row}: {limit_of(row)}",
             _rule_changes,
+            rules.moved,
+            gettext_lazy(
+                "Stale: another rule is in force than when this was proposed. Look at what it"
+                " would replace now."
+            ),
+            is_barred_then=False,
         ),
     )
 }

@@ -187,6 +187,40 @@ def test_one_whose_ground_moved_is_stale_and_can_only_be_rejected(ent, customer,
     assert decide(checker, proposal, "reject").status_code == 302
 
 
+def test_an_adjustment_that_could_not_be_booked_is_stale(ent, customer, maker):
+    proposal = proposal_of("adjustment", ent, customer, maker)
+    checker = browser_of("checker")
+    assert 'value="approve"' in checker.get(address(proposal)).content.decode()
+    assert "Stale" not in words_of(checker.get("/approvals"))
+    post(ent, customer.pk, 1_000, tran_id="T1")
+    again = Correction(customer.pk, clock.ist_month(clock.now()), "D", -40_000, "Counted twice")
+    other = adjustments.propose(correction=again, user=maker)
+    assert decide(checker, other, "approve").status_code == 302
+    assert "Stale" in words_of(checker.get("/approvals"))
+    page = checker.get(address(proposal))
+    assert "Stale: it would take away what is not used any more" in words_of(page)
+    assert 'value="approve"' not in page.content.decode()
+    refused = decide(checker, proposal, "approve")
+    assert refused.status_code == 422
+    assert state_of(proposal) == "PROPOSED"
+
+
+def test_a_rule_before_which_another_stands_by_now_says_so(ent, customer):
+    admin, other = user_of("admin"), browser_of("admin")
+    asked = [Proposal("N", "D", "MONTH", 5_00, "A"), Proposal("N", "C", "MONTH", 5_00, "B")]
+    first, elsewhere = rules.propose(proposals=asked, user=admin)
+    second = proposal_of("limit-rule", ent, customer, admin)
+    assert "Stale" not in words_of(other.get("/approvals"))
+    assert decide(other, elsewhere, "approve").status_code == 302
+    assert "Stale" not in words_of(other.get("/approvals"))
+    assert decide(other, first, "approve").status_code == 302
+    assert "Stale" in words_of(other.get("/approvals"))
+    page = words_of(other.get(address(second)))
+    assert "Stale: another rule is in force than when this was proposed." in page
+    assert decide(other, second, "approve").status_code == 302
+    assert "Stale" not in words_of(other.get(address(second)))
+
+
 def test_a_change_of_the_mobile_number_does_not_move_the_ground(ent, customer, maker):
     proposal = full(customer, maker)
     call = Call(ent, Operation.UPDATE_CUSTOMER, new_ref(), {})
@@ -312,11 +346,12 @@ def test_it_takes_a_bounded_number_of_queries(ent, maker, django_assert_max_num_
         customer = Customer.objects.get(pk=make_customer(ent))
         rows.append(full(customer, maker, ovid_value=f"ABCPE{number:04d}F"))
         proposal_of("unblocking", ent, customer, maker)
+        proposal_of("adjustment", ent, customer, maker)
     rules.propose(proposals=[Proposal("N", "D", "MONTH", 5, "A test")] * 5, user=user_of("admin"))
     checker = browser_of("checker")
     for row in rows[:4]:
         decide(checker, row, "approve")
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(22):
         assert len(checker.get("/approvals").content) < 60_000
     with django_assert_max_num_queries(10):
         checker.get(address(rows[5]))
