@@ -5,6 +5,7 @@ The demo is told once, and all tests share it: each works on rows of its own, an
 """
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from time import time
 from typing import TypeVar
+from urllib.parse import unquote_plus
 
 import pytest
 from django.conf import settings
@@ -22,6 +24,7 @@ from django.test.utils import setup_databases, teardown_databases
 from playwright.sync_api import Page
 from pytest_django.live_server_helper import LiveServer
 
+from customers.models import Customer
 from limits.services import rules
 from ppims import demo
 from ppims.models import User
@@ -31,6 +34,7 @@ AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 CHROMIUM = shutil.which("chromium")
 ONE_OF_EACH = {role: name for name, role in reversed(demo.STAFF.items())}
 REFUSED = "Failed to load resource: the server responded with a status of "  # and 404, say
+KEPT = "[localStorage, sessionStorage].flatMap((store) => Object.entries(store))"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
@@ -86,7 +90,8 @@ class Seen:
 def visit(site, new_context):
     """Open a browser for somebody: visit("maker", "/limits"), or nobody; more goes to its context.
 
-    In the end no page may have said a word to its console but what is `expected`, such as REFUSED.
+    In the end no page may have said a word to its console but what is `expected`, such as REFUSED;
+    no address may have held a name or a mobile number, nor does the browser keep any.
     """
     watched = []
 
@@ -98,14 +103,31 @@ def visit(site, new_context):
             context.add_cookies([session_of(role, site)])
         page, seen = context.new_page(), Seen()
         seen.watch(page)
-        watched.append((seen, expected))
+        watched.append((page, seen, expected))
         if address:
             page.goto(address)
         return page
 
     yield open_page
-    for seen, expected in watched:
+    for page, seen, expected in watched:
         assert [line for line in seen.console if not any(e in line for e in expected)] == []
+        assert personal_in(seen.addresses) == set()
+        assert personal_in(map(str, kept_by(page, site))) == set()
+
+
+def personal_in(texts) -> set[str]:
+    """Give the words and numbers in texts that are of a customer's name, or a mobile number."""
+    said = {word for text in texts for word in re.findall(r"\w+", unquote_plus(text).lower())}
+    people = Customer.objects.values_list("name", "mobile")
+    names = {word for name, _ in people for word in re.findall(r"\w+", name.lower())}
+    mobiles = {number for _, mobile in people for number in (mobile, mobile[2:]) if number}
+    return said & (names | mobiles)
+
+
+def kept_by(page: Page, site: str) -> list:
+    """Give what the browser keeps of a page, where that is still one of ours."""
+    is_ours = not page.is_closed() and page.url.startswith(site)
+    return page.evaluate(KEPT) if is_ours else []
 
 
 def beside(work: Callable[[], T]) -> T:

@@ -45,4 +45,9 @@ def test_a_newcomer_logs_in_calls_the_api_and_sees_the_call(visit, site, access,
     acts.click("link", "Transactions", exact=True)
     row = page.get_by_role("row").filter(has_text="Meera Iyer").filter(has_text="₹2,000.00")
     expect(row.first).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Overview", exact=True)).to_be_visible()
+    page.go_forward()
+    page.reload()
+    expect(row.first).to_be_visible()
     assert acts.count == 4

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from limits.models import LimitCheck
 from ppims.demo import SAMPLE_CUSTOMER
-from tests.browser.conftest import PHONE, REFUSED
+from tests.browser.conftest import KEPT, PHONE, REFUSED
 
 SCREENS = Path(settings.BASE_DIR, "docs", "screens")
 WIDE = {"viewport": {"width": 1280, "height": 800}}
@@ -21,7 +21,6 @@ LOOKS = {
     "phone": {**PHONE, "device_scale_factor": 2},
 }
 RUN_AXE = "axe.run({resultTypes: ['violations']})"
-KEPT = "[localStorage, sessionStorage].flatMap((store) => Object.entries(store))"
 TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 

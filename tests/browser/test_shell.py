@@ -7,8 +7,9 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.sessions.models import Session
 from playwright.sync_api import expect
 
+from customers.models import Customer
 from ppims.models import User
-from tests.browser.conftest import ONE_OF_EACH, REFUSED
+from tests.browser.conftest import ONE_OF_EACH, REFUSED, kept_by, personal_in
 
 PASSWORD = "a-password-of-browsers"
 WARNED_AFTER, IDLE_AFTER = 12 * 60 * 1000, 14 * 60 * 1000
@@ -165,6 +166,17 @@ def test_a_server_that_is_away_is_said_so_where_its_answer_would_have_been(visit
     answer = page.locator("#answer")
     expect(answer.get_by_role("alert")).to_contain_text("can’t be reached")
     expect(answer).to_contain_text("as it was")
+
+
+def test_what_is_personal_is_noticed_in_an_address_and_in_what_a_browser_keeps(visit, site):
+    name, mobile = Customer.objects.exclude(mobile="").values_list("name", "mobile").first()
+    word = name.split()[0].lower()
+    addresses = [f"{site}/x?q={name.replace(' ', '%20')}", f"{site}/x/{mobile[2:]}?a=1"]
+    assert personal_in(addresses) >= {word, mobile[2:]}
+    assert personal_in([f"{site}/customers/100000000000001?when=month"]) == set()
+    page = visit("viewer", "/limits")
+    page.evaluate("localStorage.setItem('last', 'x')")
+    assert kept_by(page, site) == [["last", "x"]]
 
 
 @pytest.mark.parametrize(("role", "place"), [("viewer", "API docs"), ("admin", "Admin")])
