@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from ppims.errors import Refusal, Unavailable
 from ppims.pages import proposals
 from ppims.pages.access import page, staff
-from ppims.pages.menu import customer_address
+from ppims.pages.lines import customer_address
 from ppims.pages.proposals import DECISIONS, KINDS, Shown
 
 DECIDED = 20

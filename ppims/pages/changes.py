@@ -20,7 +20,7 @@ from ppims import replay
 from ppims.errors import Refusal, Unavailable
 from ppims.models import FourEyes, Operation
 from ppims.pages.access import go, is_fragment, page, staff
-from ppims.pages.menu import customer_address
+from ppims.pages.lines import customer_address
 from ppims.replay import Call
 
 POSTED = ("GET", "POST")

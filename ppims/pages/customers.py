@@ -15,7 +15,6 @@ from limits.figures import Watched
 from ppims.errors import Malformed
 from ppims.models import Processor
 from ppims.pages.access import page, respond
-from ppims.pages.menu import address
 from ppims.reports.customers import Filters, Row
 from ppims.reports.customers import customers as listed
 from ppims.reports.keyset import PAGE_ROWS, Page
@@ -71,7 +70,7 @@ def customers(request: HttpRequest) -> HttpResponse:
     chosen = {name: value for name, value in form.cleaned_data.items() if value}
     first = f"?{urlencode(chosen)}"
     context = {"form": form, "chosen": chosen, "after": after, "first": first}
-    context |= {"onboard": address("onboard"), **_shown(found, chosen)}
+    context |= _shown(found, chosen)
     return respond(request, TEMPLATE, context, partial="rows" if after else "list")
 
 

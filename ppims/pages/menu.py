@@ -1,12 +1,11 @@
 """The menu, and what else the frame of every page shows."""
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
@@ -40,26 +39,9 @@ MENU = (
 )
 
 
-@cache
-def address(url_name: str) -> str:
-    """Give a page's address; "" where this installation has no such page."""
-    try:
-        return reverse(url_name)
-    except NoReverseMatch:
-        return ""
-
-
-def customer_address(unique_id: int) -> str:
-    """Give the address of a customer's page; of Approvals, where there is none."""
-    try:
-        return reverse("customer", args=[unique_id])
-    except NoReverseMatch:
-        return reverse("approvals")
-
-
 def items_of(user: User) -> list[Item]:
     """List what this person may open, in the menu's order."""
-    return [item for item in MENU if address(item.url_name) and item.may_open(user)]
+    return [item for item in MENU if item.may_open(user)]
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -73,7 +55,7 @@ def _frame_of(request: HttpRequest) -> dict[str, Any]:
     if not isinstance(user, User):
         return shown
     here = request.path
-    places = [(item, address(item.url_name)) for item in items_of(user)]
+    places = [(item, reverse(item.url_name)) for item in items_of(user)]
     menu = [{"item": item, "url": url, "is_here": _is_in(here, url)} for item, url in places]
     roles = ", ".join(user.groups.order_by("name").values_list("name", flat=True))
     idle = {"idle_seconds": IDLE_SECONDS, "warned_seconds": WARNED_SECONDS}
@@ -83,7 +65,7 @@ def _frame_of(request: HttpRequest) -> dict[str, Any]:
         "user": user,
         "roles": roles,
         "menu": menu,
-        "search": address("search"),
+        "search": reverse("search"),
     }
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
@@ -19,7 +20,6 @@ from ppims.models import Processor
 from ppims.money import to_inr
 from ppims.pages.access import page, staff
 from ppims.pages.lines import customer_address, lines_of
-from ppims.pages.menu import address
 from ppims.reports.overview import Day, Overview, Waiting
 from ppims.reports.overview import overview as report
 from ppims.templatetags.ppims import ist_date
@@ -91,9 +91,8 @@ def age(since: datetime, at: datetime) -> str:
 
 
 def list_of(name: str, **asked: str) -> str:
-    """Give a list's address with its filters; "" where this installation has no such page."""
-    found = address(name)
-    return f"{found}?{urlencode(asked)}" if found and asked else found
+    """Give a list's address with its filters."""
+    return f"{reverse(name)}?{urlencode(asked)}" if asked else reverse(name)
 
 
 def bars_of(days: Sequence[Day]) -> list[Bar]:
@@ -184,12 +183,12 @@ def _first_steps(*, can_add: bool) -> list[tuple[str, str, bool]]:
     return [
         (
             _("An admin adds a payment processor; its password is shown once."),
-            address("admin:ppims_processor_add") if can_add else "",
+            reverse("admin:ppims_processor_add") if can_add else "",
             has_processor,
         ),
         (
             _("The processor adds a customer by the API, with its first call."),
-            address("api-1:openapi-view"),
+            reverse("api-1:openapi-view"),
             False,
         ),
         (_("What it then checks and posts is seen here."), "", False),

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from customers.evidence import evidence_of
+from customers.forms import ReasonForm
 from customers.models import DuplicateReview
 from customers.reviews import decide
 from limits.findings import PostingFinding
@@ -37,14 +38,6 @@ EFFECTS = {
     OUTCOMES.DIFFERENT_PEOPLE: gettext_lazy("Nothing changes: what was claimed stays refused."),
 }
 TO_BE_MERGED = gettext_lazy("Two records of one person: it stays here until they can be merged.")
-
-
-class ReasonForm(forms.Form):
-    """Why something is decided so."""
-
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 3})
-    )
 
 
 class NoteForm(forms.Form):

@@ -112,8 +112,7 @@ WITHOUT_A_PAGE = {
 }
 
 
-def test_a_figure_without_a_page_is_no_link():
-    assert overview.list_of("no-such-page", tier="N") == ""
+def test_a_list_has_its_filters_in_its_address():
     assert overview.list_of("transactions", kind="posted") == "/transactions?kind=posted"
     assert overview.list_of("transactions") == "/transactions"
 
