@@ -17,7 +17,7 @@ from customers.schemas import AddCustomerIn, UpdateCustomerIn
 from limits.services.checks import Ask
 from limits.services.updates import Report
 from ppims import clock
-from ppims.demo import FIRST_NAMES, LAST_NAMES, PLACES, STREETS
+from ppims.demo_story import FIRST_NAMES, LAST_NAMES, PLACES, STREETS
 from ppims.keys import EPOCH, MICROSECOND
 from ppims.models import Operation, Processor
 from ppims.replay import Call
