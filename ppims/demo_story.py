@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import partial
-from itertools import count
+from itertools import count, cycle
 
 from customers import kyc, notes, reviews
 from customers import services as customers
@@ -29,6 +29,7 @@ from ppims.replay import Call
 
 PEOPLE = 240
 SPENDERS = 12
+NEARLY_ALL = (836_000, 912_500, 1_000_000, 964_000, 887_300)  # of ₹10,000 a month
 STILL_OPEN = 8
 FIRST_NAMES = (
     "Aarav Aditi Amit Ananya Arjun Bhavna Chetan Deepa Dev Divya Farah Gaurav Geeta Harish "
@@ -119,10 +120,10 @@ class Story:
         for person in people:
             if person not in spenders:
                 self._lives(person)
-        for person in spenders:
-            self._spends_to_the_limit(person)
+        for person, used in zip(spenders, cycle(NEARLY_ALL), strict=False):
+            self._spends_to_the_limit(person, used)
         self._asks_in_vain(spenders[0])
-        self._waits_for_reports(people[60:68])
+        self._pays_just_now([person for person in people[60:] if person.tier == "P"][:10])
         self._blocks(people[20:23])
         self._proposes(people[24:40])
         self._notes([spenders[0], *self.random.sample(people, len(NOTES) - 1)])
@@ -137,7 +138,7 @@ class Story:
     def _on(self, days_ago: int) -> datetime:
         """Draw an instant of a day, when people are awake."""
         day = (self.today - timedelta(days=days_ago)).astimezone(clock.IST).date()
-        seconds = timedelta(seconds=self.random.randrange(7 * 3600, 23 * 3600))
+        seconds = timedelta(seconds=self.random.randrange(7 * 3600, 22 * 3600))
         return datetime.combine(day, time(), clock.IST) + seconds
 
     def _this_month(self, part: float) -> datetime:
@@ -239,7 +240,7 @@ class Story:
         recent = self.random.sample(range(1, 30), (days + 1) // 2)
         for day in recent + self.random.sample(range(31, 360), days // 2):
             self._pays_something(person, self._on(day))
-        if self.random.random() < 0.1:  # noqa: PLR2004 - a tenth of them
+        if self.random.randrange(10) == 0 and 1 not in recent:
             self._pays_something(person, self._ago(minutes=self.random.randrange(50, 500)))
 
     def _pays_something(self, person: Person, at: datetime) -> None:
@@ -254,12 +255,10 @@ class Story:
             direction=self.random.choices("DC", [70, 30])[0],
             amount=max(amount, 1_100_000) if becomes == "though declined" else amount,
             becomes=becomes,
-            processor=self.random.choice(person.processors),
         )
 
-    def _pays(
-        self, person: Person, direction: str, amount: int, becomes: str, processor: Processor
-    ) -> None:
+    def _pays(self, person: Person, direction: str, amount: int, becomes: str) -> None:
+        processor = person.processors[amount // 100 % len(person.processors)]
         at = clock.now()
         call = self._call(processor, Operation.CHECK_LIMIT)
         if becomes != "without a check":
@@ -267,37 +266,29 @@ class Story:
             check, _ = checks.check_limit(call=call, ask=asked)
             if not check.is_allowed and becomes != "though declined":
                 return
-        minutes = 40 if becomes == "after its hold ended" else 2
+        seconds = 2_400 if becomes == "after its hold ended" else 20
         if becomes == "other amount":
             amount -= 100
         tran_id = f"T{next(self.numbers):09d}"
         kind = "F" if becomes == "failed" else "S"
         report = Report(person.unique_id, kind, direction, amount, None, tran_id, call.ref_id)
-        with clock.frozen(self._later(at, minutes=minutes)):
+        with clock.frozen(self._later(at, seconds=seconds)):
             updates.update_limit(call=self._call(processor, Operation.UPDATE_LIMIT), report=report)
         if becomes == "reversed":
             undo = Report(person.unique_id, "R", direction, amount // 2, None, tran_id)
-            with clock.frozen(self._later(at, hours=3)):
+            with clock.frozen(self._later(at, minutes=40)):
                 updates.update_limit(
                     call=self._call(processor, Operation.UPDATE_LIMIT), report=undo
                 )
 
-    def _spends_to_the_limit(self, person: Person) -> None:
+    def _spends_to_the_limit(self, person: Person, used: int) -> None:
         """Use most of this month's limit, or all of it, in a few payments; then ask for more."""
         moments = sorted(self.random.uniform(0.05, 0.95) for _ in range(5))
-        used = self.random.choice([830_000, 912_500, 964_000, 1_000_000])
         first, second, third = used * 22 // 100, used * 41 // 100, used * 13 // 100
         amounts = [first, second, third, used - first - second - third]
         for moment, amount in zip(moments, amounts, strict=False):
-            self._plan(
-                self._this_month(moment),
-                self._pays,
-                person=person,
-                direction="D",
-                amount=amount,
-                becomes="settled",
-                processor=person.processors[0],
-            )
+            what = {"person": person, "direction": "D", "amount": amount}
+            self._plan(self._this_month(moment), self._pays, becomes="settled", **what)
         asked = self.random.choice([199_900, 218_000, 250_000, 274_950, 320_000])
         at = self._this_month(moments[-1])
         self._plan(at, self._asks, person=person, direction="D", amount=asked)
@@ -305,14 +296,19 @@ class Story:
     def _asks_in_vain(self, person: Person) -> None:
         """Have something on hold, and be declined for more than is left beside it."""
         for way, minutes, amount in (("D", 6, 37_500), ("C", 5, 150_000), ("D", 4, 184_900)):
-            at = self._ago(minutes=minutes)
+            at = max(self._ago(minutes=minutes), self._this_month(0.96))
             self._plan(at, self._asks, person=person, direction=way, amount=amount)
 
-    def _waits_for_reports(self, people: list[Person]) -> None:
-        for minutes, person in enumerate(people, start=1):
-            at, amount = self._ago(minutes=minutes), self.random.randrange(90, 900) * 100
-            way = self.random.choice("DDC")
-            self._plan(at, self._asks, person=person, direction=way, amount=amount)
+    def _pays_just_now(self, people: list[Person]) -> None:
+        """Have every other one on hold, and the rest settled."""
+        for number, person in enumerate(people):
+            amount, way = self.random.randrange(90, 900) * 100, self.random.choice("DDC")
+            at = self._ago(minutes=1 + number + number // 2)
+            what = {"person": person, "direction": way, "amount": amount}
+            if number % 2:
+                self._plan(at, self._asks, **what)
+            else:
+                self._plan(at, self._pays, becomes="settled", **what)
 
     def _asks(self, person: Person, direction: str, amount: int) -> None:
         """Check an amount, and never say what became of it."""

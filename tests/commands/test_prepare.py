@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from contextlib import closing
+from datetime import datetime
 
 import pytest
 from django.conf import settings as real_settings
@@ -15,7 +16,7 @@ from django.test import Client
 
 from customers.models import Customer, DuplicateReview, Identifier
 from limits.models import LedgerEntry, LimitCheck, LimitRule
-from ppims import demo, openapi
+from ppims import clock, demo, openapi
 from ppims.models import Processor, ReplayKey, User
 
 ROOT = real_settings.BASE_DIR
@@ -86,6 +87,18 @@ def test_the_demo_tells_the_same_story_every_time():
         )
         stories.append([story._told(number, "F") for number in range(50)])
     assert stories[0] == stories[1]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("at", ["2027-04-01T00:02", "2026-12-02T02:30"])
+def test_the_demo_can_be_told_at_any_hour_and_of_the_first_minutes_of_a_year(at):
+    now = datetime.fromisoformat(at).replace(tzinfo=clock.IST)
+    with clock.frozen(now):
+        assert demo.load()
+    assert LimitCheck.objects.filter(at__gt=now).count() == 0
+    assert LedgerEntry.objects.filter(at__gt=now).count() == 0
+    month = clock.ist_month(now)
+    assert LimitCheck.objects.filter(reason="MONTH_LIMIT", month=month).exists()
 
 
 @pytest.mark.django_db
