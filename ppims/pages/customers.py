@@ -39,7 +39,7 @@ class Wanted(forms.Form):
             "tier": list(Tier.choices),
             "status": list(Customer.Status.choices),
             "processor": known,
-            "limit": [("near", _("80 % used, or more")), ("reached", _("Reached"))],
+            "limit": [("near", _("80% used, or more")), ("reached", _("Reached"))],
         }
         for name, choices in offered.items():
             field = self.fields[name]
@@ -87,4 +87,4 @@ def used_of_limit(permille: int | None) -> str:
     """Say how much is used of the limit that is used most; of those below 80 % nothing."""
     if permille is None:
         return ""
-    return gettext("%(percent)s %% used") % {"percent": permille // 10}
+    return gettext("%(percent)s%% used") % {"percent": permille // 10}

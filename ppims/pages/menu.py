@@ -17,12 +17,16 @@ WARNED_SECONDS = 2 * 60
 
 @dataclass(frozen=True)
 class Item:
-    """One place of the menu: open to who has any of the permissions; none named, to everyone."""
+    """One place of the menu: open to who has any of the permissions; none named, to everyone.
+
+    `home_of` are pages that belong to it, and lie elsewhere.
+    """
 
     url_name: str
     label: object
     icon: str
     permissions: tuple[str, ...] = ()
+    home_of: tuple[str, ...] = ()
 
     def may_open(self, user: User) -> bool:
         return not self.permissions or any(map(user.has_perm, self.permissions))
@@ -30,7 +34,7 @@ class Item:
 
 MENU = (
     Item("overview", _("Overview"), "layout-dashboard", ("limits.view_ledgerentry",)),
-    Item("customers", _("Customers"), "users", ("customers.view_customer",)),
+    Item("customers", _("Customers"), "users", ("customers.view_customer",), home_of=("onboard",)),
     Item("transactions", _("Transactions"), "arrow-left-right", ("limits.view_ledgerentry",)),
     Item("limits", _("Limits"), "scale", ("limits.view_limitrule",)),
     Item("approvals", _("Approvals"), "check-check", ("customers.view_unblocking",)),
@@ -56,7 +60,7 @@ def _frame_of(request: HttpRequest) -> dict[str, Any]:
         return shown
     here = request.path
     places = [(item, reverse(item.url_name)) for item in items_of(user)]
-    menu = [{"item": item, "url": url, "is_here": _is_in(here, url)} for item, url in places]
+    menu = [{"item": item, "url": url, "is_here": _is_here(here, item)} for item, url in places]
     roles = ", ".join(user.groups.order_by("name").values_list("name", flat=True))
     idle = {"idle_seconds": IDLE_SECONDS, "warned_seconds": WARNED_SECONDS}
     return {
@@ -67,6 +71,10 @@ def _frame_of(request: HttpRequest) -> dict[str, Any]:
         "menu": menu,
         "search": reverse("search"),
     }
+
+
+def _is_here(here: str, item: Item) -> bool:
+    return any(_is_in(here, reverse(name)) for name in (item.url_name, *item.home_of))
 
 
 def _is_in(here: str, url: str) -> bool:

@@ -83,7 +83,7 @@ def test_a_filter_that_there_is_not_is_said_so(people, query):
 
 def test_a_row_says_who_how_known_how_near_and_since_when(people):
     words = words_of(browser_of("viewer").get("/customers"))
-    assert f"Isha Jain {people[2]} New Min Active 85 % used" in words
+    assert f"Isha Jain {people[2]} New Min Active 85% used" in words
     assert f"Arun Rao {people[0]} Min Blocked by us –" in words
 
 
