@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from limits.models import LimitCheck
+from limits.models import LedgerEntry, LimitCheck
 from ppims.demo import SAMPLE_CUSTOMER
 from tests.browser.conftest import KEPT, PHONE, REFUSED
 
@@ -29,7 +29,8 @@ TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clie
 class Shown:
     """A page to look at: whose, where, and what it says to the console, if it may.
 
-    {declined} in an address is someone whose last payment was declined.
+    {declined} in an address is someone whose last payment was declined, {check} that check, and
+    {flagged} a flagged posting that waits. What is `sought` is typed into the search.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Shown:
     role: str = "viewer"
     expected: tuple = ()
     is_worth_showing: bool = True
+    sought: str = ""
 
 
 PAGES = (
@@ -46,12 +48,15 @@ PAGES = (
     Shown("reviews", "/overview/reviews", role="maker"),
     Shown("review", "/overview/reviews/1", role="maker"),
     Shown("flagged", "/overview/flagged", role="maker"),
+    Shown("flagged-posting", "/overview/flagged/{flagged}", role="maker"),
     Shown("flagged-closed", "/overview/flagged?done=1", is_worth_showing=False),
     Shown("transactions", "/transactions"),
     Shown("declined", "/transactions?outcome=declined&when=own&since=2020-01-01"),
+    Shown("transaction", "/transactions/check/{check}"),
     Shown("customers", "/customers", role="maker"),
     Shown("customer", "/customers/{declined}", role="maker"),
     Shown("search", "/search", is_worth_showing=False),
+    Shown("search-hits", "/search", role="maker", sought="sharma"),
     Shown("reveal", "/customers/{declined}/reveal", role="maker", is_worth_showing=False),
     Shown("note", "/customers/{declined}/note", role="maker", is_worth_showing=False),
     Shown("onboard", "/onboard", role="maker"),
@@ -68,13 +73,25 @@ PAGES = (
 
 def address_of(shown):
     declined = LimitCheck.objects.filter(is_allowed=False, reason="MONTH_LIMIT")
-    return shown.address.format(declined=declined.order_by("-at").first().customer_id)
+    check = declined.order_by("-at").first()
+    flagged = LedgerEntry.objects.exclude(flags="").order_by("-at").first()
+    known = {"declined": check.customer_id, "check": check.pk, "flagged": flagged.pk}
+    return shown.address.format(**known)
+
+
+def opened(visit, shown, **more):
+    page = visit(shown.role, address_of(shown), expected=shown.expected, **more)
+    if shown.sought:
+        page.get_by_label("Search customers and transactions").fill(shown.sought)
+        page.get_by_role("button", name="Search").click()
+        page.wait_for_url("**/search/*")
+    return page
 
 
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("shown", PAGES, ids=lambda shown: shown.name)
 def test_a_page_is_accessible_and_silent_and_keeps_nothing(visit, shown, look, request):
-    page = visit(shown.role, address_of(shown), expected=shown.expected, **LOOKS[look])
+    page = opened(visit, shown, **LOOKS[look])
     found = page.evaluate(RUN_AXE)["violations"]
     assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found] == []
     assert page.evaluate(KEPT) == []
@@ -97,10 +114,7 @@ def without_age(text):
 
 @pytest.mark.parametrize("shown", PAGES, ids=lambda shown: shown.name)
 def test_it_reads_the_same_without_scripts(visit, shown):
-    pages = [
-        visit(shown.role, address_of(shown), expected=shown.expected, java_script_enabled=scripted)
-        for scripted in (True, False)
-    ]
+    pages = [opened(visit, shown, java_script_enabled=scripted) for scripted in (True, False)]
     first, second = (without_age(page.inner_text("main")) for page in pages)
     assert first == second
     assert first.strip()
