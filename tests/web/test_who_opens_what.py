@@ -199,3 +199,9 @@ def test_who_is_not_logged_in_sees_no_menu():
 )
 def test_a_place_of_the_menu_is_current_on_the_pages_below_it(here, url, is_in):
     assert menu._is_in(here, url) == is_in
+
+
+def test_on_boarding_belongs_to_the_customers_in_the_menu():
+    customers = next(item for item in MENU if item.url_name == "customers")
+    assert menu._is_here("/onboard", customers)
+    assert not menu._is_here("/limits", customers)
