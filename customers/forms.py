@@ -180,7 +180,10 @@ class EditForm(forms.Form):
         self.fields["removed"] = forms.MultipleChoiceField(
             label=_("Remove"),
             required=False,
-            choices=[(name, self.base_fields[name].label) for name in on_record],
+            choices=[
+                (name, format_lazy("{}: {}", _("Remove"), self.base_fields[name].label))
+                for name in on_record
+            ],
             widget=forms.CheckboxSelectMultiple,
         )
         self.accounts = self._ask_status(_("Account"), customer.accounts)
