@@ -46,6 +46,7 @@ const place = ({ sourceElement: source, sourceEvent, swap, target }) => {
   if (row) {
     const cell = row.parentElement.insertRow(row.sectionRowIndex + 1).insertCell();
     cell.parentElement.className = "open";
+    cell.className = "text";
     cell.colSpan = [...row.cells].reduce((sum, each) => sum + each.colSpan, 0);
     return cell;
   }

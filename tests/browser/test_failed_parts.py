@@ -44,6 +44,7 @@ def said(page, words=BUSY):
     expect(alert).to_have_count(1)
     expect(alert).to_be_visible()
     expect(page.locator("tbody > p, tr > p, table > p")).to_have_count(0)
+    assert alert.evaluate("alert => alert.scrollWidth <= alert.clientWidth")
     assert page.evaluate(RUN_AXE)["violations"] == []
     return alert
 
