@@ -133,6 +133,31 @@ def test_a_duplicate_is_warned_of_with_why_before_the_submit(visit, ent):
     assert Customer.objects.filter(name=other.name).count() == 2
 
 
+def test_a_tick_made_while_a_look_is_under_way_stays(visit, ent):
+    other = alike(ent, name_like("Ravi Das"))
+    page = visit("maker", "/onboard")
+    acts = Acting(page)
+    fill_in(acts, other.name, new_mobile())
+    page.get_by_label("KYC", exact=True).focus()
+    tick = page.get_by_label("I have looked at this; go on.")
+    expect(tick).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    looks = []
+    page.route("**/onboard", looks.append)
+    acts.fill("Account number", "A-78")
+    tick.check()  # leaves the field: its look is not answered yet
+    for _ in range(250):
+        page.wait_for_timeout(20)
+        if len(looks) == 2:
+            break
+    with page.expect_response("**/onboard"):
+        looks[1].continue_()
+    page.unroute("**/onboard")
+    expect(tick).to_be_checked()
+    page.get_by_role("button", name="On-board").click()
+    expect(page.get_by_text("The customer is added")).to_be_visible()
+
+
 @BOTH
 def test_a_first_submit_of_a_duplicate_stores_nothing_and_offers_to_go_on(visit, ent, scripted):
     other = alike(ent, name_like("Ravi Das"))
