@@ -37,7 +37,6 @@ class Shown:
     address: str
     role: str = "viewer"
     expected: tuple = ()
-    is_worth_showing: bool = True
     sought: str = ""
 
 
@@ -49,25 +48,25 @@ PAGES = (
     Shown("review", "/overview/reviews/1", role="maker"),
     Shown("flagged", "/overview/flagged", role="maker"),
     Shown("flagged-posting", "/overview/flagged/{flagged}", role="maker"),
-    Shown("flagged-closed", "/overview/flagged?done=1", is_worth_showing=False),
+    Shown("flagged-closed", "/overview/flagged?done=1"),
     Shown("transactions", "/transactions"),
     Shown("declined", "/transactions?outcome=declined&when=own&since=2020-01-01"),
     Shown("transaction", "/transactions/check/{check}"),
     Shown("customers", "/customers", role="maker"),
     Shown("customer", "/customers/{declined}", role="maker"),
-    Shown("search", "/search", is_worth_showing=False),
+    Shown("search", "/search"),
     Shown("search-hits", "/search", role="maker", sought="sharma"),
-    Shown("reveal", "/customers/{declined}/reveal", role="maker", is_worth_showing=False),
-    Shown("note", "/customers/{declined}/note", role="maker", is_worth_showing=False),
+    Shown("reveal", "/customers/{declined}/reveal", role="maker"),
+    Shown("note", "/customers/{declined}/note", role="maker"),
     Shown("onboard", "/onboard", role="maker"),
     Shown("approvals", "/approvals", role="checker"),
     Shown("approval", "/approvals/kyc/2", role="checker"),
     Shown("edit", f"/customers/{SAMPLE_CUSTOMER}/edit", role="maker"),
     Shown("kyc", f"/customers/{SAMPLE_CUSTOMER}/kyc", role="maker"),
-    Shown("block", f"/customers/{SAMPLE_CUSTOMER}/block", role="maker", is_worth_showing=False),
-    Shown("unblock", f"/customers/{SAMPLE_CUSTOMER}/unblock", "maker", is_worth_showing=False),
-    Shown("password", "/password", is_worth_showing=False),
-    Shown("not-found", "/nothing-here", expected=(f"{REFUSED}404",), is_worth_showing=False),
+    Shown("block", f"/customers/{SAMPLE_CUSTOMER}/block", role="maker"),
+    Shown("unblock", f"/customers/{SAMPLE_CUSTOMER}/unblock", "maker"),
+    Shown("password", "/password"),
+    Shown("not-found", "/nothing-here", expected=(f"{REFUSED}404",)),
 )
 
 
@@ -96,7 +95,7 @@ def test_a_page_is_accessible_and_silent_and_keeps_nothing(visit, shown, look, r
     assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found] == []
     assert page.evaluate(KEPT) == []
     assert not page.evaluate(TOO_WIDE)
-    if shown.is_worth_showing and request.config.getoption("--screens"):
+    if request.config.getoption("--screens"):
         SCREENS.mkdir(exist_ok=True)
         page.screenshot(path=SCREENS / f"{shown.name}.{look}.png", animations="disabled")
 
