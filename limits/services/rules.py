@@ -97,27 +97,21 @@ def moved(rows: Sequence[LimitRule], at: datetime) -> set[int]:
     """Tell before which proposals another rule stands by now than when they were made, by their
     keys.
     """
-    approved = LimitRule.objects.filter(state=FourEyes.State.APPROVED)
-    starts = list(approved.order_by("in_force_from", "pk")) if rows else []
+    instants = {at, *(row.proposed_at for row in rows)} if rows else set()
+    in_force = {instant: _in_force(instant) for instant in instants}
     return {
-        row.pk for row in rows if _before(row, starts, row.proposed_at) != _before(row, starts, at)
+        row.pk
+        for row in rows
+        if in_force[row.proposed_at].get(_place(row)) != in_force[at].get(_place(row))
     }
 
 
-def _before(proposed: LimitRule, starts: Sequence[LimitRule], at: datetime) -> int | None:
-    """Find the rule that was in force at an instant, in the place of a proposed one."""
-    kind = (proposed.tier, proposed.direction, proposed.window)
-    in_force = [
-        rule.pk
-        for rule in starts
-        if (rule.tier, rule.direction, rule.window) == kind and _start(rule) <= at
-    ]
-    return in_force[-1] if in_force else None
+def _in_force(at: datetime) -> dict[tuple[str, str, str], int]:
+    return {_place(rule): rule.pk for rule in LimitRule.objects.in_force(at)}
 
 
-def _start(rule: LimitRule) -> datetime:
-    assert rule.in_force_from
-    return rule.in_force_from
+def _place(rule: LimitRule) -> tuple[str, str, str]:
+    return rule.tier, rule.direction, rule.window
 
 
 def _row(proposal: Proposal, maker: User | None, at: datetime) -> LimitRule:
