@@ -100,6 +100,14 @@ def test_a_page_is_accessible_and_silent_and_keeps_nothing(visit, shown, look, r
         page.screenshot(path=SCREENS / f"{shown.name}.{look}.png", animations="disabled")
 
 
+@pytest.mark.parametrize("name", ["approval", "review"])
+def test_what_is_compared_is_in_sight_on_a_phone_to_the_last_column(visit, name):
+    shown = next(page for page in PAGES if page.name == name)
+    page = opened(visit, shown, **LOOKS["phone"])
+    table = page.locator(".table:has(.compared)")
+    assert table.evaluate("table => table.scrollWidth <= table.clientWidth")
+
+
 def test_what_axe_would_not_have_is_noticed(visit):
     page = visit("viewer", "/limits")
     page.evaluate("document.querySelector('h1').innerHTML = '<img src=\"/static/favicon.svg\">'")
