@@ -17,6 +17,7 @@ from django.urls import resolve
 from ppims import wire
 from ppims.api import OPERATIONS, WireRequest, refuse
 from ppims.errors import Refusal, TooLarge, UnknownOperation, UnreadableBody, WrongMethod
+from ppims.logs import Event
 from ppims.openapi import WireReply
 
 DOCUMENTATION = {"docs", "openapi.json"}
@@ -114,13 +115,14 @@ def _read_body(request: HttpRequest) -> bytes:
 
 
 def _log(request: WireRequest, milliseconds: float) -> None:
-    logger.info(
-        "answered",
-        extra={
-            "request_id": request.id,
-            "operation": request.operation,
-            "processor": request.processor,
-            "resp_code": request.resp_code,
-            "ms": round(milliseconds, 1),
-        },
-    )
+    if logger.isEnabledFor(logging.INFO):
+        event = Event(
+            logger.name,
+            "answered",
+            request_id=request.id,
+            operation=request.operation,
+            processor=request.processor,
+            resp_code=request.resp_code,
+            ms=round(milliseconds, 1),
+        )
+        logger.handle(event)

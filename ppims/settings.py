@@ -266,7 +266,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "ppims.logs.Formatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "handlers": {"stderr": {"class": "ppims.logs.Handler", "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": text("PPIMS_LOG_LEVEL", "INFO")},
     "loggers": {
         name: {"handlers": ["stderr"], "level": "WARNING", "propagate": False}
