@@ -3,6 +3,7 @@ an answer to be taken; and a worker has so many connections. Others go on unharm
 """
 
 import asyncio
+import math
 from typing import Any
 
 from gunicorn.asgi.protocol import ASGIProtocol
@@ -16,6 +17,8 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
 
     _arrival: asyncio.TimerHandle | None = None
     _taking: asyncio.TimerHandle | None = None
+    _keepalive_handle: asyncio.TimerHandle | None
+    _idle_since = math.inf
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
@@ -47,6 +50,24 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
         answer, in a task for each request, and ours has nothing to do then.
         """
         return bool(await self._handle_http_request(request, sockname, peername))
+
+    def _arm_keepalive_timer(self) -> None:
+        """Look whether it is idle now and then, not anew after each answer."""
+        self._idle_since = self.worker.loop.time()
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self._after(self._keepalive, self._close_if_idle)
+
+    def _cancel_keepalive_timer(self) -> None:
+        self._idle_since = math.inf
+        if self._closed:
+            super()._cancel_keepalive_timer()
+
+    def _close_if_idle(self) -> None:
+        left = self._idle_since + self._keepalive - self.worker.loop.time()
+        if left <= 0:
+            self._keepalive_timeout()
+        else:
+            self._keepalive_handle = self._after(min(left, self._keepalive), self._close_if_idle)
 
     def pause_writing(self) -> None:
         super().pause_writing()
