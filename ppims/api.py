@@ -1,7 +1,6 @@
 """The API: one NinjaAPI of two routers, who may ask it, and what becomes of every refusal."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from django.http import HttpRequest
 from ninja.errors import ValidationError
 from ninja.parser import Parser
 from ninja.renderers import BaseRenderer
+from pydantic_core import to_json
 
 from customers.api import router as customers_router
 from customers.schemas import AddCustomerOut, CheckKycOut, UpdateCustomerOut
@@ -44,8 +44,6 @@ OPERATIONS: Mapping[str, tuple[str, type[wire.Answer]]] = {
 NOT_WHILE_WINDING_DOWN = {"add-customer", "check-customer-limit"}
 # A password at its full price would hold up all others: one at a time, beside them.
 FULL_PRICE = ThreadPoolExecutor(1, "passwords")
-
-_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 
 logger = logging.getLogger("ppims.api")
 T = TypeVar("T")
@@ -114,7 +112,7 @@ class WireJson(BaseRenderer):
     def render(self, request: HttpRequest, data: Any, *, response_status: int) -> bytes:
         if isinstance(data, dict) and "Data" in data:
             cast("WireRequest", request).resp_code = data["Data"]["Resp_Code"]
-        return _written(data).encode()
+        return to_json(data)
 
 
 api = DocumentedApi(

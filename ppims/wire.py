@@ -56,7 +56,7 @@ def parse_body(raw: bytes, word: str) -> dict[str, Any]:
         raise TooLarge
     try:
         text = raw.decode("utf-8")
-        body = json.loads(text, parse_constant=_no_constant)
+        body = _read_json(text)
         if "\\u" in text:
             json.dumps(body, ensure_ascii=False).encode("utf-8")  # a lone surrogate fails
     except (ValueError, RecursionError):
@@ -73,6 +73,9 @@ def is_absent(value: object) -> bool:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+_read_json = json.JSONDecoder(parse_constant=_no_constant).decode  # loads() makes one each time
 
 
 # --- field types of a request ---------------------------------------------------------------------
@@ -304,11 +307,14 @@ def write_amount(paise: int | None) -> str:
 
 
 def write_instant(at: datetime | None) -> str:
-    return "NA" if at is None else at.astimezone(clock.IST).strftime("%d-%m-%Y %H:%M:%S")
+    if at is None:
+        return "NA"
+    local = at.astimezone(clock.IST)  # written by hand: strftime() takes three times as long
+    return f"{write_date(local)} {local.hour:02}:{local.minute:02}:{local.second:02}"
 
 
 def write_date(day: date | None) -> str:
-    return "NA" if day is None else day.strftime("%d-%m-%Y")
+    return "NA" if day is None else f"{day.day:02}-{day.month:02}-{day.year:04}"
 
 
 TextOut = Annotated[str | None, PlainSerializer(write_text, return_type=str)]
