@@ -5,6 +5,7 @@ to 5.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 MONTH, FINANCIAL_YEAR = "MONTH", "FINANCIAL_YEAR"
 TRANSACTION, BALANCE, CREDIT_STOP = "TRANSACTION", "BALANCE", "CREDIT_STOP"
@@ -19,8 +20,7 @@ WITHIN_LIMITS = "WITHIN_LIMITS"
 KYC_EXPIRED = "KYC_EXPIRED"  # by CREDIT_STOP alone
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """A rule in force: its amount in paise; of CREDIT_STOP, months."""
 
     id: int
@@ -28,8 +28,7 @@ class Rule:
     amount: int
 
 
-@dataclass(frozen=True)
-class Totals:
+class Totals(NamedTuple):
     """What is used and held, in paise, in one window; and the first day of the next one."""
 
     used: int
@@ -60,8 +59,7 @@ class Question:
     is_card_active: bool = True
 
 
-@dataclass(frozen=True)
-class Gauge:
+class Gauge(NamedTuple):
     """A MONTH or FINANCIAL_YEAR rule against its totals; `remaining` may be negative."""
 
     rule: Rule
@@ -72,8 +70,7 @@ class Gauge:
         return self.rule.amount - self.totals.used - self.totals.held
 
 
-@dataclass(frozen=True)
-class Figures:
+class Figures(NamedTuple):
     """What a reply gives: used + held, and what is left; None where there is no limit."""
 
     cumulative: int

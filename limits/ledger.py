@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 
 from django.conf import settings
 from django.db import connection
@@ -129,12 +129,13 @@ class Standing:
         return replace(self, used={**self.used, key: self.used[key] + effect_paise(entry)})
 
     def _over(self, months: list[int], direction: str, *, resets_on: date) -> Totals:
-        used = sum(self.used.get((month, direction), 0) for month in months)
-        held = sum(
-            paise
-            for (month, d, _), paise in self.held.items()
-            if month in months and d == direction
-        )
+        used = held = 0
+        for (month, way), paise in self.used.items():
+            if way == direction and month in months:
+                used += paise
+        for (month, way, _), paise in self.held.items():
+            if way == direction and month in months:
+                held += paise
         return Totals(used, held, resets_on)
 
 
@@ -180,8 +181,7 @@ def _instant(head: LedgerHead, reading: datetime | None) -> datetime:
 
 def standing(customer_id: int, months: Iterable[int], at: datetime) -> Standing:
     """Read what is used in some months, and all that is held open at an instant."""
-    asked = sorted(set(months))
-    sql = STANDING.format(months=", ".join(f"({month:d})" for month in asked))
+    sql = _standing_statement(frozenset(months))
     arguments = {"customer": customer_id, "at": stored(at)}
     used: dict[tuple[int, str], int] = {}
     held: dict[tuple[int, str, int], int] = {}
@@ -194,6 +194,11 @@ def standing(customer_id: int, months: Iterable[int], at: datetime) -> Standing:
         else:
             has_expired = True
     return Standing(used, held, has_expired)
+
+
+@lru_cache(256)
+def _standing_statement(months: frozenset[int]) -> str:
+    return STANDING.format(months=", ".join(f"({month:d})" for month in sorted(months)))
 
 
 def months_needed(month: int, rules: Iterable[Rule]) -> list[int]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -56,11 +57,10 @@ def ist_month(at: datetime) -> int:
 
 def months_of_financial_year(month: int) -> list[int]:
     """List the twelve months, April to March, of the financial year that a month belongs to."""
-    year, number = divmod(month, 100)
-    first = year if number >= APRIL else year - 1
-    return [first * 100 + m for m in range(4, 13)] + [(first + 1) * 100 + m for m in range(1, 4)]
+    return [*_financial_year(month)]
 
 
+@cache
 def first_day_after_month(month: int) -> date:
     year, number = divmod(month, 100)
     return date(year + number // 12, number % 12 + 1, 1)
@@ -82,6 +82,13 @@ def months_later(at: datetime, months: int) -> datetime:
 def whole_second_up(at: datetime) -> datetime:
     """Round up to a whole second, so that what is written to the second is exact."""
     return at if at.microsecond == 0 else at.replace(microsecond=0) + timedelta(seconds=1)
+
+
+@cache
+def _financial_year(month: int) -> tuple[int, ...]:
+    year, number = divmod(month, 100)
+    first = year if number >= APRIL else year - 1
+    return (*range(first * 100 + 4, first * 100 + 13), *range(first * 100 + 101, first * 100 + 104))
 
 
 def _read_offset(path: str) -> timedelta:

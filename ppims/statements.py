@@ -95,8 +95,13 @@ def _vendor() -> str:
 def stored(value: Any) -> Any:
     """Give a value as the database takes it: SQLite keeps an instant in UTC without saying so."""
     if isinstance(value, datetime) and _vendor() == "sqlite":
-        return str(value.astimezone(UTC).replace(tzinfo=None))
+        return str(value.astimezone(UTC)).removesuffix("+00:00")
     return value
+
+
+def kept_instant(value: Any) -> datetime | None:
+    """Read an instant as the database gives it."""
+    return _instant(value) if isinstance(value, str) else value
 
 
 class Table(Generic[M]):
@@ -112,8 +117,8 @@ class Table(Generic[M]):
         self.name, self.alias = model._meta.db_table, alias
         self.kinds = [(field.column, field.get_internal_type()) for field in fields]
         self._readings = [
-            (place, READINGS[kind])
-            for place, (_, kind) in enumerate(self.kinds)
+            (name, READINGS[kind])
+            for name, (_, kind) in zip(self.names, self.kinds, strict=True)
             if kind in READINGS and _vendor() == "sqlite"
         ]
         self._instants = [p for p, (_, kind) in enumerate(self.kinds) if kind == "DateTimeField"]
@@ -166,21 +171,21 @@ class Table(Generic[M]):
             for column, kind in self.kinds
         )
 
-    def made(self, row: tuple[Any, ...]) -> M:
+    def made(self, row: Sequence[Any]) -> M:
         """Make a model of a row."""
-        values = list(row)
-        for place, reading in self._readings:
-            if values[place] is not None:
-                values[place] = reading(values[place])
-        model = self._model(dict(zip(self.names, values, strict=True)))
+        values = dict(zip(self.names, row, strict=True))
+        for name, reading in self._readings:
+            if values[name] is not None:
+                values[name] = reading(values[name])
+        model = self._model(values)
         model._state.adding, model._state.db = False, DEFAULT_DB_ALIAS
         return model
 
     def _model(self, values: dict[str, Any]) -> M:
         """Make it as Django does, but for the signals, which nobody here listens to."""
         model = self.model.__new__(self.model)
+        model.__dict__ = values
         model._state = ModelState()
-        model.__dict__.update(values)
         return model
 
 

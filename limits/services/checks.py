@@ -3,7 +3,7 @@
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cache
 
 from django.conf import settings
 
@@ -13,11 +13,11 @@ from customers.models import Customer, Identifier, Registration
 from limits import decision, ledger
 from limits.decision import CREDIT_STOP, Decision, Figures, Question, Rule
 from limits.ledger import Standing
-from limits.models import Direction, Hold, LedgerEntry, LedgerHead, LimitCheck
+from limits.models import Direction, Hold, LedgerEntry, LimitCheck
 from ppims import clock, replay, statements
 from ppims.models import Processor, ReplayKey
 from ppims.replay import Call
-from ppims.statements import Table, joined, stored
+from ppims.statements import kept_instant, stored
 from ppims.transact import in_transaction
 
 # In force is the approved rule with the latest start: the last one that is given for a window.
@@ -26,13 +26,14 @@ IN_FORCE = """
     WHERE state = 'APPROVED' AND tier = %s AND direction = %s AND in_force_from <= %s
     ORDER BY in_force_from, id
 """
+# COALESCE keeps SQLite's driver from asking Django what an instant is.
 FOUND = """
+    SELECT {columns}, r.cif_id, COALESCE(h.last_at, NULL) FROM customers_customer c
     JOIN customers_identifier i ON i.customer_id = c.unique_id
     LEFT JOIN customers_registration r ON r.customer_id = c.unique_id AND r.processor_id = %s
     LEFT JOIN limits_ledgerhead h ON h.customer_id = c.unique_id
     WHERE i.kind = %s AND i.digest = %s
 """
-HEARD_LAST = Table(LedgerHead, "h", only=("customer_id", "last_at"))
 HOLD_CLOSED, HOLD_EXPIRED = "HOLD_CLOSED", "HOLD_EXPIRED"
 
 
@@ -90,18 +91,27 @@ def registration_status(
     at = clock.now()
     if not found:
         return RegistrationStatus(None, None, _figures_of_a_newcomer(at))
-    customer, registration, head = found
-    is_ahead = head and head.last_at and head.last_at > at
-    figures = figures_now(customer, Direction.DEBIT, head.last_at if is_ahead else at)
-    return RegistrationStatus(customer, registration.cif_id if registration else None, figures)
+    customer, cif_id, last_at = found
+    figures = figures_now(customer, Direction.DEBIT, max(at, last_at or at))
+    return RegistrationStatus(customer, cif_id, figures)
 
 
-def _found(processor: Processor, kind: str, value: str) -> list[Any] | None:
-    """Find a customer by mobile number or document, with the processor's registration and the
-    ledger's head, or None for either.
+def _found(
+    processor: Processor, kind: str, value: str
+) -> tuple[Customer, str | None, datetime | None] | None:
+    """Find a customer by mobile number or document: with the Cif_Id that the processor has given,
+    and the last instant in the ledger, or None for either.
     """
-    tables = (people.KNOWN, people.KNOWN_AS, HEARD_LAST)
-    return joined(tables, FOUND, [processor.pk, kind, Identifier.digest_of(kind, value)])
+    found = statements.first(_finding(), [processor.pk, kind, Identifier.digest_of(kind, value)])
+    if found is None:
+        return None
+    *columns, cif_id, last_at = found
+    return people.KNOWN.made(columns), cif_id, kept_instant(last_at)
+
+
+@cache
+def _finding() -> str:
+    return FOUND.format(columns=people.KNOWN.columns())
 
 
 def rules_for(tier: str, direction: str, at: datetime) -> list[Rule]:
