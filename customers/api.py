@@ -18,7 +18,7 @@ from customers.schemas import (
 )
 from ppims.models import Operation, Processor
 from ppims.replay import Call
-from ppims.wire import Meta, Reply, Request
+from ppims.wire import Meta, Reply, Request, WireReply
 from ppims.writer import written
 
 # Named once: looking up the type of an answer would cost as much as making it.
@@ -30,7 +30,7 @@ router = Router(tags=["Customers"], by_alias=True)
 
 
 @router.post("/add-customer", response=AddReply, summary="Add customer")
-async def add_customer(request: HttpRequest, body: Request[AddCustomerData]) -> AddReply:
+async def add_customer(request: HttpRequest, body: Request[AddCustomerData]) -> WireReply:
     """Add a customer, or register a known one through your System_Id: 000; already registered:
     200.
     """
@@ -39,27 +39,29 @@ async def add_customer(request: HttpRequest, body: Request[AddCustomerData]) -> 
     receipt, is_replay = await written(
         partial(services.add_customer, call=call, told=told_by(message))
     )
-    return AddReply(Data=AddCustomerOut.of(receipt), Meta=Meta(Replayed=is_replay))
+    reply = AddReply(Data=AddCustomerOut.of(receipt), Meta=Meta(Replayed=is_replay))
+    return reply.written()
 
 
 @router.post("/update-customer", response=UpdateReply, summary="Update customer")
-async def update_customer(request: HttpRequest, body: Request[UpdateCustomerData]) -> UpdateReply:
+async def update_customer(request: HttpRequest, body: Request[UpdateCustomerData]) -> WireReply:
     """Change what is known of a customer; absent fields stay as they are."""
     message = body.Data.Update_Customer
     call = Call(_caller(request), Operation.UPDATE_CUSTOMER, message.ref_id, message.content())
     receipt, is_replay = await written(
         partial(services.update_customer, call=call, told=told_by(message))
     )
-    return UpdateReply(Data=UpdateCustomerOut.of(receipt), Meta=Meta(Replayed=is_replay))
+    reply = UpdateReply(Data=UpdateCustomerOut.of(receipt), Meta=Meta(Replayed=is_replay))
+    return reply.written()
 
 
 @router.post("/check-customer-kyc", response=KycReply, summary="Check customer KYC")
-async def check_customer_kyc(request: HttpRequest, body: Request[CheckKycData]) -> KycReply:
+async def check_customer_kyc(request: HttpRequest, body: Request[CheckKycData]) -> WireReply:
     """Tell how well the customer is known. Nothing is kept; each call answers afresh."""
     registration = services.check_kyc(
         processor=_caller(request), unique_id=body.Data.Check_KYC.unique_id
     )
-    return KycReply(Data=CheckKycOut.of(registration), Meta=Meta())
+    return KycReply(Data=CheckKycOut.of(registration), Meta=Meta()).written()
 
 
 def _caller(request: HttpRequest) -> Processor:

@@ -161,7 +161,6 @@ def told_by(message: AddCustomerIn | UpdateCustomerIn) -> Told:
 
 
 class AddCustomerOut(Answer):
-    resp_code: str
     unique_id: IdOut
     kyc_flag: TextOut
     kyc_updated_channel: TextOut
@@ -179,7 +178,6 @@ class AddCustomerOut(Answer):
 
 
 class UpdateCustomerOut(Answer):
-    resp_code: str
     unique_id: IdOut
     old_unique_id: IdOut
 
@@ -193,7 +191,6 @@ class UpdateCustomerOut(Answer):
 
 
 class CheckKycOut(Answer):
-    resp_code: str
     kyc_flag: TextOut
     kyc_updated_channel: TextOut
     kyc_updated_on: InstantOut

@@ -20,7 +20,7 @@ from limits.schemas import (
 from limits.services import checks, updates
 from ppims.models import Operation, Processor
 from ppims.replay import Call
-from ppims.wire import Meta, Reply, Request
+from ppims.wire import Meta, Reply, Request, WireReply
 from ppims.writer import written
 
 # Named once: looking up the type of an answer would cost as much as making it.
@@ -38,7 +38,7 @@ router = Router(tags=["Limits"], by_alias=True)
 )
 async def customer_registration_status(
     request: HttpRequest, body: Request[CheckRegStatusData]
-) -> StatusReply:
+) -> WireReply:
     """Tell whether a mobile number or document is known, through whichever processor, and what is
     left to spend.
     """
@@ -46,7 +46,7 @@ async def customer_registration_status(
     status = checks.registration_status(
         processor=_caller(request), mobile=message.mobile_number, document=message.document
     )
-    return StatusReply(Data=CheckRegStatusOut.of(status), Meta=Meta())
+    return StatusReply(Data=CheckRegStatusOut.of(status), Meta=Meta()).written()
 
 
 @router.post(
@@ -54,7 +54,7 @@ async def customer_registration_status(
     response=CheckReply,
     summary="Check customer limit",
 )
-async def check_customer_limit(request: HttpRequest, body: Request[CheckLimitData]) -> CheckReply:
+async def check_customer_limit(request: HttpRequest, body: Request[CheckLimitData]) -> WireReply:
     """Ask before a transaction. Allow_Customer T: go ahead now; the amount is on hold until
     Meta.Decision.Hold_Until.
     """
@@ -62,7 +62,7 @@ async def check_customer_limit(request: HttpRequest, body: Request[CheckLimitDat
     call = Call(_caller(request), Operation.CHECK_LIMIT, message.ref_id, message.content())
     check, is_replay = await written(partial(checks.check_limit, call=call, ask=message.ask()))
     meta = CheckLimitMeta(Decision=DecisionOut.of(check), Replayed=is_replay)
-    return CheckReply(Data=CheckLimitOut.of(check), Meta=meta)
+    return CheckReply(Data=CheckLimitOut.of(check), Meta=meta).written()
 
 
 @router.post(
@@ -70,9 +70,7 @@ async def check_customer_limit(request: HttpRequest, body: Request[CheckLimitDat
     response=UpdateReply,
     summary="Update customer limit",
 )
-async def update_customer_limit(
-    request: HttpRequest, body: Request[UpdateLimitData]
-) -> UpdateReply:
+async def update_customer_limit(request: HttpRequest, body: Request[UpdateLimitData]) -> WireReply:
     """Report after a transaction: S it happened, F it failed, R it was reversed. Send the check's
     Ref_Id along.
     """
@@ -82,7 +80,7 @@ async def update_customer_limit(
         partial(updates.update_limit, call=call, report=message.report())
     )
     meta = UpdateLimitMeta.of(entry, is_replay=is_replay)
-    return UpdateReply(Data=UpdateLimitOut.of(entry), Meta=meta)
+    return UpdateReply(Data=UpdateLimitOut.of(entry), Meta=meta).written()
 
 
 def _caller(request: HttpRequest) -> Processor:

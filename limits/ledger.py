@@ -4,9 +4,9 @@ limits.md sections 2 and 7.
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import connection
@@ -96,8 +96,7 @@ SET_USAGE = """
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(NamedTuple):
     """What a customer has used, by (month, direction), and holds open, by (month, direction,
     processor): paise. And whether there are holds that have expired.
     """
@@ -126,7 +125,7 @@ class Standing:
 
     def after(self, entry: LedgerEntry) -> "Standing":
         key = (entry.month, entry.direction)
-        return replace(self, used={**self.used, key: self.used[key] + effect_paise(entry)})
+        return self._replace(used={**self.used, key: self.used[key] + effect_paise(entry)})
 
     def _over(self, months: list[int], direction: str, *, resets_on: date) -> Totals:
         used = held = 0

@@ -132,7 +132,6 @@ class UpdateLimitData(Credentials):
 
 
 class CheckRegStatusOut(Answer):
-    resp_code: str
     unique_id: IdOut
     kyc_flag: TextOut
     kyc_updated_channel: TextOut
@@ -157,7 +156,6 @@ class CheckRegStatusOut(Answer):
 
 
 class CheckLimitOut(Answer):
-    resp_code: str
     unique_id: IdOut
     allow_customer: Literal["T", "F"]
     cumulative_bal: AmountOut
@@ -179,7 +177,6 @@ class CheckLimitOut(Answer):
 
 
 class UpdateLimitOut(Answer):
-    resp_code: str
     cumulative_bal: AmountOut
     avail_limit: AmountOut
 

@@ -31,7 +31,8 @@ from ppims.errors import (
     WrongMethod,
 )
 from ppims.models import Processor
-from ppims.openapi import DocumentedApi, WireReply
+from ppims.openapi import DocumentedApi
+from ppims.wire import WireReply
 
 OPERATIONS: Mapping[str, tuple[str, type[wire.Answer]]] = {
     "add-customer": ("Add_Customer", AddCustomerOut),
@@ -63,7 +64,6 @@ class WireRequest(HttpRequest):
         self.method, self.path, self.path_info, self.META = method, path, path, meta
         self.read_body = read_body
         self.operation = self.processor = self.id = ""
-        self.resp_code = Fault.code
 
 
 async def authenticate(request: HttpRequest) -> Processor:
@@ -105,13 +105,11 @@ class ParsedOnce(Parser):
 
 
 class WireJson(BaseRenderer):
-    """Writes replies, and remembers their Resp_Code for the log."""
+    """Writes refusals; replies write themselves."""
 
     media_type = "application/json"
 
     def render(self, request: HttpRequest, data: Any, *, response_status: int) -> bytes:
-        if isinstance(data, dict) and "Data" in data:
-            cast("WireRequest", request).resp_code = data["Data"]["Resp_Code"]
         return to_json(data)
 
 
@@ -137,6 +135,7 @@ def refuse(request: HttpRequest, refusal: Refusal) -> WireReply:
     blank = {name: "F" if name == "Allow_Customer" else "NA" for name in names}
     body = wire.refusal_body(refusal, word, blank)
     reply: WireReply = api.create_response(request, body, status=refusal.http)
+    reply.resp_code = refusal.code
     if refusal.retry_after_seconds is not None:
         reply.headers["Retry-After"] = str(refusal.retry_after_seconds)
     if isinstance(refusal, WrongMethod):

@@ -18,7 +18,7 @@ from ppims import wire
 from ppims.api import OPERATIONS, WireRequest, refuse
 from ppims.errors import Refusal, TooLarge, UnknownOperation, UnreadableBody, WrongMethod
 from ppims.logs import Event
-from ppims.openapi import WireReply
+from ppims.wire import WireReply
 
 DOCUMENTATION = {"docs", "openapi.json"}
 PREFIXES = tuple(f"/{prefix}/" for prefix in settings.PPIMS_API_PREFIXES)
@@ -49,10 +49,11 @@ def middleware(get_response: GetResponse) -> GetResponse:
 
 def operation_of(path: str) -> str | None:
     """Tell what is asked of the API: None where it is not the API, or its documentation."""
-    prefix = next((p for p in PREFIXES if path.startswith(p)), None)
-    if prefix is None or path.removeprefix(prefix) in DOCUMENTATION:
-        return None
-    return path.removeprefix(prefix)
+    for prefix in PREFIXES:
+        if path.startswith(prefix):
+            operation = path.removeprefix(prefix)
+            return None if operation in DOCUMENTATION else operation
+    return None
 
 
 def finished(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -80,7 +81,7 @@ async def answered(request: WireRequest, operation: str) -> WireReply:
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
     }
-    _log(request, (time.perf_counter() - started) * 1000)
+    _log(request, reply.resp_code, (time.perf_counter() - started) * 1000)
     return reply
 
 
@@ -114,7 +115,7 @@ def _read_body(request: HttpRequest) -> bytes:
         raise UnreadableBody from None
 
 
-def _log(request: WireRequest, milliseconds: float) -> None:
+def _log(request: WireRequest, resp_code: str, milliseconds: float) -> None:
     if logger.isEnabledFor(logging.INFO):
         event = Event(
             logger.name,
@@ -122,7 +123,7 @@ def _log(request: WireRequest, milliseconds: float) -> None:
             request_id=request.id,
             operation=request.operation,
             processor=request.processor,
-            resp_code=request.resp_code,
+            resp_code=resp_code,
             ms=round(milliseconds, 1),
         )
         logger.handle(event)

@@ -22,6 +22,7 @@ from ppims.errors import (
     TooManyAttempts,
     Unavailable,
 )
+from ppims.wire import WireReply
 
 GOLDEN = settings.BASE_DIR / "fixtures" / "wire"
 REFUSALS: tuple[type[Refusal], ...] = (
@@ -34,17 +35,6 @@ REFUSALS: tuple[type[Refusal], ...] = (
     Fault,
     Unavailable,
 )
-
-
-class WireReply:
-    """An answer of the API: Django's own are made for cookies, charsets and streams, and cost as
-    much as a read of the database.
-    """
-
-    def __init__(self) -> None:
-        self.status_code = 200
-        self.headers = {"Content-Type": "application/json; charset=utf-8"}
-        self.content = b""
 
 
 class DocumentedApi(NinjaAPI):

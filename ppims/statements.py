@@ -44,20 +44,24 @@ def _done(sql: str, values: Values, take: Callable[[Any], Any]) -> Any:
     take from the cursor what is wanted. Whoever listens to statements hears them by Django's.
     """
     database = _database()
-    if database.execute_wrappers or database.queries_logged:
+    if database.execute_wrappers or database.force_debug_cursor:
         with database.cursor() as cursor:
             cursor.execute(sql, values)
             return take(cursor)
     if database.connection is None:
         database.ensure_connection()
-    database.validate_no_broken_transaction()
-    with database.wrap_database_errors:
+    if database.needs_rollback:
+        database.validate_no_broken_transaction()
+    try:
         if database.vendor == "sqlite":
             names = tuple(values) if isinstance(values, dict) else None
             return take(database.connection.execute(_of_sqlite(sql, names), values))
         # Prepared once a connection: Django's cursor would write the values into the text.
         with _prepared_cursors()(database.connection) as cursor:
             return take(cursor.execute(sql, values, prepare=True))
+    except Exception:
+        with database.wrap_database_errors:
+            raise
 
 
 def keep_connection() -> None:

@@ -4,6 +4,7 @@ from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from typing import NamedTuple
 
 from django.conf import settings
 
@@ -49,8 +50,7 @@ class Ask:
     card_number: str | None = None
 
 
-@dataclass(frozen=True)
-class RegistrationStatus:
+class RegistrationStatus(NamedTuple):
     """Who was found, as the asking processor sees them; and the debit figures of now, or a new
     customer's.
     """
