@@ -18,7 +18,8 @@ from customers.schemas import (
 )
 from ppims.models import Operation, Processor
 from ppims.replay import Call
-from ppims.wire import Meta, Reply, Request, WireReply
+from ppims.replies import WireReply
+from ppims.wire import Meta, Reply, Request
 from ppims.writer import written
 
 # Named once: looking up the type of an answer would cost as much as making it.

@@ -20,7 +20,8 @@ from limits.schemas import (
 from limits.services import checks, updates
 from ppims.models import Operation, Processor
 from ppims.replay import Call
-from ppims.wire import Meta, Reply, Request, WireReply
+from ppims.replies import WireReply
+from ppims.wire import Meta, Reply, Request
 from ppims.writer import written
 
 # Named once: looking up the type of an answer would cost as much as making it.

@@ -32,7 +32,7 @@ from ppims.errors import (
 )
 from ppims.models import Processor
 from ppims.openapi import DocumentedApi
-from ppims.wire import WireReply
+from ppims.replies import WireReply
 
 OPERATIONS: Mapping[str, tuple[str, type[wire.Answer]]] = {
     "add-customer": ("Add_Customer", AddCustomerOut),

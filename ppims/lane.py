@@ -18,7 +18,7 @@ from ppims import wire
 from ppims.api import OPERATIONS, WireRequest, refuse
 from ppims.errors import Refusal, TooLarge, UnknownOperation, UnreadableBody, WrongMethod
 from ppims.logs import Event
-from ppims.wire import WireReply
+from ppims.replies import WireReply
 
 DOCUMENTATION = {"docs", "openapi.json"}
 PREFIXES = tuple(f"/{prefix}/" for prefix in settings.PPIMS_API_PREFIXES)

@@ -22,7 +22,7 @@ from ppims.errors import (
     TooManyAttempts,
     Unavailable,
 )
-from ppims.wire import WireReply
+from ppims.replies import WireReply
 
 GOLDEN = settings.BASE_DIR / "fixtures" / "wire"
 REFUSALS: tuple[type[Refusal], ...] = (

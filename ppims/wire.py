@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Generic, NoReturn, Self, TypeVar
 
-from django.http.response import HttpResponseBase
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -25,7 +24,8 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ppims import clock, money
-from ppims.errors import Fault, Refusal, TooLarge, UnreadableBody
+from ppims.errors import Refusal, TooLarge, UnreadableBody
+from ppims.replies import WireReply
 
 BODY_LIMIT_BYTES = 64 * 1024
 ABSENT = {"", "NA", "N/A"}
@@ -347,18 +347,6 @@ class Meta(BaseModel):
 
 def left_out_if_none() -> Any:
     return Field(default=None, exclude_if=lambda value: value is None)
-
-
-class WireReply(HttpResponseBase):
-    """An answer of the API: Django's own are made for cookies, charsets and streams, and cost as
-    much as a read of the database.
-    """
-
-    headers: dict[str, str]  # type: ignore[assignment]
-
-    def __init__(self, content: bytes = b"", *, resp_code: str = Fault.code) -> None:
-        self.status_code, self.content, self.resp_code = 200, content, resp_code
-        self.headers = {"Content-Type": "application/json; charset=utf-8"}
 
 
 class Reply(BaseModel, Generic[AnswerT, MetaT]):
