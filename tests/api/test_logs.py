@@ -8,7 +8,7 @@ import pytest
 
 from customers import services
 from limits.services import checks
-from ppims.logs import Formatter
+from ppims.logs import Formatter, Handler
 from tests.api.said import NOBODY, OPERATIONS, added, asked, blank, booked, done, valid
 from tests.conftest import PREFIX
 from tests.factories import PASSWORD, person
@@ -144,6 +144,30 @@ def test_a_fault_is_999_without_internals_in_reply_or_log(
     assert report["request_id"] == line["request_id"]
     assert "Unforeseen" in report["exc_info"]
     assert_impersonal(log)
+
+
+def test_half_a_character_is_written_as_json_has_it():
+    record = logging.makeLogRecord({"msg": "said %s", "args": ("\ud800",), "also": "\udfff"})
+    line = json.loads(Formatter().format(record))
+    assert (line["message"], line["also"]) == ("said \ud800", "\udfff")
+
+
+def test_a_log_that_can_not_be_written_ends_no_request(ent, log):
+    log.close()
+    assert ent.call("check-customer-kyc", Unique_Id="123456789012345")[0] == 200
+
+
+def test_a_line_is_written_whole_and_at_once():
+    kept = io.StringIO()
+    Handler(kept).emit(logging.makeLogRecord({"msg": "once"}))
+    assert kept.getvalue() == "once\n"
+
+
+def test_a_line_that_can_not_be_written_is_reported_as_logging_does(capsys):
+    kept = io.StringIO()
+    kept.close()
+    Handler(kept).emit(logging.makeLogRecord({"msg": "once"}))
+    assert "ValueError" in capsys.readouterr().err
 
 
 def test_after_a_fault_the_same_ref_id_has_its_one_effect(ent, monkeypatch):

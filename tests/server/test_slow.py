@@ -52,6 +52,17 @@ def test_half_a_header_on_a_connection_that_was_kept_is_closed_in_time(server):
         assert ended(wire) < KEPT_SECONDS + LATE_SECONDS
 
 
+def test_a_connection_stays_as_long_as_it_is_used_and_not_much_longer(server):
+    began = time.monotonic()
+    with server.wire() as wire:
+        while time.monotonic() - began < 2 * KEPT_SECONDS:
+            wire.send(request(KYC, known()))
+            assert is_known(wire.reply())
+            time.sleep(KEPT_SECONDS / 4)
+        idle = ended(wire) + KEPT_SECONDS / 4
+        assert KEPT_SECONDS - 0.1 < idle < KEPT_SECONDS + LATE_SECONDS
+
+
 def test_nothing_at_all_is_closed_in_time(server):
     with server.wire() as wire:
         assert ended(wire) < SECONDS + LATE_SECONDS
