@@ -195,15 +195,14 @@ class Table(Generic[M]):
 
 def joined(tables: tuple[Table[Any], ...], tail: str, values: Values) -> list[Any] | None:
     """Read the first rows of several tables, joined by the tail of the SELECT from the first one,
-    that it finds; None in the place of one that a LEFT JOIN did not find.
+    that it finds.
     """
     found = first(_selection(tables, tail), values)
     if found is None:
         return None
     rows, start = [], 0
     for table in tables:
-        row = found[start : start + len(table.names)]
-        rows.append(table.made(row) if row[0] is not None else None)
+        rows.append(table.made(found[start : start + len(table.names)]))
         start += len(table.names)
     return rows
 
