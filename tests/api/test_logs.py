@@ -34,7 +34,7 @@ def log():
         for handler in loggers[0].handlers
         if isinstance(handler.formatter, Formatter)
     }
-    handler = logging.StreamHandler(io.StringIO())
+    handler = Handler(io.StringIO())
     handler.setFormatter(formatter)
     for logger in loggers:
         logger.addHandler(handler)
