@@ -18,6 +18,7 @@ from typing import Any, NoReturn, TypeVar, cast
 from django.conf import settings
 from django.db import DatabaseError
 
+from ppims.checkpoints import LATER, Checkpoints
 from ppims.errors import Unavailable
 from ppims.statements import keep_connection, run
 from ppims.transact import Outcome, together
@@ -106,6 +107,7 @@ class Writer:
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[Written] = SimpleQueue()
+        self._checkpoints = Checkpoints()
         threading.Thread(target=self._serve, name="writer", daemon=True).start()
 
     def ask(self, work: Callable[[], Any]) -> Written:
@@ -120,6 +122,7 @@ class Writer:
         keep_connection()
         with suppress(DatabaseError, Unavailable):
             run(LARGER_CACHE, ())
+            run(LATER, ())
         while True:
             first = self._queue.get()
             taken: list[Written] | None = None
@@ -133,6 +136,7 @@ class Writer:
                 outcomes = [(None, Unavailable()) for _ in taken]
             for write, outcome in zip(taken, outcomes, strict=True):
                 write.end(outcome)
+            self._checkpoints.count(len(taken))
 
     def _taken(self, first: Written) -> list[Written]:
         """Take what is waiting, but for what has been withdrawn."""
