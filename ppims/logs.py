@@ -1,9 +1,11 @@
 """JSON logs: a line an event, on standard error, without personal data."""
 
+import asyncio
 import json
 import logging
 import time
 import traceback
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TextIO
@@ -32,13 +34,33 @@ class Event(logging.LogRecord):
 
 
 class Handler(logging.StreamHandler[TextIO]):
-    """Writes a line at once, as standard error does by itself."""
+    """Writes a line at once, as standard error does by itself; on an event loop, those of one of
+    its turns together.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        super().__init__(stream)
+        self._said: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self.stream.write(f"{self.format(record)}\n")
+            self._said.append(f"{self.format(record)}\n")
         except Exception:  # noqa: BLE001 - as logging has it: no program ends for its log
             self.handleError(record)
+        try:
+            asyncio.get_running_loop().call_soon(self.flush)
+        except RuntimeError:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what has been said; what can't be written is lost."""
+        with self.lock or nullcontext():
+            said, self._said = "".join(self._said), []
+            try:
+                if said:
+                    self.stream.write(said)
+            except Exception:  # noqa: BLE001 - as above
+                self.handleError(logging.makeLogRecord({"msg": "lines were lost"}))
 
 
 class Formatter(logging.Formatter):

@@ -1,8 +1,10 @@
 """A JSON line a request, without personal data, also when something goes wrong."""
 
+import asyncio
 import io
 import json
 import logging
+from types import SimpleNamespace
 
 import pytest
 
@@ -161,6 +163,33 @@ def test_a_line_is_written_whole_and_at_once():
     kept = io.StringIO()
     Handler(kept).emit(logging.makeLogRecord({"msg": "once"}))
     assert kept.getvalue() == "once\n"
+
+
+def test_the_lines_of_one_turn_of_an_event_loop_are_written_together_and_in_their_order():
+    written = []
+    kept = SimpleNamespace(write=written.append)
+    handler = Handler(kept)
+
+    async def say():
+        for word in ("first", "second"):
+            handler.emit(logging.makeLogRecord({"msg": word}))
+        assert written == []
+        await asyncio.sleep(0)
+
+    asyncio.run(say())
+    assert written == ["first\nsecond\n"]
+
+
+def test_what_an_event_loop_did_not_come_to_write_is_written_with_the_next_line(monkeypatch):
+    kept = io.StringIO()
+    handler = Handler(kept)
+    ended = SimpleNamespace(call_soon=lambda _: None)
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncio, "get_running_loop", lambda: ended)
+        handler.emit(logging.makeLogRecord({"msg": "first"}))
+    assert kept.getvalue() == ""
+    handler.emit(logging.makeLogRecord({"msg": "second"}))
+    assert kept.getvalue() == "first\nsecond\n"
 
 
 def test_a_line_that_can_not_be_written_is_reported_as_logging_does(capsys):
