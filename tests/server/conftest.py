@@ -81,15 +81,15 @@ def migrated_file(tmp_path_factory, django_db_setup, django_db_blocker):
 def in_file(file):
     """Let all threads find the database in this file."""
     before, settings = connections["default"], connections.settings["default"]
-    name = settings["NAME"]
     del connections["default"]
     vars(statements._threads).clear()
-    settings["NAME"] = str(file)
+    # A copy: threads of a test that goes on for a moment keep to the file.
+    connections.settings["default"] = {**settings, "NAME": str(file)}
     try:
         yield file
     finally:
         connections["default"].close()
-        connections["default"], settings["NAME"] = before, name
+        connections["default"], connections.settings["default"] = before, settings
         vars(statements._threads).clear()
 
 
