@@ -2,15 +2,21 @@
 SQLite. For what makes whole tables, not for what answers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 
+from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.models import Max
 
 from ppims.keys import Plain
+from ppims.tables import ByTime
+from ppims.transact import in_transaction
 
 NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - written in UTC, as Django does on SQLite
+INDEXES = "SELECT name FROM sqlite_master WHERE type = 'index'"
 Row = list[Plain]
 Rows = dict[type[models.Model], list[Row]]
 
@@ -53,6 +59,39 @@ def went_past_ids(*tables: type[models.Model]) -> None:
             table = model._meta.db_table
             sql = f"SELECT setval(pg_get_serial_sequence(%s, 'id'), max(id)) FROM {table}"  # noqa: S608 - our own name
             cursor.execute(sql, [table])
+
+
+@contextmanager
+def indexes_by_time_later() -> Iterator[None]:
+    """Insert without the indexes by time, and make them in the end, whatever ends it: rows that
+    come customer by customer would each change another page of every one of them. For SQLite.
+    """
+    with connection.cursor() as cursor:
+        for _, index in _indexes_by_time():
+            cursor.execute(f"DROP INDEX IF EXISTS {connection.ops.quote_name(index.name)}")
+    try:
+        yield
+    finally:
+        make_indexes_by_time()
+
+
+def make_indexes_by_time() -> None:
+    """Make those that are missing, as whoever was killed while inserting has left it."""
+    editor = connection.schema_editor()
+    with connection.cursor() as cursor:
+        there = {name for (name,) in cursor.execute(INDEXES).fetchall()}
+        missing = [(table, index) for table, index in _indexes_by_time() if index.name not in there]
+        if missing and not connection.in_atomic_block:
+            cursor.execute("PRAGMA temp_store = FILE")  # lakhs of rows are sorted in it
+        for table, index in missing:
+            in_transaction(partial(cursor.execute, str(index.create_sql(table, editor))))
+
+
+def _indexes_by_time() -> Iterator[tuple[type[models.Model], ByTime]]:
+    for table in apps.get_models():
+        for index in table._meta.indexes:
+            if isinstance(index, ByTime):
+                yield table, index
 
 
 def _write_instants(rows: Sequence[Row], place: int) -> None:

@@ -59,22 +59,6 @@ TABLES = (
 DRAWN = {"sealed"}  # with a nonce
 
 
-@pytest.fixture
-def data_dir(settings, tmp_path):
-    settings.PPIMS_DATA_DIR = tmp_path
-    return tmp_path
-
-
-@pytest.fixture
-def processors():
-    return [make_processor(name) for name in writing.SYSTEM_IDS]
-
-
-@pytest.fixture
-def small_batches(monkeypatch):
-    monkeypatch.setattr(writing, "CUSTOMERS_A_BATCH", 10)
-
-
 class ByServices:
     """Tells a story to the services, the clock standing at each instant."""
 

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from limits.services import rules
-from ppims import demo, health, keyring, roles
+from ppims import bulk, demo, health, keyring, roles
 from ppims.models import Processor
 
 
@@ -38,6 +38,8 @@ def make_ready() -> None:
     """
     # In this process: to load everything once more would be a third of a start's time.
     call_command("migrate", verbosity=0)
+    if settings.SQLITE:
+        bulk.make_indexes_by_time()
     roles.set_up()
     call_command("clearsessions")
     rules.load_first_pack()

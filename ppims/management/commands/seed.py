@@ -24,7 +24,8 @@ from ppims.seed.story import Plan
 class Command(BaseCommand):
     help = (
         "Write made-up customers and their histories, for measuring. Stopped and started again"
-        " with the same arguments it goes on; the same arguments give the same data."
+        " with the same arguments it goes on; the same arguments give the same data. Of lakhs, the"
+        " indexes by time are made in the end: a minute or two, in which the bar stands still."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
