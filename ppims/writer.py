@@ -29,7 +29,9 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 GROUP_AT_MOST = 64
-LARGER_CACHE = "PRAGMA cache_size = -32000"  # for what a group changes; others read a mapped file
+# A cache large enough for what a group changes. Others read a mapped file: but after each group of
+# another process all of it would be mapped anew, page by page.
+OWN_CACHE = ("PRAGMA mmap_size = 0", "PRAGMA cache_size = -32000")
 _making = threading.Lock()
 
 
@@ -121,8 +123,8 @@ class Writer:
     def _serve(self) -> NoReturn:
         keep_connection()
         with suppress(DatabaseError, Unavailable):
-            run(LARGER_CACHE, ())
-            run(LATER, ())
+            for pragma in (*OWN_CACHE, LATER):
+                run(pragma, ())
         while True:
             first = self._queue.get()
             taken: list[Written] | None = None
