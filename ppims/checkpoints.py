@@ -15,7 +15,7 @@ from ppims.errors import Unavailable
 from ppims.statements import first, keep_connection
 from ppims.turn import turn
 
-AFTER_WRITES = 250  # some two thousand pages
+AFTER_WRITES = 250  # of two processes some 2,500 pages
 # What a writer sets: it does it in its commit once the log has grown much longer.
 LATER = "PRAGMA wal_autocheckpoint = 16000"
 WHAT_CAN_BE = "PRAGMA wal_checkpoint(PASSIVE)"  # it waits for nobody, and nobody for it
