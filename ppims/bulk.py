@@ -66,10 +66,11 @@ def indexes_by_time_later() -> Iterator[None]:
     """Insert without the indexes by time, and make them in the end, whatever ends it: rows that
     come customer by customer would each change another page of every one of them. For SQLite.
     """
-    with connection.cursor() as cursor:
-        for _, index in _indexes_by_time():
-            cursor.execute(f"DROP INDEX IF EXISTS {connection.ops.quote_name(index.name)}")
     try:
+        with connection.cursor() as cursor:
+            for _, index in _indexes_by_time():
+                drop = f"DROP INDEX IF EXISTS {connection.ops.quote_name(index.name)}"
+                in_transaction(partial(cursor.execute, drop))
         yield
     finally:
         make_indexes_by_time()
