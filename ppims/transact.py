@@ -107,8 +107,9 @@ def _in_savepoint(work: Callable[[], T]) -> T:
 
 @contextmanager
 def snapshot(using: str = "default") -> Iterator[None]:
-    """Read the database as it is at the first read, for as long as it takes; nobody waits for it.
-    Inside an open transaction: as that one sees it.
+    """Read the database as it is at the first read, for as long as it takes; nobody waits for it,
+    and at no isolation level is it cancelled for what others write. Inside an open transaction: as
+    that one sees it.
     """
     database = connections[using]
     if database.in_atomic_block:

@@ -89,7 +89,8 @@ def make_patiently() -> Seal:
 
 def exported(seal: Seal) -> dict[str, Any]:
     """Give a seal as JSON, for a file that is kept elsewhere."""
-    previous = Seal.objects.filter(pk=seal.number - 1).first()
+    with snapshot():
+        previous = Seal.objects.filter(pk=seal.number - 1).first()
     fields = {name: getattr(seal, name) for name in [*signing.FIELDS[Seal], "key_id", "mac"]}
     fields["previous_mac"] = previous.mac if previous else b""
     return {"format": FORMAT, **{name: _as_json(value) for name, value in fields.items()}}

@@ -5,11 +5,12 @@ from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db.models import QuerySet
 
 from limits import ledger
 from limits.models import LedgerHead
 from ppims.progress import bar
-from ppims.transact import in_transaction
+from ppims.transact import in_transaction, snapshot
 
 CUSTOMERS_AT_ONCE = 200
 
@@ -24,15 +25,22 @@ class Command(BaseCommand):
         heads = LedgerHead.objects.order_by("pk").values_list("pk", flat=True)
         if options["customer"] is not None:
             heads = heads.filter(pk=options["customer"])
-            if not heads.exists():
-                raise CommandError("There is nothing in the ledger for that customer.")
+        with snapshot():
+            total = heads.count()
+        if options["customer"] is not None and not total:
+            raise CommandError("There is nothing in the ledger for that customer.")
         done, changed, after = 0, 0, 0
-        with bar("Summing", total=heads.count()) as advance:
-            while chosen := list(heads.filter(pk__gt=after)[:CUSTOMERS_AT_ONCE]):
+        with bar("Summing", total=total) as advance:
+            while chosen := _next(heads, after):
                 changed += in_transaction(partial(_rebuilt, chosen))
                 done, after = done + len(chosen), chosen[-1]
                 advance(len(chosen))
         self.stdout.write(f"{done} customers summed anew; {changed} months were not as they are.")
+
+
+def _next(heads: QuerySet[LedgerHead, int], after: int) -> list[int]:
+    with snapshot():
+        return list(heads.filter(pk__gt=after)[:CUSTOMERS_AT_ONCE])
 
 
 def _rebuilt(customer_ids: list[int]) -> int:

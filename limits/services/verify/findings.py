@@ -13,6 +13,7 @@ from limits.services.verify.seals import Sealed
 from ppims import append_only
 from ppims.models import AuditEntry
 from ppims.rows import Row
+from ppims.transact import snapshot
 
 # Whose rows a Ref_Id answers for: operation, table, what a row is, and which rows have no Ref_Id.
 ANSWERS = (
@@ -58,7 +59,8 @@ def verify(
     """
     read_leanly()
     ring = ledger_keys()
-    sealed = Sealed(ring, exported)
+    with snapshot():
+        sealed = Sealed(ring, exported)
     yield from sealed.findings
     yield from ledger.walk(sealed, progress, processes)
     yield from audit.walk(ring, sealed, progress)
@@ -71,7 +73,8 @@ def verify(
 def rows_to_read() -> int:
     """Count what `progress` will be told of in all, as it is now."""
     models = (LimitCheck, LedgerEntry, AuditEntry)
-    return sum(model._default_manager.count() for model in models)
+    with snapshot():
+        return sum(model._default_manager.count() for model in models)
 
 
 def _lost() -> Iterator[Finding]:
@@ -90,7 +93,7 @@ def _lost() -> Iterator[Finding]:
 
 
 def _rows(sql: str) -> list[Row]:
-    with connection.cursor() as cursor:
+    with snapshot(), connection.cursor() as cursor:
         cursor.execute(sql)
         rows: list[Row] = cursor.fetchall()
     return rows

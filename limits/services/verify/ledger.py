@@ -105,7 +105,8 @@ def walked(bounds: Bounds, customers: tuple[int, int]) -> Walked:
 def _ranges() -> Iterator[tuple[int, int]]:
     after = -EVERY_ID
     while after < EVERY_ID:
-        row = statements.first(NEXT, (after, HEADS_AT_ONCE - 1))
+        with snapshot():
+            row = statements.first(NEXT, (after, HEADS_AT_ONCE - 1))
         upto = row[0] if row else EVERY_ID
         yield after, upto
         after = upto
