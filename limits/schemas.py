@@ -145,11 +145,11 @@ class CheckRegStatusOut(Answer):
         customer = status.customer
         return cls(
             resp_code="000" if customer else "500",
-            unique_id=customer.pk if customer else None,
+            unique_id=customer.unique_id if customer else None,
             kyc_flag=customer.tier if customer else None,
             kyc_updated_channel=customer.kyc_updated_channel if customer else None,
             kyc_updated_on=customer.kyc_updated_on if customer else None,
-            cif_id=status.cif_id or None,
+            cif_id=(customer.cif_id if customer else None) or None,
             remaining_avail_limit=status.figures.available,
             utilized_bal=status.figures.cumulative,
         )

@@ -18,7 +18,7 @@ from django.conf import settings
 
 from ppims.wsgi import application as wsgi
 
-from ppims import lane, wire  # isort: skip - Django is set up by now
+from ppims import lane, moment, wire  # isort: skip - Django is set up by now
 from ppims.api import WireRequest  # isort: skip
 from ppims.errors import UnreadableBody  # isort: skip
 from ppims.statements import keep_connection  # isort: skip
@@ -52,6 +52,7 @@ async def application(
     most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE if is_page else wire.BODY_LIMIT_BYTES
     body = await _body(receive, most)
     if operation is not None and settings.PPIMS_GROUP_COMMIT:
+        moment.begin()
         reply = await lane.answered(_request(scope, body), operation)
         status, headers, content = reply.status_code, [*reply.headers.items()], reply.content
     else:

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, make_password
 from django.http import HttpRequest
 
+from ppims import moment
 from ppims.errors import NotAuthenticated, TooManyAttempts
 from ppims.models import Processor
 from ppims.statements import Table
@@ -76,8 +77,8 @@ def recognized(username: str, password: str) -> Processor | None:
     """Say which processor this is, where this worker has verified the credential before: it is
     compared by digest, and never throttled.
 
-    The row is read each time, so a changed or disabled credential stops working at once, in every
-    worker.
+    The row is read each time (once for those who come together), so a changed or disabled
+    credential stops working at once, in every worker.
     """
     processor = _found(username)
     is_open = processor is not None and processor.state != Processor.State.DISABLED
@@ -130,8 +131,9 @@ def forget_everything() -> None:
 
 
 def _found(username: str) -> Processor | None:
-    row = PROCESSORS.row(BY_USERNAME, [username]) if username.isprintable() else None
-    return _made(row) if row else None
+    by_username = PROCESSORS.selection(BY_USERNAME)
+    rows = moment.every(by_username, (username,)) if username.isprintable() else []
+    return _made(rows[0]) if rows else None
 
 
 @lru_cache(256)

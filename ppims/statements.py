@@ -152,12 +152,12 @@ class Table(Generic[M]):
 
     def one(self, tail: str, values: Values) -> M | None:
         """Read the first row that the tail of the SELECT finds."""
-        found = self.row(tail, values)
+        found = first(self.selection(tail), values)
         return self.made(found) if found else None
 
-    def row(self, tail: str, values: Values) -> tuple[Any, ...] | None:
-        """Read the first row that the tail of the SELECT finds, for `made`."""
-        return first(_selection((self,), tail), values)
+    def selection(self, tail: str) -> str:
+        """Write a SELECT of rows for `made`, by its tail."""
+        return _selection((self,), tail)
 
     def locked(self, tail: str, values: Values) -> M | None:
         """Read the first row that the tail of the SELECT finds, and lock it until the transaction

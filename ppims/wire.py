@@ -358,8 +358,11 @@ class Reply(BaseModel, Generic[AnswerT, MetaT]):
     Meta: MetaT
 
     def written(self) -> WireReply:
-        """Write it: ninja would make Python's dicts of it first."""
-        return WireReply(self.model_dump_json().encode(), resp_code=self.Data.resp_code)
+        """Write it as pydantic's own writer does: ninja would make Python's dicts of it first, and
+        model_dump_json() text, and of that bytes.
+        """
+        written = self.__pydantic_serializer__.to_json(self)
+        return WireReply(written, resp_code=self.Data.resp_code)
 
 
 class FieldError(BaseModel):

@@ -9,6 +9,8 @@ from typing import Any
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
 
+from ppims import moment
+
 ARRIVAL_SECONDS, TAKING_SECONDS = 10, 30
 
 
@@ -29,6 +31,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
 
     def _feed_callback_parser(self, data: bytes) -> bool:
         """Read what has come: just now, or together with the request before it."""
+        moment.end()  # what it asks is to be read as of now
         is_well_formed = bool(super()._feed_callback_parser(data))
         request = self._body_receiver
         if request is not None and request._complete:

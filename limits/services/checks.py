@@ -3,7 +3,6 @@
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from typing import NamedTuple
 
 from django.conf import settings
@@ -15,21 +14,23 @@ from limits import decision, ledger
 from limits.decision import CREDIT_STOP, Decision, Figures, Question, Rule
 from limits.ledger import Standing
 from limits.models import Direction, Hold, LedgerEntry, LimitCheck
-from ppims import clock, replay, statements
+from ppims import clock, moment, replay, statements
 from ppims.models import Processor, ReplayKey
 from ppims.replay import Call
 from ppims.statements import kept_instant, stored
 from ppims.transact import in_transaction
 
-# In force is the approved rule with the latest start: the last one that is given for a window.
-IN_FORCE = """
-    SELECT id, "window", amount FROM limits_limitrule
-    WHERE state = 'APPROVED' AND tier = %s AND direction = %s AND in_force_from <= %s
+# In force is the approved rule with the latest start so far: the last one that is given for a
+# window. COALESCE, here and below, keeps SQLite's driver from asking Django what an instant is.
+APPROVED = """
+    SELECT id, "window", amount, COALESCE(in_force_from, NULL) FROM limits_limitrule
+    WHERE state = 'APPROVED' AND tier = %s AND direction = %s
     ORDER BY in_force_from, id
 """
-# COALESCE keeps SQLite's driver from asking Django what an instant is.
 FOUND = """
-    SELECT {columns}, r.cif_id, COALESCE(h.last_at, NULL) FROM customers_customer c
+    SELECT c.unique_id, c.tier, c.kyc_updated_channel, COALESCE(c.kyc_updated_on, NULL),
+           r.cif_id, COALESCE(h.last_at, NULL)
+    FROM customers_customer c
     JOIN customers_identifier i ON i.customer_id = c.unique_id
     LEFT JOIN customers_registration r ON r.customer_id = c.unique_id AND r.processor_id = %s
     LEFT JOIN limits_ledgerhead h ON h.customer_id = c.unique_id
@@ -50,13 +51,23 @@ class Ask:
     card_number: str | None = None
 
 
-class RegistrationStatus(NamedTuple):
-    """Who was found, as the asking processor sees them; and the debit figures of now, or a new
-    customer's.
+class Found(NamedTuple):
+    """A customer, with the Cif_Id that the asking processor has given, and the last instant in the
+    ledger, or None for either.
     """
 
-    customer: Customer | None
+    unique_id: int
+    tier: str
+    kyc_updated_channel: str
+    kyc_updated_on: datetime | None
     cif_id: str | None
+    last_at: datetime | None
+
+
+class RegistrationStatus(NamedTuple):
+    """Who was found; and the debit figures of now, or a new customer's."""
+
+    customer: Found | None
     figures: Figures
 
 
@@ -90,42 +101,36 @@ def registration_status(
     found = (document and _found(processor, *document)) or _found(processor, MOBILE, mobile)
     at = clock.now()
     if not found:
-        return RegistrationStatus(None, None, _figures_of_a_newcomer(at))
-    customer, cif_id, last_at = found
-    figures = figures_now(customer, Direction.DEBIT, max(at, last_at or at))
-    return RegistrationStatus(customer, cif_id, figures)
+        return RegistrationStatus(None, _figures_of_a_newcomer(at))
+    figures = figures_now(found, Direction.DEBIT, max(at, found.last_at or at))
+    return RegistrationStatus(found, figures)
 
 
-def _found(
-    processor: Processor, kind: str, value: str
-) -> tuple[Customer, str | None, datetime | None] | None:
-    """Find a customer by mobile number or document: with the Cif_Id that the processor has given,
-    and the last instant in the ledger, or None for either.
-    """
-    found = statements.first(_finding(), [processor.pk, kind, Identifier.digest_of(kind, value)])
-    if found is None:
+def _found(processor: Processor, kind: str, value: str) -> Found | None:
+    """Find a customer by mobile number or document."""
+    row = statements.first(FOUND, [processor.pk, kind, Identifier.digest_of(kind, value)])
+    if row is None:
         return None
-    *columns, cif_id, last_at = found
-    return people.KNOWN.made(columns), cif_id, kept_instant(last_at)
-
-
-@cache
-def _finding() -> str:
-    return FOUND.format(columns=people.KNOWN.columns())
+    unique_id, tier, channel, updated_on, cif_id, last_at = row
+    return Found(unique_id, tier, channel, kept_instant(updated_on), cif_id, kept_instant(last_at))
 
 
 def rules_for(tier: str, direction: str, at: datetime) -> list[Rule]:
     """Give the limits in force; a rule without an amount is no limit."""
-    rows = statements.every(IN_FORCE, [tier, direction, stored(at)])
-    latest = {window: (rule_id, window, amount) for rule_id, window, amount in rows}
+    rows, until = moment.every(APPROVED, (tier, direction)), stored(at)
+    latest = {
+        window: (rule_id, window, amount)
+        for rule_id, window, amount, in_force_from in rows
+        if in_force_from <= until
+    }
     return [Rule(*rule) for rule in latest.values() if rule[2] is not None]
 
 
-def figures_now(customer: Customer, direction: str, at: datetime) -> Figures:
+def figures_now(customer: Customer | Found, direction: str, at: datetime) -> Figures:
     """Give used + held and what is left, as they stand at an instant."""
     month = clock.ist_month(at)
     rules = rules_for(customer.tier, direction, at)
-    standing = ledger.standing(customer.pk, ledger.months_needed(month, rules), at)
+    standing = ledger.standing(customer.unique_id, ledger.months_needed(month, rules), at)
     return decision.figures(rules, standing.totals(month, direction))
 
 

@@ -1,0 +1,173 @@
+"""What those who come together read, they read as of one moment; who comes later, as of a later
+one.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from contextlib import closing, contextmanager
+from itertools import count
+
+import pytest
+from django.db import connection
+
+from ppims import moment, statements
+from ppims.models import Processor
+from tests.factories import make_processor
+from tests.server.served import UPDATE, Served, asked, body_of, request
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.only_on("sqlite", "operations run in threads there, each by itself"),
+]
+
+STATES = "SELECT system_id, state FROM ppims_processor ORDER BY system_id"
+STATUS = "customer-registration-status"
+ROUNDS = 25
+
+
+@pytest.fixture
+def disable(file_database):
+    """Disable a processor, from another connection."""
+    make_processor("ENT"), make_processor("CBS")
+
+    def do(system_id):
+        with closing(sqlite3.connect(file_database, isolation_level=None)) as other:
+            other.execute(
+                "UPDATE ppims_processor SET state = ? WHERE system_id = ?",
+                (Processor.State.DISABLED, system_id),
+            )
+
+    return do
+
+
+@pytest.fixture(autouse=True)
+def heard(file_database, monkeypatch):
+    """Hear the statements of this thread's one connection, as an event loop has it."""
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    statements.keep_connection()
+    connection.ensure_connection()
+    database = connection.connection
+    said = []
+    database.set_trace_callback(said.append)
+    yield said
+    assert not database.in_transaction
+
+
+def disabled():
+    return [name for name, state in moment.every(STATES, ()) if state == Processor.State.DISABLED]
+
+
+def test_what_is_asked_alike_is_read_once_and_all_else_in_the_same_snapshot(disable, heard):
+    async def turn():
+        moment.begin()
+        assert disabled() == []
+        disable("ENT")
+        moment.begin()  # the next request of the turn
+        assert disabled() == []
+        assert {state for _, state in statements.every(STATES, ())} == {Processor.State.ACTIVE}
+        await asyncio.sleep(0)
+        return disabled()
+
+    heard.clear()
+    assert asyncio.run(turn()) == ["ENT"]
+    assert heard == ["BEGIN", STATES, STATES, "COMMIT", STATES]
+
+
+def test_it_ends_where_more_comes_in(disable):
+    async def turn():
+        moment.begin()
+        assert disabled() == []
+        disable("ENT")
+        moment.end()
+        moment.begin()
+        assert disabled() == ["ENT"]
+        await asyncio.sleep(0)
+
+    asyncio.run(turn())
+
+
+def test_without_one_each_reads_for_itself(disable):
+    assert disabled() == []
+    disable("CBS")
+    assert disabled() == ["CBS"]
+    moment.end()  # of no effect
+
+
+def test_one_that_sqlite_has_ended_is_no_fault(disable):
+    async def turn():
+        moment.begin()
+        assert disabled() == []
+        statements.run("ROLLBACK", ())
+        disable("ENT")
+        await asyncio.sleep(0)
+        return disabled()
+
+    assert asyncio.run(turn()) == ["ENT"]
+
+
+# Of a server: what it has acknowledged, whoever asks next is told, whatever else is being asked.
+
+
+@pytest.fixture
+def server(prepared, tmp_path):
+    made = Served(tmp_path)
+    made.set_up(prepared)
+    made.start(workers=2)
+    made.wait_until_ready()
+    yield made
+    made.kill()
+
+
+@contextmanager
+def asking_on(server, clients=6):
+    """Keep it busy with reads, so that there is always a moment."""
+    has_ended = threading.Event()
+
+    def ask():
+        with server.wire() as wire:
+            while not has_ended.is_set():
+                wire.send(status("BUSY"))
+                assert wire.reply().status == 200
+
+    threads = [threading.Thread(target=ask) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        has_ended.set()
+        for thread in threads:
+            thread.join()
+
+
+def status(ref):
+    return request(STATUS, body_of(STATUS, Ref_Id=ref, Mobile_Number="919812345670"))
+
+
+def post(ref):
+    return request(UPDATE, asked(UPDATE, Ref_Id=ref, Tran_Status="S", Amount="1.00"))
+
+
+def used(reply):
+    return float(reply.data["Utilized_Bal"])
+
+
+def test_what_was_acknowledged_is_told_over_every_connection(server):
+    with asking_on(server):
+        before = used(server.ask(status("FIRST")))
+        for number in range(1, ROUNDS + 1):
+            assert server.ask(post(f"P{number}")).data["Resp_Code"] == "000"
+            for other in range(2):
+                assert used(server.ask(status(f"S{number}-{other}"))) == before + number
+
+
+def test_of_requests_in_one_packet_each_is_told_what_those_before_it_did(server):
+    refs = count()
+    with asking_on(server), server.wire() as wire:
+        before = used(server.ask(status("FIRST")))
+        for number in range(0, ROUNDS, 2):
+            raws = [post(f"P{next(refs)}"), status("S"), post(f"P{next(refs)}"), status("S")]
+            wire.send(b"".join(raws))
+            _, one, _, other = (wire.reply() for _ in raws)
+            assert [used(one), used(other)] == [before + number + 1, before + number + 2]
