@@ -4,14 +4,44 @@ an answer to be taken; and a worker has so many connections. Others go on unharm
 
 import asyncio
 import math
+import re
 from typing import Any
 
+from gunicorn.asgi import protocol
+from gunicorn.asgi.parser import PythonProtocol
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
 
 from ppims import moment
 
 ARRIVAL_SECONDS, TAKING_SECONDS = 10, 30
+# A field that nothing is wrong with (RFC 9110 section 5), and some of them.
+FIELD = rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)\r\n"
+EACH_FIELD, FIELDS = re.compile(FIELD), re.compile(b"(?:" + FIELD + b")+")
+
+
+class Parser(PythonProtocol):  # type: ignore[misc]  # it has no types
+    """Reads headers all at once where nothing is wrong with them; else gunicorn reads them, line by
+    line and byte by byte, and says what is wrong.
+    """
+
+    _header_count: int
+    _headers_list: list[tuple[bytes, bytes]]
+
+    def _parse_headers(self) -> bool:
+        end = -1 if self._header_count else self._buffer.find(b"\r\n\r\n")
+        if 0 < end <= self._limit_request_field_size - len(b"\r\n"):
+            block = bytes(self._buffer[: end + 2])
+            fields = EACH_FIELD.findall(block) if FIELDS.fullmatch(block) else []
+            if 0 < len(fields) <= self._limit_request_fields:
+                del self._buffer[: end + 4]
+                self._headers_list = [
+                    (name.lower(), value.rstrip(b" \t")) for name, value in fields
+                ]
+                self._header_count, self._scan_from = len(fields), 0
+                self._finalize_headers()
+                return True
+        return bool(super()._parse_headers())
 
 
 class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
@@ -106,4 +136,4 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
     """What `--worker-class ppims.worker.Worker` names. It makes no other sort of connection."""
 
 
-gasgi.ASGIProtocol = Protocol
+gasgi.ASGIProtocol, protocol.PythonProtocol = Protocol, Parser
