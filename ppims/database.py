@@ -11,7 +11,7 @@ SQLITE, POSTGRESQL = "django.db.backends.sqlite3", "django.db.backends.postgresq
 # docs/decisions.md.
 PRAGMAS = (
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-    "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=2147418112; PRAGMA cache_size=-4000;"
+    "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0; PRAGMA cache_size=-8000;"
     "PRAGMA wal_autocheckpoint=4000; PRAGMA recursive_triggers=ON"
 )
 # A server that is gone without a word is noticed within half a minute.

@@ -29,9 +29,7 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 GROUP_AT_MOST = 64
-# A cache large enough for what a group changes. Others read a mapped file: but after each group of
-# another process all of it would be mapped anew, page by page.
-OWN_CACHE = ("PRAGMA mmap_size = 0", "PRAGMA cache_size = -32000")
+OWN_CACHE = "PRAGMA cache_size = -32000"  # large enough for what a group changes
 _making = threading.Lock()
 
 
@@ -123,7 +121,7 @@ class Writer:
     def _serve(self) -> NoReturn:
         keep_connection()
         with suppress(DatabaseError, Unavailable):
-            for pragma in (*OWN_CACHE, LATER):
+            for pragma in (OWN_CACHE, LATER):
                 run(pragma, ())
         while True:
             first = self._queue.get()

@@ -63,9 +63,8 @@ class Feed:
 
 
 def read_leanly() -> None:
-    """Let SQLite keep little in memory: each page is read once, and what is mapped counts too."""
+    """Let SQLite keep little in memory: each page is read once."""
     if connection.vendor == "sqlite":
-        statements.run("PRAGMA mmap_size = 0", ())
         statements.run("PRAGMA cache_size = -4000", ())
 
 
