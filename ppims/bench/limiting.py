@@ -80,6 +80,15 @@ def small() -> Iterator[Small]:
     yield Small("RLIMIT_DATA of each process")
 
 
+def forget_pages(file: Path) -> None:
+    """Let the system forget what it has in memory of a file: it would not be counted to who reads
+    it next, and a small machine has no more than its own.
+    """
+    with file.open("rb") as opened:
+        os.fsync(opened.fileno())  # what is still to be written stays
+        os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 def _group(version: Version) -> Path | None:
     """Make a group whose memory is limited; None where that can't be done here."""
     group = version.parent / f"ppims-bench-{os.getpid()}"

@@ -222,6 +222,8 @@ class Bench:
         load.pool(setup.installation).unlink(missing_ok=True)
         with ExitStack() as stack:
             small = stack.enter_context(limiting.small()) if setup.is_low_end else None
+            if small and not setup.installation.url:
+                limiting.forget_pages(setup.installation.file)
             running = stack.enter_context(
                 server.serving(
                     setup.installation,

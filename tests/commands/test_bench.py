@@ -93,6 +93,18 @@ held[::4096] = bytes(len(held[::4096]))
 
 
 @pytest.mark.only_on("sqlite", "it touches no database")
+def test_a_small_machine_begins_with_nothing_of_the_file_in_memory(tmp_path, monkeypatch):
+    file, told = tmp_path / "large", []
+    file.write_bytes(b"kept")
+    advise = os.posix_fadvise
+    monkeypatch.setattr(
+        os, "posix_fadvise", lambda fd, *said: told.append((advise(fd, *said), said))
+    )
+    limiting.forget_pages(file)
+    assert told == [(None, (0, 0, os.POSIX_FADV_DONTNEED))]
+    assert file.read_bytes() == b"kept"
+
+
 @pytest.mark.parametrize("versions", [limiting.VERSIONS, ()])
 def test_what_is_kept_small_gets_one_core_and_no_more_than_512_mb(monkeypatch, versions):
     monkeypatch.setattr(limiting, "VERSIONS", versions)
