@@ -80,6 +80,13 @@ def small() -> Iterator[Small]:
     yield Small("RLIMIT_DATA of each process")
 
 
+def read_through(file: Path) -> None:
+    """Let the system have all of a file in memory, as far as it goes."""
+    with file.open("rb", buffering=0) as opened:
+        while opened.read(1 << 20):
+            pass
+
+
 def forget_pages(file: Path) -> None:
     """Let the system forget what it has in memory of a file: it would not be counted to who reads
     it next, and a small machine has no more than its own.

@@ -222,8 +222,9 @@ class Bench:
         load.pool(setup.installation).unlink(missing_ok=True)
         with ExitStack() as stack:
             small = stack.enter_context(limiting.small()) if setup.is_low_end else None
-            if small and not setup.installation.url:
-                limiting.forget_pages(setup.installation.file)
+            if not setup.installation.url:
+                prepare = limiting.forget_pages if small else limiting.read_through
+                prepare(setup.installation.file)
             running = stack.enter_context(
                 server.serving(
                     setup.installation,
