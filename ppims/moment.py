@@ -27,11 +27,14 @@ _moment = Moment()
 
 
 def begin() -> None:
-    """Begin a moment on this thread's event loop, where there is none."""
+    """Begin a moment on this thread's event loop, where there is none. Of a database that can't be
+    opened, who reads is told.
+    """
     if _moment.read is None:
-        statements.run("BEGIN", ())  # the snapshot is taken by what is read first
-        _moment.read = {}
-        asyncio.get_running_loop().call_soon(end)
+        with suppress(DatabaseError):
+            statements.run("BEGIN", ())  # the snapshot is taken by what is read first
+            _moment.read = {}
+            asyncio.get_running_loop().call_soon(end)
 
 
 def end() -> None:

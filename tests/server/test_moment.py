@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from itertools import count
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from ppims import moment, statements
 from ppims.models import Processor
@@ -101,6 +101,20 @@ def test_one_that_sqlite_has_ended_is_no_fault(disable):
         statements.run("ROLLBACK", ())
         disable("ENT")
         await asyncio.sleep(0)
+        return disabled()
+
+    assert asyncio.run(turn()) == ["ENT"]
+
+
+def test_of_a_database_that_can_not_be_opened_who_reads_is_told(disable, monkeypatch):
+    def fail(*_):
+        raise OperationalError
+
+    async def turn():
+        with monkeypatch.context() as patched:
+            patched.setattr(statements, "run", fail)
+            moment.begin()
+        disable("ENT")
         return disabled()
 
     assert asyncio.run(turn()) == ["ENT"]
