@@ -4,9 +4,7 @@ one.
 
 import asyncio
 import sqlite3
-import threading
-from contextlib import closing, contextmanager
-from itertools import count
+from contextlib import closing
 
 import pytest
 from django.db import OperationalError, connection
@@ -14,7 +12,6 @@ from django.db import OperationalError, connection
 from ppims import moment, statements
 from ppims.models import Processor
 from tests.factories import make_processor
-from tests.server.served import UPDATE, Served, asked, body_of, request
 
 pytestmark = [
     pytest.mark.django_db,
@@ -22,8 +19,6 @@ pytestmark = [
 ]
 
 STATES = "SELECT system_id, state FROM ppims_processor ORDER BY system_id"
-STATUS = "customer-registration-status"
-ROUNDS = 25
 
 
 @pytest.fixture
@@ -118,70 +113,3 @@ def test_of_a_database_that_can_not_be_opened_who_reads_is_told(disable, monkeyp
         return disabled()
 
     assert asyncio.run(turn()) == ["ENT"]
-
-
-# Of a server: what it has acknowledged, whoever asks next is told, whatever else is being asked.
-
-
-@pytest.fixture
-def server(prepared, tmp_path):
-    made = Served(tmp_path)
-    made.set_up(prepared)
-    made.start(workers=2)
-    made.wait_until_ready()
-    yield made
-    made.kill()
-
-
-@contextmanager
-def asking_on(server, clients=6):
-    """Keep it busy with reads, so that there is always a moment."""
-    has_ended = threading.Event()
-
-    def ask():
-        with server.wire() as wire:
-            while not has_ended.is_set():
-                wire.send(status("BUSY"))
-                assert wire.reply().status == 200
-
-    threads = [threading.Thread(target=ask) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        has_ended.set()
-        for thread in threads:
-            thread.join()
-
-
-def status(ref):
-    return request(STATUS, body_of(STATUS, Ref_Id=ref, Mobile_Number="919812345670"))
-
-
-def post(ref):
-    return request(UPDATE, asked(UPDATE, Ref_Id=ref, Tran_Status="S", Amount="1.00"))
-
-
-def used(reply):
-    return float(reply.data["Utilized_Bal"])
-
-
-def test_what_was_acknowledged_is_told_over_every_connection(server):
-    with asking_on(server):
-        before = used(server.ask(status("FIRST")))
-        for number in range(1, ROUNDS + 1):
-            assert server.ask(post(f"P{number}")).data["Resp_Code"] == "000"
-            for other in range(2):
-                assert used(server.ask(status(f"S{number}-{other}"))) == before + number
-
-
-def test_of_requests_in_one_packet_each_is_told_what_those_before_it_did(server):
-    refs = count()
-    with asking_on(server), server.wire() as wire:
-        before = used(server.ask(status("FIRST")))
-        for number in range(0, ROUNDS, 2):
-            raws = [post(f"P{next(refs)}"), status("S"), post(f"P{next(refs)}"), status("S")]
-            wire.send(b"".join(raws))
-            _, one, _, other = (wire.reply() for _ in raws)
-            assert [used(one), used(other)] == [before + number + 1, before + number + 2]

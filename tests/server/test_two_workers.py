@@ -1,7 +1,10 @@
 """Two processes take turns at one file: everyone is answered, and each amount counts once."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ pytestmark = [
 ]
 
 CLIENTS, EACH, MOST_CLIENTS = 12, 12, 120
+ROUNDS = 25
 STATUS = "customer-registration-status"
 POSTED = "SELECT ref_id FROM limits_ledgerentry"
 USED = f"SELECT SUM(debit_paise) FROM limits_monthlyusage WHERE customer_id = {SAMPLE}"
@@ -82,3 +86,60 @@ def test_reads_on_the_loop_open_one_connection(server):
 def open_files(pid, file):
     links = Path(f"/proc/{pid}/fd").iterdir()
     return sum(link.is_symlink() and link.readlink() == file for link in links)
+
+
+# What it has acknowledged, whoever asks next is told, whatever else is being asked.
+
+
+@contextmanager
+def asking_on(server, clients=6):
+    """Keep it busy with reads, so that there is always a moment."""
+    has_ended = threading.Event()
+
+    def ask():
+        with server.wire() as wire:
+            while not has_ended.is_set():
+                wire.send(status("BUSY"))
+                assert wire.reply().status == 200
+
+    threads = [threading.Thread(target=ask) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        has_ended.set()
+        for thread in threads:
+            thread.join()
+
+
+def status(ref):
+    return request(STATUS, body_of(STATUS, Ref_Id=ref, Mobile_Number="919812345670"))
+
+
+def posting(ref):
+    return request(UPDATE, asked(UPDATE, Ref_Id=ref, Tran_Status="S", Amount="1.00"))
+
+
+def used(reply):
+    return float(reply.data["Utilized_Bal"])
+
+
+def test_what_was_acknowledged_is_told_over_every_connection(server):
+    with asking_on(server):
+        before = used(server.ask(status("FIRST")))
+        for number in range(1, ROUNDS + 1):
+            assert server.ask(posting(f"P{number}")).data["Resp_Code"] == "000"
+            for other in range(2):
+                assert used(server.ask(status(f"S{number}-{other}"))) == before + number
+
+
+def test_of_requests_in_one_packet_each_is_told_what_those_before_it_did(server):
+    refs = count()
+    with asking_on(server), server.wire() as wire:
+        before = used(server.ask(status("FIRST")))
+        for number in range(0, ROUNDS, 2):
+            raws = [posting(f"P{next(refs)}"), status("S"), posting(f"P{next(refs)}"), status("S")]
+            wire.send(b"".join(raws))
+            _, one, _, other = (wire.reply() for _ in raws)
+            assert [used(one), used(other)] == [before + number + 1, before + number + 2]
