@@ -149,7 +149,7 @@ class CheckRegStatusOut(Answer):
             kyc_flag=customer.tier if customer else None,
             kyc_updated_channel=customer.kyc_updated_channel if customer else None,
             kyc_updated_on=customer.kyc_updated_on if customer else None,
-            cif_id=(customer.cif_id if customer else None) or None,
+            cif_id=(customer.cif_id or None) if customer else None,
             remaining_avail_limit=status.figures.available,
             utilized_bal=status.figures.cumulative,
         )

@@ -105,6 +105,7 @@ def test_a_small_machine_begins_with_nothing_of_the_file_in_memory(tmp_path, mon
     assert file.read_bytes() == b"kept"
 
 
+@pytest.mark.only_on("sqlite", "it touches no database")
 @pytest.mark.parametrize("versions", [limiting.VERSIONS, ()])
 def test_what_is_kept_small_gets_one_core_and_no_more_than_512_mb(monkeypatch, versions):
     monkeypatch.setattr(limiting, "VERSIONS", versions)

@@ -24,7 +24,8 @@ STATES = "SELECT system_id, state FROM ppims_processor ORDER BY system_id"
 @pytest.fixture
 def disable(file_database):
     """Disable a processor, from another connection."""
-    make_processor("ENT"), make_processor("CBS")
+    make_processor("ENT")
+    make_processor("CBS")
 
     def do(system_id):
         with closing(sqlite3.connect(file_database, isolation_level=None)) as other:
