@@ -8,15 +8,18 @@ import re
 from typing import Any
 
 from gunicorn.asgi import protocol
-from gunicorn.asgi.parser import PythonProtocol
+from gunicorn.asgi.parser import InvalidChunkSize, LimitRequestHeaders, PythonProtocol
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
 
 from ppims import moment
 
 ARRIVAL_SECONDS, TAKING_SECONDS = 10, 30
-# A field that nothing is wrong with (RFC 9110 section 5), and some of them.
-FIELD = rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)\r\n"
+PIPELINED_BYTES = 64 * 1024  # read of a connection, ahead of the answers to what came before
+HEADERS_BYTES, CHUNKS = 32 * 1024, 1024  # of a request: what is read in one turn of the loop
+# A field that nothing is wrong with (RFC 9110 section 5), and some of them. Possessive: a pattern
+# that gives back what it took would try a line of blanks in as many ways as it has pairs of them.
+FIELD = rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):[ \t]*+([\t\x20-\x7e\x80-\xff]*+)\r\n"
 EACH_FIELD, FIELDS = re.compile(FIELD), re.compile(b"(?:" + FIELD + b")+")
 
 
@@ -26,11 +29,12 @@ class Parser(PythonProtocol):  # type: ignore[misc]  # it has no types
     """
 
     _header_count: int
+    _read_bytes = 0  # of a request's headers, line by line
     _headers_list: list[tuple[bytes, bytes]]
 
     def _parse_headers(self) -> bool:
-        end = -1 if self._header_count else self._buffer.find(b"\r\n\r\n")
-        if 0 < end <= self._limit_request_field_size - len(b"\r\n"):
+        end = 0 if self._buffer.startswith(b"\r\n") else self._buffer.find(b"\r\n\r\n")
+        if 0 < end <= self._limit_request_field_size - len(b"\r\n") and not self._header_count:
             block = bytes(self._buffer[: end + 2])
             fields = EACH_FIELD.findall(block) if FIELDS.fullmatch(block) else []
             if 0 < len(fields) <= self._limit_request_fields:
@@ -41,7 +45,13 @@ class Parser(PythonProtocol):  # type: ignore[misc]  # it has no types
                 self._header_count, self._scan_from = len(fields), 0
                 self._finalize_headers()
                 return True
-        return bool(super()._parse_headers())
+        size = len(self._buffer)
+        read = self._read_bytes if self._header_count else 0
+        if read + (size if end < 0 else end) > HEADERS_BYTES:
+            raise LimitRequestHeaders("Too large")
+        is_whole = bool(super()._parse_headers())
+        self._read_bytes = read + size - len(self._buffer)
+        return is_whole
 
 
 class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
@@ -51,16 +61,18 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
     _taking: asyncio.TimerHandle | None = None
     _keepalive_handle: asyncio.TimerHandle | None
     _idle_since = math.inf
+    _chunks = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
+        self._max_buffer_size = PIPELINED_BYTES
         if self.worker.nr_conns > self.worker.worker_connections:
             self._close_transport()
         else:
             self._arrival = self._after(ARRIVAL_SECONDS, self._has_not_arrived)
 
     def _feed_callback_parser(self, data: bytes) -> bool:
-        """Read what has come: just now, or together with the request before it."""
+        """Read what has come: just now, or ahead of the answer to what came before it."""
         moment.end()  # what it asks is to be read as of now
         is_well_formed = bool(super()._feed_callback_parser(data))
         request = self._body_receiver
@@ -70,6 +82,17 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
         elif self._arrival is None:
             self._arrival = self._after(ARRIVAL_SECONDS, self._has_not_arrived)
         return is_well_formed
+
+    def _on_headers_complete(self) -> bool:
+        self._chunks = 0
+        return bool(super()._on_headers_complete())
+
+    def _on_body(self, chunk: bytes) -> None:
+        """Take a part of the body; of one in chunks not as many as it has bytes."""
+        self._chunks += 1
+        if self._chunks > CHUNKS and self._callback_parser.is_chunked:
+            raise InvalidChunkSize("Too many")
+        super()._on_body(chunk)
 
     def _resume_reading(self) -> None:
         """Read on once less is waiting: gunicorn would with each answer, so that who asks faster
@@ -82,7 +105,12 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
         """Serve it within the connection's own task: gunicorn's way lets a program go on after its
         answer, in a task for each request, and ours has nothing to do then.
         """
-        return bool(await self._handle_http_request(request, sockname, peername))
+        is_kept = bool(await self._handle_http_request(request, sockname, peername))
+        if self._http1_buffered():
+            # What was sent ahead waits for the next turn of the loop. Else nothing comes between
+            # the answers to a whole pipeline, and all others wait until it has ended.
+            await asyncio.sleep(0)
+        return is_kept
 
     def _arm_keepalive_timer(self) -> None:
         """Look whether it is idle now and then, not anew after each answer."""
