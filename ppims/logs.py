@@ -89,6 +89,8 @@ class Formatter(logging.Formatter):
             event |= record.details
         else:
             event |= {name: value for name, value in vars(record).items() if name not in COMMON}
+            if "request" in event:  # Django's: its text would be the whole address
+                event["request"] = getattr(record.__dict__["request"], "path", "")
         if record.exc_info:
             event["exc_info"] = self.formatException(record.exc_info)
         return _written(event)

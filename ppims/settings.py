@@ -144,7 +144,7 @@ INSTALLED_APPS = [
     "ppims",
     "customers",
     "limits",
-    "django.contrib.admin",
+    "ppims.admin_site.Admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

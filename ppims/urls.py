@@ -12,6 +12,7 @@ from ppims.pages import access, errors, log_in
 pattern, app_name, namespace = api.urls
 
 # Django looks for these very names.
+handler400 = errors.bad_request
 handler403 = errors.forbidden
 handler404 = errors.not_found
 handler500 = errors.fault

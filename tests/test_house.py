@@ -141,6 +141,33 @@ def test_money_is_never_a_float_nor_a_decimal_column() -> None:
     assert [name(path) for path in money if forbidden.search(code_of(path))] == []
 
 
+IN_DATABASES = re.compile(r"__i?regex|\bREGEXP\b|\bSIMILAR TO\b|~\*", re.IGNORECASE)
+
+
+def patterns(node: ast.AST) -> list[str]:
+    """List the patterns of a node that aren't written where it is, nor constants of the module."""
+    if isinstance(node, ast.Constant):
+        return IN_DATABASES.findall(str(node.value))
+    if not (isinstance(node, ast.Call) and ast.unparse(node.func).startswith("re.") and node.args):
+        return []
+    names = [part.id for part in ast.walk(node.args[0]) if isinstance(part, ast.Name)]
+    return [ast.unparse(node) for each in names if not each.isupper()]
+
+
+def test_no_pattern_is_ever_somebody_elses() -> None:
+    """What a person sends as a pattern could hold the interpreter for minutes."""
+    found = {
+        f"{name(path)}: {pattern}"
+        for path in sources(*PACKAGES)
+        for node in ast.walk(ast.parse(path.read_text()))
+        for pattern in patterns(node)
+    }
+    assert found == {
+        "ppims/admin_site.py: __regex",  # its docstring tells what it is against
+        "ppims/wire.py: re.compile(pattern)",  # of a function whose callers stand below it
+    }
+
+
 def test_nothing_is_left_to_do() -> None:
     forbidden = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
     folders = (*PACKAGES, "tests", "templates", "docs", ".ci", "static")

@@ -13,6 +13,7 @@ from customers.models import Account, Card, Customer, Document, KycChange, Regis
 from limits import decision, ledger
 from limits.models import Direction, Hold, LimitRule, MonthlyUsage
 from ppims import clock
+from ppims.admin_site import without_secrets
 from ppims.money import to_inr
 
 WINDOWS = {decision.MONTH: "This month", decision.FINANCIAL_YEAR: "This financial year"}
@@ -24,9 +25,12 @@ class Inline(admin.TabularInline):  # type: ignore[type-arg]
     ordering = ["pk"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        with_processor = any(f.name == "processor" for f in self.model._meta.fields)
+        names = {field.name for field in self.model._meta.fields}
+        beside = sorted(names & {"processor", "user"})
         rows = super().get_queryset(request)
-        return rows.select_related("processor") if with_processor else rows
+        if beside:
+            rows = rows.select_related(*beside)
+        return without_secrets(rows, beside)
 
 
 class RegistrationInline(Inline):
@@ -63,9 +67,6 @@ class KycInline(Inline):
     at, updated_on = instant("at", "At"), instant("updated_on", "KYC_Updated_On")
     readonly_fields: ClassVar[Any] = [at, "processor", "user", "channel", updated_on]
     fields = readonly_fields
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).select_related("user")
 
 
 def _with_reason(name: str, title: str, permission: str, carry_out: Any) -> Action:

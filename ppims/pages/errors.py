@@ -10,6 +10,10 @@ from ppims.errors import Unavailable
 from ppims.pages.access import is_fragment, respond
 
 
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return respond(request, "400.html", partial="said", status=400)
+
+
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return respond(request, "403.html", partial="said", status=403)
 
