@@ -14,7 +14,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from customers.admin import UNIQUE_ID_DIGITS, decisions, instant, never, staff, unique_id
 from customers.kinds import mask
-from limits.models import Direction, Hold, LedgerEntry, LimitCheck, LimitRule, Seal, Window
+from limits.models import Direction, Hold, LedgerEntry, LimitCheck, LimitRule, Window
+from limits.seals import Seal
 from limits.services import rules, seals
 from limits.services.rules import Proposal
 from ppims.errors import Refusal

@@ -1,4 +1,4 @@
-"""Limit rules as dated data; checks, holds, the append-only ledger; seals; the monthly cache."""
+"""Limit rules as dated data; checks, holds, the append-only ledger; the monthly cache."""
 
 from datetime import datetime
 
@@ -10,8 +10,9 @@ from customers.kinds import Tier
 from customers.models import Customer
 from limits.figures import Figures, Watched  # noqa: F401 - Django looks for models here
 from limits.findings import PostingFinding  # noqa: F401
+from limits.seals import Seal  # noqa: F401
 from ppims.models import FourEyes, Processor
-from ppims.tables import BigId, ByTime, GivenId, Instant, Paise
+from ppims.tables import BigId, ByTime, Instant, Paise
 
 BY_TIME = (Instant("at"), "processor")
 
@@ -345,35 +346,6 @@ class LedgerHead(models.Model):
 
     def __str__(self) -> str:
         return f"{self.customer_id}: {self.entry_count} entries"
-
-
-class Seal(models.Model):
-    """A signature over all heads and counts at one instant, kept here and elsewhere: it shows that
-    the newest rows were cut off, or a chain written anew. Never changed.
-
-    `last_..._id` are the newest rows that it covers, `..._count` how many there were. Its digests
-    are over the heads that have moved since the seal before, its `mac` over that one's too: so each
-    covers all.
-    """
-
-    number = GivenId(primary_key=True)
-    at = models.DateTimeField()
-    last_entry_id = models.BigIntegerField()
-    last_check_id = models.BigIntegerField()
-    last_audit_id = models.BigIntegerField()
-    entry_count = models.BigIntegerField()
-    check_count = models.BigIntegerField()
-    audit_count = models.BigIntegerField()
-    ledger_digest = models.BinaryField()
-    audit_digest = models.BinaryField()
-    key_id = models.CharField(max_length=8)
-    mac = models.BinaryField()
-
-    class Meta:
-        permissions = [("make_seal", "Can make a seal")]
-
-    def __str__(self) -> str:
-        return f"Seal {self.number}"
 
 
 class MonthlyUsage(models.Model):

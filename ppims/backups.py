@@ -21,7 +21,7 @@ from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.migrations.recorder import MigrationRecorder
 
-from limits.models import Seal
+from limits.seals import Seal
 from limits.services import seals
 from ppims import beside, clock, copying, keyring
 from ppims.copying import Say

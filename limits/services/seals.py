@@ -11,7 +11,8 @@ from django.conf import settings
 from django.db import connection
 
 from limits import signing
-from limits.models import LedgerHead, Seal
+from limits.models import LedgerHead
+from limits.seals import Seal
 from ppims import audit, clock, keys
 from ppims.errors import Conflict, Unavailable
 from ppims.models import AuditHead, User

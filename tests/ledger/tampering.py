@@ -11,7 +11,8 @@ from typing import Any
 from django.db import connection, models
 
 from limits import signing
-from limits.models import Hold, LedgerEntry, LedgerHead, LimitCheck, MonthlyUsage, Seal
+from limits.models import Hold, LedgerEntry, LedgerHead, LimitCheck, MonthlyUsage
+from limits.seals import Seal
 from ppims import audit
 from ppims.keys import Key
 from ppims.models import AuditEntry, AuditHead, ReplayKey

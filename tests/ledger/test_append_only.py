@@ -4,7 +4,8 @@ import pytest
 from django.db import Error, IntegrityError, connection, transaction
 
 from limits.findings import PostingFinding
-from limits.models import LedgerEntry, LimitCheck, Seal
+from limits.models import LedgerEntry, LimitCheck
+from limits.seals import Seal
 from limits.services import flagged, seals
 from limits.services.verify import verify
 from ppims import append_only, health

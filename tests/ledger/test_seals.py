@@ -7,7 +7,8 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 
-from limits.models import LedgerEntry, LedgerHead, LimitCheck, Seal
+from limits.models import LedgerEntry, LedgerHead, LimitCheck
+from limits.seals import Seal
 from limits.services import seals
 from limits.services.verify import verify
 from ppims import append_only

@@ -3,7 +3,8 @@
 import pytest
 from django.urls import reverse
 
-from limits.models import Hold, LedgerEntry, LimitCheck, LimitRule, Seal
+from limits.models import Hold, LedgerEntry, LimitCheck, LimitRule
+from limits.seals import Seal
 from limits.services import seals
 from ppims import clock
 from tests.factories import check, make_customer, make_processor, post

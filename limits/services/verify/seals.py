@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from limits import signing
-from limits.models import Seal
+from limits.seals import Seal
 from limits.services import seals
 from limits.services.seals import Exported
 from limits.services.verify.chains import Finding, Ring, differs, named_row, no_key
