@@ -135,7 +135,8 @@ class Book:
         self.used: dict[tuple[int, str], int] = {}
         self.holds: dict[int, Asked] = {}
         self.asked: dict[tuple[int, str], Asked] = {}  # by processor and Ref_Id
-        self.posted: dict[tuple[int, str], tuple[int, int]] = {}  # by Tran_Id: entry and month
+        # By processor, Tran_Id and direction: entry and month.
+        self.posted: dict[tuple[int, str, str], tuple[int, int]] = {}
         self.check_count = self.entry_count = self.last_at = 0
         self.last_digest = b""
 
@@ -172,7 +173,8 @@ class Book:
             self.used[key] = self.used.get(key, 0) + effect
         entry_id = next(self.histories.entry_ids)
         if report.kind == POST and report.tran_id:
-            self.posted[processor_id, report.tran_id] = (entry_id, booking.month)
+            posted = (processor_id, report.tran_id, report.direction)
+            self.posted[posted] = (entry_id, booking.month)
         self.entry_count, self.last_at = self.entry_count + 1, at
         values = self._entry_values(processor_id, call.ref_id, report, booking, at)
         self.last_digest = self.histories.keep_entry(entry_id, values, self.last_digest)
@@ -243,7 +245,8 @@ class Book:
     def _booking(self, processor_id: int, report: Report, at: int) -> Booking:
         """Find where an update goes: limits.services.updates' _post, _release and _reverse."""
         if report.kind == REVERSE:
-            entry_id, month = self.posted[processor_id, report.tran_id or ""]
+            key = (processor_id, report.tran_id or "", report.direction)
+            entry_id, month = self.posted[key]
             return Booking(month, reverses_id=entry_id)
         asked = self.asked.get((processor_id, report.enquiry_ref_id or ""))
         if asked is None or asked.is_settled:

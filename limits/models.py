@@ -290,7 +290,8 @@ class LedgerEntry(models.Model):
                 name="ledger_entry_settles_a_check_once",
             ),
             models.UniqueConstraint(
-                fields=["tran_id", "customer", "processor"],  # a search by Tran_Id, too
+                # It begins as a search by Tran_Id does. A transfer has one number both ways.
+                fields=["tran_id", "customer", "processor", "direction"],
                 condition=Q(kind="S") & ~Q(tran_id=""),
                 name="ledger_entry_posts_a_tran_id_once",
             ),

@@ -23,10 +23,10 @@ STORY = """
     check-customer-kyc.known check-customer-kyc.unknown-customer
     check-customer-kyc.wrong-password check-customer-kyc.not-your-system-id
     check-customer-limit.allowed check-customer-limit.declined check-customer-limit.malformed
-    check-customer-limit.other-content update-customer.changed update-customer.lower-kyc
-    update-customer.full-kyc-without-document update-customer-limit.posted
+    check-customer-limit.other-content check-customer-limit.load update-customer.changed
+    update-customer.lower-kyc update-customer.full-kyc-without-document update-customer-limit.posted
     update-customer-limit.without-a-check update-customer-limit.reversed
-    update-customer-limit.failed update-customer-limit.posted-already
+    update-customer-limit.failed update-customer-limit.posted-already update-customer-limit.transfer
 """.split()
 ROOT = Path(settings.BASE_DIR)
 

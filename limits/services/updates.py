@@ -2,7 +2,7 @@
 section 6.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db.models import Sum
@@ -11,7 +11,7 @@ from customers import people
 from customers.models import Customer
 from limits import decision, ledger
 from limits.decision import Gauge
-from limits.models import LedgerEntry, LedgerHead, LimitCheck
+from limits.models import Direction, LedgerEntry, LedgerHead, LimitCheck
 from limits.services.checks import is_account_usable, rules_for
 from ppims import clock, replay, statements
 from ppims.errors import Conflict
@@ -24,7 +24,7 @@ Kind, Flag = LedgerEntry.Kind, LedgerEntry.Flag
 
 # In the index's own words: SQLite takes a partial index by no others.
 POSTED = """
-    WHERE customer_id = %s AND processor_id = %s AND tran_id = %s
+    WHERE customer_id = %s AND processor_id = %s AND tran_id = %s AND direction = %s
         AND kind = 'S' AND NOT (tran_id = '')
 """
 NAMED = """
@@ -128,26 +128,32 @@ def _release(call: Call, report: Report, at: datetime) -> Booking:
 def _reverse(call: Call, report: Report, at: datetime) -> Booking:
     posting = _posted(call, report)
     if posting is None:
-        raise Conflict([("tran_id", "is not posted by you for this customer")])
-    errors = []
-    if posting.direction != report.direction:
-        errors.append(("tran_type", "differs from the posting's"))
+        raise Conflict([_why_not_posted(call, report)])
     undone = LedgerEntry.objects.filter(
         customer_id=report.unique_id, month=posting.month, reverses=posting
     )
     reversed_paise = undone.aggregate(paise=Sum("amount_paise", default=0))["paise"]
     if reversed_paise + report.amount_paise > posting.amount_paise:
-        errors.append(("amount", "is more than is left to reverse"))
-    if errors:
-        raise Conflict(errors)
+        raise Conflict([("amount", "is more than is left to reverse")])
     return Booking(posting.month, reverses=posting)
 
 
 def _posted(call: Call, report: Report) -> LedgerEntry | None:
+    """Find what is posted by this Tran_Id in the report's direction: a transfer between two wallets
+    of one person has one number for its debit and its credit.
+    """
     if not report.tran_id:
         return None
-    key = [report.unique_id, call.processor.pk, report.tran_id]
+    key = [report.unique_id, call.processor.pk, report.tran_id, report.direction]
     return ledger.ENTRIES.one(POSTED, key)
+
+
+def _why_not_posted(call: Call, report: Report) -> tuple[str, str]:
+    """Name the field for which there is nothing to reverse."""
+    (other,) = set(Direction.values) - {report.direction}
+    if _posted(call, replace(report, direction=other)):
+        return "tran_type", "is not the one that this Tran_Id is posted with"
+    return "tran_id", "is not posted by you for this customer"
 
 
 def _key_named(call: Call, report: Report) -> ReplayKey | None:

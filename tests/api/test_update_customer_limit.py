@@ -158,9 +158,21 @@ def test_flags_add_up(ent):
 
 def test_s_with_a_posted_tran_id_is_409(ent, holder):
     booked(ent, holder, Tran_Id="T-1")
+    conflict(report(ent, holder, Tran_Id="T-1"), "Tran_Id")
     conflict(report(ent, holder, "5.00", Tran_Id="T-1"), "Tran_Id")
-    conflict(report(ent, holder, "5.00", Tran_Id="T-1", Tran_Type="C"), "Tran_Id")
     assert LedgerEntry.objects.count() == 1
+
+
+@pytest.mark.parametrize(("first", "second"), ["DC", "CD"])
+def test_a_transfer_between_two_wallets_has_one_tran_id_both_ways(ent, holder, first, second):
+    for direction in (first, second):
+        ref = asked(ent, holder, Tran_Type=direction)
+        sent = {"Tran_Type": direction, "Tran_Id": "T-1", "Enquiry_Ref_Id": ref}
+        data, meta = booked(ent, holder, **sent)
+        assert (meta["Flags"], data["Cumulative_Bal"]) == ([], "100.00")
+    for direction in (first, second):
+        conflict(report(ent, holder, Tran_Id="T-1", Tran_Type=direction), "Tran_Id")
+    assert list(LedgerEntry.objects.values_list("direction", flat=True)) == [first, second]
 
 
 def test_a_tran_id_is_a_processors_for_one_customer(ent, cbs):

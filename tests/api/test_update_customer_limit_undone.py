@@ -65,6 +65,15 @@ def test_f_with_the_tran_id_of_a_posted_s_is_409(ent, holder):
     conflict(report(ent, holder, Tran_Status="F", Tran_Id="T-1"), "Tran_Id")
 
 
+def test_f_with_a_tran_id_that_is_posted_the_other_way_alone_is_recorded(ent, holder):
+    """The debit of a transfer happened; its credit failed."""
+    booked(ent, holder, Tran_Id="T-1")
+    ref = asked(ent, holder, Tran_Type="C")
+    data, meta = released(ent, holder, Tran_Id="T-1", Tran_Type="C", Enquiry_Ref_Id=ref)
+    assert (data["Cumulative_Bal"], meta) == ("0.00", {"Flags": []})
+    assert not Hold.objects.exists()
+
+
 def test_f_for_a_check_of_another_customer_or_direction_is_409(ent, holder):
     other = asked(ent, added(ent))
     credit = asked(ent, holder, Tran_Type="C")
@@ -130,11 +139,26 @@ def test_r_without_a_tran_id_is_400(ent, holder, tran_id):
     malformed(report(ent, holder, Tran_Status="R", Tran_Id=tran_id), "Tran_Id")
 
 
-def test_r_in_another_direction_is_409(ent, holder):
-    booked(ent, holder, Tran_Id="T-1")
-    wrong = {"Tran_Status": "R", "Tran_Id": "T-1", "Tran_Type": "C"}
-    conflict(report(ent, holder, **wrong), "Tran_Type")
-    conflict(report(ent, holder, "100.01", **wrong), "Tran_Type", "Amount")
+@pytest.mark.parametrize(("posted", "sent"), ["DC", "CD"])
+@pytest.mark.parametrize("amount", ["100.00", "100.01"])
+def test_r_of_what_is_posted_the_other_way_alone_is_409(ent, holder, posted, sent, amount):
+    booked(ent, holder, Tran_Id="T-1", Tran_Type=posted)
+    wrong = {"Tran_Status": "R", "Tran_Id": "T-1", "Tran_Type": sent}
+    conflict(report(ent, holder, amount, **wrong), "Tran_Type")
+    assert LedgerEntry.objects.count() == 1
+
+
+def test_each_way_of_a_transfer_is_reversed_by_itself_and_to_its_own_amount(ent, holder):
+    booked(ent, holder, "100.00", Tran_Id="T-1", Tran_Type="D")
+    booked(ent, holder, "90.00", Tran_Id="T-1", Tran_Type="C")
+    conflict(report(ent, holder, "90.01", Tran_Id="T-1", Tran_Type="C", Tran_Status="R"), "Amount")
+    for amount, direction in (("90.00", "C"), ("100.00", "D")):
+        data, _ = reversed_(ent, holder, amount, Tran_Id="T-1", Tran_Type=direction)
+        assert data["Cumulative_Bal"] == "0.00"
+        more = {"Tran_Id": "T-1", "Tran_Type": direction, "Tran_Status": "R"}
+        conflict(report(ent, holder, "0.01", **more), "Amount")
+    undone = LedgerEntry.objects.filter(kind="R").select_related("reverses")
+    assert [entry.reverses.direction for entry in undone] == ["C", "D"]
 
 
 def test_r_of_an_unknown_posting_or_anothers_is_409(ent, cbs):

@@ -130,6 +130,20 @@ def test_what_a_processor_may_still_reverse_is_not_taken_away(
     assert used(customer).get((month, "D"), 0) == (30_000 if is_refused else 0)
 
 
+@pytest.mark.parametrize("direction", ["D", "C"])
+def test_of_a_transfer_each_half_may_still_be_reversed(ent, customer, month, direction):
+    for way in "DC":
+        post(ent, customer, 100_000, tran_id="T1", direction=way)
+        post(ent, customer, 30_000, direction=way)
+    post(ent, customer, 100_000, kind="R", tran_id="T1", direction=direction)
+    other = {"D": "C", "C": "D"}[direction]
+    adjust(customer, month, -30_000, direction)
+    with pytest.raises(Conflict):
+        adjust(customer, month, -30_001, other)
+    post(ent, customer, 100_000, kind="R", tran_id="T1", direction=other)
+    assert used(customer) == {(month, other): 30_000}
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

@@ -108,10 +108,14 @@ class Model:
         own = self.entries.setdefault(uid, [])
         ids = ("S", processor, tran)
         posted = [e for e in own if tran and (e["kind"], e["processor"], e["tran"]) == ids]
+        other_way = [e for e in posted if e["direction"] != direction]
+        posted = [e for e in posted if e["direction"] == direction]
         named = self.checks.get((processor, enquiry))
         check = named if named and (named["uid"], named["direction"]) == (uid, direction) else None
+        if kind == "R" and other_way and not posted:
+            raise Refused("conflict", ["tran_type"])
         place = {"S": self._post, "F": self._release, "R": self._reverse}[kind]
-        month, flags = place(at, direction, amount, posted, named, check)
+        month, flags = place(at, amount, posted, named, check)
         entry = {"uid": uid, "processor": processor, "kind": kind, "direction": direction,
                  "amount": amount, "month": month, "tran": tran, "of": posted[:1]}  # fmt: skip
         own.append(entry)
@@ -124,7 +128,7 @@ class Model:
         self.answers["update", processor, ref] = content, answer
         return *answer, False
 
-    def _post(self, at, direction, amount, posted, named, check):
+    def _post(self, at, amount, posted, named, check):
         if posted:
             raise Refused("conflict", ["tran_id"])
         if check is None or check["settled"]:
@@ -136,7 +140,7 @@ class Model:
         soon = check["allowed"] and at - check["at"] <= timedelta(days=30)
         return check["month"] if soon else month_of(at), flags
 
-    def _release(self, at, direction, amount, posted, named, check):
+    def _release(self, at, amount, posted, named, check):
         names = ["enquiry_ref_id"] * bool(named and (check is None or check["settled"]))
         names += ["tran_id"] * bool(posted)
         if names:
@@ -145,15 +149,13 @@ class Model:
             check.update(closed=True, answered=True)
         return check["month"] if check else month_of(at), []
 
-    def _reverse(self, at, direction, amount, posted, named, check):
+    def _reverse(self, at, amount, posted, named, check):
         if not posted:
             raise Refused("conflict", ["tran_id"])
         own = self.entries[posted[0]["uid"]]
         undone = sum(e["amount"] for e in own if e["kind"] == "R" and e["of"] == posted)
-        names = ["tran_type"] * (posted[0]["direction"] != direction)
-        names += ["amount"] * (undone + amount > posted[0]["amount"])
-        if names:
-            raise Refused("conflict", sorted(names))
+        if undone + amount > posted[0]["amount"]:
+            raise Refused("conflict", ["amount"])
         return posted[0]["month"], []
 
     def adjust(self, uid, month, amount, direction, *, now):

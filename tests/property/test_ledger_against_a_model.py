@@ -95,7 +95,8 @@ class Story:
         self.now += move(self.draw)
         acts = [self.check, self.update, self.repeat, self.add, self.change, self.lose_the_cache]
         more = [self.at_a_holds_end, self.adjust]
-        act, *_ = self.draw.choices([*acts, *more], [34, 33, 21, 1, 3, 2, 6, 2])
+        more += [self.transfer]
+        act, *_ = self.draw.choices([*acts, *more], [34, 33, 21, 1, 3, 2, 6, 2, 2])
         act()
 
     def ref(self):
@@ -180,6 +181,16 @@ class Story:
             name = self.draw.choice(sorted(self.processors))
         tran = tran or (f"T{self.refs}" if kind == "R" else None)
         self.ask("update", name, self.ref(), uid, kind, direction, amount, tran, enquiry)
+
+    def transfer(self):
+        """The other half, by the same number, of what was posted; or undone, rightly or not."""
+        posting = self.a_posting()
+        if posting is None:
+            return
+        name, _, uid, direction, amount, tran = posting
+        other = {"D": "C", "C": "D"}[direction]
+        for kind in ("S", self.draw.choice("RF")):
+            self.ask("update", name, self.ref(), uid, kind, other, amount, tran, None)
 
     def repeat(self):
         """Any earlier request, as it was or with a field changed; also one that was refused."""
@@ -318,6 +329,7 @@ class Story:
         return row.month, row.flag_list, *figures, is_replay
 
     def count(self, operation, answer, said):
+        self.seen["tran_type"] += answer == ("conflict", ["tran_type"])
         what = answer[1] if isinstance(answer[1], str) else answer[0]
         if operation == "update" and not isinstance(answer[0], str):
             what = said[3]
@@ -362,7 +374,7 @@ def stored(at):
 
 ALWAYS_SEEN = {
     *("WITHIN_LIMITS", "MONTH_LIMIT", "HOLD_CLOSED", "HOLD_EXPIRED", "CUSTOMER_BLOCKED"),
-    *("S", "F", "R", "A", "conflict", "unavailable", "replayed"),
+    *("S", "F", "R", "A", "conflict", "unavailable", "replayed", "tran_type"),
     *("LATE", "DECLINED", "UNCHECKED", "AMOUNT_DIFFERS", "OVER_LIMIT"),
 }
 

@@ -245,7 +245,9 @@ def test_a_posted_tran_id_is_found_by_itself(told, ent):
     with heard(statements):
         post(ent, told[1], 5, tran_id="T8")
     (asked,) = [(sql, values) for sql, values in statements.items() if "tran_id = %s" in sql]
-    assert "ledger_entry_posts_a_tran_id_once (tran_id=? AND customer_id=?" in plan_of(*asked)
+    index = "ledger_entry_posts_a_tran_id_once"
+    columns = ("tran_id", "customer_id", "processor_id", "direction")
+    assert f"{index} ({' AND '.join(f'{c}=?' for c in columns)})" in plan_of(*asked)
 
 
 def plan_of(sql, values):

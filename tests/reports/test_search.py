@@ -124,6 +124,12 @@ def test_one_ref_id_of_a_check_and_of_a_posting_is_two_hits(meera, ent, cbs):
     }
 
 
+def test_one_tran_id_of_a_transfer_is_a_hit_each_way(ent):
+    customer = make_customer(ent)
+    ways = [post(ent, customer, 100, tran_id="TRAN1", direction=way)[0].pk for way in "DC"]
+    assert sorted(hit.row_id for hit in hits("TRAN1")) == ways
+
+
 def test_one_tran_id_posted_at_two_processors_is_two_hits(ent, cbs):
     customer = make_customer(ent, cbs)
     first, _ = post(ent, customer, 100, tran_id="TRAN1")
