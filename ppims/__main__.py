@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import importlib.util
+import ipaddress
 import os
 import re
 import socket
@@ -35,6 +36,15 @@ SERVERS = {  # the threads of the first are the program's own: ppims/asgi.py
     "asgi": "--worker-class ppims.worker.Worker ppims.asgi:application",
     "gthread": "--worker-class gthread --threads {threads} ppims.wsgi:application",
 }
+
+NO_HOSTS = (
+    "ppims: production needs PPIMS_ALLOWED_HOSTS, the host names by which it is called,"
+    " such as ppims.example.in"
+)
+DEMO_ALONE = (
+    "ppims: a demo, whose passwords anybody can know, doesn't listen on {host}: set"
+    " PPIMS_ENV=production for real data; to show made-up data to others, PPIMS_DEMO_OPEN=1"
+)
 
 USAGE = """\
 python3 -m ppims                 set up what is missing, then serve (Ctrl-C stops it)
@@ -89,6 +99,7 @@ def serve(_: list[str]) -> None:
     workers, threads = whole_number("PPIMS_WORKERS", 2), whole_number("PPIMS_THREADS", 4)
     server = one_of("PPIMS_SERVER", SERVERS)
     host, port = choose_address(os.environ.get("PPIMS_BIND", ""))
+    require_a_fit_place(host)
     url = f"http://{EVERY_ADDRESS.get(host, host)}:{port}"
     ensure_installed(lock_for([]))
     print("ppims: preparing the database (the first time takes longest)", flush=True)
@@ -127,9 +138,8 @@ def become(*arguments: str) -> None:
 
 def lock_for(arguments: list[str]) -> Path:
     """PostgreSQL's driver too, where DATABASE_URL or an argument names such a database."""
-    url_file = os.environ.get("DATABASE_URL_FILE")
-    url = Path(url_file).read_text() if url_file else os.environ.get("DATABASE_URL", "")
-    named = any(re.match("(--[a-z]+=)?postgres", text) for text in (url, *arguments))
+    texts = (variable("DATABASE_URL"), *arguments)
+    named = any(re.match("(--[a-z]+=)?postgres", text) for text in texts)
     return POSTGRES_LOCK if named else RUN_LOCK
 
 
@@ -223,6 +233,29 @@ def why_not(host: str, port: int) -> str:
     except OSError as error:
         return error.strerror or str(error)
     return ""
+
+
+def require_a_fit_place(host: str) -> None:
+    """Production says by which names it is called; the demo listens on this machine alone, unless
+    it is told otherwise.
+    """
+    if variable("PPIMS_ENV") == "production":
+        if not variable("PPIMS_ALLOWED_HOSTS").strip(" ,"):
+            raise SystemExit(NO_HOSTS)
+    elif not is_this_machine(host) and variable("PPIMS_DEMO_OPEN").lower() not in {"1", "true"}:
+        raise SystemExit(DEMO_ALONE.format(host=host))
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether only this machine reaches what listens there: a name may mean several addresses."""
+    found = socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM)
+    return all(ipaddress.ip_address(address).is_loopback for *_, (address, *_) in found)
+
+
+def variable(name: str) -> str:
+    """Read NAME, or the file that NAME_FILE names, as ppims/settings.py does."""
+    path = os.environ.get(f"{name}_FILE")
+    return Path(path).read_text().strip() if path else os.environ.get(name, "")
 
 
 def whole_number(name: str, default: int) -> int:

@@ -124,6 +124,16 @@ def source_address(request: HttpRequest) -> str:
     return address[:64]
 
 
+def may_ask(request: HttpRequest) -> bool:
+    """Whether whoever asks is where this installation answers: of a demo that isn't open, on this
+    machine. A unix socket has no address, and is on this machine.
+    """
+    if not settings.PPIMS_THIS_MACHINE_ALONE:
+        return True
+    address = source_address(request)
+    return not address or _is_loopback(address)
+
+
 def forget_everything() -> None:
     """Forget what was verified and counted: a new worker's state, for tests."""
     _verified.clear()
@@ -156,6 +166,15 @@ def _nobodys_password() -> str:
     if not _nobody.password:
         new_password(_nobody)
     return _nobody.password
+
+
+@lru_cache(256)
+def _is_loopback(address: str) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
 
 
 def _is_trusted(address: str) -> bool:

@@ -11,17 +11,18 @@ from functools import cache, partial
 from typing import Any, TypeVar, cast
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.urls import resolve
 
-from ppims import wire
+from ppims import auth, wire
 from ppims.api import OPERATIONS, WireRequest, refuse
-from ppims.errors import Refusal, TooLarge, UnknownOperation, UnreadableBody, WrongMethod
+from ppims.errors import Forbidden, Refusal, TooLarge, UnknownOperation, UnreadableBody, WrongMethod
 from ppims.logs import Event
 from ppims.replies import WireReply
 
 DOCUMENTATION = {"docs", "openapi.json"}
 PREFIXES = tuple(f"/{prefix}/" for prefix in settings.PPIMS_API_PREFIXES)
+ELSEWHERE = "a demo answers the machine it runs on, unless PPIMS_DEMO_OPEN=1"
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 logger = logging.getLogger("ppims.api")
@@ -36,7 +37,7 @@ def middleware(get_response: GetResponse) -> GetResponse:
     def answer(request: HttpRequest) -> HttpResponse:
         operation = operation_of(request.path_info)
         if operation is None:
-            return get_response(request)
+            return get_response(request) if auth.may_ask(request) else _elsewhere()
         read = partial(_read_body, request)
         wired = WireRequest(request.method or "", request.path_info, request.META, read)
         reply = finished(answered(wired, operation))
@@ -45,6 +46,12 @@ def middleware(get_response: GetResponse) -> GetResponse:
         return response
 
     return answer
+
+
+def _elsewhere() -> HttpResponse:
+    response = HttpResponseForbidden(f"Not from this machine: {ELSEWHERE}.", "text/plain")
+    response._has_been_logged = True  # type: ignore[attr-defined]  # the API logs its own
+    return response
 
 
 def operation_of(path: str) -> str | None:
@@ -86,6 +93,8 @@ async def answered(request: WireRequest, operation: str) -> WireReply:
 
 
 async def _run(request: WireRequest) -> WireReply:
+    if not auth.may_ask(request):
+        raise Forbidden([("", ELSEWHERE)])
     if request.operation not in OPERATIONS:
         raise UnknownOperation
     if request.method != "POST":

@@ -44,6 +44,8 @@ PPIMS_ENV = text("PPIMS_ENV", "demo")
 if PPIMS_ENV not in {"demo", "production"}:
     raise ImproperlyConfigured("PPIMS_ENV is demo or production")
 PRODUCTION = PPIMS_ENV == "production"
+# The demo's passwords are no secret: requests from elsewhere are refused, however it is bound.
+PPIMS_THIS_MACHINE_ALONE = not PRODUCTION and not flag("PPIMS_DEMO_OPEN")
 DEBUG = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # of a page: no form needs more
 

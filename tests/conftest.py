@@ -54,6 +54,7 @@ def _flushing_what_only_grows(teardown):
 
 def pytest_configure():
     configured.PPIMS_GROUP_COMMIT = False  # a writer's thread would not see a test's transaction
+    configured.PPIMS_THIS_MACHINE_ALONE = False  # tests ask from many addresses
 
 
 def pytest_addoption(parser):
