@@ -17,12 +17,14 @@ from django.db import transaction
 from customers import services as customers
 from customers.people import Told
 from limits.services import rules
-from ppims import clock, roles
+from ppims import audit, clock, roles
 from ppims.demo_story import Story
 from ppims.models import Operation, Processor, User
 from ppims.replay import Call
+from ppims.transact import in_transaction
 
 SEED = 20260401
+NO_LOG_IN = "!"  # the password of the demo's staff until there is a file that tells it
 SAMPLE_CUSTOMER = 482_915_307_264_158
 PASSWORDS = {"ENT": "ENT123", "CBS": "CBS123"}
 NAMES = {"ENT": "Enterprise card system", "CBS": "Core banking system"}
@@ -53,11 +55,25 @@ def load() -> bool:
 
 
 def write_access(*, url: str) -> None:
-    """Write var/demo.json (0600): where it is served, and every log-in; new passwords where the
-    file is gone.
+    """Write var/demo.json (0600): where it is served, and every log-in.
+
+    Passwords are made once, for the demo's staff as `load` left it. Without the file, and beside
+    a database whose people have passwords, nothing is made and nothing written: it may be in use.
     """
     path = Path(settings.PPIMS_DATA_DIR) / "demo.json"
-    users = json.loads(path.read_text())["users"] if path.exists() else _staff_with_new_passwords()
+    kept = json.loads(path.read_text())["users"] if path.exists() else []
+    without = list(User.objects.filter(username__in=STAFF, password=NO_LOG_IN).order_by("pk"))
+    if not kept and not without:
+        return
+    known = {user["username"] for user in kept}
+    users = kept + [_new_log_in(user) for user in without if user.username not in known]
+    _write_access_file(path, url, users)
+    # After the file, so that whatever stops in between, the next start gives these passwords.
+    passwords = {user["username"]: user["password"] for user in users}
+    in_transaction(lambda: _give_passwords(without, passwords))
+
+
+def _write_access_file(path: Path, url: str, users: list[dict[str, str]]) -> None:
     processors = [
         {"system_id": p.system_id, "username": p.username, "password": PASSWORDS[p.system_id]}
         for p in Processor.objects.filter(system_id__in=PASSWORDS).order_by("pk")
@@ -82,13 +98,20 @@ def write_private(path: Path, said: object) -> None:
     draft.rename(path)
 
 
-def _staff_with_new_passwords() -> list[dict[str, str]]:
-    users = []
-    for username, role in STAFF.items():
-        password = secrets.token_urlsafe(12)
-        if User.objects.filter(username=username).update(password=make_password(password)):
-            users.append({"username": username, "password": password, "role": role})
-    return users
+def _new_log_in(user: User) -> dict[str, str]:
+    role, password = STAFF[user.username], secrets.token_urlsafe(12)
+    return {"username": user.username, "password": password, "role": role}
+
+
+def _give_passwords(users: list[User], passwords: dict[str, str]) -> None:
+    for user in users:
+        user.password = make_password(passwords[user.username])
+        user.save(update_fields=["password"])
+        audit.record(
+            "user given the demo's password",
+            at=clock.now(),
+            detail={"username": user.username},
+        )
 
 
 def _load_processors() -> None:
@@ -104,7 +127,7 @@ def _load_processors() -> None:
 def _load_staff() -> None:
     roles.set_up()
     for username, role in STAFF.items():
-        user = User.objects.create(username=username, is_staff=True, password="!")  # noqa: S106 - no log-in yet
+        user = User.objects.create(username=username, is_staff=True, password=NO_LOG_IN)
         user.groups.add(Group.objects.get(name=role))
 
 

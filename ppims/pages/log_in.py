@@ -31,16 +31,18 @@ class LogInForm(AuthenticationForm):
         _leave_the_focus_to_errors(self)
 
 
-def _shortly(path: Path) -> Path:
-    base = settings.BASE_DIR
+def _passwords_in() -> Path | None:
+    """Name the file that holds the demo's passwords, where there is one."""
+    path, base = settings.PPIMS_DATA_DIR / "demo.json", settings.BASE_DIR
+    if settings.PRODUCTION or not path.exists():
+        return None
     return path.relative_to(base) if path.is_relative_to(base) else path
 
 
-demo_json = settings.PPIMS_DATA_DIR / "demo.json"
 log_in = LoginView.as_view(
     authentication_form=LogInForm,
     redirect_authenticated_user=True,
-    extra_context={"passwords_in": None if settings.PRODUCTION else _shortly(demo_json)},
+    extra_context={"passwords_in": _passwords_in},
 )
 log_out = require_POST(LogoutView.as_view())
 

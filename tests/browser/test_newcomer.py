@@ -11,6 +11,7 @@ from django.conf import settings as configured
 from playwright.sync_api import expect
 
 from ppims import demo
+from ppims.models import User
 from tests.browser.acting import Acting
 
 README = Path(configured.BASE_DIR, "README.md")
@@ -22,6 +23,7 @@ CHECK = rf"^curl -s {PRINTED}\S*/check-customer-limit .*$"
 def access(site, settings, tmp_path):
     """What the first start writes for whoever started it: addresses, usernames, passwords."""
     settings.PPIMS_DATA_DIR = tmp_path
+    User.objects.filter(username__in=demo.STAFF).update(password=demo.NO_LOG_IN)
     demo.write_access(url=site)
     return json.loads((tmp_path / "demo.json").read_text())
 

@@ -16,8 +16,8 @@ from django.test import Client
 
 from customers.models import Customer, DuplicateReview, Identifier
 from limits.models import LedgerEntry, LimitCheck, LimitRule
-from ppims import clock, demo, openapi
-from ppims.models import Processor, ReplayKey, User
+from ppims import clock, demo, openapi, roles
+from ppims.models import AuditEntry, Processor, ReplayKey, User
 
 ROOT = real_settings.BASE_DIR
 
@@ -76,6 +76,49 @@ def it_has_none_of_the_samples_numbers():
 
 def golden_requests():
     return [json.loads(file.read_text()) for file in openapi.GOLDEN.glob("*.request.json")]
+
+
+def given_passwords():
+    return AuditEntry.objects.filter(action="user given the demo's password")
+
+
+@pytest.mark.as_the_application
+@pytest.mark.django_db
+def test_the_demos_passwords_are_made_once_and_audited(data_dir):
+    demo._load_staff()
+    demo.write_access(url="http://127.0.0.1:8000")
+    access = json.loads((data_dir / "demo.json").read_text())
+    assert {user["username"] for user in access["users"]} == {*demo.STAFF}
+    audited = [json.loads(entry.detail)["username"] for entry in given_passwords()]
+    assert sorted(audited) == sorted(demo.STAFF)
+    assert not any(u["password"] in e.detail for e in given_passwords() for u in access["users"])
+    demo.write_access(url="http://127.0.0.1:8000")
+    assert given_passwords().count() == len(demo.STAFF)
+
+
+@pytest.mark.django_db
+def test_a_demo_start_beside_a_database_in_use_makes_no_passwords(data_dir):
+    demo._load_processors()
+    roles.set_up()
+    for username in ("asha", "farhan", "somebody"):
+        User.objects.create_user(username=username, password="their own, and long")
+    call_command("prepare", url="http://127.0.0.1:8000")
+    assert all(user.check_password("their own, and long") for user in User.objects.all())
+    assert not given_passwords().exists()
+    assert not (data_dir / "demo.json").exists()
+
+
+@pytest.mark.django_db
+def test_a_start_after_one_that_stopped_before_the_passwords_counted_goes_on(data_dir, monkeypatch):
+    demo._load_staff()
+    monkeypatch.setattr(demo, "_give_passwords", lambda *_: None)  # as if killed there
+    demo.write_access(url="http://127.0.0.1:8000")
+    monkeypatch.undo()
+    demo.write_access(url="http://127.0.0.1:8000")
+    users = json.loads((data_dir / "demo.json").read_text())["users"]
+    assert len(users) == len(demo.STAFF)
+    for user in users:
+        assert User.objects.get(username=user["username"]).check_password(user["password"])
 
 
 @pytest.mark.django_db

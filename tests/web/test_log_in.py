@@ -93,9 +93,12 @@ def test_who_is_logged_in_but_not_of_the_staff_is_told_so_and_not_sent_round():
     assert client.get("/admin/", follow=True).status_code == 403
 
 
-def test_the_demos_log_in_says_where_its_passwords_are_and_not_what_they_are():
+def test_the_demos_log_in_says_where_its_passwords_are_and_not_what_they_are(settings, tmp_path):
+    settings.PPIMS_DATA_DIR = tmp_path
+    assert "demo.json" not in words_of(Client().get("/log-in"))
+    (tmp_path / "demo.json").write_text('{"password": "ENT123"}')
     page = Client().get("/log-in")
-    assert f"{settings.PPIMS_DATA_DIR.name}/demo.json on the machine" in words_of(page)
+    assert f"{tmp_path.name}/demo.json on the machine" in words_of(page)
     assert "ENT123" not in words_of(page)
 
 
