@@ -22,7 +22,8 @@ from customers.reviews import Doubt
 from customers.schemas import AddCustomerIn, UpdateCustomerIn, told_by
 from ppims.errors import Refusal
 from ppims.models import Processor
-from ppims.wire import Message, OptionalText, Pincode, wire_name
+from ppims.request_fields import OptionalText, Pincode
+from ppims.wire import Message, wire_name
 
 M = TypeVar("M", bound=Message)
 

@@ -9,26 +9,21 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from customers.models import Receipt, Registration
 from customers.people import Told
-from ppims import wire
-from ppims.wire import (
-    Answer,
+from ppims.request_fields import (
     CardExpiry,
-    Credentials,
     CustomerType,
     DateIn,
     Id,
-    IdOut,
     InstantIn,
-    InstantOut,
-    Message,
     MobileIn,
     OptionalEmail,
     OptionalText,
     Pincode,
     Text,
-    TextOut,
     UniqueId,
+    malformed,
 )
+from ppims.wire import Answer, Credentials, IdOut, InstantOut, Message, TextOut
 
 KycFlag = Literal["N", "P", "F"]
 Status = Literal["A", "I", "C", "F", "N"]
@@ -40,7 +35,7 @@ def _document_number(value: object) -> str:
         number = re.sub(r"[ /-]", "", value).upper()
         if re.fullmatch(r"[A-Z0-9]{4,20}", number):
             return number
-    raise wire.malformed("must have 4 to 20 letters and digits")
+    raise malformed("must have 4 to 20 letters and digits")
 
 
 OvidValue = Annotated[

@@ -12,23 +12,17 @@ from limits.models import LedgerEntry, LimitCheck
 from limits.services.checks import Ask, RegistrationStatus
 from limits.services.updates import Report
 from ppims import money, wire
+from ppims.request_fields import AmountIn, BalanceIn, DateIn, Id, MobileIn, OptionalText, UniqueId
 from ppims.wire import (
-    AmountIn,
     AmountOut,
     Answer,
-    BalanceIn,
     Credentials,
-    DateIn,
     DateOut,
-    Id,
     IdOut,
     InstantOut,
     Message,
     Meta,
-    MobileIn,
-    OptionalText,
     TextOut,
-    UniqueId,
 )
 
 TranType = Literal["D", "C"]

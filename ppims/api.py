@@ -33,6 +33,7 @@ from ppims.errors import (
 from ppims.models import Processor
 from ppims.openapi import DocumentedApi
 from ppims.replies import WireReply
+from ppims.request_fields import is_absent
 
 OPERATIONS: Mapping[str, tuple[str, type[wire.Answer]]] = {
     "add-customer": ("Add_Customer", AddCustomerOut),
@@ -79,7 +80,7 @@ async def authenticate(request: HttpRequest) -> Processor:
         processor = await _aside(partial(auth.authenticate, username, password, address))
     wired.processor = processor.system_id
     system_id = data[OPERATIONS[wired.operation][0]].get("System_Id")
-    if not wire.is_absent(system_id) and system_id != processor.system_id:
+    if not is_absent(system_id) and system_id != processor.system_id:
         raise Forbidden([("system_id", "is not yours")])
     if (
         processor.state == Processor.State.WINDING_DOWN
