@@ -80,6 +80,7 @@ PPIMS_GROUP_COMMIT = (
 PPIMS_THREADS = number("PPIMS_THREADS", 4, least=1, most=1000)
 PPIMS_QUEUE_LENGTH = number("PPIMS_QUEUE_LENGTH", 512, least=1, most=100_000)
 PPIMS_QUEUE_SECONDS = number("PPIMS_QUEUE_SECONDS", 5, least=1, most=60)
+PPIMS_CONNECTIONS_PER_ADDRESS = number("PPIMS_CONNECTIONS_PER_ADDRESS", 250, least=1, most=100_000)
 
 
 # --- keys: var/keys at first start, or the environment --------------------------------------------

@@ -5,14 +5,18 @@ an answer to be taken; and a worker has so many connections. Others go on unharm
 import asyncio
 import math
 import re
+import resource
 from typing import Any
 
+from django.conf import settings
 from gunicorn.asgi import protocol
 from gunicorn.asgi.parser import InvalidChunkSize, LimitRequestHeaders, PythonProtocol
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
 
 from ppims import moment
+from ppims.addresses import is_trusted_proxy, source_of
+from ppims.connections import Connections
 
 ARRIVAL_SECONDS, TAKING_SECONDS = 10, 30
 PIPELINED_BYTES = 64 * 1024  # read of a connection, ahead of the answers to what came before
@@ -66,10 +70,17 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
         self._max_buffer_size = PIPELINED_BYTES
-        if self.worker.nr_conns > self.worker.worker_connections:
-            self._close_transport()
-        else:
-            self._arrival = self._after(ARRIVAL_SECONDS, self._has_not_arrived)
+        self._arrival = self._after(ARRIVAL_SECONDS, self._has_not_arrived)
+        address, *_ = transport.get_extra_info("peername") or ("",)
+        source = "" if is_trusted_proxy(address) else source_of(address)
+        leaving = self.worker.connections.admit(self, source)
+        if leaving is not None:
+            leaving.give_way()
+
+    def give_way(self) -> None:
+        """Close it, in favour of one that may have something to say."""
+        self._stop(self._arrival)
+        self._keepalive_timeout()
 
     def _feed_callback_parser(self, data: bytes) -> bool:
         """Read what has come: just now, or ahead of the answer to what came before it."""
@@ -79,8 +90,11 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
         if request is not None and request._complete:
             self._stop(self._arrival)
             self._arrival = None
-        elif self._arrival is None:
+            self.worker.connections.answer(self)
+            return is_well_formed
+        if self._arrival is None:
             self._arrival = self._after(ARRIVAL_SECONDS, self._has_not_arrived)
+        self.worker.connections.wait_for(self)
         return is_well_formed
 
     def _on_headers_complete(self) -> bool:
@@ -115,6 +129,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
     def _arm_keepalive_timer(self) -> None:
         """Look whether it is idle now and then, not anew after each answer."""
         self._idle_since = self.worker.loop.time()
+        self.worker.connections.wait_for(self)
         if self._keepalive_handle is None:
             self._keepalive_handle = self._after(self._keepalive, self._close_if_idle)
 
@@ -141,6 +156,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop(self._arrival)
         self._stop(self._taking)
+        self.worker.connections.remove(self)
         super().connection_lost(exc)
 
     def _has_not_arrived(self) -> None:
@@ -162,6 +178,33 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
 
 class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
     """What `--worker-class ppims.worker.Worker` names. It makes no other sort of connection."""
+
+    connections: Connections[Protocol]
+
+    def load_wsgi(self) -> None:
+        """Load the program, and with it the settings: the process that starts workers has none."""
+        super().load_wsgi()
+        most = make_room_for_files(self.worker_connections, beside=own_files())
+        self.connections = Connections(most, settings.PPIMS_CONNECTIONS_PER_ADDRESS)
+
+
+def own_files() -> int:
+    """Count the files that a worker may have open beside its connections: on SQLite each thread has
+    the database's three.
+    """
+    return 64 + 3 * 2 * int(settings.PPIMS_THREADS)
+
+
+def make_room_for_files(wanted: int, *, beside: int) -> int:
+    """Say how many of the wanted connections this process may have, once it has allowed itself as
+    many as the system lets it. Without a free file it could take up nobody's any more.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limits = [limit for limit in (wanted + beside, hard) if limit != resource.RLIM_INFINITY]
+    if resource.RLIM_INFINITY != soft < min(limits):
+        soft = min(limits)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else max(min(wanted, soft - beside), 1)
 
 
 gasgi.ASGIProtocol, protocol.PythonProtocol = Protocol, Parser

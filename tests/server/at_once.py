@@ -8,6 +8,7 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
 from ppims import worker as ours
+from ppims.connections import Connections
 
 GET = b"GET /%d HTTP/1.1\r\nHost: localhost\r\n\r\n"
 TURNS = 20_000  # more than any of these tests needs
@@ -63,10 +64,10 @@ class Worker:
     path below /slow, when it is told to.
     """
 
-    def __init__(self, loop, most=1000):
+    def __init__(self, loop, most=1000, of_a_source=1000):
         self.loop, self.cfg = loop, Config()
         self.log, self.asgi = Logger(self.cfg), self._answer
-        self.worker_connections, self.nr_conns = most, 0
+        self.connections, self.nr_conns = Connections(most, of_a_source), 0
         self.alive, self.nr, self.max_requests = True, 0, 10**9
         self.told = []  # (connection, status) of each answer, in order
         self.finish = asyncio.Event()

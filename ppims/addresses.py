@@ -1,0 +1,34 @@
+"""What an address of a client counts as, and which ones are our own proxies'."""
+
+import ipaddress
+
+from django.conf import settings
+
+IPV6_PREFIX_BITS = 64
+
+
+def source_of(address: str) -> str:
+    """Name what an address counts as: of IPv6 its /64, for whoever has one address there has all
+    of them; IPv4 by itself, however it is written.
+    """
+    ip = _plain(address)
+    if ip is None:
+        return address
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    own_bits = ip.max_prefixlen - IPV6_PREFIX_BITS
+    return str(ipaddress.IPv6Address(int(ip) >> own_bits << own_bits))
+
+
+def is_trusted_proxy(address: str) -> bool:
+    """Tell whether PPIMS_TRUSTED_PROXIES has it."""
+    ip = _plain(address) if settings.PPIMS_TRUSTED_PROXIES else None
+    return ip is not None and any(ip in network for network in settings.PPIMS_TRUSTED_PROXIES)
+
+
+def _plain(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    return getattr(ip, "ipv4_mapped", None) or ip  # a socket for both writes ::ffff:10.0.0.1
