@@ -4,9 +4,6 @@ is wrong.
 
 import ipaddress
 import secrets
-import threading
-import time
-from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -16,13 +13,13 @@ from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, ma
 from django.http import HttpRequest
 
 from ppims import moment
-from ppims.errors import NotAuthenticated, TooManyAttempts
+from ppims.errors import NotAuthenticated
 from ppims.models import Processor
 from ppims.statements import Table
+from ppims.throttle import Throttle, source_of
 
 PROCESSORS, BY_USERNAME = Table(Processor), "WHERE username = %s"
 PROCESS_KEY = secrets.token_bytes(32)
-KEPT_COUNTERS = 20_000
 
 
 class Argon2(Argon2PasswordHasher):
@@ -31,41 +28,6 @@ class Argon2(Argon2PasswordHasher):
     time_cost = 2
     memory_cost = 19 * 1024
     parallelism = 1
-
-
-class Throttle:
-    """Counts failed log-ins in fixed windows, in this worker."""
-
-    def __init__(self, tell_seconds: Callable[[], float] = time.monotonic) -> None:
-        self._tell_seconds = tell_seconds
-        self._windows: dict[tuple[str, ...], tuple[float, int]] = {}
-        self._lock = threading.Lock()
-
-    def refuse_if_over(self, address: str, username: str) -> None:
-        """Raises TooManyAttempts while either count is used up and its window has not passed."""
-        allowed = {
-            (address, username): settings.PPIMS_FAILED_LOGINS_PER_USERNAME,
-            (address,): settings.PPIMS_FAILED_LOGINS_PER_ADDRESS,
-        }
-        now = self._tell_seconds()
-        for counter, most in allowed.items():
-            until, count = self._windows.get(counter, (now, 0))
-            if count >= most and now < until:
-                raise TooManyAttempts(retry_after_seconds=int(until - now) + 1)
-
-    def count_failure(self, address: str, username: str) -> None:
-        now = self._tell_seconds()
-        with self._lock:
-            if len(self._windows) > KEPT_COUNTERS:
-                self._windows = {c: w for c, w in self._windows.items() if now < w[0]}
-            for counter in ((address, username), (address,)):
-                until, count = self._windows.get(counter, (0.0, 0))
-                if now >= until:
-                    until, count = now + settings.PPIMS_FAILED_LOGINS_WINDOW_SECONDS, 0
-                self._windows[counter] = (until, count + 1)
-
-    def forget(self) -> None:
-        self._windows.clear()
 
 
 throttle = Throttle()
@@ -94,12 +56,13 @@ def authenticate(username: str, password: str, address: str) -> Processor:
         return known
     processor = _found(username)
     disabled = processor is None or processor.state == Processor.State.DISABLED
-    throttle.refuse_if_over(address, username)
+    source = source_of(address)
+    throttle.refuse_if_over(source, username)
     # Made on whatever comes first, so that an unknown username never costs a hash more.
     nobodys_password = _nobodys_password()
     right = check_password(password, processor.password if processor else nobodys_password)
     if processor is None or disabled or not right:
-        throttle.count_failure(address, username)
+        throttle.count_failure(source, username)
         raise NotAuthenticated
     _verified[processor.pk] = _proof(processor, password)
     return processor
