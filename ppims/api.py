@@ -1,11 +1,8 @@
 """The API: one NinjaAPI of two routers, who may ask it, and what becomes of every refusal."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from csp.constants import SELF
 from csp.decorators import csp_update
@@ -44,11 +41,8 @@ OPERATIONS: Mapping[str, tuple[str, type[wire.Answer]]] = {
     "update-customer-limit": ("Update_Limit", UpdateLimitOut),
 }
 NOT_WHILE_WINDING_DOWN = {"add-customer", "check-customer-limit"}
-# A password at its full price would hold up all others: one at a time, beside them.
-FULL_PRICE = ThreadPoolExecutor(1, "passwords")
 
 logger = logging.getLogger("ppims.api")
-T = TypeVar("T")
 
 
 class WireRequest(HttpRequest):
@@ -76,8 +70,7 @@ async def authenticate(request: HttpRequest) -> Processor:
         raise NotAuthenticated
     processor = auth.recognized(username, password)
     if processor is None:
-        address = auth.source_address(request)
-        processor = await _aside(partial(auth.authenticate, username, password, address))
+        processor = await auth.authenticate(username, password, auth.source_address(request))
     wired.processor = processor.system_id
     system_id = data[OPERATIONS[wired.operation][0]].get("System_Id")
     if not is_absent(system_id) and system_id != processor.system_id:
@@ -88,14 +81,6 @@ async def authenticate(request: HttpRequest) -> Processor:
     ):
         raise Forbidden([("", "is not open to a processor that is winding down")])
     return processor
-
-
-async def _aside(work: Callable[[], T]) -> T:
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        return work()
-    return await loop.run_in_executor(FULL_PRICE, work)
 
 
 class ParsedOnce(Parser):

@@ -4,22 +4,27 @@ is wrong.
 
 import ipaddress
 import secrets
-from functools import lru_cache
-from hashlib import blake2b
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, TypeGuard
 
 from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, make_password
 from django.http import HttpRequest
 
-from ppims import moment
+from ppims import keys, moment, statements, writer
 from ppims.errors import NotAuthenticated
 from ppims.models import Processor
 from ppims.statements import Table
 from ppims.throttle import Throttle, source_of
+from ppims.transact import in_transaction
+from ppims.turnstile import Turnstile
 
 PROCESSORS, BY_USERNAME = Table(Processor), "WHERE username = %s"
-PROCESS_KEY = secrets.token_bytes(32)
+KEEP_PROOF = "UPDATE ppims_processor SET proof = %s WHERE id = %s AND password = %s"
+# What new_password has changed in a row.
+CREDENTIAL = ("password", "proof")
+# A proof costs a guesser who has the session key too nothing to try; ours have 32 random ones.
+PROVEN_FROM_CHARACTERS = 24
 
 
 class Argon2(Argon2PasswordHasher):
@@ -31,47 +36,54 @@ class Argon2(Argon2PasswordHasher):
 
 
 throttle = Throttle()
+turnstile = Turnstile("passwords")
 _verified: dict[int, bytes] = {}
 _nobody = Processor(state=Processor.State.DISABLED, password="")
 
 
 def recognized(username: str, password: str) -> Processor | None:
-    """Say which processor this is, where this worker has verified the credential before: it is
-    compared by digest, and never throttled.
+    """Say which processor this is, where this worker has verified the credential before, or the
+    row proves that another one has: by digest, and never throttled.
 
     The row is read each time (once for those who come together), so a changed or disabled
     credential stops working at once, in every worker.
     """
     processor = _found(username)
-    is_open = processor is not None and processor.state != Processor.State.DISABLED
-    return processor if processor and is_open and _was_verified(processor, password) else None
+    return processor if _is_open(processor) and _was_verified(processor, password) else None
 
 
-def authenticate(username: str, password: str, address: str) -> Processor:
-    """Say which processor this is, at full price unless it is recognized by now. Raises
-    NotAuthenticated or TooManyAttempts.
+async def authenticate(username: str, password: str, address: str) -> Processor:
+    """Say which processor this is, at full price unless it is recognized by now: one password at a
+    time, of each source in turn.
+
+    Raises NotAuthenticated, TooManyAttempts; or Unavailable where too many wait already.
     """
     known = recognized(username, password)
     if known:
         return known
-    processor = _found(username)
-    disabled = processor is None or processor.state == Processor.State.DISABLED
     source = source_of(address)
     throttle.refuse_if_over(source, username)
-    # Made on whatever comes first, so that an unknown username never costs a hash more.
-    nobodys_password = _nobodys_password()
-    right = check_password(password, processor.password if processor else nobodys_password)
-    if processor is None or disabled or not right:
-        throttle.count_failure(source, username)
+    processor = _found(username)
+    attempt = partial(_verify, processor, username, password, source)
+    if not await turnstile.run(source, attempt):
         raise NotAuthenticated
-    _verified[processor.pk] = _proof(processor, password)
-    return processor
+    assert processor is not None
+    proof = _verified[processor.pk] = _proof(processor, password)
+    if len(password) >= PROVEN_FROM_CHARACTERS:
+        writer.run_later(partial(_keep_proof, processor, proof))
+    # By the row as it is now: the credential may have changed while this one waited for its turn.
+    known = recognized(username, password)
+    if known is None:
+        raise NotAuthenticated
+    return known
 
 
 def new_password(processor: Processor) -> str:
-    """Give the processor a new random password, to be shown once; the caller saves the row."""
+    """Give the processor a new random password, to be shown once; the caller saves what CREDENTIAL
+    names.
+    """
     password = secrets.token_urlsafe(24)
-    processor.password = make_password(password)
+    processor.password, processor.proof = make_password(password), None
     return password
 
 
@@ -115,14 +127,42 @@ def _made(row: tuple[Any, ...]) -> Processor:
     return PROCESSORS.made(row)
 
 
+def _is_open(processor: Processor | None) -> TypeGuard[Processor]:
+    return processor is not None and processor.state != Processor.State.DISABLED
+
+
+def _verify(processor: Processor | None, username: str, password: str, source: str) -> bool:
+    """Tell whether the password is right, at full price; a failure is counted."""
+    throttle.refuse_if_over(source, username)  # others may have failed while this one waited
+    # Made on whatever comes first, so that an unknown username never costs a hash more.
+    nobodys_password = _nobodys_password()
+    is_right = check_password(password, processor.password if processor else nobodys_password)
+    if is_right and _is_open(processor):
+        return True
+    throttle.count_failure(source, username)
+    return False
+
+
 def _was_verified(processor: Processor, password: str) -> bool:
-    return secrets.compare_digest(_verified.get(processor.pk, b""), _proof(processor, password))
+    proof = _proof(processor, password)
+    kept = processor.proof or b"", _verified.get(processor.pk, b"")
+    return any(secrets.compare_digest(proof, each) for each in kept)
 
 
 def _proof(processor: Processor, password: str) -> bytes:
-    proof = blake2b(key=PROCESS_KEY, digest_size=32)
-    proof.update(processor.password.encode() + b"\0" + password.encode())
-    return proof.digest()
+    """Prove that the password has been verified against the row's hash. Any worker can make it, and
+    nobody without the session key: who has the database alone has to guess at argon2's price.
+    """
+    ring = settings.PPIMS_SESSION_KEYS
+    return keys.digest(ring, "verified credential", processor.password, password, size=32)
+
+
+def _keep_proof(processor: Processor, proof: bytes) -> None:
+    """Let other workers, and this one's successor, recognize it; unless the credential is another
+    by now.
+    """
+    values = (proof, processor.pk, processor.password)
+    in_transaction(lambda: statements.run(KEEP_PROOF, values))
 
 
 def _nobodys_password() -> str:
@@ -147,4 +187,5 @@ def _is_trusted(address: str) -> bool:
         peer = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return any(peer in network for network in settings.PPIMS_TRUSTED_PROXIES)
+    plain = getattr(peer, "ipv4_mapped", None) or peer  # a socket for both writes ::ffff:10.0.0.1
+    return any(plain in network for network in settings.PPIMS_TRUSTED_PROXIES)

@@ -14,6 +14,7 @@ from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.core.management.color import no_style
 from django.db import connections, transaction
+from django.db.models import Model
 from msgpack import packb
 
 from ppims import append_only, bulk
@@ -24,6 +25,8 @@ Say = Callable[[str], None]
 
 # Failed log-ins of the last quarter of an hour: not worth a move.
 LEFT_BEHIND = {"axes"}
+# Columns that are copied empty: proofs of passwords are this installation's own (ppims.auth).
+LEFT_EMPTY = {"ppims_processor": ("proof",)}
 # `migrate` fills these two; the source's rows take the place of what it made, so that ids agree.
 MADE_BY_MIGRATE = (Permission._meta.db_table, ContentType._meta.db_table)
 ADVANCED_EVERY = 1_000
@@ -88,7 +91,21 @@ def tables() -> list[Reader]:
         for model in stored
     }
     order = TopologicalSorter(pointed_at).static_order()
-    return [Reader(m, [f.attname for f in m._meta.concrete_fields]) for m in order]
+    return [_reader(model) for model in order]
+
+
+def _reader(model: type[Model]) -> Reader:
+    names = [field.attname for field in model._meta.concrete_fields]
+    return Reader(model, names, empty=LEFT_EMPTY.get(model._meta.db_table, ()))
+
+
+def empty_what_is_left(using: str) -> None:
+    """Empty the columns that no copy has, in a copy of a SQLite file."""
+    with connections[using].cursor() as cursor:
+        cursor.execute("PRAGMA secure_delete = ON")  # the bytes too
+        for table, columns in LEFT_EMPTY.items():
+            for column in columns:
+                cursor.execute(f'UPDATE "{table}" SET "{column}" = NULL WHERE "{column}" NOTNULL')
 
 
 def holding(using: str) -> list[str]:

@@ -56,6 +56,8 @@ class Processor(models.Model):
     name = models.CharField(max_length=100)
     username = models.CharField(max_length=64, unique=True)
     password = models.CharField(max_length=128, editable=False)
+    # That some worker has verified it, by ppims.auth; it stays with this installation.
+    proof = models.BinaryField(null=True)
     state = models.CharField(max_length=12, choices=State, default=State.ACTIVE)
     hold_minutes = models.PositiveSmallIntegerField(
         null=True,

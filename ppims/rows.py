@@ -29,19 +29,32 @@ SQLITE = {
 
 
 class Reader:
-    """Reads some columns of one model: whole numbers, text, bytes, None."""
+    """Reads some columns of one model: whole numbers, text, bytes, None. Those of `empty` are read
+    as if nothing stood there.
+    """
 
-    def __init__(self, model: type[models.Model], names: Sequence[str], alias: str = "t") -> None:
+    def __init__(
+        self,
+        model: type[models.Model],
+        names: Sequence[str],
+        alias: str = "t",
+        *,
+        empty: Sequence[str] = (),
+    ) -> None:
         by_name = {field.attname: field for field in model._meta.concrete_fields}
         self.table = model._meta.db_table
         self.fields = [by_name[name] for name in names]
-        self.alias = alias
+        self.alias, self.empty = alias, empty
 
     def columns(self, using: str = "default") -> str:
         """Write the columns of a SELECT from the table under the alias."""
         forms = POSTGRESQL if connections[using].vendor == "postgresql" else SQLITE
         return ", ".join(
-            forms.get(field.get_internal_type(), "{0}").format(f'{self.alias}."{field.column}"')
+            "NULL"
+            if field.column in self.empty
+            else forms.get(field.get_internal_type(), "{0}").format(
+                f'{self.alias}."{field.column}"'
+            )
             for field in self.fields
         )
 

@@ -113,8 +113,8 @@ PPIMS_NEW_KEY_FILES: list[Path] = []  # those made just now
 PPIMS_LEDGER_KEYS = key_ring("ledger")
 PPIMS_DIGEST_KEYS = key_ring("digest")
 PPIMS_DOCUMENT_KEYS = key_ring("document")
-_session_keys = key_ring("session")
-SECRET_KEY, *SECRET_KEY_FALLBACKS = [key.secret.hex() for key in _session_keys]
+PPIMS_SESSION_KEYS = key_ring("session")
+SECRET_KEY, *SECRET_KEY_FALLBACKS = [key.secret.hex() for key in PPIMS_SESSION_KEYS]
 
 # --- the API --------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, NoReturn, TypeVar, cast
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 
 from ppims.checkpoints import LATER, Checkpoints
 from ppims.errors import Unavailable
@@ -74,6 +74,27 @@ async def written(work: Callable[[], T]) -> T:
         raise
     finally:
         deadline.cancel()
+
+
+def run_later(work: Callable[[], object]) -> None:
+    """Run a use-case that writes, and that nobody waits for: where it can't be written, the log
+    alone says so. Where writes go alone: at once, in the caller's thread.
+    """
+    if settings.PPIMS_GROUP_COMMIT:
+        try:
+            _writer().ask(work).add_done_callback(lambda write: _log_failure(write.exception()))
+        except Unavailable as error:
+            _log_failure(error)
+        return
+    try:
+        work()
+    except (Unavailable, DatabaseError, InterfaceError) as error:
+        _log_failure(error)
+
+
+def _log_failure(error: BaseException | None) -> None:
+    if error is not None:
+        logger.warning("not written: %s", type(error).__name__)
 
 
 def _waited_for(write: Written, seconds: float) -> Any:

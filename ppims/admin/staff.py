@@ -202,7 +202,7 @@ class ProcessorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
         def work() -> str:
             password = auth.new_password(processor)
-            processor.save(update_fields=["password"])
+            processor.save(update_fields=auth.CREDENTIAL)
             _record(request, "processor given a new password", system_id=processor.system_id)
             return password
 

@@ -18,6 +18,7 @@ from limits.services import seals
 from ppims import append_only, backups, beside, copying, health, restores
 from ppims.backups import DATABASE, FORMAT, MANIFEST, Refused
 from ppims.keys import Key
+from ppims.models import Processor
 from tests.moving.conftest import everything
 
 
@@ -285,6 +286,35 @@ def test_an_older_backup_is_migrated(backup, elsewhere):
     assert health.is_migrated(elsewhere)
     with beside.as_own(elsewhere):
         assert LedgerEntry.objects.count() == 3
+
+
+PROOF = b"a proof that stays where it is, 32"
+
+
+def proofs_in(using):
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT DISTINCT proof FROM ppims_processor")
+        return cursor.fetchall()
+
+
+def test_what_proves_a_password_to_this_installation_is_in_no_backup(filled, tmp_path):
+    Processor.objects.update(proof=PROOF)
+    file = tmp_path / "backup.zip"
+    call_command("backup", str(file))
+    with zipfile.ZipFile(file) as archive:
+        assert PROOF not in archive.read(DATABASE)
+    with backups.opened(file) as archive:
+        backups.unpack(archive, backups.read_manifest(archive), tmp_path / "copy.sqlite3")
+    with beside.opened(beside.url_of(tmp_path / "copy.sqlite3")) as copy:
+        assert proofs_in(copy) == [(None,)]
+    assert {bytes(proof) for (proof,) in proofs_in("default")} == {PROOF}
+
+
+def test_nor_is_it_restored_from_one_that_has_it(backup, elsewhere):
+    with forged(backup) as held, sqlite(held["database"]) as database:
+        database.execute("UPDATE ppims_processor SET proof = ?", (PROOF,))
+    restore(backup)
+    assert proofs_in(elsewhere) == [(None,)]
 
 
 @contextmanager

@@ -64,6 +64,13 @@ def test_from_sqlite_to_postgresql_and_back_is_the_same(filled, url, tmp_path):
         assert everything(target) == everything("default")
 
 
+def test_what_proves_a_password_to_this_installation_is_left_behind(filled, url):
+    Processor.objects.update(proof=b"a proof")
+    copy_to(url)
+    with beside.opened(url) as target, beside.as_own(target):
+        assert {processor.proof for processor in Processor.objects.all()} == {None}
+
+
 def test_a_new_sqlite_file_is_for_its_owner_alone(filled, tmp_path):
     file = tmp_path / "new.sqlite3"
     copy_to(beside.url_of(file))

@@ -9,6 +9,7 @@ from django.test import Client
 
 from limits.models import LimitRule
 from ppims import audit, auth, clock, roles
+from ppims.lane import finished
 from ppims.models import AuditEntry, Processor, User
 from tests.factories import make_customer, make_processor
 from tests.web.admin_pages import act, add_url, browser_of, change_url, list_url, user_of, words_of
@@ -76,6 +77,10 @@ def password_shown(response):
     return response.content.decode().split("<code>")[1].split("</code>")[0]
 
 
+def log_in(username, password):
+    return finished(auth.authenticate(username, password, "127.0.0.1"))
+
+
 def assert_kept_nowhere(client, password):
     assert password not in json.dumps(dict(client.session.items()))
     assert password not in str(client.cookies)
@@ -90,7 +95,7 @@ def test_a_new_processors_password_is_shown_once_and_lets_it_in():
     client = browser_of("admin")
     password = password_shown(client.post(add_url("ppims_processor"), PROCESSOR))
     assert_kept_nowhere(client, password)
-    assert auth.authenticate("PPIM_UPI", password, "127.0.0.1").system_id == "UPI"
+    assert log_in("PPIM_UPI", password).system_id == "UPI"
     actions = list(AuditEntry.objects.order_by("-pk").values_list("action", flat=True)[:2])
     assert actions == ["processor given a new password", "processor added"]
 
@@ -102,8 +107,8 @@ def test_a_processor_is_given_another_password():
     assert first != second
     assert_kept_nowhere(client, second)
     with pytest.raises(auth.NotAuthenticated):
-        auth.authenticate(processor.username, first, "127.0.0.1")
-    assert auth.authenticate(processor.username, second, "127.0.0.1") == processor
+        log_in(processor.username, first)
+    assert log_in(processor.username, second) == processor
 
 
 def test_one_processor_at_a_time_is_given_a_password():

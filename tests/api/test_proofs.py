@@ -1,0 +1,182 @@
+"""What one worker has verified the others know, and its successor; and whoever has the database
+alone knows no more than before.
+"""
+
+import json
+from functools import partial
+
+import pytest
+from django.contrib.auth.hashers import make_password
+from django.db import DatabaseError
+
+from ppims import auth, keys
+from ppims.errors import NotAuthenticated, TooManyAttempts
+from ppims.lane import finished
+from ppims.models import Processor
+from tests.api.said import NOBODY, refused
+from tests.factories import make_password_once
+
+KYC = "check-customer-kyc"
+LONG, OTHER = "p" * auth.PROVEN_FROM_CHARACTERS, "q" * auth.PROVEN_FROM_CHARACTERS
+
+
+@pytest.fixture
+def hashings(monkeypatch):
+    """Count what argon2 is asked."""
+    seen, check = [], auth.check_password
+    monkeypatch.setattr(auth, "check_password", lambda *a: (seen.append(a[0]), check(*a))[1])
+    return seen
+
+
+@pytest.fixture
+def proven(ent):
+    ent.processor.password = make_password_once(LONG)
+    ent.processor.save()
+    assert ask(ent)[0] == 200
+    return ent
+
+
+def ask(caller, password=LONG, **more):
+    body = json.dumps(caller.body(KYC, Unique_Id=NOBODY, _password=password))
+    return caller.send(KYC, body, **more)
+
+
+def proof_of(caller):
+    return Processor.objects.get(pk=caller.processor.pk).proof
+
+
+def ask_another_worker(caller, *a, **more):
+    auth.forget_everything()
+    return ask(caller, *a, **more)
+
+
+def test_another_worker_knows_it_without_a_hash(proven, hashings):
+    assert ask_another_worker(proven)[0] == 200
+    assert hashings == []
+
+
+def test_it_is_never_throttled_there(proven, hashings, settings):
+    auth.forget_everything()
+    settings.PPIMS_FAILED_LOGINS_PER_USERNAME = 1
+    assert [ask(proven, OTHER)[0] for _ in range(2)] == [401, 429]
+    assert ask(proven)[0] == 200
+    assert hashings == [OTHER]
+
+
+def test_another_password_is_none_the_better_for_it(proven, hashings):
+    refused(ask_another_worker(proven, OTHER), 401, "401")
+    assert hashings == [OTHER]
+
+
+def test_of_a_password_that_can_be_guessed_nothing_is_kept(ent, hashings):
+    short = LONG[1:]
+    ent.processor.password = make_password(short)
+    ent.processor.save()
+    assert ask(ent, short)[0] == 200
+    assert proof_of(ent) is None
+    assert ask_another_worker(ent, short)[0] == 200
+    assert hashings == [short, short]
+
+
+def test_every_password_that_we_make_is_long_enough(ent):
+    assert len(auth.new_password(ent.processor)) >= auth.PROVEN_FROM_CHARACTERS
+
+
+def test_without_the_session_key_it_says_nothing(proven, hashings, settings):
+    kept = proof_of(proven)
+    settings.PPIMS_SESSION_KEYS = (keys.Key("00000000", b"0" * 32),)
+    assert ask_another_worker(proven)[0] == 200
+    assert hashings == [LONG]
+    assert proof_of(proven) not in {kept, None}
+
+
+def test_it_is_bound_to_the_hash_and_gone_when_another_password_is_given(proven, hashings):
+    kept = bytes(proof_of(proven))
+    Processor.objects.update(password=make_password(LONG))  # the same one, with another salt
+    ask_another_worker(proven)
+    assert hashings == [LONG]
+    assert proof_of(proven) != kept
+    row = Processor.objects.get()
+    new = auth.new_password(row)
+    row.save(update_fields=auth.CREDENTIAL)
+    assert proof_of(proven) is None
+    refused(ask_another_worker(proven), 401, "401")
+    assert ask(proven, new)[0] == 200
+
+
+def test_one_that_is_disabled_is_refused_all_the_same(proven):
+    Processor.objects.update(state=Processor.State.DISABLED)
+    refused(ask_another_worker(proven), 401, "401")
+
+
+def test_another_processors_row_is_not_opened_by_it(proven, cbs, hashings):
+    Processor.objects.filter(pk=cbs.processor.pk).update(proof=proof_of(proven))
+    refused(ask_another_worker(cbs), 401, "401")
+    assert hashings == [LONG]
+
+
+def test_where_it_cant_be_written_the_request_is_answered_all_the_same(ent, monkeypatch, caplog):
+    def fail(*_):
+        raise DatabaseError("the disk is full")
+
+    monkeypatch.setattr(auth, "in_transaction", fail)
+    ent.processor.password = make_password_once(LONG)
+    ent.processor.save()
+    assert ask(ent)[0] == 200
+    assert proof_of(ent) is None
+    assert "not written: DatabaseError" in caplog.text
+    assert ask(ent)[0] == 200
+
+
+def test_a_credential_that_changed_meanwhile_is_refused_and_no_proof_of_it_kept(ent, monkeypatch):
+    ent.processor.password = make_password_once(LONG)
+    ent.processor.save()
+    check, new = auth.check_password, make_password(OTHER)
+
+    def change_meanwhile(*a):
+        Processor.objects.update(password=new)
+        return check(*a)
+
+    monkeypatch.setattr(auth, "check_password", change_meanwhile)
+    refused(ask(ent), 401, "401")
+    assert proof_of(ent) is None
+
+
+def test_who_is_calling_is_found_by_one_statement(proven, django_assert_num_queries):
+    recognized = partial(auth.recognized, proven.processor.username, LONG)
+    for forget in (lambda: None, auth.forget_everything):
+        forget()
+        with django_assert_num_queries(1):
+            assert recognized() == proven.processor
+
+
+@pytest.mark.parametrize(
+    ("username", "password"), [("PPIM_ENT", "wrong"), ("nobody", "wrong"), ("PPIM_ENT", LONG)]
+)
+def test_known_or_not_all_wait_for_the_turn_of_their_source(ent, monkeypatch, username, password):
+    sources = []
+
+    async def run(source, work):
+        sources.append(source)
+        return work()
+
+    monkeypatch.setattr(auth.turnstile, "run", run)
+    with pytest.raises(NotAuthenticated):
+        finished(auth.authenticate(username, password, "2001:db8::9"))
+    assert sources == ["2001:db8::"]
+
+
+def test_the_throttle_counts_a_64_of_ipv6_as_one(ent, settings):
+    settings.PPIMS_FAILED_LOGINS_PER_USERNAME = 2
+    said = [ask(ent, OTHER, REMOTE_ADDR=f"2001:db8::{n}")[0] for n in range(1, 4)]
+    assert said == [401, 401, 429]
+    assert ask(ent, OTHER, REMOTE_ADDR="2001:db8:0:1::1")[0] == 401
+
+
+def test_who_waited_is_told_429_once_others_of_its_source_have_failed(db, hashings, settings):
+    settings.PPIMS_FAILED_LOGINS_PER_USERNAME = 2
+    in_its_turn = partial(auth._verify, None, "nobody", OTHER, "192.0.2.9")
+    assert [in_its_turn(), in_its_turn()] == [False, False]
+    with pytest.raises(TooManyAttempts):
+        in_its_turn()
+    assert len(hashings) == 2
