@@ -20,6 +20,7 @@ from customers.models import Customer
 from customers.people import Told
 from customers.reviews import Doubt
 from customers.schemas import AddCustomerIn, UpdateCustomerIn, told_by
+from ppims.days import DayInput, as_wired
 from ppims.errors import Refusal
 from ppims.models import Processor
 from ppims.request_fields import OptionalText, Pincode
@@ -45,13 +46,18 @@ REMOVABLE = (
     *("maiden_name", "email_id", "address_line1", "address_line2", "city", "state", "pincode"),
 )
 EMPTY = [("", "–")]
-DATE = _("DD-MM-YYYY")
+DATE = _("Day first: DD-MM-YYYY")
 
 
 def text(label: Any, **more: Any) -> forms.CharField:
     """Make a line of text; whether it may be empty, or how long it is, its reader knows."""
     attrs = {"autocomplete": "off", **more.pop("attrs", {})}
     return forms.CharField(label=label, required=False, widget=forms.TextInput(attrs=attrs), **more)
+
+
+def day(label: Any, **more: Any) -> forms.CharField:
+    """Make a line for a day, which the wire's own rules read."""
+    return forms.CharField(label=label, required=False, widget=DayInput(), **more)
 
 
 def choice(label: Any, choices: Any, **more: Any) -> forms.ChoiceField:
@@ -78,7 +84,7 @@ class OnboardForm(forms.Form):
     system_id = choice(_("Processor"), [])
     customer_name = text(_("Name"))
     mobile_number = text(_("Mobile number"), attrs={"inputmode": "tel"})
-    date_of_birth = text(_("Date of birth"), help_text=DATE, attrs={"inputmode": "numeric"})
+    date_of_birth = day(_("Date of birth"), help_text=DATE)
     customer_id = text(_("Customer_Id"), help_text=_("The processor’s own"))
     account_number = text(_("Account number"))
     kyc_flag = choice(
@@ -91,7 +97,7 @@ class OnboardForm(forms.Form):
     account_status = choice(_("Account status"), InstrumentStatus)
     kyc_updated_channel = text(_("KYC channel"))
     kyc_updated_on = text(
-        _("KYC done on"), help_text=_("DD-MM-YYYY, with HH:MM:SS if you like; empty: now")
+        _("KYC done on"), help_text=_("DD-MM-YYYY, with HH:MM if you like; empty: now")
     )
     customer_type = text(_("Customer type"))
     card_number = text(_("Card number"), attrs={"inputmode": "numeric"})
@@ -166,7 +172,7 @@ class EditForm(forms.Form):
     customer_name = text(_("Name"), show_hidden_initial=True)
     maiden_name = text(_("Maiden name"))
     mobile_number = text(_("Mobile number"), attrs={"inputmode": "tel"})
-    date_of_birth = text(_("Date of birth"), attrs={"inputmode": "numeric"})
+    date_of_birth = day(_("Date of birth"))
     email_id = text(_("E-mail"))
     address_line1 = text(_("Address"))
     address_line2 = text(_("Address, second line"))
@@ -238,7 +244,7 @@ class KycForm(forms.Form):
     kyc_flag = choice(_("KYC"), Tier, show_hidden_initial=True)
     kyc_updated_channel = text(_("KYC channel"))
     kyc_updated_on = text(
-        _("KYC done on"), help_text=_("DD-MM-YYYY, with HH:MM:SS if you like; empty: now")
+        _("KYC done on"), help_text=_("DD-MM-YYYY, with HH:MM if you like; empty: now")
     )
     ovid_type = choice(_("Document"), [*EMPTY, *DocumentKind.choices])
     ovid_value = text(_("Document number"))
@@ -312,14 +318,20 @@ def add_error(form: forms.Form, name: str, message: str) -> None:
 
 
 def _as_sent(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Write dates as the wire does, however they were separated; a day without a time begins."""
+    """Write dates as the wire does, however they were typed; a day without a time begins."""
     sent = dict(said)
-    for name in ("Date_Of_Birth", "KYC_Updated_On"):
-        if name in sent:
-            day, *time = re.sub(r"[./]", "-", sent[name]).split()[:2] or [""]
-            begins = ["00:00:00"] if name == "KYC_Updated_On" and day else []
-            sent[name] = " ".join([day, *(time or begins)])
+    if "Date_Of_Birth" in sent:
+        sent["Date_Of_Birth"] = as_wired(sent["Date_Of_Birth"])
+    if sent.get("KYC_Updated_On"):
+        sent["KYC_Updated_On"] = _instant_as_wired(sent["KYC_Updated_On"].strip())
     return sent
+
+
+def _instant_as_wired(text: str) -> str:
+    day, _space, time = text.rpartition(" ")
+    if ":" not in time:
+        day, time = text, "00:00:00"
+    return f"{as_wired(day)} {time}:00" if time.count(":") == 1 else f"{as_wired(day)} {time}"
 
 
 def _on_record(masked: str) -> Any:

@@ -1,29 +1,29 @@
 """The admin of limit rules, which are decided here; of checks, holds and entries, to look at."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path
+from django.utils.html import format_html
 from django.views.decorators.http import require_POST, require_safe
 
-from customers.admin import UNIQUE_ID_DIGITS, decisions, instant, never, staff, unique_id
+from customers.admin import UNIQUE_ID_DIGITS, decisions, instant, ist, never, staff, unique_id
 from customers.kinds import mask
-from limits.models import Direction, Hold, LedgerEntry, LimitCheck, LimitRule, Window
+from limits.forms import LimitRuleForm
+from limits.models import Hold, LedgerEntry, LimitCheck, LimitRule, Window
 from limits.seals import Seal
 from limits.services import rules, seals
 from limits.services.rules import Proposal
+from ppims import clock
 from ppims.errors import Refusal
 from ppims.models import Operation, Processor, ReplayKey
-from ppims.money import to_inr, to_paise
-
-FOR_LOADS = (Window.BALANCE, Window.CREDIT_STOP)
-MOST_MONTHS = 600
+from ppims.money import to_inr
 
 
 def money(name: str, label: str) -> Callable[[Model], str]:
@@ -44,44 +44,37 @@ def limit_of(amount: int, window: str | None) -> str:
 # Limit rules.
 
 
-class LimitRuleForm(forms.ModelForm):  # type: ignore[type-arg]
-    amount = forms.CharField(
-        required=False,
-        max_length=15,
-        help_text="In rupees, without commas: 10000 or 2000.50. Of “Months until loading stops”, "
-        "months. Empty: no limit from then on.",
-    )
-
-    class Meta:
-        model = LimitRule
-        fields = ["tier", "direction", "window", "amount", "in_force_from", "source"]
-
-    def clean_amount(self) -> int | None:
-        """Give paise, of CREDIT_STOP months; None: no limit."""
-        text = self.cleaned_data["amount"]
-        if not text:
-            return None
-        if self.cleaned_data.get("window") == Window.CREDIT_STOP:
-            if text.isdecimal() and 1 <= int(text) <= MOST_MONTHS:
-                return int(text)
-            raise forms.ValidationError(f"Give whole months, 1 to {MOST_MONTHS}.")
-        try:
-            return to_paise(text)
-        except ValueError:
-            raise forms.ValidationError(
-                "Give rupees above zero, without commas, with at most two decimals."
-            ) from None
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        if cleaned.get("window") in FOR_LOADS and cleaned.get("direction") == Direction.DEBIT:
-            self.add_error("direction", "This window is a limit on loads only.")
-        return cleaned
-
-
 @admin.display(description="Amount")
 def amount_of(rule: LimitRule) -> str:
     return "No limit" if rule.amount is None else limit_of(rule.amount, rule.window)
+
+
+@admin.display(description="In force from")
+def start_of(rule: LimitRule) -> str:
+    return _start(rule, rules.starts_in_words([rule], clock.now()))
+
+
+def starts() -> Callable[[LimitRule], str]:
+    """Make the column of starts of one list, which counts the customers once for all its rows."""
+
+    @cache
+    def warnings() -> dict[int, str]:
+        waiting = LimitRule.objects.filter(state=LimitRule.State.PROPOSED)
+        return rules.starts_in_words(waiting, clock.now())
+
+    @admin.display(description="In force from")
+    def shown(rule: LimitRule) -> str:
+        is_waiting = rule.state == LimitRule.State.PROPOSED
+        return _start(rule, warnings() if is_waiting else {})
+
+    return shown
+
+
+def _start(rule: LimitRule, warnings: dict[int, str]) -> str:
+    start, warning = ist(rule.in_force_from), warnings.get(rule.pk)
+    return (
+        format_html('{}<ul class="errorlist"><li>{}</li></ul>', start, warning) if warning else start
+    )
 
 
 @admin.register(LimitRule)
@@ -94,16 +87,18 @@ class LimitRuleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     )
     _asked = LimitRuleForm.Meta.fields
     _shown: ClassVar[Any] = [
-        *("tier", "direction", "window", amount_of, instant("in_force_from", "In force from")),
+        *("tier", start_of, "direction", "window", amount_of),
         *("state", "maker", "checker", "source"),
         *(instant("proposed_at", "Proposed"), instant("decided_at", "Decided")),
         "decision_note",
     ]
-    list_display = _shown[:9]
     list_filter = ["state", "tier", "direction", "window"]
     list_select_related = ["maker", "checker"]
     ordering = ["-pk"]
     show_full_result_count = False
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return [starts() if column is start_of else column for column in self._shown[:9]]
 
     def get_fields(self, request: HttpRequest, obj: LimitRule | None = None) -> Any:
         return self._shown if obj else self._asked
@@ -119,6 +114,8 @@ class LimitRuleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         asked = Proposal(**{name: form.cleaned_data[name] for name in self._asked})
         [rule] = rules.propose(proposals=[asked], user=staff(request))
         obj.pk = rule.pk
+        for warning in rules.starts_in_words([rule], clock.now()).values():
+            self.message_user(request, warning, messages.ERROR)
 
 
 # What was answered, held and posted.

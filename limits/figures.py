@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from customers.models import Customer
+from ppims.days import ist
 from ppims.tables import ByTime, GivenId, Instant, Paise
 
 
@@ -24,7 +25,7 @@ class Figures(models.Model):
         verbose_name_plural = "figures"
 
     def __str__(self) -> str:
-        return f"Figures as of {self.at}"
+        return f"Figures as of {ist(self.at)}"
 
 
 class Watched(models.Model):

@@ -182,7 +182,7 @@ class Hold(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_direction_display()} hold until {self.expires_at}"
+        return f"{self.get_direction_display()} hold {self.pk}"
 
 
 class Adjustment(FourEyes):

@@ -7,7 +7,7 @@ parameters that it offers itself, and no others, whoever has registered it.
 
 from collections.abc import Iterable
 from functools import wraps
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin import FieldListFilter, ListFilter
@@ -16,8 +16,10 @@ from django.contrib.admin.options import IS_POPUP_VAR, TO_FIELD_VAR
 from django.contrib.admin.utils import get_fields_from_path
 from django.contrib.admin.views.main import ALL_VAR, ERROR_FLAG, ORDER_VAR, PAGE_VAR, SEARCH_VAR
 from django.core.exceptions import BadRequest
-from django.db.models import BinaryField, Field, Model, QuerySet
+from django.db.models import BinaryField, DateField, DateTimeField, Field, Model, QuerySet
 from django.http import HttpRequest
+
+from ppims.days import DayField, DayInput, MomentField, MomentInput
 
 View = Any  # Django's stubs know a narrower kind than its own admin passes
 BACK_TO_LIST = "_changelist_filters"  # from a row's page back to its list as it was
@@ -41,10 +43,10 @@ class Site(admin.AdminSite):
         return bool(user.is_active and user.is_staff and not user.has_one_time_password)
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
-        """Register models, their lists without secrets: also those that another app registers."""
+        """Register models, Guarded before whatever their admin does: also another app's."""
         plain = admin_class or admin.ModelAdmin
-        frugal = type(plain.__name__, (WithoutSecrets, plain), {"__module__": plain.__module__})
-        super().register(model_or_iterable, frugal, **options)
+        ours = type(plain.__name__, (Guarded, plain), {"__module__": plain.__module__})
+        super().register(model_or_iterable, ours, **options)
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:
         """Answer 400 to whatever the page doesn't offer, before anything is read for it."""
@@ -59,9 +61,15 @@ class Site(admin.AdminSite):
         return super().admin_view(answer, cacheable)
 
 
-class WithoutSecrets(admin.ModelAdmin):  # type: ignore[type-arg]
-    """What every list of the site has before its own: it reads no hash and counts no choices."""
+class Guarded(admin.ModelAdmin):  # type: ignore[type-arg]
+    """What every model's pages have before their own: a list reads no hash and counts no choices,
+    and a form reads days as people in India type them.
+    """
 
+    formfield_overrides: ClassVar[Any] = {
+        DateField: {"form_class": DayField, "widget": DayInput},
+        DateTimeField: {"form_class": MomentField, "widget": MomentInput},
+    }
     show_facets = admin.ShowFacets.NEVER  # a count of the whole table for each choice of a filter
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

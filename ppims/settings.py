@@ -206,6 +206,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 PASSWORD_HASHERS = ["ppims.auth.Argon2"]
 LANGUAGE_CODE = "en-in"
+FORMAT_MODULE_PATH = ["ppims.locales"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "Asia/Kolkata"

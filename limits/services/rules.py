@@ -1,15 +1,19 @@
 """Limit rules: proposed by one person, approved by another; packs of them, loaded from fixtures."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
 
 from django.conf import settings
+from django.db.models import Count
+from django.utils.translation import gettext, ngettext
 
+from customers.models import Customer
 from limits.models import LimitRule
 from ppims import audit, clock
+from ppims.days import ist_start
 from ppims.models import FourEyes, User
 from ppims.transact import in_transaction
 
@@ -91,6 +95,35 @@ def decide(*, rule_id: int, state: str, user: User, note: str = "") -> LimitRule
         return rule
 
     return in_transaction(work)
+
+
+def starts_in_words(rules: Iterable[LimitRule], at: datetime) -> dict[int, str]:
+    """Say of proposals whose start has passed, or who have none, what that means, by their keys:
+    for the maker when proposing, and for the checker before approving.
+    """
+    late = [rule for rule in rules if counts_from_approval(rule, at)]
+    tiers = {rule.tier for rule in late}
+    known = Customer.objects.filter(tier__in=tiers).order_by().values_list("tier")
+    counts = dict(known.annotate(customers=Count("pk"))) if tiers else {}
+    return {rule.pk: _start_in_words(rule, counts.get(rule.tier, 0)) for rule in late}
+
+
+def counts_from_approval(rule: LimitRule, at: datetime) -> bool:
+    """Tell whether a proposal would be in force the moment it is approved."""
+    is_waiting = rule.state == FourEyes.State.PROPOSED
+    return is_waiting and (rule.in_force_from is None or rule.in_force_from <= at)
+
+
+def _start_in_words(rule: LimitRule, customers: int) -> str:
+    counts = ngettext(
+        "it counts from the moment of approval, for %(n)s customer.",
+        "it counts from the moment of approval, for %(n)s customers.",
+        customers,
+    ) % {"n": customers}
+    if rule.in_force_from is None:
+        return gettext("No start is given: %(counts)s") % {"counts": counts}
+    said = {"start": ist_start(rule.in_force_from), "counts": counts}
+    return gettext("The start, %(start)s, has passed: %(counts)s") % said
 
 
 def moved(rows: Sequence[LimitRule], at: datetime) -> set[int]:

@@ -1,6 +1,7 @@
 """Users, processors and what both have done."""
 
 import re
+from datetime import datetime
 from typing import Any, ClassVar
 
 from axes.utils import reset
@@ -17,7 +18,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
-from customers.admin import by_unique_id, instant, never, staff
+from customers.admin import by_unique_id, instant, ist, never, staff
 from ppims import audit, auth, clock, roles
 from ppims.models import AuditEntry, Processor, User
 from ppims.pages import log_in
@@ -27,6 +28,7 @@ PLAIN = {
     "system_id": RegexValidator(r"\A[A-Za-z0-9_-]+\Z", "Only A-Z, a-z, 0-9, - and _."),
     "username": RegexValidator(r"\A[!-~]+\Z", "Letters, digits and signs, without spaces."),
 }
+INSTANT = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d:\d\d")
 LONG_NUMBER = re.compile(r"\d{4,}(?=\d{4})")
 
 
@@ -51,7 +53,9 @@ class RoleForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class StaffChangeForm(RoleForm, UserChangeForm):  # type: ignore[type-arg]
-    pass
+    class Meta:
+        model = User
+        fields = ["username", "password", "first_name", "last_name", "email", "is_active", "groups"]
 
 
 @admin.register(User)
@@ -258,4 +262,5 @@ class AuditEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description="Detail")
     def masked(self, entry: AuditEntry) -> str:
-        return LONG_NUMBER.sub("••••", entry.detail)
+        day_first = INSTANT.sub(lambda it: ist(datetime.fromisoformat(it[0])), entry.detail)
+        return LONG_NUMBER.sub("••••", day_first)

@@ -13,6 +13,7 @@ from customers.kinds import Tier
 from customers.models import Customer
 from limits.decision import BALANCE, CREDIT_STOP, FINANCIAL_YEAR
 from limits.models import Direction, LimitCheck, LimitRule
+from ppims.days import ist_date
 from ppims.models import User
 from ppims.money import to_inr
 from ppims.pages.access import is_fragment, page, staff
@@ -23,7 +24,6 @@ from ppims.pages.notes import notes_of
 from ppims.pages.person import customer_or_404, person_of
 from ppims.pages.revealing import is_revealed
 from ppims.reports.standing import Way, standing
-from ppims.templatetags.ppims import ist_date
 
 TEMPLATE, ROWS = "ppims/customer.html", "ppims/transactions.html#rows"
 

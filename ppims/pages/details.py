@@ -14,12 +14,12 @@ from customers.models import KycChange
 from limits.models import LedgerEntry, LimitCheck, Window
 from limits.services.flagged import closing_of
 from ppims import words
+from ppims.days import ist
 from ppims.models import AuditEntry, User
 from ppims.money import to_inr
 from ppims.pages.explained import why
 from ppims.pages.lines import SLUGS
 from ppims.reports.transactions import Row, Source
-from ppims.templatetags.ppims import ist
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from django.utils.translation import ngettext
 from customers.kinds import Tier, mask
 from limits import decision
 from limits.models import Direction, LimitCheck, Window
+from ppims.days import ist_date
 from ppims.money import to_inr
-from ppims.templatetags.ppims import ist_date
 
 
 def why(check: LimitCheck) -> list[str]:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from limits.models import LedgerEntry
 from ppims import clock, words
+from ppims.days import DayField
 from ppims.models import Processor
 from ppims.reports.keyset import Frame
 from ppims.reports.transactions import Filters, Kind
@@ -27,15 +28,14 @@ WHEN = [
 ]
 DAY = timedelta(days=1)
 DAYS_OF_WEEK = 7
-DAY_INPUT = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
 
 
 class FrameForm(forms.Form):
     """A time frame; every field may be left out. Days are India's, both included."""
 
     when = forms.ChoiceField(label=_("When"), required=False, choices=WHEN)
-    since = forms.DateField(label=_("From"), required=False, widget=DAY_INPUT)
-    until = forms.DateField(label=_("To"), required=False, widget=DAY_INPUT)
+    since = DayField(label=_("From"), required=False)
+    until = DayField(label=_("To"), required=False)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

@@ -16,13 +16,13 @@ from django.utils.translation import gettext as _
 
 from customers.kinds import Tier
 from ppims import clock, words
+from ppims.days import ist_date
 from ppims.models import Processor
 from ppims.money import to_inr
 from ppims.pages.access import page, staff
 from ppims.pages.lines import customer_address, lines_of
 from ppims.reports.overview import Day, Overview, Waiting
 from ppims.reports.overview import overview as report
-from ppims.templatetags.ppims import ist_date
 
 # As the regulator's returns number them.
 CLASSES = {Tier.MIN: "Y1", Tier.NEW_MIN: "Y2", Tier.FULL: "Y3"}

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from customers.kinds import mask
 from customers.models import Account, Card, Customer, Document, Registration
 from ppims import words
-from ppims.templatetags.ppims import ist, ist_date
+from ppims.days import ist, ist_date
 
 HIDDEN = "••••"
 Fact = tuple[str, str]

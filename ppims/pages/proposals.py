@@ -15,10 +15,11 @@ from limits import ledger
 from limits.models import Adjustment, LimitRule
 from limits.services import adjustments, rules
 from ppims import clock, words
+from ppims.days import NOTHING, ist, ist_start
 from ppims.models import FourEyes, User
 from ppims.money import to_inr
 from ppims.pages.limits import limit_of
-from ppims.templatetags.ppims import NOTHING, ist, ist_start, month
+from ppims.templatetags.ppims import month
 
 Changes = list[tuple[str, str, str]]  # what, before, after
 
@@ -28,7 +29,7 @@ class Kind:
     """One kind of proposal: what it is called, who proposes and approves it, how it is told.
 
     `moved` tells on whose rows the ground is another by now, and `is_barred_then` that those can't
-    be approved.
+    be approved; `warnings` says by row what approving would do that nobody may have meant.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Kind:
     changes: Callable[[Any], Changes]
     moved: Callable[[Sequence[Any], datetime], set[int]] = lambda rows, at: set()
     moved_in_words: object = ""
+    warnings: Callable[[Sequence[Any], datetime], dict[int, str]] = lambda rows, at: {}
     is_barred_then: bool = True
 
 
@@ -52,6 +54,7 @@ class Shown:
     row: Any
     user: User
     is_stale: bool = False
+    warning: str = ""
 
     @property
     def customer(self) -> Customer | None:
@@ -128,8 +131,9 @@ def find(kind: Kind, pk: int, user: User) -> Shown | None:
 def _shown(kind: Kind, found: Iterable[Any], user: User) -> list[Shown]:
     rows = list(found)
     waiting = [row for row in rows if row.state == FourEyes.State.PROPOSED]
-    moved = kind.moved(waiting, clock.now())
-    return [Shown(kind, row, user, row.pk in moved) for row in rows]
+    at = clock.now()
+    moved, warnings = kind.moved(waiting, at), kind.warnings(waiting, at)
+    return [Shown(kind, row, user, row.pk in moved, warnings.get(row.pk, "")) for row in rows]
 
 
 def _rows(kind: Kind) -> Any:
@@ -184,7 +188,8 @@ def _rule_changes(row: LimitRule) -> Changes:
     at = row.decided_at or clock.now()
     in_force = LimitRule.objects.in_force(at, tier=row.tier, direction=row.direction)
     before = [rule for rule in in_force if rule.window == row.window and rule.pk != row.pk]
-    start = ist_start(row.in_force_from) if row.in_force_from else _("When it is approved")
+    is_open = row.in_force_from is None or rules.counts_from_approval(row, at)
+    start = _("When it is approved") if is_open else ist_start(row.in_force_from)
     return [
         (str(row), limit_of(before[0]) if before else _("No rule"), limit_of(row)),
         (_("From"), ist_start(before[0].in_force_from) if before else NOTHING, start),
@@ -256,6 +261,7 @@ KINDS = {
                 "Stale: another rule is in force than when this was proposed. Look at what it"
                 " would replace now."
             ),
+            rules.starts_in_words,
             is_barred_then=False,
         ),
     )

@@ -42,7 +42,7 @@ def customer_statement(request: HttpRequest, unique_id: int) -> HttpResponse:
         messages.error(request, said)
         return redirect("customer", unique_id)
     _note_export(found.pk, frame, len(rows), staff(request))
-    name = f"statement-{unique_id}-{at.astimezone(clock.IST):%Y-%m-%d}.csv"
+    name = f"statement-{unique_id}-{at.astimezone(clock.IST):%d-%m-%Y}.csv"
     response = HttpResponse(_written(lines_of(rows)), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
@@ -89,7 +89,7 @@ def _written(lines: Sequence[Line]) -> str:
 
 def _cells(line: Line) -> Iterator[str]:
     row = line.row
-    yield f"{row.at.astimezone(clock.IST):%Y-%m-%d %H:%M:%S}"
+    yield f"{row.at.astimezone(clock.IST):%d-%m-%Y %H:%M:%S}"
     yield line.kind
     yield line.direction
     yield "" if row.amount_paise is None else to_rupees(row.amount_paise)

@@ -1,6 +1,6 @@
 """How pages write money, time and codes: `{% load ppims %}`."""
 
-from datetime import date, datetime, time
+from datetime import date, datetime
 
 from django import template
 from django.templatetags.static import static
@@ -10,11 +10,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from ppims import clock, words
+from ppims.days import NOTHING, ist, ist_date, ist_start
 from ppims.money import to_inr
 
-NOTHING = "–"
-
 register = template.Library()
+register.filter("ist", ist)
+register.filter("ist_date", ist_date)
+register.filter("ist_start", ist_start)
 register.filter("tier", words.tier)
 register.filter("reason", words.reason)
 register.filter("flags", words.flags)
@@ -26,23 +28,6 @@ register.filter("lower_first", words.lower_first)
 def inr(paise: int | None) -> str:
     """Write paise as rupees: ₹1,23,45,678.90; nothing as a dash."""
     return NOTHING if paise is None else to_inr(paise)
-
-
-@register.filter
-def ist(at: datetime | None) -> str:
-    """Write an instant in India's time: 25 Nov 2026, 4:17 PM."""
-    if at is None:
-        return NOTHING
-    return dateformat.format(at.astimezone(clock.IST), "j M Y, g:i A")
-
-
-@register.filter
-def ist_date(day: date | None) -> str:
-    """Write a day, or an instant's day in India: 25 Nov 2026."""
-    if day is None:
-        return NOTHING
-    local = day.astimezone(clock.IST) if isinstance(day, datetime) else day
-    return dateformat.format(local, "j M Y")
 
 
 @register.filter
@@ -59,13 +44,6 @@ def percent(permille: int, decimals: int = 1) -> str:
     """Write a part of a thousand as a percentage: 855 is 85.5%."""
     whole, tenth = divmod(permille, 10)
     return f"{whole}.{tenth}%" if decimals and tenth else f"{whole}%"
-
-
-@register.filter
-def ist_start(at: datetime | None) -> str:
-    """Write an instant that is most often the beginning of a day, which then needs no time."""
-    is_midnight = at is not None and at.astimezone(clock.IST).time() == time()
-    return ist_date(at) if is_midnight else ist(at)
 
 
 @register.filter

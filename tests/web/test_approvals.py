@@ -351,7 +351,7 @@ def test_it_takes_a_bounded_number_of_queries(ent, maker, django_assert_max_num_
     checker = browser_of("checker")
     for row in rows[:4]:
         decide(checker, row, "approve")
-    with django_assert_max_num_queries(22):
+    with django_assert_max_num_queries(23):
         assert len(checker.get("/approvals").content) < 60_000
     with django_assert_max_num_queries(10):
         checker.get(address(rows[5]))

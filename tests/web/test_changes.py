@@ -156,7 +156,7 @@ def test_the_name_finds_the_customer_and_the_old_one_no_longer(customer, maker):
     ("field", "value", "message"),
     [
         ("mobile_number", "12", "Must be an Indian mobile number"),
-        ("date_of_birth", "1991-02-15", "Must be a date, DD-MM-YYYY"),
+        ("date_of_birth", "02/31/1991", "Must be a date, DD-MM-YYYY"),
         ("email_id", "nobody", "Must be an e-mail address"),
         ("city", "x" * 101, "Must have at most 100 characters"),
     ],

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from limits.services import rules
+from ppims import clock
 from ppims.models import User
 
 
@@ -27,3 +28,7 @@ class Command(BaseCommand):
             raise CommandError(f"{options['pack']} is no pack of limit rules: {error}") from error
         proposed = rules.propose(proposals=proposals, user=user)
         self.stdout.write(f"{len(proposed)} rules proposed; another admin approves them.")
+        warnings = rules.starts_in_words(proposed, clock.now())
+        for rule in proposed:
+            if rule.pk in warnings:
+                self.stderr.write(f"{rule}: {warnings[rule.pk]}")

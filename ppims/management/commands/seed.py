@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from ppims import clock
+from ppims.days import read_day
 from ppims.management.commands.prepare import make_ready
 from ppims.progress import bar
 from ppims.seed import writing
@@ -36,8 +37,8 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--until",
-            type=date.fromisoformat,
-            metavar="YYYY-MM-DD",
+            type=read_day,
+            metavar="DD-MM-YYYY",
             help="the histories end as this day begins; left out: today, or as at the first start",
         )
 

@@ -1,0 +1,1 @@
+"""How Django itself writes and reads dates, where no page of ours says it."""
