@@ -71,10 +71,10 @@ def starts() -> Callable[[LimitRule], str]:
 
 
 def _start(rule: LimitRule, warnings: dict[int, str]) -> str:
-    start, warning = ist(rule.in_force_from), warnings.get(rule.pk)
-    return (
-        format_html('{}<ul class="errorlist"><li>{}</li></ul>', start, warning) if warning else start
-    )
+    start = ist(rule.in_force_from)
+    if rule.pk not in warnings:
+        return start
+    return format_html('{}<ul class="errorlist"><li>{}</li></ul>', start, warnings[rule.pk])
 
 
 @admin.register(LimitRule)
