@@ -22,7 +22,8 @@ from customers.reviews import Doubt
 from customers.schemas import AddCustomerIn, UpdateCustomerIn, told_by
 from ppims.days import DayInput, as_wired
 from ppims.errors import Refusal
-from ppims.models import Processor
+from ppims.free_text import validate
+from ppims.models import LONGEST_NOTE, Processor
 from ppims.request_fields import OptionalText, Pincode
 from ppims.wire import Message, wire_name
 
@@ -71,7 +72,10 @@ def new_ref_id() -> str:
 
 class ReasonForm(forms.Form):
     reason = forms.CharField(
-        label=_("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 3})
+        label=_("Reason"),
+        max_length=LONGEST_NOTE,
+        validators=[validate],
+        widget=forms.Textarea(attrs={"rows": 3}),
     )
 
 
@@ -251,7 +255,8 @@ class KycForm(forms.Form):
     reason = forms.CharField(
         label=_("Reason"),
         required=False,
-        max_length=500,
+        max_length=LONGEST_NOTE,
+        validators=[validate],
         widget=forms.Textarea(attrs={"rows": 3}),
     )
 

@@ -11,6 +11,8 @@ from customers.kinds import MOBILE, Tier
 from customers.models import Customer
 from customers.people import Told
 from ppims.errors import Conflict, Malformed
+from ppims.free_text import require_text
+from ppims.models import LONGEST_NOTE
 
 
 def judge_document(told: Told) -> None:
@@ -53,10 +55,8 @@ def is_doubtful(told: Told, customer: Customer) -> bool:
 
 
 def given(reason: str) -> str:
-    """Give the reason, trimmed. Raises Malformed where it says nothing."""
-    if not reason.strip():
-        raise Malformed([("reason", "is required")])
-    return reason.strip()
+    """Give the reason, trimmed. Raises Malformed where it is none."""
+    return require_text(reason, "reason", most=LONGEST_NOTE)
 
 
 def _claimed_from_others(told: Told, customer: Customer) -> Iterator[tuple[str, int]]:

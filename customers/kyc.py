@@ -48,7 +48,7 @@ def change(*, customer_id: int, told: Told, reason: str, user: User) -> KycPropo
             raise Malformed([("", "says nothing to change")])
         detail: dict[str, object] = {"changes": changes}
         if reason.strip():
-            detail["reason"] = reason.strip()
+            detail["reason"] = judging.given(reason)
         audit.record("customer updated", at=at, subject=customer_id, user=user, detail=detail)
         return None
 

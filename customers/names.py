@@ -7,6 +7,7 @@ from django.db import connection, models
 from ppims.tables import ByBytes
 
 APOSTROPHES = dict.fromkeys(map(ord, "'’`"))  # D'Souza is one word
+WORD_CHARACTERS = 100
 LETTERS = ("L", "M", "N")  # and digits; what stands between others ends a word
 
 INSERT = """
@@ -18,7 +19,7 @@ class NameWord(models.Model):
     """A word of a customer's name, as `words_of` writes it."""
 
     pk = models.CompositePrimaryKey("word", "customer_id")
-    word = ByBytes(max_length=100)
+    word = ByBytes(max_length=WORD_CHARACTERS)
     customer = models.ForeignKey(
         "customers.Customer", models.PROTECT, related_name="+", db_index=False
     )
@@ -28,10 +29,13 @@ class NameWord(models.Model):
 
 
 def words_of(name: str) -> list[str]:
-    """Write a name's words as they are looked for: in one case, without signs, each once."""
+    """Write a name's words as they are looked for: in one case, without signs, each once; of each
+    as much as its column holds, for a word can grow by that (ß is ss then).
+    """
     folded = unicodedata.normalize("NFKC", name.casefold().translate(APOSTROPHES))
     kept = (c if unicodedata.category(c)[0] in LETTERS else " " for c in folded)
-    return list(dict.fromkeys("".join(kept).split()))
+    words = (word[:WORD_CHARACTERS] for word in "".join(kept).split())
+    return list(dict.fromkeys(words))
 
 
 def learn(customer_id: int, name: str, *, before: str = "") -> None:

@@ -4,7 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from ppims import audit, clock
-from ppims.errors import Malformed
+from ppims.free_text import require_text
 from ppims.models import User
 from ppims.tables import BigId
 from ppims.transact import in_transaction
@@ -33,10 +33,8 @@ class CustomerNote(models.Model):
 
 
 def add_note(*, customer_id: int, text: str, user: User) -> CustomerNote:
-    """Add a note about a customer. Raises Malformed for one that is empty, or too long."""
-    said = text.strip()
-    if not 0 < len(said) <= LONGEST:
-        raise Malformed([("text", f"is required, and {LONGEST} characters at most")])
+    """Add a note about a customer. Raises Malformed for one that may not be kept."""
+    said = require_text(text, "text", most=LONGEST)
 
     def work() -> CustomerNote:
         at = clock.now()

@@ -9,8 +9,9 @@ from customers.kinds import MOBILE
 from customers.models import Customer, DuplicateReview, Identifier
 from customers.people import Told
 from ppims import audit, clock
-from ppims.errors import Conflict, Malformed
-from ppims.models import Processor, User
+from ppims.errors import Conflict
+from ppims.free_text import require_text
+from ppims.models import LONGEST_NOTE, Processor, User
 from ppims.transact import in_transaction
 
 T = TypeVar("T")
@@ -77,8 +78,7 @@ def decide(*, review_id: int, outcome: str, reason: str, user: User) -> Duplicat
     Raises Malformed without a reason, Conflict where it is decided, or a document was claimed and
     not a number.
     """
-    if not reason.strip():
-        raise Malformed([("reason", "is required")])
+    given = require_text(reason, "reason", most=LONGEST_NOTE)
 
     def work() -> DuplicateReview:
         review = DuplicateReview.objects.select_for_update().get(pk=review_id)
@@ -87,7 +87,7 @@ def decide(*, review_id: int, outcome: str, reason: str, user: User) -> Duplicat
         if outcome == DuplicateReview.Outcome.NUMBER_PASSED_ON:
             _pass_number_on(review)
         review.outcome = DuplicateReview.Outcome(outcome)
-        review.reason, review.decided_by, review.decided_at = reason.strip(), user, clock.now()
+        review.reason, review.decided_by, review.decided_at = given, user, clock.now()
         review.save(update_fields=["outcome", "reason", "decided_by", "decided_at"])
         audit.record(
             "duplicate review decided",

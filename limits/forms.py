@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 
 from limits.models import Direction, LimitRule, Window
+from ppims import free_text
 from ppims.days import MomentField
 from ppims.money import to_paise
 
@@ -46,6 +47,11 @@ class LimitRuleForm(forms.ModelForm):  # type: ignore[type-arg]
             raise forms.ValidationError(
                 "Give rupees above zero, without commas, with at most two decimals."
             ) from None
+
+    def clean_source(self) -> str:
+        source: str = self.cleaned_data["source"]
+        free_text.validate(source)
+        return source
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from ppims import free_text
 from ppims.errors import Conflict, Malformed
 from ppims.tables import BigId, ByTime, GivenId, Instant
 
@@ -35,6 +36,10 @@ class User(AbstractUser):
     )
 
     objects: ClassVar[StaffManager] = StaffManager()
+
+    def clean(self) -> None:
+        super().clean()
+        free_text.validate_row(self)
 
     def take_one_time_password(self) -> str:
         """Take a random password, to be shown once and changed at the next log-in; unsaved."""
@@ -79,6 +84,9 @@ class Processor(models.Model):
 
     def __str__(self) -> str:
         return self.system_id
+
+    def clean(self) -> None:
+        free_text.validate_row(self)
 
 
 class Operation(models.TextChoices):
@@ -181,10 +189,12 @@ class FourEyes(models.Model):
         if is_own != (state == self.State.WITHDRAWN):
             message = "is another person than the maker; the maker alone withdraws"
             raise Conflict([("checker", message)])
-        said = note.strip()
+        said = free_text.trim(note)
         if len(said) > LONGEST_NOTE or (state == self.State.REJECTED and not said):
             message = f"is required to reject, {LONGEST_NOTE} characters at most"
             raise Malformed([("reason", message)])
+        if said:
+            free_text.require_text(said, "reason", most=LONGEST_NOTE)
         self.state, self.decided_at, self.decision_note = self.State(state), at, said
         self.checker = None if is_own else user
 

@@ -1,7 +1,6 @@
 """The types of a request's fields: what each may be, and what is said of one that is not."""
 
 import re
-import unicodedata
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
@@ -9,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from ppims import clock, money
+from ppims import clock, free_text, money
 
 ABSENT = {"", "NA", "N/A"}
 EARLIEST_YEAR = 1900
@@ -83,14 +82,13 @@ def _trimmed(value: object) -> str | None:
         return None
     if not isinstance(value, str):
         raise malformed("must be text")
-    text = value.strip()
+    text = free_text.trim(value)
     return None if is_absent(text) else text
 
 
-def _required(text: str | None) -> str:
-    if text is None:
-        raise malformed("is required")
-    return text
+def says_nothing(value: object) -> bool:
+    """Tell whether a field of free text counts as absent, for nothing of it can be seen."""
+    return isinstance(value, str) and _trimmed(value) is None
 
 
 def _plain_text(text: str | None) -> str | None:
@@ -98,16 +96,20 @@ def _plain_text(text: str | None) -> str | None:
         return None
     if len(text) > TEXT_CHARACTERS:
         raise malformed("must have at most 100 characters")
-    if any(unicodedata.category(c) in {"Cc", "Zl", "Zp"} for c in text):
-        raise malformed("must have no control characters")
-    return text
+    return _without_controls(text)
 
 
 def _email(text: str | None) -> str | None:
-    if text is not None and (
-        len(text) > EMAIL_CHARACTERS or not re.fullmatch(r"[^@\s]+@[^@\s]+", text)
-    ):
+    if text is None:
+        return None
+    if len(text) > EMAIL_CHARACTERS or not re.fullmatch(r"[^@\s]+@[^@\s]+", text):
         raise malformed("must be an e-mail address of at most 254 characters, with one @")
+    return _without_controls(text)
+
+
+def _without_controls(text: str) -> str:
+    if free_text.has_controls(text):
+        raise malformed(free_text.NO_CONTROLS)
     return text
 
 
@@ -148,16 +150,17 @@ MobileIn = Annotated[
         "919812345670",
     ),
 ]
+FREE_TEXT = BeforeValidator(_trimmed)  # marks the fields that are looked at without their spaces
 Text = Annotated[
     str,
-    BeforeValidator(_trimmed),
+    FREE_TEXT,
     AfterValidator(_plain_text),
     WithJsonSchema({"type": "string", "maxLength": 100}),
 ]
 OptionalText = Annotated[str | None, *Text.__metadata__]
 OptionalEmail = Annotated[
     str | None,
-    BeforeValidator(_trimmed),
+    FREE_TEXT,
     AfterValidator(_email),
     WithJsonSchema({"type": "string", "maxLength": 254}),
 ]

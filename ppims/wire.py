@@ -5,7 +5,7 @@ further in. What a request's fields may be is in ppims/request_fields.py.
 import json
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
-from typing import Annotated, Any, Generic, NoReturn, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, NoReturn, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -21,7 +21,7 @@ from pydantic_core import InitErrorDetails
 from ppims import clock, money
 from ppims.errors import Refusal, TooLarge, UnreadableBody
 from ppims.replies import WireReply
-from ppims.request_fields import is_absent, malformed
+from ppims.request_fields import FREE_TEXT, is_absent, malformed, says_nothing
 
 BODY_LIMIT_BYTES = 64 * 1024
 ALL_CAPITALS = {"kyc": "KYC", "nri": "NRI"}
@@ -78,12 +78,22 @@ class Message(BaseModel):
 
     model_config = ConfigDict(alias_generator=wire_name, extra="ignore", frozen=True)
 
+    free_texts: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        fields = cls.model_fields.values()
+        cls.free_texts = frozenset(str(f.alias) for f in fields if FREE_TEXT in f.metadata)
+
     @model_validator(mode="wrap")
     @classmethod
     def _name_all_errors(cls, sent: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(sent, dict):
             return handler(sent)
         present = {name: value for name, value in sent.items() if not is_absent(value)}
+        for name in cls.free_texts.intersection(present):
+            if says_nothing(present[name]):
+                del present[name]
         errors = [
             InitErrorDetails(type=malformed(message), loc=(wire_name(name),), input=None)
             for name, message in cls.across(present)

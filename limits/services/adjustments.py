@@ -15,7 +15,8 @@ from limits.models import Adjustment, Direction, LedgerEntry, MonthlyUsage
 from limits.services.updates import book
 from ppims import audit, clock
 from ppims.errors import Conflict, Malformed, UnknownCustomer
-from ppims.models import FourEyes, User
+from ppims.free_text import require_text, trim
+from ppims.models import LONGEST_NOTE, FourEyes, User
 from ppims.transact import in_transaction
 
 Kind = LedgerEntry.Kind
@@ -49,7 +50,7 @@ def propose(*, correction: Correction, user: User) -> Adjustment:
             month=correction.month,
             direction=correction.direction,
             amount_paise=correction.amount_paise,
-            reason=correction.reason.strip(),
+            reason=trim(correction.reason),
             maker=user,
             proposed_at=at,
         )
@@ -134,8 +135,10 @@ def _judge(correction: Correction, at: datetime) -> None:
         errors.append(("direction", "is D or C"))
     if not 0 < abs(correction.amount_paise) < MOST_PAISE:
         errors.append(("amount_paise", "is not zero, and below a lakh crore rupees"))
-    if not correction.reason.strip():
-        errors.append(("reason", "is required"))
+    try:
+        require_text(correction.reason, "reason", most=LONGEST_NOTE)
+    except Malformed as malformed:
+        errors += malformed.errors
     if errors:
         raise Malformed(errors)
 

@@ -5,18 +5,19 @@ from django.db import IntegrityError
 from limits.findings import PostingFinding
 from limits.models import LedgerEntry
 from ppims import audit, clock
-from ppims.errors import Conflict, Malformed
-from ppims.models import User
+from ppims.errors import Conflict
+from ppims.free_text import require_text
+from ppims.models import LONGEST_NOTE, User
 from ppims.transact import in_transaction
 
 
 def note(*, entry_id: int, finding: str, note: str, user: User) -> PostingFinding:
     """Keep a note on a flagged entry; with a finding it is closed.
 
-    Raises Malformed without a note, Conflict where there is no flag or it is closed.
+    Raises Malformed without a note that may be kept, Conflict where there is no flag or it is
+    closed.
     """
-    if not note.strip():
-        raise Malformed([("note", "is required")])
+    said = require_text(note, "note", most=LONGEST_NOTE)
 
     def work() -> PostingFinding:
         entry = LedgerEntry.objects.only("customer_id", "flags").get(pk=entry_id)
@@ -26,7 +27,7 @@ def note(*, entry_id: int, finding: str, note: str, user: User) -> PostingFindin
             customer_id=entry.customer_id,
             entry=entry,
             finding=PostingFinding.Finding(finding) if finding else "",
-            note=note.strip(),
+            note=said,
             user=user,
             at=clock.now(),
         )

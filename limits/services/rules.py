@@ -14,9 +14,11 @@ from customers.models import Customer
 from limits.models import LimitRule
 from ppims import audit, clock
 from ppims.days import ist_start
+from ppims.free_text import require_text
 from ppims.models import FourEyes, User
 from ppims.transact import in_transaction
 
+LONGEST_SOURCE = 200
 FIRST_PACK = settings.BASE_DIR / "fixtures" / "limit_rules.json"
 
 
@@ -64,7 +66,9 @@ def load_first_pack(path: Path = FIRST_PACK) -> bool:
 
 
 def propose(*, proposals: list[Proposal], user: User) -> list[LimitRule]:
-    """Propose rules; none of them counts until another person approves it."""
+    """Propose rules; none of them counts until another person approves it. Raises Malformed for a
+    source that may not be kept.
+    """
 
     def work() -> list[LimitRule]:
         at = clock.now()
@@ -154,7 +158,7 @@ def _row(proposal: Proposal, maker: User | None, at: datetime) -> LimitRule:
         window=proposal.window,
         amount=proposal.amount,
         in_force_from=proposal.in_force_from,
-        source=proposal.source,
+        source=require_text(proposal.source, "source", most=LONGEST_SOURCE),
         maker=maker,
         proposed_at=at,
     )

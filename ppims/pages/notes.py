@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from customers import notes
 from customers.models import Customer
+from ppims.free_text import validate
 from ppims.pages.access import page, staff
 from ppims.pages.person import customer_or_404
 
@@ -18,7 +19,10 @@ SHOWN, BEFORE, MOST_DIGITS = 50, "notes", 18
 
 class NoteForm(forms.Form):
     text = forms.CharField(
-        label=_("Note"), max_length=notes.LONGEST, widget=forms.Textarea(attrs={"rows": 3})
+        label=_("Note"),
+        max_length=notes.LONGEST,
+        validators=[validate],
+        widget=forms.Textarea(attrs={"rows": 3}),
     )
 
 

@@ -20,6 +20,8 @@ from limits.findings import PostingFinding
 from limits.models import LedgerEntry
 from limits.services import flagged as findings
 from ppims.errors import Conflict, Malformed
+from ppims.free_text import validate
+from ppims.models import LONGEST_NOTE
 from ppims.pages.access import page, respond, staff
 from ppims.pages.details import facts_of, happened
 from ppims.pages.lines import customer_address, lines_of, names_of
@@ -44,7 +46,10 @@ class NoteForm(forms.Form):
     """What was found out."""
 
     note = forms.CharField(
-        label=gettext_lazy("Note"), max_length=500, widget=forms.Textarea(attrs={"rows": 3})
+        label=gettext_lazy("Note"),
+        max_length=LONGEST_NOTE,
+        validators=[validate],
+        widget=forms.Textarea(attrs={"rows": 3}),
     )
 
 

@@ -8,17 +8,17 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 
 from ppims import audit, clock
-from ppims.models import User
+from ppims.free_text import require_text, validate
+from ppims.models import LONGEST_NOTE, User
 from ppims.pages.access import page, staff
 from ppims.pages.person import customer_or_404
 from ppims.transact import in_transaction
 
 REVEALED, SECONDS = "revealed", 60
-LONGEST = 500
 
 
 class ReasonForm(forms.Form):
-    reason = forms.CharField(label=_("Reason"), max_length=LONGEST)
+    reason = forms.CharField(label=_("Reason"), max_length=LONGEST_NOTE, validators=[validate])
 
 
 @page("customers.reveal_customer", methods=("GET", "POST"))
@@ -35,10 +35,12 @@ def customer_reveal(request: HttpRequest, unique_id: int) -> HttpResponse:
 
 
 def reveal(*, customer_id: int, reason: str, user: User) -> None:
-    """Put on record that somebody looks at a customer's personal data, and why."""
+    """Put on record that somebody looks at a customer's personal data, and why. Raises Malformed
+    without a reason that may be kept.
+    """
+    detail: dict[str, object] = {"reason": require_text(reason, "reason", most=LONGEST_NOTE)}
 
     def work() -> None:
-        detail: dict[str, object] = {"reason": reason}
         audit.record(
             "personal data revealed",
             at=clock.now(),

@@ -14,7 +14,8 @@ IDS = ["Ref_Id", "Customer_Id", "Account_Number", "Card_Number", "Cif_Id"]
 STATUSES = ["Account_Status", "Card_Status"]
 BAD_STATUSES = ["a", "AA", "A ", "X", *NOT_TEXT]
 BAD_CODES = ["Q", " ", *NOT_TEXT]
-BAD_TEXTS = ["x" * 101, "Mee\u0007ra", "Mee\nra", "Mee\u2028ra", "Mee\u0000ra", *NOT_TEXT]
+CONTROLS = ["\u0000", "\n", "\u202e", "\u2066"]  # each of them: tests/unit/test_free_text.py
+BAD_TEXTS = ["x" * 101, "Mee\u2028ra", *(f"Mee{it}ra" for it in CONTROLS), *NOT_TEXT]
 BAD_DATES = [
     *("31-02-1990", "00-01-1990", "14-13-1991", "1-1-1990", "1991-02-14", "14/02/1991", "14-02-91"),
     *(" 14-02-1991", "14-02-1991 ", "14-02-1991\n", "14-02-0000", "\u0967\u096a-02-1991"),
@@ -60,13 +61,22 @@ MALFORMED = {
     "Customer_Type": ["ABC", "1", "A ", "\u00e9", *NOT_TEXT],
     "Ppi_Type": ["sc", "XX", *BAD_CODES],
     "NRI_Flag": ["y", "X", *BAD_CODES],
-    "Email_Id": ["nobody", "a@b@c", "a" * 250 + "@b.in", *NOT_TEXT],
+    "Email_Id": [
+        *("nobody", "a@b@c", "a" * 250 + "@b.in", *NOT_TEXT),
+        *(f"a{control}@x.in" for control in CONTROLS),
+    ],
     "Pincode": ["1" * 11, "40 001", "40001A", "\u0967", " 400001", *NOT_TEXT],
     "Card_Exp_date": ["1" * 11, "Dec 29", "12.29", *NOT_TEXT],
 }
 ACCEPTED = {
     **{field: ["a-_Z9", "a" * 32] for field in IDS},
-    "Customer_Name": ["x" * 100, "\u0bae\u0bc0\u0bb0\u0bbe \u0b90\u0baf\u0bb0\u0bcd", "\U0001f600"],
+    "Customer_Name": [
+        "x" * 100,
+        "\u0bb6\u0bcd\u200c\u0bb0\u0bc0",
+        "\u0915\u094d\u200d\u0937",
+        "\u0bae\u0bc0\u0bb0\u0bbe \u0b90\u0baf\u0bb0\u0bcd",
+        "\U0001f600",
+    ],
     "Mobile_Number": ["6000000000", "9999999999", "+919812345670", "919812345670", "09812345670"],
     "Date_Of_Birth": ["29-02-2024", "01-01-1930"],
     "KYC_Updated_On": ["31-12-2024 00:00:00", "31-12-2024 23:59:59"],
@@ -262,7 +272,26 @@ def test_free_text_is_trimmed_and_blank_counts_as_absent(ent):
     added(ent, Customer_Name="  Meera Iyer ", Maiden_Name="  \t ", City=" Pune ")
     customer = Customer.objects.get()
     assert (customer.name, customer.maiden_name, customer.city) == ("Meera Iyer", "", "Pune")
-    malformed(ent.call("add-customer", **person(Customer_Name="  ")), "Customer_Name")
+
+
+UNSEEN = ["  ", " \u200c\u200d ", "\u00ad", " NA "]
+
+
+@pytest.mark.parametrize("value", UNSEEN, ids=ascii)
+def test_a_name_of_which_nothing_can_be_seen_is_absent(ent, value):
+    answer = malformed(ent.call("add-customer", **person(Customer_Name=value)), "Customer_Name")
+    assert [error["Message"] for error in answer["Meta"]["Errors"]] == ["is required"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [*(("Customer_Name", value) for value in UNSEEN), ("Maiden_Name", " "), ("Email_Id", "\u200d")],
+    ids=ascii,
+)
+def test_an_update_whose_only_field_is_blank_says_nothing_to_change(ent, field, value):
+    fields = {**valid("update-customer", added(ent)), "Email_Id": None, field: value}
+    fields = {name: fields[name] for name in ("Unique_Id", field)}
+    malformed(ent.call("update-customer", **fields), "Update_Customer")
 
 
 @pytest.mark.parametrize("form", ["9812345670", "919812345670", "+919812345670", "09812345670"])
