@@ -9,7 +9,6 @@ from hashlib import blake2b
 from itertools import islice
 from typing import Any
 
-from django.apps import apps
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.core.management.color import no_style
@@ -17,14 +16,12 @@ from django.db import connections, transaction
 from django.db.models import Model
 from msgpack import packb
 
-from ppims import append_only, bulk
+from ppims import append_only, bulk, column_limits
 from ppims.progress import bar
-from ppims.rows import Reader, Row, joined
+from ppims.rows import Reader, Row, joined, kept_models
 
 Say = Callable[[str], None]
 
-# Failed log-ins of the last quarter of an hour: not worth a move.
-LEFT_BEHIND = {"axes"}
 # Columns that are copied empty: proofs of passwords are this installation's own (ppims.auth).
 LEFT_EMPTY = {"ppims_processor": ("proof",)}
 # `migrate` fills these two; the source's rows take the place of what it made, so that ids agree.
@@ -53,6 +50,10 @@ class NotEmpty(Exception):
     """The target holds data; the message names the tables."""
 
 
+class Unfit(Exception):
+    """Rows that the target would not take; the message names them."""
+
+
 class Unequal(Exception):
     """The copy is not what it was made from; each argument names a difference."""
 
@@ -79,16 +80,13 @@ class Tally:
 
 def tables() -> list[Reader]:
     """List every table worth keeping, those that others point at first."""
-    found = apps.get_models(include_auto_created=True)
-    kept = [model for model in found if model._meta.app_label not in LEFT_BEHIND]
-    stored = [model for model in kept if model._meta.managed and not model._meta.proxy]
     pointed_at = {
         model: [
             f.related_model
             for f in model._meta.concrete_fields
             if f.related_model not in {None, model}
         ]
-        for model in stored
+        for model in kept_models()
     }
     order = TopologicalSorter(pointed_at).static_order()
     return [_reader(model) for model in order]
@@ -123,6 +121,12 @@ def briefly(names: list[str]) -> str:
     """List a few names, and how many more there are."""
     rest = len(names) - NAMED
     return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def require_fit(source: str) -> None:
+    """Raises Unfit where PostgreSQL would not take a row of the source."""
+    if unfit := [str(row) for row in column_limits.find_unfit(source)]:
+        raise Unfit(briefly(unfit))
 
 
 @contextmanager

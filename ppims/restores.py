@@ -48,6 +48,7 @@ def restore(file: Path, *, replace: bool, say: Say) -> Path | None:
             with beside.opened(beside.url_of(copy)) as other:
                 _make_sure(other, manifest, say)
                 if own is None:
+                    _require_fit(other)
                     call_command("migrate", verbosity=0)
                     with copying.held_still(other):
                         copying.copy(other, DEFAULT_DB_ALIAS, say)
@@ -88,9 +89,19 @@ def _make_sure(other: str, manifest: dict[str, Any], say: Say) -> None:
     say("verifying the ledger")
     with beside.as_own(other), bar("verify", total=rows_to_read()) as advance:
         exported = seals.read_exported(manifest["seal"])
-        finding = next(verify(exported=exported, progress=advance), None)
+        finding = next(verify(exported=exported, progress=advance, with_columns=False), None)
     if finding:
         raise Refused(f"its ledger is not as it should be: {finding}")
+
+
+def _require_fit(other: str) -> None:
+    try:
+        copying.require_fit(other)
+    except copying.Unfit as unfit:
+        raise Refused(
+            f"holds rows that do not fit into PostgreSQL: {unfit}. Restore it into SQLite, correct"
+            " them there, and move it then"
+        ) from unfit
 
 
 def _swap(copy: Path, own: Path, *, keep: bool) -> Path | None:

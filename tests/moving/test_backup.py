@@ -277,6 +277,17 @@ def test_a_damaged_page_is_refused(backup, elsewhere):
     assert copying.holding(elsewhere) == []
 
 
+def test_rows_that_postgresql_would_not_take_are_named_before_anything_is_restored(
+    backup, elsewhere, filled
+):
+    with forged(backup) as held, sqlite(held["database"]) as database:
+        database.execute("UPDATE customers_customer SET email = 'a' || char(0) || '@x.in'")
+    with pytest.raises(Refused, match="do not fit into PostgreSQL: ") as refused:
+        restore(backup)
+    assert f"customers_customer {filled}: email holds a NUL character" in str(refused.value)
+    assert copying.holding(elsewhere) == []
+
+
 def test_an_older_backup_is_migrated(backup, elsewhere):
     older = ("admin", "0003_logentry_add_action_flag_choices")  # which changes no table
     with forged(backup) as held, sqlite(held["database"]) as database:

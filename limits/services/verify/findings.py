@@ -10,7 +10,7 @@ from limits.services.verify import audit, ledger
 from limits.services.verify.chains import Finding, ledger_keys, read_leanly
 from limits.services.verify.ledger import Progress
 from limits.services.verify.seals import Sealed
-from ppims import append_only
+from ppims import append_only, column_limits
 from ppims.models import AuditEntry
 from ppims.rows import Row
 from ppims.transact import snapshot
@@ -51,11 +51,13 @@ def verify(
     exported: Exported | None = None,
     progress: Progress = lambda _: None,
     processes: int = 0,
+    with_columns: bool = True,
 ) -> Iterator[Finding]:
     """Find every row that is not as it should be, while others write; the first one first.
 
     `exported` is a seal that was kept elsewhere. `progress` is told how many rows were read;
-    `processes` do most of it, beside this one.
+    `processes` do most of it, beside this one. `with_columns` looks also for what would not fit
+    into PostgreSQL's columns.
     """
     read_leanly()
     ring = ledger_keys()
@@ -68,6 +70,8 @@ def verify(
     yield from sealed.heads()
     for name in append_only.missing():
         yield Finding(f"trigger {name}", "is missing, or not as it was made")
+    if with_columns:
+        yield from (Finding(*unfit) for unfit in column_limits.find_unfit())
 
 
 def rows_to_read() -> int:

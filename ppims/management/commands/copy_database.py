@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DEFAULT_DB_ALIAS, DatabaseError
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 
 from ppims import beside, copying, health, keyring
 
@@ -45,6 +45,8 @@ class Command(BaseCommand):
             copied = self._copy(options["to"])
         except copying.NotEmpty as error:
             raise CommandError(f"The target holds data: {error}. Copy into an empty one.") from None
+        except copying.Unfit as error:
+            raise CommandError(f"Nothing is written, for rows do not fit: {error}.") from None
         except copying.Unequal as error:
             raise CommandError(
                 f"Nothing is kept, for it differs: {'; '.join(error.args)}."
@@ -66,6 +68,9 @@ class Command(BaseCommand):
                 raise CommandError(message) from None
             if held := copying.holding(target):
                 raise copying.NotEmpty(copying.briefly(held))
+            if connections[target].vendor == "postgresql":
+                self.stdout.write("looking whether every row fits")
+                copying.require_fit(DEFAULT_DB_ALIAS)
             call_command("migrate", database=target, verbosity=0)
             stack.enter_context(copying.held_still(DEFAULT_DB_ALIAS))
             return copying.copy(DEFAULT_DB_ALIAS, target, self.stdout.write)
