@@ -1,12 +1,16 @@
 """The words of customers' names, by which staff find them."""
 
+import re
 import unicodedata
 
 from django.db import connection, models
 
 from ppims.tables import ByBytes
 
-APOSTROPHES = dict.fromkeys(map(ord, "'’`"))  # D'Souza is one word
+APOSTROPHES = dict.fromkeys(map(ord, "'’`\u2018\u00b4\u02bc"))  # D'Souza is one word
+# Accents of Latin, Greek and Cyrillic letters, and what chooses between forms of a letter. Signs of
+# Indian scripts stand elsewhere: they are letters of the word.
+ACCENTS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\ufe00-\ufe0f\ufe20-\ufe2f]")
 WORD_CHARACTERS = 100
 LETTERS = ("L", "M", "N")  # and digits; what stands between others ends a word
 
@@ -29,13 +33,23 @@ class NameWord(models.Model):
 
 
 def words_of(name: str) -> list[str]:
-    """Write a name's words as they are looked for: in one case, without signs, each once; of each
-    as much as its column holds, for a word can grow by that (ß is ss then).
+    """Write a name's words as they are looked for: in one case, without signs and accents, whatever
+    joiners and soft hyphens are in them; each once, and of each as much as its column holds, for a
+    word can grow by that (ß is ss then).
     """
-    folded = unicodedata.normalize("NFKC", name.casefold().translate(APOSTROPHES))
-    kept = (c if unicodedata.category(c)[0] in LETTERS else " " for c in folded)
-    words = (word[:WORD_CHARACTERS] for word in "".join(kept).split())
+    apart = unicodedata.normalize("NFKD", name.translate(APOSTROPHES))
+    folded = ACCENTS.sub("", unicodedata.normalize("NFKD", apart.casefold()))
+    kept = "".join(_kept(c) for c in folded)
+    words = (word[:WORD_CHARACTERS] for word in unicodedata.normalize("NFC", kept).split())
     return list(dict.fromkeys(words))
+
+
+def _kept(character: str) -> str:
+    """Give a character as a word holds it: nothing of what is not seen, a space of what ends it."""
+    category = unicodedata.category(character)
+    if category == "Cf":  # joiners, soft hyphens
+        return ""
+    return character if category[0] in LETTERS else " "
 
 
 def learn(customer_id: int, name: str, *, before: str = "") -> None:

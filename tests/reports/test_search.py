@@ -223,6 +223,34 @@ def test_the_words_of_a_name_are_in_one_case_and_without_signs(name, words):
     assert words_of(name) == words
 
 
+ALIKE = [
+    ("José Núñez", "jose nunez"),
+    ("Jose Nunez", "JOSE\u0301 nu\u0303n"),
+    ("क्\u200dषमा राव", "क्षमा"),
+    ("क्षमा राव", "क्\u200dषमा"),
+    ("Ra\u00advi Rao", "ravi"),
+    ("Ravi Rao", "ra\u00advi"),
+    ("Shri\u200bdevi Rao", "shridevi"),
+    ("Straße", "STRASSE"),
+    ("İbrahim Khan", "ibrahim"),
+    ("D\u00b4Souza", "dsouza"),
+    ("\uff2d\uff45\uff45ra", "meera"),
+]
+
+
+@pytest.mark.parametrize(("name", "typed"), ALIKE, ids=ascii)
+def test_a_name_is_found_whatever_joiners_accents_and_forms_it_has(ent, name, typed):
+    assert found(typed) == []
+    customer = make_customer(ent, customer_name=name)
+    assert found(typed) == [(customer, "name")]
+
+
+def test_signs_of_indian_scripts_are_letters_of_their_word(ent):
+    make_customer(ent, customer_name="मीरा")
+    assert found("मारा") == []
+    assert words_of("मीरा ज़ैनब மீரா") == ["मीरा", "ज़ैनब", "மீரா"]
+
+
 def test_a_hit_names_nobody_where_it_is_written_down(meera):
     assert not re.search("meera|verma|souza", repr(hits("meera")), re.IGNORECASE)
 
