@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from csp.constants import SELF
 from csp.decorators import csp_update
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest
 from ninja.errors import ValidationError
 from ninja.parser import Parser
@@ -17,7 +17,7 @@ from customers.api import router as customers_router
 from customers.schemas import AddCustomerOut, CheckKycOut, UpdateCustomerOut
 from limits.api import router as limits_router
 from limits.schemas import CheckLimitOut, CheckRegStatusOut, UpdateLimitOut
-from ppims import auth, wire
+from ppims import auth, outages, wire
 from ppims.errors import (
     Fault,
     Forbidden,
@@ -138,23 +138,21 @@ def _name_fields(request: HttpRequest, error: ValidationError) -> WireReply:
 @api.exception_handler(Unavailable)
 def _unavailable(request: HttpRequest, refusal: Unavailable) -> WireReply:
     if refusal.__cause__ is not None:
-        _log_why(request, refusal.__cause__)
+        _report_outage(request, refusal.__cause__)
     return refuse(request, refusal)
 
 
-@api.exception_handler(OperationalError)
+@api.exception_handler(DatabaseError)
 @api.exception_handler(InterfaceError)
-def _busy(request: HttpRequest, error: Exception) -> WireReply:
-    _log_why(request, error)
+def _database_failed(request: HttpRequest, error: Exception) -> WireReply:
+    if not outages.is_outage(error):
+        return _fault(request, error)
+    _report_outage(request, error)
     return refuse(request, Unavailable())
 
 
-def _log_why(request: HttpRequest, error: BaseException) -> None:
-    """Log the database's own code for it, SQLITE_FULL or 57P01: its text might tell of a row."""
-    codes = (getattr(error.__cause__, name, None) for name in ("sqlite_errorname", "sqlstate"))
-    why = next(filter(None, codes), type(error).__name__)
-    extra = {"request_id": cast("WireRequest", request).id}
-    logger.warning("database unavailable: %s", why, extra=extra)
+def _report_outage(request: HttpRequest, error: BaseException) -> None:
+    outages.report_outage(error, request_id=cast("WireRequest", request).id)
 
 
 @api.exception_handler(Exception)

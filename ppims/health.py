@@ -1,12 +1,12 @@
 """Is the process up, and could it do its work."""
 
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from limits.models import LimitRule
-from ppims import append_only, keyring
+from ppims import append_only, keyring, outages
 
 
 @require_safe
@@ -17,12 +17,13 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 while the database is reachable, migrated and append-only, its keys are at hand
-    and rules are loaded; else 503.
+    """Answer 200 while the database is reachable, takes writes, is migrated and append-only, its
+    keys are at hand and rules are loaded; else 503.
     """
     try:
         missing = what_is_missing()
-    except (DatabaseError, InterfaceError):
+    except (DatabaseError, InterfaceError) as error:
+        outages.drop_connection_after(error)
         missing = ["database"]
     ready = not missing
     return JsonResponse(
@@ -35,11 +36,27 @@ def what_is_missing() -> list[str]:
     """Name what this installation lacks to do its work. Raises DatabaseError."""
     if not is_migrated():
         return ["migrations"]
-    missing = [f"the key {name}" for name in keyring.missing(keyring.in_use())]
+    missing = ["database read-only"] if is_read_only() else []
+    missing += [f"the key {name}" for name in keyring.missing(keyring.in_use())]
     missing += [f"the trigger {name}" for name in append_only.missing()]
     if not LimitRule.objects.exists():
         missing.append("limit rules")
     return missing
+
+
+def is_read_only() -> bool:
+    """Tell whether PostgreSQL takes no writes here: a standby, or a database or role that an
+    operator has made so. The next look goes by a fresh connection, for this one may be to a server
+    that is no longer the primary. Raises DatabaseError.
+    """
+    if connection.vendor != "postgresql":
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_read_only")
+        is_so = bool(cursor.fetchone() == ("on",))
+    if is_so and not connection.in_atomic_block:
+        connection.close()
+    return is_so
 
 
 def is_migrated(using: str = DEFAULT_DB_ALIAS) -> bool:

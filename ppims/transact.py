@@ -7,16 +7,9 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import (
-    DatabaseError,
-    InterfaceError,
-    OperationalError,
-    connection,
-    connections,
-    transaction,
-)
+from django.db import DatabaseError, InterfaceError, connection, connections, transaction
 
-from ppims import statements
+from ppims import outages, statements
 from ppims.errors import Unavailable
 from ppims.turn import turn
 
@@ -24,11 +17,6 @@ T = TypeVar("T")
 Outcome = tuple[Any, BaseException | None]  # what a work gave, or why it gave nothing
 
 TRIES = 5
-# PostgreSQL's words for it: a serialization failure, a deadlock.
-ROLLED_BACK = {"40001", "40P01"}
-# The connection went, or there was none to be had: without a word, or the server is going down, has
-# crashed, is starting.
-LOST = {None, "57P01", "57P02", "57P03"}
 
 
 class Again(Exception):
@@ -59,11 +47,13 @@ def _alone(work: Callable[[], T]) -> T:
                 _refuse_if_lost_unheard()
                 is_committing = True
             return result
-        except (Again, OperationalError, InterfaceError) as error:
+        except (Again, DatabaseError, InterfaceError) as error:
+            if not isinstance(error, Again) and not outages.is_outage(error):
+                raise
+            outages.drop_connection_after(error)
             is_over = attempt == TRIES or time.monotonic() > last
             if is_over or not _is_worth_another(error, is_committing=is_committing):
                 raise Unavailable from error
-            connection.close_if_unusable_or_obsolete()
             time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spread, not secrecy
     raise AssertionError("unreachable")
 
@@ -157,9 +147,6 @@ def _is_worth_another(error: Exception, *, is_committing: bool) -> bool:
     """Tell whether nothing of it can have been kept, and another try may do better. After a COMMIT
     that heard no answer, nobody knows.
     """
-    if isinstance(error, Again):
+    if isinstance(error, Again) or outages.sqlstate_of(error) in outages.ROLLED_BACK:
         return True
-    cause = error.__cause__
-    if cause is None or not hasattr(cause, "sqlstate"):  # SQLite's, which has waited long enough
-        return False
-    return cause.sqlstate in ROLLED_BACK or (cause.sqlstate in LOST and not is_committing)
+    return outages.is_lost_connection(error) and not is_committing

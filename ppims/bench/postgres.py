@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -111,11 +111,20 @@ class Cluster(Server):
         return heard
 
 
-@contextmanager
-def cluster(**settings: str | int) -> Iterator[Cluster]:
+def cluster(**settings: str | int) -> AbstractContextManager[Cluster]:
     """Run a cluster for a while. `settings` are postgresql.conf's, fsync="on" for instance."""
+    return _kept(settings)
+
+
+def standby(primary: Cluster, **settings: str | int) -> AbstractContextManager[Cluster]:
+    """Run a standby of another cluster for a while, streaming from it."""
+    return _kept(settings, primary.said["url"])
+
+
+@contextmanager
+def _kept(settings: dict[str, str | int], *primary: str) -> Iterator[Cluster]:
     keeper = subprocess.Popen(
-        [sys.executable, "-m", "ppims.bench.postgres", json.dumps(settings)],
+        [sys.executable, "-m", "ppims.bench.postgres", json.dumps(settings), *primary],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -142,6 +151,15 @@ class Kept:
         self.port = free_port()
         self.log = folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
+
+    def copy_primary(self, url: str) -> None:
+        """Make a standby, which has the primary's password."""
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, USER, USER)
+        self.password = urlsplit(url).password or ""
+        where = ["-D", str(self.folder / "data"), "--checkpoint=fast", "--no-sync"]
+        made = self._run("pg_basebackup", "--dbname", url, "--write-recovery-conf", *where)
+        assert made.wait(START_SECONDS) == 0, self.log.read_text()
 
     def make(self) -> None:
         secret = self.folder / "password"
@@ -203,15 +221,15 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def keep(settings: dict[str, str | int]) -> None:
-    """Keep a cluster until standard input ends."""
+def keep(settings: dict[str, str | int], primary: str = "") -> None:
+    """Keep a cluster, or a standby of the primary at that URL, until standard input ends."""
     bin_folder = programs()
     assert bin_folder, "there is no PostgreSQL here"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     folder = Path(tempfile.mkdtemp(prefix="ppims-postgres-"))
     kept = Kept(bin_folder, folder, settings)
     try:
-        kept.make()
+        kept.copy_primary(primary) if primary else kept.make()
         kept.start()
         print(json.dumps({"url": kept.url, "port": kept.port}), flush=True)
         for line in sys.stdin:
@@ -224,4 +242,4 @@ def keep(settings: dict[str, str | int]) -> None:
 
 
 if __name__ == "__main__":
-    keep(json.loads((sys.argv[1:] or ["{}"])[0]))
+    keep(json.loads((sys.argv[1:] or ["{}"])[0]), *sys.argv[2:])

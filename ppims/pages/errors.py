@@ -1,11 +1,12 @@
 """What is said where a page can't be: whole, or as the fragment that htmx asked for."""
 
 import sys
+from http import HTTPStatus
 
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 
+from ppims import outages
 from ppims.errors import Unavailable
 from ppims.pages.access import is_fragment, respond
 
@@ -31,10 +32,14 @@ def fault(request: HttpRequest) -> HttpResponse:
 
     Without request or context: nothing that could fail once more.
     """
-    is_busy = isinstance(sys.exception(), OperationalError | InterfaceError | Unavailable)
-    status = 503 if is_busy else 500
+    error = sys.exception()
+    cause = error.__cause__ if isinstance(error, Unavailable) else error
+    is_away = outages.is_outage(cause)
+    if cause and is_away:
+        outages.report_outage(cause)
+    status = 503 if is_away or isinstance(error, Unavailable) else 500
     part = "#said" if is_fragment(request) else ""
     response = HttpResponse(loader.render_to_string(f"{status}.html{part}"), status=status)
-    if is_busy:
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
         response["Retry-After"] = "1"
     return response

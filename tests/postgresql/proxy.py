@@ -1,9 +1,13 @@
-"""Stands between a client and PostgreSQL, and cuts the connection where it is told to."""
+"""Stands between a client and PostgreSQL, and cuts the connection where it is told to; or leads new
+ones to another server.
+"""
 
 import socket
 import threading
 from contextlib import suppress
 from urllib.parse import unquote
+
+from tests.concurrency.conftest import Postgresql
 
 CHUNK_BYTES = 65_536
 
@@ -37,6 +41,11 @@ class Proxy:
         with self._lock:
             self._armed = [when, at, number]
 
+    def cut_all(self):
+        """Cut every connection that is open now."""
+        for one in self._open:
+            _close(one)
+
     def cut_nowhere(self):
         with self._lock:
             self._armed = None
@@ -45,8 +54,7 @@ class Proxy:
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         self._thread.join()
-        for one in self._open:
-            _close(one)
+        self.cut_all()
 
     def _accept(self):
         while True:
@@ -54,7 +62,11 @@ class Proxy:
                 client, _ = self.listener.accept()
             except OSError:  # ended
                 return
-            upstream = _connect(self.server)
+            try:
+                upstream = _connect(self.server)
+            except OSError:  # it is away
+                _close(client)
+                continue
             self._open += [client, upstream]
             pair = _Pair(self, client, upstream)
             for pump in (pair.ask, pair.answer):
@@ -101,6 +113,24 @@ class _Pair:
     def _cut(self):
         _close(self.upstream)
         _close(self.client)
+
+
+class Proxied(Postgresql):
+    """A database that the workers reach through a proxy, and we directly."""
+
+    def __init__(self, server):
+        super().__init__(server)
+        self.proxy = Proxy(server)
+        through = server.url(self.name, port=self.proxy.port)
+        self.variables = {"DATABASE_URL": f"{through}&sslmode=disable&gssencmode=disable"}
+
+    def lead_to(self, server):
+        """Let new connections, and ours, reach another server with the same database."""
+        self.server = self.proxy.server = server
+
+    def remove(self):
+        self.proxy.end()
+        super().remove()
 
 
 def _received(connection):

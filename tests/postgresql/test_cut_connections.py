@@ -6,8 +6,8 @@ from itertools import count
 
 import pytest
 
-from tests.concurrency.conftest import Postgresql, installed, new_ref
-from tests.postgresql.proxy import Proxy, is_no_commit
+from tests.concurrency.conftest import installed, new_ref
+from tests.postgresql.proxy import Proxied, is_no_commit
 
 pytestmark = pytest.mark.only_on("postgresql", "SQLite has no connection to cut")
 CUTS, AMOUNT, LIMIT = 200, 100, 1_000_000
@@ -19,23 +19,9 @@ HEAD = "SELECT entry_count, check_count FROM limits_ledgerhead WHERE customer_id
 KEYS = "SELECT COUNT(*) FROM ppims_replaykey WHERE customer_id = ? AND operation IN ('CL', 'UL')"
 
 
-class Cut(Postgresql):
-    """A database that the workers reach through a proxy, and we directly."""
-
-    def __init__(self, server):
-        super().__init__(server)
-        self.proxy = Proxy(server)
-        through = server.url(self.name, port=self.proxy.port)
-        self.variables = {"DATABASE_URL": f"{through}&sslmode=disable&gssencmode=disable"}
-
-    def remove(self):
-        self.proxy.end()
-        super().remove()
-
-
 @pytest.fixture(scope="module")
 def cut(tmp_path_factory, postgres_server):
-    database = Cut(postgres_server)
+    database = Proxied(postgres_server)
     with installed(tmp_path_factory.mktemp("cut"), database) as made:
         yield made
     database.remove()

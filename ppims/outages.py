@@ -1,0 +1,86 @@
+"""What an error of the database means: an outage, which is a 503 and may be asked again; or a fault
+of ours. Looked up here and nowhere else, by SQLSTATE.
+"""
+
+import logging
+
+from django.db import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+    connection,
+)
+
+# A connection or who may have one, a database that isn't there, a transaction that another one
+# undid, too few resources, an operator who intervenes, the disk.
+OUTAGE_CLASSES = {"08", "28", "3D", "40", "53", "57", "58"}
+# The database may only be read; the transaction stood idle, or lasted, for too long; a lock was not
+# to be had in time.
+OUTAGES = {"25006", "25P03", "25P04", "55P03"}
+# The connection is none the worse for these: others were first.
+OTHERS_WERE_FIRST = {"40001", "40002", "40003", "40P01", "55P03"}
+# The transaction is undone, and the same again may well go through.
+ROLLED_BACK = {"40001", "40P01"}
+# The session was ended by an operator or by a time limit, or the server is going down or coming up.
+SESSION_ENDED = {"25P03", "57P01", "57P02", "57P03", "57P04", "57P05"}
+FAULTS = (IntegrityError, DataError, ProgrammingError, NotSupportedError)
+
+logger = logging.getLogger(__name__)
+
+
+def sqlstate_of(error: BaseException | None) -> str | None:
+    """Find the SQLSTATE of an error of Django's or of the driver's; SQLite's have none, nor has a
+    connection that went without a word.
+    """
+    causes = (error, getattr(error, "__cause__", None))
+    return next((code for each in causes if (code := getattr(each, "sqlstate", None))), None)
+
+
+def is_outage(error: BaseException | None) -> bool:
+    """Tell whether the database was busy or away, so that nothing can be said to be recorded; False
+    of whatever else, which is a fault of ours.
+    """
+    if not isinstance(error, DatabaseError | InterfaceError):
+        return False
+    sqlstate = sqlstate_of(error)
+    if sqlstate is None:
+        return not isinstance(error, FAULTS)
+    return sqlstate[:2] in OUTAGE_CLASSES or sqlstate in OUTAGES
+
+
+def is_lost_connection(error: BaseException) -> bool:
+    """Tell whether PostgreSQL's session ended, so that whatever it had not committed is undone; of
+    an error as Django raises it.
+    """
+    sqlstate = sqlstate_of(error)
+    if sqlstate is not None:
+        return sqlstate[:2] == "08" or sqlstate in SESSION_ENDED
+    # Without a word; or it can't be opened. SQLite's driver knows no SQLSTATE at all.
+    is_of_postgresql = hasattr(error.__cause__, "sqlstate")
+    return is_of_postgresql and isinstance(error, OperationalError | InterfaceError)
+
+
+def drop_connection_after(error: BaseException) -> None:
+    """Close this thread's connection to PostgreSQL after an outage, so that the next request opens
+    a fresh one: a session on a server that is no longer the primary would stay there for ever.
+    Inside an open transaction it is left to whoever opened that.
+    """
+    if connection.vendor != "postgresql" or connection.in_atomic_block:
+        return
+    if is_outage(error) and sqlstate_of(error) not in OTHERS_WERE_FIRST:
+        connection.close()
+
+
+def report_outage(error: BaseException, *, request_id: str = "") -> None:
+    """Log an outage by the database's own code for it, 57P01 or SQLITE_FULL, since its text might
+    tell of a row; and leave no connection that suffers from it.
+    """
+    sqlite_name = getattr(error.__cause__, "sqlite_errorname", None)
+    why = sqlstate_of(error) or sqlite_name or type(error).__name__
+    extra = {"request_id": request_id} if request_id else {}
+    logger.warning("database unavailable: %s", why, extra=extra)
+    drop_connection_after(error)
