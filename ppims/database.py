@@ -38,6 +38,7 @@ def settings_of(url: str, *, busy_seconds: int, statement_seconds: int) -> dict[
             "init_command": PRAGMAS,
         }
     elif database["ENGINE"] == POSTGRESQL:
+        database["CONN_HEALTH_CHECKS"] = True  # a connection may be gone when a page comes
         own = database.get("OPTIONS", {})
         limits = _limits(busy_seconds, statement_seconds)
         options = f"{limits} {own.get('options', '')}".rstrip()

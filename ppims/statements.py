@@ -10,9 +10,18 @@ from functools import cache
 from operator import attrgetter, methodcaller
 from typing import Any, Generic, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections, models
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    InterfaceError,
+    OperationalError,
+    connection,
+    connections,
+    models,
+)
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.base import ModelState
+
+from ppims import outages
 
 M = TypeVar("M", bound=models.Model)
 Values = Sequence[Any] | dict[str, Any]
@@ -48,6 +57,16 @@ def _done(sql: str, values: Values, take: Callable[[Any], Any]) -> Any:
         with database.cursor() as cursor:
             cursor.execute(sql, values)
             return take(cursor)
+    try:
+        return _run_by_driver(database, sql, values, take)
+    except (OperationalError, InterfaceError) as error:
+        if not _was_dropped_while_idle(database, sql, error):
+            raise
+        database.close()
+        return _run_by_driver(database, sql, values, take)
+
+
+def _run_by_driver(database: Any, sql: str, values: Values, take: Callable[[Any], Any]) -> Any:
     if database.connection is None:
         database.ensure_connection()
     if database.needs_rollback:
@@ -58,10 +77,21 @@ def _done(sql: str, values: Values, take: Callable[[Any], Any]) -> Any:
             return take(database.connection.execute(_of_sqlite(sql, names), values))
         # Prepared once a connection: Django's cursor would write the values into the text.
         with _prepared_cursors()(database.connection) as cursor:
-            return take(cursor.execute(sql, values, prepare=True))
+            taken = take(cursor.execute(sql, values, prepare=True))
+            database.health_check_done = True  # Django need not ask: it has just answered
+            return taken
     except Exception:
         with database.wrap_database_errors:
             raise
+
+
+def _was_dropped_while_idle(database: Any, sql: str, error: Exception) -> bool:
+    """Tell whether the connection went while no request had it, so that what the next one reads
+    first may be read again on another. Never of what writes: it may have been committed.
+    """
+    is_first = not (database.health_check_done or database.in_atomic_block)
+    is_read = sql.lstrip().upper().startswith("SELECT")
+    return is_first and is_read and outages.is_lost_connection(error)
 
 
 def keep_connection() -> None:
