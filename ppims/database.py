@@ -14,6 +14,23 @@ PRAGMAS = (
     "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0; PRAGMA cache_size=-8000;"
     "PRAGMA wal_autocheckpoint=4000; PRAGMA recursive_triggers=ON"
 )
+# What answers rest on, whatever a server, a database or a role has for it. Names are looked up in
+# one schema, values written and read in one form, an absent value equals nothing, and no statement
+# sees more, less or older rows than it was written for.
+SESSION = {
+    "search_path": "public",
+    "DateStyle": "ISO,MDY",
+    "IntervalStyle": "postgres",
+    "TimeZone": "UTC",
+    "standard_conforming_strings": "on",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
+    "row_security": "on",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_deferrable": "off",
+}
 # A server that is gone without a word is noticed within half a minute.
 NETWORK = {
     "connect_timeout": 5,
@@ -40,8 +57,8 @@ def settings_of(url: str, *, busy_seconds: int, statement_seconds: int) -> dict[
     elif database["ENGINE"] == POSTGRESQL:
         database["CONN_HEALTH_CHECKS"] = True  # a connection may be gone when a page comes
         own = database.get("OPTIONS", {})
-        limits = _limits(busy_seconds, statement_seconds)
-        options = f"{limits} {own.get('options', '')}".rstrip()
+        session = _session(busy_seconds, statement_seconds)
+        options = f"{session} {own.get('options', '')}".rstrip()
         database["OPTIONS"] = {"application_name": "ppims", **NETWORK, **own, "options": options}
         database["HOST"] = _socket_folder(url) or database["HOST"]
     else:
@@ -49,14 +66,18 @@ def settings_of(url: str, *, busy_seconds: int, statement_seconds: int) -> dict[
     return database
 
 
-def _limits(busy_seconds: int, statement_seconds: int) -> str:
-    """Write the session's limits. A transaction never waits for anyone but the database: one that
-    stands idle has lost its client, and holds locks that others wait for.
+def _session(busy_seconds: int, statement_seconds: int) -> str:
+    """Write what holds for a session. A transaction never waits for anyone but the database: one
+    that stands idle has lost its client, and holds locks that others wait for.
     """
-    return (
-        f"-c lock_timeout={busy_seconds}s -c statement_timeout={statement_seconds}s"
-        f" -c idle_in_transaction_session_timeout={statement_seconds}s"
-    )
+    limits = {
+        "lock_timeout": f"{busy_seconds}s",
+        "statement_timeout": f"{statement_seconds}s",
+        "idle_in_transaction_session_timeout": f"{statement_seconds}s",
+    }
+    settings = {**SESSION, **limits}
+    escaped = {name: value.replace(" ", "\\ ") for name, value in settings.items()}
+    return " ".join(f"-c {name}={value}" for name, value in escaped.items())
 
 
 def _socket_folder(url: str) -> str:

@@ -38,6 +38,8 @@ def make_ready() -> None:
     """
     # In this process: to load everything once more would be a third of a start's time.
     call_command("migrate", verbosity=0)
+    if health.is_read_only():
+        raise CommandError("The database is read-only: it is a standby, or was made so.")
     if settings.SQLITE:
         bulk.make_indexes_by_time()
     roles.set_up()

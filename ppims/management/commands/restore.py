@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from ppims import backups, restores
 from ppims.copying import NotEmpty, Unequal
 
-REFUSALS = (backups.Refused, NotEmpty, Unequal, OSError, DatabaseError)
+REFUSALS = (backups.Refused, NotEmpty, Unequal, OSError, DatabaseError, CommandError)
 
 
 class Command(BaseCommand):
