@@ -1,6 +1,6 @@
 """Whole records of many new people at once, row for row what the services would have written."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from django.db.models import Model
 
@@ -17,7 +17,7 @@ from customers.models import (
 )
 from customers.names import NameWord, words_of
 from customers.people import Told
-from ppims import audit, bulk
+from ppims import audit, bulk, proofs
 from ppims.keys import Plain, plain
 from ppims.models import ReplayKey
 from ppims.replay import Call
@@ -58,6 +58,7 @@ class Person:
     def __init__(self, records: Records, unique_id: int) -> None:
         self.records, self.unique_id = records, unique_id
         self.documents: set[str] = set()
+        self.proofs: dict[str, str] = {}
         self.events: list[audit.Event] = []
         self.tier = ""
 
@@ -69,14 +70,14 @@ class Person:
             self._change_kyc(call, told, at)
         whose = (self.unique_id, call.processor.pk)
         names = (told.customer_id, told.cif_id, told.customer_type, told.ppi_type)
-        self.records.numbered(Registration, *whose, *(name or "" for name in names), at)
+        self._keep(Registration, *whose, *(name or "" for name in names), at)
         if told.account_number:
             status = told.account_status or InstrumentStatus.ACTIVE.value
-            self.records.numbered(Account, *whose, told.account_number, status)
+            self._keep(Account, *whose, told.account_number, status)
         if told.card_number:
             number = (Card.digest_of(told.card_number), told.card_number[-4:])
             status = told.card_status or InstrumentStatus.ACTIVE.value
-            self.records.numbered(Card, *whose, *number, told.card_exp_date or "", status)
+            self._keep(Card, *whose, *number, told.card_exp_date or "", status)
         self._record_document(told, at)
         self._answer(call, "customer added", {}, at)
 
@@ -123,6 +124,17 @@ class Person:
         self.records.rows[Identifier].append([kind, digest, self.unique_id])
         return digest
 
+    def _keep(self, model: type[Model], *values: Plain, also: bytes = b"") -> int:
+        """Keep a row under the next number, to be proven by the next audit entry: that number."""
+        number = self.records.numbered(model, *values)
+        self._prove(model, [number, *values], also)
+        return number
+
+    def _prove(self, model: type[Model], values: Sequence[Plain], also: bytes = b"") -> None:
+        its = proofs.shape(model)
+        proof = proofs.proof(self.records.chains.key, its, values, also)
+        self.proofs[f"{its.name} {values[0]!s}"] = proof
+
     def _change_kyc(self, call: Call, told: Told, at: int) -> None:
         before, self.tier = self.tier, str(told.kyc_flag)
         self.channel = str(told.kyc_updated_channel)
@@ -130,7 +142,8 @@ class Person:
         self.updated_on = updated_on if isinstance(updated_on, int) else at
         self.tier_since = min(self.updated_on, at)
         kyc = (self.channel, self.updated_on, before, self.tier, self.tier_since)
-        self.records.numbered(KycChange, self.unique_id, at, call.processor.pk, None, *kyc)
+        self._keep(KycChange, self.unique_id, at, call.processor.pk, None, *kyc)
+        self._prove(Customer, self._row())
 
     def _record_document(self, told: Told, at: int) -> bool:
         if told.document is None or told.document[0] in self.documents:
@@ -141,14 +154,17 @@ class Person:
         paper = Document(customer_id=self.unique_id, kind=kind)
         paper.seal(number)
         sealed = (bytes(paper.digest), paper.last_four, paper.key_id, bytes(paper.sealed))
-        self.records.numbered(Document, self.unique_id, kind, *sealed, at, None)
+        self._keep(Document, self.unique_id, kind, *sealed, at, None)
         return True
 
     def _answer(self, call: Call, action: str, changes: dict[str, object], at: int) -> None:
         key = (call.processor.pk, call.operation.value, call.ref_id)
         kyc = (self.tier, self.channel, self.updated_on)
-        receipt = self.records.numbered(
-            Receipt, self.unique_id, *key, at, DONE, self.unique_id, None, *kyc
+        receipt = self._keep(
+            *(Receipt, self.unique_id, *key, at, DONE, self.unique_id, None, *kyc),
+            also=call.digests,
         )
         self.records.rows[ReplayKey].append([*key, self.unique_id, receipt, call.digests])
-        self.events.append((at, call.processor.pk, action, {"ref_id": call.ref_id, **changes}))
+        detail = {"ref_id": call.ref_id, **changes, proofs.PROOFS: self.proofs}
+        self.events.append((at, call.processor.pk, action, detail))
+        self.proofs = {}

@@ -1,7 +1,10 @@
 """KYC as staff change it: Min and New Min at once; Full, and whatever is lower, by two people."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+
+from django.db.models import Model
 
 from customers import judging, people, reviews
 from customers.kinds import Tier
@@ -43,13 +46,15 @@ def change(*, customer_id: int, told: Told, reason: str, user: User) -> KycPropo
         judging.judge_conflicts(told, customer, may_lower=True)
         if needs_another(told.kyc_flag or customer.tier, before=customer.tier):
             return propose(told, customer=customer, reason=reason, user=user, at=at)
-        changes = _apply(told, customer=customer, user=user, at=at)
+        changes, rows = _apply(told, customer=customer, user=user, at=at)
         if not changes:
             raise Malformed([("", "says nothing to change")])
         detail: dict[str, object] = {"changes": changes}
         if reason.strip():
             detail["reason"] = judging.given(reason)
-        audit.record("customer updated", at=at, subject=customer_id, user=user, detail=detail)
+        audit.record(
+            "customer updated", at=at, subject=customer_id, user=user, detail=detail, rows=rows
+        )
         return None
 
     return reviews.keeping_doubts(work, told, processor=processor)
@@ -90,7 +95,7 @@ def propose(
     if told.document:
         proposal.seal(*told.document)
     proposal.save(force_insert=True)
-    _audit("KYC change proposed", proposal, user, at)
+    _audit("KYC change proposed", proposal, user, at, [proposal])
     return proposal
 
 
@@ -104,10 +109,9 @@ def decide(*, proposal_id: int, state: str, user: User, note: str = "") -> KycPr
         customer = people.locked(proposal.customer_id)
         at = clock.now()
         proposal.decide(state, user=user, at=at, note=note)
-        if state == FourEyes.State.APPROVED:
-            _carry_out(proposal, customer, at)
+        rows = _carry_out(proposal, customer, at) if state == FourEyes.State.APPROVED else []
         proposal.save(update_fields=FourEyes.DECISION)
-        _audit(f"KYC change {state.lower()}", proposal, user, at)
+        _audit(f"KYC change {state.lower()}", proposal, user, at, [proposal, *rows])
         return proposal
 
     return in_transaction(work)
@@ -120,7 +124,8 @@ def has_moved(proposal: KycProposal, customer: Customer) -> bool:
     return (*now, _documents(customer)) != (*ground, proposal.documents)
 
 
-def _carry_out(proposal: KycProposal, customer: Customer, at: datetime) -> None:
+def _carry_out(proposal: KycProposal, customer: Customer, at: datetime) -> list[Model]:
+    """Do what was proposed: the rows that are new or changed."""
     if has_moved(proposal, customer):
         raise Conflict([("", "what it stands on has changed since")])
     kind, number = proposal.read_document() or (None, None)
@@ -133,20 +138,28 @@ def _carry_out(proposal: KycProposal, customer: Customer, at: datetime) -> None:
     )
     judging.judge_conflicts(told, customer, may_lower=True)
     assert proposal.maker
-    _apply(told, customer=customer, user=proposal.maker, at=at)
+    _, rows = _apply(told, customer=customer, user=proposal.maker, at=at)
+    return rows
 
 
-def _apply(told: Told, *, customer: Customer, user: User, at: datetime) -> dict[str, object]:
-    """Make the changes; what changed, for the audit: of a document only that it did."""
+def _apply(
+    told: Told, *, customer: Customer, user: User, at: datetime
+) -> tuple[dict[str, object], list[Model]]:
+    """Make the changes; what changed, for the audit: of a document only that it did; and the rows
+    that are new or changed.
+    """
     before = {name: str(getattr(customer, column)) for name, column in COLUMNS.items()}
     changes: dict[str, object] = {}
-    if people.change_kyc(told, customer=customer, processor=None, user=user, at=at):
+    change = people.change_kyc(told, customer=customer, processor=None, user=user, at=at)
+    rows: list[Model] = [change, customer] if change else []
+    if change:
         customer.save(update_fields=[*COLUMNS.values(), "tier_since"])
         now = {name: str(getattr(customer, column)) for name, column in COLUMNS.items()}
         changes = {n: [before[n], now[n]] for n in COLUMNS if before[n] != now[n]}
-    if told.document and people.record_document(told, customer=customer, at=at):
+    documents = people.record_document(told, customer=customer, at=at) if told.document else []
+    if documents:
         changes["document"] = told.ovid_type
-    return changes
+    return changes, [*rows, *documents]
 
 
 def _documents(customer: Customer) -> str:
@@ -155,7 +168,9 @@ def _documents(customer: Customer) -> str:
     return ",".join(map(str, sorted(on_record)))
 
 
-def _audit(action: str, proposal: KycProposal, user: User, at: datetime) -> None:
+def _audit(
+    action: str, proposal: KycProposal, user: User, at: datetime, rows: Sequence[Model]
+) -> None:
     detail: dict[str, object] = {
         "proposal": proposal.pk,
         "kyc_flag": [proposal.from_tier, proposal.to_tier],
@@ -165,4 +180,4 @@ def _audit(action: str, proposal: KycProposal, user: User, at: datetime) -> None
         detail["decision_note"] = proposal.decision_note
     if proposal.document_kind:
         detail["document"] = proposal.document_kind
-    audit.record(action, at=at, subject=proposal.customer_id, user=user, detail=detail)
+    audit.record(action, at=at, subject=proposal.customer_id, user=user, detail=detail, rows=rows)

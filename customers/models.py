@@ -282,7 +282,12 @@ class KycChange(models.Model):
 
 
 class Receipt(models.Model):
-    """What an add or an update of a customer answered: a repeat is answered from it, for ever."""
+    """What an add or an update of a customer answered: a repeat is answered from it, for ever.
+
+    `proven_with`, no column, is what its Ref_Id said (ReplayKey.digests): the audit proves both.
+    """
+
+    proven_with = b""
 
     id = BigId(primary_key=True)
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="+")

@@ -40,7 +40,9 @@ def add_note(*, customer_id: int, text: str, user: User) -> CustomerNote:
         at = clock.now()
         note = CustomerNote.objects.create(customer_id=customer_id, author=user, at=at, text=said)
         detail: dict[str, object] = {"note": note.pk}
-        audit.record("note added", at=at, subject=customer_id, user=user, detail=detail)
+        audit.record(
+            "note added", at=at, subject=customer_id, user=user, detail=detail, rows=[note]
+        )
         return note
 
     return in_transaction(work)

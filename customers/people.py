@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from django.db.models import Model
 from stdnum.in_ import aadhaar, pan
 
 from customers import names
@@ -35,22 +36,10 @@ CUSTOMER_OF = Registration._meta.get_field("customer")
 REGISTERED = "SELECT 1 FROM customers_registration WHERE customer_id = %s AND processor_id = %s"
 HOLDER = "SELECT customer_id FROM customers_identifier WHERE kind = %s AND digest = %s"
 ON_RECORD = "WHERE customer_id = %s AND kind = %s AND replaced_at IS NULL"
-STATUS_OF_ACCOUNT = """
-    SELECT status FROM customers_account
-    WHERE customer_id = %s AND processor_id = %s AND number = %s
-"""
-STATUS_OF_CARD = """
-    SELECT status FROM customers_card
-    WHERE customer_id = %s AND processor_id = %s AND digest = %s
-"""
-SET_STATUS_OF_ACCOUNT = """
-    UPDATE customers_account SET status = %s
-    WHERE customer_id = %s AND processor_id = %s AND number = %s
-"""
-SET_STATUS_OF_CARD = """
-    UPDATE customers_card SET status = %s
-    WHERE customer_id = %s AND processor_id = %s AND digest = %s
-"""
+OF_ACCOUNT = "WHERE customer_id = %s AND processor_id = %s AND number = %s"
+OF_CARD = "WHERE customer_id = %s AND processor_id = %s AND digest = %s"
+STATUS_OF_ACCOUNT = f"SELECT status FROM customers_account {OF_ACCOUNT}"  # noqa: S608
+STATUS_OF_CARD = f"SELECT status FROM customers_card {OF_CARD}"  # noqa: S608
 IDENTIFY = """
     INSERT INTO customers_identifier (kind, digest, customer_id)
     VALUES (%s, %s, %s) ON CONFLICT DO NOTHING
@@ -177,7 +166,7 @@ def forget(customer: Customer, kind: str, digest: bytes) -> None:
 
 def create(
     told: Told, *, unique_id: int, processor: Processor | None, user: User | None, at: datetime
-) -> Customer:
+) -> tuple[Customer, KycChange]:
     """Record a new person with mobile, document and the first line of KYC history."""
     assert told.customer_name and told.mobile_number and told.date_of_birth and told.kyc_flag  # noqa: PT018
     assert told.kyc_updated_channel
@@ -204,13 +193,13 @@ def create(
     CUSTOMERS.insert(customer)
     names.learn(unique_id, customer.name)
     identify(customer, MOBILE, told.mobile_number)
-    record_kyc_change(customer, from_tier="", processor=processor, user=user, at=at)
-    return customer
+    change = record_kyc_change(customer, from_tier="", processor=processor, user=user, at=at)
+    return customer, change
 
 
-def register(told: Told, *, customer: Customer, processor: Processor, at: datetime) -> None:
+def register(told: Told, *, customer: Customer, processor: Processor, at: datetime) -> list[Model]:
     """Make the customer visible to the processor, with account, card and a document not yet on
-    record.
+    record: the rows that are new or changed.
     """
     registration = Registration(
         customer_id=customer.pk,
@@ -222,62 +211,71 @@ def register(told: Told, *, customer: Customer, processor: Processor, at: dateti
         registered_at=at,
     )
     REGISTRATIONS.insert(registration)
-    record_account(told, customer=customer, processor=processor)
-    record_card(told, customer=customer, processor=processor)
+    account = record_account(told, customer=customer, processor=processor)
+    card = record_card(told, customer=customer, processor=processor)
+    document = None
     if told.document and document_on_record(customer, told.document[0]) is None:
-        _add_document(told.document, customer=customer, at=at)
+        document = _add_document(told.document, customer=customer, at=at)
+    return [row for row in (registration, account, card, document) if row is not None]
 
 
 def document_on_record(customer: Customer, kind: str) -> Document | None:
     return DOCUMENTS.one(ON_RECORD, [customer.pk, kind])
 
 
-def record_document(told: Told, *, customer: Customer, at: datetime) -> bool:
-    """Record a document, in the place of one of its kind; False: it is on record already."""
+def record_document(told: Told, *, customer: Customer, at: datetime) -> list[Document]:
+    """Record a document, in the place of one of its kind: the rows that are new or changed; none
+    where it is on record already.
+    """
     assert told.document
     kind, number = told.document
     before = document_on_record(customer, kind)
     digest = Identifier.digest_of(kind, number)
-    if before is not None and bytes(before.digest) == digest:
-        return False
-    if before is not None:
-        forget(customer, kind, bytes(before.digest))
-        Document.objects.filter(pk=before.pk).update(replaced_at=at)
-    _add_document(told.document, customer=customer, at=at)
-    return True
+    if before is None:
+        return [_add_document(told.document, customer=customer, at=at)]
+    if bytes(before.digest) == digest:
+        return []
+    forget(customer, kind, bytes(before.digest))
+    before.replaced_at = at
+    before.save(update_fields=["replaced_at"])
+    return [before, _add_document(told.document, customer=customer, at=at)]
 
 
-def _add_document(told: tuple[str, str], *, customer: Customer, at: datetime) -> None:
+def _add_document(told: tuple[str, str], *, customer: Customer, at: datetime) -> Document:
     kind, number = told
     identify(customer, kind, number)
     document = Document(customer_id=customer.pk, kind=kind, recorded_at=at)
     document.seal(number)
     DOCUMENTS.insert(document)
+    return document
 
 
-def record_account(told: Told, *, customer: Customer, processor: Processor) -> bool:
-    """Add an account that this channel has not sent before, or set the status of a known one."""
+def record_account(told: Told, *, customer: Customer, processor: Processor) -> Account | None:
+    """Add an account that this channel has not sent before, or set the status of a known one: the
+    row, where that changes anything.
+    """
     if not told.account_number:
-        return False
+        return None
     key = (customer.pk, processor.pk, told.account_number)
-    before, now = status_of_account(*key), told.account_status
-    if before is None:
+    known, now = ACCOUNTS.one(OF_ACCOUNT, key), told.account_status
+    if known is None:
         status = now or InstrumentStatus.ACTIVE.value
         named = {"customer_id": key[0], "processor_id": key[1], "number": key[2]}
-        ACCOUNTS.insert(Account(**named, status=status))
-        return True
-    if now in {None, before}:
-        return False
-    return statements.run(SET_STATUS_OF_ACCOUNT, [now, *key]) == 1
+        account = Account(**named, status=status)
+        ACCOUNTS.insert(account)
+        return account
+    return known if set_status(known, now) else None
 
 
-def record_card(told: Told, *, customer: Customer, processor: Processor) -> bool:
-    """Add a card that this channel has not sent before, or set the status of a known one."""
+def record_card(told: Told, *, customer: Customer, processor: Processor) -> Card | None:
+    """Add a card that this channel has not sent before, or set the status of a known one: the row,
+    where that changes anything.
+    """
     if not told.card_number:
-        return False
-    before = status_of_card(customer.pk, processor.pk, told.card_number)
+        return None
     digest, now = Card.digest_of(told.card_number), told.card_status
-    if before is None:
+    known = CARDS.one(OF_CARD, [customer.pk, processor.pk, digest])
+    if known is None:
         card = Card(
             customer_id=customer.pk,
             processor_id=processor.pk,
@@ -287,16 +285,23 @@ def record_card(told: Told, *, customer: Customer, processor: Processor) -> bool
             status=now or InstrumentStatus.ACTIVE.value,
         )
         CARDS.insert(card)
-        return True
-    if now in {None, before}:
+        return card
+    return known if set_status(known, now) else None
+
+
+def set_status(known: Account | Card, now: str | None) -> bool:
+    """Set the status of an account or card; False: it says nothing new."""
+    if now in {None, known.status}:
         return False
-    return statements.run(SET_STATUS_OF_CARD, [now, customer.pk, processor.pk, digest]) == 1
+    known.status = InstrumentStatus(now).value
+    known.save(update_fields=["status"])
+    return True
 
 
 def change_kyc(
     told: Told, *, customer: Customer, processor: Processor | None, user: User | None, at: datetime
-) -> bool:
-    """Set tier, channel and date as told, unsaved, and keep the change; False: nothing of it was
+) -> KycChange | None:
+    """Set tier, channel and date as told, unsaved, and keep the change; None: nothing of it was
     new.
     """
     before = customer.tier
@@ -309,13 +314,12 @@ def change_kyc(
         customer.kyc_updated_channel,
         customer.kyc_updated_on,
     ):
-        return False
+        return None
     if tier != before:
         first = customer.kyc_changes.filter(to_tier=tier).order_by("pk").first()
         customer.tier_since = first.tier_since if first else min(updated_on, at)
     customer.tier, customer.kyc_updated_channel, customer.kyc_updated_on = tier, channel, updated_on
-    record_kyc_change(customer, from_tier=before, processor=processor, user=user, at=at)
-    return True
+    return record_kyc_change(customer, from_tier=before, processor=processor, user=user, at=at)
 
 
 def record_kyc_change(
@@ -325,7 +329,7 @@ def record_kyc_change(
     processor: Processor | None,
     user: User | None,
     at: datetime,
-) -> None:
+) -> KycChange:
     change = KycChange(
         customer_id=customer.pk,
         at=at,
@@ -338,3 +342,4 @@ def record_kyc_change(
         tier_since=customer.tier_since,
     )
     KYC_CHANGES.insert(change)
+    return change

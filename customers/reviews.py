@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
 
+from django.db.models import Model
+
 from customers import people
 from customers.kinds import MOBILE
 from customers.models import Customer, DuplicateReview, Identifier
@@ -84,8 +86,9 @@ def decide(*, review_id: int, outcome: str, reason: str, user: User) -> Duplicat
         review = DuplicateReview.objects.select_for_update().get(pk=review_id)
         if review.outcome:
             raise Conflict([("outcome", "was decided before")])
+        rows: list[Model] = [review]
         if outcome == DuplicateReview.Outcome.NUMBER_PASSED_ON:
-            _pass_number_on(review)
+            rows.append(_pass_number_on(review))
         review.outcome = DuplicateReview.Outcome(outcome)
         review.reason, review.decided_by, review.decided_at = given, user, clock.now()
         review.save(update_fields=["outcome", "reason", "decided_by", "decided_at"])
@@ -95,6 +98,7 @@ def decide(*, review_id: int, outcome: str, reason: str, user: User) -> Duplicat
             subject=review.customer_id,
             user=user,
             detail={"review": review.pk, "outcome": outcome, "reason": review.reason},
+            rows=rows,
         )
         return review
 
@@ -111,13 +115,15 @@ def _open_reviews(doubt: Doubt, told: Told, *, processor: Processor) -> None:
     in_transaction(work)
 
 
-def _pass_number_on(review: DuplicateReview) -> None:
+def _pass_number_on(review: DuplicateReview) -> Customer:
     mobile = review.read_claim()["mobile_number"]
     holder = people.locked(review.customer_id)
     if not review.is_by_mobile or mobile is None or holder.mobile != mobile:
         raise Conflict([("outcome", "no mobile number of this customer is claimed")])
     people.forget(holder, MOBILE, Identifier.digest_of(MOBILE, mobile))
-    Customer.objects.filter(pk=holder.pk).update(mobile="")
+    holder.mobile = ""
+    holder.save(update_fields=["mobile"])
+    return holder
 
 
 def _claim(told: Told, claimant: Customer | None) -> dict[str, str | None]:

@@ -2,12 +2,14 @@
 own.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+
+from django.db.models import Model
 
 from customers import judging, kyc, names, people, reviews
 from customers.judging import given
-from customers.kinds import MOBILE, InstrumentStatus
+from customers.kinds import MOBILE
 from customers.models import (
     Account,
     Card,
@@ -61,21 +63,26 @@ def add_customer(
             return Receipt.objects.get(pk=first.row_id), True
         at = clock.now()
         judging.judge_document(told)
-        known = _person_meant(told, call.processor, at)
-        customer = known or people.create(
-            kyc.until_approved(told, user),
-            unique_id=draw_unique_id(),
-            processor=call.processor,
-            user=user,
-            at=at,
-        )
+        known, rows = _person_meant(told, call.processor, at), list[Model]()
+        if known is None:
+            rows += people.create(
+                kyc.until_approved(told, user),
+                unique_id=draw_unique_id(),
+                processor=call.processor,
+                user=user,
+                at=at,
+            )
+        customer = known or rows[0]
+        assert isinstance(customer, Customer)
         code = KNOWN if people.is_registered(call.processor, customer) else DONE
         if code == DONE:
-            people.register(told, customer=customer, processor=call.processor, at=at)
-            _audit("customer added", call, customer, at, {}, user)
+            rows += people.register(told, customer=customer, processor=call.processor, at=at)
+        receipt = _answer(call, customer, code, at)
+        action = "customer added" if code == DONE else "customer known already"
+        _audit(action, call, customer, at, {}, [*rows, receipt], user)
         if user is not None and known is None:
             kyc.propose_at_first(told, customer=customer, user=user, at=at)
-        return _answer(call, customer, code, at), False
+        return receipt, False
 
     return reviews.keeping_doubts(work, told, processor=call.processor)
 
@@ -97,9 +104,10 @@ def update_customer(*, call: Call, told: Told) -> tuple[Receipt, bool]:
         judging.judge_document(told)
         judging.judge_upgrade(told, customer)
         judging.judge_conflicts(told, customer)
-        changes = _apply(told, call.processor, customer, registration, at)
-        _audit("customer updated", call, customer, at, changes)
-        return _answer(call, customer, DONE, at), False
+        changes, rows = _apply(told, call.processor, customer, registration, at)
+        receipt = _answer(call, customer, DONE, at)
+        _audit("customer updated", call, customer, at, changes, [*rows, receipt])
+        return receipt, False
 
     return reviews.keeping_doubts(work, told, processor=call.processor)
 
@@ -118,14 +126,17 @@ def edit_customer(
         customer = people.locked_or_unknown(customer_id)
         at = clock.now()
         judging.judge_conflicts(told, customer)
-        changes = _apply(told, registration.processor, customer, registration, at)
+        changes, rows = _apply(told, registration.processor, customer, registration, at)
         for name, model, statuses in (("accounts", Account, accounts), ("cards", Card, cards)):
             if set_ones := _set_statuses(model, customer, statuses):
-                changes[name] = set_ones
+                changes[name] = [said for said, _ in set_ones]
+                rows += [row for _, row in set_ones]
         if not changes:
             raise Malformed([("", "says nothing to change")])
         detail: dict[str, object] = {"changes": changes}
-        audit.record("customer updated", at=at, subject=customer_id, user=user, detail=detail)
+        audit.record(
+            "customer updated", at=at, subject=customer_id, user=user, detail=detail, rows=rows
+        )
 
     reviews.keeping_doubts(work, told, processor=registration.processor)
 
@@ -152,6 +163,7 @@ def block(*, customer_id: int, reason: str, user: User) -> None:
             subject=customer_id,
             user=user,
             detail={"reason": customer.blocked_reason},
+            rows=[customer],
         )
 
     in_transaction(work)
@@ -176,6 +188,7 @@ def propose_unblocking(*, customer_id: int, reason: str, user: User) -> Unblocki
             subject=customer_id,
             user=user,
             detail={"reason": proposal.reason},
+            rows=[proposal],
         )
         return proposal
 
@@ -189,19 +202,21 @@ def decide_unblocking(*, proposal_id: int, state: str, user: User, note: str = "
 
     def work() -> Unblocking:
         proposal = Unblocking.objects.select_for_update().get(pk=proposal_id)
-        at = clock.now()
+        customer = people.locked(proposal.customer_id)
+        at, rows = clock.now(), list[Model]([proposal])
         proposal.decide(state, user=user, at=at, note=note)
         proposal.save(update_fields=FourEyes.DECISION)
         if state == FourEyes.State.APPROVED:
-            Customer.objects.filter(pk=proposal.customer_id).update(
-                status=Customer.Status.ACTIVE, blocked_reason=""
-            )
+            customer.status, customer.blocked_reason = Customer.Status.ACTIVE, ""
+            customer.save(update_fields=["status", "blocked_reason"])
+            rows.append(customer)
         audit.record(
             f"unblocking {state.lower()}",
             at=at,
             subject=proposal.customer_id,
             user=user,
             detail={"decision_note": proposal.decision_note} if proposal.decision_note else {},
+            rows=rows,
         )
         return proposal
 
@@ -229,41 +244,61 @@ def _person_meant(told: Told, processor: Processor, at: datetime) -> Customer | 
 
 def _apply(
     told: Told, processor: Processor, customer: Customer, registration: Registration, at: datetime
-) -> dict[str, object]:
+) -> tuple[dict[str, object], list[Model]]:
     """Make the changes; what changed, for the audit: from and to, and of documents and cards only
-    that they did.
+    that they did; and the rows that are new or changed.
     """
-    changes = _change_columns(told, customer)
+    changes, rows = _change_columns(told, customer), list[Model]()
     if told.mobile_number and told.mobile_number != customer.mobile:
         changes["mobile_number"] = [customer.mobile, told.mobile_number]
         _change_mobile(customer, told.mobile_number)
     before = customer.tier
-    if people.change_kyc(told, customer=customer, processor=processor, user=None, at=at):
+    change = people.change_kyc(told, customer=customer, processor=processor, user=None, at=at)
+    if change:
         changes["kyc_flag"] = [before, customer.tier]
-    _save(customer)
-    if told.document and people.record_document(told, customer=customer, at=at):
+        rows.append(change)
+    if changes:
+        _save(customer)
+        rows.append(customer)
+    documents = people.record_document(told, customer=customer, at=at) if told.document else []
+    account = people.record_account(told, customer=customer, processor=processor)
+    card = people.record_card(told, customer=customer, processor=processor)
+    of_cif_id = _change_cif_id(told, registration, changes)
+    if documents:
         changes["document"] = told.ovid_type
-    if people.record_account(told, customer=customer, processor=processor):
+    if account:
         changes["account"] = True
-    if people.record_card(told, customer=customer, processor=processor):
+    if card:
         changes["card"] = True
-    if told.cif_id and told.cif_id != registration.cif_id:
-        changes["cif_id"] = [registration.cif_id, told.cif_id]
-        Registration.objects.filter(pk=registration.pk).update(cif_id=told.cif_id)
-    return changes
+    rows += [row for row in (*documents, account, card, of_cif_id) if row is not None]
+    return changes, rows
+
+
+def _change_cif_id(
+    told: Told, registration: Registration, changes: dict[str, object]
+) -> Registration | None:
+    """Change the Cif_Id that the processor knows the customer by: the row, where it is another."""
+    if not told.cif_id or told.cif_id == registration.cif_id:
+        return None
+    changes["cif_id"] = [registration.cif_id, told.cif_id]
+    whole = Registration.objects.get(pk=registration.pk)
+    whole.cif_id = told.cif_id
+    whole.save(update_fields=["cif_id"])
+    return whole
 
 
 def _set_statuses(
     model: type[Account | Card], customer: Customer, statuses: Statuses
-) -> list[list[str]]:
-    """Set the status of some of the customer's accounts or cards: which changed, from, to."""
+) -> list[tuple[list[str], Account | Card]]:
+    """Set the status of some of the customer's accounts or cards: which changed, from, to; and its
+    row.
+    """
     changed = []
     rows = model._base_manager.filter(customer=customer, pk__in=statuses).order_by("pk")
     for row in rows:
-        after = InstrumentStatus(statuses[row.pk]).value
-        if row.status != after:
-            changed.append([row.masked, row.status, after])
-            rows.filter(pk=row.pk).update(status=after)
+        before = row.status
+        if people.set_status(row, statuses[row.pk]):
+            changed.append(([row.masked, before, row.status], row))
     return changed
 
 
@@ -307,6 +342,7 @@ def _answer(call: Call, customer: Customer, code: str, at: datetime) -> Receipt:
         kyc_updated_on=customer.kyc_updated_on,
     )
     RECEIPTS.insert(receipt)
+    receipt.proven_with = call.digests
     replay.settle(call, customer_id=customer.pk, row_id=receipt.pk)
     return receipt
 
@@ -317,6 +353,7 @@ def _audit(
     customer: Customer,
     at: datetime,
     changes: dict[str, object],
+    rows: Sequence[Model],
     user: User | None = None,
 ) -> None:
     audit.record(
@@ -326,4 +363,5 @@ def _audit(
         user=user,
         processor=call.processor,
         detail={"ref_id": call.ref_id, **({"changes": changes} if changes else {})},
+        rows=rows,
     )

@@ -1,12 +1,14 @@
 """The only writer of AuditEntry: who did what, chained per customer it is about."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
+from django.db.models import Model
 
-from ppims import bulk, keys, statements
+from ppims import bulk, keys, proofs, statements
 from ppims.models import AuditEntry, AuditHead, Processor, User
 from ppims.statements import Table
 
@@ -35,14 +37,17 @@ def record(
     user: User | None = None,
     processor: Processor | None = None,
     detail: dict[str, object] | None = None,
+    rows: Iterable[Model] = (),
 ) -> AuditEntry:
     """Append one entry, inside the use-case's transaction. Lock order: after LedgerHead and
     Customer.
 
-    `detail` is JSON; document and card numbers never go into it.
+    `detail` is JSON; document and card numbers never go into it. `rows` are those of the subject
+    that were made or changed, as they are now: the entry proves them from here on.
     """
     key = settings.PPIMS_LEDGER_KEYS[0]
     head = _locked_head(subject)
+    proven = proofs.of_rows(key, rows)
     entry = AuditEntry(
         subject=subject,
         number=head.entry_count + 1,
@@ -50,7 +55,7 @@ def record(
         user_id=user.pk if user else None,
         processor_id=processor.pk if processor else None,
         action=action,
-        detail=_written(detail),
+        detail=_written({**(detail or {}), **({proofs.PROOFS: proven} if proven else {})}),
         key_id=key.id,
     )
     entry.mac = entry_mac(key, values_of(entry), bytes(head.last_mac))
@@ -88,6 +93,13 @@ def insert(rows: bulk.Rows) -> None:
     bulk.went_past_ids(AuditEntry)
 
 
+def said(entry: AuditEntry) -> dict[str, Any]:
+    """Read what an entry says to people: its detail but for the proofs of rows."""
+    detail: dict[str, Any] = json.loads(entry.detail)
+    detail.pop(proofs.PROOFS, None)
+    return detail
+
+
 def values_of(row: AuditEntry | AuditHead) -> list[keys.Plain]:
     """Give a row's signed values."""
     kept = row.__dict__
@@ -103,8 +115,8 @@ def head_mac(key: keys.Key, values: Sequence[keys.Plain]) -> bytes:
     return keys.sign(key, ("audit head", *values))
 
 
-def _written(detail: dict[str, object] | None) -> str:
-    return json.dumps(detail or {}, ensure_ascii=False, sort_keys=True, default=str)
+def _written(detail: dict[str, object]) -> str:
+    return json.dumps(detail, ensure_ascii=False, sort_keys=True, default=str)
 
 
 def _locked_head(subject: int) -> AuditHead:

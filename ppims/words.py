@@ -54,6 +54,7 @@ YES_OR_NO: Mapping[str, object] = {"Y": _("Yes"), "N": _("No")}
 # What happened, in a list of transactions.
 KINDS: Mapping[Kind, object] = {
     Kind.ADDED: _("Customer added"),
+    Kind.KNOWN: _("Customer known already"),
     Kind.UPDATED: _("Customer updated"),
     Kind.KYC: _("KYC changed"),
     Kind.CHECK: _("Check"),

@@ -168,4 +168,5 @@ def _audit(action: str, adjustment: Adjustment, user: User, at: datetime) -> Non
         subject=adjustment.customer_id,
         user=user,
         detail={"adjustment": adjustment.pk, **{n: getattr(adjustment, n) for n in fields}},
+        rows=[adjustment],
     )

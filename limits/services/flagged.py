@@ -41,6 +41,7 @@ def note(*, entry_id: int, finding: str, note: str, user: User) -> PostingFindin
             subject=kept.customer_id,
             user=user,
             detail={"entry": entry_id, "finding": kept.finding, "reason": kept.note},
+            rows=[kept],
         )
         return kept
 

@@ -54,12 +54,12 @@ def load_first_pack(path: Path = FIRST_PACK) -> bool:
         if LimitRule.objects.exists():
             return False
         at = clock.now()
-        for proposal in read_pack(path):
-            rule = _row(proposal, None, at)
+        rules = [_row(proposal, None, at) for proposal in read_pack(path)]
+        for rule in rules:
             rule.state, rule.decided_at = FourEyes.State.APPROVED, at
-            rule.in_force_from = proposal.in_force_from or at
+            rule.in_force_from = rule.in_force_from or at
             rule.save(force_insert=True)
-        audit.record("first limit rules loaded", at=at, detail={"pack": path.name})
+        audit.record("first limit rules loaded", at=at, detail={"pack": path.name}, rows=rules)
         return True
 
     return in_transaction(work)
@@ -75,7 +75,7 @@ def propose(*, proposals: list[Proposal], user: User) -> list[LimitRule]:
         rules = [_row(proposal, user, at) for proposal in proposals]
         for rule in rules:
             rule.save(force_insert=True)
-            audit.record("limit rule proposed", at=at, user=user, detail=_described(rule))
+            _audit("limit rule proposed", rule, user, at)
         return rules
 
     return in_transaction(work)
@@ -95,7 +95,7 @@ def decide(*, rule_id: int, state: str, user: User, note: str = "") -> LimitRule
         if state == FourEyes.State.APPROVED:
             rule.in_force_from = max(rule.in_force_from or at, at)
         rule.save(update_fields=[*FourEyes.DECISION, "in_force_from"])
-        audit.record(f"limit rule {state.lower()}", at=at, user=user, detail=_described(rule))
+        _audit(f"limit rule {state.lower()}", rule, user, at)
         return rule
 
     return in_transaction(work)
@@ -168,8 +168,9 @@ def _start_of(day: str | None) -> datetime | None:
     return datetime.combine(date.fromisoformat(day), time(), clock.IST) if day else None
 
 
-def _described(rule: LimitRule) -> dict[str, object]:
+def _audit(action: str, rule: LimitRule, user: User, at: datetime) -> None:
     fields = ["tier", "direction", "window", "amount", "in_force_from", "source"]
     if rule.decision_note:
         fields.append("decision_note")
-    return {"rule": rule.pk, **{name: getattr(rule, name) for name in fields}}
+    detail = {"rule": rule.pk, **{name: getattr(rule, name) for name in fields}}
+    audit.record(action, at=at, user=user, detail=detail, rows=[rule])

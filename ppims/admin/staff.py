@@ -1,5 +1,6 @@
 """Users, processors and what both have done."""
 
+import json
 import re
 from datetime import datetime
 from typing import Any, ClassVar
@@ -262,5 +263,6 @@ class AuditEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description="Detail")
     def masked(self, entry: AuditEntry) -> str:
-        day_first = INSTANT.sub(lambda it: ist(datetime.fromisoformat(it[0])), entry.detail)
+        shown = json.dumps(audit.said(entry), ensure_ascii=False, sort_keys=True)
+        day_first = INSTANT.sub(lambda it: ist(datetime.fromisoformat(it[0])), shown)
         return LONG_NUMBER.sub("••••", day_first)

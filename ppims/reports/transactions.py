@@ -18,13 +18,13 @@ DECLINED = 'NOT t."is_allowed"'
 FLAGGED = "NOT (t.\"flags\" = '')"
 CHANGED = "NOT (t.\"from_tier\" = '')"
 BY_STAFF = 't."processor_id" IS NULL'
-ADDED, UPDATED = "customer added", "customer updated"
 
 
 class Kind(StrEnum):
     """What happened."""
 
     ADDED = "customer added"
+    KNOWN = "customer known already"
     UPDATED = "customer updated"
     KYC = "KYC changed"
     CHECK = "check"
@@ -55,7 +55,7 @@ OF_ENTRIES = {
     Kind.MOVED: LedgerEntry.Kind.MOVE,
 }
 KINDS_OF_ENTRIES = {code.value: kind for kind, code in OF_ENTRIES.items()}
-KINDS_OF_AUDIT = {ADDED: Kind.ADDED, UPDATED: Kind.UPDATED}
+KINDS_OF_AUDIT = {kind.value: kind for kind in (Kind.ADDED, Kind.KNOWN, Kind.UPDATED)}
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def _kyc_changes(filters: Filters) -> list[Walk]:
 
 
 def _audit(filters: Filters) -> list[Walk]:
-    kinds = {None, Kind.ADDED, Kind.UPDATED, Kind.STAFF}
+    kinds = {None, *KINDS_OF_AUDIT.values(), Kind.STAFF}
     if filters.kind not in kinds or filters.flag or _is_of_checks(filters):
         return []
     rank, table = SOURCES.index(Source.AUDIT), "ppims_auditentry"

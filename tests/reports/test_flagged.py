@@ -10,7 +10,7 @@ from limits.figures import Figures
 from limits.findings import PostingFinding
 from limits.models import LedgerEntry
 from limits.services.flagged import closing_of, note
-from ppims import clock
+from ppims import audit, clock
 from ppims.errors import Conflict, Malformed
 from ppims.models import AuditEntry, User
 from ppims.reports import counting, flagged, keyset
@@ -65,7 +65,7 @@ def test_it_is_audited_with_the_customer_and_why(entries, maker):
     note(entry_id=entries[0].pk, finding="", note="asked ENT", user=maker)
     close(entries[0], maker)
     told = AuditEntry.objects.filter(subject=entries[0].customer_id, user=maker).order_by("pk")
-    assert [(row.action, json.loads(row.detail)) for row in told] == [
+    assert [(row.action, audit.said(row)) for row in told] == [
         (
             "flagged posting noted",
             {"entry": entries[0].pk, "finding": "", "reason": "asked ENT"},

@@ -1,6 +1,5 @@
 """Approvals: one person proposes, another decides; nobody, if what it stood on has moved."""
 
-import json
 from datetime import date
 
 import pytest
@@ -15,7 +14,7 @@ from limits.models import LedgerEntry, LimitRule
 from limits.services import adjustments, rules
 from limits.services.adjustments import Correction
 from limits.services.rules import Proposal
-from ppims import clock
+from ppims import audit, clock
 from ppims.errors import Conflict
 from ppims.models import AuditEntry, Operation
 from ppims.replay import Call
@@ -127,7 +126,7 @@ def test_who_rejects_says_why_and_the_maker_sees_it(ent, customer, kind):
     maker = client_of(own)
     assert f"Rejected: {said.strip()} " in words_of(maker.get("/approvals"))
     assert f"Reason of the decision {said.strip()}" in words_of(maker.get(address(row)))
-    detail = json.loads(AuditEntry.objects.latest("pk").detail)
+    detail = audit.said(AuditEntry.objects.latest("pk"))
     assert detail["decision_note"] == said.strip()
 
 

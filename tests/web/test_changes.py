@@ -10,6 +10,7 @@ from customers import search, services
 from customers.models import Customer, Document, DuplicateReview, KycChange
 from customers.proposals import KycProposal, Unblocking
 from limits.services.verify import verify
+from ppims import audit
 from ppims.models import AuditEntry
 from tests.factories import check, make_customer, make_processor, new_mobile
 from tests.web.admin_pages import browser_of, user_of, words_of
@@ -54,7 +55,7 @@ def send(client, name, customer, **changes):
 
 def last_audit(customer):
     entry = AuditEntry.objects.filter(subject=customer.pk).order_by("number").last()
-    return entry.action, entry.user, json.loads(entry.detail)
+    return entry.action, entry.user, audit.said(entry)
 
 
 # Editing.

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +9,7 @@ import pytest
 from django.urls import reverse
 
 from customers import notes, services
-from ppims import clock
+from ppims import audit, clock
 from ppims.models import AuditEntry
 from ppims.pages import activity, statement
 from tests.factories import check, make_customer, make_processor, post
@@ -171,7 +170,7 @@ def test_a_statement_is_of_the_time_frame_and_audited_before_it_leaves(meera):
         AT,
         response.wsgi_request.user.username,
     )
-    assert json.loads(entry.detail) == {
+    assert audit.said(entry) == {
         "since": "2031-06-16 00:00:00+05:30",
         "until": "2031-06-17 00:00:00+05:30",
         "rows": 1,

@@ -1,6 +1,5 @@
 """Revealing what is masked, for a reason and for one look; and notes: both audited."""
 
-import json
 import re
 from datetime import timedelta
 
@@ -9,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from customers.notes import LONGEST, CustomerNote
+from ppims import audit
 from ppims.models import AuditEntry
 from ppims.pages import notes, revealing
 from tests.factories import make_processor
@@ -25,7 +25,7 @@ def meera(db):
 
 def audited(action):
     return [
-        (entry.subject, entry.user.username, json.loads(entry.detail))
+        (entry.subject, entry.user.username, audit.said(entry))
         for entry in AuditEntry.objects.filter(action=action).select_related("user").order_by("pk")
     ]
 

@@ -1,0 +1,69 @@
+"""What the audit keeps of a row: a keyed digest of all its columns but those that are encrypted."""
+
+import pytest
+from django.conf import settings
+
+from customers.models import Account, Customer, Document, Receipt
+from ppims import audit, proofs
+from ppims.keys import Key
+from ppims.models import AuditEntry
+from tests.factories import make_customer, make_processor
+
+pytestmark = pytest.mark.django_db
+KEY, OTHER = settings.PPIMS_LEDGER_KEYS[0], Key.from_base64("A" * 43 + "=")
+
+
+def proof_of(row, key=KEY):
+    return next(iter(proofs.of_rows(key, [row]).values()))
+
+
+def test_each_row_that_an_add_makes_is_proven_by_name_in_its_audit_entry():
+    unique_id = make_customer(make_processor(), card_number="6088881234567890")
+    rows = proofs.shape(Customer).name, "registration", "account", "card", "kycchange", "receipt"
+    (entry,) = AuditEntry.objects.filter(subject=unique_id)
+    assert proofs.PROOFS in entry.detail
+    assert proofs.PROOFS not in audit.said(entry)
+    for name in rows:
+        assert f'"{name} ' in entry.detail, name
+    assert "6088881234567890" not in entry.detail
+
+
+def test_the_status_is_in_clear_and_the_rest_is_keyed():
+    account = Account.objects.get(customer=make_customer(make_processor()))
+    assert proof_of(account).startswith("A ")
+    assert proof_of(account) != proof_of(account, OTHER)
+
+
+def test_another_value_empty_or_not_is_another_proof():
+    customer = Customer(unique_id=1, name="A", mobile="")
+    before = proof_of(customer)
+    for column, value in (("name", ""), ("mobile", "A"), ("email", "A"), ("unique_id", 2)):
+        one = Customer(unique_id=1, name="A", mobile="")
+        setattr(one, column, value)
+        assert proof_of(one) != before, column
+    swapped = Customer(unique_id=1, name="", mobile="A")
+    assert proof_of(swapped) != before
+
+
+def test_an_empty_column_more_changes_no_proof_of_before():
+    its = proofs.shape(Customer)
+    values = [1, "A", *[""] * (len(its.columns) - 2)]
+    more = proofs.Shape(its.name, (*its.columns, "x"), (*its.proven, (len(values), "x", "")), None)
+    fewer = proofs.Shape(its.name, its.columns, its.proven, None)
+    assert proofs.proof(KEY, more, [*values, ""]) == proofs.proof(KEY, fewer, values)
+    assert proofs.proof(KEY, more, [*values, "said"]) != proofs.proof(KEY, fewer, values)
+
+
+def test_a_receipt_is_proven_with_what_its_ref_id_said():
+    receipt = Receipt(id=1, ref_id="R1")
+    before = proof_of(receipt)
+    receipt.proven_with = b"said"
+    assert proof_of(receipt) != before
+
+
+def test_what_is_encrypted_proves_itself_and_is_left_out():
+    document = Document(id=1, digest=b"d", sealed=b"one")
+    other = Document(id=1, digest=b"d", sealed=b"two")
+    assert proof_of(document) == proof_of(other)
+    other.digest = b"e"
+    assert proof_of(document) != proof_of(other)
