@@ -1,11 +1,13 @@
 """Three operations of the API: registration status, check limit, update limit."""
 
+import logging
 from functools import partial
 from typing import cast
 
 from django.http import HttpRequest
 from ninja import Router
 
+from limits.models import LedgerEntry
 from limits.schemas import (
     CheckLimitData,
     CheckLimitMeta,
@@ -17,7 +19,7 @@ from limits.schemas import (
     UpdateLimitMeta,
     UpdateLimitOut,
 )
-from limits.services import checks, updates
+from limits.services import checks, refused_reports, updates
 from ppims.models import Operation, Processor
 from ppims.replay import Call
 from ppims.replies import WireReply
@@ -30,6 +32,7 @@ CheckReply = Reply[CheckLimitOut, CheckLimitMeta]
 UpdateReply = Reply[UpdateLimitOut, UpdateLimitMeta]
 
 router = Router(tags=["Limits"], by_alias=True)
+logger = logging.getLogger("ppims.api")
 
 
 @router.post(
@@ -77,11 +80,25 @@ async def update_customer_limit(request: HttpRequest, body: Request[UpdateLimitD
     """
     message = body.Data.Update_Limit
     call = Call(_caller(request), Operation.UPDATE_LIMIT, message.ref_id, message.content())
-    entry, is_replay = await written(
-        partial(updates.update_limit, call=call, report=message.report())
-    )
+    report = message.report()
+    try:
+        entry, is_replay = await written(partial(updates.update_limit, call=call, report=report))
+    except updates.OtherAmount as refusal:
+        await _keep_refused(call, report, refusal.posting)
+        raise
     meta = UpdateLimitMeta.of(entry, is_replay=is_replay)
     return UpdateReply(Data=UpdateLimitOut.of(entry), Meta=meta).written()
+
+
+async def _keep_refused(call: Call, report: updates.Report, posting: LedgerEntry) -> None:
+    """Keep a refused report for staff, in a write of its own: whatever becomes of that, the answer
+    is the refusal.
+    """
+    keeping = partial(refused_reports.keep, call=call, report=report, posting=posting)
+    try:
+        await written(keeping)
+    except Exception as error:  # noqa: BLE001 - the processor is told 409 all the same
+        logger.warning("a refused report was not kept: %s", type(error).__name__)
 
 
 def _caller(request: HttpRequest) -> Processor:

@@ -10,6 +10,7 @@ from customers.kinds import Tier
 from customers.models import Customer
 from limits.figures import Figures, Watched  # noqa: F401 - Django looks for models here
 from limits.findings import PostingFinding  # noqa: F401
+from limits.refused_reports import RefusedReport  # noqa: F401
 from limits.seals import Seal  # noqa: F401
 from ppims.models import FourEyes, Processor
 from ppims.tables import BigId, ByTime, Instant, Paise

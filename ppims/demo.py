@@ -17,7 +17,7 @@ from django.db import transaction
 from customers import services as customers
 from customers.people import Told
 from limits.services import rules
-from ppims import audit, clock, roles
+from ppims import audit, clock, demo_refusals, roles
 from ppims.demo_story import Story
 from ppims.models import Operation, Processor, User
 from ppims.replay import Call
@@ -49,6 +49,7 @@ def load() -> bool:
         with clock.frozen(clock.now().replace(microsecond=0) - timedelta(days=400)):
             _load_sample_customer()
         Story(random.Random(SEED), clock.now()).tell()  # noqa: S311 - the same story every time
+        demo_refusals.tell()
         with clock.frozen(clock.now() - timedelta(hours=50)):
             _propose_draft_rules()
     return True

@@ -10,7 +10,7 @@ VIEW = frozenset(
         "customers": "customer registration account card document kycchange duplicatereview"
         " unblocking customernote kycproposal",
         "limits": "limitrule limitcheck hold ledgerentry monthlyusage adjustment seal"
-        " postingfinding",
+        " postingfinding refusedreport reportfinding",
         "ppims": "processor",
     }.items()
     for model in models.split()
@@ -30,6 +30,7 @@ ROLES: dict[str, frozenset[str]] = {
         "customers.decide_duplicatereview",
         "limits.propose_adjustment",
         "limits.add_postingfinding",
+        "limits.add_reportfinding",
     },
     "checker": VIEW
     | {

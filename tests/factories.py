@@ -6,13 +6,15 @@ from itertools import count
 from typing import Any
 
 import factory
+import pytest
 from django.contrib.auth.hashers import make_password
 from factory.django import DjangoModelFactory
 
 from customers import services as customers
 from customers.people import Told
 from limits.models import LedgerEntry, LimitCheck
-from limits.services import checks, updates
+from limits.refused_reports import RefusedReport
+from limits.services import checks, refused_reports, updates
 from limits.services.checks import Ask
 from limits.services.updates import Report
 from ppims.models import Operation, Processor
@@ -100,6 +102,18 @@ def post(
     report = Report(unique_id, kind, direction, paise, None, tran_id, enquiry)
     call = Call(processor, Operation.UPDATE_LIMIT, ref_id or new_ref(), _content(report))
     return updates.update_limit(call=call, report=report)
+
+
+def refuse(
+    processor: Processor, unique_id: int, paise: int, tran_id: str, direction: str = "D"
+) -> RefusedReport:
+    """Report by a Tran_Id that is posted already another amount, which is refused: what is kept."""
+    report = Report(unique_id, "S", direction, paise, None, tran_id)
+    call = Call(processor, Operation.UPDATE_LIMIT, new_ref(), _content(report))
+    with pytest.raises(updates.OtherAmount) as refusal:
+        updates.update_limit(call=call, report=report)
+    refused_reports.keep(call=call, report=report, posting=refusal.value.posting)
+    return RefusedReport.objects.get(customer_id=unique_id, ref_id=call.ref_id)
 
 
 def person(**changes: Any) -> dict[str, Any]:

@@ -27,6 +27,7 @@ STORY = """
     update-customer.lower-kyc update-customer.full-kyc-without-document update-customer-limit.posted
     update-customer-limit.without-a-check update-customer-limit.reversed
     update-customer-limit.failed update-customer-limit.posted-already update-customer-limit.transfer
+    update-customer-limit.posted-with-another-amount
 """.split()
 ROOT = Path(settings.BASE_DIR)
 

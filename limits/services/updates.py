@@ -55,6 +55,16 @@ class Report:
     enquiry_ref_id: str | None = None
 
 
+class OtherAmount(Conflict):
+    """An S by a Tran_Id that is posted already, though with another amount: a 409 that staff have
+    to look at, for a transaction of its own may stand behind it.
+    """
+
+    def __init__(self, posting: LedgerEntry) -> None:
+        super().__init__([("tran_id", "is posted already, with another amount: staff look at it")])
+        self.posting = posting
+
+
 @dataclass(frozen=True)
 class Booking:
     """Where an update goes in the ledger: its month, and what it settles or undoes."""
@@ -89,7 +99,10 @@ def update_limit(*, call: Call, report: Report) -> tuple[LedgerEntry, bool]:
 
 
 def _post(call: Call, report: Report, at: datetime) -> Booking:
-    if _posted(call, report):
+    posting = _posted(call, report)
+    if posting and posting.amount_paise != report.amount_paise:
+        raise OtherAmount(posting)
+    if posting:
         raise Conflict([("tran_id", "is posted already")])
     check = _check_named(call, report)
     month = clock.ist_month(at)

@@ -12,14 +12,16 @@ from django.utils.translation import gettext as _
 from customers.kinds import Tier, mask
 from customers.models import KycChange
 from limits.models import LedgerEntry, LimitCheck, Window
+from limits.refused_reports import RefusedReport
 from limits.services.flagged import closing_of
+from limits.services.refused_reports import reports_of
 from ppims import words
 from ppims.days import ist
 from ppims.models import AuditEntry, User
 from ppims.money import to_inr
 from ppims.pages.explained import why
 from ppims.pages.lines import SLUGS
-from ppims.reports.transactions import Row, Source
+from ppims.reports.transactions import Kind, Row, Source
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,20 @@ def happened(entry: LedgerEntry) -> list[str]:
         "limit": _inr(entry.limit_paise),
     }
     return [str(words.HAPPENED[LedgerEntry.Flag(flag)]) % amounts for flag in entry.flag_list]
+
+
+def facts_of_report(report: RefusedReport) -> list[Fact]:
+    """Tell what is kept of a refused report."""
+    sent = report.unique_id_sent
+    facts = (
+        Fact(_("Balance told"), _inr(report.balance_paise)),
+        Fact("Ref_Id", report.ref_id, is_code=True),
+        Fact("Tran_Id", report.tran_id, is_code=True),
+        Fact("Enquiry_Ref_Id", report.enquiry_ref_id, is_code=True),
+        Fact("Unique_Id", str(report.customer_id), is_code=True),
+        Fact(_("Unique_Id as sent"), str(sent) if sent != report.customer_id else "", is_code=True),
+    )
+    return [fact for fact in facts if fact.value]
 
 
 # What a row of each source keeps.
@@ -110,6 +126,10 @@ def _entry_facts(row: Row, _user: User) -> Facts:
         yield _link_to_entry(_("Reverses"), of_customer.get(pk=entry.reverses_id))
     for reversal in of_customer.filter(reverses=entry).order_by("number"):
         yield _link_to_entry(_("Reversed by"), reversal)
+    for report in reports_of(entry):
+        said = f"{ist(report.at)}, {_inr(report.amount_paise)}"
+        address = reverse("refused-report", args=[report.pk])
+        yield Fact(_("Refused for its Tran_Id"), said, address=address)
     yield Fact("Tran_Id", entry.tran_id, is_code=True)
     yield Fact("Enquiry_Ref_Id", entry.enquiry_ref_id, is_code=True)
     yield Fact("Flags", entry.flags, is_code=True)
@@ -128,6 +148,9 @@ def _kyc_facts(row: Row, _user: User) -> Facts:
 def _audit_facts(row: Row, user: User) -> Facts:
     entry = AuditEntry.objects.get(pk=row.id)
     detail = json.loads(entry.detail)
+    if entry.action == Kind.REFUSED:
+        address = reverse("refused-report", args=[detail["report"]])
+        yield Fact(_("Amount"), _inr(detail["amount_paise"]), address=address)
     changed = [name.replace("_", " ") for name in detail.get("changes", ())]
     yield Fact(_("Changed"), ", ".join(changed))
     if user.has_perm("ppims.view_auditentry"):

@@ -152,6 +152,7 @@ def _waiting(told: Overview, at: datetime) -> list[Figure]:
 
     return [
         figure(_("Flagged postings"), told.flagged, "flagged"),
+        figure(_("Refused reports"), told.refused, "refused-reports"),
         figure(_("Review items"), told.reviews, "reviews"),
         figure(_("Proposals"), told.proposals, "approvals"),
     ]

@@ -1,12 +1,14 @@
-"""What waits for staff: review items, and flagged postings."""
+"""What waits for staff: review items, flagged postings, and refused reports."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import TextChoices
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -18,15 +20,18 @@ from customers.models import DuplicateReview
 from customers.reviews import decide
 from limits.findings import PostingFinding
 from limits.models import LedgerEntry
+from limits.refused_reports import RefusedReport, ReportFinding
 from limits.services import flagged as findings
+from limits.services import refused_reports
 from ppims.errors import Conflict, Malformed
 from ppims.free_text import validate
 from ppims.models import LONGEST_NOTE
 from ppims.pages.access import page, respond, staff
-from ppims.pages.details import facts_of, happened
+from ppims.pages.details import facts_of, facts_of_report, happened, transaction_address
 from ppims.pages.lines import customer_address, lines_of, names_of
-from ppims.reports import counting, flagged, reviews, transactions
+from ppims.reports import counting, flagged, refused, reviews, transactions
 from ppims.reports.keyset import Page, Position
+from ppims.reports.transactions import Source
 
 T = TypeVar("T")
 DONE, CURSOR = "done", "after"
@@ -140,8 +145,10 @@ def flagged_posting(request: HttpRequest, entry_id: int) -> HttpResponse:
     entries = LedgerEntry.objects.exclude(flags="").select_related("limit_check")
     entry = get_object_or_404(entries, pk=entry_id)
     form = NoteForm(request.POST if request.method == "POST" else None)
-    if form.is_valid() and _is_noted(request, entry, form):
-        return _after_note(request, entry)
+    if form.is_valid():
+        keep = partial(findings.note, entry_id=entry.pk, user=staff(request))
+        if _is_noted(request, form, PostingFinding.Finding, keep):
+            return _after_note(request, PostingFinding.Finding, "flagged-posting", entry.pk)
     (row,) = transactions.read([Position(0, flagged.RANK, entry.pk)])
     (line,) = lines_of([row])
     context = {
@@ -153,35 +160,83 @@ def flagged_posting(request: HttpRequest, entry_id: int) -> HttpResponse:
         "form": form,
         "findings": PostingFinding.Finding,
         "is_closed": findings.closing_of(entry) is not None,
+        "may_note": staff(request).has_perm("limits.add_postingfinding"),
     }
     status = 422 if form.errors else 200
     return render(request, "ppims/flagged_posting.html", context, status=status)
 
 
-def _is_noted(request: HttpRequest, entry: LedgerEntry, form: NoteForm) -> bool:
+# Refused reports.
+
+
+@page("limits.view_refusedreport")
+def refused_list(request: HttpRequest) -> HttpResponse:
+    """List the refused reports that wait for a finding, or those that were closed."""
+    template = "ppims/refused_reports.html"
+    if DONE in request.GET:
+        closed = _read(refused.closed, request)
+        return _list(request, template, closed, closed.rows, is_done=True)
+    found = _read(partial(refused.waiting, counting.refused_after()), request)
+    return _list(request, template, found, found.rows, is_done=False)
+
+
+@page("limits.view_refusedreport", methods=("GET", "POST"))
+def refused_report(request: HttpRequest, report_id: int) -> HttpResponse:
+    """Set what was refused beside what is posted, say what to do, and take a note, or a finding
+    that closes it.
+    """
+    _refuse_unless(request, "limits.add_reportfinding")
+    report = get_object_or_404(RefusedReport.objects.select_related(*refused.WITH), pk=report_id)
+    form = NoteForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        keep = partial(refused_reports.note, report_id=report.pk, user=staff(request))
+        if _is_noted(request, form, ReportFinding.Finding, keep):
+            return _after_note(request, ReportFinding.Finding, "refused-report", report.pk)
+    context = {
+        "report": report,
+        "posting_address": transaction_address(Source.ENTRY, report.posting_id),
+        "customer_address": customer_address(report.customer_id),
+        "facts": facts_of_report(report),
+        "notes": refused_reports.notes_of(report),
+        "form": form,
+        "findings": ReportFinding.Finding,
+        "is_closed": refused_reports.closing_of(report) is not None,
+        "may_note": staff(request).has_perm("limits.add_reportfinding"),
+    }
+    status = 422 if form.errors else 200
+    return render(request, "ppims/refused_report.html", context, status=status)
+
+
+# What they share.
+
+LIST_OF = {"flagged-posting": "flagged", "refused-report": "refused-reports"}
+
+
+def _is_noted(
+    request: HttpRequest, form: NoteForm, kinds: type[TextChoices], keep: Callable[..., object]
+) -> bool:
+    """Keep what was filled in, as a note or as a finding of these kinds; or say why not."""
     finding = request.POST.get("finding", "")
-    if finding and finding not in PostingFinding.Finding.values:
+    if finding and finding not in kinds.values:
         form.add_error(None, _("Choose what it is."))
         return False
-    note = form.cleaned_data["note"]
     try:
-        findings.note(entry_id=entry.pk, finding=finding, note=note, user=staff(request))
+        keep(finding=finding, note=form.cleaned_data["note"])
     except (Conflict, Malformed) as refusal:
         form.add_error(None, refusal.in_words())
         return False
     return True
 
 
-def _after_note(request: HttpRequest, entry: LedgerEntry) -> HttpResponse:
+def _after_note(
+    request: HttpRequest, kinds: type[TextChoices], here: str, row_id: int
+) -> HttpResponse:
     if not request.POST.get("finding"):
         messages.success(request, _("The note is kept."))
-        return redirect("flagged-posting", entry.pk)
-    label = PostingFinding.Finding(request.POST["finding"]).label
+        return redirect(here, row_id)
+    label = kinds(request.POST["finding"]).label
     messages.success(request, _("Closed: %(finding)s.") % {"finding": label})
-    return redirect("flagged")
-
-
-# What both share.
+    return redirect(LIST_OF[here])
 
 
 def _read(report: Callable[..., Page[T]], request: HttpRequest) -> Page[T]:

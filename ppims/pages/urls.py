@@ -12,7 +12,14 @@ from ppims.pages.customers import customers
 from ppims.pages.limits import limits
 from ppims.pages.notes import customer_note
 from ppims.pages.overview import overview
-from ppims.pages.queues import flagged_list, flagged_posting, review, reviews_list
+from ppims.pages.queues import (
+    flagged_list,
+    flagged_posting,
+    refused_list,
+    refused_report,
+    review,
+    reviews_list,
+)
 from ppims.pages.revealing import customer_reveal
 from ppims.pages.search import search, search_results
 from ppims.pages.statement import customer_statement
@@ -38,6 +45,8 @@ urlpatterns = [
     path("overview/reviews/<int:review_id>", review, name="review"),
     path("overview/flagged", flagged_list, name="flagged"),
     path("overview/flagged/<int:entry_id>", flagged_posting, name="flagged-posting"),
+    path("overview/refused", refused_list, name="refused-reports"),
+    path("overview/refused/<int:report_id>", refused_report, name="refused-report"),
     path("transactions", transactions, name="transactions"),
     path("transactions/<slug:source>/<int:row_id>", transaction, name="transaction"),
     path("search", search, name="search"),

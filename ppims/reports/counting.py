@@ -18,7 +18,7 @@ from django.db.models import F, Q
 from limits.figures import Figures
 from ppims import clock, statements
 from ppims.errors import Unavailable
-from ppims.reports import flagged
+from ppims.reports import flagged, refused
 from ppims.reports.keyset import Position, instant, microseconds
 from ppims.reports.watching import Watch
 from ppims.statements import stored
@@ -39,8 +39,11 @@ EDGE = """
     SELECT (SELECT COALESCE(MAX(id), 0) FROM limits_ledgerentry),
            (SELECT COALESCE(MAX(id), 0) FROM limits_limitcheck),
            (SELECT COALESCE(MAX(id), 0) FROM customers_kycchange),
-           (SELECT COALESCE(MAX(id), 0) FROM limits_postingfinding)
+           (SELECT COALESCE(MAX(id), 0) FROM limits_postingfinding),
+           (SELECT COALESCE(MAX(id), 0) FROM limits_refusedreport),
+           (SELECT COALESCE(MAX(id), 0) FROM limits_reportfinding)
 """
+EDGES = ("entry", "check", "kyc", "finding", "report", "report finding")
 # PostgreSQL hands out ids before it commits: what is below the edge is all there once everyone who
 # was writing these tables then has ended. Our own, if there is one, we see anyway.
 WRITING = """
@@ -48,7 +51,8 @@ WRITING = """
     WHERE mode = 'RowExclusiveLock' AND pid <> pg_backend_pid()
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
         AND relation IN ('limits_ledgerentry'::regclass, 'limits_limitcheck'::regclass,
-                         'customers_kycchange'::regclass, 'limits_postingfinding'::regclass)
+                         'customers_kycchange'::regclass, 'limits_postingfinding'::regclass,
+                         'limits_refusedreport'::regclass, 'limits_reportfinding'::regclass)
 """
 UP_TO = """
     SELECT MAX(id) FROM (
@@ -70,10 +74,8 @@ KYC_CHANGES = """
     SELECT {day} AS day, from_tier, to_tier, COUNT(*)
     FROM customers_kycchange t WHERE id > %s AND id <= %s GROUP BY 1, 2, 3
 """
-CLOSINGS = """
-    SELECT COUNT(*) FROM limits_postingfinding
-    WHERE id > %s AND id <= %s AND NOT (finding = '')
-"""
+REPORTS = "SELECT COUNT(*) FROM {table} WHERE id > %s AND id <= %s"
+CLOSINGS = f"{REPORTS} AND NOT (finding = '')"
 TOUCHED = "SELECT DISTINCT customer_id FROM {table} WHERE id > %s AND id <= %s"
 
 
@@ -89,7 +91,7 @@ def refresh(*, seconds: float = SECONDS) -> bool:
         row = in_transaction(partial(_claimed, at))
         edge = _edge() if row else None
         if row and edge:
-            work = Work(json.loads(row.state) or _nothing(edge), edge, at)
+            work = Work(_state(row, edge), edge, at)
             work.run(seconds)
             in_transaction(partial(_keep, row, work))
     except Unavailable:  # whoever looks sees what there was
@@ -109,6 +111,12 @@ def flagged_after() -> Position:
     row = Figures.objects.filter(pk=1).first()
     at, row_id = json.loads(row.state).get("flagged_after", [0, 0]) if row else (0, 0)
     return Position(at, 0, row_id)
+
+
+def refused_after() -> int:
+    """Tell up to which id no refused report waits."""
+    row = Figures.objects.filter(pk=1).first()
+    return int(json.loads(row.state).get("refused_after", 0)) if row else 0
 
 
 def is_due(row: Figures, at: datetime) -> bool:
@@ -138,7 +146,7 @@ def _edge() -> dict[str, int] | None:
     assert edge
     if connection.vendor == "postgresql" and not _have_ended(statements.every(WRITING, [])):
         return None
-    return dict(zip(("entry", "check", "kyc", "finding"), edge, strict=True))
+    return dict(zip(EDGES, edge, strict=True))
 
 
 def _have_ended(writers: list[tuple[Any, ...]]) -> bool:
@@ -150,6 +158,13 @@ def _have_ended(writers: list[tuple[Any, ...]]) -> bool:
     return False
 
 
+def _state(row: Figures, edge: dict[str, int]) -> State:
+    """Read what is counted so far; what was not counted when that was written begins at nothing."""
+    known, nothing = json.loads(row.state), _nothing(edge)
+    counted = {**nothing["counted"], **known.get("counted", {})}
+    return {**nothing, **known, "counted": counted}
+
+
 def _nothing(edge: dict[str, int]) -> State:
     return {
         "counted": dict.fromkeys(edge, 0),
@@ -158,6 +173,9 @@ def _nothing(edge: dict[str, int]) -> State:
         "flagged": 0,
         "closed": 0,
         "flagged_after": [0, 0],
+        "refused": 0,
+        "refused_closed": 0,
+        "refused_after": 0,
         "days": {},
         "month": 0,
         "rules": [],
@@ -189,8 +207,13 @@ class Work:
             partial(self._count, "entry", "limits_ledgerentry", ENTRIES, self._add_entries),
             partial(self._count, "check", "limits_limitcheck", CHECKS, self._add_checks),
             partial(self._count, "kyc", "customers_kycchange", KYC_CHANGES, self._add_kyc),
-            self._count_closings,
+            partial(self._add_up, "closed", "finding", "limits_postingfinding", CLOSINGS),
             self._pass_closed,
+            partial(self._add_up, "refused", "report", "limits_refusedreport", REPORTS),
+            partial(
+                self._add_up, "refused_closed", "report finding", "limits_reportfinding", CLOSINGS
+            ),
+            self._pass_closed_reports,
             self._walk,
         ]
         self.state["is_complete"] = all(_finish(step, end) for step in steps)
@@ -257,14 +280,14 @@ class Work:
             figures = self._day(day)
             figures["added"] = figures.get("added", 0) + count
 
-    def _count_closings(self) -> bool:
-        """Count some more findings that close a flagged entry; False: there were none."""
-        after, last = self._next_rows(self.state["counted"], "finding", "limits_postingfinding")
+    def _add_up(self, figure: str, name: str, table: str, sql: str) -> bool:
+        """Add some more rows of a table to a figure; False: there were none."""
+        after, last = self._next_rows(self.state["counted"], name, table)
         if last is None:
             return False
-        (closed,) = statements.first(CLOSINGS, [after, last]) or (0,)
-        self.state["closed"] += closed
-        self.state["counted"]["finding"] = last
+        (more,) = statements.first(sql.format(table=table), [after, last]) or (0,)
+        self.state[figure] += more
+        self.state["counted"][name] = last
         return True
 
     def _pass_closed(self) -> bool:
@@ -277,6 +300,15 @@ class Work:
             self.state["flagged_after"] = [oldest.at, oldest.id - 1]
         if end and not found:
             self.state["flagged_after"] = [end.at, end.id]
+        return end is not None and not found
+
+    def _pass_closed_reports(self) -> bool:
+        """Go on to just before the oldest refused report that waits; False: there it is."""
+        if self.state["refused"] == self.state["refused_closed"]:
+            return False
+        after = self.state["refused_after"]
+        found, end = refused.walk(after, 1, known=self.edge["report finding"])
+        self.state["refused_after"] = found[0] - 1 if found else end or after
         return end is not None and not found
 
     def _day(self, day: int) -> State:

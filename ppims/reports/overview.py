@@ -13,6 +13,7 @@ from customers.models import Customer, DuplicateReview
 from customers.proposals import KycProposal, Unblocking
 from limits.figures import Figures, Watched
 from limits.models import Adjustment, Direction, LimitRule
+from limits.refused_reports import RefusedReport
 from ppims import clock
 from ppims.models import FourEyes
 from ppims.reports import counting, watching
@@ -81,6 +82,7 @@ class Overview:
     at_limit: int
     days: Sequence[Day]
     flagged: Waiting
+    refused: Waiting
     reviews: Waiting
     proposals: Waiting
     top_spenders: Sequence[Spender]
@@ -109,6 +111,7 @@ def overview() -> Overview:
         at_limit=at_limit,
         days=_days(state.get("days", {}), at),
         flagged=_waiting_flagged(state),
+        refused=_waiting_refused(state),
         reviews=_waiting_reviews(),
         proposals=_waiting_proposals(),
         top_spenders=_top_spenders(clock.ist_month(at)),
@@ -138,6 +141,12 @@ def _waiting_flagged(state: Mapping[str, Any]) -> Waiting:
         return Waiting(0, None)
     at, _ = state["flagged_after"]
     return Waiting(waiting, instant(at))
+
+
+def _waiting_refused(state: Mapping[str, Any]) -> Waiting:
+    waiting = state.get("refused", 0) - state.get("refused_closed", 0)
+    oldest = RefusedReport.objects.filter(pk=state.get("refused_after", 0) + 1).first()
+    return Waiting(waiting, oldest.at if waiting and oldest else None)
 
 
 def _waiting_reviews() -> Waiting:

@@ -26,6 +26,7 @@ class Kind(StrEnum):
     ADDED = "customer added"
     KNOWN = "customer known already"
     UPDATED = "customer updated"
+    REFUSED = "report refused"
     KYC = "KYC changed"
     CHECK = "check"
     POSTED = "posted"
@@ -55,7 +56,9 @@ OF_ENTRIES = {
     Kind.MOVED: LedgerEntry.Kind.MOVE,
 }
 KINDS_OF_ENTRIES = {code.value: kind for kind, code in OF_ENTRIES.items()}
-KINDS_OF_AUDIT = {kind.value: kind for kind in (Kind.ADDED, Kind.KNOWN, Kind.UPDATED)}
+KINDS_OF_AUDIT = {
+    kind.value: kind for kind in (Kind.ADDED, Kind.KNOWN, Kind.UPDATED, Kind.REFUSED)
+}
 
 
 @dataclass(frozen=True)

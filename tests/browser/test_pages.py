@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 
 from limits.models import LedgerEntry, LimitCheck
+from limits.refused_reports import RefusedReport
 from ppims.demo import SAMPLE_CUSTOMER
 from tests.browser.conftest import KEPT, PHONE, REFUSED
 
@@ -29,8 +30,9 @@ TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clie
 class Shown:
     """A page to look at: whose, where, and what it says to the console, if it may.
 
-    {declined} in an address is someone whose last payment was declined, {check} that check, and
-    {flagged} a flagged posting that waits. What is `sought` is typed into the search.
+    {declined} in an address is someone whose last payment was declined, {check} that check,
+    {flagged} a flagged posting that waits, and {refused} a refused report that does. What is
+    `sought` is typed into the search.
     """
 
     name: str
@@ -49,6 +51,9 @@ PAGES = (
     Shown("flagged", "/overview/flagged", role="maker"),
     Shown("flagged-posting", "/overview/flagged/{flagged}", role="maker"),
     Shown("flagged-closed", "/overview/flagged?done=1"),
+    Shown("refused-reports", "/overview/refused", role="maker"),
+    Shown("refused-report", "/overview/refused/{refused}", role="maker"),
+    Shown("refused-closed", "/overview/refused?done=1"),
     Shown("transactions", "/transactions"),
     Shown("declined", "/transactions?outcome=declined&when=own&since=2020-01-01"),
     Shown("transaction", "/transactions/check/{check}"),
@@ -75,7 +80,8 @@ def address_of(shown):
     check = declined.order_by("-at").first()
     flagged = LedgerEntry.objects.exclude(flags="").order_by("-at").first()
     known = {"declined": check.customer_id, "check": check.pk, "flagged": flagged.pk}
-    return shown.address.format(**known)
+    refused = RefusedReport.objects.order_by("-pk").first()
+    return shown.address.format(**known, refused=refused.pk)
 
 
 def opened(visit, shown, **more):

@@ -5,15 +5,19 @@ from django.db import Error, IntegrityError, connection, transaction
 
 from limits.findings import PostingFinding
 from limits.models import LedgerEntry, LimitCheck
+from limits.refused_reports import RefusedReport, ReportFinding
 from limits.seals import Seal
-from limits.services import flagged, seals
+from limits.services import flagged, refused_reports, seals
 from limits.services.verify import verify
 from ppims import append_only, health
 from ppims.models import AuditEntry, User
-from tests.factories import check, make_customer, make_processor, post
+from tests.factories import check, make_customer, make_processor, post, refuse
 
 pytestmark = pytest.mark.django_db
-ONLY_GROW = (AuditEntry, LimitCheck, LedgerEntry, PostingFinding, Seal)
+ONLY_GROW = (
+    *(AuditEntry, LimitCheck, LedgerEntry, PostingFinding, RefusedReport, ReportFinding),
+    Seal,
+)
 MODELS = {model._meta.db_table: model for model in ONLY_GROW}
 
 
@@ -26,6 +30,8 @@ def _rows(db):
     unchecked, _ = post(ent, customer, 100)
     maker = User.objects.create(username="farhan")
     flagged.note(entry_id=unchecked.pk, finding="GENUINE", note="as told", user=maker)
+    report = refuse(ent, customer, 50, tran_id="T1")
+    refused_reports.note(report_id=report.pk, finding="REPEAT", note="as told", user=maker)
     seals.make()
 
 

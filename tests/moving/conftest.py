@@ -14,11 +14,12 @@ from customers import services as customers
 from customers.models import Customer
 from customers.people import Told
 from limits.findings import PostingFinding
+from limits.refused_reports import ReportFinding
 from limits.services import seals
 from ppims import beside, clock, copying, keyring, roles
 from ppims.errors import Conflict
 from ppims.reports import counting
-from tests.factories import check, make_customer, make_processor, new_mobile, post
+from tests.factories import check, make_customer, make_processor, new_mobile, post, refuse
 from tests.ledger.histories import adjust, people
 
 
@@ -59,6 +60,8 @@ def filled(other_databases):
     reversal, _ = post(ent, customer, 10_000, kind="R", tran_id="T1")
     noted = {"finding": "", "note": "asked – why", "user": maker, "at": clock.now()}
     PostingFinding.objects.create(customer_id=customer, entry=reversal, **noted)
+    report = refuse(ent, customer, 40_000, "T1")
+    ReportFinding.objects.create(customer_id=customer, report=report, **noted)
     check(cbs, customer, 5_000, direction="C")
     adjust(customer, clock.ist_month(clock.now()), 1_000)
     notes.add_note(customer_id=customer, text="Called – twice.", user=maker)

@@ -13,11 +13,12 @@ from django.test import Client
 
 from customers.models import Customer
 from limits.figures import Figures
+from limits.services import refused_reports
 from limits.services.flagged import closing_of, note
 from ppims import clock
 from ppims.models import User
 from ppims.pages.person import person_of
-from ppims.reports import counting, flagged, keyset, reviews
+from ppims.reports import counting, flagged, keyset, refused, reviews
 from ppims.reports.activity import activity
 from ppims.reports.customers import Filters as Wanted
 from ppims.reports.customers import customers
@@ -27,7 +28,7 @@ from ppims.reports.search import hits
 from ppims.reports.standing import standing
 from ppims.reports.transactions import Filters, Kind, transactions
 from tests.conftest import Caller
-from tests.factories import check, make_customer, person, post
+from tests.factories import check, make_customer, person, post, refuse
 from tests.ledger.histories import adjust
 
 pytestmark = pytest.mark.django_db
@@ -79,6 +80,7 @@ def told(ent, cbs):
     post(ent, customer, 100, enquiry="C1", tran_id="T1")
     post(ent, customer, 50, kind="R", tran_id="T1")
     adjust(customer, clock.ist_month(clock.now()), 5)
+    refuse(ent, customer, 7, "T1")
     return body, customer
 
 
@@ -117,6 +119,7 @@ def read_all_reports(customer, ent):
     for listed in (reviews.waiting, reviews.decided):
         listed(cursor=page.next)
     read_the_queue_of_flagged(post(ent, customer, 1)[0])
+    read_the_queue_of_refused(ent, customer)
     make_customer(ent)
     post(ent, customer, 1)
     Figures.objects.update(claimed_until=now, at=now.replace(year=2020))
@@ -130,6 +133,18 @@ def read_the_queue_of_flagged(entry):
     note(entry_id=entry.pk, finding="GENUINE", note="–", user=User.objects.create(username="f"))
     closing_of(entry)
     flagged.closed(cursor=flagged.closed(rows=1).next)
+
+
+def read_the_queue_of_refused(ent, customer):
+    refuse(ent, customer, 9, "T1")
+    refused.waiting(0, cursor=refused.waiting(counting.refused_after(), rows=1).next)
+    report, *_ = refused.waiting(0).rows
+    user = User.objects.get(username="f")
+    refused_reports.note(report_id=report.pk, finding="REPEAT", note="–", user=user)
+    refused_reports.closing_of(report)
+    refused_reports.notes_of(report)
+    refused_reports.reports_of(report.posting)
+    refused.closed(cursor=refused.closed(rows=1).next)
 
 
 def faults(statements):
@@ -209,6 +224,9 @@ def call_every_operation(caller, body):
         ):
             http, answer, _ = caller.call(operation, **message)
             assert http == 200, answer
+    other = {**happened, "Amount": "50.00", "Tran_Status": "S", "Ref_Id": f"{refs['Ref_Id']}S"}
+    http, _, _ = caller.call("update-customer-limit", **other)
+    assert http == 409
     for kind in ("R", "F"):
         again = {**happened, "Tran_Status": kind, "Ref_Id": f"{refs['Ref_Id']}{kind}"}
         caller.call("update-customer-limit", **again)

@@ -10,10 +10,12 @@ from customers import services
 from customers.models import DuplicateReview
 from customers.reviews import Doubt
 from limits.models import LedgerEntry, LimitCheck
+from limits.refused_reports import RefusedReport
 from ppims import writer
 from ppims.errors import Conflict, Unavailable, UnknownCustomer
 from ppims.models import Operation, ReplayKey
 from ppims.replay import Call
+from ppims.statements import run
 from ppims.transact import in_transaction
 from tests.api.said import NOBODY, blank, refused
 from tests.factories import ToldFactory, check, new_ref
@@ -89,6 +91,30 @@ def test_a_doubt_opens_its_review_though_it_is_a_refusal(grouped):
     assert DuplicateReview.objects.get().customer_id == added[0].unique_id
     assert LedgerEntry.objects.get().pk == posted[0].pk
     assert grouped.count("COMMIT") - before == 1
+
+
+OTHER_AMOUNT = {"Amount": "5.00", "Tran_Type": "D", "Tran_Status": "S", "Tran_Id": "T1"}
+
+
+def test_a_refused_report_is_kept_by_a_write_of_its_own(grouped):
+    ended([grouped.ask(grouped.posting(100, tran_id="T1"))])
+    before = grouped.count("COMMIT")
+    answer = grouped.caller.call(
+        "update-customer-limit", Unique_Id=str(grouped.customer), **OTHER_AMOUNT
+    )
+    refused(answer, 409, "409", "Tran_Id")
+    assert RefusedReport.objects.get().amount_paise == 500
+    assert grouped.count("COMMIT") - before == 2
+
+
+def test_a_refused_report_that_can_not_be_kept_is_refused_all_the_same(grouped):
+    ended([grouped.ask(grouped.posting(100, tran_id="T1"))])
+    ended([grouped.ask(lambda: run("DROP TABLE limits_refusedreport", ()))])
+    answer = grouped.caller.call(
+        "update-customer-limit", Unique_Id=str(grouped.customer), **OTHER_AMOUNT
+    )
+    refused(answer, 409, "409", "Tran_Id")
+    assert ended([grouped.ask(grouped.posting(200))])[0][0].amount_paise == 200
 
 
 def test_a_bug_undoes_that_one_alone(grouped):

@@ -41,6 +41,8 @@ OPEN = {
     "review": (ROLES, {"maker"}, [1]),
     "flagged": (ROLES, NONE, []),
     "flagged-posting": (ROLES, {"maker"}, [1]),
+    "refused-reports": (ROLES, NONE, []),
+    "refused-report": (ROLES, {"maker"}, [1]),
     "transactions": (ROLES, NONE, []),
     "transaction": (ROLES, NONE, ["check", 1]),
     "search": (ROLES, ROLES, []),
