@@ -28,6 +28,15 @@ TEST_LOCK = ROOT / "requirements-test.lock"
 # Each holds all of those before it, at the same versions (tests/test_house.py).
 LOCKS = (RUN_LOCK, POSTGRES_LOCK, TEST_LOCK)
 
+# Of what pip.conf and the environment say, the index and the way to it are theirs; what is
+# installed and where to, the lock and .venv alone say.
+INTO_VENV = ("--no-user", "--target=", "--root=/", f"--prefix={VENV}")
+MISLEADING = {
+    *("PIP_DRY_RUN", "PIP_PYTHON", "PIP_REQUIREMENT", "PIP_CONSTRAINT", "PIP_EDITABLE"),
+    *("PIP_PLATFORM", "PIP_PYTHON_VERSION", "PIP_IMPLEMENTATION", "PIP_ABI"),
+    *("PYTHONHOME", "PYTHONPATH"),
+}
+
 OLDEST_PYTHON = (3, 11)
 DEFAULT_HOST = "127.0.0.1"
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # listened on, and where to find it then
@@ -129,7 +138,13 @@ COMMANDS = {"": serve, "test": run_tests, "manage": run_manage, "bench": run_ben
 
 
 def become(*arguments: str) -> None:
-    os.execv(VENV_PYTHON, [str(VENV_PYTHON), *arguments])
+    os.execve(VENV_PYTHON, [str(VENV_PYTHON), *arguments], make_environment())
+
+
+def make_environment() -> dict[str, str]:
+    """The environment of whatever is started from here: nobody else's packages in it."""
+    kept = {name: value for name, value in os.environ.items() if name not in MISLEADING}
+    return {**kept, "PYTHONPATH": str(ROOT)}
 
 
 # The installation. The stamp has a line for every lock that .venv satisfies, and is written last:
@@ -199,7 +214,7 @@ def pip_install(lock: Path) -> list[str]:
     else:
         pip = [sys.executable, "-m", "pip", "--python", str(VENV_PYTHON)]
     options = "--quiet --no-input --disable-pip-version-check --require-hashes --only-binary :all:"
-    return [*pip, "install", *options.split(), "-r", str(lock)]
+    return [*pip, "install", *options.split(), *INTO_VENV, "-r", str(lock)]
 
 
 def choose_address(wanted: str) -> tuple[str, int]:
@@ -305,7 +320,9 @@ def quietly(*command: str, keep_open: tuple[int, ...] = ()) -> subprocess.Comple
         check=False,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        env=make_environment(),
         text=True,
+        errors="backslashreplace",
         start_new_session=True,
         pass_fds=keep_open,
     )

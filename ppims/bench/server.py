@@ -19,12 +19,14 @@ from ppims.bench.installation import ROOT, Installation
 
 # All of `python3 -m ppims` but the installing: whatever runs the bench serves too.
 PROGRAM = """
+import os
 import sys
 from pathlib import Path
 from ppims import __main__ as start
 
 start.ensure_installed = lambda lock: None
 start.VENV_PYTHON = Path(sys.executable)
+start.make_environment = os.environ.copy  # with the slow disk that PYTHONPATH may hold
 sys.exit(start.main([]))
 """
 EMPTY = "--worker-class gthread --threads 4 --no-control-socket --log-level warning"

@@ -283,6 +283,31 @@ def test_without_ensurepip_the_pip_outside_installs(checkout: Path) -> None:
     assert not list((checkout / ".venv").glob("lib/python*/site-packages/pip"))
 
 
+def test_what_the_environment_says_of_packages_elsewhere_is_not_heard(checkout: Path) -> None:
+    make_wheel(checkout)
+    alien = checkout / "alien"
+    (alien / "greeting").mkdir(parents=True)
+    (alien / "greeting" / "__init__.py").write_text("raise SystemExit('an alien greeting')")
+    elsewhere = {"TARGET": "t", "PREFIX": "p", "ROOT": "r", "PYTHON": "none", "CONSTRAINT": "none"}
+    elsewhere |= {"USER": "1", "DRY_RUN": "1", "PLATFORM": "win32", "REQUIRE_VIRTUALENV": "1"}
+    variables = {f"PIP_{name}": value for name, value in elsewhere.items()}
+    done = run(checkout, "manage", before=WITHOUT_ENSUREPIP, PYTHONPATH=str(alien), **variables)
+    assert done.returncode == 0, done.stderr
+    assert f"{checkout / '.venv'} []" in done.stdout
+
+
+@pytest.mark.parametrize("section", ["global", "install"])
+def test_pip_conf_says_which_index_and_not_where_to(checkout: Path, section: str) -> None:
+    make_wheel(checkout)
+    conf = checkout / "pip.conf"
+    elsewhere = "user = true\ntarget = t\nprefix = p\nroot = r\n"
+    conf.write_text(f"[{section}]\n{elsewhere}find-links = {checkout / 'wheels'}\n")
+    variables = {"PIP_CONFIG_FILE": str(conf), "PIP_FIND_LINKS": ""}
+    done = run(checkout, "manage", before=WITHOUT_ENSUREPIP, **variables)
+    assert done.returncode == 0, done.stderr
+    assert f"{checkout / '.venv'} []" in done.stdout
+
+
 def test_an_upgrade_that_fails_leaves_what_was_there(checkout: Path) -> None:
     make_wheel(checkout)
     good = (checkout / "requirements.lock").read_text()
