@@ -6,7 +6,10 @@ import sys
 
 from django.core.management import execute_from_command_line
 
+from ppims.terminal import write_on_any_terminal
+
 if __name__ == "__main__":
+    write_on_any_terminal()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ppims.settings")
     # That limit is for what answers requests: a migration or a verification takes its time.
     os.environ["PPIMS_STATEMENT_SECONDS"] = "0"

@@ -17,6 +17,8 @@ import sys
 import venv
 from pathlib import Path
 
+from ppims.terminal import write_on_any_terminal
+
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
@@ -78,6 +80,7 @@ Ctrl-C stops it."""
 
 def main(arguments: list[str]) -> int:
     require_python(sys.version_info[:2])
+    write_on_any_terminal()
     command, *rest = arguments or [""]
     if command in {"-h", "--help", "help"}:
         print(USAGE)
@@ -270,7 +273,7 @@ def is_this_machine(host: str) -> bool:
 def variable(name: str) -> str:
     """Read NAME, or the file that NAME_FILE names, as ppims/settings.py does."""
     path = os.environ.get(f"{name}_FILE")
-    return Path(path).read_text().strip() if path else os.environ.get(name, "")
+    return Path(path).read_text("utf-8").strip() if path else os.environ.get(name, "")
 
 
 def whole_number(name: str, default: int) -> int:

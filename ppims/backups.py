@@ -207,7 +207,7 @@ def _mac(manifest: dict[str, Any]) -> str:
 
 
 def _version() -> str:
-    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text("utf-8"))["project"]
     return str(project["version"])
 
 

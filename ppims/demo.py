@@ -62,7 +62,7 @@ def write_access(*, url: str) -> None:
     a database whose people have passwords, nothing is made and nothing written: it may be in use.
     """
     path = Path(settings.PPIMS_DATA_DIR) / "demo.json"
-    kept = json.loads(path.read_text())["users"] if path.exists() else []
+    kept = json.loads(path.read_text("utf-8"))["users"] if path.exists() else []
     without = list(User.objects.filter(username__in=STAFF, password=NO_LOG_IN).order_by("pk"))
     if not kept and not without:
         return

@@ -19,7 +19,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 def text(name: str, default: str = "") -> str:
     """Read NAME, or the file that NAME_FILE names."""
     path = os.environ.get(f"{name}_FILE")
-    return Path(path).read_text().strip() if path else os.environ.get(name, default)
+    return Path(path).read_text("utf-8").strip() if path else os.environ.get(name, default)
 
 
 def words(name: str, default: str = "") -> list[str]:
@@ -104,7 +104,7 @@ def key_ring(name: str) -> keys.Ring:
     if not given and keys.make_key_file(path):
         PPIMS_NEW_KEY_FILES.append(path)
     try:
-        return keys.read_ring(given or path.read_text())
+        return keys.read_ring(given or path.read_text("utf-8"))
     except ValueError as error:
         raise ImproperlyConfigured(f"The {name} keys are not 32 bytes each, in base64.") from error
 

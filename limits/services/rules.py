@@ -38,7 +38,7 @@ def read_pack(path: Path) -> list[Proposal]:
     """Read a pack: JSON, amounts in paise, dates as 00:00 IST of the day, or null for "from its
     approval".
     """
-    rows = json.loads(path.read_text())["rules"]
+    rows = json.loads(path.read_text("utf-8"))["rules"]
     return [Proposal(**{**row, "in_force_from": _start_of(row["in_force_from"])}) for row in rows]
 
 

@@ -23,6 +23,7 @@ from ppims.bench import chart, load, report
 from ppims.bench.installation import Installation, is_own
 from ppims.bench.rounds import Bench, Plan, Setup, lakhs
 from ppims.bench.targets import targets
+from ppims.terminal import write_on_any_terminal
 
 SIZES = (10_000, 100_000, 1_000_000)
 CLIENTS = (1, 8, 32, 64)
@@ -32,6 +33,7 @@ ALL = {"fsync_delay_ms": 2, "low_end": True, "overload": True, "postgres": True}
 
 
 def main(arguments: list[str]) -> int:
+    write_on_any_terminal()
     options = _options().parse_args(arguments)
     for wanted, values in ((options.quick, QUICK), (options.all, ALL)):
         if wanted:

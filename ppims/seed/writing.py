@@ -133,7 +133,7 @@ def _make_processors() -> None:
             for name in SYSTEM_IDS
         ]
         demo.write_private(path, {"processors": made})
-    for access in json.loads(path.read_text())["processors"]:
+    for access in json.loads(path.read_text("utf-8"))["processors"]:
         there = Processor.objects.filter(system_id=access["system_id"]).first()
         if there and check_password(access["password"], there.password):
             continue

@@ -28,7 +28,7 @@ def checkout(tmp_path: Path) -> Path:
     """A checkout of its own, whose lock names nothing but a package that `make_wheel` makes."""
     package = tmp_path / "ppims"
     package.mkdir()
-    for name in ("__init__.py", "__main__.py"):
+    for name in ("__init__.py", "__main__.py", "terminal.py"):
         (package / name).write_text((ROOT / "ppims" / name).read_text())
     (tmp_path / "manage.py").write_text("import sys, greeting; print(sys.prefix, sys.argv[1:])\n")
     (tmp_path / "wheels").mkdir()
@@ -132,8 +132,9 @@ def test_an_older_python_can_read_the_file_that_tells_it() -> None:
     ast.parse(source, feature_version=(3, 7))
 
 
-def test_it_needs_nothing_but_the_standard_library() -> None:
-    tree = ast.parse((ROOT / "ppims" / "__main__.py").read_text())
+@pytest.mark.parametrize("module", ["__main__", "terminal"])
+def test_it_needs_nothing_but_the_standard_library(module: str) -> None:
+    tree = ast.parse((ROOT / "ppims" / f"{module}.py").read_text())
     imported = {
         alias.name
         for node in ast.walk(tree)
@@ -141,6 +142,7 @@ def test_it_needs_nothing_but_the_standard_library() -> None:
         for alias in node.names
     }
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    imported -= {"ppims.terminal"}
     assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names
 
 

@@ -48,6 +48,6 @@ NOT_SO = "The ledger is not as it should be."
 def read_seal(path: Path) -> Exported:
     """Raises CommandError where the file is no seal of this installation."""
     try:
-        return seals.read_exported(json.loads(path.read_text()))
+        return seals.read_exported(json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, KeyMissing) as error:
         raise CommandError(f"{path}: {error}") from error
