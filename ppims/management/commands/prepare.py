@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from limits.services import rules
-from ppims import bulk, demo, health, keyring, roles
+from ppims import bulk, demo, health, keyring, roles, static_files
 from ppims.models import Processor
 
 
@@ -25,6 +25,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         make_ready()
+        if settings.STATIC_ROOT:
+            static_files.collect(settings.STATIC_ROOT)
         if settings.PRODUCTION:
             refuse_demo()
         else:
