@@ -15,6 +15,7 @@ from limits.models import Direction, Hold, LimitRule, MonthlyUsage
 from ppims import clock
 from ppims.admin_site import without_secrets
 from ppims.money import to_inr
+from ppims.pages.customer import left_in_words
 
 WINDOWS = {decision.MONTH: "This month", decision.FINANCIAL_YEAR: "This financial year"}
 
@@ -149,7 +150,12 @@ def _usage(customer: Customer) -> dict[str, object]:
     months = MonthlyUsage.objects.filter(customer=customer, month__gt=month - 100, month__lte=month)
     return {
         "usage": [
-            (way.label, WINDOWS[window], *_figures(totals, amounts.get((way.value, window))))
+            (
+                way.label,
+                WINDOWS[window],
+                *_figures(totals, amounts.get((way.value, window))),
+                _left(customer, totals, amounts.get((way.value, window))),
+            )
             for way in Direction
             for window, totals in standing.totals(month, way.value).items()
         ],
@@ -166,8 +172,11 @@ def _month(number: int) -> str:
     return f"{date(year, month, 1):%b %Y}"
 
 
-def _figures(totals: decision.Totals, limit: int | None) -> tuple[str, str, str, str]:
-    used, held = to_inr(totals.used), to_inr(totals.held)
-    if limit is None:
-        return used, held, "No limit", "No limit"
-    return used, held, to_inr(limit), to_inr(limit - totals.used - totals.held)
+def _figures(totals: decision.Totals, limit: int | None) -> tuple[str, str, str]:
+    written = "No limit" if limit is None else to_inr(limit)
+    return to_inr(totals.used), to_inr(totals.held), written
+
+
+def _left(customer: Customer, totals: decision.Totals, limit: int | None) -> str:
+    left = None if limit is None else limit - totals.used - totals.held
+    return left_in_words(left, is_blocked=customer.is_blocked)

@@ -103,6 +103,7 @@ def shown_way(way: Way) -> dict[str, Any]:
     return {
         "way": way,
         "title": LEFT[way.direction],
+        "left": left_in_words(way.left, is_blocked=way.is_blocked),
         "this_month": THIS_MONTH[way.direction],
         "said": _left_by(way),
         "others": [rule_in_words(rule, way) for rule in way.others],
@@ -113,10 +114,17 @@ def _said_of(check: LimitCheck | None) -> list[str]:
     return [*why(check), *by_what(check)] if check else []
 
 
+def left_in_words(paise: int | None, *, is_blocked: bool) -> str:
+    """Write what is left; a customer who is blocked has nothing, and sees why: "₹0.00, blocked"."""
+    if is_blocked:
+        return gettext("%(nothing)s, blocked") % {"nothing": to_inr(0)}
+    return gettext("No limit") if paise is None else to_inr(paise)
+
+
 def _left_by(way: Way) -> str:
     if way.has_stopped:
         return gettext("Loading has stopped at this KYC.")
-    if way.by is None:
+    if way.by is None or way.is_blocked:
         return ""
     if way.by.rule.window == FINANCIAL_YEAR:
         return gettext("By the financial year’s limit, of which less is left than of the month’s.")

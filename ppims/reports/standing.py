@@ -60,6 +60,7 @@ class Meter:
 @dataclass(frozen=True)
 class Way:
     """Spending, or loading: `left` is paise, None without a limit; `by` is the rule it comes from.
+    Of a customer who is blocked nothing is left, whatever the limits say.
 
     `stops_at` is when loading stops at this tier. `month` is what the month comes to.
     """
@@ -72,6 +73,7 @@ class Way:
     month: Totals
     stops_at: datetime | None = None
     has_stopped: bool = False
+    is_blocked: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,13 +126,14 @@ def _way(
     has_stopped = stops_at is not None and at >= stops_at
     return Way(
         direction,
-        0 if has_stopped else by.left if by else None,
+        0 if has_stopped or customer.is_blocked else by.left if by else None,
         by,
         meters,
         [rule for rule in mine if rule.window not in {MONTH, FINANCIAL_YEAR}],
         totals[MONTH],
         stops_at,
         has_stopped,
+        customer.is_blocked,
     )
 
 

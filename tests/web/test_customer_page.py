@@ -50,6 +50,17 @@ def rule(amount, window, direction="D", tier="P"):
     )
 
 
+@pytest.mark.parametrize("tier", ["N", "P", "F"])
+def test_of_a_customer_who_is_blocked_nothing_is_left_whatever_the_limits_say(ent, tier):
+    customer = make_customer(ent, kyc_flag=tier, ovid_type="ADR", ovid_value="234567890124")
+    services.block(customer_id=customer, reason="lost card", user=user_of("maker"))
+    assert left(look(customer)) == ["₹0.00, blocked", "₹0.00, blocked"]
+    table = browser_of("viewer").get(f"/admin/customers/customer/{customer}/change/")
+    usage = words_of(table).split(" Usage · ")[1].split(" The last twelve months ")[0]
+    assert usage.count("₹0.00, blocked") == 4
+    assert usage.count("No limit") == (4 if tier == "F" else 2)
+
+
 def look(customer, role="viewer"):
     return browser_of(role).get(reverse("customer", args=[customer]))
 
