@@ -7,8 +7,9 @@ from limits.models import LedgerEntry
 from limits.refused_reports import RefusedReport, ReportFinding
 from limits.services.updates import Report
 from ppims import audit, clock
-from ppims.errors import Conflict, Malformed
-from ppims.models import User
+from ppims.errors import Conflict
+from ppims.free_text import require_text
+from ppims.models import LONGEST_NOTE, User
 from ppims.replay import Call
 from ppims.transact import in_transaction
 
@@ -42,6 +43,7 @@ def keep(*, call: Call, report: Report, posting: LedgerEntry) -> None:
             subject=kept.customer_id,
             processor=call.processor,
             detail={"report": kept.pk, "ref_id": kept.ref_id, "amount_paise": kept.amount_paise},
+            rows=[kept],
         )
 
     in_transaction(work)
@@ -50,10 +52,9 @@ def keep(*, call: Call, report: Report, posting: LedgerEntry) -> None:
 def note(*, report_id: int, finding: str, note: str, user: User) -> ReportFinding:
     """Keep a note on a refused report; with a finding it is closed.
 
-    Raises Malformed without a note, Conflict where it is closed.
+    Raises Malformed without a note that may be kept, Conflict where it is closed.
     """
-    if not note.strip():
-        raise Malformed([("note", "is required")])
+    said = require_text(note, "note", most=LONGEST_NOTE)
 
     def work() -> ReportFinding:
         report = RefusedReport.objects.only("customer_id").get(pk=report_id)
@@ -61,7 +62,7 @@ def note(*, report_id: int, finding: str, note: str, user: User) -> ReportFindin
             customer_id=report.customer_id,
             report=report,
             finding=ReportFinding.Finding(finding) if finding else "",
-            note=note.strip(),
+            note=said,
             user=user,
             at=clock.now(),
         )
@@ -75,6 +76,7 @@ def note(*, report_id: int, finding: str, note: str, user: User) -> ReportFindin
             subject=kept.customer_id,
             user=user,
             detail={"report": report_id, "finding": kept.finding, "reason": kept.note},
+            rows=[kept],
         )
         return kept
 

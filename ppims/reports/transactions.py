@@ -56,9 +56,7 @@ OF_ENTRIES = {
     Kind.MOVED: LedgerEntry.Kind.MOVE,
 }
 KINDS_OF_ENTRIES = {code.value: kind for kind, code in OF_ENTRIES.items()}
-KINDS_OF_AUDIT = {
-    kind.value: kind for kind in (Kind.ADDED, Kind.KNOWN, Kind.UPDATED, Kind.REFUSED)
-}
+KINDS_OF_AUDIT = {kind.value: kind for kind in (Kind.ADDED, Kind.KNOWN, Kind.UPDATED, Kind.REFUSED)}
 
 
 @dataclass(frozen=True)
