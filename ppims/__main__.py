@@ -45,7 +45,8 @@ EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # listened on, and wh
 DEFAULT_PORTS = range(8000, 8100)
 SERVERS = {  # the threads of the first are the program's own: ppims/asgi.py
     "asgi": "--worker-class ppims.worker.Worker ppims.asgi:application",
-    "gthread": "--worker-class gthread --threads {threads} ppims.wsgi:application",
+    "gthread": "--worker-class ppims.thread_worker.Worker --threads {threads}"
+    " ppims.wsgi:application",
 }
 
 NO_HOSTS = (
@@ -294,6 +295,7 @@ def gunicorn_options(server: str, bind: str, workers: int, threads: int) -> list
     *options_of_server, application = server.format(threads=threads).split()
     options = f"{' '.join(options_of_server)} --workers {workers} --bind {bind}"
     options += " --graceful-timeout 10 --log-level warning --no-control-socket"
+    options += " --logger-class ppims.refused.Log"
     # Workers touch a file as their heartbeat: on a busy disk that alone can look like a hang.
     if os.access("/dev/shm", os.W_OK):
         options += " --worker-tmp-dir /dev/shm"

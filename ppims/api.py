@@ -125,7 +125,7 @@ def refuse(request: HttpRequest, refusal: Refusal) -> WireReply:
     if refusal.retry_after_seconds is not None:
         reply.headers["Retry-After"] = str(refusal.retry_after_seconds)
     if isinstance(refusal, WrongMethod):
-        reply.headers["Allow"] = "POST"
+        reply.headers["Allow"] = refusal.allowed
     return reply
 
 
@@ -146,7 +146,7 @@ def _unavailable(request: HttpRequest, refusal: Unavailable) -> WireReply:
 @api.exception_handler(InterfaceError)
 def _database_failed(request: HttpRequest, error: Exception) -> WireReply:
     if not outages.is_outage(error):
-        return _fault(request, error)
+        return answer_fault(request, error)
     _report_outage(request, error)
     return refuse(request, Unavailable())
 
@@ -156,6 +156,7 @@ def _report_outage(request: HttpRequest, error: BaseException) -> None:
 
 
 @api.exception_handler(Exception)
-def _fault(request: HttpRequest, error: Exception) -> WireReply:
+def answer_fault(request: HttpRequest, error: Exception) -> WireReply:
+    """Answer for what went wrong with us, and log it."""
     logger.error("fault", exc_info=error, extra={"request_id": cast("WireRequest", request).id})
     return refuse(request, Fault())

@@ -63,6 +63,10 @@ class UnknownOperation(Refusal):
 class WrongMethod(Refusal):
     code, http, message = "405", 405, "Only POST."
 
+    def __init__(self, allowed: str = "POST") -> None:
+        self.allowed, self.message = allowed, f"Only {allowed}."
+        super().__init__()
+
 
 class Conflict(Refusal):
     """The request conflicts with what is recorded."""

@@ -1,18 +1,36 @@
 """Is the process up, and could it do its work."""
 
+from collections.abc import Callable, Mapping
+
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from limits.models import LimitRule
 from ppims import append_only, keyring, outages
 
+NOT_STORED = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+def middleware(get_response: GetResponse) -> GetResponse:
+    """Answer these two before anything asks by which name, or whether by HTTPS, the request came:
+    who looks after a process asks at its address.
+    """
+    answers = {"/healthz": healthz, "/readyz": readyz}
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        return answers.get(request.path_info, get_response)(request)
+
+    return answer
+
 
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
     """Answer while the process lives."""
-    return JsonResponse({"status": "ok"})
+    return _say({"status": "ok"}, 200)
 
 
 @require_safe
@@ -26,10 +44,14 @@ def readyz(request: HttpRequest) -> JsonResponse:
         outages.drop_connection_after(error)
         missing = ["database"]
     ready = not missing
-    return JsonResponse(
-        {"status": "ok" if ready else "unavailable", "missing": missing},
-        status=200 if ready else 503,
-    )
+    status = {"status": "ok" if ready else "unavailable", "missing": missing}
+    return _say(status, 200 if ready else 503)
+
+
+def _say(what: Mapping[str, object], status: int) -> JsonResponse:
+    response = JsonResponse(what, status=status, headers=NOT_STORED)
+    response["Content-Length"] = str(len(response.content))
+    return response
 
 
 def what_is_missing() -> list[str]:

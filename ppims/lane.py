@@ -15,12 +15,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.urls import resolve
 
 from ppims import auth, wire
-from ppims.api import OPERATIONS, WireRequest, refuse
+from ppims.api import OPERATIONS, WireRequest, answer_fault, refuse
 from ppims.errors import Forbidden, Refusal, TooLarge, UnknownOperation, UnreadableBody, WrongMethod
 from ppims.logs import Event
 from ppims.replies import WireReply
 
-DOCUMENTATION = {"docs", "openapi.json"}
+DOCUMENTATION, LOOKS = {"docs", "openapi.json"}, ("GET", "HEAD")
 PREFIXES = tuple(f"/{prefix}/" for prefix in settings.PPIMS_API_PREFIXES)
 ELSEWHERE = "a demo answers the machine it runs on, unless PPIMS_DEMO_OPEN=1"
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -35,12 +35,15 @@ def middleware(get_response: GetResponse) -> GetResponse:
     """Answer the API as the outermost of Django's middleware; all else goes on."""
 
     def answer(request: HttpRequest) -> HttpResponse:
-        operation = operation_of(request.path_info)
+        method, path = request.method or "", request.path_info
+        operation = operation_of(method, path)
         if operation is None:
             return get_response(request) if auth.may_ask(request) else _elsewhere()
-        read = partial(_read_body, request)
-        wired = WireRequest(request.method or "", request.path_info, request.META, read)
-        reply = finished(answered(wired, operation))
+        try:
+            wired = WireRequest(method, path, request.META, partial(_read_body, request))
+            reply = finished(answered(wired, operation))
+        except Exception as error:  # noqa: BLE001 - Django would answer with a page
+            reply = cast("WireReply", answer_outside(method, path, error))
         response = HttpResponse(reply.content, status=reply.status_code, headers=reply.headers)
         response._has_been_logged = True  # type: ignore[attr-defined]  # by us: Django says less
         return response
@@ -54,12 +57,15 @@ def _elsewhere() -> HttpResponse:
     return response
 
 
-def operation_of(path: str) -> str | None:
-    """Tell what is asked of the API: None where it is not the API, or its documentation."""
+def operation_of(method: str, path: str) -> str | None:
+    """Tell what is asked of the API: None where it is not the API, or a look at its
+    documentation.
+    """
     for prefix in PREFIXES:
         if path.startswith(prefix):
             operation = path.removeprefix(prefix)
-            return None if operation in DOCUMENTATION else operation
+            is_look = operation in DOCUMENTATION and method in LOOKS
+            return None if is_look else operation
     return None
 
 
@@ -77,11 +83,31 @@ async def answered(request: WireRequest, operation: str) -> WireReply:
     started = time.perf_counter()
     sent_id = str(request.META.get("HTTP_X_FAPI_UUID", ""))
     request.id = sent_id if REQUEST_ID.fullmatch(sent_id) else str(uuid.uuid4())
-    request.operation = operation if operation in OPERATIONS else "unknown"
+    request.operation = _named(operation)
     try:
-        reply = await _run(request)
+        reply = await _run(request, operation)
     except Refusal as refusal:
         reply = refuse(request, refusal)
+    except Exception as error:  # noqa: BLE001 - ninja, which answers for faults, is further in
+        reply = answer_fault(request, error)
+    return _finish(request, reply, started)
+
+
+def answer_outside(method: str, path: str, error: Exception) -> WireReply | None:
+    """Answer for a fault that kept a request from getting here; None where it was for a page."""
+    operation = operation_of(method, path)
+    request = WireRequest(method, path, {}, bytes)
+    request.id = str(uuid.uuid4())
+    request.operation = _named(operation or "")
+    reply = answer_fault(request, error)
+    return None if operation is None else _finish(request, reply, time.perf_counter())
+
+
+def _named(operation: str) -> str:
+    return operation if operation in OPERATIONS else "unknown"
+
+
+def _finish(request: WireRequest, reply: WireReply, started: float) -> WireReply:
     reply.headers |= {
         "Content-Length": str(len(reply.content)),
         "X-Request-Id": request.id,
@@ -92,9 +118,11 @@ async def answered(request: WireRequest, operation: str) -> WireReply:
     return reply
 
 
-async def _run(request: WireRequest) -> WireReply:
+async def _run(request: WireRequest, operation: str) -> WireReply:
     if not auth.may_ask(request):
         raise Forbidden([("", ELSEWHERE)])
+    if operation in DOCUMENTATION:
+        raise WrongMethod(", ".join(LOOKS))
     if request.operation not in OPERATIONS:
         raise UnknownOperation
     if request.method != "POST":
@@ -110,15 +138,11 @@ def _view(path: str) -> View:
 
 
 def _read_body(request: HttpRequest) -> bytes:
-    """Read the body, one byte over the limit at most; a chunked one too, which Django takes for
-    empty.
-    """
+    """Read the body, one byte over the limit at most."""
     most = wire.BODY_LIMIT_BYTES
     try:
         if int(request.META.get("CONTENT_LENGTH") or 0) > most:
             raise TooLarge
-        if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
-            return cast("bytes", request.META["wsgi.input"].read(most + 1))
         return request.read(most + 1)
     except OSError:
         raise UnreadableBody from None

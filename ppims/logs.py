@@ -91,7 +91,9 @@ class Formatter(logging.Formatter):
             event |= {name: value for name, value in vars(record).items() if name not in COMMON}
             if "request" in event:  # Django's: its text would be the whole address
                 event["request"] = getattr(record.__dict__["request"], "path", "")
-        if record.exc_info:
+        # What was wrong with a request is no fault of ours: a line says it. Django writes a trace.
+        is_fault = getattr(record, "status_code", 500) >= 500  # noqa: PLR2004
+        if record.exc_info and is_fault:
             event["exc_info"] = self.formatException(record.exc_info)
         return _written(event)
 

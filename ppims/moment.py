@@ -10,7 +10,7 @@ import threading
 from contextlib import suppress
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import Error
 
 from ppims import statements
 
@@ -31,7 +31,7 @@ def begin() -> None:
     opened, who reads is told.
     """
     if _moment.read is None:
-        with suppress(DatabaseError):
+        with suppress(Error):
             statements.run("BEGIN", ())  # the snapshot is taken by what is read first
             _moment.read = {}
             asyncio.get_running_loop().call_soon(end)
@@ -41,7 +41,7 @@ def end() -> None:
     """End it, where there is one: what is read from now on is read anew."""
     if _moment.read is not None:
         _moment.read = None
-        with suppress(DatabaseError):  # SQLite may have ended it
+        with suppress(Error):  # SQLite may have ended it
             statements.run("COMMIT", ())
 
 

@@ -6,19 +6,29 @@ import asyncio
 import math
 import re
 import resource
+import sys
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
 from gunicorn.asgi import protocol
-from gunicorn.asgi.parser import InvalidChunkSize, LimitRequestHeaders, PythonProtocol
+from gunicorn.asgi.parser import (
+    InvalidChunkSize,
+    InvalidHeader,
+    LimitRequestHeaders,
+    PythonProtocol,
+    UnsupportedTransferCoding,
+)
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
 
 from ppims import moment
 from ppims.addresses import is_trusted_proxy, source_of
 from ppims.connections import Connections
+from ppims.refused import LENGTH_DIGITS, asks_for_more_than_chunks, log_refusal, phrase
 
 ARRIVAL_SECONDS, TAKING_SECONDS = 10, 30
+CODINGS = b"transfer-encoding"
 PIPELINED_BYTES = 64 * 1024  # read of a connection, ahead of the answers to what came before
 HEADERS_BYTES, CHUNKS = 32 * 1024, 1024  # of a request: what is read in one turn of the loop
 # A field that nothing is wrong with (RFC 9110 section 5), and some of them. Possessive: a pattern
@@ -57,6 +67,18 @@ class Parser(PythonProtocol):  # type: ignore[misc]  # it has no types
         self._read_bytes = read + size - len(self._buffer)
         return is_whole
 
+    def _finalize_headers(self) -> None:
+        values = dict(self._headers_list)
+        if b"host" not in values and self.http_version >= (1, 1):
+            raise InvalidHeader("Host")
+        if len(values.get(b"content-length", b"")) > LENGTH_DIGITS:
+            raise InvalidHeader("Content-Length")
+        if CODINGS in values and asks_for_more_than_chunks(
+            value.decode("latin1") for name, value in self._headers_list if name == CODINGS
+        ):
+            raise UnsupportedTransferCoding("Transfer-Encoding")
+        super()._finalize_headers()
+
 
 class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
     """One connection. Between requests it falls under gunicorn's own keep-alive."""
@@ -66,6 +88,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
     _keepalive_handle: asyncio.TimerHandle | None
     _idle_since = math.inf
     _chunks = 0
+    _has_ended = False  # its client sends nothing more, but may listen
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
@@ -93,9 +116,19 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
             self.worker.connections.answer(self)
             return is_well_formed
         if self._arrival is None:
-            self._arrival = self._after(ARRIVAL_SECONDS, self._has_not_arrived)
+            seconds = 0 if self._has_ended else ARRIVAL_SECONDS
+            self._arrival = self._after(seconds, self._has_not_arrived)
         self.worker.connections.wait_for(self)
         return is_well_formed
+
+    def eof_received(self) -> bool:
+        """Go on answering what has come whole, and refuse what has not."""
+        self._has_ended = True
+        if self._arrival is not None:
+            self._has_not_arrived()
+        elif self._awaiting_request:
+            self._keepalive_timeout()
+        return True
 
     def _on_headers_complete(self) -> bool:
         self._chunks = 0
@@ -130,7 +163,9 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
         """Look whether it is idle now and then, not anew after each answer."""
         self._idle_since = self.worker.loop.time()
         self.worker.connections.wait_for(self)
-        if self._keepalive_handle is None:
+        if self._has_ended:
+            self._keepalive_timeout()
+        elif self._keepalive_handle is None:
             self._keepalive_handle = self._after(self._keepalive, self._close_if_idle)
 
     def _cancel_keepalive_timer(self) -> None:
@@ -166,6 +201,13 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
         else:
             self._body_receiver._body_wait_expired = True
             self._body_receiver._wake_waiter()
+
+    def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
+        """Refuse in the standard words. Of a fault of ours gunicorn has written a line already."""
+        if status != HTTPStatus.INTERNAL_SERVER_ERROR:
+            address, *_ = self.transport.get_extra_info("peername") or ("",)
+            log_refusal(self.log, address, status, type(sys.exception()).__name__)
+        super()._send_error_response(status, phrase(status), extra_headers)
 
     def _after(self, seconds: float, what: Any) -> asyncio.TimerHandle:
         handle: asyncio.TimerHandle = self.worker.loop.call_later(seconds, what)

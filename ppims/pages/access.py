@@ -90,7 +90,10 @@ def _page_of(request: HttpRequest) -> str:
     if request.method in {"GET", "HEAD"} and not is_fragment(request):
         return request.get_full_path()
     shown = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
-    parts = urlsplit(shown)
+    try:
+        parts = urlsplit(shown)
+    except ValueError:  # not an address
+        return resolve_url("home")
     if parts.netloc != request.get_host() or not parts.path:
         return resolve_url("home")
     return f"{parts.path}?{parts.query}" if parts.query else parts.path

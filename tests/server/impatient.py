@@ -35,7 +35,7 @@ def serving(prepared, folder):
     finally:
         made.kill()
     assert "Traceback" not in made.log()
-    assert "[ERROR]" not in made.log()
+    assert '"ERROR"' not in made.log()
 
 
 def is_known(reply):

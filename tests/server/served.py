@@ -96,7 +96,7 @@ class Wire:
         while field := self.stream.readline().strip().decode("latin-1"):
             name, _, value = field.partition(":")
             headers[name.title()] = value.strip()
-        has_body = status >= 200 and not is_head
+        has_body = status >= 200 and status != 204 and not is_head
         return Reply(status, headers, self._body(headers) if has_body else b"")
 
     def _body(self, headers):

@@ -5,7 +5,7 @@ takes them to mean, and what it refuses is refused.
 from itertools import pairwise
 
 import pytest
-from gunicorn.asgi.parser import ParseError, PythonProtocol
+from gunicorn.asgi.parser import InvalidHeader, ParseError, PythonProtocol
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -48,14 +48,19 @@ def read(kind, pieces):
 @example(b"Host: a\r\nContent-Length:\t2 \t\r\n", [])
 @example(b"A: " + b"a" * 53 + b"\r\n", [])
 @example(b"A: " + b"a" * 56 + b"\r\n", [])
-@example(b"A: a\r\n" * 5, [])
-@example(b"A: a\r\n" * 6, [])
+@example(b"Host: a\r\n" + b"A: a\r\n" * 4, [])
+@example(b"Host: a\r\n" + b"A: a\r\n" * 5, [])
+@example(b"A: a\r\n", [])
 @example(b"", [])
 def test_they_mean_the_same_to_both(block, cuts):
     raw = START + block + b"\r\n" + BODY
     places = [0, *(cut for cut in cuts if cut < len(raw)), len(raw)]
     pieces = [raw[a:b] for a, b in pairwise(places)]
-    assert read(Parser, pieces) == read(PythonProtocol, pieces)
+    ours, theirs = read(Parser, pieces), read(PythonProtocol, pieces)
+    if ours == (InvalidHeader, "Host"):  # of these two, ours alone asks for it
+        assert isinstance(theirs[0], type) or b"host" not in dict(theirs[0])
+    else:
+        assert ours == theirs
 
 
 def test_well_formed_ones_are_read_at_once(monkeypatch):
