@@ -1,6 +1,7 @@
-"""What an address of a client counts as, and which ones are our own proxies'."""
+"""What an address of a client counts as, and whose it is: our proxies', or this machine's."""
 
 import ipaddress
+from functools import lru_cache
 
 from django.conf import settings
 
@@ -24,6 +25,13 @@ def is_trusted_proxy(address: str) -> bool:
     """Tell whether PPIMS_TRUSTED_PROXIES has it."""
     ip = _plain(address) if settings.PPIMS_TRUSTED_PROXIES else None
     return ip is not None and any(ip in network for network in settings.PPIMS_TRUSTED_PROXIES)
+
+
+@lru_cache(256)
+def is_loopback(address: str) -> bool:
+    """Tell whether it is an address of this machine that no other one reaches."""
+    ip = _plain(address)
+    return ip is not None and ip.is_loopback
 
 
 def _plain(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -2,7 +2,6 @@
 is wrong.
 """
 
-import ipaddress
 import secrets
 from functools import lru_cache, partial
 from typing import Any, TypeGuard
@@ -12,10 +11,11 @@ from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, ma
 from django.http import HttpRequest
 
 from ppims import keys, moment, statements, writer
+from ppims.addresses import is_loopback, is_trusted_proxy, source_of
 from ppims.errors import NotAuthenticated
 from ppims.models import Processor
 from ppims.statements import Table
-from ppims.throttle import Throttle, source_of
+from ppims.throttle import Throttle
 from ppims.transact import in_transaction
 from ppims.turnstile import Turnstile
 
@@ -91,7 +91,7 @@ def source_address(request: HttpRequest) -> str:
     """The peer; behind a trusted proxy, the last untrusted address of X-Forwarded-For."""
     address = str(request.META.get("REMOTE_ADDR", ""))
     forwarded = str(request.META.get("HTTP_X_FORWARDED_FOR", "")).split(",")
-    while forwarded and _is_trusted(address):
+    while forwarded and is_trusted_proxy(address):
         nearest = forwarded.pop().strip()
         if not nearest:
             break
@@ -106,7 +106,7 @@ def may_ask(request: HttpRequest) -> bool:
     if not settings.PPIMS_THIS_MACHINE_ALONE:
         return True
     address = source_address(request)
-    return not address or _is_loopback(address)
+    return not address or is_loopback(address)
 
 
 def forget_everything() -> None:
@@ -169,23 +169,3 @@ def _nobodys_password() -> str:
     if not _nobody.password:
         new_password(_nobody)
     return _nobody.password
-
-
-@lru_cache(256)
-def _is_loopback(address: str) -> bool:
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
-
-
-def _is_trusted(address: str) -> bool:
-    if not settings.PPIMS_TRUSTED_PROXIES:
-        return False
-    try:
-        peer = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    plain = getattr(peer, "ipv4_mapped", None) or peer  # a socket for both writes ::ffff:10.0.0.1
-    return any(plain in network for network in settings.PPIMS_TRUSTED_PROXIES)

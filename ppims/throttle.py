@@ -1,7 +1,6 @@
 """How often a log-in may fail before its source has to wait."""
 
 import hashlib
-import ipaddress
 import secrets
 import threading
 import time
@@ -13,7 +12,6 @@ from ppims.errors import TooManyAttempts
 from ppims.keys import framed
 
 KEPT_COUNTERS = 20_000
-IPV6_PREFIX_BITS = 64
 
 
 class Throttle:
@@ -79,19 +77,3 @@ class Throttle:
         fewest_first = sorted(self._windows, key=lambda counter: self._windows[counter][1])
         for counter in fewest_first[: len(fewest_first) // 4]:
             del self._windows[counter]
-
-
-def source_of(address: str) -> str:
-    """Name what an address counts as: of IPv6 its /64, for whoever has one address there has all
-    of them; IPv4 by itself, however it is written.
-    """
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(ip, ipaddress.IPv4Address):
-        return str(ip)
-    if ip.ipv4_mapped:
-        return str(ip.ipv4_mapped)
-    own_bits = ip.max_prefixlen - IPV6_PREFIX_BITS
-    return str(ipaddress.IPv6Address(int(ip) >> own_bits << own_bits))

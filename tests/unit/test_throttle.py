@@ -5,8 +5,9 @@ import tracemalloc
 import pytest
 
 from ppims import throttle as throttling
+from ppims.addresses import source_of
 from ppims.errors import TooManyAttempts
-from ppims.throttle import Throttle, source_of
+from ppims.throttle import Throttle
 
 HERE, NAME = "192.0.2.1", "PPIM_ENT"
 
