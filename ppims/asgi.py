@@ -34,8 +34,10 @@ Receive = Callable[[], Awaitable[Message]]
 
 ASKED_OF = {
     b"content-length": "CONTENT_LENGTH",
+    b"host": "HTTP_HOST",
     b"x-fapi-uuid": "HTTP_X_FAPI_UUID",
     b"x-forwarded-for": "HTTP_X_FORWARDED_FOR",
+    b"x-forwarded-proto": "HTTP_X_FORWARDED_PROTO",
 }
 PAGES = ThreadPoolExecutor(settings.PPIMS_THREADS, "pages")
 CALLS = ThreadPoolExecutor(settings.PPIMS_THREADS, "calls")

@@ -12,11 +12,21 @@ from typing import Any, TypeVar, cast
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
+from django.http.request import split_domain_port, validate_host
 from django.urls import resolve
 
 from ppims import auth, wire
+from ppims.addresses import is_trusted_proxy
 from ppims.api import OPERATIONS, WireRequest, answer_fault, refuse
-from ppims.errors import Forbidden, Refusal, TooLarge, UnknownOperation, UnreadableBody, WrongMethod
+from ppims.errors import (
+    Forbidden,
+    Malformed,
+    Refusal,
+    TooLarge,
+    UnknownOperation,
+    UnreadableBody,
+    WrongMethod,
+)
 from ppims.logs import Event
 from ppims.replies import WireReply
 
@@ -121,6 +131,8 @@ def _finish(request: WireRequest, reply: WireReply, started: float) -> WireReply
 async def _run(request: WireRequest, operation: str) -> WireReply:
     if not auth.may_ask(request):
         raise Forbidden([("", ELSEWHERE)])
+    if settings.PPIMS_BEHIND_TLS_PROXY:
+        _require_tls_and_known_host(request)
     if operation in DOCUMENTATION:
         raise WrongMethod(", ".join(LOOKS))
     if request.operation not in OPERATIONS:
@@ -130,6 +142,22 @@ async def _run(request: WireRequest, operation: str) -> WireReply:
     request._body = request.read_body()  # ninja asks whether there is one
     request.wire_body = wire.parse_body(request._body, OPERATIONS[request.operation][0])
     return await _view(request.path_info)(request)
+
+
+def _require_tls_and_known_host(request: WireRequest) -> None:
+    """Hold a call to what Django holds pages to. Raises Forbidden, or Malformed."""
+    forget_forged_scheme(request.META)
+    if not request.is_secure():
+        raise Forbidden([("", "must come by HTTPS")])
+    domain, _ = split_domain_port(str(request.META.get("HTTP_HOST", "")))
+    if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
+        raise Malformed([("", "must come to a host name that this installation has")])
+
+
+def forget_forged_scheme(meta: dict[str, Any]) -> None:
+    """Drop what a request says of HTTPS, where proxies are named and it came from none of them."""
+    if settings.PPIMS_TRUSTED_PROXIES and not is_trusted_proxy(str(meta.get("REMOTE_ADDR", ""))):
+        meta.pop("HTTP_X_FORWARDED_PROTO", None)
 
 
 @cache

@@ -50,6 +50,7 @@ def serve(environ: Environ, start_response: Start) -> Iterable[bytes]:
         environ["CONTENT_TYPE"] = "application/json"  # whatever is said: it is read as such
     elif not _is_utf8(environ.get("CONTENT_TYPE", "")):
         return _refuse(environ, start_response, "not UTF-8")
+    lane.forget_forged_scheme(environ)
     try:
         return django(environ, start_response)
     except Exception as error:  # noqa: BLE001 - nobody else would answer

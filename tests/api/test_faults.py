@@ -2,7 +2,6 @@
 our insides, and the log says where.
 """
 
-import asyncio
 import json
 
 import pytest
@@ -11,8 +10,8 @@ from django.db import InterfaceError
 from ppims import asgi, auth, lane, moment, wire, wsgi
 from ppims.api import OPERATIONS
 from tests.api.said import blank
-from tests.conftest import PREFIX
-from tests.server.served import KYC, known
+from tests.server.asked import by_loop, by_thread
+from tests.server.served import KYC
 
 pytestmark = pytest.mark.django_db
 
@@ -25,43 +24,6 @@ def fail(*_, **__):
 
 async def fail_later(*_, **__):
     fail()
-
-
-def by_loop(path=KYC, method="POST"):
-    """Ask as gunicorn's asgi worker does: status, body."""
-    scope = {"type": "http", "method": method, "path": f"{PREFIX}/{path}", "query_string": b""}
-    scope |= {
-        "headers": [(b"host", b"localhost")],
-        "http_version": "1.1",
-        "client": ("192.0.2.1", 1),
-    }
-    sent = []
-
-    async def receive():
-        return {"type": "http.request", "body": known()}
-
-    async def send(message):
-        sent.append(message)
-
-    asyncio.run(asgi.application(scope, receive, send))
-    return sent[0]["status"], sent[1]["body"]
-
-
-def by_thread(path=KYC, method="POST"):
-    """Ask as gunicorn's gthread worker does."""
-    body, said = known(), []
-    environ = {
-        "REQUEST_METHOD": method,
-        "PATH_INFO": f"{PREFIX}/{path}",
-        "CONTENT_LENGTH": str(len(body)),
-        "HTTP_HOST": "localhost",
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "80",
-        "wsgi.input": wsgi.BytesIO(body),
-        "wsgi.url_scheme": "http",
-    }
-    parts = wsgi.application(environ, lambda status, _: said.append(int(status.split()[0])))
-    return said[0], b"".join(parts)
 
 
 ASKING = {"loop": by_loop, "thread": by_thread}

@@ -1,0 +1,52 @@
+"""A call of the API as each of gunicorn's workers hands it on, without one."""
+
+import asyncio
+
+from ppims import asgi, wsgi
+from tests.conftest import PREFIX
+from tests.server.served import KYC, known
+
+PEER = "192.0.2.1"
+
+
+def by_loop(path=KYC, method="POST", headers=()):
+    """Ask as gunicorn's asgi worker does: status, body."""
+    named = {"host": "localhost", **dict(headers)}
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path if path.startswith("/") else f"{PREFIX}/{path}",
+        "query_string": b"",
+        "http_version": "1.1",
+        "client": (PEER, 1),
+        "headers": [(name.encode(), value.encode()) for name, value in named.items()],
+    }
+    sent = []
+
+    async def receive():
+        return {"type": "http.request", "body": known()}
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(asgi.application(scope, receive, send))
+    return sent[0]["status"], sent[1]["body"]
+
+
+def by_thread(path=KYC, method="POST", headers=()):
+    """Ask as gunicorn's gthread worker does."""
+    body, said = known(), []
+    named = {"host": "localhost", **dict(headers)}
+    environ = {
+        "REQUEST_METHOD": method,
+        "PATH_INFO": path if path.startswith("/") else f"{PREFIX}/{path}",
+        "CONTENT_LENGTH": str(len(body)),
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "REMOTE_ADDR": PEER,
+        "wsgi.input": wsgi.BytesIO(body),
+        "wsgi.url_scheme": "http",
+        **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in named.items()},
+    }
+    parts = wsgi.application(environ, lambda status, _: said.append(int(status.split()[0])))
+    return said[0], b"".join(parts)

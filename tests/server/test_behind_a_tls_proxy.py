@@ -1,0 +1,120 @@
+"""Where TLS ends at a proxy, a call that came by plain HTTP or to another name is refused in the
+envelope; who looks after the processes asks them by address, and without TLS.
+"""
+
+import ipaddress
+import json
+from contextlib import suppress
+
+import pytest
+
+from tests.api.said import blank
+from tests.server.asked import PEER, by_loop, by_thread
+from tests.server.served import CHECK, KYC, Served, asked, known, page, request
+
+pytestmark = pytest.mark.django_db
+
+OURS, TLS = "ppims.example.in", {"x-forwarded-proto": "https"}
+
+
+@pytest.fixture(autouse=True)
+def behind_a_proxy(settings):
+    settings.PPIMS_BEHIND_TLS_PROXY = settings.SECURE_SSL_REDIRECT = True
+    settings.PPIMS_GROUP_COMMIT = True
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    settings.ALLOWED_HOSTS = [OURS, ".bank.example"]
+    return settings
+
+
+@pytest.fixture(params=[by_loop, by_thread])
+def ask(request, monkeypatch):
+    monkeypatch.setattr("ppims.moment.begin", lambda: None)
+    return request.param
+
+
+def code(answer):
+    status, body = answer
+    return status, json.loads(body)["Data"]["Resp_Code"]
+
+
+@pytest.mark.parametrize("scheme", [{}, {"x-forwarded-proto": "http"}, {"x-forwarded-proto": ""}])
+@pytest.mark.parametrize("path", [KYC, CHECK, "no-such"])
+def test_plain_http_is_403(ask, scheme, path):
+    status, body = ask(path, headers={"host": OURS, **scheme})
+    refused = {"Resp_Code": "403"} if path == "no-such" else blank(path, "403")
+    assert (status, json.loads(body)["Data"]) == (403, refused)
+    assert b"HTTPS" in body
+
+
+@pytest.mark.parametrize(
+    ("host", "is_known"),
+    [
+        (OURS, True),
+        (OURS.upper() + ":8443", True),
+        ("api.bank.example", True),
+        ("evil.example", False),
+        (f"{OURS}.evil.example", False),
+        ("10.0.0.5:8000", False),
+        ("", False),
+        ("a b", False),
+    ],
+)
+def test_an_unknown_host_is_400(ask, host, is_known):
+    status, body = ask(headers={"host": host, **TLS})
+    assert (status, json.loads(body)["Data"]["Resp_Code"]) == (
+        (401, "401") if is_known else (400, "400")
+    )
+    assert host.encode() not in body or not host
+
+
+def test_the_scheme_counts_from_a_named_proxy_alone(ask, behind_a_proxy):
+    headers = {"host": OURS, **TLS}
+    behind_a_proxy.PPIMS_TRUSTED_PROXIES = [ipaddress.ip_network(PEER)]
+    assert code(ask(headers=headers)) == (401, "401")
+    behind_a_proxy.PPIMS_TRUSTED_PROXIES = [ipaddress.ip_network("10.0.0.0/8")]
+    assert code(ask(headers=headers)) == (403, "403")
+
+
+def test_of_a_page_likewise(monkeypatch, behind_a_proxy):
+    seen = []
+    monkeypatch.setattr("ppims.wsgi.django", lambda environ, _: seen.append(environ) or [])
+    for network in (PEER, "10.0.0.0/8"):
+        behind_a_proxy.PPIMS_TRUSTED_PROXIES = [ipaddress.ip_network(network)]
+        with suppress(IndexError):  # it answers nothing
+            by_thread("/log-in", "GET", headers=TLS)
+    assert [environ.get("HTTP_X_FORWARDED_PROTO") for environ in seen] == ["https", None]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_health_answers_by_address_and_over_plain_http(ask, path):
+    status, body = ask(path, "GET", headers={"host": "10.0.0.5:8000"})
+    assert (status, json.loads(body)["status"]) == (200, "ok")
+    assert ask(path, headers={"host": "10.0.0.5:8000"})[0] == 405
+
+
+def test_without_a_proxy_nothing_of_it_is_asked(ask, behind_a_proxy):
+    behind_a_proxy.PPIMS_BEHIND_TLS_PROXY = False
+    assert code(ask(headers={"host": "evil.example"})) == (401, "401")
+
+
+@pytest.mark.only_on("sqlite", "the server is the same")
+@pytest.mark.parametrize("kind", ["asgi", "gthread"])
+def test_both_servers_in_production(prepared, tmp_path, kind):
+    production = {"PPIMS_ENV": "production", "PPIMS_ALLOWED_HOSTS": OURS}
+    server = Served(tmp_path, kind, PPIMS_BEHIND_TLS_PROXY="1", **production)
+    server.set_up(prepared)
+    server.start()
+    here = f"Host: {OURS}".encode()
+    try:
+        server.wait_until_ready()  # asks 127.0.0.1, by plain HTTP
+        by_tls = request(KYC, known(), "X-Forwarded-Proto: https")
+        assert server.ask(by_tls.replace(b"Host: localhost", here)).data["Resp_Code"] == "000"
+        assert server.ask(by_tls).data == blank(KYC, "400")
+        plain = request(CHECK, asked(Ref_Id="T1")).replace(b"Host: localhost", here)
+        reply = server.ask(plain)
+        assert (reply.status, reply.data) == (403, blank(CHECK, "403"))
+        assert server.ask(page("/log-in").replace(b"Host: localhost", here)).status == 301
+        assert server.ask(page("/healthz")).status == 200
+    finally:
+        server.kill()
+    assert "Traceback" not in server.log()
