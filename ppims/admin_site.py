@@ -23,6 +23,7 @@ from ppims.days import DayField, DayInput, MomentField, MomentInput
 
 View = Any  # Django's stubs know a narrower kind than its own admin passes
 BACK_TO_LIST = "_changelist_filters"  # from a row's page back to its list as it was
+HASHES = {"password", "former_passwords"}
 POP_UPS = {IS_POPUP_VAR, TO_FIELD_VAR}  # no form of ours opens one, and they name columns
 
 
@@ -90,7 +91,7 @@ def without_secrets(rows: QuerySet[Any], beside: Iterable[str] = ()) -> QuerySet
 def secrets_of(model: type[Model]) -> list[str]:
     """Name the columns that no list needs: hashes of passwords, digests, and what is encrypted."""
     columns = model._meta.concrete_fields
-    return [f.name for f in columns if isinstance(f, BinaryField) or f.name == "password"]
+    return [f.name for f in columns if isinstance(f, BinaryField) or f.name in HASHES]
 
 
 def _parameters_of(request: HttpRequest) -> set[str]:

@@ -1,10 +1,12 @@
 """Who calls, who clicks, what is kept of both, and the two-person rule."""
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+from django.contrib.auth.hashers import check_password
 from django.contrib.auth.models import AbstractUser, Group, UserManager
+from django.contrib.auth.password_validation import validate_password
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -14,6 +16,8 @@ from ppims.errors import Conflict, Malformed
 from ppims.tables import BigId, ByTime, GivenId, Instant
 
 LONGEST_NOTE = 500  # characters
+LAST_PASSWORDS = 4  # none of which is taken again
+ONE_TIME_LASTS = timedelta(hours=24)
 
 
 class StaffManager(UserManager):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -22,6 +26,9 @@ class StaffManager(UserManager):  # type: ignore[type-arg]  # not subscriptable 
     def create_superuser(
         self, username: str, email: str | None = None, password: str | None = None, **extra: Any
     ) -> "User":
+        """Raises ValidationError where the password will not do, whoever asks."""
+        if password is not None:
+            validate_password(password, User(username=username, email=email or ""))
         may = {**extra, "is_staff": True, "is_superuser": False}
         user: User = self.create_user(username, email, password, **may)
         user.groups.add(Group.objects.get(name="admin"))
@@ -31,22 +38,60 @@ class StaffManager(UserManager):  # type: ignore[type-arg]  # not subscriptable 
 class User(AbstractUser):
     """A person of the staff. What one may do comes from the roles in ppims.roles, each a group."""
 
-    has_one_time_password = models.BooleanField(
-        default=False, help_text="An admin gave it: nothing opens until it is changed."
+    # When an admin gave a one-time password; empty: the password is its owner's own.
+    one_time_password_at = models.DateTimeField(null=True, editable=False)
+    # Hashes of passwords of one's own before this one, the latest first.
+    former_passwords = models.TextField(blank=True, editable=False)
+    wrong_passwords = models.PositiveSmallIntegerField(
+        default=0, editable=False, help_text="Old ones, told wrong by who was changing it."
     )
 
     objects: ClassVar[StaffManager] = StaffManager()
+
+    PASSWORD = ("password", "one_time_password_at", "former_passwords", "wrong_passwords")
 
     def clean(self) -> None:
         super().clean()
         free_text.validate_row(self)
 
-    def take_one_time_password(self) -> str:
-        """Take a random password, to be shown once and changed at the next log-in; unsaved."""
-        password = secrets.token_urlsafe(15)
+    @property
+    def has_one_time_password(self) -> bool:
+        """Whether an admin gave it: nothing opens until it is changed."""
+        return self.one_time_password_at is not None
+
+    def has_one_time_password_of_before(self, at: datetime) -> bool:
+        """Tell whether it is a one-time password whose time is over."""
+        given = self.one_time_password_at
+        return given is not None and at >= given + ONE_TIME_LASTS
+
+    def has_had(self, password: str) -> bool:
+        """Tell whether it is one of the last four passwords, the present one included; a one-time
+        one is none of the four.
+        """
+        known = [self.password, *self.former_passwords.split()]
+        last = known[: LAST_PASSWORDS + self.has_one_time_password]
+        return any(check_password(password, each) for each in last if each)
+
+    def take_password(self, password: str) -> None:
+        """Take a password that its owner chose; PASSWORD names what is to be saved."""
+        self._keep_former()
         self.set_password(password)
-        self.has_one_time_password = True
+        self.one_time_password_at, self.wrong_passwords = None, 0
+
+    def take_one_time_password(self, at: datetime) -> str:
+        """Take a random password, to be shown once and changed at the next log-in; PASSWORD names
+        what is to be saved.
+        """
+        password = secrets.token_urlsafe(15)
+        self._keep_former()
+        self.set_password(password)
+        self.one_time_password_at, self.wrong_passwords = at, 0
         return password
+
+    def _keep_former(self) -> None:
+        if self.password and self.has_usable_password() and not self.has_one_time_password:
+            former = [self.password, *self.former_passwords.split()]
+            self.former_passwords = " ".join(former[:LAST_PASSWORDS])
 
 
 class Processor(models.Model):

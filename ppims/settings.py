@@ -168,7 +168,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "ppims.pages.access.Authentication",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "ppims.pages.access.keep_private",
@@ -204,7 +204,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
         "OPTIONS": {"min_length": 12},
-    }
+    },
+    {"NAME": "ppims.passwords.NotOnePattern"},
+    {"NAME": "ppims.passwords.NotOneOfTheLast"},
 ]
 PASSWORD_HASHERS = ["ppims.auth.Argon2"]
 LANGUAGE_CODE = "en-in"
@@ -229,7 +231,7 @@ STORAGES = {
     },
 }
 
-# --- logging in: five guesses and fifteen minutes -------------------------------------------------
+# --- logging in: five guesses, fifteen minutes of nothing, twelve hours of anything ---------------
 
 LOGIN_URL, LOGIN_REDIRECT_URL, LOGOUT_REDIRECT_URL = "login", "home", "login"
 AUTHENTICATION_BACKENDS = [
@@ -237,6 +239,7 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
 ]
 SESSION_COOKIE_AGE = 15 * 60
+PPIMS_SESSION_SECONDS = 12 * 60 * 60  # whatever one does meanwhile
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # never in a cookie
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)

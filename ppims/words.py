@@ -98,6 +98,7 @@ ACTIONS = (
     gettext_noop("user changed"),
     gettext_noop("user given a one-time password"),
     gettext_noop("own password changed"),
+    gettext_noop("session ended: wrong passwords"),
     gettext_noop("sealed"),
 )
 

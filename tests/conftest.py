@@ -19,6 +19,7 @@ from limits.services import rules
 from ppims import append_only, auth
 from ppims.bench import postgres
 from ppims.models import Processor
+from ppims.pages import log_in
 from tests.factories import PASSWORD, make_processor, new_ref
 
 # A browser's tests are run by themselves (tests/__main__.py).
@@ -100,9 +101,14 @@ TransactionTestCase._fixture_teardown = _flushing_what_only_grows(
 
 @pytest.fixture(autouse=True)
 def _a_new_worker():
-    auth.forget_everything()
+    _forget()
     yield
+    _forget()
+
+
+def _forget():
     auth.forget_everything()
+    log_in.throttle.forget()
 
 
 @pytest.fixture(scope="session")

@@ -111,8 +111,8 @@ class StaffAdmin(UserAdmin):  # type: ignore[type-arg]
         """Show it in this very answer; whoever was logged in by the old one no longer is."""
 
         def work() -> str:
-            password = user.take_one_time_password()
-            user.save(update_fields=["password", "has_one_time_password"])
+            password = user.take_one_time_password(clock.now())
+            user.save(update_fields=User.PASSWORD)
             _record(request, "user given a one-time password", username=user.username)
             reset(username=log_in.digest_of(user.username))
             return password

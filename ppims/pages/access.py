@@ -7,10 +7,13 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render, resolve_url
 from django.utils.cache import patch_vary_headers
+from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_http_methods
 
 from ppims.models import User
@@ -71,11 +74,13 @@ def go(request: HttpRequest, to: str, *args: Any) -> HttpResponse:
     return redirect(address)
 
 
-def to_log_in(request: HttpRequest) -> HttpResponse:
-    """Send to the log-in, and from there back to the page that the person was on."""
+def to_log_in(request: HttpRequest, *, ended: str = "1") -> HttpResponse:
+    """Send to the log-in, which says what `ended`, and from there back to the page that the person
+    was on.
+    """
     query = {"next": _page_of(request)}
     if settings.SESSION_COOKIE_NAME in request.COOKIES:
-        query["ended"] = "1"
+        query["ended"] = ended
     return go(request, f"{resolve_url(settings.LOGIN_URL)}?{urlencode(query)}")
 
 
@@ -100,6 +105,28 @@ def _page_of(request: HttpRequest) -> str:
 
 
 # Middleware: for every answer but static files and the API's.
+
+
+class Authentication(AuthenticationMiddleware):
+    """Tells who is logged in: nobody any more, PPIMS_SESSION_SECONDS after the log-in."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        logged_in = request.user
+        # Looked at when a view asks for it: what needs nobody reads no session.
+        request.user = SimpleLazyObject(lambda: _in_time(request, logged_in))  # type: ignore[assignment]
+
+
+def _in_time(request: HttpRequest, user: Any) -> Any:
+    if user.is_authenticated:
+        now = int(time())
+        began = request.session.get("began")
+        if began is None:  # with a session's first request
+            request.session["began"] = now
+        elif now >= began + settings.PPIMS_SESSION_SECONDS:
+            request.session.flush()
+            return AnonymousUser()
+    return user
 
 
 def keep_alive(get_response: View) -> View:

@@ -26,7 +26,7 @@ def browser_of(role):
     client = Client()
     client.force_login(user_of(role))
     session = client.session
-    session["seen"] = int(time())  # as a log-in leaves it
+    session["seen"] = session["began"] = int(time())  # as a log-in leaves it
     session.save()
     return client
 

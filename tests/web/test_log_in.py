@@ -210,7 +210,7 @@ def test_one_changes_ones_password_and_stays_logged_in_here_alone():
         ("wrong", OTHER, OTHER, "old_password"),
         (RIGHT, "short-pass1", "short-pass1", "new_password2"),
         (RIGHT, OTHER, "not-the-same-one", "new_password2"),
-        (RIGHT, RIGHT, RIGHT, "new_password1"),
+        (RIGHT, RIGHT, RIGHT, "new_password2"),
     ],
 )
 def test_a_password_that_will_not_do_is_refused_with_why(old, new, again, field):
