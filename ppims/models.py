@@ -194,6 +194,8 @@ class FourEyes(models.Model):
     state = models.CharField(max_length=9, choices=State, default=State.PROPOSED)
     maker = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     checker = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    # Who of the operating system's users typed it, where a command proposed it in the maker's name.
+    operator = models.CharField(max_length=100, blank=True, editable=False)
     proposed_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True, blank=True)
     decision_note = models.CharField(

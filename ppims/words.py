@@ -99,6 +99,8 @@ ACTIONS = (
     gettext_noop("user given a one-time password"),
     gettext_noop("own password changed"),
     gettext_noop("session ended: wrong passwords"),
+    gettext_noop("admin made at the machine"),
+    gettext_noop("password changed at the machine"),
     gettext_noop("sealed"),
 )
 

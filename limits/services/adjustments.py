@@ -36,8 +36,9 @@ class Correction:
     reason: str
 
 
-def propose(*, correction: Correction, user: User) -> Adjustment:
-    """Propose a correction; nothing changes until another person approves it.
+def propose(*, correction: Correction, user: User, operator: str = "") -> Adjustment:
+    """Propose a correction; nothing changes until another person approves it. `operator` is who
+    typed it at the machine, if it was there.
 
     Raises Malformed naming each wrong field, or UnknownCustomer.
     """
@@ -52,6 +53,7 @@ def propose(*, correction: Correction, user: User) -> Adjustment:
             amount_paise=correction.amount_paise,
             reason=trim(correction.reason),
             maker=user,
+            operator=operator,
             proposed_at=at,
         )
         _audit("adjustment proposed", adjustment, user, at)
@@ -160,8 +162,7 @@ def _entry(adjustment: Adjustment, customer: Customer, at: datetime) -> LedgerEn
 
 def _audit(action: str, adjustment: Adjustment, user: User, at: datetime) -> None:
     fields = ["month", "direction", "amount_paise", "reason"]
-    if adjustment.decision_note:
-        fields.append("decision_note")
+    fields += [name for name in ("decision_note", "operator") if getattr(adjustment, name)]
     audit.record(
         action,
         at=at,

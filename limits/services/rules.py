@@ -65,15 +65,16 @@ def load_first_pack(path: Path = FIRST_PACK) -> bool:
     return in_transaction(work)
 
 
-def propose(*, proposals: list[Proposal], user: User) -> list[LimitRule]:
-    """Propose rules; none of them counts until another person approves it. Raises Malformed for a
-    source that may not be kept.
+def propose(*, proposals: list[Proposal], user: User, operator: str = "") -> list[LimitRule]:
+    """Propose rules; none of them counts until another person approves it. `operator` is who typed
+    it at the machine, if it was there. Raises Malformed for a source that may not be kept.
     """
 
     def work() -> list[LimitRule]:
         at = clock.now()
         rules = [_row(proposal, user, at) for proposal in proposals]
         for rule in rules:
+            rule.operator = operator
             rule.save(force_insert=True)
             _audit("limit rule proposed", rule, user, at)
         return rules
@@ -170,7 +171,6 @@ def _start_of(day: str | None) -> datetime | None:
 
 def _audit(action: str, rule: LimitRule, user: User, at: datetime) -> None:
     fields = ["tier", "direction", "window", "amount", "in_force_from", "source"]
-    if rule.decision_note:
-        fields.append("decision_note")
+    fields += [name for name in ("decision_note", "operator") if getattr(rule, name)]
     detail = {"rule": rule.pk, **{name: getattr(rule, name) for name in fields}}
     audit.record(action, at=at, user=user, detail=detail, rows=[rule])

@@ -1,4 +1,6 @@
-"""Correct what a customer has used in a month: one person proposes it, another approves it."""
+"""Propose to correct what a customer has used in a month. Another person approves it in the
+browser: a command that did both would make a record of two people out of one.
+"""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -11,22 +13,14 @@ from limits.services.adjustments import Correction
 from ppims.errors import Refusal
 from ppims.models import FourEyes, User
 from ppims.money import balance_to_paise, to_inr
-
-DECISIONS = {
-    "approve": FourEyes.State.APPROVED,
-    "reject": FourEyes.State.REJECTED,
-    "withdraw": FourEyes.State.WITHDRAWN,
-}
-PERMISSIONS = {
-    "propose": "limits.propose_adjustment",
-    "withdraw": "limits.propose_adjustment",
-    "approve": "limits.approve_adjustment",
-    "reject": "limits.approve_adjustment",
-}
+from ppims.operators import name_operator
 
 
 class Command(BaseCommand):
-    help = "Propose, approve, reject, withdraw or list corrections of a customer's monthly usage."
+    help = (
+        "Propose corrections of a customer's monthly usage, or list what waits. They are approved,"
+        " rejected and withdrawn in the browser, under Approvals."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
@@ -36,29 +30,31 @@ class Command(BaseCommand):
         proposing.add_argument("direction", choices=Direction.values, help="D spend, C load")
         proposing.add_argument("amount", help="rupees: 250.00 is added, -250.00 taken away")
         proposing.add_argument("--reason", required=True)
-        for verb in DECISIONS:
-            verbs.add_parser(verb).add_argument("id", type=int)
-        verbs.choices["reject"].add_argument("--reason", required=True, help="the maker sees it")
-        for verb in PERMISSIONS:
-            verbs.choices[verb].add_argument("--by", required=True, metavar="USERNAME")
+        proposing.add_argument(
+            "--by",
+            required=True,
+            metavar="USERNAME",
+            help="the maker; who types this, of the operating system's users, is recorded beside",
+        )
         verbs.add_parser("list", help="what waits for a second person")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        verb = options["verb"]
-        if verb == "list":
+        if options["verb"] == "list":
             waiting = Adjustment.objects.filter(state=FourEyes.State.PROPOSED).order_by("pk")
             for adjustment in waiting.select_related("maker"):
-                self.stdout.write(described(adjustment))
+                self.stdout.write(describe(adjustment))
             return
         try:
-            user = person(options["by"], PERMISSIONS[verb])
-            done = propose(options, user) if verb == "propose" else decide(options, user)
+            proposed = propose(options)
         except Refusal as refusal:
             raise CommandError(refusal.in_words()) from refusal
-        self.stdout.write(described(done))
+        self.stdout.write(describe(proposed))
+        page = f"/approvals/adjustment/{proposed.pk}"
+        self.stdout.write(f"Another person approves it in the browser, under Approvals: {page}")
 
 
-def propose(options: dict[str, Any], user: User) -> Adjustment:
+def propose(options: dict[str, Any]) -> Adjustment:
+    user = find_maker(options["by"])
     try:
         month = int(options["month"].replace("-", ""))
         amount_paise = balance_to_paise(options["amount"])
@@ -67,31 +63,24 @@ def propose(options: dict[str, Any], user: User) -> Adjustment:
     correction = Correction(
         options["unique_id"], month, options["direction"], amount_paise, options["reason"]
     )
-    return adjustments.propose(correction=correction, user=user)
+    return adjustments.propose(correction=correction, user=user, operator=name_operator())
 
 
-def decide(options: dict[str, Any], user: User) -> Adjustment:
-    if not Adjustment.objects.filter(pk=options["id"]).exists():
-        raise CommandError(f"There is no adjustment {options['id']}.")
-    state = DECISIONS[options["verb"]]
-    note = options.get("reason", "")
-    return adjustments.decide(adjustment_id=options["id"], state=state, user=user, note=note)
-
-
-def person(username: str, permission: str) -> User:
-    """Find who does it. Raises CommandError where that person may not."""
+def find_maker(username: str) -> User:
+    """Find who proposes it. Raises CommandError where that person may not."""
     user: User | None = User.objects.filter(username=username, is_active=True).first()
-    if user is None or not user.has_perm(permission):
+    if user is None or not user.has_perm("limits.propose_adjustment"):
         raise CommandError("--by names nobody who may do that")
     return user
 
 
-def described(adjustment: Adjustment) -> str:
+def describe(adjustment: Adjustment) -> str:
     year, month = divmod(adjustment.month, 100)
     amount = to_inr(adjustment.amount_paise)
+    at_machine = f" (typed by {adjustment.operator})" if adjustment.operator else ""
     return (
         f"Adjustment {adjustment.pk} of customer {adjustment.customer_id}:"
         f" {adjustment.get_direction_display()} {year}-{month:02d} {amount},"
-        f" {adjustment.get_state_display().lower()}, proposed by {adjustment.maker}:"
+        f" {adjustment.get_state_display().lower()}, proposed by {adjustment.maker}{at_machine}:"
         f" {adjustment.reason}"
     )

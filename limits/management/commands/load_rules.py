@@ -1,4 +1,4 @@
-"""Propose a pack of limit rules; another admin approves each in the admin."""
+"""Propose a pack of limit rules; another admin approves each in the browser."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from limits.services import rules
 from ppims import clock
 from ppims.models import User
+from ppims.operators import name_operator
 
 
 class Command(BaseCommand):
@@ -26,8 +27,9 @@ class Command(BaseCommand):
             proposals = rules.read_pack(options["pack"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CommandError(f"{options['pack']} is no pack of limit rules: {error}") from error
-        proposed = rules.propose(proposals=proposals, user=user)
-        self.stdout.write(f"{len(proposed)} rules proposed; another admin approves them.")
+        proposed = rules.propose(proposals=proposals, user=user, operator=name_operator())
+        where = "another admin approves them in the browser, under Approvals: /approvals"
+        self.stdout.write(f"{len(proposed)} rules proposed; {where}")
         warnings = rules.starts_in_words(proposed, clock.now())
         for rule in proposed:
             if rule.pk in warnings:

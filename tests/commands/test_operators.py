@@ -1,0 +1,202 @@
+"""What commands change for people: who typed it is on record, and what they may not do at all."""
+
+import getpass
+import json
+import os
+import pwd
+
+import pytest
+from django.contrib.auth.models import Group
+from django.core.management import CommandError, call_command, get_commands
+from django.test import Client
+
+from limits.models import Adjustment, LimitRule
+from limits.services.rules import FIRST_PACK
+from limits.services.verify import verify
+from ppims import clock, operators, roles
+from ppims.models import AuditEntry, User
+from tests.factories import make_customer, make_password_once, make_processor, post
+from tests.web.admin_pages import browser_of, user_of, words_of
+
+pytestmark = [pytest.mark.django_db, pytest.mark.as_the_application]
+RIGHT, NEW = "a-password-of-tests", "another-long-passphrase"
+OWN = pwd.getpwuid(os.getuid()).pw_name
+
+
+@pytest.fixture
+def type_(monkeypatch):
+    """Type passwords, one after another."""
+
+    def answer_with(*said):
+        answers = iter(said)
+        monkeypatch.setattr(getpass, "getpass", lambda _: next(answers))
+
+    return answer_with
+
+
+def last_entry():
+    entry = AuditEntry.objects.latest("pk")
+    return entry.action, json.loads(entry.detail)
+
+
+def try_in(username, password):
+    return Client().post("/log-in", {"username": username, "password": password}).status_code
+
+
+# Who types it.
+
+
+def test_it_is_the_kernels_word_and_not_a_variables(monkeypatch, tmp_path):
+    for name in ("LOGNAME", "USER", "SUDO_USER", "USERNAME"):
+        monkeypatch.setenv(name, "somebody-else")
+    monkeypatch.setattr(operators, "LOGGED_IN", tmp_path / "loginuid")
+    assert operators.name_operator() == OWN
+    for logged_in in (os.getuid(), operators.NOBODY_LOGGED_IN, "nonsense"):
+        (tmp_path / "loginuid").write_text(str(logged_in))
+        assert operators.name_operator() == OWN
+
+
+def test_behind_sudo_it_is_also_who_had_logged_in(monkeypatch, tmp_path):
+    daemon = pwd.getpwnam("daemon")
+    monkeypatch.setattr(operators, "LOGGED_IN", tmp_path / "loginuid")
+    (tmp_path / "loginuid").write_text(str(daemon.pw_uid))
+    assert operators.name_operator() == f"{OWN} (logged in as daemon)"
+    (tmp_path / "loginuid").write_text("123456789")
+    assert operators.name_operator() == f"{OWN} (logged in as uid 123456789)"
+
+
+@pytest.mark.parametrize("name", ["createsuperuser", "changepassword"])
+def test_djangos_own_commands_are_ours(name):
+    assert get_commands()[name] == "ppims"
+
+
+# Proposals.
+
+
+def test_a_proposal_of_the_command_is_approved_in_the_browser_with_before_and_after():
+    ent = make_processor()
+    customer = make_customer(ent)
+    post(ent, customer, 70_000)
+    maker = user_of("maker")
+    month = clock.ist_month(clock.now())
+    year = f"{month // 100}-{month % 100:02d}"
+    typed = ["adjust", "propose", str(customer), year, "D", "-200.00", "--reason", "twice"]
+    call_command(*typed, "--by", maker.username)
+    proposal = Adjustment.objects.get()
+    assert proposal.operator == operators.name_operator()
+    checker, address = browser_of("checker"), f"/approvals/adjustment/{proposal.pk}"
+    said = words_of(checker.get(address))
+    for word in ("₹700.00", "₹500.00", maker.username, f"Typed at the machine by {OWN}", "twice"):
+        assert word in said
+    assert f"(typed by {OWN}" in words_of(checker.get("/approvals"))
+    own = Client()
+    own.force_login(maker)
+    assert own.post(address, {"decision": "approve"}).status_code == 403
+    assert checker.post(address, {"decision": "approve"}).status_code == 302
+    proposal.refresh_from_db()
+    assert proposal.state == "APPROVED"
+    assert [str(finding) for finding in verify()] == []
+
+
+def test_a_pack_of_rules_is_proposed_with_who_typed_it(capsys):
+    admin = user_of("admin")
+    call_command("load_rules", str(FIRST_PACK), proposed_by=admin.username)
+    assert "approves them in the browser, under Approvals" in capsys.readouterr().out
+    rule = LimitRule.objects.latest("pk")
+    assert (rule.maker, rule.operator) == (admin, operators.name_operator())
+    action, detail = last_entry()
+    assert (action, detail["operator"]) == ("limit rule proposed", rule.operator)
+    page = browser_of("admin").get(f"/approvals/limit-rule/{rule.pk}")
+    assert f"Typed at the machine by {OWN}" in words_of(page)
+
+
+def test_what_is_proposed_in_the_browser_names_no_operator():
+    rule = LimitRule.objects.latest("pk")
+    assert rule.operator == ""
+    assert "operator" not in last_entry()[1]
+
+
+# Accounts.
+
+
+def test_an_admin_is_made_with_who_made_it(monkeypatch, capsys):
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", RIGHT)
+    call_command("createsuperuser", "--noinput", username="first", email="f@example.in")
+    assert "first is an admin." in capsys.readouterr().out
+    said = {"username": "first", "operator": operators.name_operator()}
+    assert last_entry() == ("admin made at the machine", said)
+    assert [group.name for group in User.objects.get(username="first").groups.all()] == ["admin"]
+    assert try_in("first", RIGHT) == 302
+
+
+def test_even_before_there_are_roles(monkeypatch):
+    assert not Group.objects.exists()
+    monkeypatch.setenv("DJANGO_SUPERUSER_USERNAME", "first")
+    call_command("createsuperuser", "--noinput")
+    assert not User.objects.get(username="first").has_usable_password()
+
+
+@pytest.mark.parametrize(
+    ("username", "password", "why"),
+    [
+        ("first", "aaaaaaaaaaaa", "one pattern"),
+        ("first", "qwertyuiop12", "too common"),
+        ("administrator", "administrator1", "similar to the username"),
+        ("a b", RIGHT, "valid username"),
+        ("", RIGHT, "needs --username"),
+        ("taken", RIGHT, "already exists"),
+    ],
+)
+def test_without_questions_what_will_not_do_is_refused(monkeypatch, username, password, why):
+    User.objects.create(username="taken")
+    before = AuditEntry.objects.count()
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", password)
+    with pytest.raises(CommandError, match=why):
+        call_command("createsuperuser", "--noinput", username=username)
+    assert (User.objects.count(), AuditEntry.objects.count()) == (1, before)
+
+
+def test_what_is_typed_is_asked_for_again_until_it_will_do(type_, capsys, monkeypatch):
+    monkeypatch.setattr("builtins.input", lambda _: "first")
+    type_("aaaaaaaaaaaa", "aaaaaaaaaaaa", RIGHT, "not-the-same", RIGHT, RIGHT)
+    call_command("createsuperuser")
+    said = capsys.readouterr().out
+    assert "one pattern" in said
+    assert "two different passwords" in said
+    assert RIGHT not in said
+    assert User.objects.get(username="first").check_password(RIGHT)
+    type_(*["short"] * 6)
+    with pytest.raises(CommandError, match="nothing is changed"):
+        call_command("createsuperuser", username="second")
+    assert not User.objects.filter(username="second").exists()
+
+
+def test_a_password_is_changed_with_who_changed_it(type_):
+    roles.set_up()
+    user = user_of("maker", password=make_password_once(RIGHT))
+    client = Client()
+    client.force_login(user)
+    for _ in range(5):
+        try_in(user.username, "wrong")
+    assert try_in(user.username, RIGHT) == 429
+    type_(RIGHT, RIGHT, NEW, NEW)
+    call_command("changepassword", user.username)
+    said = {"username": user.username, "operator": operators.name_operator()}
+    assert last_entry() == ("password changed at the machine", said)
+    assert client.get("/limits").status_code == 302
+    assert try_in(user.username, NEW) == 302
+    assert try_in(user.username, RIGHT) == 200
+    user.refresh_from_db()
+    assert user.has_had(RIGHT)
+
+
+def test_it_takes_the_place_of_a_one_time_password(type_):
+    user = user_of("maker")
+    user.take_one_time_password(clock.now())
+    user.save()
+    type_(NEW, NEW)
+    call_command("changepassword", user.username)
+    user.refresh_from_db()
+    assert not user.has_one_time_password
+    with pytest.raises(CommandError, match="no user nobody"):
+        call_command("changepassword", "nobody")
