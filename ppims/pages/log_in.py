@@ -113,6 +113,10 @@ class OwnPasswordForm(PasswordChangeForm):
         # tell a guesser a password.
         return self.cleaned_data if self.has_error("old_password") else super().clean()
 
+    def validate_password_for_user(self, user: Any, *_: Any) -> None:
+        """Say what is wrong with it beside the password itself, not beside its repetition."""
+        super().validate_password_for_user(user, "new_password1")
+
     def save(self, commit: bool = True) -> Any:
         self.user.take_password(self.cleaned_data["new_password1"])
         self.user.save(update_fields=User.PASSWORD)

@@ -208,9 +208,9 @@ def test_one_changes_ones_password_and_stays_logged_in_here_alone():
     ("old", "new", "again", "field"),
     [
         ("wrong", OTHER, OTHER, "old_password"),
-        (RIGHT, "short-pass1", "short-pass1", "new_password2"),
+        (RIGHT, "short-pass1", "short-pass1", "new_password1"),
         (RIGHT, OTHER, "not-the-same-one", "new_password2"),
-        (RIGHT, RIGHT, RIGHT, "new_password2"),
+        (RIGHT, RIGHT, RIGHT, "new_password1"),
     ],
 )
 def test_a_password_that_will_not_do_is_refused_with_why(old, new, again, field):
