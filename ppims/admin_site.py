@@ -12,18 +12,20 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.contrib.admin import FieldListFilter, ListFilter
 from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IS_POPUP_VAR, TO_FIELD_VAR
 from django.contrib.admin.utils import get_fields_from_path
 from django.contrib.admin.views.main import ALL_VAR, ERROR_FLAG, ORDER_VAR, PAGE_VAR, SEARCH_VAR
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, ValidationError
 from django.db.models import BinaryField, DateField, DateTimeField, Field, Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from ppims.days import DayField, DayInput, MomentField, MomentInput
 
 View = Any  # Django's stubs know a narrower kind than its own admin passes
 BACK_TO_LIST = "_changelist_filters"  # from a row's page back to its list as it was
 HASHES = {"password", "former_passwords"}
+DIGITS_OF_A_KEY = 18  # of those that all fit into 64 bits
 POP_UPS = {IS_POPUP_VAR, TO_FIELD_VAR}  # no form of ours opens one, and they name columns
 
 
@@ -73,11 +75,38 @@ class Guarded(admin.ModelAdmin):  # type: ignore[type-arg]
     }
     show_facets = admin.ShowFacets.NEVER  # a count of the whole table for each choice of a filter
 
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        """Find a row; of what can be no row's key none, without asking the database."""
+        may_be = may_be_key(self.model, object_id)
+        return super().get_object(request, object_id, from_field) if may_be else None
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], *more: Any
+    ) -> HttpResponse | None:
+        """Do what is asked to the rows that are chosen; 400 where one can't be a row at all."""
+        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if not all(may_be_key(self.model, text) for text in chosen):
+            raise BadRequest("No rows to choose")
+        return super().response_action(request, queryset, *more)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         beside = self.list_select_related
         return without_secrets(
             super().get_queryset(request), () if isinstance(beside, bool) else beside
         )
+
+
+def may_be_key(model: type[Model], text: str) -> bool:
+    """Tell whether a text may be a row's key; a number beyond 64 bits is a fault in a database."""
+    if text.lstrip("-").isdecimal() and len(text) > DIGITS_OF_A_KEY:
+        return False
+    try:
+        model._meta.pk.to_python(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def without_secrets(rows: QuerySet[Any], beside: Iterable[str] = ()) -> QuerySet[Any]:

@@ -162,6 +162,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "ppims.lane.middleware",
     "ppims.health.middleware",
+    "ppims.pages.access.refuse_nul",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -1,6 +1,6 @@
 """Who may open a page, what is said to the others, and how a page or its fragment is answered."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
 from time import time
 from typing import Any
@@ -9,8 +9,13 @@ from urllib.parse import urlencode, urlsplit
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    UnreadablePostError,
+)
 from django.shortcuts import redirect, render, resolve_url
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import SimpleLazyObject
@@ -20,6 +25,7 @@ from ppims.models import User
 
 View = Callable[..., HttpResponse]
 SEEN_EVERY_SECONDS = 60
+NUL = "\0"
 
 
 def page(permission: str = "", *, methods: Sequence[str] = ("GET",)) -> Callable[[View], View]:
@@ -127,6 +133,30 @@ def _in_time(request: HttpRequest, user: Any) -> Any:
             request.session.flush()
             return AnonymousUser()
     return user
+
+
+def refuse_nul(get_response: View) -> View:
+    """Answer 400 to a NUL wherever it was sent: PostgreSQL keeps none, and nothing holds one."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        if any(NUL in text for text in _texts_sent(request)):
+            raise BadRequest("A NUL was sent")
+        return get_response(request)
+
+    return answer
+
+
+def _texts_sent(request: HttpRequest) -> Iterator[str]:
+    """List whatever text came: the path, headers, cookies, the query, and a form's fields."""
+    yield from (request.path_info, *map(str, request.headers.values()))
+    for pair in request.COOKIES.items():  # a quoted one may hold what its header doesn't show
+        yield from pair
+    try:
+        for fields in (request.GET, request.POST):
+            for name, values in fields.lists():
+                yield from (name, *map(str, values))
+    except UnreadablePostError:
+        raise BadRequest("The body did not come whole") from None
 
 
 def keep_alive(get_response: View) -> View:
