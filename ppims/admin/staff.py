@@ -15,7 +15,7 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.core.validators import RegexValidator
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
@@ -44,13 +44,28 @@ def _record(request: HttpRequest, action: str, **detail: object) -> None:
 
 
 class RoleForm(forms.ModelForm):  # type: ignore[type-arg]
-    def clean_groups(self) -> QuerySet[Group]:
-        """An admin, who makes users, is none of the two people of a decision."""
-        groups: QuerySet[Group] = self.cleaned_data["groups"]
-        names = {group.name for group in groups}
-        if "admin" in names and names & {"maker", "checker"}:
-            raise forms.ValidationError("An admin is neither maker nor checker.")
-        return groups
+    """A person of exactly one role, which makes one staff. An admin, who makes users, is so none of
+    the two people of a decision.
+    """
+
+    groups = forms.ModelChoiceField(
+        Group.objects.filter(name__in=roles.ROLES).order_by("name"),
+        label="Role",
+        empty_label="Choose a role",
+        error_messages={"required": "Choose the role: without one nothing opens."},
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["groups"] = self.instance.groups.values_list("pk", flat=True).first()
+
+    def clean_groups(self) -> list[Group]:
+        sent = self.data.getlist("groups") if isinstance(self.data, QueryDict) else []
+        if len(sent) > 1:
+            raise forms.ValidationError("A user has exactly one role.")
+        self.instance.is_staff = True
+        return [self.cleaned_data["groups"]]
 
 
 class StaffChangeForm(RoleForm, UserChangeForm):  # type: ignore[type-arg]
@@ -66,30 +81,26 @@ class StaffAdmin(UserAdmin):  # type: ignore[type-arg]
     has_delete_permission = never
     form, add_form, add_form_template = StaffChangeForm, RoleForm, None
     person: Any = ("Person", {"fields": ["first_name", "last_name", "email"]})
-    role: Any = ("Role", {"fields": ["is_active", "is_staff", "groups"]})
+    role: Any = ("Role", {"fields": ["groups", "is_active"]})
     fieldsets = [(None, {"fields": ["username", "password"]}), person, role]
     add_fieldsets = [(None, {"fields": ["username"]}), person, role]
-    filter_horizontal = ["groups"]
-    list_display = ["username", "first_name", "last_name", "roles", "is_active", "is_staff"]
-    list_filter = ["is_active", "is_staff", "groups"]
+    filter_horizontal = ()
+    list_display = ["username", "first_name", "last_name", "role_name", "is_active"]
+    list_filter = ["is_active", "groups"]
     search_fields = ["username"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups")
 
-    @admin.display(description="Roles")
-    def roles(self, user: User) -> str:
-        return ", ".join(_groups(user))
+    @admin.display(description="Role")
+    def role_name(self, user: User) -> str:
+        return ", ".join(_groups(user)) or "none: nothing opens"
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Keep a superuser, whom no role binds, out of the hands of those whom theirs binds."""
         if obj is not None and obj.is_superuser and not staff(request).is_superuser:
             return False
         return super().has_change_permission(request, obj)
-
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        kwargs["queryset"] = Group.objects.filter(name__in=roles.ROLES).order_by("name")
-        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
         """Ask, then give a one-time password; one's own is changed by oneself."""

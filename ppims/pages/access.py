@@ -31,7 +31,8 @@ NUL = "\0"
 def page(permission: str = "", *, methods: Sequence[str] = ("GET",)) -> Callable[[View], View]:
     """Open a view to whoever is logged in and has the permission, "" being none.
 
-    Others are sent to the log-in, or to change a one-time password, or get 403.
+    Others are sent to the log-in, or to change a one-time password, or get 403, which tells who has
+    no role so.
     """
     allowed = [*methods, "HEAD"] if "GET" in methods else list(methods)
 
@@ -43,7 +44,7 @@ def page(permission: str = "", *, methods: Sequence[str] = ("GET",)) -> Callable
                 return to_log_in(request)
             if user.has_one_time_password:
                 return go(request, "password_change")
-            if permission and not user.has_perm(permission):
+            if not has_role(user) or (permission and not user.has_perm(permission)):
                 raise PermissionDenied
             return view(request, *args, **kwargs)
 
@@ -88,6 +89,11 @@ def to_log_in(request: HttpRequest, *, ended: str = "1") -> HttpResponse:
     if settings.SESSION_COOKIE_NAME in request.COOKIES:
         query["ended"] = ended
     return go(request, f"{resolve_url(settings.LOGIN_URL)}?{urlencode(query)}")
+
+
+def has_role(user: User) -> bool:
+    """Tell whether somebody has a role: without one nothing opens but one's own password."""
+    return bool(user.get_group_permissions())
 
 
 def staff(request: HttpRequest) -> User:

@@ -8,7 +8,8 @@ from django.template import loader
 
 from ppims import outages
 from ppims.errors import Unavailable
-from ppims.pages.access import is_fragment, respond
+from ppims.models import User
+from ppims.pages.access import has_role, is_fragment, respond
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -16,7 +17,11 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return respond(request, "403.html", partial="said", status=403)
+    """Say that the role doesn't open it; or to who has none, that nothing opens without one."""
+    user = getattr(request, "user", None)
+    is_without = isinstance(user, User) and not has_role(user)
+    template = "no_role.html" if is_without else "403.html"
+    return respond(request, template, partial="said", status=403)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -23,7 +23,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from ppims import audit, auth, clock
 from ppims.errors import TooManyAttempts, Unavailable
@@ -98,7 +98,17 @@ class LogIn(LoginView):
 
 
 log_in = in_turn(LogIn.as_view())
-log_out = require_POST(LogoutView.as_view())
+end_session = LogoutView.as_view()
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def log_out(request: HttpRequest) -> HttpResponse:
+    """Log out; asked by GET, which a link of any page can, give the button for it."""
+    if request.method == "POST":
+        return end_session(request)
+    if not request.user.is_authenticated:
+        return redirect("login")
+    return render(request, "registration/log_out.html")
 
 
 class OwnPasswordForm(PasswordChangeForm):

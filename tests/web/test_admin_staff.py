@@ -184,15 +184,40 @@ def test_changing_a_user_is_audited():
     assert (entry.action, json.loads(entry.detail)["groups"]) == ("user changed", ["checker"])
 
 
-@pytest.mark.parametrize("other", ["maker", "checker"])
-def test_who_makes_users_is_none_of_the_two_people_of_a_decision(other):
-    user, client = user_of(other), browser_of("admin")
-    groups = roles.Group.objects.filter(name__in=[other, "admin"])
+@pytest.mark.parametrize("others", [[], ["maker", "admin"], ["viewer", "checker"], roles.ROLES])
+def test_a_user_has_exactly_one_role(others):
+    """So who makes users is none of the two people of a decision."""
+    user, client = user_of("maker"), browser_of("admin")
+    groups = roles.Group.objects.filter(name__in=others)
     body = {"username": user.username, "is_active": "on", "groups": [g.pk for g in groups]}
+    said = "exactly one role" if others else "Choose the role: without one nothing opens."
     for address in (change_url(user), add_url("ppims_user")):
         refused = client.post(address, {**body, "username": f"{user.username}s"})
-        assert "neither maker nor checker" in words_of(refused)
-    assert [group.name for group in user.groups.all()] == [other]
+        assert said in words_of(refused)
+    assert [group.name for group in user.groups.all()] == ["maker"]
+
+
+def test_who_is_given_a_role_is_of_the_staff_by_it():
+    client = browser_of("admin")
+    viewer = roles.Group.objects.get(name="viewer")
+    page = client.get(add_url("ppims_user")).content.decode()
+    assert 'name="is_staff"' not in page
+    assert page.count('name="groups"') == 1
+    client.post(add_url("ppims_user"), {"username": "ravi", "groups": viewer.pk})
+    assert User.objects.get(username="ravi").is_staff
+    shown = client.get(change_url(User.objects.get(username="ravi"))).content.decode()
+    assert f'<option value="{viewer.pk}" selected>viewer</option>' in shown
+
+
+def test_staff_are_those_of_a_role_at_every_start():
+    of_a_role, without, over = user_of("viewer"), user_of("maker"), user_of("viewer")
+    without.groups.clear()
+    over.groups.clear()
+    User.objects.filter(pk=of_a_role.pk).update(is_staff=False)
+    User.objects.filter(pk=over.pk).update(is_superuser=True)
+    roles.set_up()
+    said = dict(User.objects.values_list("pk", "is_staff"))
+    assert [said[user.pk] for user in (of_a_role, without, over)] == [True, False, True]
 
 
 def test_no_admin_sets_a_password_that_somebody_goes_on_with():

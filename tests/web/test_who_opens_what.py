@@ -32,7 +32,7 @@ OPEN = {
     "readyz": (ANYONE, NONE, []),
     "home": (ROLES, NONE, []),
     "login": (ANYONE, ANYONE, []),
-    "logout": (NONE, ANYONE, []),
+    "logout": (ANYONE, ANYONE, []),
     "password_change": (ROLES, ROLES, []),
     "stay": (NONE, ROLES, []),
     "limits": (ROLES, NONE, []),
