@@ -4,8 +4,10 @@ the same words about what is wrong.
 
 import re
 import secrets
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from typing import Any, TypeVar
 
 from django import forms
@@ -20,6 +22,7 @@ from customers.models import Customer
 from customers.people import Told
 from customers.reviews import Doubt
 from customers.schemas import AddCustomerIn, UpdateCustomerIn, told_by
+from ppims import clock
 from ppims.days import DayInput, as_wired
 from ppims.errors import Refusal
 from ppims.free_text import validate
@@ -48,6 +51,7 @@ REMOVABLE = (
 )
 EMPTY = [("", "–")]
 DATE = _("Day first: DD-MM-YYYY")
+CHILD_YEARS = 10  # whoever is younger most likely has a slip in the birth date
 
 
 def text(label: Any, **more: Any) -> forms.CharField:
@@ -125,6 +129,7 @@ class OnboardForm(forms.Form):
         assert isinstance(processor, forms.ChoiceField)
         processor.choices = named if len(named) == 1 else [*EMPTY, *named]
         self.message: AddCustomerIn | None = None
+        self.child_born: date | None = None
 
     @property
     def first_fields(self) -> list[forms.BoundField]:
@@ -144,6 +149,7 @@ class OnboardForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         self.message = read(self, AddCustomerIn)
+        self.child_born = warn_of_child(self, self.told().date_of_birth)
         return self.cleaned_data
 
     def told(self) -> Told:
@@ -187,6 +193,7 @@ class EditForm(forms.Form):
     def __init__(self, customer: Customer, data: Mapping[str, Any] | None = None) -> None:
         super().__init__(data, initial={"customer_name": customer.name})
         self.told = Told()
+        self.child_born: date | None = None
         on_record = [name for name in REMOVABLE if getattr(customer, services.COLUMNS[name])]
         self.fields["removed"] = forms.MultipleChoiceField(
             label=_("Remove"),
@@ -216,6 +223,7 @@ class EditForm(forms.Form):
         if any(said.values()):
             message = read(self, EditIn, only=said)
             self.told = told_by(message) if message else Told()
+        self.child_born = warn_of_child(self, self.told.date_of_birth)
         removed: dict[str, Any] = dict.fromkeys(self.cleaned_data.get("removed", ()), "")
         for name in removed:
             if said.get(name):
@@ -316,10 +324,26 @@ def refuse(form: forms.Form, refusal: Refusal) -> None:
         form.add_error(None, gettext("A review item is open: staff decide whose it is."))
 
 
+def warn_of_child(form: forms.Form, born: date | None) -> date | None:
+    """Have a child's birth date confirmed, each date anew: that date; None where there is none."""
+    if born is None or born <= _years_ago(CHILD_YEARS):
+        return None
+    if form.data.get("child_born") != born.isoformat():
+        form.add_error(None, gettext("That is a child’s birth date: look below, then go on."))
+    return born
+
+
 def add_error(form: forms.Form, name: str, message: str) -> None:
     """Say what is wrong with a field, or with the whole where there is no such field to see."""
     is_seen = name in form.fields and not form.fields[name].widget.is_hidden
     form.add_error(name if is_seen else None, gettext(message))
+
+
+def _years_ago(years: int) -> date:
+    """Give this day so many years ago; of 29 February the day before where there was none."""
+    today = clock.today()
+    day = min(today.day, monthrange(today.year - years, today.month)[1])
+    return today.replace(year=today.year - years, day=day)
 
 
 def _as_sent(said: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from pydantic import BeforeValidator, WithJsonSchema
 from customers.models import Receipt, Registration
 from customers.people import Told
 from ppims.request_fields import (
+    BirthDateIn,
     CardExpiry,
     CustomerType,
-    DateIn,
     Id,
     InstantIn,
     MobileIn,
@@ -65,7 +65,7 @@ class AddCustomerIn(Message):
     customer_name: Text
     maiden_name: OptionalText = None
     mobile_number: MobileIn
-    date_of_birth: DateIn
+    date_of_birth: BirthDateIn
     email_id: OptionalEmail = None
     address_line1: OptionalText = None
     address_line2: OptionalText = None
@@ -106,7 +106,7 @@ class UpdateCustomerIn(Message):
     system_id: Id
     mobile_number: MobileIn | None = None
     customer_name: OptionalText = None
-    date_of_birth: DateIn | None = None
+    date_of_birth: BirthDateIn | None = None
     email_id: OptionalEmail = None
     account_number: Id | None = None
     account_status: Status | None = None

@@ -12,7 +12,15 @@ from limits.models import LedgerEntry, LimitCheck
 from limits.services.checks import Ask, RegistrationStatus
 from limits.services.updates import Report
 from ppims import money, wire
-from ppims.request_fields import AmountIn, BalanceIn, DateIn, Id, MobileIn, OptionalText, UniqueId
+from ppims.request_fields import (
+    AmountIn,
+    BalanceIn,
+    BirthDateIn,
+    Id,
+    MobileIn,
+    OptionalText,
+    UniqueId,
+)
 from ppims.wire import (
     AmountOut,
     Answer,
@@ -47,7 +55,7 @@ class CheckRegStatusIn(Message):
     system_id: Id
     mobile_number: MobileIn
     name: OptionalText = None
-    date_of_birth: DateIn | None = None
+    date_of_birth: BirthDateIn | None = None
     ovid_type: OvidType | None = None
     ovid_value: OvidValue | None = None
 

@@ -26,6 +26,11 @@ def now(reading: datetime | None = None) -> datetime:
     return _frozen.get() or (reading or datetime.now(UTC)) + offset()
 
 
+def today() -> date:
+    """Tell the day in India."""
+    return now().astimezone(IST).date()
+
+
 @contextmanager
 def frozen(at: datetime) -> Iterator[None]:
     """Stand still at an instant: for demo data and tests."""

@@ -54,6 +54,13 @@ def _date(text: str) -> date:
     return day
 
 
+def _birth_date(text: str) -> date:
+    day = _date(text)
+    if day > clock.today():
+        raise ValueError(text)
+    return day
+
+
 def _instant(text: str) -> datetime:
     if not re.fullmatch(r"[0-9-]{10} [0-9]{2}:[0-9]{2}:[0-9]{2}", text):
         raise ValueError(text)
@@ -138,7 +145,10 @@ BalanceIn = Annotated[
         "12500.00",
     ),
 ]
-DateIn = Annotated[date, *_read_with(_date, "must be a date, DD-MM-YYYY", "14-02-1991")]
+BirthDateIn = Annotated[
+    date,
+    *_read_with(_birth_date, "must be a date, DD-MM-YYYY, and not in the future", "14-02-1991"),
+]
 InstantIn = Annotated[
     datetime, *_read_with(_instant, "must be a time, DD-MM-YYYY HH:MM:SS", "03-04-2025 10:15:00")
 ]

@@ -26,10 +26,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from ppims import audit, auth, clock
+from ppims.addresses import source_of
 from ppims.errors import TooManyAttempts, Unavailable
 from ppims.models import User
 from ppims.pages.access import page, staff, to_log_in
-from ppims.throttle import Throttle, source_of
+from ppims.throttle import Throttle
 from ppims.transact import in_transaction
 from ppims.turnstile import Turnstile
 

@@ -1,10 +1,12 @@
 """What each kind of field may be: wire.md section 2, both sides of each boundary."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from customers.models import Customer, Registration
+from ppims import clock
 from tests.api.said import NOBODY, added, done, malformed, valid
 from tests.factories import person
 
@@ -298,3 +300,25 @@ def test_an_update_whose_only_field_is_blank_says_nothing_to_change(ent, field, 
 def test_a_mobile_number_has_one_form(ent, form):
     added(ent, Mobile_Number=form)
     assert Customer.objects.get().mobile == "919812345670"
+
+
+def day(*, days):
+    return (clock.today() + timedelta(days)).strftime("%d-%m-%Y")
+
+
+@pytest.mark.parametrize(
+    "operation", ["add-customer", "update-customer", "customer-registration-status"]
+)
+def test_nobody_is_born_tomorrow(ent, operation):
+    message = {**valid(operation, added(ent)), "Date_Of_Birth": day(days=1)}
+    malformed(ent.call(operation, **message), "Date_Of_Birth")
+    answer = ent.call(operation, **{**message, "Date_Of_Birth": day(days=0), "Email_Id": "a@x.in"})
+    assert answer[0] in {200, 409}
+
+
+def test_the_day_is_indias(ent):
+    late = datetime(2026, 11, 26, 18, 30, tzinfo=UTC)  # midnight there
+    with clock.frozen(late - timedelta(seconds=1)):
+        malformed(ent.call("add-customer", **person(Date_Of_Birth="27-11-2026")), "Date_Of_Birth")
+    with clock.frozen(late):
+        done(ent.call("add-customer", **person(Date_Of_Birth="27-11-2026")))

@@ -1,7 +1,7 @@
 """Editing, KYC, blocking and unblocking by staff: by the rules of update-customer, and audited."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from django.urls import reverse
@@ -10,7 +10,7 @@ from customers import search, services
 from customers.models import Customer, Document, DuplicateReview, KycChange
 from customers.proposals import KycProposal, Unblocking
 from limits.services.verify import verify
-from ppims import audit
+from ppims import audit, clock
 from ppims.models import AuditEntry
 from tests.factories import check, make_customer, make_processor, new_mobile
 from tests.web.admin_pages import browser_of, user_of, words_of
@@ -113,6 +113,18 @@ def test_what_is_given_or_has_to_stay_is_not_removed(customer, maker, changes, m
     assert response.status_code == 422
     assert message in words_of(response)
     assert Customer.objects.values().get() == before
+
+
+def test_a_childs_birth_date_is_confirmed_and_one_in_the_future_is_none(customer, maker):
+    tomorrow, today = (clock.today() + timedelta(days) for days in (1, 0))
+    future = send(maker, "customer-edit", customer, date_of_birth=f"{tomorrow:%d-%m-%Y}")
+    assert "and not in the future" in words_of(future)
+    said = {"date_of_birth": f"{today:%d-%m-%Y}"}
+    warned = send(maker, "customer-edit", customer, **said)
+    assert (warned.status_code, "under 10 years old" in words_of(warned)) == (422, True)
+    said["child_born"] = today.isoformat()
+    assert send(maker, "customer-edit", customer, **said).status_code == 302
+    assert Customer.objects.get().date_of_birth == today
 
 
 def test_a_form_that_nobody_touched_says_nothing(customer, maker):

@@ -1,7 +1,7 @@
 """On-boarding by staff: once for each form, by the API's rules, and warned of who is alike."""
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.urls import reverse
@@ -9,6 +9,7 @@ from django.urls import reverse
 from customers.forms import FIRST, OnboardForm
 from customers.models import Customer, Document, DuplicateReview, KycChange, Receipt, Registration
 from customers.proposals import KycProposal
+from ppims import clock
 from ppims.models import AuditEntry
 from tests.factories import make_customer, make_processor, new_mobile
 from tests.web.admin_pages import browser_of, words_of
@@ -134,6 +135,44 @@ def test_what_the_api_would_not_take_is_said_in_its_words_beside_the_field(
     [said] = errors(response)[field]
     assert said.startswith(message)
     assert not Customer.objects.exists()
+
+
+def born_years_ago(years):
+    today = clock.today()
+    return today.replace(year=today.year - years, day=min(today.day, 28)).strftime("%d-%m-%Y")
+
+
+def test_a_birth_date_in_the_future_is_refused_and_one_of_today_is_a_childs(ent, maker):
+    tomorrow = (clock.today() + timedelta(1)).strftime("%d-%m-%Y")
+    response = send(maker, filled_in(maker, date_of_birth=tomorrow))
+    assert response.status_code == 422
+    assert errors(response)["date_of_birth"] == [
+        "must be a date, DD-MM-YYYY, and not in the future"
+    ]
+    today = look(maker, filled_in(maker, date_of_birth=born_years_ago(0)))
+    assert "this customer is under 10 years old" in words_of(today)
+
+
+def test_a_childs_birth_date_is_warned_of_and_confirmed_each_date_anew(ent, maker):
+    body = filled_in(maker, date_of_birth=born_years_ago(9))
+    assert 'name="child_born"' in look(maker, body).content.decode()
+    warned = send(maker, body)
+    assert warned.status_code == 422
+    assert "That is a child’s birth date: look below, then go on." in words_of(warned)
+    assert not Customer.objects.exists()
+    ticked = {**body, "child_born": warned.context["form"].child_born.isoformat()}
+    assert " checked" in look(maker, ticked).content.decode()
+    other = send(maker, {**ticked, "date_of_birth": born_years_ago(8)})
+    assert (other.status_code, Customer.objects.count()) == (422, 0)
+    assert send(maker, ticked).status_code == 302
+
+
+def test_from_ten_years_on_nothing_is_warned_of(ent, maker):
+    with clock.frozen(datetime(2026, 11, 27, 12, tzinfo=UTC)):
+        assert "under 10 years" in words_of(
+            look(maker, filled_in(maker, date_of_birth="28-11-2016"))
+        )
+        assert send(maker, filled_in(maker, date_of_birth="27-11-2016")).status_code == 302
 
 
 def test_full_kyc_needs_a_document(ent, maker):
