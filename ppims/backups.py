@@ -155,7 +155,7 @@ def _copy(copy: str, say: Say) -> None:
         # another process would begin it anew.
         with closing(sqlite3.connect(connections[copy].settings_dict["NAME"])) as target:
             own.connection.backup(target, pages=-1)
-        copying.empty_what_is_left(copy)
+        copying.forget_what_stays(copy)
         return
     call_command("migrate", database=copy, verbosity=0)
     with snapshot():

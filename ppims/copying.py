@@ -13,12 +13,13 @@ from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.core.management.color import no_style
 from django.db import connections, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
 from msgpack import packb
 
 from ppims import append_only, bulk, column_limits
 from ppims.progress import bar
-from ppims.rows import Reader, Row, joined, kept_models
+from ppims.rows import Reader, Row, joined, kept_models, left_behind
 
 Say = Callable[[str], None]
 
@@ -27,6 +28,7 @@ LEFT_EMPTY = {"ppims_processor": ("proof",)}
 # `migrate` fills these two; the source's rows take the place of what it made, so that ids agree.
 MADE_BY_MIGRATE = (Permission._meta.db_table, ContentType._meta.db_table)
 ADVANCED_EVERY = 1_000
+FILLED_AT_ONCE = 1_000  # free pages
 NAMED = 5
 # After so many, PostgreSQL checks their foreign keys: until then it notes each row in memory.
 ROWS_AT_ONCE = 20_000
@@ -97,13 +99,28 @@ def _reader(model: type[Model]) -> Reader:
     return Reader(model, names, empty=LEFT_EMPTY.get(model._meta.db_table, ()))
 
 
-def empty_what_is_left(using: str) -> None:
-    """Empty the columns that no copy has, in a copy of a SQLite file."""
+def forget_what_stays(using: str) -> None:
+    """Take out of a copy of a SQLite file what no copy has, its bytes too: SQLite keeps those of
+    rows that are gone, of earlier ones in the pages that are free.
+    """
     with connections[using].cursor() as cursor:
-        cursor.execute("PRAGMA secure_delete = ON")  # the bytes too
+        cursor.execute("PRAGMA secure_delete = ON")
+        for table in left_behind():
+            cursor.execute(f'DELETE FROM "{table}"')
         for table, columns in LEFT_EMPTY.items():
             for column in columns:
                 cursor.execute(f'UPDATE "{table}" SET "{column}" = NULL WHERE "{column}" NOTNULL')
+        _fill_free_pages(cursor)
+
+
+def _fill_free_pages(cursor: CursorWrapper) -> None:
+    (free,), (size,) = (
+        cursor.execute(f"PRAGMA {of}").fetchone() for of in ("freelist_count", "page_size")
+    )
+    pages = [FILLED_AT_ONCE] * (free // FILLED_AT_ONCE) + [free % FILLED_AT_ONCE]
+    cursor.execute("CREATE TABLE filled (zeros)")
+    cursor.executemany("INSERT INTO filled VALUES (zeroblob(%s))", [(n * size,) for n in pages])
+    cursor.execute("DROP TABLE filled")
 
 
 def holding(using: str) -> list[str]:

@@ -85,7 +85,7 @@ def _make_sure(other: str, manifest: dict[str, Any], say: Say) -> None:
     if not health.is_migrated(other):
         say("migrating it")
         call_command("migrate", database=other, verbosity=0)
-    copying.empty_what_is_left(other)
+    copying.forget_what_stays(other)
     say("verifying the ledger")
     with beside.as_own(other), bar("verify", total=rows_to_read()) as advance:
         exported = seals.read_exported(manifest["seal"])

@@ -11,8 +11,9 @@ from django.apps import apps
 from django.db import connections, models
 
 FETCHED_AT_ONCE = 2_000
-# Failed log-ins of the last quarter of an hour: not worth a move.
-LEFT_BEHIND = {"axes"}
+# Apps whose rows neither a backup nor a move takes along: by a session's key whoever reads it could
+# go on in its owner's place; and failed log-ins are worth a quarter of an hour.
+LEFT_BEHIND = {"axes", "sessions"}
 Row = tuple[Any, ...]
 
 # How each database writes a column as a plain value; an instant is microseconds.
@@ -80,6 +81,15 @@ def joined(
 
 def kept_models() -> list[type[models.Model]]:
     """List every table worth keeping: what a backup or a move holds, and verification reads."""
+    return [model for model in _stored_models() if model._meta.app_label not in LEFT_BEHIND]
+
+
+def left_behind() -> list[str]:
+    """Name the tables of which a backup or a move takes no row along."""
+    apart = [model for model in _stored_models() if model._meta.app_label in LEFT_BEHIND]
+    return [model._meta.db_table for model in apart]
+
+
+def _stored_models() -> list[type[models.Model]]:
     found = apps.get_models(include_auto_created=True)
-    kept = [model for model in found if model._meta.app_label not in LEFT_BEHIND]
-    return [model for model in kept if model._meta.managed and not model._meta.proxy]
+    return [model for model in found if model._meta.managed and not model._meta.proxy]

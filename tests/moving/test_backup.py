@@ -10,6 +10,8 @@ from base64 import b64encode
 from contextlib import closing, contextmanager
 
 import pytest
+from axes.models import AccessAttempt
+from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import connections
 
@@ -19,6 +21,7 @@ from ppims import append_only, backups, beside, copying, health, restores
 from ppims.backups import DATABASE, FORMAT, MANIFEST, Refused
 from ppims.keys import Key
 from ppims.models import Processor
+from ppims.sessions import SessionStore
 from tests.moving.conftest import everything
 
 
@@ -99,6 +102,34 @@ def test_a_backup_holds_no_key(backup, settings):
         for written in (key.secret, b64encode(key.secret), key.secret.hex().encode()):
             assert written not in content
     assert settings.SECRET_KEY.encode() not in content
+
+
+def keys_of_sessions():
+    """Fill pages with sessions that end, and leave some alive that were moved among them."""
+    ended = [SessionStore() for _ in range(60)]
+    alive = [SessionStore() for _ in range(5)]
+    for session in [*ended, *alive]:
+        session["searches"] = {"key": "x" * 300}
+        session.save()
+    for session in ended:
+        session.delete()
+    AccessAttempt.objects.create(username="0123digest", failures_since_start=5)
+    return [session.session_key for session in alive]
+
+
+def test_neither_a_backup_nor_a_move_holds_sessions_or_lock_outs(filled, tmp_path):
+    live = keys_of_sessions()
+    call_command("backup", str(tmp_path / "backup.zip"))
+    call_command("copy_database", to=beside.url_of(tmp_path / "moved.sqlite3"))
+    with zipfile.ZipFile(tmp_path / "backup.zip") as archive:
+        (tmp_path / "kept.sqlite3").write_bytes(archive.read(DATABASE))
+    for name in ("kept.sqlite3", "moved.sqlite3"):
+        content = (tmp_path / name).read_bytes()
+        assert not [key for key in [*live, "0123digest"] if key.encode() in content]
+        with sqlite(tmp_path / name) as database:
+            for table in ("django_session", "axes_accessattempt"):
+                assert database.execute(f"SELECT COUNT(*) FROM {table}").fetchone() == (0,)
+    assert Session.objects.filter(pk__in=live).count() == len(live)
 
 
 def test_no_backup_is_overwritten(backup):
