@@ -5,11 +5,13 @@ text makes a page show other words than are on record: so every text that holds 
 refused, of processors and of staff alike, on either database.
 """
 
+import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from django.core.exceptions import ValidationError
 from django.db.models import Model
+from stdnum import luhn, verhoeff
 
 from ppims.errors import Malformed
 
@@ -21,6 +23,14 @@ IN_SEVERAL_LINES = {"\n", "\r", "\t"}
 # What nobody sees: spaces, and formats such as joiners and soft hyphens.
 UNSEEN_CATEGORIES = {"Zs", "Cf", *FORBIDDEN_CATEGORIES}
 NO_CONTROLS = "must have no control characters"
+
+# Digits, and what people put between those of one number: spaces, hyphens, what is not seen.
+NUMBER = re.compile(r"\d(?:[\s\u00ad\u200b-\u200d\u2010-\u2015\u2060\u2212-]*\d)*")
+AADHAAR_DIGITS = 12
+CARD_DIGITS = {13, 14, 16, 17, 18, 19}  # with 15 it may be a Unique_Id
+# A Unique_Id, and a mobile number with 91 or without: what stands beside one is another number.
+OWN_NUMBER = re.compile(r"\d{15}|(?:91)?[6-9]\d{9}")
+NO_NUMBERS = "must hold no whole document or card number: write its last four digits"
 
 
 def trim(text: str) -> str:
@@ -74,4 +84,35 @@ def validate_row(row: Model) -> None:
 
 def _fault_of(text: str) -> str:
     """Say what is wrong with a text of one's own words; "" where nothing is."""
-    return NO_CONTROLS if has_controls(text, but=IN_SEVERAL_LINES) else ""
+    if has_controls(text, but=IN_SEVERAL_LINES):
+        return NO_CONTROLS
+    return NO_NUMBERS if any(map(_is_secret, _numbers(text))) else ""
+
+
+def _numbers(text: str) -> Iterator[str]:
+    """Give each number that a text may hold in plain digits, however it is written in groups."""
+    for found in NUMBER.finditer(text):
+        groups = ["".join(map(_digit, group)) for group in re.findall(r"\d+", found[0])]
+        for first in range(len(groups)):
+            number = ""
+            for group in groups[first:]:
+                is_own = OWN_NUMBER.fullmatch(group)
+                if number and is_own:
+                    break
+                number += group
+                yield number
+                if is_own or len(number) > max(CARD_DIGITS):
+                    break
+
+
+def _digit(character: str) -> str:
+    return str(unicodedata.decimal(character))
+
+
+def _is_secret(number: str) -> bool:
+    """Tell whether a number is an Aadhaar's or a card's, by its check digit."""
+    if OWN_NUMBER.fullmatch(number):
+        return False
+    if len(number) == AADHAAR_DIGITS:
+        return bool(verhoeff.is_valid(number))
+    return len(number) in CARD_DIGITS and bool(luhn.is_valid(number))

@@ -1,0 +1,133 @@
+"""Wherever staff write in their own words: no whole document or card number, no control characters;
+said beside the field, and nothing of it is kept.
+"""
+
+from datetime import date
+
+import pytest
+from django.apps import apps
+from django.core.management import CommandError, call_command
+from django.urls import reverse
+
+from customers import services
+from customers.models import DuplicateReview
+from limits.models import Adjustment, LimitRule
+from ppims.errors import Conflict
+from tests.factories import make_customer, make_processor, new_mobile, post
+from tests.web.admin_pages import add_url, browser_of, user_of, words_of
+
+pytestmark = pytest.mark.django_db
+REFUSED = {
+    "Aadhaar 2345 6789 0124": "write its last four digits",
+    "card 4111-1111-1111-1111": "write its last four digits",
+    "back\u202ewards": "control characters",
+    "a\x07bell": "control characters",
+}
+RULE = {"tier": "N", "direction": "D", "window": "MONTH", "amount": "100"}
+
+
+@pytest.fixture
+def ent():
+    return make_processor("ENT")
+
+
+@pytest.fixture
+def customer(ent):
+    return make_customer(ent)
+
+
+def block(customer, ent):
+    return "maker", reverse("customer-block", args=[customer]), "reason", {}
+
+
+def unblock(customer, ent):
+    services.block(customer_id=customer, reason="asked", user=user_of("maker"))
+    return "maker", reverse("customer-unblock", args=[customer]), "reason", {}
+
+
+def lower_kyc(customer, ent):
+    shown = {"kyc_flag": "N", "initial-kyc_flag": "P", "kyc_updated_channel": "BRN"}
+    return "maker", reverse("customer-kyc", args=[customer]), "reason", shown
+
+
+def note(customer, ent):
+    return "maker", reverse("customer-note", args=[customer]), "text", {}
+
+
+def reveal(customer, ent):
+    return "auditor", reverse("customer-reveal", args=[customer]), "reason", {}
+
+
+def review(customer, ent):
+    mobile = new_mobile()
+    make_customer(ent, mobile_number=mobile)
+    with pytest.raises(Conflict):
+        make_customer(ent, mobile_number=mobile, date_of_birth=date(1960, 1, 1))
+    item = DuplicateReview.objects.get()
+    return "maker", reverse("review", args=[item.pk]), "reason", {"outcome": "SAME_PERSON"}
+
+
+def flagged(customer, ent):
+    entry, _ = post(ent, customer, 100)
+    address = reverse("flagged-posting", args=[entry.pk])
+    return "maker", address, "note", {"finding": "GENUINE"}
+
+
+def rejection(customer, ent):
+    maker = user_of("maker")
+    services.block(customer_id=customer, reason="asked", user=maker)
+    row = services.propose_unblocking(customer_id=customer, reason="asked", user=maker)
+    return (
+        "checker",
+        reverse("approval", args=["unblocking", row.pk]),
+        "note",
+        {"decision": "reject"},
+    )
+
+
+def rule(customer, ent):
+    return "admin", add_url("limits_limitrule"), "source", RULE
+
+
+PLACES = [block, unblock, lower_kyc, note, reveal, review, flagged, rejection, rule]
+
+
+def everything():
+    """Read every text of every table but of sessions."""
+    kept = [model for model in apps.get_models() if model._meta.app_label != "sessions"]
+    return str([list(model._base_manager.values()) for model in kept])
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_what_may_not_be_kept_is_refused_beside_its_field(customer, ent, place):
+    role, address, field, more = place(customer, ent)
+    client = browser_of(role)
+    for text, message in REFUSED.items():
+        response = client.post(address, {**more, field: text})
+        is_of_django = place is rule  # whose admin answers 200
+        assert response.status_code == (200 if is_of_django else 422), words_of(response)
+        assert message in words_of(response)
+        assert text not in everything()
+    allowed = f"asked; see {customer}, called from 9812345670, card ending 1111"
+    assert client.post(address, {**more, field: allowed}).status_code == 302
+    assert allowed in everything()
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_commands_refuse_it_too(customer, text):
+    maker, month = user_of("maker").username, "2026-11"
+    with pytest.raises(CommandError, match=REFUSED[text]):
+        call_command(
+            *("adjust", "propose", str(customer), month, "D", "250.00"), reason=text, by=maker
+        )
+    assert not Adjustment.objects.exists()
+    assert not LimitRule.objects.filter(state="PROPOSED").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "field"), [("ppims_processor", "name"), ("ppims_user", "first_name")]
+)
+def test_names_in_the_admin_hold_no_control_characters(name, field):
+    fields = {"system_id": "NEW", "username": "new", "name": "New", "state": "ACTIVE"}
+    response = browser_of("admin").post(add_url(name), {**fields, field: "back\u202ewards"})
+    assert "must have no control characters" in words_of(response)
