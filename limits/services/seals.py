@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import IntegrityError, connection
 
 from limits import signing
 from limits.models import LedgerHead
@@ -68,9 +68,11 @@ def make(*, user: User | None = None) -> Seal:
         seal = _drafted()
 
     def work() -> Seal:
-        if Seal.objects.filter(pk=seal.number).exists():
-            raise Conflict([("number", "another seal was made in the same moment")])
-        seal.save(force_insert=True)
+        try:
+            seal.save(force_insert=True)
+        except IntegrityError:  # on PostgreSQL it has waited for the other one's commit
+            said = "another seal was made in the same moment"
+            raise Conflict([("number", said)]) from None
         audit.record("sealed", at=clock.now(), user=user, detail={"seal": seal.number})
         return seal
 
@@ -78,7 +80,8 @@ def make(*, user: User | None = None) -> Seal:
 
 
 def make_patiently() -> Seal:
-    """Make a seal among many writers: on SQLite nobody stands in line, luck decides who is next.
+    """Make a seal among many writers, and after whoever else makes one: on SQLite nobody stands in
+    line, luck decides who is next.
 
     Raises what `make` raises, at last.
     """

@@ -100,8 +100,9 @@ def refresh(*, seconds: float = SECONDS) -> bool:
 
 
 def forget() -> None:
-    """Let everything be counted anew."""
-    Figures.objects.update(state="{}", version=F("version") + 1)
+    """Let everything be counted anew. Raises Unavailable."""
+    anew = partial(Figures.objects.update, state="{}", version=F("version") + 1)
+    in_transaction(anew)
 
 
 def flagged_after() -> Position:

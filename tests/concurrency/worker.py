@@ -128,6 +128,17 @@ def seal():
     return seals.make().number
 
 
+def sealed():
+    """Make a seal as commands do: after whoever else makes one."""
+    return seals.make_patiently().number
+
+
+def command(*words):
+    """Run one of manage.py's commands."""
+    call_command(*words, stdout=StringIO(), stderr=StringIO())
+    return "done"
+
+
 def look(processes=0):
     """Verify everything: what is not as it should be."""
     return [str(finding) for finding in verify(processes=processes)]
@@ -191,6 +202,8 @@ STEPS = {
     "at": at,
     "until": until,
     "seal": seal,
+    "sealed": sealed,
+    "command": command,
     "verify": look,
     "rebuild": rebuild,
     "query": query,

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from limits import ledger
 from limits.models import LedgerHead
+from ppims.errors import Unavailable
 from ppims.progress import bar
 from ppims.transact import in_transaction, snapshot
 
@@ -29,13 +30,21 @@ class Command(BaseCommand):
             total = heads.count()
         if options["customer"] is not None and not total:
             raise CommandError("There is nothing in the ledger for that customer.")
+        try:
+            done, changed = self._rebuild(heads, total)
+        except Unavailable as busy:
+            raise CommandError("The database is busy, or away: run it again.") from busy
+        self.stdout.write(f"{done} customers summed anew; {changed} months were not as they are.")
+
+    def _rebuild(self, heads: QuerySet[LedgerHead, int], total: int) -> tuple[int, int]:
+        """Give how many customers were summed, and how many months were not so."""
         done, changed, after = 0, 0, 0
         with bar("Summing", total=total) as advance:
             while chosen := _next(heads, after):
                 changed += in_transaction(partial(_rebuilt, chosen))
                 done, after = done + len(chosen), chosen[-1]
                 advance(len(chosen))
-        self.stdout.write(f"{done} customers summed anew; {changed} months were not as they are.")
+        return done, changed
 
 
 def _next(heads: QuerySet[LedgerHead, int], after: int) -> list[int]:

@@ -7,10 +7,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from limits.figures import Figures
+from ppims.errors import Unavailable
 from ppims.reports import counting
 
 SECONDS_AT_ONCE = 5
 TRIES, PAUSE_SECONDS = 15, 1.0
+BUSY = "Somebody else is counting, or the database is busy."
 
 
 class Command(BaseCommand):
@@ -24,12 +26,16 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["anew"]:
-            counting.forget()
+            try:
+                counting.forget()
+            except Unavailable as busy:
+                raise CommandError(BUSY) from busy
         version, idle = 0, 0
         while not counting.refresh(seconds=SECONDS_AT_ONCE):
-            before, version = version, Figures.objects.get(pk=1).version
+            row = Figures.objects.filter(pk=1).first()  # none yet, where the database was busy
+            before, version = version, row.version if row else 0
             idle = idle + 1 if version == before else 0
             if idle > TRIES:
-                raise CommandError("Somebody else is counting, or the database is busy.")
+                raise CommandError(BUSY)
             time.sleep(PAUSE_SECONDS if idle else 0)
         self.stdout.write("The overview's figures are complete.")

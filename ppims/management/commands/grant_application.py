@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from ppims import append_only
+from ppims.one_at_a_time import one_at_a_time
 
 # Of a table that is named nowhere here, rows are read and added.
 ONLY_READ = {"django_migrations", "django_content_type", "auth_permission"}
@@ -51,7 +52,7 @@ class Command(BaseCommand):
         role = options["role"]
         if connection.vendor != "postgresql":
             raise CommandError("Roles are PostgreSQL's; this database is SQLite.")
-        with transaction.atomic(), connection.cursor() as cursor:
+        with one_at_a_time(), transaction.atomic(), connection.cursor() as cursor:
             quoted = _quoted(cursor, role)
             for table, verbs in rights():
                 cursor.execute(f'REVOKE ALL ON "{table}" FROM {quoted}')

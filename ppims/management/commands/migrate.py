@@ -6,6 +6,8 @@ from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import connections
 
+from ppims.one_at_a_time import one_at_a_time
+
 OTHER_ENCODING = (
     "The database keeps text as {found}, and only UTF8 holds every name. Make another:"
     " CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0. What this one holds comes along by"
@@ -26,8 +28,10 @@ SCHEMA = """
 
 class Command(migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
-        refuse_unsuitable(options["database"])
-        super().handle(*args, **options)
+        using = options["database"]
+        refuse_unsuitable(using)
+        with one_at_a_time(using):
+            super().handle(*args, **options)
 
 
 def refuse_unsuitable(using: str) -> None:

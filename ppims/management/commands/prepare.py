@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from limits.services import rules
 from ppims import bulk, demo, health, keyring, roles, static_files
 from ppims.models import Processor
+from ppims.one_at_a_time import one_at_a_time
 
 
 class Command(BaseCommand):
@@ -30,8 +31,9 @@ class Command(BaseCommand):
         if settings.PRODUCTION:
             refuse_demo()
         else:
-            demo.load()
-            demo.write_access(url=options["url"].rstrip("/"))
+            with one_at_a_time():
+                demo.load()
+                demo.write_access(url=options["url"].rstrip("/"))
 
 
 def make_ready() -> None:
@@ -42,11 +44,12 @@ def make_ready() -> None:
     call_command("migrate", verbosity=0)
     if health.is_read_only():
         raise CommandError("The database is read-only: it is a standby, or was made so.")
-    if settings.SQLITE:
-        bulk.make_indexes_by_time()
-    roles.set_up()
-    call_command("clearsessions")
-    rules.load_first_pack()
+    with one_at_a_time():
+        if settings.SQLITE:
+            bulk.make_indexes_by_time()
+        roles.set_up()
+        call_command("clearsessions")
+        rules.load_first_pack()
     missing = health.what_is_missing()
     if missing:
         raise CommandError(f"This installation can't serve: it lacks {', '.join(missing)}.")
