@@ -131,9 +131,9 @@ class Person:
         return number
 
     def _prove(self, model: type[Model], values: Sequence[Plain], also: bytes = b"") -> None:
-        its = proofs.shape(model)
-        proof = proofs.proof(self.records.chains.key, its, values, also)
-        self.proofs[f"{its.name} {values[0]!s}"] = proof
+        key, its = self.records.chains.key, proofs.shape(model)
+        name, proof = proofs.of_values(key, its, values, also)
+        self.proofs[name] = proof
 
     def _change_kyc(self, call: Call, told: Told, at: int) -> None:
         before, self.tier = self.tier, str(told.kyc_flag)

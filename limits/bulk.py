@@ -102,12 +102,14 @@ class Histories:
         self.check_ids, self.entry_ids = iter(ids), iter(ids)
         self.rows: bulk.Rows = {model: [] for model in TABLES}
 
-    def keep_check(self, check_id: int, values: Sequence[Plain]) -> None:
-        mac = signing.check_mac(self.key, values)
+    def keep_check(self, check_id: int, values: Sequence[Plain], said: bytes) -> None:
+        mac = signing.check_mac(self.key, values, said)
         self.rows[LimitCheck].append([check_id, *values, self.key.id, mac])
 
-    def keep_entry(self, entry_id: int, values: Sequence[Plain], previous: bytes) -> bytes:
-        digest = signing.entry_digest(self.key, values, previous)
+    def keep_entry(
+        self, entry_id: int, values: Sequence[Plain], previous: bytes, said: bytes
+    ) -> bytes:
+        digest = signing.entry_digest(self.key, values, previous, said)
         self.rows[LedgerEntry].append([entry_id, *values, self.key.id, digest])
         return digest
 
@@ -159,7 +161,7 @@ class Book:
             self.holds[asked.id] = asked
         self.check_count, self.last_at = self.check_count + 1, at
         values = self._check_values(call.ref_id, ask, asked, decided)
-        self.histories.keep_check(asked.id, values)
+        self.histories.keep_check(asked.id, values, call.digests)
         self.histories.keep_answer(processor_id, call, self.customer_id, asked.id)
         return decided.is_allowed
 
@@ -177,7 +179,8 @@ class Book:
             self.posted[posted] = (entry_id, booking.month)
         self.entry_count, self.last_at = self.entry_count + 1, at
         values = self._entry_values(processor_id, call.ref_id, report, booking, at)
-        self.last_digest = self.histories.keep_entry(entry_id, values, self.last_digest)
+        before, said = self.last_digest, call.digests
+        self.last_digest = self.histories.keep_entry(entry_id, values, before, said)
         self.histories.keep_answer(processor_id, call, self.customer_id, entry_id)
 
     def close(self) -> None:

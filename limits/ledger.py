@@ -207,13 +207,13 @@ def months_needed(month: int, rules: Iterable[Rule]) -> list[int]:
     return [month]
 
 
-def keep_check(head: LedgerHead, check: LimitCheck, *, has_expired: bool) -> None:
-    """Keep an answer, signed, and its hold where it was allowed; the customer's expired holds
-    go, if there are any.
+def keep_check(head: LedgerHead, check: LimitCheck, *, said: bytes, has_expired: bool) -> None:
+    """Keep an answer, signed with what its Ref_Id said, and its hold where it was allowed; the
+    customer's expired holds go, if there are any.
     """
     key = settings.PPIMS_LEDGER_KEYS[0]
     check.number = head.check_count + 1
-    check.key_id, check.mac = key.id, signing.check_mac(key, signing.values_of(check))
+    check.key_id, check.mac = key.id, signing.check_mac(key, signing.values_of(check), said)
     CHECKS.insert(check)
     if has_expired:
         statements.run(SWEEP, [check.customer_id, stored(check.at)])
@@ -229,12 +229,14 @@ def close_hold(check_id: int) -> None:
     statements.run(CLOSE, [check_id])
 
 
-def append(head: LedgerHead, entry: LedgerEntry, now_used: Standing) -> None:
-    """Append an entry to the customer's chain, and set the month's usage to what it is with it."""
+def append(head: LedgerHead, entry: LedgerEntry, now_used: Standing, said: bytes = b"") -> None:
+    """Append an entry to the customer's chain, signed with what its Ref_Id said, and set the
+    month's usage to what it is with it.
+    """
     key = settings.PPIMS_LEDGER_KEYS[0]
     entry.number = head.entry_count + 1
     values, previous = signing.values_of(entry), bytes(head.last_digest)
-    entry.key_id, entry.digest = key.id, signing.entry_digest(key, values, previous)
+    entry.key_id, entry.digest = key.id, signing.entry_digest(key, values, previous, said)
     ENTRIES.insert(entry)
     if entry.kind != LedgerEntry.Kind.RELEASE:
         used = [now_used.used[entry.month, way] for way in (Direction.DEBIT, Direction.CREDIT)]

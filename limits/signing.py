@@ -9,6 +9,7 @@ from limits.seals import Seal
 from ppims.keys import Key, Plain, plain, sign
 
 UNSIGNED = {"id", "key_id", "mac", "digest"}
+WITH_WHAT_WAS_SAID = 3  # the version of what checks and entries are signed with
 
 
 def business_fields(model: type[Model]) -> list[str]:
@@ -35,13 +36,22 @@ def values_of(row: LimitCheck | LedgerEntry | LedgerHead | Seal) -> list[Plain]:
     return values
 
 
-def check_mac(key: Key, values: Sequence[Plain]) -> bytes:
-    return sign(key, ("check", *values))
+def check_mac(key: Key, values: Sequence[Plain], said: bytes | None) -> bytes:
+    """Sign a check, with what its Ref_Id said (ReplayKey.digests); None: as before version 3."""
+    if said is None:
+        return sign(key, ("check", *values))
+    return sign(key, ("check", *values, said), WITH_WHAT_WAS_SAID)
 
 
-def entry_digest(key: Key, values: Sequence[Plain], previous: bytes) -> bytes:
-    """Chain an entry to the customer's previous one, whose digest that is."""
-    return sign(key, ("entry", previous, *values))
+def entry_digest(
+    key: Key, values: Sequence[Plain], previous: bytes, said: bytes | None = b""
+) -> bytes:
+    """Chain an entry to the customer's previous one, whose digest that is; with what its Ref_Id
+    said, which is nothing where staff adjust. None: as before version 3.
+    """
+    if said is None:
+        return sign(key, ("entry", previous, *values))
+    return sign(key, ("entry", previous, *values, said), WITH_WHAT_WAS_SAID)
 
 
 def head_mac(key: Key, values: Sequence[Plain]) -> bytes:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.apps.registry import Apps
 from django.conf import settings
 from django.db.models import Model
 
@@ -65,6 +66,33 @@ def record(
     counts = [head.entry_count, head.last_mac, statements.stored(at)]
     statements.run(SET_HEAD, [*counts, head.key_id, head.mac, subject])
     return entry
+
+
+def extend(
+    details: Iterable[dict[str, object]], *, action: str, at: datetime, apps: Apps, using: str
+) -> None:
+    """Append entries about no customer, by the installation itself, where nobody else writes: for
+    a migration, with its own models.
+    """
+    key = key_in_use()
+    heads = apps.get_model("ppims", "AuditHead")._base_manager.using(using)
+    entries = apps.get_model("ppims", "AuditEntry")._base_manager.using(using)
+    head = heads.filter(subject=NO_CUSTOMER).first()
+    number, mac = (head.entry_count, bytes(head.last_mac)) if head else (0, b"")
+    for number, detail in enumerate(details, start=number + 1):  # noqa: B020 - it goes on from there
+        row: dict[str, Any] = {"subject": NO_CUSTOMER, "number": number, "at": at, "user_id": None}
+        row |= {"processor_id": None, "action": action, "detail": _written(detail)}
+        mac = entry_mac(key, [keys.plain(row[name]) for name in ENTRY_FIELDS], mac)
+        entries.create(**row, key_id=key.id, mac=mac)
+    values: list[keys.Plain] = [NO_CUSTOMER, number, mac, keys.plain(at)]
+    signed = {"key_id": key.id, "mac": head_mac(key, values)}
+    counts = {"entry_count": number, "last_mac": mac, "last_at": at, **signed}
+    heads.update_or_create(subject=NO_CUSTOMER, defaults=counts)
+
+
+def key_in_use() -> keys.Key:
+    """Give the key that entries, and what they prove, are signed with from now on."""
+    return settings.PPIMS_LEDGER_KEYS[0]
 
 
 class Chains:

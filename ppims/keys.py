@@ -112,12 +112,12 @@ def _length(bytes_long: int) -> bytes:
     return b"s" + bytes_long.to_bytes(4)
 
 
-def sign(key: Key, values: Iterable[Plain]) -> bytes:
+def sign(key: Key, values: Iterable[Plain], version: int = SIGNATURE_VERSION) -> bytes:
     """HMAC-SHA-256 over the version, the key's name and the values: 32 bytes.
 
     MessagePack writes each with its type and length: no two lists of values are the same bytes.
     """
-    return hmac.digest(key.secret, packb((SIGNATURE_VERSION, key.id, *values)), "sha256")
+    return hmac.digest(key.secret, packb((version, key.id, *values)), "sha256")
 
 
 class Running:

@@ -22,10 +22,12 @@ ENCRYPTED = {"sealed", "claim"}  # bound to its row by its own key: it shows whe
 @dataclass(frozen=True)
 class Shape:
     """A table's columns, in the order of the model; of each that is proven its place, its name and
-    what it holds where it is empty; and the place of the status, which is kept in clear.
+    what it holds where it is empty; the place of the key, and of the status, which is kept in
+    clear.
     """
 
     name: str
+    key: int
     columns: tuple[str, ...]
     proven: tuple[tuple[int, str, Plain], ...]
     status: int | None
@@ -36,8 +38,9 @@ def shape(model: type[Model]) -> Shape:
     fields = model._meta.concrete_fields
     columns = tuple(field.attname for field in fields)
     proven = ((n, f.attname, _empty(f)) for n, f in enumerate(fields) if f.name not in ENCRYPTED)
+    key = columns.index(model._meta.pk.attname)
     status = columns.index("status") if "status" in columns else None
-    return Shape(str(model._meta.model_name), columns, tuple(proven), status)
+    return Shape(str(model._meta.model_name), key, columns, tuple(proven), status)
 
 
 def of_rows(key: Key, rows: Iterable[Model]) -> dict[str, str]:
@@ -49,12 +52,18 @@ def of_rows(key: Key, rows: Iterable[Model]) -> dict[str, str]:
         kept, its = row.__dict__, shape(type(row))
         values = [keys.plain(kept[column]) for column in its.columns]
         also: bytes = getattr(row, "proven_with", b"")
-        proofs[f"{its.name} {values[0]!s}"] = proof(key, its, values, also)
+        name, text = of_values(key, its, values, also)
+        proofs[name] = text
     return proofs
 
 
+def of_values(key: Key, its: Shape, values: Sequence[Plain], also: bytes = b"") -> tuple[str, str]:
+    """Prove a row, given as the plain values of its columns: its name, and its proof."""
+    return f"{its.name} {values[its.key]!s}", proof(key, its, values, also)
+
+
 def proof(key: Key, its: Shape, values: Sequence[Plain], also: bytes = b"") -> str:
-    """Prove a row, given as the plain values of its columns; the first is its key.
+    """Prove a row, given as the plain values of its columns.
 
     Columns are signed by name, and empty ones are left out: a column that is added later, empty,
     changes no proof of before.

@@ -30,6 +30,8 @@ SQLITE = {
     "DateField": "+{0}",
     "BooleanField": "+{0}",
 }
+# What is no instant is read as it is, and not as nothing.
+SQLITE_AS_IT_IS = {**SQLITE, "DateTimeField": f"COALESCE({SQLITE['DateTimeField']}, +{{0}})"}
 
 
 class Reader:
@@ -52,7 +54,7 @@ class Reader:
 
     def columns(self, using: str = "default") -> str:
         """Write the columns of a SELECT from the table under the alias."""
-        forms = POSTGRESQL if connections[using].vendor == "postgresql" else SQLITE
+        forms = POSTGRESQL if connections[using].vendor == "postgresql" else SQLITE_AS_IT_IS
         return ", ".join(
             "NULL"
             if field.column in self.empty

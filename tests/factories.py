@@ -10,14 +10,17 @@ import pytest
 from django.contrib.auth.hashers import make_password
 from factory.django import DjangoModelFactory
 
+from customers import people
 from customers import services as customers
+from customers.models import Customer
 from customers.people import Told
-from limits.models import LedgerEntry, LimitCheck
+from limits.models import LedgerEntry, LimitCheck, LimitRule
 from limits.refused_reports import RefusedReport
 from limits.services import checks, refused_reports, updates
 from limits.services.checks import Ask
 from limits.services.updates import Report
-from ppims.models import Operation, Processor
+from ppims import audit, clock
+from ppims.models import Operation, Processor, User
 from ppims.replay import Call
 
 PASSWORD = "a-password-of-tests"
@@ -74,6 +77,35 @@ def make_customer(processor: Processor, *more: Processor, **told: Any) -> int:
         call = Call(who, Operation.ADD_CUSTOMER, new_ref(), {})
         receipt, _ = customers.add_customer(call=call, told=person)
     return receipt.unique_id
+
+
+def make_rule(**fields: Any) -> LimitRule:
+    """Add an approved rule, audited as those of the first start are."""
+    at = fields["in_force_from"]
+    approved = {"state": "APPROVED", "source": "a test", "proposed_at": at, "decided_at": at}
+    rule = LimitRule.objects.create(**{**approved, **fields})
+    audit.record("limit rule of a test", at=at, rows=[rule])
+    return rule
+
+
+def set_blocked(unique_id: int, *, blocked: bool) -> None:
+    """Block or unblock a customer, as two people would."""
+    maker, checker = (User.objects.get_or_create(username=name)[0] for name in ("him", "her"))
+    if blocked:
+        customers.block(customer_id=unique_id, reason="a test", user=maker)
+        return
+    proposal = customers.propose_unblocking(customer_id=unique_id, reason="a test", user=maker)
+    customers.decide_unblocking(proposal_id=proposal.pk, state="APPROVED", user=checker)
+
+
+def set_tier(unique_id: int, tier: str) -> None:
+    """Give a customer another tier, whichever it is, audited."""
+    customer, at = Customer.objects.get(pk=unique_id), clock.now()
+    told = Told(kyc_flag=tier)
+    change = people.change_kyc(told, customer=customer, processor=None, user=None, at=at)
+    if change:
+        customer.save()
+        audit.record("tier of a test", at=at, subject=unique_id, rows=[customer, change])
 
 
 def check(

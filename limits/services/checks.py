@@ -85,7 +85,7 @@ def check_limit(*, call: Call, ask: Ask) -> tuple[LimitCheck, bool]:
         head, at = ledger.lock(ask.unique_id)
         registration = people.visible(call.processor, ask.unique_id)
         check, standing = _answer(call, ask, registration, at)
-        ledger.keep_check(head, check, has_expired=standing.has_expired)
+        ledger.keep_check(head, check, said=call.digests, has_expired=standing.has_expired)
         replay.settle(call, customer_id=ask.unique_id, row_id=check.pk)
         return check, False
 

@@ -216,7 +216,7 @@ def _book(
         tier=customer.tier,
     )
     account = check.account_number if check else ""
-    return book(head, entry, customer, flags=booking.flags, account=account)
+    return book(head, entry, customer, flags=booking.flags, account=account, said=call.digests)
 
 
 def book(
@@ -226,9 +226,11 @@ def book(
     *,
     flags: tuple[str, ...],
     account: str = "",
+    said: bytes = b"",
 ) -> LedgerEntry:
     """Append an entry with its figures, the flags that it has so far and those that follow from
-    it; under the customer's lock. `account` is the one that its check named.
+    it; under the customer's lock. `account` is the one that its check named, `said` what its
+    Ref_Id said.
     """
     rules = rules_for(customer.tier, entry.direction, entry.at)
     months = {
@@ -248,7 +250,7 @@ def book(
         gauge = decision.tightest(rules, totals)
     shown = decision.figures_of(gauge, totals)
     entry.cumulative_paise, entry.available_paise = shown.cumulative, shown.available
-    ledger.append(head, entry, after)
+    ledger.append(head, entry, after, said)
     return entry
 
 

@@ -12,6 +12,7 @@ import sys
 import time
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, date, datetime
+from functools import partial
 from io import StringIO
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from django.db import OperationalError, connection  # noqa: E402
 
 from customers import services as customers  # noqa: E402
 from customers.people import Told  # noqa: E402
-from limits.models import LimitRule, MonthlyUsage  # noqa: E402
+from limits.models import MonthlyUsage  # noqa: E402
 from limits.services import rules, seals  # noqa: E402
 from limits.services.verify import verify  # noqa: E402
 from ppims import clock  # noqa: E402
@@ -70,8 +71,7 @@ def set_up(*system_ids):
 def limit_the_year(tier, direction, paise):
     long_ago = datetime(2022, 1, 1, tzinfo=UTC)
     rule = {"tier": tier, "direction": direction, "window": "FINANCIAL_YEAR", "amount": paise}
-    approved = {"state": "APPROVED", "decided_at": long_ago, "in_force_from": long_ago}
-    LimitRule.objects.create(**rule, **approved, proposed_at=long_ago, source="a test")
+    in_transaction(partial(factories.make_rule, **rule, in_force_from=long_ago))
 
 
 def add(system_id, ref, mobile, tier="P"):

@@ -2,16 +2,31 @@
 
 import random
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
+from customers import kyc, reviews
+from customers import services as customers
+from customers.models import Account, Customer, Document, DuplicateReview
+from customers.notes import add_note
+from customers.people import Told
 from limits.models import Adjustment, LedgerEntry, LimitCheck
-from limits.services import adjustments
+from limits.services import adjustments, flagged, rules
 from limits.services.adjustments import Correction
 from ppims import clock
 from ppims.errors import Conflict
-from ppims.models import FourEyes, Processor, User
-from tests.factories import check, make_customer, make_processor, new_ref, post
+from ppims.models import FourEyes, Operation, Processor, User
+from ppims.replay import Call
+from tests.factories import (
+    ToldFactory,
+    check,
+    make_customer,
+    make_processor,
+    new_ref,
+    post,
+    set_blocked,
+)
 
+APPROVED = FourEyes.State.APPROVED
 START = datetime(2026, 1, 5, 6, 30, tzinfo=UTC)
 
 
@@ -25,8 +40,7 @@ def adjust(unique_id: int, month: int, paise: int, direction: str = "D") -> Adju
     maker, checker = people()
     correction = Correction(unique_id, month, direction, paise, "counted twice")
     proposed = adjustments.propose(correction=correction, user=maker)
-    approved = FourEyes.State.APPROVED
-    return adjustments.decide(adjustment_id=proposed.pk, state=approved, user=checker)
+    return adjustments.decide(adjustment_id=proposed.pk, state=APPROVED, user=checker)
 
 
 class History:
@@ -34,7 +48,9 @@ class History:
 
     def __init__(self, draw: random.Random, ent: Processor, cbs: Processor) -> None:
         self.draw, self.processors = draw, (ent, cbs)
-        self.customer = make_customer(ent, cbs, kyc_flag=draw.choice("NP"))
+        number = f"7{draw.randrange(10**11):011d}"
+        papers = {"ovid_type": "ADR", "ovid_value": number, "card_number": f"6088{number}"}
+        self.customer = make_customer(ent, cbs, kyc_flag=draw.choice("NP"), **papers)
         self.at = START + timedelta(seconds=draw.uniform(0, 86_400))
         self.asked: list[LimitCheck] = []
         self.posted: list[LedgerEntry] = []
@@ -91,6 +107,67 @@ class History:
 
     def _processor(self) -> Processor:
         return self.draw.choice(self.processors)
+
+
+def of_all_kinds(histories: list[History]) -> None:
+    """Let staff and processors do, to some of the customers, all else that the audit proves."""
+    one, other, third = histories[:3]
+    maker, checker = people()
+    ent = one.processors[0]
+    at = max(history.at for history in histories)
+    for history in histories:
+        history.at = at + timedelta(days=1)
+    with clock.frozen(at + timedelta(hours=1)):
+        add_note(customer_id=one.customer, text="Called", user=maker)
+        set_blocked(one.customer, blocked=True)
+        post(ent, one.customer, 700)
+        set_blocked(one.customer, blocked=False)
+        customers.block(customer_id=third.customer, reason="Asked to", user=maker)
+        customers.propose_unblocking(customer_id=third.customer, reason="Asked to", user=maker)
+        pan = Told(
+            kyc_flag="F", kyc_updated_channel="BRN", ovid_type="PAN", ovid_value="ABCPE1234F"
+        )
+        told = kyc.change(customer_id=other.customer, told=pan, reason="Came in", user=maker)
+        kyc.decide(proposal_id=told.pk, state=APPROVED, user=checker)
+        _freeze(ent, one.customer)
+        _doubt(ent, [one.customer, other.customer], user=maker)
+        for history, finding in ((one, ""), (one, "GENUINE"), (other, "REPORTED")):
+            entry, _ = post(ent, history.customer, 800, direction="C")
+            flagged.note(entry_id=entry.pk, finding=finding, note="Asked", user=maker)
+        _rules(maker, checker)
+
+
+def tell(processor: Processor, unique_id: int, **told: str) -> None:
+    """Tell, as a processor, what is new about a customer."""
+    call = Call(processor, Operation.UPDATE_CUSTOMER, new_ref(), told)
+    customers.update_customer(call=call, told=Told(unique_id=unique_id, **told))
+
+
+def _freeze(processor: Processor, unique_id: int) -> None:
+    account = Account.objects.filter(customer=unique_id, processor=processor).get().number
+    card = f"6088{Document.objects.filter(customer=unique_id).first().reveal()}"
+    named = {"account_number": account, "card_number": card, "cif_id": "CIF-9"}
+    tell(processor, unique_id, account_status="F", card_status="F", **named)
+
+
+def _doubt(processor: Processor, holders: list[int], user: User) -> None:
+    """Claim each one's number for a stranger; the first claim is decided, the other waits."""
+    for holder in holders:
+        mobile = Customer.objects.get(pk=holder).mobile
+        stranger = ToldFactory(
+            mobile_number=mobile, customer_name="Xu", date_of_birth=date(1961, 1, 1)
+        )
+        with suppress(Conflict):
+            call = Call(processor, Operation.ADD_CUSTOMER, new_ref(), {})
+            customers.add_customer(call=call, told=stranger)
+    review = DuplicateReview.objects.get(customer=holders[0])
+    reviews.decide(review_id=review.pk, outcome="NUMBER_PASSED_ON", reason="Seen", user=user)
+
+
+def _rules(maker: User, checker: User) -> None:
+    wanted = [rules.Proposal("F", "D", "TRANSACTION", paise, "a test") for paise in (10**9, 10**8)]
+    proposed = rules.propose(proposals=wanted, user=maker)
+    rules.decide(rule_id=proposed[0].pk, state=APPROVED, user=checker)
 
 
 def write(seed: int, customers: int, steps: int) -> list[History]:

@@ -1,5 +1,6 @@
 """What someone with the database in hand, and without the keys, may do to it: by raw SQL."""
 
+import json
 import random
 import re
 from collections import defaultdict
@@ -10,12 +11,17 @@ from typing import Any
 
 from django.db import connection, models
 
+from customers.models import Customer, Document, DuplicateReview, Identifier
+from customers.names import NameWord
+from customers.proposals import KycProposal
 from limits import signing
-from limits.models import Hold, LedgerEntry, LedgerHead, LimitCheck, MonthlyUsage
+from limits.figures import Figures, Watched
+from limits.models import Hold, LedgerEntry, LedgerHead, LimitCheck, LimitRule, MonthlyUsage
 from limits.seals import Seal
+from limits.services.verify.records import OF_A_CUSTOMER
 from ppims import audit
 from ppims.keys import Key
-from ppims.models import AuditEntry, AuditHead, ReplayKey
+from ppims.models import AuditEntry, AuditHead, KeyInUse, Processor, ReplayKey, User
 
 STRANGER = Key.from_base64("A" * 43 + "=")
 NAMES = {
@@ -26,13 +32,27 @@ NAMES = {
     AuditHead: "audit head of {subject}",
     MonthlyUsage: "usage of customer {customer_id} in {month}",
     Seal: "seal {number}",
+    Customer: "customer {unique_id}",
+    LimitRule: "limit rule {id}",
+    Identifier: "identifier {kind} of customer {customer_id}",
 }
-OWNERS = {AuditEntry: "subject", AuditHead: "subject", Seal: "number"}
+NAMES |= {
+    model: f"{model._meta.verbose_name} {{id}} of customer {{customer_id}}"
+    for model in OF_A_CUSTOMER
+    if model is not Customer
+}
+COVERED = (*NAMES, Hold, ReplayKey)
+OWNERS = {AuditEntry: "subject", AuditHead: "subject", Seal: "number", Customer: "unique_id"}
 # Which columns say where a row belongs: changed, it is missed in one place and too much in another.
-PLACES = {"customer_id", "subject", "number", "month", "id", "limit_check_id"}
-# What no finding can rest on: digests tell sameness alone; nothing points at an audit entry's id,
-# nor at an adjustment's entry's.
-FREE = {(ReplayKey, "digests"), (AuditEntry, "id")}
+PLACES = {"customer_id", "subject", "number", "month", "id", "limit_check_id", "unique_id"}
+# What no finding can rest on: nothing points at an audit entry's id, nor at an adjustment's entry's
+# id; what is encrypted shows when it is opened. docs/ledger.md says so.
+FREE = {
+    *((AuditEntry, "id"), (Document, "sealed"), (KycProposal, "sealed")),
+    (DuplicateReview, "claim"),
+}
+# Tables that verification says nothing of: docs/ledger.md names each.
+NOT_COVERED = {User, Processor, KeyInUse, NameWord, Figures, Watched}
 
 
 @dataclass(frozen=True)
@@ -114,27 +134,37 @@ def choose(draw: random.Random, model: type[models.Model], **chosen: Any) -> mod
 
 def of_owner(row: models.Model, *owners: Any) -> str:
     """A pattern of whatever may be found about a row's owner, or about others it was given to."""
+    if isinstance(row, LimitRule):
+        return "limit rule .*"
     mine = getattr(row, OWNERS.get(type(row), "customer_id"))
     these = "|".join(re.escape(str(owner)) for owner in (mine, *owners))
     if isinstance(row, Seal):
         return "seal .*"
     if isinstance(row, AuditEntry | AuditHead):
         return f"(audit head|audit entry .*) of ({these})"
-    whats = "check .*|ledger entry .*|ledger head|usage"
-    return f"({whats}) of customer ({these})( in .*)?|Ref_Id .*|hold of check .*"
+    whos = f"(.* of )?customer ({these})( in .*)?"
+    return f"{whos}|Ref_Id .*|hold of check .*"
 
 
 # The tamperings. Each is drawn anew until the database takes it.
 
 
 def update_a_field(draw: random.Random) -> Tampering | None:
-    model = draw.choice([*NAMES, LedgerEntry, LimitCheck, Hold, ReplayKey])
+    model = draw.choice([*COVERED, LedgerEntry, LedgerEntry, LimitCheck, LimitCheck])
     row = choose(draw, model)
-    column = draw.choice(fields(row))
+    return update(draw, row, draw.choice(fields(row)))
+
+
+def update(draw: random.Random, row: models.Model, column: models.Field) -> Tampering | None:
+    """Give a column another value; None where that would be the same, or no finding can rest on
+    it.
+    """
+    model = type(row)
     before = getattr(row, column.attname)
     after = another(draw, before, column)
     is_adjusted = column.attname == "id" and getattr(row, "kind", "") == "A"
-    if after == before or is_adjusted or (model, column.attname) in FREE:
+    is_open = model is DuplicateReview and not row.outcome  # of those the audit says nothing
+    if after == before or is_adjusted or is_open or (model, column.attname) in FREE:
         return None
     condition, key = where(row)
     value = (
@@ -148,7 +178,9 @@ def update_a_field(draw: random.Random) -> Tampering | None:
 def _named_if(row: models.Model, column: str, value: Any) -> str:
     """How the row is called; one that was moved may be missed, or be too much, elsewhere."""
     if isinstance(row, ReplayKey):
-        return "Ref_Id .*"
+        return "(Ref_Id|check|ledger entry|receipt) .*"
+    if isinstance(row, Identifier):
+        return "identifier .*"
     if isinstance(row, Hold) and column == "limit_check_id":
         return "(check|hold of check) .*"
     if column in PLACES:
@@ -157,13 +189,15 @@ def _named_if(row: models.Model, column: str, value: Any) -> str:
 
 
 def delete_a_row(draw: random.Random) -> Tampering | None:
-    model = draw.choice([LedgerEntry, LimitCheck, AuditEntry, LedgerHead, AuditHead, Seal, Hold])
+    model = draw.choice([m for m in COVERED if m is not MonthlyUsage])  # lost, it is summed anew
     row = choose(draw, model)
     if model is Seal and row.pk == Seal.objects.count():
         return None  # the newest: only its file can tell (test_seals)
+    if model is DuplicateReview and not row.outcome:
+        return None
     condition, key = where(row)
     run(f"DELETE FROM {model._meta.db_table} WHERE {condition}", *key)
-    expected = of_owner(row)
+    expected = _named_if(row, "id", None) if model in {ReplayKey, Identifier} else of_owner(row)
     if model in {LedgerEntry, AuditEntry}:
         following = _following(row)
         expected = re.escape(name(following)) if following else _head_of(row)
@@ -201,6 +235,29 @@ def insert_a_row(draw: random.Random) -> Tampering:
     return Tampering(f"{row!r} copied to the end of {taker}", name(model(**values)))
 
 
+def insert_a_record(draw: random.Random) -> Tampering | None:
+    """Copy a row of a customer's, or a rule, once more, as another's or for the same one."""
+    model = draw.choice([*(m for m in OF_A_CUSTOMER if m is not Customer), LimitRule])
+    row = choose(draw, model)
+    values = {f.attname: getattr(row, f.attname) for f in fields(row)}
+    values["id"] = model._default_manager.latest("pk").pk + 1
+    if model is not LimitRule:
+        values["customer_id"] = choose(draw, Customer).pk
+    if model is DuplicateReview and not row.outcome:
+        return None
+    copied = model(**values)
+    model._default_manager.bulk_create([copied])
+    return Tampering(f"{row!r} copied to {copied!r}", re.escape(name(copied)))
+
+
+def insert_a_person(draw: random.Random) -> Tampering:
+    """Add somebody by hand, whom no audit knows."""
+    row = choose(draw, Customer)
+    row.unique_id = draw.randrange(10**14, 10**15)
+    Customer.objects.bulk_create([row])
+    return Tampering(f"{row!r} added", f"(.* of )?customer {row.unique_id}")
+
+
 def swap_two_rows(draw: random.Random) -> Tampering | None:
     """Let two rows of one chain change their places."""
     model = draw.choice([LedgerEntry, LimitCheck, AuditEntry])
@@ -223,7 +280,7 @@ def truncate_the_tail(draw: random.Random) -> Tampering:
         f"DELETE FROM {model._meta.db_table} WHERE {owner} = %s AND number >= %s",
         *(getattr(row, owner), row.number),
     )
-    # Before its head, an entry may be found that settles a check which is gone.
+    # Before its head, a row may be found that rests on one which is gone.
     expected = of_owner(row) if model is LimitCheck else _head_of(row)
     return Tampering(f"the tail from {row!r} deleted", expected)
 
@@ -264,6 +321,19 @@ def rewrite_an_audit(draw: random.Random) -> Tampering:
     return Tampering(f"{row!r} rewritten", name(row))
 
 
+def unprove(draw: random.Random) -> Tampering | None:
+    """Take what it proves out of an audit entry, and sign that with a key of one's own."""
+    row = choose(draw, AuditEntry)
+    detail = json.loads(row.detail)
+    if not detail.pop("proofs", None):
+        return None
+    before = AuditEntry.objects.filter(subject=row.subject, number=row.number - 1).first()
+    row.detail = json.dumps(detail)
+    mac = audit.entry_mac(STRANGER, audit.values_of(row), bytes(before.mac) if before else b"")
+    run("UPDATE ppims_auditentry SET detail = %s, mac = %s WHERE id = %s", row.detail, mac, row.pk)
+    return Tampering(f"{row!r} proves nothing now", re.escape(name(row)))
+
+
 def move_a_month(draw: random.Random) -> Tampering:
     row = choose(draw, MonthlyUsage)
     run(
@@ -278,6 +348,9 @@ WAYS: list[Callable[[random.Random], Tampering | None]] = [
     *[update_a_field] * 6,
     *[delete_a_row] * 2,
     insert_a_row,
+    *[insert_a_record] * 2,
+    insert_a_person,
+    unprove,
     *[swap_two_rows] * 2,
     truncate_the_tail,
     rewrite_a_chain,

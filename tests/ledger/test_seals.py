@@ -105,9 +105,8 @@ def test_an_audit_cut_off_with_a_head_of_that_time_shows_by_the_seal(ent):
     run("DELETE FROM ppims_audithead WHERE subject = %s", customer)
     append_only.install(*append_only.TABLES)
     before = AuditEntry.objects.exclude(action="sealed").count()
-    assert (
-        findings()[0] == f"seal 1: what it covers: audit entries is {before}, expected {before + 1}"
-    )
+    covered = f"seal 1: what it covers: audit entries is {before}, expected {before + 1}"
+    assert covered in findings()
 
 
 # The file that is kept elsewhere.

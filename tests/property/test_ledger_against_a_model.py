@@ -11,15 +11,14 @@ import pytest
 from django.db import connection
 
 from customers import services as customers
-from customers.models import Customer
 from customers.people import Told
-from limits.models import LedgerEntry, LimitCheck, LimitRule, MonthlyUsage
+from limits.models import LedgerEntry, LimitCheck, MonthlyUsage
 from limits.services.verify import verify
 from ppims import clock
 from ppims.errors import Conflict, Unavailable, UnknownCustomer
 from ppims.models import Operation
 from ppims.replay import Call
-from tests.factories import check, make_processor, post
+from tests.factories import check, make_processor, make_rule, post, set_blocked, set_tier
 from tests.ledger import histories
 from tests.property.model import HOLD_MINUTES, Model, Refused, month_of
 
@@ -41,7 +40,6 @@ PROMISED = """
     WHERE asked.processor_id = %s AND asked.ref_id = %s AND hold.expires_at > %s
         AND hold.expires_at = asked.hold_until AND hold.amount_paise = asked.amount_paise
 """
-STATUS = {True: ("BLOCKED", "a test"), False: ("ACTIVE", "")}
 MOVES = (
     # how far the clock goes, and how often of a hundred
     (lambda r: timedelta(), 30),
@@ -57,17 +55,8 @@ MOVES = (
 
 
 def add_year_rule(at):
-    LimitRule.objects.create(
-        tier="P",
-        direction="D",
-        window="FINANCIAL_YEAR",
-        amount=WITH_A_YEAR["FINANCIAL_YEAR"],
-        state="APPROVED",
-        source="a test",
-        proposed_at=at,
-        decided_at=at,
-        in_force_from=at,
-    )
+    amount = WITH_A_YEAR["FINANCIAL_YEAR"]
+    make_rule(tier="P", direction="D", window="FINANCIAL_YEAR", amount=amount, in_force_from=at)
 
 
 class Story:
@@ -86,13 +75,14 @@ class Story:
             for name, minutes in HOLD_MINUTES.items()
         }
         self.told, self.asked, self.seen = {}, [], Counter()
-        self.refs = 0
+        self.refs, self.changed_at = 0, self.now
         for _ in range(4):
             self.add()
 
     def go(self):
         move, *_ = self.draw.choices([m for m, _ in MOVES], [w for _, w in MOVES])
-        self.now += move(self.draw)
+        # Back, but not to before a change of a person: verification would doubt what follows.
+        self.now = max(self.now + move(self.draw), self.changed_at)
         acts = [self.check, self.update, self.repeat, self.add, self.change, self.lose_the_cache]
         more = [self.at_a_holds_end, self.adjust]
         more += [self.transfer]
@@ -143,14 +133,16 @@ class Story:
         """Another tier, or blocked and unblocked: as staff may, at any moment."""
         uid = self.draw.choice([*self.told])
         state = self.model.people[uid]
-        if self.chance(50):
-            state["tier"] = self.draw.choice("NPPF")
-        else:
-            state["blocked"] = not state["blocked"]
-        status, reason = STATUS[state["blocked"]]
-        Customer.objects.filter(pk=uid).update(
-            tier=state["tier"], status=status, blocked_reason=reason
-        )
+        if state["last"] and self.now < state["last"]:
+            return  # by the clock before what has happened: verification would doubt that
+        self.changed_at = self.now
+        with clock.frozen(self.now):
+            if self.chance(50):
+                state["tier"] = self.draw.choice("NPPF")
+                set_tier(uid, state["tier"])
+            else:
+                state["blocked"] = not state["blocked"]
+                set_blocked(uid, blocked=state["blocked"])
 
     def lose_the_cache(self):
         MonthlyUsage.objects.filter(customer_id=self.person()).delete()

@@ -8,7 +8,7 @@ from django.conf import settings
 from limits import signing
 from limits.models import LedgerEntry, LedgerHead, LimitCheck, MonthlyUsage
 from ppims import audit
-from ppims.models import AuditEntry, AuditHead
+from ppims.models import AuditEntry, AuditHead, ReplayKey
 from tests.factories import check, make_customer, make_processor, post
 
 pytestmark = pytest.mark.django_db
@@ -26,13 +26,19 @@ def history():
     return unique_id
 
 
+def said_by(row, operation):
+    """Give what a row's Ref_Id said."""
+    return bytes(ReplayKey.objects.get(operation=operation, row_id=row.pk).digests)
+
+
 def test_each_entry_is_chained_to_the_one_before(history):
     previous = b""
     for place, entry in enumerate(
         LedgerEntry.objects.filter(customer=history).order_by("number"), start=1
     ):
         assert entry.number == place
-        assert bytes(entry.digest) == signing.entry_digest(KEY, signing.values_of(entry), previous)
+        values, said = signing.values_of(entry), said_by(entry, "UL")
+        assert bytes(entry.digest) == signing.entry_digest(KEY, values, previous, said)
         previous = bytes(entry.digest)
     head = LedgerHead.objects.get(pk=history)
     assert (head.entry_count, head.check_count, bytes(head.last_digest)) == (3, 1, previous)
@@ -50,9 +56,19 @@ def test_an_entry_with_another_field_has_another_digest(history, name):
 @pytest.mark.parametrize("name", signing.FIELDS[LimitCheck])
 def test_a_check_with_another_field_has_another_signature(history, name):
     row = LimitCheck.objects.get(customer=history)
-    assert bytes(row.mac) == signing.check_mac(KEY, signing.values_of(row))
+    said = said_by(row, "CL")
+    assert bytes(row.mac) == signing.check_mac(KEY, signing.values_of(row), said)
     _change(row, name)
-    assert bytes(row.mac) != signing.check_mac(KEY, signing.values_of(row))
+    assert bytes(row.mac) != signing.check_mac(KEY, signing.values_of(row), said)
+
+
+def test_what_a_ref_id_said_is_signed_and_so_is_that_it_is(history):
+    row = LimitCheck.objects.get(customer=history)
+    entry = LedgerEntry.objects.filter(customer=history).first()
+    values, of_entry = signing.values_of(row), signing.values_of(entry)
+    said = [None, b"", b"a", said_by(row, "CL")]
+    assert len({signing.check_mac(KEY, values, each) for each in said}) == len(said)
+    assert len({signing.entry_digest(KEY, of_entry, b"", each) for each in said}) == len(said)
 
 
 def test_audit_entries_are_chained_per_customer(history):

@@ -48,8 +48,10 @@ def test_another_value_empty_or_not_is_another_proof():
 def test_an_empty_column_more_changes_no_proof_of_before():
     its = proofs.shape(Customer)
     values = [1, "A", *[""] * (len(its.columns) - 2)]
-    more = proofs.Shape(its.name, (*its.columns, "x"), (*its.proven, (len(values), "x", "")), None)
-    fewer = proofs.Shape(its.name, its.columns, its.proven, None)
+    more = proofs.Shape(
+        its.name, 0, (*its.columns, "x"), (*its.proven, (len(values), "x", "")), None
+    )
+    fewer = proofs.Shape(its.name, 0, its.columns, its.proven, None)
     assert proofs.proof(KEY, more, [*values, ""]) == proofs.proof(KEY, fewer, values)
     assert proofs.proof(KEY, more, [*values, "said"]) != proofs.proof(KEY, fewer, values)
 

@@ -1,71 +1,76 @@
-"""The walk through the audit: a chain for each customer it is about."""
+"""The walk through the audit: a chain for each customer it is about, and one for what is about
+none.
+"""
 
 from collections.abc import Iterator
 
-from limits.services.verify.chains import EVERY_ID, Feed, Finding, Ring, counted, differs, no_key
-from limits.services.verify.ledger import Progress
-from limits.services.verify.seals import Marks, Sealed
+from limits.services.verify.chains import Feed, Finding, Ring, differs, no_key
+from limits.services.verify.history import History
+from limits.services.verify.seals import Marks, Moved, moved_subject
 from ppims import audit
 from ppims.models import AuditEntry, AuditHead
 from ppims.rows import Reader, Row, joined
-from ppims.transact import snapshot
-
-HEADS_AT_ONCE = 1_000
 
 HEAD = Reader(AuditHead, [*audit.FIELDS[AuditHead], "key_id", "mac"])
 ENTRY = Reader(AuditEntry, [*audit.FIELDS[AuditEntry], "id", "key_id", "mac"])
-HEADS = "WHERE subject > %s ORDER BY subject LIMIT %s"
-ENTRIES = "WHERE subject > %s AND subject <= %s ORDER BY subject, number"
+OF_SUBJECTS = "WHERE subject > %s AND subject <= %s AND (subject = 0) = (0 = %s)"
 
 
-def walk(ring: Ring, sealed: Sealed, progress: Progress) -> Iterator[Finding]:
-    after = -EVERY_ID
-    while after < EVERY_ID:
-        with snapshot():
-            heads = list(joined((HEAD,), HEADS, (after, HEADS_AT_ONCE)))
-            upto = heads[-1][0] if len(heads) == HEADS_AT_ONCE else EVERY_ID
-            entries = Feed(joined((ENTRY,), ENTRIES, (after, upto)))
-            for head in heads:
-                yield from _strays(entries, head[0])
-                yield from _subject(ring, sealed, head, entries)
-            yield from _strays(entries, EVERY_ID)
-        progress(counted(head[1] for head in heads))
-        after = upto
+class Audits:
+    """The audit of some customers, as one snapshot has it; from -1 to 0: of what is about none."""
 
+    def __init__(self, ring: Ring, bounds: list[int], after: int, upto: int) -> None:
+        self._ring, self._bounds = ring, bounds
+        subjects = (after, upto, upto)
+        self.heads = {head[0]: head for head in joined((HEAD,), OF_SUBJECTS, subjects)}
+        self._entries = Feed(joined((ENTRY,), f"{OF_SUBJECTS} ORDER BY subject, number", subjects))
+        self.moved: list[Moved] = []
+        self.rows = 0
 
-def _strays(entries: Feed, upto: int) -> Iterator[Finding]:
-    for row in entries.strays(upto):
-        yield Finding(_named(row), "its subject has no audit head")
+    def strays(self, upto: int) -> Iterator[Finding]:
+        for row in self._entries.strays(upto):
+            yield Finding(_named(row), "its subject has no audit head")
 
+    def findings(self, subject: int, history: History) -> Iterator[Finding]:
+        """Judge one chain; what it says goes into the history."""
+        head = self.heads.get(subject)
+        if head is None:
+            yield from self.strays(subject + 1)
+            return
+        marks = Marks(self._bounds)
+        count, last_mac, last_at = 0, b"", None
+        for row in self._entries.take(subject):
+            problem = self._problem(row, count, last_mac)
+            if problem:
+                yield Finding(_named(row), problem)
+            else:
+                _, number, at, _, _, action, detail, row_id, key_id, mac = row
+                marks.note(row_id, number, mac, at)
+                history.take(row_id, at, action, detail, key_id)
+            count, last_mac, last_at = row[1], row[-1], row[2]
+            self.rows += 1
+        problem = self._head_problem(head, (subject, count, last_mac, last_at))
+        if problem:
+            yield Finding(f"audit head of {subject}", problem)
+        self.moved += moved_subject(subject, marks, len(self._bounds))
 
-def _subject(ring: Ring, sealed: Sealed, head: Row, entries: Feed) -> Iterator[Finding]:
-    subject, marks = head[0], Marks(sealed.bounds.audits)
-    count, last_mac, last_at = 0, b"", None
-    for row in entries.take(subject):
-        *values, row_id, key_id, mac = row
+    def _problem(self, row: Row, count: int, last_mac: bytes) -> str | None:
+        *values, _, key_id, mac = row
         if row[1] != count + 1:
-            yield Finding(_named(row), differs("its number", row[1], count + 1))
-        elif key_id not in ring:
-            yield Finding(_named(row), no_key(key_id))
-        elif (expected := audit.entry_mac(ring[key_id], values, last_mac)) != mac:
-            yield Finding(_named(row), differs("its mac", mac, expected))
-        else:
-            marks.note(row_id, row[1], mac, row[2])
-        count, last_mac, last_at = row[1], mac, row[2]
-    problem = _head_problem(ring, head, (subject, count, last_mac, last_at))
-    if problem:
-        yield Finding(f"audit head of {subject}", problem)
-    sealed.add_subject(subject, marks)
+            return differs("its number", row[1], count + 1)
+        if key_id not in self._ring:
+            return no_key(key_id)
+        expected = audit.entry_mac(self._ring[key_id], values, last_mac)
+        return None if expected == mac else differs("its mac", mac, expected)
 
-
-def _head_problem(ring: Ring, head: Row, found: Row) -> str | None:
-    values, key_id, mac = head[:-2], *head[-2:]
-    if values != found:
-        return differs("it", values, found)
-    if key_id not in ring:
-        return no_key(key_id)
-    expected = audit.head_mac(ring[key_id], values)
-    return None if expected == mac else differs("its mac", mac, expected)
+    def _head_problem(self, head: Row, found: Row) -> str | None:
+        values, key_id, mac = head[:-2], *head[-2:]
+        if values != found:
+            return differs("it", values, found)
+        if key_id not in self._ring:
+            return no_key(key_id)
+        expected = audit.head_mac(self._ring[key_id], values)
+        return None if expected == mac else differs("its mac", mac, expected)
 
 
 def _named(row: Row) -> str:

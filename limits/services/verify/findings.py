@@ -6,8 +6,9 @@ from django.db import connection
 
 from limits.models import LedgerEntry, LimitCheck
 from limits.services.seals import Exported
-from limits.services.verify import audit, ledger
+from limits.services.verify import about_none, ledger
 from limits.services.verify.chains import Finding, ledger_keys, read_leanly
+from limits.services.verify.history import AboutNone
 from limits.services.verify.ledger import Progress
 from limits.services.verify.seals import Sealed
 from ppims import append_only, column_limits
@@ -15,14 +16,18 @@ from ppims.models import AuditEntry
 from ppims.rows import Row
 from ppims.transact import snapshot
 
-# Whose rows a Ref_Id answers for: operation, table, what a row is, and which rows have no Ref_Id.
+# Whose rows a Ref_Id answers for: operation, table, what a row is, and which rows have one.
 ANSWERS = (
-    ("CL", "limits_limitcheck", "check", "id < 0"),
-    ("UL", "limits_ledgerentry", "ledger entry", "kind = 'A'"),
-    ("AC", "customers_receipt", "customer added", "operation <> 'AC'"),
-    ("UC", "customers_receipt", "customer updated", "operation <> 'UC'"),
+    ("CL", "limits_limitcheck", "check", "id IS NOT NULL"),
+    ("UL", "limits_ledgerentry", "ledger entry", "processor_id IS NOT NULL"),
+    ("AC", "customers_receipt", "customer added", "operation = 'AC'"),
+    ("UC", "customers_receipt", "customer updated", "operation = 'UC'"),
 )
-# Each Ref_Id points at its own row; and there are as many of these as of those: then none is lost.
+COUNTS = """
+    SELECT (SELECT COUNT(*) FROM ppims_replaykey WHERE operation = '{operation}'),
+           (SELECT COUNT(*) FROM {table} WHERE {having})
+"""
+# The walks find each row's Ref_Id: so one that points at no row of its own is one too many.
 LOST_KEY = """
     SELECT k.ref_id FROM ppims_replaykey k LEFT JOIN {table} t ON t.id = k.row_id
     WHERE k.operation = '{operation}' AND (t.id IS NULL OR t.ref_id <> k.ref_id
@@ -30,14 +35,8 @@ LOST_KEY = """
         OR t.customer_id <> k.customer_id)
     LIMIT 1
 """
-COUNTS = """
-    SELECT (SELECT COUNT(*) FROM ppims_replaykey WHERE operation = '{operation}'),
-           (SELECT COUNT(*) FROM {table}) - (SELECT COUNT(*) FROM {table} WHERE {other})
-"""
-LOST_ROW = """
-    SELECT t.ref_id, t.customer_id FROM {table} t LEFT JOIN ppims_replaykey k
-        ON k.processor_id = t.processor_id AND k.operation = '{operation}' AND k.ref_id = t.ref_id
-    WHERE NOT (t.{other}) AND k.ref_id IS NULL ORDER BY t.id LIMIT 1
+STRANGE_KEY = """
+    SELECT ref_id FROM ppims_replaykey WHERE operation NOT IN ('CL', 'UL', 'AC', 'UC') LIMIT 1
 """
 LOST_HOLD = """
     SELECT h.limit_check_id FROM limits_hold h LEFT JOIN limits_limitcheck c
@@ -64,8 +63,9 @@ def verify(
     with snapshot():
         sealed = Sealed(ring, exported)
     yield from sealed.findings
-    yield from ledger.walk(sealed, progress, processes)
-    yield from audit.walk(ring, sealed, progress)
+    history = AboutNone()
+    yield from about_none.walk(ring, sealed, history)
+    yield from ledger.walk(sealed, history, progress, processes)
     yield from _lost()
     yield from sealed.heads()
     for name in append_only.missing():
@@ -82,16 +82,15 @@ def rows_to_read() -> int:
 
 
 def _lost() -> Iterator[Finding]:
-    """Find Ref_Ids without their answers, answers without their Ref_Id, holds without a check."""
-    for operation, table, what, other in ANSWERS:
-        words = {"operation": operation, "table": table, "other": other}
-        for (ref_id,) in _rows(LOST_KEY.format(**words)):
-            yield Finding(f"Ref_Id {ref_id} of a {what}", "points at no row of its own")
+    """Find Ref_Ids without their answers, and holds without a check."""
+    for operation, table, what, having in ANSWERS:
+        words = {"operation": operation, "table": table, "having": having}
         ((ref_ids, answers),) = _rows(COUNTS.format(**words))
         if ref_ids != answers:
-            for ref_id, customer_id in _rows(LOST_ROW.format(**words)):
-                problem = f"is gone, though its answer to customer {customer_id} is there"
-                yield Finding(f"Ref_Id {ref_id} of a {what}", problem)
+            for (ref_id,) in _rows(LOST_KEY.format(**words)):
+                yield Finding(f"Ref_Id {ref_id} of a {what}", "points at no row of its own")
+    for (ref_id,) in _rows(STRANGE_KEY):
+        yield Finding(f"Ref_Id {ref_id}", "is of no operation")
     for (check_id,) in _rows(LOST_HOLD):
         yield Finding(f"hold of check {check_id}", "its check is not there")
 

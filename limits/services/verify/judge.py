@@ -3,17 +3,18 @@ sections 3, 6 and 7.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Model
 
 from limits import signing
-from limits.decision import FINANCIAL_YEAR
-from limits.models import LedgerEntry, LimitCheck
+from limits.decision import CREDIT_STOP, FINANCIAL_YEAR, KYC_EXPIRED, REASONS, WITHIN_LIMITS
+from limits.models import Direction, LedgerEntry, LimitCheck
 from limits.services.updates import SETTLES_ITS_MONTH_WITHIN
 from limits.services.verify.chains import Ring, differs, named_row, no_key
+from limits.services.verify.then import GAUGES, Person, RulesThen
 from ppims import clock
 from ppims.keys import MICROSECOND
 
@@ -23,7 +24,8 @@ OF_CHECK = ["customer_id", "processor_id", "at", "month", "direction", "amount_p
 OF_POSTING = ["customer_id", "processor_id", "kind", "month", "direction", "amount_paise"]
 OF_ADJUSTMENT = ["customer_id", "month", "direction", "amount_paise", "state"]
 OF_HOLD += ["expires_at"]
-OF_CHECK += ["is_allowed", "hold_until"]
+OF_CHECK += ["is_allowed", "hold_until", "account_number"]
+OF_REF_ID = ["row_id", "customer_id", "digests"]
 
 
 def _row(name: str, model: type[Model], *unsigned: str, **joined: list[str]) -> Any:
@@ -34,7 +36,7 @@ def _row(name: str, model: type[Model], *unsigned: str, **joined: list[str]) -> 
     return named_row(name, [*signing.business_fields(model), *unsigned, *pointed_at])
 
 
-Check = _row("Check", LimitCheck, "id", "key_id", "mac", hold=OF_HOLD)
+Check = _row("Check", LimitCheck, "id", "key_id", "mac", hold=OF_HOLD, ref=OF_REF_ID)
 Entry = _row(
     "Entry",
     LedgerEntry,
@@ -42,30 +44,30 @@ Entry = _row(
     check=OF_CHECK,
     posting=OF_POSTING,
     adjusted=OF_ADJUSTMENT,
+    ref=OF_REF_ID,
 )
 SIGNED_OF_CHECK = len(signing.FIELDS[LimitCheck])
 SIGNED_OF_ENTRY = len(signing.FIELDS[LedgerEntry])
 SETTLES_WITHIN = SETTLES_ITS_MONTH_WITHIN // MICROSECOND
-# What a flag's justification can't be read from the ledger: the customer's state back then.
-UNJUDGED = {Flag.BLOCKED.value}
+# Of a check, which windows the limit is of that decided; a state needs none.
+WINDOWS: dict[str, tuple[str, ...]] = {reason: (window,) for window, reason in REASONS.items()}
+WINDOWS |= {WITHIN_LIMITS: GAUGES, KYC_EXPIRED: (CREDIT_STOP,)}
+STATES = {"CUSTOMER_BLOCKED", "ACCOUNT_NOT_ACTIVE", "CARD_NOT_ACTIVE"}
 
 
 @dataclass(frozen=True)
-class RuleThen:
-    """A limit rule, approved or once approved: its rows are never edited."""
+class SignedBefore:
+    """The newest check and entry that are signed as before version 3: without their Ref_Id."""
 
-    window: str
-    amount: int | None
-
-
-Rules = Mapping[int, RuleThen]
+    check_id: int = 0
+    entry_id: int = 0
 
 
 class Customer:
     """What one customer's rows have come to so far."""
 
-    def __init__(self, ring: Ring, rules: Rules) -> None:
-        self._ring, self._rules = ring, rules
+    def __init__(self, ring: Ring, rules: RulesThen, person: Person, before: SignedBefore) -> None:
+        self._ring, self._rules, self._person, self._before = ring, rules, person, before
         self.check_count = self.entry_count = self.last_at = 0
         self.last_digest = b""
         self.totals: dict[tuple[int, str], int] = defaultdict(int)
@@ -86,10 +88,32 @@ class Customer:
             return differs("its number", row.number, expected)
         if row.key_id not in self._ring:
             return no_key(row.key_id)
-        mac = signing.check_mac(self._ring[row.key_id], row[:SIGNED_OF_CHECK])
+        said = None if row.id <= self._before.check_id else row.ref_digests or b""
+        mac = signing.check_mac(self._ring[row.key_id], row[:SIGNED_OF_CHECK], said)
         if mac != row.mac:
-            return differs("its mac", row.mac, mac)
-        return self._rule_problem(row.rule_id, row.limit)
+            return _ref_problem(row) or differs("its mac", row.mac, mac)
+        return (
+            _ref_problem(row)
+            or self._rule_problem(row, row.rule_id, row.limit, WINDOWS.get(row.reason, ()))
+            or self._state_problem(row)
+        )
+
+    def _state_problem(self, row: Any) -> str | None:
+        """Say where the answer goes against what the customer and the account were then."""
+        account = (row.processor_id, row.account_number)
+        if row.reason in STATES or not self._person.is_surely_at_work(account, row.at):
+            if (row.reason == "CUSTOMER_BLOCKED") not in self._person.may_be_blocked(row.at):
+                return differs("its reason", row.reason, "one that the customer's state gives")
+            usable = self._person.may_be_usable(account, row.at) if account[1] else {True}
+            is_of_account = row.reason == "ACCOUNT_NOT_ACTIVE"
+            if row.reason != "CUSTOMER_BLOCKED" and (not is_of_account) not in usable:
+                return differs("its reason", row.reason, "one that its account's status gives")
+        if row.reason in STATES or row.direction != Direction.CREDIT.value:
+            return None
+        stopped = self._rules.may_have_stopped(row, self._person.tiers(row.at))
+        if (row.reason == KYC_EXPIRED) not in stopped:
+            return differs("its reason", row.reason, "one that the months at its tier give")
+        return None
 
     def hold_problem(self, row: Any, now: int) -> str | None:
         """After all entries: say what is wrong with the hold of a check, or with its lack."""
@@ -99,7 +123,7 @@ class Customer:
             return "its hold is missing, expected open" if missing else None
         if is_over:
             return "its hold is there, expected none: it was declined, settled or released"
-        found = row[1 - len(OF_HOLD) :]
+        found = row[-len(OF_HOLD) - len(OF_REF_ID) : -len(OF_REF_ID)][1:]
         owner = (row.customer_id, row.processor_id)
         expected = (*owner, row.month, row.direction, row.amount_paise, row.hold_until)
         return None if found == expected else differs("its hold", found, expected)
@@ -116,10 +140,16 @@ class Customer:
             return differs("its number", row.number, expected)
         if row.key_id not in self._ring:
             return no_key(row.key_id)
-        digest = signing.entry_digest(self._ring[row.key_id], row[:SIGNED_OF_ENTRY], previous)
+        said = None if row.id <= self._before.entry_id else row.ref_digests or b""
+        digest = signing.entry_digest(self._ring[row.key_id], row[:SIGNED_OF_ENTRY], previous, said)
         if digest != row.digest:
-            return differs("its digest", row.digest, digest)
-        return sums or self._link_problem(row) or self._flag_problem(row)
+            return _ref_problem(row) or differs("its digest", row.digest, digest)
+        return (
+            (row.processor_id is not None and _ref_problem(row))
+            or sums
+            or self._link_problem(row)
+            or self._flag_problem(row)
+        )
 
     def _take(self, row: Any) -> str | None:
         key = (row.month, row.direction)
@@ -135,7 +165,7 @@ class Customer:
         used = self._used(row)
         if row.used_after_paise != used:
             return differs("its used_after_paise", row.used_after_paise, used)
-        return self._rule_problem(row.rule_id, row.limit_paise)
+        return self._rule_problem(row, row.rule_id, row.limit_paise, GAUGES)
 
     def _used(self, row: Any) -> int:
         rule = self._rules.get(row.rule_id)
@@ -144,14 +174,29 @@ class Customer:
         months = clock.months_of_financial_year(row.month)
         return sum(self.totals.get((month, row.direction), 0) for month in months)
 
-    def _rule_problem(self, rule_id: int | None, limit: int | None) -> str | None:
+    def _rule_problem(
+        self, row: Any, rule_id: int | None, limit: Any, windows: Sequence[str]
+    ) -> str | None:
+        """Say what is wrong with the tier, and with the limit that decided, at a row's instant."""
+        person = self._person
+        is_settled = row.at > person.settled_at and row.tier == person.tier
+        if is_settled and rule_id and self._rules.is_surely(row, rule_id, limit, windows):
+            return None
+        tiers = [tier.code for tier in person.tiers(row.at)]
+        if tiers and row.tier not in tiers:
+            return differs("its tier", row.tier, " or ".join(tiers))
         if rule_id is None:
-            return None if limit is None else differs("its limit", limit, None)
+            if limit is not None:
+                return differs("its limit", limit, None)
+            is_bound = any(None not in self._rules.seen(row, window) for window in windows)
+            return "it has no limit, though a rule was in force then" if is_bound else None
         rule = self._rules.get(rule_id)
         if rule is None:
             return f"its limit rule {rule_id} is not there"
         if rule.amount != limit:
             return differs(f"the amount of its limit rule {rule_id}", rule.amount, limit)
+        if rule.window not in windows or rule_id not in self._rules.seen(row, rule.window):
+            return f"its limit rule {rule_id} was not in force for it then"
         return None
 
     def _link_problem(self, row: Any) -> str | None:
@@ -167,12 +212,12 @@ class Customer:
         return self._adjustment_problem(row) if row.kind == Kind.ADJUST else None
 
     def _adjustment_problem(self, row: Any) -> str | None:
-        found = row[-len(OF_ADJUSTMENT) :]
+        found = row[-len(OF_ADJUSTMENT) - len(OF_REF_ID) : -len(OF_REF_ID)]
         expected = (row.customer_id, row.month, row.direction, row.amount_paise, "APPROVED")
         return None if found == expected else differs("its adjustment", found, expected)
 
     def _reversal_problem(self, row: Any) -> str | None:
-        found = row[-len(OF_POSTING) - len(OF_ADJUSTMENT) :][: len(OF_POSTING) - 1]
+        found = row[-len(OF_POSTING) - len(OF_ADJUSTMENT) - len(OF_REF_ID) :][: len(OF_POSTING) - 1]
         expected = (row.customer_id, row.processor_id, Kind.POST.value, row.month, row.direction)
         if found != expected:
             return differs("the posting that it reverses", found, expected)
@@ -187,8 +232,23 @@ class Customer:
             self._released.add(row.limit_check_id)
         if row.month != month:
             return differs("its month", row.month, month)
-        found = [flag for flag in row.flags.split(",") if flag and flag not in UNJUDGED]
+        found = [flag for flag in row.flags.split(",") if flag]
+        if row.kind == Kind.POST:
+            is_flagged = Flag.BLOCKED.value in found
+            if (is_flagged in self._may_be_blocked(row)) == is_flagged:
+                flags.append(Flag.BLOCKED.value)
         return None if found == flags else differs("its flags", found, flags)
+
+    def _may_be_blocked(self, row: Any) -> set[bool]:
+        """Tell whether a posting may be flagged as BLOCKED, and whether not: by the customer, or
+        the account that its check named.
+        """
+        account = (row.processor_id, row.check_account_number or "")
+        if self._person.is_surely_at_work(account, row.at):
+            return {False}
+        blocked = self._person.may_be_blocked(row.at)
+        usable = self._person.may_be_usable(account, row.at) if account[1] else {True}
+        return {is_blocked or not is_usable for is_blocked in blocked for is_usable in usable}
 
     def _expected(self, row: Any) -> tuple[list[str], int]:
         """Tell the flags that an entry should have, as far as they can be judged, and its month."""
@@ -215,6 +275,14 @@ class Customer:
         if row.amount_paise != row.check_amount_paise:
             flags.append(Flag.AMOUNT_DIFFERS.value)
         return flags
+
+
+def _ref_problem(row: Any) -> str | None:
+    if row.ref_row_id is None:
+        return f"its Ref_Id {row.ref_id} is gone"
+    if (row.ref_row_id, row.ref_customer_id) != (row.id, row.customer_id):
+        return f"its Ref_Id {row.ref_id} points at another row"
+    return None
 
 
 def _adds(row: Any) -> bool:

@@ -1,5 +1,6 @@
-"""The walk through every customer's checks, entries, holds, head and cached usage."""
+"""The walk through every customer: audit, records, checks, entries, holds, head, cached usage."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -12,10 +13,11 @@ from limits.models import (
     LedgerEntry,
     LedgerHead,
     LimitCheck,
-    LimitRule,
     MonthlyUsage,
 )
 from limits.services.verify import judge
+from limits.services.verify.about_none import rules_then
+from limits.services.verify.audit import Audits
 from limits.services.verify.chains import (
     EVERY_ID,
     UNREADABLE,
@@ -28,14 +30,17 @@ from limits.services.verify.chains import (
     no_key,
     read_leanly,
 )
-from limits.services.verify.judge import Check, Customer, Entry, Rules, RuleThen
+from limits.services.verify.history import TAKEN, AboutNone, History, Taken
+from limits.services.verify.judge import Check, Customer, Entry, SignedBefore
+from limits.services.verify.records import Records
 from limits.services.verify.seals import Bounds, Marks, Moved, Sealed, moved_heads
 from ppims import clock, keys, statements
+from ppims.models import AuditEntry, ReplayKey
 from ppims.rows import Reader, Row, joined
 from ppims.transact import snapshot
 from ppims.workers import working
 
-HEADS_AT_ONCE = 1_000
+CUSTOMERS_AT_ONCE = 1_000
 Progress = Callable[[int], None]
 
 HEAD = Reader(LedgerHead, [*signing.FIELDS[LedgerHead], "key_id", "mac"])
@@ -43,30 +48,49 @@ USAGE = Reader(MonthlyUsage, ["customer_id", "month", "debit_paise", "credit_pai
 CHECK = (
     Reader(LimitCheck, [*signing.FIELDS[LimitCheck], "id", "key_id", "mac"]),
     Reader(Hold, judge.OF_HOLD, "h"),
+    Reader(ReplayKey, judge.OF_REF_ID, "k"),
 )
 ENTRY = (
     Reader(LedgerEntry, [*signing.FIELDS[LedgerEntry], "id", "key_id", "digest"]),
     Reader(LimitCheck, judge.OF_CHECK, "c"),
     Reader(LedgerEntry, judge.OF_POSTING, "p"),
     Reader(Adjustment, judge.OF_ADJUSTMENT, "a"),
+    Reader(ReplayKey, judge.OF_REF_ID, "k"),
 )
+TAKEN_ROW = Reader(AuditEntry, ["at", "detail", "key_id"])
 NEXT = """
-    SELECT customer_id FROM limits_ledgerhead WHERE customer_id > %s
-    ORDER BY customer_id LIMIT 1 OFFSET %s
+    SELECT unique_id FROM customers_customer WHERE unique_id > %s
+    ORDER BY unique_id LIMIT 1 OFFSET %s
 """
-HEADS = "WHERE customer_id > %s AND customer_id <= %s ORDER BY customer_id"
-LAST_HEADS = "WHERE customer_id > %s ORDER BY customer_id"  # text, which SQLite takes, comes last
+CUSTOMERS = "SELECT unique_id FROM customers_customer WHERE unique_id > %s AND unique_id <= %s"
+HEADS = "WHERE customer_id > %s AND customer_id <= %s"
+LAST_HEADS = "WHERE customer_id > %s"  # text, which SQLite takes, is more than any number
 USAGES = "WHERE customer_id > %s AND customer_id <= %s ORDER BY customer_id, month"
 CHECKS = """
     LEFT JOIN limits_hold h ON h.limit_check_id = t.id
+    LEFT JOIN ppims_replaykey k
+        ON k.processor_id = t.processor_id AND k.operation = 'CL' AND k.ref_id = t.ref_id
     WHERE t.customer_id > %s AND t.customer_id <= %s ORDER BY t.customer_id, t.number
 """
 ENTRIES = """
     LEFT JOIN limits_limitcheck c ON c.id = t.limit_check_id
     LEFT JOIN limits_ledgerentry p ON p.id = t.reverses_id
     LEFT JOIN limits_adjustment a ON a.id = t.adjustment_id
+    LEFT JOIN ppims_replaykey k
+        ON k.processor_id = t.processor_id AND k.operation = 'UL' AND k.ref_id = t.ref_id
     WHERE t.customer_id > %s AND t.customer_id <= %s ORDER BY t.customer_id, t.number
 """
+
+
+@dataclass(frozen=True)
+class Job:
+    """The customers after one id and up to another; and the audit entries that have taken rows of
+    theirs as they were.
+    """
+
+    after: int
+    upto: int
+    taken: tuple[int, ...]
 
 
 @dataclass
@@ -75,63 +99,86 @@ class Walked:
 
     findings: list[Finding]
     moved: list[Moved]
+    audits: list[Moved]
     rows: int
 
 
-def walk(sealed: Sealed, progress: Progress, processes: int) -> Iterator[Finding]:
+def walk(
+    sealed: Sealed, about_none: AboutNone, progress: Progress, processes: int
+) -> Iterator[Finding]:
     """Walk through all customers, a thousand to a snapshot, so that no snapshot grows old; in so
     many processes beside this one.
     """
-    with working(partial(walked, sealed.bounds), _ranges(), processes=processes) as done:
+    before = SignedBefore(about_none.last_check_id, about_none.last_entry_id)
+    work = partial(walked, sealed.bounds, before)
+    with working(work, _jobs(about_none.taken), processes=processes) as done:
         for each in done:
             yield from each.findings
             sealed.take(each.moved)
+            sealed.take_audits(each.audits)
             progress(each.rows)
 
 
-def walked(bounds: Bounds, customers: tuple[int, int]) -> Walked:
-    """Walk through the customers after one id and up to another."""
+def walked(bounds: Bounds, before: SignedBefore, job: Job) -> Walked:
+    """Walk through the customers of a job."""
     read_leanly()
     with snapshot():
-        is_last = customers[1] == EVERY_ID
-        tail, values = (LAST_HEADS, customers[:1]) if is_last else (HEADS, customers)
-        heads = list(joined((HEAD,), tail, values))
-        batch = Batch(ledger_keys(), bounds, *customers)
-        findings = list(batch.findings(heads))
-    rows = counted(count for head in heads for count in head[1:3])
-    return Walked(findings, batch.moved, rows)
+        batch = Batch(ledger_keys(), bounds, before, job)
+        findings = list(batch.findings())
+    rows = counted(count for head in batch.heads.values() for count in head[1:3])
+    return Walked(findings, batch.moved, batch.audits.moved, rows + batch.audits.rows)
 
 
-def _ranges() -> Iterator[tuple[int, int]]:
+def _jobs(taken: list[Taken]) -> Iterator[Job]:
     after = -EVERY_ID
     while after < EVERY_ID:
         with snapshot():
-            row = statements.first(NEXT, (after, HEADS_AT_ONCE - 1))
+            row = statements.first(NEXT, (after, CUSTOMERS_AT_ONCE - 1))
         upto = row[0] if row else EVERY_ID
-        yield after, upto
+        theirs = (each.row_id for each in taken if each.last > after and each.first <= upto)
+        yield Job(after, upto, tuple(theirs))
         after = upto
 
 
 class Batch:
     """Some customers' rows, as one snapshot has them."""
 
-    def __init__(self, ring: Ring, bounds: Bounds, after: int, upto: int) -> None:
-        self._ring, self._bounds = ring, bounds
-        self._rules = _rules()
+    def __init__(self, ring: Ring, bounds: Bounds, before: SignedBefore, job: Job) -> None:
+        self._ring, self._bounds, self._before = ring, bounds, before
+        span = (job.after, job.upto)
+        customers = statements.every(CUSTOMERS, span)
+        tail, values = (LAST_HEADS, span[:1]) if job.upto == EVERY_ID else (HEADS, span)
+        self.heads = {head[0]: head for head in joined((HEAD,), tail, values)}
+        self._rules = rules_then()
+        self._begun = _taken(job)
+        self.audits = Audits(ring, bounds.audits, *span)
+        self._records = Records(ring, *span)
+        self._owners = {*(pk for (pk,) in customers), *self.heads, *self.audits.heads}
         self.moved: list[Moved] = []
         # Read after the snapshot's first look: what has been swept by then had expired by now.
         self._now = int(keys.plain(clock.now()) or 0)
-        self._usage = Feed(joined((USAGE,), USAGES, (after, upto)))
-        self._checks = Feed(joined(CHECK, CHECKS, (after, upto)))
-        self._entries = Feed(joined(ENTRY, ENTRIES, (after, upto)))
+        self._usage = Feed(joined((USAGE,), USAGES, span))
+        self._checks = Feed(joined(CHECK, CHECKS, span))
+        self._entries = Feed(joined(ENTRY, ENTRIES, span))
 
-    def findings(self, heads: list[Row]) -> Iterator[Finding]:
-        for head in heads:
-            yield from self._strays(head[0])
-            yield from self._customer(head)
+    def findings(self) -> Iterator[Finding]:
+        for owner in self._owners:
+            if not isinstance(owner, int):
+                yield Finding(f"ledger head of customer {owner}", UNREADABLE)
+        for owner in sorted(owner for owner in self._owners if isinstance(owner, int)):
+            yield from self._strays(owner)
+            history = self._begun.get(owner) or History()
+            yield from self.audits.findings(owner, history)
+            yield from self._records.findings(owner, history)
+            if owner in self.heads:
+                yield from self._customer(self.heads[owner])
+            else:
+                yield from self._strays(owner + 1)
         yield from self._strays(EVERY_ID)
 
     def _strays(self, upto: int) -> Iterator[Finding]:
+        yield from self.audits.strays(upto)
+        yield from self._records.strays(upto)
         for what, feed in (("check", self._checks), ("ledger entry", self._entries)):
             for row in feed.strays(upto):
                 yield Finding(named(what, row), "its customer has no ledger head")
@@ -140,7 +187,8 @@ class Batch:
 
     def _customer(self, head: Row) -> Iterator[Finding]:
         customer_id = head[0]
-        customer = Customer(self._ring, self._rules)
+        person = self._records.person
+        customer = Customer(self._ring, self._rules, person, self._before)
         checks, entries = Marks(self._bounds.checks), Marks(self._bounds.entries)
         for row in self._checks.take(customer_id):
             check = Check._make(row)
@@ -205,6 +253,12 @@ def _head_problem(head: Row, found: Row) -> str | None:
     return None
 
 
-def _rules() -> Rules:
-    rows = LimitRule.objects.values_list("pk", "window", "amount")
-    return {pk: RuleThen(window, amount) for pk, window, amount in rows}
+def _taken(job: Job) -> dict[int, History]:
+    """Begin the histories of customers whose rows were taken as they were."""
+    begun = {}
+    for row_id in job.taken:
+        for at, detail, key_id in joined((TAKEN_ROW,), "WHERE id = %s", (row_id,)):
+            for customer, rows in json.loads(detail)[TAKEN].items():
+                proofs = {name: (text, key_id) for name, text in rows.items()}
+                begun[int(customer)] = History(proofs, at)
+    return begun

@@ -70,6 +70,17 @@ def moved_heads(customer: int, entries: Marks, checks: Marks, seals: int) -> Ite
         yield Moved(place, head, number - before[0], count - before[1])
 
 
+def moved_subject(subject: int, entries: Marks, seals: int) -> Iterator[Moved]:
+    """Tell what an audit chain had come to at each of so many seals that found it moved."""
+    before = 0
+    for place in sorted(entries):
+        if place == seals:
+            break
+        number, mac, at = entries[place]
+        yield Moved(place, (subject, number, mac, at), number - before)
+        before = number
+
+
 class Sealed:
     """The seals that are kept, and what the rows that each covers have come to so far.
 
@@ -124,15 +135,11 @@ class Sealed:
             self.counts[each.place][0] += each.entries
             self.counts[each.place][1] += each.checks
 
-    def add_subject(self, subject: int, entries: Marks) -> None:
-        before = 0
-        for place in sorted(entries):
-            if place == len(self.seals):
-                break
-            number, mac, at = entries[place]
-            self.audit[place].add((subject, number, mac, at))
-            self.counts[place][2] += number - before
-            before = number
+    def take_audits(self, moved: Iterable[Moved]) -> None:
+        """Take some audit heads, in the order of their subjects."""
+        for each in moved:
+            self.audit[each.place].add(each.head)
+            self.counts[each.place][2] += each.entries
 
     def heads(self) -> Iterator[Finding]:
         """After the walks: find the seals that the rows don't come to."""
