@@ -1,50 +1,89 @@
-"""What speaks for and against that a claim is the person on record: side by side, masked."""
+"""What speaks for and against that a claim is the person on record: side by side, masked; of a
+decided review as it was compared then.
+"""
 
+import json
 from datetime import date
 from typing import NamedTuple
 
-from django.utils.dateformat import format as dated
-from django.utils.translation import gettext as _
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
-from customers.kinds import DocumentKind, mask
+from customers.kinds import DocumentKind, mask, mask_day
 from customers.models import Customer, Document, DuplicateReview, Identifier
+from ppims import keys
 
 NOTHING = "–"
+LABELS = {
+    "name": _("Name"),
+    "mobile_number": _("Mobile number"),
+    "date_of_birth": _("Date of birth"),
+    "document": _("Document"),
+}
 
 
 class Evidence(NamedTuple):
-    """One thing that is known of both. `is_same` is of the whole values; None: nothing was
-    claimed.
+    """One thing that is known of both, one of LABELS. `is_same` is of the whole values; None:
+    nothing was claimed.
     """
 
-    what: str
+    name: str
     on_record: str
     claimed: str
     is_same: bool | None
 
+    @property
+    def what(self) -> str:
+        return str(LABELS[self.name])
+
 
 def evidence_of(review: DuplicateReview) -> list[Evidence]:
-    """Set record beside claim, both masked."""
+    """Set record beside claim, both masked: as they are, or as they were when it was decided."""
+    if not review.evidence:
+        return _compare(review)
+    kept = keys.decrypt(
+        settings.PPIMS_DOCUMENT_KEYS,
+        review.evidence_key_id,
+        bytes(review.evidence),
+        bound_to=_bound_to(review),
+    )
+    return [Evidence(*row) for row in json.loads(kept)]
+
+
+def keep_evidence(review: DuplicateReview) -> None:
+    """Encrypt into the review, unsaved, what record and claim come to now: names are in it."""
+    review.evidence_key_id, review.evidence = keys.encrypt(
+        settings.PPIMS_DOCUMENT_KEYS,
+        json.dumps(_compare(review), ensure_ascii=False),
+        bound_to=_bound_to(review),
+    )
+
+
+def _bound_to(review: DuplicateReview) -> str:
+    return f"evidence of {review.bound_to}"
+
+
+def _compare(review: DuplicateReview) -> list[Evidence]:
     claim, customer = review.read_claim(), review.customer
     name, mobile, day = (claim[it] for it in ("customer_name", "mobile_number", "date_of_birth"))
     born = date.fromisoformat(day) if day else None
     return [
         Evidence(
-            _("Name"),
+            "name",
             customer.name,
             name or NOTHING,
             name.casefold() == customer.name.casefold() if name else None,
         ),
         Evidence(
-            _("Mobile number"),
+            "mobile_number",
             customer.masked_mobile or NOTHING,
             mask(mobile or "", shown=4) or NOTHING,
             mobile == customer.mobile if mobile else None,
         ),
         Evidence(
-            _("Date of birth"),
-            _day(customer.date_of_birth),
-            _day(born) if born else NOTHING,
+            "date_of_birth",
+            mask_day(customer.date_of_birth),
+            mask_day(born) if born else NOTHING,
             born == customer.date_of_birth if born else None,
         ),
         _documents(customer, claim["ovid_type"], claim["ovid_value"]),
@@ -55,7 +94,7 @@ def _documents(customer: Customer, kind: str | None, number: str | None) -> Evid
     known = list(customer.documents.filter(replaced_at__isnull=True).order_by("kind"))
     claimed = f"{DocumentKind(kind).label} {mask(number or '', shown=4)}" if kind else NOTHING
     return Evidence(
-        _("Document"),
+        "document",
         ", ".join(map(str, known)) or NOTHING,
         claimed,
         _is_on_record(known, kind, number) if kind and number else None,
@@ -65,7 +104,3 @@ def _documents(customer: Customer, kind: str | None, number: str | None) -> Evid
 def _is_on_record(known: list[Document], kind: str, number: str) -> bool:
     digest = Identifier.digest_of(kind, number)
     return any(it.kind == kind and bytes(it.digest) == digest for it in known)
-
-
-def _day(day: date) -> str:
-    return str(dated(day, "j M Y"))

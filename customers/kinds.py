@@ -1,5 +1,7 @@
 """Kinds of things, as the wire writes them and as people say them; and how a number is masked."""
 
+from datetime import date
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -47,3 +49,8 @@ MOBILE = "MOB"
 def mask(value: str, *, shown: int) -> str:
     """Show the last few characters of a number; nothing of one too short to hide the rest."""
     return f"••••{value[-shown:]}" if len(value) > shown else "••••" if value else ""
+
+
+def mask_day(day: date) -> str:
+    """Show a birth date's year alone."""
+    return f"•• ••• {day.year}"

@@ -311,8 +311,8 @@ class DuplicateReview(models.Model):
     pair.
 
     The pair is the customer on record and a keyed digest of the claim's mobile, birth date and
-    document; the claim itself is kept encrypted. `claimant` is set where the claim came for a
-    customer who exists too.
+    document; the claim itself is kept encrypted, and so is the `evidence` that it was decided on.
+    `claimant` is set where the claim came for a customer who exists too.
     """
 
     class Outcome(models.TextChoices):
@@ -335,6 +335,8 @@ class DuplicateReview(models.Model):
     opened_at = models.DateTimeField()
     outcome = models.CharField(max_length=16, choices=Outcome, blank=True)
     reason = models.CharField(max_length=500, blank=True)
+    evidence_key_id = models.CharField(max_length=8, blank=True)
+    evidence = models.BinaryField(default=b"")
     decided_by = models.ForeignKey(
         User, models.PROTECT, null=True, blank=True, related_name="+", db_index=False
     )

@@ -7,6 +7,7 @@ from typing import TypeVar
 from django.db.models import Model
 
 from customers import people
+from customers.evidence import keep_evidence
 from customers.kinds import MOBILE
 from customers.models import Customer, DuplicateReview, Identifier
 from customers.people import Told
@@ -17,6 +18,7 @@ from ppims.models import LONGEST_NOTE, Processor, User
 from ppims.transact import in_transaction
 
 T = TypeVar("T")
+DECISION = ("outcome", "reason", "decided_by", "decided_at", "evidence_key_id", "evidence")
 
 
 class Doubt(Conflict):
@@ -86,12 +88,13 @@ def decide(*, review_id: int, outcome: str, reason: str, user: User) -> Duplicat
         review = DuplicateReview.objects.select_for_update().get(pk=review_id)
         if review.outcome:
             raise Conflict([("outcome", "was decided before")])
+        keep_evidence(review)  # before anything of it changes
         rows: list[Model] = [review]
         if outcome == DuplicateReview.Outcome.NUMBER_PASSED_ON:
             rows.append(_pass_number_on(review))
         review.outcome = DuplicateReview.Outcome(outcome)
         review.reason, review.decided_by, review.decided_at = given, user, clock.now()
-        review.save(update_fields=["outcome", "reason", "decided_by", "decided_at"])
+        review.save(update_fields=DECISION)
         audit.record(
             "duplicate review decided",
             at=review.decided_at,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from django.http import Http404
 from django.utils.translation import gettext as _
 
-from customers.kinds import mask
+from customers.kinds import mask, mask_day
 from customers.models import Account, Card, Customer, Document, Registration
 from ppims import words
 from ppims.days import ist, ist_date
@@ -79,7 +79,7 @@ class Person:
 
     def _born(self) -> str:
         born = self.customer.date_of_birth
-        return ist_date(born) if self.is_revealed else f"•• ••• {born.year}"
+        return ist_date(born) if self.is_revealed else mask_day(born)
 
     def _address(self) -> str:
         customer = self.customer

@@ -160,9 +160,9 @@ def test_a_review_sets_record_and_claim_side_by_side(review):
         act(browser_of("maker"), review, "different_people"),
     ):
         words = words_of(page)
-        assert "Name Meera Iyer Ravi Rao Mobile number ••••5678 ••••5678" in words
-        assert "Date of birth 14 Feb 1991 2 Jan 1970" in words
-        assert "Document Aadhaar ••••0124 PAN ••••234F" in words
+        assert "Name Meera Iyer Ravi Rao No Mobile number ••••5678 ••••5678 Yes" in words
+        assert "Date of birth •• ••• 1991 •• ••• 1970 No" in words
+        assert "Document Aadhaar ••••0124 PAN ••••234F No" in words
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES.values)

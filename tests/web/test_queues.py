@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from customers import services as customers
-from customers.evidence import evidence_of
 from customers.models import Customer, DuplicateReview
 from customers.people import Told
 from limits.findings import PostingFinding
@@ -93,23 +92,6 @@ def test_record_and_claim_stand_side_by_side_masked(review, maker):
     assert "Name Meera Iyer Ravi Rao Differs Mobile number ••••5678 ••••5678 The same" in shown
     assert "Date of birth 14 Feb 1991 2 Jan 1970 Differs Document – – –" in shown
     assert MOBILE not in page.content.decode()
-
-
-def test_numbers_that_end_alike_are_not_taken_for_the_same(ent, cbs):
-    pan = {"ovid_type": "PAN", "ovid_value": "ABCPE1234F"}
-    make_customer(ent, mobile_number=MOBILE, **pan)
-    with pytest.raises(Conflict):
-        make_customer(
-            cbs,
-            mobile_number=MOBILE,
-            date_of_birth=date(1970, 1, 2),
-            ovid_type="PAN",
-            ovid_value="XYZPE1234F",
-        )
-    review = DuplicateReview.objects.latest("pk")
-    (document,) = [it for it in evidence_of(review) if it.what == "Document"]
-    assert (document.on_record, document.claimed) == ("PAN ••••234F", "PAN ••••234F")
-    assert document.is_same is False
 
 
 @pytest.mark.parametrize("outcome", DuplicateReview.Outcome.values)

@@ -1,0 +1,20 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("customers", "0006_words_without_joiners_and_accents"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="duplicatereview",
+            name="evidence",
+            field=models.BinaryField(default=b""),
+        ),
+        migrations.AddField(
+            model_name="duplicatereview",
+            name="evidence_key_id",
+            field=models.CharField(blank=True, max_length=8),
+        ),
+    ]
