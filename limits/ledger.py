@@ -15,7 +15,7 @@ from customers.models import Customer
 from limits import signing
 from limits.decision import FINANCIAL_YEAR, MONTH, Rule, Totals
 from limits.models import Direction, LedgerEntry, LedgerHead, LimitCheck, MonthlyUsage
-from ppims import clock, statements
+from ppims import clock, clock_guard, statements
 from ppims.errors import Unavailable, UnknownCustomer
 from ppims.statements import Table, stored
 
@@ -142,7 +142,8 @@ def lock(customer_id: int) -> tuple[LedgerHead, datetime]:
     """Lock the customer's head, made at first use, until the transaction ends; and take the
     instant: never earlier than the customer's last.
 
-    Raises UnknownCustomer; Unavailable where the clock is more than a minute behind that.
+    Raises UnknownCustomer; Unavailable where the clock is more than a minute behind that, or has
+    jumped.
     """
     found = _locked(customer_id)
     if found is None:
@@ -168,6 +169,7 @@ def _lock_statement() -> str:
 
 
 def _instant(head: LedgerHead, reading: datetime | None) -> datetime:
+    clock_guard.require_steady(reading)
     at = clock.now(reading)
     if head.last_at is None or at >= head.last_at:
         return at
@@ -247,9 +249,9 @@ def append(head: LedgerHead, entry: LedgerEntry, now_used: Standing, said: bytes
 
 def rebuild_usage(customer_id: int) -> int:
     """Set a customer's cached usage to the ledger's sums, under the customer's lock: how many
-    months were not so.
+    months were not so. It takes no instant: a clock that is wrong is none of its business.
     """
-    lock(customer_id)
+    _locked(customer_id)
     rows = statements.every(SUMS, [customer_id])
     sums = {month: (debit, credit) for month, debit, credit in rows}
     usage = MonthlyUsage.objects.filter(customer_id=customer_id)

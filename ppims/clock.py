@@ -41,6 +41,11 @@ def frozen(at: datetime) -> Iterator[None]:
         _frozen.reset(token)
 
 
+def is_frozen() -> bool:
+    """Tell whether the clock stands still, as somebody means it to."""
+    return _frozen.get() is not None
+
+
 def offset() -> timedelta:
     """Give the seconds that PPIMS_CLOCK_OFFSET_FILE holds, re-read twice a second."""
     global _offset  # noqa: PLW0603 - one value per process, replaced whole

@@ -93,5 +93,14 @@ class Unavailable(Refusal):
         super().__init__(retry_after_seconds=retry_after_seconds)
 
 
+class ClockMoved(Unavailable):
+    """The clock has jumped: nothing is recorded until it is back, or an operator accepts it."""
+
+    message = "The clock has jumped; send it again with the same Ref_Id once it is put right."
+
+    def __init__(self) -> None:
+        super().__init__(retry_after_seconds=10)
+
+
 class Fault(Refusal):
     """A fault of ours: no internals in the reply."""

@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from limits.models import LimitRule
-from ppims import append_only, keyring, outages
+from ppims import append_only, clock_guard, keyring, outages
 
 NOT_STORED = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -36,10 +36,10 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     """Answer 200 while the database is reachable, takes writes, is migrated and append-only, its
-    keys are at hand and rules are loaded; else 503.
+    keys are at hand, rules are loaded and the clock has not jumped; else 503.
     """
     try:
-        missing = what_is_missing()
+        missing = what_is_missing() or what_is_wrong_with_the_clock()
     except (DatabaseError, InterfaceError) as error:
         outages.drop_connection_after(error)
         missing = ["database"]
@@ -64,6 +64,12 @@ def what_is_missing() -> list[str]:
     if not LimitRule.objects.exists():
         missing.append("limit rules")
     return missing
+
+
+def what_is_wrong_with_the_clock() -> list[str]:
+    """Say of a clock that has jumped how far. Raises DatabaseError."""
+    jump_ns = clock_guard.the_guard().jump_ns(clock_guard.read_clock_ns())
+    return [clock_guard.in_words(jump_ns)] if jump_ns else []
 
 
 def is_read_only() -> bool:

@@ -4,12 +4,13 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, connections, transaction
 
-from ppims import outages, statements
+from ppims import clock_guard, outages, statements
 from ppims.errors import Unavailable
 from ppims.turn import turn
 
@@ -23,18 +24,26 @@ class Again(Exception):
     """Another transaction was first; what it committed is to be read: run the work once more."""
 
 
-def in_transaction(work: Callable[[], T]) -> T:
+def in_transaction(work: Callable[[], T], *, takes_instant: bool = True) -> T:
     """Run work in one transaction: all of it or nothing. Inside an open transaction: in a savepoint
     of it.
 
     Work must do no I/O but the database's, and may run more than once: only where the database has
-    certainly kept nothing of it. Raises Unavailable where nothing can be said to be recorded.
+    certainly kept nothing of it. Raises Unavailable where nothing can be said to be recorded; so
+    does work that takes an instant while the clock has jumped, as all does but what only counts.
     """
+    if takes_instant:
+        work = partial(_after_the_clock, work)
     if connection.in_atomic_block:
         return _in_savepoint(work)
     is_in_line = settings.PPIMS_GROUP_COMMIT and connection.vendor == "sqlite"
     with turn(patience_seconds=settings.PPIMS_BUSY_SECONDS) if is_in_line else nullcontext():
         return _alone(work)
+
+
+def _after_the_clock(work: Callable[[], T]) -> T:
+    clock_guard.require_steady()
+    return work()
 
 
 def _alone(work: Callable[[], T]) -> T:

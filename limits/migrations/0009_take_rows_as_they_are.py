@@ -99,7 +99,7 @@ def _rows_of(apps, label, using):
 class Migration(migrations.Migration):
     dependencies = [
         ("limits", "0008_who_typed_a_proposal"),
-        ("customers", "0007_who_typed_a_proposal"),
+        ("customers", "0008_evidence_of_decided_reviews"),
         ("ppims", "0006_passwords_of_staff"),
     ]
 

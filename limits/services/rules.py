@@ -50,6 +50,9 @@ def load_first_pack(path: Path = FIRST_PACK) -> bool:
     before.
     """
 
+    if LimitRule.objects.exists():  # then nothing is written, whatever the clock says
+        return False
+
     def work() -> bool:
         if LimitRule.objects.exists():
             return False

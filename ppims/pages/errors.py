@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template import loader
 
 from ppims import outages
-from ppims.errors import Unavailable
+from ppims.errors import ClockMoved, Unavailable
 from ppims.models import User
 from ppims.pages.access import has_role, is_fragment, respond
 
@@ -44,7 +44,10 @@ def fault(request: HttpRequest) -> HttpResponse:
         outages.report_outage(cause)
     status = 503 if is_away or isinstance(error, Unavailable) else 500
     part = "#said" if is_fragment(request) else ""
-    response = HttpResponse(loader.render_to_string(f"{status}.html{part}"), status=status)
+    context = {"has_clock_moved": isinstance(error, ClockMoved)}
+    text = loader.render_to_string(f"{status}.html{part}", context)
+    response = HttpResponse(text, status=status)
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        response["Retry-After"] = "1"
+        refusal = error if isinstance(error, Unavailable) else Unavailable()
+        response["Retry-After"] = str(refusal.retry_after_seconds)
     return response

@@ -41,7 +41,7 @@ class Command(BaseCommand):
         done, changed, after = 0, 0, 0
         with bar("Summing", total=total) as advance:
             while chosen := _next(heads, after):
-                changed += in_transaction(partial(_rebuilt, chosen))
+                changed += in_transaction(partial(_rebuilt, chosen), takes_instant=False)
                 done, after = done + len(chosen), chosen[-1]
                 advance(len(chosen))
         return done, changed

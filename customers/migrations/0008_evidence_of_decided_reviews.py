@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("customers", "0006_words_without_joiners_and_accents"),
+        ("customers", "0007_who_typed_a_proposal"),
     ]
 
     operations = [

@@ -1,0 +1,45 @@
+"""Take the clock for right as it is now, after it has jumped."""
+
+import os
+import pwd
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from ppims import audit, clock, clock_guard
+from ppims.errors import Refusal
+from ppims.transact import in_transaction
+
+
+class Command(BaseCommand):
+    help = (
+        "Let PPIMS write again after its clock has jumped, once you have made sure that the time it"
+        " shows is the right one. Audited with the operating system's user."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        guard = clock_guard.the_guard()
+        jump_ns = guard.accept()
+        if not jump_ns:
+            self.stdout.write("The clock has not jumped: there is nothing to accept.")
+            return
+        at = clock.now()
+        detail = {"seconds": jump_ns // 10**9, "of": guard.of, "operator": name_operator()}
+        try:
+            in_transaction(lambda: audit.record("clock accepted", at=at, detail=detail))
+            guard.publish()
+        except Refusal as refusal:
+            raise CommandError(refusal.in_words()) from refusal
+        except OSError as error:
+            raise CommandError(f"The server can't be told: {error}") from error
+        now = f"{at.astimezone(clock.IST):%d-%m-%Y %H:%M:%S}"
+        self.stdout.write(f"{clock_guard.in_words(jump_ns)}; {now} IST is accepted.")
+
+
+def name_operator() -> str:
+    """Name the operating system's user who runs this, as the kernel knows it."""
+    own = os.getuid()
+    try:
+        return pwd.getpwuid(own).pw_name
+    except KeyError:
+        return f"uid {own}"
