@@ -5,7 +5,7 @@ shown only in a row's detail.
 from collections.abc import Mapping
 
 from django.utils.text import capfirst, get_text_list
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from customers.kinds import InstrumentStatus
@@ -67,43 +67,6 @@ KINDS: Mapping[Kind, object] = {
     Kind.STAFF: _("Staff"),
 }
 
-# What staff do, as the audit writes it: here for those who translate.
-ACTIONS = (
-    gettext_noop("customer blocked"),
-    gettext_noop("personal data revealed"),
-    gettext_noop("note added"),
-    gettext_noop("statement exported"),
-    gettext_noop("unblocking proposed"),
-    gettext_noop("unblocking approved"),
-    gettext_noop("unblocking rejected"),
-    gettext_noop("unblocking withdrawn"),
-    gettext_noop("duplicate review decided"),
-    gettext_noop("flagged posting noted"),
-    gettext_noop("flagged posting closed"),
-    gettext_noop("refused report noted"),
-    gettext_noop("refused report closed"),
-    gettext_noop("adjustment proposed"),
-    gettext_noop("adjustment approved"),
-    gettext_noop("adjustment rejected"),
-    gettext_noop("adjustment withdrawn"),
-    gettext_noop("limit rule proposed"),
-    gettext_noop("limit rule approved"),
-    gettext_noop("limit rule rejected"),
-    gettext_noop("limit rule withdrawn"),
-    gettext_noop("first limit rules loaded"),
-    gettext_noop("processor added"),
-    gettext_noop("processor changed"),
-    gettext_noop("processor given a new password"),
-    gettext_noop("user added"),
-    gettext_noop("user changed"),
-    gettext_noop("user given a one-time password"),
-    gettext_noop("own password changed"),
-    gettext_noop("session ended: wrong passwords"),
-    gettext_noop("admin made at the machine"),
-    gettext_noop("password changed at the machine"),
-    gettext_noop("sealed"),
-)
-
 
 def tier(code: str) -> str:
     """Say a KYC tier in a table: "Min", "New Min", "Full KYC"."""
@@ -139,7 +102,7 @@ def outcome(is_allowed: bool, code: str) -> str:
 
 
 def action(code: str) -> str:
-    """Say what staff did; what has no words of ours as the audit writes it."""
+    """Say what was done as the audit writes it, where ppims/deeds.py has no sentence for it."""
     return capfirst(gettext(code))
 
 

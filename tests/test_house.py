@@ -164,7 +164,7 @@ def test_no_pattern_is_ever_somebody_elses() -> None:
     }
     assert found == {
         "ppims/admin_site.py: __regex",  # its docstring tells what it is against
-        "ppims/request_fields.py: re.compile(pattern)",  # of a function whose callers stand below it
+        "ppims/request_fields.py: re.compile(pattern)",  # of its own callers
     }
 
 

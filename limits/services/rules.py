@@ -176,4 +176,8 @@ def _audit(action: str, rule: LimitRule, user: User, at: datetime) -> None:
     fields = ["tier", "direction", "window", "amount", "in_force_from", "source"]
     fields += [name for name in ("decision_note", "operator") if getattr(rule, name)]
     detail = {"rule": rule.pk, **{name: getattr(rule, name) for name in fields}}
+    in_force = LimitRule.objects.in_force(at, tier=rule.tier, direction=rule.direction)
+    for before in in_force:
+        if before.window == rule.window and before.pk != rule.pk:
+            detail["before"] = before.amount
     audit.record(action, at=at, user=user, detail=detail, rows=[rule])

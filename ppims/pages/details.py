@@ -17,6 +17,7 @@ from limits.services.flagged import closing_of
 from limits.services.refused_reports import reports_of
 from ppims import words
 from ppims.days import ist
+from ppims.deeds import fields_of
 from ppims.models import AuditEntry, User
 from ppims.money import to_inr
 from ppims.pages.explained import why
@@ -151,8 +152,7 @@ def _audit_facts(row: Row, user: User) -> Facts:
     if entry.action == Kind.REFUSED:
         address = reverse("refused-report", args=[detail["report"]])
         yield Fact(_("Amount"), _inr(detail["amount_paise"]), address=address)
-    changed = [name.replace("_", " ") for name in detail.get("changes", ())]
-    yield Fact(_("Changed"), ", ".join(changed))
+    yield Fact(_("Changed"), ", ".join(fields_of(detail)))
     if user.has_perm("ppims.view_auditentry"):
         yield Fact(_("Reason"), str(detail.get("reason", "")))
         yield Fact(_("Reason of the decision"), str(detail.get("decision_note", "")))

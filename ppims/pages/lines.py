@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 
 from django.urls import reverse
 from django.utils.text import capfirst
+from django.utils.translation import gettext
 
 from customers.models import Customer
 from limits.models import Direction
 from ppims import words
+from ppims.deeds import deed
 from ppims.models import Processor, User
 from ppims.reports.transactions import Kind, Row, Source
 
@@ -18,8 +20,8 @@ SOURCES = {slug: source for source, slug in SLUGS.items()}
 
 @dataclass(frozen=True)
 class Line:
-    """One row. `who` is the processor that sent it, or the member of staff; `said` is what more
-    there is to say.
+    """One row. `who` is the processor that sent it, the member of staff, or both; `said` is what
+    more there is to say.
     """
 
     row: Row
@@ -58,11 +60,21 @@ def lines_of(rows: Sequence[Row]) -> list[Line]:
         Line(
             row,
             customers.get(row.customer_id or 0, ""),
-            processors.get(row.processor_id or 0, "") or users.get(row.user_id or 0, ""),
+            by_whom(users.get(row.user_id or 0, ""), processors.get(row.processor_id or 0, "")),
             _said(row),
         )
         for row in rows
     ]
+
+
+def by_whom(username: str, system_id: str) -> str:
+    """Name who did something: the person before the processor for whom it was done."""
+    if username and system_id:
+        return gettext("%(person)s, for %(processor)s") % {
+            "person": username,
+            "processor": system_id,
+        }
+    return username or system_id
 
 
 def names_of(ids: Iterable[int]) -> dict[int, str]:
@@ -83,6 +95,6 @@ def _said(row: Row) -> str:
     if row.kind == Kind.KYC:
         before, after = map(words.tier, row.what.split(">"))
         return f"{before} → {after}"
-    if row.kind == Kind.STAFF:
-        return words.action(row.what)
+    if row.source == Source.AUDIT and row.kind not in {Kind.ADDED, Kind.KNOWN}:  # they say it all
+        return deed(row.what, row.detail)
     return capfirst(words.flags(",".join(row.flags)))

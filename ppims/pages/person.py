@@ -10,6 +10,8 @@ from customers.kinds import mask, mask_day
 from customers.models import Account, Card, Customer, Document, Registration
 from ppims import words
 from ppims.days import ist, ist_date
+from ppims.models import AuditEntry
+from ppims.pages.lines import by_whom
 
 HIDDEN = "••••"
 Fact = tuple[str, str]
@@ -34,6 +36,7 @@ class Person:
     accounts: Sequence[Account]
     cards: Sequence[Card]
     is_revealed: bool = False
+    added_by: str = ""
 
     def facts(self) -> list[Fact]:
         """Give label and value of what is on record, one after another."""
@@ -50,7 +53,7 @@ class Person:
             (_("KYC since"), ist_date(customer.tier_since)),
             (_("KYC updated"), ist(customer.kyc_updated_on)),
             (_("KYC channel"), words.channel(customer.kyc_updated_channel)),
-            (_("Added"), ist(customer.created_at)),
+            (_("Added"), self._added()),
         ]
         return [(label, value) for label, value in found if value]
 
@@ -77,6 +80,11 @@ class Person:
         ]
         return accounts + cards
 
+    def _added(self) -> str:
+        at = ist(self.customer.created_at)
+        by = _("%(time)s, by %(who)s") % {"time": at, "who": self.added_by}
+        return by if self.added_by else at
+
     def _born(self) -> str:
         born = self.customer.date_of_birth
         return ist_date(born) if self.is_revealed else mask_day(born)
@@ -96,7 +104,7 @@ class Person:
 
 
 def person_of(customer: Customer, *, is_revealed: bool = False) -> Person:
-    """Read who a customer is: four queries."""
+    """Read who a customer is: five queries."""
     return Person(
         customer,
         list(customer.documents.filter(replaced_at__isnull=True).order_by("kind")),
@@ -104,7 +112,15 @@ def person_of(customer: Customer, *, is_revealed: bool = False) -> Person:
         list(customer.accounts.select_related("processor").order_by("pk")),
         list(customer.cards.select_related("processor").order_by("pk")),
         is_revealed,
+        _who_added(customer),
     )
+
+
+def _who_added(customer: Customer) -> str:
+    """Name who on-boarded a customer, by the first entry about them: "farhan, for ENT"."""
+    entries = AuditEntry.objects.filter(subject=customer.pk, number=1, action="customer added")
+    names = entries.values_list("user__username", "processor__system_id")
+    return next((by_whom(user or "", system_id or "") for user, system_id in names), "")
 
 
 def customer_or_404(unique_id: int) -> Customer:

@@ -3,7 +3,7 @@ what staff did.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -76,7 +76,7 @@ class Filters:
 @dataclass(frozen=True)
 class Row:
     """One thing that happened. `source` and `id` are where all of it is kept; `what` is the action,
-    a reason, or a tier before and after.
+    a reason, or a tier before and after; `detail` is JSON, of the audit alone.
     """
 
     at: datetime
@@ -93,6 +93,7 @@ class Row:
     flags: tuple[str, ...] = ()
     ref_id: str = ""
     tran_id: str = ""
+    detail: str = field(default="", repr=False)
 
 
 def transactions(filters: Filters, *, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[Row]:
@@ -221,7 +222,7 @@ def read_kyc_changes(ids: Sequence[int]) -> list[Row]:
 
 def read_audit(ids: Sequence[int]) -> list[Row]:
     names = ("at", "id", "processor_id", "user_id")
-    rows = AuditEntry.objects.filter(pk__in=ids).values(*names, "subject", "action")
+    rows = AuditEntry.objects.filter(pk__in=ids).values(*names, "subject", "action", "detail")
     return [
         Row(
             kind=KINDS_OF_AUDIT.get(row["action"], Kind.STAFF),

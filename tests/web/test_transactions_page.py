@@ -85,7 +85,7 @@ def test_a_flag_and_a_tier_and_what_staff_did_are_said_in_words(ent, seen):
     page = words_of(seen())
     assert "Posted Spend ₹10,000.01 Without a check and over the limit" in page
     assert "KYC changed New Min → Full KYC" in page
-    assert f"Staff Customer blocked Meera Iyer {maker.username}" in page
+    assert f"Staff Blocked the customer Meera Iyer {maker.username}" in page
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,133 @@
+"""What was done, in words: every action that the code writes has a sentence."""
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from ppims.deeds import DEEDS, deed
+from ppims.models import FourEyes
+
+WRITERS = {"audit.record", "audit.extend", "_audit", "_record"}
+DECIDED = [FourEyes.State(s).lower() for s in ("APPROVED", "REJECTED", "WITHDRAWN")]
+
+
+def texts(node):
+    """List what an expression may come to: of `state.lower()` each decision; None of a name."""
+    if isinstance(node, ast.Constant):
+        return [node.value]
+    if isinstance(node, ast.IfExp):
+        return [*texts(node.body), *texts(node.orelse)]
+    if isinstance(node, ast.FormattedValue):
+        return DECIDED if ast.unparse(node.value) == "state.lower()" else texts(node.value)
+    if isinstance(node, ast.JoinedStr):
+        found = [""]
+        for part in node.values:
+            found = [f"{before}{after}" for before in found for after in texts(part)]
+        return found
+    return [None]
+
+
+def actions_in(path):
+    """Yield the action of each call that writes an audit entry; None where it is a parameter."""
+    tree = ast.parse(path.read_text())
+    given = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            given.setdefault(node.targets[0].id, []).extend(texts(node.value))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in WRITERS:
+            named = [k.value for k in node.keywords if k.arg == "action"]
+            values = [*named, *node.args]
+            first = values[1] if ast.unparse(node.func) == "_record" else values[0]
+            is_known = isinstance(first, ast.Name) and first.id in given
+            yield from given[first.id] if is_known else texts(first)
+
+
+def actions():
+    packages = [Path(settings.BASE_DIR, name) for name in ("ppims", "customers", "limits")]
+    files = [path for package in packages for path in package.rglob("*.py")]
+    return {each for path in files for each in actions_in(path)} - {None}
+
+
+def test_every_action_that_is_written_has_its_sentence_and_no_other_has():
+    found = actions()
+    assert len(found) > 30
+    assert found == set(DEEDS)
+
+
+STOP = "Withdrew the proposed New Min, load, months until loading stops: 24 months from 1 Dec 2026"
+RULE = {"tier": "P", "direction": "D", "window": "MONTH", "amount": 1_100_000}
+FROM = {"in_force_from": "2026-11-30 18:30:00+00:00"}
+CORRECTION = {"month": 202611, "direction": "D", "amount_paise": 25_050, "reason": "secret"}
+USER = {"username": "aud2", "groups": ["auditor"]}
+CHANGED = [{"changed": {"fields": ["Role", "Active"]}}]
+
+
+@pytest.mark.parametrize(
+    ("action", "detail", "said"),
+    [
+        ("user added", USER, "Added user aud2 as auditor"),
+        (
+            "limit rule proposed",
+            {**RULE, **FROM, "before": 1_000_000},
+            "Proposed New Min, spend, month: ₹10,000 → ₹11,000 from 1 Dec 2026",
+        ),
+        (
+            "limit rule approved",
+            {**RULE, "in_force_from": None, "amount": None, "before": 1_000_050},
+            "Approved New Min, spend, month: ₹10,000.50 → no limit from its approval",
+        ),
+        (
+            "limit rule withdrawn",
+            {**RULE, **FROM, "window": "CREDIT_STOP", "direction": "C", "amount": 24},
+            STOP,
+        ),
+        (
+            "user changed",
+            {**USER, "changes": CHANGED},
+            "Changed user aud2, now auditor: role and active",
+        ),
+        (
+            "user changed",
+            {"username": "x", "groups": []},
+            "Changed user x, now nobody yet: nothing",
+        ),
+        ("customer updated", {"changes": {"mobile_number": "x"}}, "Changed mobile number"),
+        (
+            "adjustment rejected",
+            CORRECTION,
+            "Rejected the correction +₹250.50, spend, Nov 2026",
+        ),
+        ("KYC change proposed", {"kyc_flag": ["N", "F"]}, "Proposed the KYC Min KYC → Full KYC"),
+        (
+            "duplicate review decided",
+            {"review": 7, "outcome": "SAME_PERSON"},
+            "Decided review item 7: Same person",
+        ),
+        (
+            "statement exported",
+            {"rows": 5, "since": None, "until": None},
+            "Exported a statement of 5 rows, of all time",
+        ),
+        (
+            "statement exported",
+            {"rows": 5, "since": "2031-06-16 00:00:00+05:30", "until": "2031-06-17 00:00:00+05:30"},
+            "Exported a statement of 5 rows, 16 Jun 2031 to 16 Jun 2031",
+        ),
+        (
+            "processor changed",
+            {"system_id": "ENT", "changes": CHANGED[:0]},
+            "Changed processor ENT: nothing",
+        ),
+    ],
+)
+def test_a_sentence_says_what_was_done_to_whom(action, detail, said):
+    assert deed(action, json.dumps(detail)) == said
+
+
+@pytest.mark.parametrize(("action", "detail"), [("user added", {}), ("of another time", USER)])
+def test_what_has_no_words_is_said_as_it_is_written(action, detail):
+    assert deed(action, json.dumps(detail)) == action.capitalize()

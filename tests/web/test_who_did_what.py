@@ -1,0 +1,102 @@
+"""Rows of the audit outside the admin: who did what to whom, in words; on pages and in the CSV."""
+
+import csv
+import io
+import json
+
+import pytest
+from django.urls import reverse
+
+from ppims import roles
+from ppims.deeds import DEEDS
+from ppims.models import AuditEntry, User
+from tests.factories import make_customer, make_processor
+from tests.web.admin_pages import add_url, browser_of, change_url, user_of, words_of
+
+pytestmark = pytest.mark.django_db
+NEW = {
+    "ref_id": f"STAFF-{'0' * 24}",
+    "system_id": "ENT",
+    "customer_name": "Meera Iyer",
+    "mobile_number": "9812345678",
+    "date_of_birth": "14/02/1991",
+    "customer_id": "C1",
+    "account_number": "A1",
+    "account_status": "A",
+    "kyc_flag": "N",
+    "kyc_updated_channel": "BRN",
+    "customer_type": "N",
+}
+RULE = {"tier": "P", "direction": "D", "window": "MONTH", "amount": "11000", "source": "Board"}
+
+
+@pytest.fixture
+def ent():
+    return make_processor("ENT")
+
+
+def listed(client, **query):
+    """Read a list of transactions as the rows' words."""
+    page = client.get("/transactions", query)
+    return [(line.kind, line.said, line.who) for line in page.context["lines"]]
+
+
+def test_who_on_boarded_is_the_person_for_the_processor(ent):
+    client = browser_of("maker")
+    added = client.post(reverse("onboard"), NEW)
+    assert added.status_code == 302
+    name = client.get("/limits").wsgi_request.user.username
+    both = f"{name}, for ENT"
+    assert ("Customer added", "", both) in listed(client)
+    page = words_of(client.get(added["Location"]))
+    assert page.count(both) >= 2  # in the facts, and in what happened
+    sent = browser_of("auditor").post(f"{added['Location']}/statement", {"when": ""})
+    rows = list(csv.reader(io.StringIO(sent.content.decode("utf-8-sig"))))
+    assert both in [row[5] for row in rows if row[1] == "Customer added"]
+
+
+def test_what_a_processor_adds_is_the_processors(ent):
+    pk = make_customer(ent)
+    client = browser_of("viewer")
+    assert ("Customer added", "", "ENT") in listed(client)
+    assert "by ENT" in words_of(client.get(reverse("customer", args=[pk])))
+
+
+def test_a_row_says_what_was_done_to_whom(ent):
+    admins, viewer = browser_of("admin"), browser_of("viewer")
+    admins.post(
+        add_url("ppims_user"),
+        {"username": "aud2", "groups": roles.Group.objects.get(name="auditor").pk},
+    )
+    start = {"in_force_from_0": "01/12/2131", "in_force_from_1": ""}
+    admins.post(add_url("limits_limitrule"), {**RULE, **start})
+    said = [words for kind, words, _ in listed(viewer) if kind == "Staff"]
+    assert said[:3] == [
+        "Proposed New Min, spend, month: ₹10,000 → ₹11,000 from 1 Dec 2131",
+        "Gave user aud2 a one-time password",
+        "Added user aud2 as auditor",
+    ]
+
+
+def test_a_changed_user_has_a_page_too(ent):
+    """Django tells changes as a list of its own: it is said, and takes no page down."""
+    user, client = user_of("viewer"), browser_of("admin")
+    checker = roles.Group.objects.get(name="checker")
+    client.post(change_url(user), {"username": user.username, "groups": checker.pk})
+    entry = AuditEntry.objects.latest("pk")
+    assert User.objects.get(pk=user.pk).groups.get() == checker
+    page = words_of(client.get(reverse("transaction", args=["audit", entry.pk])))
+    assert f"Changed user {user.username}, now checker: role and active" in page
+
+
+@pytest.mark.parametrize("action", sorted(DEEDS))
+def test_a_row_of_no_action_is_a_fault_whatever_its_detail(action, ent):
+    """Of another version, perhaps; it is said as it is written then."""
+    detail = {"changes": ["x"], "finding": "LOST", "outcome": "LOST", "month": 209999, "groups": ""}
+    detail |= {"report": 1, "amount_paise": 1}
+    row = AuditEntry(subject=0, number=10**6, at="2031-06-17 00:00:00+00:00", action=action)
+    row.detail, row.mac = json.dumps(detail), b""
+    row.save()
+    client = browser_of("viewer")
+    assert client.get("/transactions").status_code == 200
+    assert client.get(reverse("transaction", args=["audit", row.pk])).status_code == 200
