@@ -18,6 +18,7 @@ from customers.schemas import AddCustomerOut, CheckKycOut, UpdateCustomerOut
 from limits.api import router as limits_router
 from limits.schemas import CheckLimitOut, CheckRegStatusOut, UpdateLimitOut
 from ppims import auth, outages, wire
+from ppims.call_buffer import buffer
 from ppims.errors import (
     Fault,
     Forbidden,
@@ -59,6 +60,7 @@ class WireRequest(HttpRequest):
         self.method, self.path, self.path_info, self.META = method, path, path, meta
         self.read_body = read_body
         self.operation = self.processor = self.id = ""
+        self.processor_id = 0
 
 
 async def authenticate(request: HttpRequest) -> Processor:
@@ -71,7 +73,7 @@ async def authenticate(request: HttpRequest) -> Processor:
     processor = auth.recognized(username, password)
     if processor is None:
         processor = await auth.authenticate(username, password, auth.source_address(request))
-    wired.processor = processor.system_id
+    wired.processor, wired.processor_id = processor.system_id, processor.pk
     system_id = data[OPERATIONS[wired.operation][0]].get("System_Id")
     if not is_absent(system_id) and system_id != processor.system_id:
         raise Forbidden([("system_id", "is not yours")])
@@ -116,7 +118,16 @@ api.add_router("", limits_router)
 @api.exception_handler(Refusal)
 def refuse(request: HttpRequest, refusal: Refusal) -> WireReply:
     """Write a refusal in the envelope: every documented field "NA", Allow_Customer "F"."""
-    word, answer = OPERATIONS.get(cast("WireRequest", request).operation, ("", None))
+    wired = cast("WireRequest", request)
+    word, answer = OPERATIONS.get(wired.operation, ("", None))
+    if wired.processor_id:
+        buffer.note(
+            processor_id=wired.processor_id,
+            operation=wired.operation,
+            ref_id=wired.wire_body["Data"][word].get("Ref_Id"),
+            code=refusal.code,
+            fields=(wire.wire_name(name) for name, _ in refusal.errors if name),
+        )
     names = [wire.wire_name(name) for name in answer.model_fields] if answer else []
     blank = {name: "F" if name == "Allow_Customer" else "NA" for name in names}
     body = wire.refusal_body(refusal, word, blank)

@@ -1,4 +1,4 @@
-"""What the demo's processors were refused: reports that staff look at."""
+"""What the demo's processors were refused: reports that staff look at, and calls."""
 
 from datetime import datetime, timedelta
 
@@ -6,8 +6,9 @@ from limits.models import LedgerEntry, LedgerHead
 from limits.refused_reports import RefusedReport, ReportFinding
 from limits.services import refused_reports
 from limits.services.updates import Report
-from ppims import clock
-from ppims.models import Operation, User
+from ppims import call_buffer, clock
+from ppims.models import Operation, Processor, User
+from ppims.refused_calls import RefusedCall
 from ppims.replay import Call
 
 # Hours ago, the rupees that were reported beside those posted, and what that was found to be.
@@ -17,9 +18,37 @@ REPORTS = (
     (5, 120, None, ""),
     (2, 75, None, ""),
 )
+# Hours ago, by whom, and what of it was refused.
+CALLS = (
+    (49, "CBS", "add-customer", "400", "Date_Of_Birth,Mobile_Number"),
+    (26, "ENT", "update-customer-limit", "409", "Tran_Id"),
+    (20, "ENT", "check-customer-limit", "400", "Amount"),
+    (20, "ENT", "check-customer-limit", "500", ""),
+    (3, "CBS", "update-customer", "409", "KYC_Flag"),
+    (1, "CBS", "check-customer-kyc", "403", "System_Id"),
+)
 
 
 def tell() -> None:
+    """Have some reports and calls refused."""
+    _tell_reports()
+    now, processors = clock.now(), Processor.objects.in_bulk(field_name="system_id")
+    call_buffer.write(
+        [
+            RefusedCall(
+                at=now - timedelta(hours=hours),
+                processor=processors[system_id],
+                operation=operation,
+                ref_id=f"DEMO-CALL-{number}",
+                code=code,
+                fields=fields,
+            )
+            for number, (hours, system_id, operation, code, fields) in enumerate(CALLS, start=1)
+        ]
+    )
+
+
+def _tell_reports() -> None:
     """Have a few reports refused for numbers that are posted with another amount; staff have closed
     some of them.
     """

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ppims import free_text
 from ppims.errors import Conflict, Malformed
+from ppims.refused_calls import RefusedCall  # noqa: F401 - Django looks for models here
 from ppims.tables import BigId, ByTime, GivenId, Instant
 
 LONGEST_NOTE = 500  # characters

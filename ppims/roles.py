@@ -30,6 +30,7 @@ ROLES: dict[str, frozenset[str]] = {
         "customers.propose_kycproposal",
         "customers.propose_unblocking",
         "customers.decide_duplicatereview",
+        "ppims.view_refusedcall",
         "limits.propose_adjustment",
         "limits.add_postingfinding",
         "limits.add_reportfinding",
@@ -39,10 +40,12 @@ ROLES: dict[str, frozenset[str]] = {
         "customers.approve_kycproposal",
         "customers.approve_unblocking",
         "limits.approve_adjustment",
+        "ppims.view_refusedcall",
     },
     "auditor": VIEW
     | {
         "ppims.view_auditentry",
+        "ppims.view_refusedcall",
         "limits.make_seal",
         "customers.reveal_customer",
         "customers.export_customer",
@@ -55,6 +58,7 @@ ROLES: dict[str, frozenset[str]] = {
     }
     | {
         "auth.view_group",
+        "ppims.view_refusedcall",
         "limits.add_limitrule",
         "limits.approve_limitrule",
         "limits.make_seal",

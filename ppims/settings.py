@@ -123,6 +123,7 @@ if not PPIMS_API_PREFIXES or not all(PPIMS_API_PREFIXES):
     raise ImproperlyConfigured("PPIMS_API_PREFIXES needs at least one path")
 PPIMS_STRICT_DOCUMENTS = flag("PPIMS_STRICT_DOCUMENTS")
 PPIMS_HOLD_MINUTES = number("PPIMS_HOLD_MINUTES", 15, least=1, most=1440)
+PPIMS_CALLS_DAYS = number("PPIMS_CALLS_DAYS", 30, least=1, most=3_660)
 PPIMS_FAILED_LOGINS_PER_USERNAME = number(
     "PPIMS_FAILED_LOGINS_PER_USERNAME", 60, least=1, most=10**6
 )

@@ -4,6 +4,7 @@ import json
 import re
 from datetime import datetime
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from axes.utils import reset
 from django import forms
@@ -18,6 +19,8 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
 
 from customers.admin import by_unique_id, instant, ist, never, staff
 from ppims import audit, auth, clock, roles
@@ -196,6 +199,16 @@ class ProcessorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     fields = tuple(ProcessorForm.Meta.fields)
     list_display = ["system_id", "name", "username", "state", "hold_minutes"]
     ordering = ["system_id"]
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        may_see_calls = request.user.has_perm("ppims.view_refusedcall")
+        return [*self.list_display, "calls"] if may_see_calls else self.list_display
+
+    @admin.display(description="Calls")
+    def calls(self, processor: Processor) -> str:
+        """Link to what it was refused."""
+        query = urlencode({"processor": processor.system_id})
+        return format_html('<a href="{}?{}">Refused calls</a>', reverse("calls"), query)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Processor | None = None) -> Any:
         return ["system_id", "username"] if obj else []

@@ -36,6 +36,7 @@ MENU = (
     Item("overview", _("Overview"), "layout-dashboard", ("limits.view_ledgerentry",)),
     Item("customers", _("Customers"), "users", ("customers.view_customer",), home_of=("onboard",)),
     Item("transactions", _("Transactions"), "arrow-left-right", ("limits.view_ledgerentry",)),
+    Item("calls", _("Calls"), "ban", ("ppims.view_refusedcall",)),
     Item("limits", _("Limits"), "scale", ("limits.view_limitrule",)),
     Item("approvals", _("Approvals"), "check-check", ("customers.view_unblocking",)),
     Item("admin:index", _("Admin"), "shield", ("ppims.change_user", "ppims.view_auditentry")),

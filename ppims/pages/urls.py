@@ -7,6 +7,7 @@ from django.urls import path
 from ppims.pages import changes, log_in, menu
 from ppims.pages.access import page, staff
 from ppims.pages.approvals import approval, approvals
+from ppims.pages.calls import calls
 from ppims.pages.customer import customer
 from ppims.pages.customers import customers
 from ppims.pages.limits import limits
@@ -49,6 +50,7 @@ urlpatterns = [
     path("overview/refused/<int:report_id>", refused_report, name="refused-report"),
     path("transactions", transactions, name="transactions"),
     path("transactions/<slug:source>/<int:row_id>", transaction, name="transaction"),
+    path("calls", calls, name="calls"),
     path("search", search, name="search"),
     path("search/<slug:key>", search_results, name="search-results"),
     path("customers", customers, name="customers"),

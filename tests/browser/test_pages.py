@@ -54,6 +54,7 @@ PAGES = (
     Shown("refused-reports", "/overview/refused", role="maker"),
     Shown("refused-report", "/overview/refused/{refused}", role="maker"),
     Shown("refused-closed", "/overview/refused?done=1"),
+    Shown("calls", "/calls", role="auditor"),
     Shown("transactions", "/transactions"),
     Shown("declined", "/transactions?outcome=declined&when=own&since=2020-01-01"),
     Shown("transaction", "/transactions/check/{check}"),

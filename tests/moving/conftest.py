@@ -18,6 +18,7 @@ from limits.refused_reports import ReportFinding
 from limits.services import seals
 from ppims import beside, clock, copying, keyring, roles
 from ppims.errors import Conflict
+from ppims.refused_calls import RefusedCall
 from ppims.reports import counting
 from tests.factories import check, make_customer, make_processor, new_mobile, post, refuse
 from tests.ledger.histories import adjust, people
@@ -60,6 +61,9 @@ def filled(other_databases):
     reversal, _ = post(ent, customer, 10_000, kind="R", tran_id="T1")
     noted = {"finding": "", "note": "asked – why", "user": maker, "at": clock.now()}
     PostingFinding.objects.create(customer_id=customer, entry=reversal, **noted)
+    RefusedCall.objects.create(
+        at=clock.now(), processor=ent, operation="check-customer-kyc", ref_id="K1", code="500"
+    )
     report = refuse(ent, customer, 40_000, "T1")
     ReportFinding.objects.create(customer_id=customer, report=report, **noted)
     check(cbs, customer, 5_000, direction="C")

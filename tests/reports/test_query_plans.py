@@ -15,11 +15,12 @@ from customers.models import Customer
 from limits.figures import Figures
 from limits.services import refused_reports
 from limits.services.flagged import closing_of, note
-from ppims import clock
+from ppims import api, call_buffer, clock
 from ppims.models import User
 from ppims.pages.person import person_of
 from ppims.reports import counting, flagged, keyset, refused, reviews
 from ppims.reports.activity import activity
+from ppims.reports.calls import calls
 from ppims.reports.customers import Filters as Wanted
 from ppims.reports.customers import customers
 from ppims.reports.keyset import Frame, Position
@@ -119,7 +120,7 @@ def read_all_reports(customer, ent):
     for listed in (reviews.waiting, reviews.decided):
         listed(cursor=page.next)
     read_the_queue_of_flagged(post(ent, customer, 1)[0])
-    read_the_queue_of_refused(ent, customer)
+    read_what_was_refused(ent, customer)
     make_customer(ent)
     post(ent, customer, 1)
     Figures.objects.update(claimed_until=now, at=now.replace(year=2020))
@@ -135,7 +136,9 @@ def read_the_queue_of_flagged(entry):
     flagged.closed(cursor=flagged.closed(rows=1).next)
 
 
-def read_the_queue_of_refused(ent, customer):
+def read_what_was_refused(ent, customer):
+    for who in (None, ent.pk):
+        calls(who, cursor=calls(who, rows=1).next)
     refuse(ent, customer, 9, "T1")
     refused.waiting(0, cursor=refused.waiting(counting.refused_after(), rows=1).next)
     report, *_ = refused.waiting(0).rows
@@ -230,6 +233,8 @@ def call_every_operation(caller, body):
     for kind in ("R", "F"):
         again = {**happened, "Tran_Status": kind, "Ref_Id": f"{refs['Ref_Id']}{kind}"}
         caller.call("update-customer-limit", **again)
+    assert api.buffer.write() > 1
+    call_buffer.purge(clock.now())
 
 
 # What is true of few rows has an index of its own; a walk through another would have no end.

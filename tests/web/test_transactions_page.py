@@ -70,7 +70,7 @@ def test_a_row_says_when_what_how_much_why_of_whom_and_through_whom(ent, seen):
         "17 Jun 2031, 12:00 PM Check Load ₹12,345.67"
         " Declined: over the month’s limit Meera Iyer ENT"
     ) in page
-    assert "Calls that were refused, and reads, are not kept" in page
+    assert "Of reads nothing is kept" in page
 
 
 def test_a_flag_and_a_tier_and_what_staff_did_are_said_in_words(ent, seen):

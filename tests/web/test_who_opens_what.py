@@ -41,6 +41,7 @@ OPEN = {
     "review": (ROLES, {"maker"}, [1]),
     "flagged": (ROLES, NONE, []),
     "flagged-posting": (ROLES, {"maker"}, [1]),
+    "calls": (ROLES - {"viewer"}, NONE, []),
     "refused-reports": (ROLES, NONE, []),
     "refused-report": (ROLES, {"maker"}, [1]),
     "transactions": (ROLES, NONE, []),
@@ -144,18 +145,19 @@ def test_a_form_without_its_token_changes_nothing(role):
 
 MENUS = {
     "viewer": ["Overview", "Customers", "Transactions", "Limits", "Approvals", "API docs"],
-    "maker": ["Overview", "Customers", "Transactions", "Limits", "Approvals", "API docs"],
-    "checker": ["Overview", "Customers", "Transactions", "Limits", "Approvals", "API docs"],
-    "auditor": [
-        "Overview",
-        "Customers",
-        "Transactions",
-        "Limits",
-        "Approvals",
-        "Admin",
+    "maker": ["Overview", "Customers", "Transactions", "Calls", "Limits", "Approvals", "API docs"],
+    "checker": [
+        *("Overview", "Customers", "Transactions", "Calls", "Limits", "Approvals"),
         "API docs",
     ],
-    "admin": ["Overview", "Customers", "Transactions", "Limits", "Approvals", "Admin", "API docs"],
+    "auditor": [
+        *("Overview", "Customers", "Transactions", "Calls", "Limits", "Approvals"),
+        *("Admin", "API docs"),
+    ],
+    "admin": [
+        *("Overview", "Customers", "Transactions", "Calls", "Limits", "Approvals"),
+        *("Admin", "API docs"),
+    ],
 }
 LABELS = {str(item.label) for item in MENU}
 

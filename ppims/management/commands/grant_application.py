@@ -26,7 +26,7 @@ CHANGED = {
 DELETED = {
     *("customers_identifier", "customers_nameword", "limits_hold", "limits_monthlyusage"),
     *("limits_watched", "django_session"),
-    *("ppims_user_groups", "auth_group_permissions"),
+    *("ppims_user_groups", "auth_group_permissions", "ppims_refusedcall"),
     *("axes_accessattempt", "axes_accessattemptexpiration"),
 }
 

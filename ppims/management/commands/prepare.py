@@ -11,7 +11,17 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from limits.services import rules
-from ppims import bulk, clock_guard, demo, health, keyring, roles, static_files
+from ppims import (
+    bulk,
+    call_buffer,
+    clock,
+    clock_guard,
+    demo,
+    health,
+    keyring,
+    roles,
+    static_files,
+)
 from ppims.models import Processor
 from ppims.one_at_a_time import one_at_a_time
 
@@ -49,6 +59,7 @@ def make_ready() -> None:
             bulk.make_indexes_by_time()
         roles.set_up()
         call_command("clearsessions")
+        call_buffer.purge(clock.now())
         rules.load_first_pack()
     missing = health.what_is_missing()
     if missing:

@@ -1,0 +1,21 @@
+"""The calls that processors were refused, the last first."""
+
+from ppims import call_buffer, clock
+from ppims.refused_calls import RefusedCall
+from ppims.reports import keyset
+from ppims.reports.keyset import Page, Position
+
+
+def calls(
+    processor_id: int | None = None, *, cursor: str = "", rows: int = keyset.PAGE_ROWS
+) -> Page[RefusedCall]:
+    """Give a page of the refused calls of a processor, or of all, as long as they are kept. Raises
+    Malformed for a cursor of another list.
+    """
+    before = keyset.position(cursor).id
+    kept = RefusedCall.objects.filter(pk__lt=before, at__gte=call_buffer.oldest_kept(clock.now()))
+    if processor_id is not None:
+        kept = kept.filter(processor_id=processor_id)
+    found = list(kept.select_related("processor").order_by("-pk")[: rows + 1])
+    more = Position(0, 0, found[rows - 1].pk).written() if len(found) > rows else ""
+    return Page(found[:rows], more)

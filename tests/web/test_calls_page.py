@@ -1,0 +1,133 @@
+"""Calls: what processors were refused, the last first, by processor."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from html import unescape
+
+import pytest
+
+from ppims import clock
+from ppims.refused_calls import RefusedCall
+from ppims.reports import keyset
+from ppims.reports.calls import calls
+from tests.factories import make_processor
+from tests.web.admin_pages import browser_of, list_url, words_of
+
+pytestmark = pytest.mark.django_db
+AT = datetime(2031, 6, 17, 6, 30, tzinfo=UTC)
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def ent():
+    return make_processor("ENT")
+
+
+@pytest.fixture
+def cbs():
+    return make_processor("CBS")
+
+
+@pytest.fixture(autouse=True)
+def _then():
+    with clock.frozen(AT):
+        yield
+
+
+@pytest.fixture
+def auditor():
+    return browser_of("auditor")
+
+
+def refused(processor, number, *, code="409", fields="", **ago):
+    return RefusedCall.objects.create(
+        at=AT - timedelta(**ago),
+        processor=processor,
+        operation="update-customer-limit",
+        ref_id=f"R-{number}",
+        code=code,
+        fields=fields,
+    )
+
+
+def refs(page):
+    return re.findall(r"<code>(.*?)</code>", page.content.decode())
+
+
+def more(page):
+    """Give the query of the rows that follow."""
+    found = re.search(r'hx-get="(\?.*?)"', page.content.decode())
+    return unescape(found[1]) if found else ""
+
+
+def test_a_row_says_when_who_what_and_why(ent, auditor):
+    refused(ent, 1, fields="Amount,Tran_Id")
+    said = words_of(auditor.get("/calls"))
+    assert (
+        "17 Jun 2031, 12:00 PM ENT update-customer-limit 409: Conflict with the record"
+        " Amount, Tran_Id R-1" in said
+    )
+    assert "Kept for 30 days" in said
+
+
+def test_the_last_comes_first_and_those_of_a_processor_are_asked_for(ent, cbs, auditor):
+    for number in (1, 2, 3):
+        refused(cbs if number == 2 else ent, number)
+    assert refs(auditor.get("/calls")) == ["R-3", "R-2", "R-1"]
+    assert refs(auditor.get("/calls?processor=ENT")) == ["R-3", "R-1"]
+    assert refs(auditor.get("/calls?processor=CBS")) == ["R-2"]
+    nobody = auditor.get("/calls?processor=NOBODY")
+    assert (nobody.status_code, refs(nobody)) == (422, [])
+
+
+@pytest.mark.parametrize(("seconds", "is_shown"), [(0, True), (1, False)])
+def test_what_is_past_its_time_is_not_shown_though_it_is_there_still(
+    ent, auditor, seconds, is_shown
+):
+    refused(ent, 1, days=30, seconds=seconds)
+    assert refs(auditor.get("/calls")) == ["R-1"] * is_shown
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 5])
+@pytest.mark.parametrize("asked", ["", "processor=ENT"])
+def test_pages_of_any_size_give_each_call_once(ent, cbs, auditor, monkeypatch, rows, asked):
+    monkeypatch.setitem(calls.__kwdefaults__, "rows", rows)
+    made = [refused(ent, number).ref_id for number in range(5)]
+    page = auditor.get(f"/calls?{asked}")
+    found = refs(page)
+    while more(page):
+        page = auditor.get(f"/calls{more(page)}", headers=HTMX)
+        found += refs(page)
+    assert found == made[::-1]
+
+
+def test_htmx_gets_the_list_or_its_next_rows(ent, auditor):
+    for number in range(keyset.PAGE_ROWS + 1):
+        refused(ent, number)
+    page = auditor.get("/calls", headers=HTMX)
+    assert page.content.decode().lstrip().startswith('<section id="found">')
+    rows = auditor.get(f"/calls{more(page)}", headers=HTMX).content.decode()
+    assert (rows.count("<tr"), rows.count("<table")) == (1, 0)
+
+
+@pytest.mark.parametrize("cursor", ["x", "1-1", "-1-0-1"])
+def test_what_is_no_cursor_is_404(auditor, cursor):
+    assert auditor.get(f"/calls?after={cursor}").status_code == 404
+
+
+def test_it_takes_a_bounded_number_of_queries(ent, cbs, auditor, django_assert_max_num_queries):
+    for number in range(60):
+        refused(ent if number % 2 else cbs, number)
+    with django_assert_max_num_queries(7):
+        assert len(refs(auditor.get("/calls"))) == keyset.PAGE_ROWS
+
+
+def test_processors_lead_to_their_calls_whoever_may_see_them(ent):
+    address = "/calls?processor=ENT"
+    assert address in browser_of("admin").get(list_url("ppims_processor")).content.decode()
+    assert address not in browser_of("viewer").get(list_url("ppims_processor")).content.decode()
+
+
+def test_transactions_lead_to_them_whoever_may_see_them():
+    assert 'href="/calls"' in browser_of("maker").get("/transactions").content.decode()
+    assert 'href="/calls"' not in browser_of("viewer").get("/transactions").content.decode()
