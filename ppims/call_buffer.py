@@ -4,6 +4,7 @@ fsync; who is killed loses the last.
 """
 
 import logging
+import math
 import re
 import threading
 import time
@@ -24,8 +25,7 @@ from ppims.transact import in_transaction
 KEPT_CODES = set(RefusedCall.Code.values)
 KEPT_OF_A_PROCESSOR = 10_000
 WAITING_AT_MOST, ROWS_AT_ONCE = 5_000, 500
-# Whatever comes within the first goes together; unless something comes, it is tidied by the second.
-WRITES_AFTER_SECONDS, PURGES_AFTER_SECONDS = 2, 3_600
+WRITES_AFTER_SECONDS, PURGES_EVERY_SECONDS = 2, 3_600  # what comes within the first goes together
 WELL_FORMED = re.compile("[A-Za-z0-9_-]{1,32}")
 # In WAL a commit then only writes: the fsync of the next booking makes it durable, too.
 WITHOUT_FSYNC = {
@@ -51,7 +51,7 @@ class CallBuffer:
         self._waiting: deque[dict[str, Any]] = deque()
         self._taken: list[RefusedCall] = []  # by the writing thread alone
         self._has_come, self._starting = threading.Event(), threading.Lock()
-        self._is_started, self._lost = False, 0
+        self._is_started, self._lost, self._purge_due = False, 0, -math.inf
 
     def note(
         self, *, processor_id: int, operation: str, ref_id: object, code: str, fields: Iterable[str]
@@ -98,12 +98,12 @@ class CallBuffer:
 
     def _serve(self) -> NoReturn:
         while True:
-            has_come = self._has_come.wait(PURGES_AFTER_SECONDS)
-            if has_come:
+            if self._has_come.wait(PURGES_EVERY_SECONDS):
                 time.sleep(WRITES_AFTER_SECONDS)
             self._has_come.clear()
             try:
-                self._write_all() if has_come else purge(clock.now())
+                self._write_all()
+                self._purge_if_due()
             except Exception as error:  # noqa: BLE001 - whatever it is, the next ones come
                 self._report(error)
                 self._has_come.set()
@@ -117,10 +117,8 @@ class CallBuffer:
             logger.warning("refused calls wait to be kept: %s", type(why).__name__)
             outages.drop_connection_after(why)
         else:
-            logger.warning(
-                "%d refused calls were dropped: %s", len(self._taken), type(why).__name__
-            )
-            self._taken = []
+            count, self._taken = len(self._taken), []
+            logger.warning("%d refused calls were dropped: %s", count, type(why).__name__)
 
     def _write_all(self) -> None:
         while self.write():
@@ -128,6 +126,13 @@ class CallBuffer:
         if self._lost:
             logger.warning("%d refused calls were not kept: too many came", self._lost)
             self._lost = 0
+
+    def _purge_if_due(self) -> None:
+        """Delete what is past its time: with the first calls, and then every so often."""
+        now = time.monotonic()
+        if now >= self._purge_due:
+            purge(clock.now())
+            self._purge_due = now + PURGES_EVERY_SECONDS
 
 
 buffer = CallBuffer()

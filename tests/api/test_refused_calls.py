@@ -235,6 +235,18 @@ def test_of_each_processor_the_last_ones_are_kept(ent, cbs, kept, monkeypatch):
     ]
 
 
+@pytest.mark.parametrize(("seconds", "times"), [(3_600, 1), (0, 3)])
+def test_what_is_past_its_time_is_looked_for_at_once_and_then_every_so_often(
+    monkeypatch, seconds, times
+):
+    looked = []
+    monkeypatch.setattr(call_buffer, "PURGES_EVERY_SECONDS", seconds)
+    monkeypatch.setattr(call_buffer, "purge", looked.append)
+    for _ in range(3):
+        api.buffer._purge_if_due()
+    assert len(looked) == times
+
+
 @pytest.mark.parametrize(
     ("instant", "left"), [("31-03-2026 12:00:00", 2), ("31-03-2026 12:00:01", 1)]
 )
