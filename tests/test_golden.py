@@ -28,6 +28,7 @@ STORY = """
     update-customer-limit.without-a-check update-customer-limit.reversed
     update-customer-limit.failed update-customer-limit.posted-already update-customer-limit.transfer
     update-customer-limit.posted-with-another-amount
+    update-customer-limit.retried-with-a-fresh-balance
 """.split()
 ROOT = Path(settings.BASE_DIR)
 
