@@ -20,7 +20,6 @@ from customers import kyc, services
 from customers.kinds import DocumentKind, InstrumentStatus, Tier
 from customers.models import Customer
 from customers.people import Told
-from customers.reviews import Doubt
 from customers.schemas import AddCustomerIn, UpdateCustomerIn, told_by
 from ppims import clock
 from ppims.days import DayInput, as_wired
@@ -320,8 +319,6 @@ def refuse(form: forms.Form, refusal: Refusal) -> None:
     """Say in the form why a service refused."""
     for name, message in refusal.errors or [("", refusal.message)]:
         add_error(form, name, message)
-    if isinstance(refusal, Doubt):
-        form.add_error(None, gettext("A review item is open: staff decide whose it is."))
 
 
 def warn_of_child(form: forms.Form, born: date | None) -> date | None:

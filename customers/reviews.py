@@ -1,6 +1,6 @@
 """Duplicate reviews: opened when a claim casts doubt on who someone is, decided by staff."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TypeVar
 
@@ -64,6 +64,16 @@ def keeping_doubts(work: Callable[[], T], told: Told, *, processor: Processor) -
     except Doubt as doubt:
         _open_reviews(doubt, told, processor=processor)
         raise
+
+
+def find_reviews(
+    told: Told, *, holders: Iterable[int], claimant: Customer | None
+) -> list[DuplicateReview]:
+    """Find the items about this very claim, open or decided, in the order they were opened."""
+    found = DuplicateReview.objects.filter(
+        customer__in=list(holders), claim_digest=claim_digest(told, claimant)
+    )
+    return list(found.select_related("customer").order_by("pk"))
 
 
 def found_same_person(told: Told, holder: Customer) -> bool:

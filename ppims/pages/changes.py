@@ -1,6 +1,6 @@
 """Adding a customer, and changing one: what staff fill in, in whole pages or as they type."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django import forms
@@ -8,17 +8,21 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
-from customers import kyc, likeness, services
+from customers import kyc, likeness, people, reviews, services
 from customers.forms import EditForm, KycForm, OnboardForm, ReasonForm, refuse
-from customers.kinds import Tier
+from customers.kinds import MOBILE, Tier
 from customers.likeness import Likeness, Then
-from customers.models import Customer
+from customers.models import Customer, Receipt
+from customers.people import Told
+from customers.reviews import Doubt
 from ppims import replay
 from ppims.errors import Refusal, Unavailable
-from ppims.models import FourEyes, Operation
+from ppims.models import FourEyes, Operation, Processor
 from ppims.pages.access import go, is_fragment, page, staff
 from ppims.pages.lines import customer_address
 from ppims.replay import Call
@@ -52,7 +56,7 @@ def onboard(request: HttpRequest) -> HttpResponse:
         if added:
             return added
     if form.is_bound and alike and not form.errors:
-        form.add_error(None, _("Somebody like that is on record: look below, then go on."))
+        form.add_error(None, _said_of(alike, form))
     return render(request, "ppims/onboard.html", context, status=422 if form.is_bound else 200)
 
 
@@ -153,7 +157,7 @@ def _answer(
         except Unavailable:
             raise
         except Refusal as refusal:
-            refuse(form, refusal)
+            _refuse(form, refusal, getattr(form, "told", Told()))
     return render(request, template, context, status=422 if form.is_bound else 200)
 
 
@@ -176,6 +180,43 @@ def _alike(form: OnboardForm) -> list[Likeness]:
     return likeness.alike(form.told(), form.processor)
 
 
+def _said_of(alike: list[Likeness], form: OnboardForm) -> str:
+    """Say what to do about who is alike: go to who is known to this processor already."""
+    for each in alike:
+        if each.then == Then.KNOWN:
+            return _said_of_known(each.customer, form.processor)
+    return _("Somebody like that is on record: look below, then go on.")
+
+
+def _said_of_known(customer: Customer, processor: Processor | None) -> SafeString:
+    said = _("{name} is on record through {processor}: nothing was added.")
+    return format_html(said, name=_link(customer), processor=processor and processor.system_id)
+
+
+def _link(customer: Customer) -> SafeString:
+    return format_html('<a href="{}">{}</a>', customer_address(customer.pk), customer.name)
+
+
+def _refuse(form: forms.Form, refusal: Refusal, told: Told) -> None:
+    """Say in the form why a service refused, and where staff decide, or have decided, about it."""
+    refuse(form, refusal)
+    if isinstance(refusal, Doubt):
+        for said in _said_of_doubts(told, holders=refusal.holders, claimant=refusal.claimant):
+            form.add_error(None, said)
+
+
+def _said_of_doubts(
+    told: Told, *, holders: list[int], claimant: Customer | None
+) -> Iterator[SafeString]:
+    for review in reviews.find_reviews(told, holders=holders, claimant=claimant):
+        said = _("A review item is open, which decides whose it is: {link}.")
+        label = review.customer.name
+        if review.outcome:
+            said, label = _("Staff have decided about this: {link}."), review.get_outcome_display()
+        link = format_html('<a href="{}">{}</a>', reverse("review", args=[review.pk]), label)
+        yield format_html(said, link=link)
+
+
 def _add(
     request: HttpRequest, form: OnboardForm, call: Call, *, is_repeated: bool
 ) -> HttpResponse | None:
@@ -189,14 +230,31 @@ def _add(
         if is_repeated:
             form.add_error(None, _("This form has added a customer already; begin a new one."))
         else:
-            refuse(form, refusal)
+            _refuse(form, refusal, told)
         return None
     if not is_replay:  # whose first sending has said so
-        said = _("The customer is added, with the Unique_Id %(id)s.")
-        if told.kyc_flag == Tier.FULL != receipt.tier:
-            said = _(
-                "The customer is added at Min KYC, with the Unique_Id %(id)s. Full KYC waits for"
-                " another person, under Approvals."
-            )
-        messages.success(request, said % {"id": receipt.unique_id})
+        for said in _said_of_added(receipt, told, call.processor):
+            messages.success(request, said)
     return go(request, customer_address(receipt.unique_id))
+
+
+def _said_of_added(receipt: Receipt, told: Told, processor: Processor) -> Iterator[str]:
+    """Say what came of it: somebody new, or somebody who is known through this processor too."""
+    customer = Customer.objects.get(pk=receipt.customer_id)
+    if receipt.resp_code == services.KNOWN:
+        yield _said_of_known(customer, processor)
+    elif customer.registrations.exclude(processor=processor).exists():
+        said = _("%(name)s is now also known through %(processor)s. What is on record stays.")
+        yield said % {"name": customer.name, "processor": processor.system_id}
+    elif told.kyc_flag == Tier.FULL != receipt.tier:
+        said = _(
+            "The customer is added at Min KYC, with the Unique_Id %(id)s. Full KYC waits for"
+            " another person, under Approvals."
+        )
+        yield said % {"id": receipt.unique_id}
+    else:
+        yield _("The customer is added, with the Unique_Id %(id)s.") % {"id": receipt.unique_id}
+    holder = people.holder_of(MOBILE, told.mobile_number) if told.mobile_number else None
+    if holder not in {None, customer.pk}:
+        assert holder
+        yield from _said_of_doubts(told, holders=[holder], claimant=customer)

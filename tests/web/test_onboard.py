@@ -1,6 +1,7 @@
 """On-boarding by staff: once for each form, by the API's rules, and warned of who is alike."""
 
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from customers.models import Customer, Document, DuplicateReview, KycChange, Rec
 from customers.proposals import KycProposal
 from ppims import clock
 from ppims.models import AuditEntry
+from ppims.pages import changes
 from tests.factories import make_customer, make_processor, new_mobile
 from tests.web.admin_pages import browser_of, words_of
 
@@ -223,6 +225,13 @@ def warned(response):
     return [(each.customer.pk, each.then) for each, _ in response.context["alike"]]
 
 
+def address_in_summary(response):
+    """Give where the summary of what is wrong leads to."""
+    summary = response.content.decode().split('class="summary"')[1].split("</div>")[0]
+    (address,) = re.findall(r'<a href="(/[^"]*)">', summary)
+    return address
+
+
 def confirmed(response, body):
     return {**body, "confirmed": response.context["token"]}
 
@@ -235,9 +244,20 @@ def test_a_known_person_is_warned_of_before_and_then_known_through_this_processo
     assert first.status_code == 422
     assert "Same mobile number, same name, same date of birth" in words_of(first)
     assert Registration.objects.count() == 1
-    assert send(maker, confirmed(first, body)).status_code == 302
+    arrived = send(maker, confirmed(first, body), follow=True)
+    assert "Kavya Rao is now also known through ENT. What is on record stays." in words_of(arrived)
+    assert arrived.redirect_chain[-1][0] == reverse("customer", args=[known.pk])
     assert Registration.objects.filter(customer=known, processor=ent).exists()
     assert Customer.objects.count() == 1
+
+
+def test_whoever_joins_is_not_said_to_wait_for_full_kyc(ent, maker):
+    known = on_record(make_processor("CBS"), kyc_flag="N", **PAN)
+    body = filled_in(maker, mobile_number=known.mobile, kyc_flag="F", **PAN)
+    arrived = words_of(send(maker, confirmed(send(maker, body), body), follow=True))
+    assert "Kavya Rao is now also known through ENT. What is on record stays." in arrived
+    assert "waits for" not in arrived
+    assert not KycProposal.objects.exists()
 
 
 def test_who_is_known_to_this_processor_cannot_be_added_again(ent, maker):
@@ -246,7 +266,12 @@ def test_who_is_known_to_this_processor_cannot_be_added_again(ent, maker):
     first = send(maker, body)
     assert warned(first) == [(known.pk, "KNOWN")]
     assert 'name="confirmed"' not in first.content.decode().split('id="alike"')[1]
-    assert send(maker, confirmed(first, body)).status_code == 422
+    second = send(maker, confirmed(first, body))
+    for page in (first, second):
+        assert page.status_code == 422
+        assert "Kavya Rao is on record through ENT: nothing was added." in words_of(page)
+        assert "then go on" not in words_of(page)
+        assert address_in_summary(page) == reverse("customer", args=[known.pk])
     assert not Receipt.objects.filter(ref_id=body["ref_id"]).exists()
 
 
@@ -268,9 +293,41 @@ def test_a_reissued_mobile_asks_for_a_review_and_adds_nobody(ent, maker):
     assert not DuplicateReview.objects.exists()
     second = send(maker, confirmed(first, body))
     assert second.status_code == 422
-    assert "A review item is open" in words_of(second)
-    assert DuplicateReview.objects.get().customer == holder
+    assert "A review item is open, which decides whose it is: Somebody Else ." in words_of(second)
+    review = DuplicateReview.objects.get()
+    assert review.customer == holder
+    assert address_in_summary(second) == reverse("review", args=[review.pk])
     assert Customer.objects.count() == 1
+    decided = {"outcome": "DIFFERENT_PEOPLE", "reason": "a slip"}
+    maker.post(reverse("review", args=[review.pk]), decided)
+    third = send(maker, confirmed(first, body))
+    assert "Staff have decided about this: Different people ." in words_of(third)
+    assert address_in_summary(third) == reverse("review", args=[review.pk])
+
+
+def test_who_was_added_meanwhile_is_where_it_leads_to_and_nobody_is_said_to_be_added(
+    ent, maker, monkeypatch
+):
+    body = filled_in(maker)
+    known = on_record(ent, mobile_number=f"91{body['mobile_number'][-10:]}")
+    monkeypatch.setattr(changes.likeness, "alike", lambda *_: [])  # added just after the look
+    arrived = send(maker, body, follow=True)
+    assert arrived.redirect_chain[-1][0] == reverse("customer", args=[known.pk])
+    assert "Kavya Rao is on record through ENT: nothing was added." in words_of(arrived)
+
+
+@pytest.mark.parametrize("name", ["customer-edit", "customer-kyc"])
+def test_a_review_item_that_a_change_opened_is_linked_too(ent, maker, name):
+    holder = on_record(ent, customer_name="Somebody Else", **PAN)
+    customer = on_record(ent)
+    address = reverse(name, args=[customer.pk])
+    form = maker.get(address).context["form"]
+    body = {f.html_name: f.value() for f in form if f.value()} | {"reason": "seen"}
+    claim = {"mobile_number": holder.mobile} if name == "customer-edit" else PAN
+    response = maker.post(address, {**body, **claim})
+    assert response.status_code == 422
+    review = DuplicateReview.objects.get()
+    assert address_in_summary(response) == reverse("review", args=[review.pk])
 
 
 def test_a_document_of_one_and_a_mobile_of_another_warn_of_both(ent, maker):
@@ -279,9 +336,12 @@ def test_a_document_of_one_and_a_mobile_of_another_warn_of_both(ent, maker):
     body = filled_in(maker, mobile_number=two.mobile, **PAN)
     first = send(maker, body)
     assert warned(first) == [(one.pk, "JOINS"), (two.pk, "ASKED")]
-    send(maker, confirmed(first, body))
+    arrived = send(maker, confirmed(first, body), follow=True)
     assert Registration.objects.filter(customer=one, processor=ent).exists()
-    assert DuplicateReview.objects.get().customer == two
+    review = DuplicateReview.objects.get()
+    assert review.customer == two
+    assert "A review item is open, which decides whose it is: Ravi Das ." in words_of(arrived)
+    assert f'href="{reverse("review", args=[review.pk])}"' in arrived.content.decode()
 
 
 def test_what_was_confirmed_is_that_warning_and_no_other(ent, maker):
