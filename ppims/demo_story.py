@@ -53,13 +53,8 @@ PLACES = (
     ("Lucknow", "Uttar Pradesh", "226010"),
     ("Ahmedabad", "Gujarat", "380009"),
 )
-STREETS = (
-    "MG Road",
-    "Station Road",
-    "Gandhi Nagar",
-    "Nehru Street",
-    "Lake View Road",
-    "Temple Lane",
+STREETS = "MG Road, Station Road, Gandhi Nagar, Nehru Street, Lake View Road, Temple Lane".split(
+    ", "
 )
 EXPERIENCES = (
     # what becomes of a payment, and in how many of a hundred
@@ -98,6 +93,7 @@ class Person:
     processors: list[Processor]
     monthly_paise: int
     tier: str
+    days_known: int
 
 
 @dataclass
@@ -123,6 +119,7 @@ class Story:
         for person, used in zip(spenders, cycle(NEARLY_ALL), strict=False):
             self._spends_to_the_limit(person, used)
         self._asks_in_vain(spenders[0])
+        self._was_declined_yesterday([person for person in people[70:] if person.tier == "N"][:4])
         self._pays_just_now([person for person in people[60:] if person.tier == "P"][:10])
         self._blocks(people[20:23])
         self._proposes(people[24:40])
@@ -170,7 +167,8 @@ class Story:
                     draw_unique_id=lambda: unique_id,
                 )
         budget = self.random.choice([90_000, 250_000, 450_000, 700_000])
-        return Person(unique_id, known_by, budget if tier != "F" else budget * 4, tier)
+        monthly_paise = budget if tier != "F" else budget * 4
+        return Person(unique_id, known_by, monthly_paise, tier, days_ago)
 
     def _told(self, number: int, tier: str) -> Told:
         first, last = self.random.choice(FIRST_NAMES), self.random.choice(LAST_NAMES)
@@ -235,10 +233,13 @@ class Story:
             )
 
     def _lives(self, person: Person) -> None:
-        """Pay and be paid on a few days, about half of them of the last thirty; some today."""
+        """Pay and be paid on a few days, about half of them of the last thirty, none before the
+        processors knew this person; some today.
+        """
         days = self.random.randrange(2, 7)
         recent = self.random.sample(range(1, 30), (days + 1) // 2)
-        for day in recent + self.random.sample(range(31, 360), days // 2):
+        earlier = range(31, min(360, person.days_known))
+        for day in recent + self.random.sample(earlier, min(days // 2, len(earlier))):
             self._pays_something(person, self._on(day))
         if self.random.randrange(10) == 0 and 1 not in recent:
             self._pays_something(person, self._ago(minutes=self.random.randrange(50, 500)))
@@ -298,6 +299,12 @@ class Story:
         for way, minutes, amount in (("D", 6, 37_500), ("C", 5, 150_000), ("D", 4, 184_900)):
             at = max(self._ago(minutes=minutes), self._this_month(0.96))
             self._plan(at, self._asks, person=person, direction=way, amount=amount)
+
+    def _was_declined_yesterday(self, people: list[Person]) -> None:
+        """Be declined for more than the whole limit of a month."""
+        for person in people:
+            amount = self.random.choice([1_049_900, 1_150_000, 1_250_000, 1_500_000])
+            self._plan(self._on(1), self._asks, person=person, direction="D", amount=amount)
 
     def _pays_just_now(self, people: list[Person]) -> None:
         """Have every other one on hold, and the rest settled."""

@@ -57,7 +57,7 @@ def told(**changes):
 
 
 def make_all():
-    """Make a customer, a processor and staff of long names, and something of each for every page."""
+    """Make a customer, a processor and staff of long names, and of each something on every page."""
     maker = User.objects.create(username=USERNAME, is_staff=True)
     maker.groups.add(Group.objects.get(name="maker"))
     processor = Processor.objects.create(system_id=ID, name=NAME, username="w" * 64, password="!")

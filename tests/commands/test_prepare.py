@@ -7,14 +7,16 @@ import stat
 import subprocess
 import sys
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from django.conf import settings as real_settings
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from customers.models import Customer, DuplicateReview, Identifier
+from customers.models import Customer, DuplicateReview, Identifier, Registration
+from customers.notes import CustomerNote
+from customers.proposals import KycProposal, Unblocking
 from limits.models import LedgerEntry, LimitCheck, LimitRule
 from ppims import clock, demo, openapi, roles
 from ppims.models import AuditEntry, Processor, ReplayKey, User
@@ -142,6 +144,33 @@ def test_the_demo_can_be_told_at_any_hour_and_of_the_first_minutes_of_a_year(at)
     assert LedgerEntry.objects.filter(at__gt=now).count() == 0
     month = clock.ist_month(now)
     assert LimitCheck.objects.filter(reason="MONTH_LIMIT", month=month).exists()
+    it_tells_of_nobody_before_they_were_known()
+    it_has_declines_of_yesterday(now)
+
+
+def it_tells_of_nobody_before_they_were_known():
+    known = {(r.customer_id, r.processor_id): r.registered_at for r in Registration.objects.all()}
+    for model in (LimitCheck, LedgerEntry):
+        rows = model.objects.exclude(processor=None).values_list("customer", "processor", "at")
+        assert [row for row in rows if row[2] < known[row[:2]]] == []
+    added = dict(Customer.objects.values_list("pk", "created_at"))
+    for model, whom, when in (
+        (CustomerNote, "customer", "at"),
+        (AuditEntry, "subject", "at"),
+        (DuplicateReview, "customer", "opened_at"),
+        (KycProposal, "customer", "proposed_at"),
+        (Unblocking, "customer", "proposed_at"),
+    ):
+        rows = model.objects.exclude(**{whom: 0}).values_list(whom, when)
+        assert [row for row in rows if row[1] < added[row[0]]] == []
+
+
+def it_has_declines_of_yesterday(now):
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    yesterday = LimitCheck.objects.filter(at__lt=midnight, at__gte=midnight - timedelta(days=1))
+    declined = yesterday.filter(is_allowed=False)
+    assert declined.count() >= 3
+    assert declined.values("customer").distinct().count() >= 3
 
 
 @pytest.mark.django_db
