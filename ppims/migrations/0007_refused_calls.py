@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ppims", "0005_proofs_of_credentials"),
+        ("ppims", "0006_passwords_of_staff"),
     ]
 
     operations = [
