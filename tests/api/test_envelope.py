@@ -1,6 +1,5 @@
 """Transport and envelope: what a body may be, what every answer has; wire.md 1, 2, 4."""
 
-import io
 import json
 import re
 import subprocess
@@ -16,6 +15,7 @@ from customers.models import Customer
 from tests.api.said import NOBODY, OPERATIONS, added, blank, done, malformed, named, valid
 from tests.conftest import PREFIX, WORDS
 from tests.factories import person
+from tests.server.asked import by_thread
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_BYTES = 64 * 1024
@@ -69,10 +69,8 @@ def test_a_body_of_64_kib_is_read_and_one_byte_more_is_413(ent, operation):
 @pytest.mark.parametrize(("size", "http"), [(LIMIT_BYTES, 200), (LIMIT_BYTES + 1, 413)])
 def test_a_chunked_body_is_read_to_the_same_size(ent, size, http):
     body = padded(ent.body("add-customer", **person()), size).encode()
-    sent = {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": ""}
-    chunked = {"Transfer-Encoding": "chunked"}
-    response = ent.client.generic("POST", f"{PREFIX}/add-customer", headers=chunked, **sent)
-    assert response.status_code == http
+    status, _ = by_thread("add-customer", headers={"transfer-encoding": "chunked"}, body=body)
+    assert status == http
 
 
 def test_413_comes_before_everything(ent):
