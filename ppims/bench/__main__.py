@@ -13,13 +13,14 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from ppims.bench import chart, load, report
+from ppims.bench import attacks, chart, load, report
 from ppims.bench.installation import Installation, is_own
 from ppims.bench.rounds import Bench, Plan, Setup, lakhs
 from ppims.bench.targets import targets
@@ -40,6 +41,9 @@ def main(arguments: list[str]) -> int:
             vars(options).update(values)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
+        if options.attacks:
+            _attack(options)
+            return 0
         load.require_wrk()
         _measure(options)
     except load.NoWrk as error:
@@ -76,6 +80,7 @@ def _options() -> argparse.ArgumentParser:
     add("--fsync-delay-ms", type=int, default=0, metavar="MS", help="also a disk so much slower")
     add("--low-end", action="store_true", help="also one core and 512 MB of memory")
     add("--overload", action="store_true", help="also five times the clients; and kill -9")
+    add("--attacks", action="store_true", help="only: what attacks cost others; two minutes")
     add("--postgres", action="store_true", help="also on a PostgreSQL of its own")
     add("--data", type=Path, metavar="DIR", help="keep data there, and use what is there")
     add("--keep", action="store_true", help="keep the temporary data folder")
@@ -103,6 +108,20 @@ def _measure(options: argparse.Namespace) -> None:
         finally:  # an hour's figures are not thrown away for what fails in the end
             about["took_seconds"] = round(time.monotonic() - began)
             _publish(options, about, bench)
+
+
+def _attack(options: argparse.Namespace) -> None:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    say = partial(console.print, markup=False)
+    with _data_folder(options, say) as folder:
+        installation = Installation(folder / "attacked", attacks.CUSTOMERS, 1)
+        say("seeding")
+        installation.seed()
+        found = attacks.run(installation, say)
+        written = {"about": _about(options), "attacks": attacks.plain(found)}
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(written, indent=1, default=str) + "\n")
+    print(attacks.table(found))
 
 
 def _publish(options: argparse.Namespace, about: dict[str, Any], bench: Bench) -> None:

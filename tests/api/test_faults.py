@@ -13,7 +13,10 @@ from tests.api.said import blank
 from tests.server.asked import by_loop, by_thread
 from tests.server.served import KYC
 
-pytestmark = pytest.mark.django_db
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.only_on("sqlite", "the ways in are the same, and grouped writes are its own"),
+]
 
 INSIDES = "a text of our insides"
 

@@ -12,7 +12,10 @@ from tests.api.said import blank
 from tests.server.asked import PEER, by_loop, by_thread
 from tests.server.served import CHECK, KYC, Served, asked, known, page, request
 
-pytestmark = pytest.mark.django_db
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.only_on("sqlite", "the ways in are the same, and grouped writes are its own"),
+]
 
 OURS, TLS = "ppims.example.in", {"x-forwarded-proto": "https"}
 
@@ -97,7 +100,6 @@ def test_without_a_proxy_nothing_of_it_is_asked(ask, behind_a_proxy):
     assert code(ask(headers={"host": "evil.example"})) == (401, "401")
 
 
-@pytest.mark.only_on("sqlite", "the server is the same")
 @pytest.mark.parametrize("kind", ["asgi", "gthread"])
 def test_both_servers_in_production(prepared, tmp_path, kind):
     production = {"PPIMS_ENV": "production", "PPIMS_ALLOWED_HOSTS": OURS}
