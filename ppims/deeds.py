@@ -64,6 +64,13 @@ DEEDS: Mapping[str, object] = {
     "user given a one-time password": _("Gave user %(username)s a one-time password"),
     "user given the demo's password": _("Gave user %(username)s the demo’s password"),
     "own password changed": _("Changed their own password"),
+    "session ended: wrong passwords": _("Had a session ended by wrong passwords"),
+    "admin made at the machine": _("Made %(username)s an admin; typed by %(operator)s"),
+    "password changed at the machine": _(
+        "Gave user %(username)s a password; typed by %(operator)s"
+    ),
+    "clock accepted": _("Accepted the clock as it is"),
+    "rows taken as they were": _("Took the rows there were as they were"),
     "sealed": _("Made seal %(seal)s"),
     "made-up data begun": _("Began to write made-up customers"),
 }

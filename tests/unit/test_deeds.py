@@ -40,10 +40,9 @@ def actions_in(path):
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in WRITERS:
             named = [k.value for k in node.keywords if k.arg == "action"]
-            values = [*named, *node.args]
-            first = values[1] if ast.unparse(node.func) == "_record" else values[0]
-            is_known = isinstance(first, ast.Name) and first.id in given
-            yield from given[first.id] if is_known else texts(first)
+            for each in [*named, *node.args][:2]:  # before it may come a request
+                is_known = isinstance(each, ast.Name) and each.id in given
+                yield from given[each.id] if is_known else texts(each)
 
 
 def actions():
