@@ -11,7 +11,7 @@ from urllib.parse import quote
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from ppims import database, keys
+from ppims import database, keys, private_files
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -51,6 +51,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # of a page: no form needs more
 
 # --- where data lives -----------------------------------------------------------------------------
 
+private_files.make_only_private_files()
 PPIMS_DATA_DIR = Path(text("PPIMS_DATA_DIR") or BASE_DIR / "var").resolve()
 PPIMS_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -70,6 +71,8 @@ except ValueError:  # its text may hold the password
         "DATABASE_URL is sqlite:///PATH or postgres://USER:PASSWORD@HOST/NAME"
     ) from None
 SQLITE = DATABASES["default"]["ENGINE"] == database.SQLITE
+if SQLITE:
+    private_files.make_database_private(Path(str(DATABASES["default"]["NAME"])))
 DEFAULT_AUTO_FIELD = "ppims.tables.BigId"
 
 # On SQLite one thread a process makes the API's writes, many to one commit: ppims/writer.py.
@@ -103,10 +106,23 @@ def key_ring(name: str) -> keys.Ring:
         )
     if not given and keys.make_key_file(path):
         PPIMS_NEW_KEY_FILES.append(path)
+    if problem := _readers_of_keys(name, path):
+        raise ImproperlyConfigured(f"The {name} keys are no secret: {problem}")
     try:
         return keys.read_ring(given or path.read_text("utf-8"))
     except ValueError as error:
         raise ImproperlyConfigured(f"The {name} keys are not 32 bytes each, in base64.") from error
+
+
+def _readers_of_keys(name: str, own: Path) -> str:
+    """Say that others may read the file that the keys are in. The group of one that is named is for
+    whoever mounts it there to choose.
+    """
+    if named := os.environ.get(f"PPIMS_{name.upper()}_KEYS_FILE"):
+        return private_files.readers_of(Path(named), private_files.OTHERS)
+    if text(f"PPIMS_{name.upper()}_KEYS"):
+        return ""
+    return private_files.readers_of(own, private_files.ANYONE_ELSE)
 
 
 PPIMS_NEW_KEY_FILES: list[Path] = []  # those made just now

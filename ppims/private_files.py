@@ -1,0 +1,35 @@
+"""Files that nobody but their owner reads: data, keys, backups, exports. Standard library only, for
+settings begin with it.
+"""
+
+import os
+import shlex
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+OWNER_ALONE, OTHERS, ANYONE_ELSE = 0o600, 0o007, 0o077
+OF_SQLITE = ("", "-wal", "-shm", "-turn")
+
+
+def make_only_private_files() -> None:
+    """Let whatever this process makes from now on be its owner's alone, whatever umask it was
+    started with: SQLite, and many a library, ask for files that all may read.
+    """
+    os.umask(ANYONE_ELSE)
+
+
+def make_database_private(database: Path) -> None:
+    """Take a SQLite database, with what stands beside it, out of others' reach."""
+    for path in (database.with_name(f"{database.name}{suffix}") for suffix in OF_SQLITE):
+        # A log comes and goes; what is another user's is that one's to make private.
+        with suppress(FileNotFoundError, PermissionError):
+            if stat.S_IMODE(path.stat().st_mode) != OWNER_ALONE:
+                path.chmod(OWNER_ALONE)
+
+
+def readers_of(path: Path, who: int) -> str:
+    """Say that others may read, or change, a file, and the command that mends it; "" where not."""
+    if not stat.S_IMODE(path.stat().st_mode) & who:
+        return ""
+    return f"others may read {path}: chmod 600 {shlex.quote(str(path))}"
