@@ -162,7 +162,7 @@ def _keep_proof(processor: Processor, proof: bytes) -> None:
     by now.
     """
     values = (proof, processor.pk, processor.password)
-    in_transaction(lambda: statements.run(KEEP_PROOF, values))
+    in_transaction(lambda: statements.run(KEEP_PROOF, values), takes_instant=False)
 
 
 def _nobodys_password() -> str:

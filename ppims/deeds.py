@@ -69,7 +69,7 @@ DEEDS: Mapping[str, object] = {
     "password changed at the machine": _(
         "Gave user %(username)s a password; typed by %(operator)s"
     ),
-    "clock accepted": _("Accepted the clock as it is"),
+    "clock accepted": _("Accepted the clock, which had jumped by %(seconds)s seconds"),
     "rows taken as they were": _("Took the rows there were as they were"),
     "sealed": _("Made seal %(seal)s"),
     "made-up data begun": _("Began to write made-up customers"),

@@ -1,12 +1,10 @@
 """Take the clock for right as it is now, after it has jumped."""
 
-import os
-import pwd
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ppims import audit, clock, clock_guard
+from ppims import audit, clock, clock_guard, operators
 from ppims.errors import Refusal
 from ppims.transact import in_transaction
 
@@ -24,7 +22,8 @@ class Command(BaseCommand):
             self.stdout.write("The clock has not jumped: there is nothing to accept.")
             return
         at = clock.now()
-        detail = {"seconds": jump_ns // 10**9, "of": guard.of, "operator": name_operator()}
+        operator = operators.name_operator()
+        detail = {"seconds": round(jump_ns / 10**9), "of": guard.of, "operator": operator}
         try:
             in_transaction(lambda: audit.record("clock accepted", at=at, detail=detail))
             guard.publish()
@@ -34,12 +33,3 @@ class Command(BaseCommand):
             raise CommandError(f"The server can't be told: {error}") from error
         now = f"{at.astimezone(clock.IST):%d-%m-%Y %H:%M:%S}"
         self.stdout.write(f"{clock_guard.in_words(jump_ns)}; {now} IST is accepted.")
-
-
-def name_operator() -> str:
-    """Name the operating system's user who runs this, as the kernel knows it."""
-    own = os.getuid()
-    try:
-        return pwd.getpwuid(own).pw_name
-    except KeyError:
-        return f"uid {own}"
