@@ -233,9 +233,7 @@ class Story:
             )
 
     def _lives(self, person: Person) -> None:
-        """Pay and be paid on a few days, about half of them of the last thirty, none before the
-        processors knew this person; some today.
-        """
+        """Pay and be paid on a few days since being known, half of the last thirty; some today."""
         days = self.random.randrange(2, 7)
         recent = self.random.sample(range(1, 30), (days + 1) // 2)
         earlier = range(31, min(360, person.days_known))

@@ -25,6 +25,7 @@ from ppims.errors import (
 from ppims.replies import WireReply
 
 GOLDEN = settings.BASE_DIR / "fixtures" / "wire"
+READS = {"customer-registration-status", "check-customer-kyc"}  # which conflict with nothing
 REFUSALS: tuple[type[Refusal], ...] = (
     Malformed,
     NotAuthenticated,
@@ -75,6 +76,20 @@ def golden(operation: str) -> dict[str, tuple[Any, Any, int]]:
     return found
 
 
+def refused(operation: str) -> dict[str, tuple[Any, int]]:
+    """Read what an operation answers to requests that nothing is wrong with, but their size or
+    the moment: case → (reply, HTTP status).
+    """
+    found = {}
+    for file in sorted(GOLDEN.glob(f"{operation}.*.reply.json")):
+        case = file.name.split(".")[1]
+        if not file.with_name(f"{operation}.{case}.request.json").exists():
+            reply = _read(file)
+            status = http_status(reply["Data"]["Resp_Code"])
+            found[case] = (reply, TooLarge.http if case == "too-large" else status)
+    return found
+
+
 def http_status(resp_code: str) -> int:
     """Tell the HTTP status that goes with a Resp_Code (413 apart, whose Resp_Code is 400)."""
     return {refusal.code: refusal.http for refusal in REFUSALS if refusal is not TooLarge}.get(
@@ -87,6 +102,8 @@ def _add_examples(operation: str, described: dict[str, Any]) -> None:
     body = described["requestBody"]["content"]["application/json"]
     body["examples"] = {case: {"value": request} for case, (request, _, _) in cases.items()}
     for refusal in REFUSALS:
+        if refusal is Conflict and operation in READS:
+            continue
         described["responses"].setdefault(
             refusal.http,
             {
@@ -94,7 +111,8 @@ def _add_examples(operation: str, described: dict[str, Any]) -> None:
                 "content": {"application/json": {"schema": _refused()}},
             },
         )
-    for case, (_, reply, status) in cases.items():
+    replies = {case: (reply, status) for case, (_, reply, status) in cases.items()}
+    for case, (reply, status) in {**replies, **refused(operation)}.items():
         content = described["responses"][status]["content"]["application/json"]
         content.setdefault("examples", {})[case] = {"value": reply}
 

@@ -1,0 +1,84 @@
+"""Golden refusals: each example of one in the API's description is what the server says."""
+
+import json
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+
+from ppims import auth, clock, demo, openapi, wire
+from ppims.models import Processor
+from tests.conftest import PREFIX, WORDS
+from tests.refusals import BY_MOMENT, BY_REQUEST, CASES, RIGHT
+from tests.test_golden import AT, ROOT, fenced
+
+
+@pytest.fixture(autouse=True)
+def _sample_customer(db):
+    with clock.frozen(AT):
+        demo._load_processors()
+        demo._load_sample_customer()
+        yield
+
+
+def read(name, kind="reply"):
+    return json.loads((openapi.GOLDEN / f"{name}.{kind}.json").read_text("utf-8"))
+
+
+def send(operation, body):
+    path = f"{PREFIX}/{operation}"
+    reply = Client().post(path, body, content_type="application/json")
+    return reply.status_code, reply.json(), reply.headers
+
+
+def body_of(operation, case):
+    """Give what is sent, after making it the moment for that answer."""
+    right = f"{operation}.{RIGHT[operation]}"
+    name = {"too-many-attempts": f"{operation}.wrong-password"}.get(case, right)
+    body = json.dumps(read(f"{operation}.{case}" if case in BY_REQUEST else name, "request"))
+    return body + " " * wire.BODY_LIMIT_BYTES if case == "too-large" else body
+
+
+def make_it_the_moment(case, settings, monkeypatch):
+    def fail(*_):
+        raise OperationalError("database is locked") if case == "busy" else ZeroDivisionError
+
+    if case == "winding-down":
+        Processor.objects.update(state=Processor.State.WINDING_DOWN)
+    if case == "too-many-attempts":
+        settings.PPIMS_FAILED_LOGINS_PER_ADDRESS = 1
+        send("check-customer-kyc", json.dumps(read("check-customer-kyc.wrong-password", "request")))
+    if case in {"busy", "fault"}:
+        monkeypatch.setattr(auth, "recognized", fail)
+
+
+@pytest.mark.parametrize(("operation", "case"), CASES)
+def test_the_server_refuses_as_the_golden_reply_says(operation, case, settings, monkeypatch):
+    make_it_the_moment(case, settings, monkeypatch)
+    status, reply, headers = send(operation, body_of(operation, case))
+    expected = read(f"{operation}.{case}")
+    code = expected["Data"]["Resp_Code"]
+    assert (reply, status) == (
+        expected,
+        413 if case == "too-large" else openapi.http_status(code),
+    )
+    assert ("Retry-After" in headers) == (code in {"429", "503"})
+
+
+@pytest.mark.parametrize("operation", WORDS)
+def test_each_refusal_that_is_described_has_such_an_example_and_no_other(operation):
+    described = Client().get(f"{PREFIX}/openapi.json").json()["paths"]
+    responses = described[f"{PREFIX}/{operation}"]["post"]["responses"]
+    for status, response in responses.items():
+        examples = response["content"]["application/json"]["examples"]
+        assert examples, status
+        for case, example in examples.items():
+            assert example["value"] == read(f"{operation}.{case}")
+    assert ("409" in responses) == (operation not in openapi.READS)
+
+
+def test_the_api_document_shows_each_refusal_once():
+    blocks = [json.loads(block) for block in fenced("docs/api.md", "json")]
+    for case in [*BY_REQUEST, *BY_MOMENT]:
+        assert read(f"check-customer-limit.{case}") in blocks, case
+    assert "fixtures/wire" in (ROOT / "docs" / "api.md").read_text("utf-8")
