@@ -9,8 +9,8 @@ C = TypeVar("C")
 class Connections(Generic[C]):
     """The connections of one worker, by source, on its event loop alone.
 
-    A connection is silent while the worker waits for its client: for a request, or for the rest of
-    one. It is not while it is being answered.
+    A connection is silent while the worker waits for its client: for a request, for the rest of
+    one, or for its answer to be taken. It is not while it is being answered.
     """
 
     def __init__(self, most: int, most_of_a_source: int) -> None:

@@ -184,10 +184,12 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
 
     def pause_writing(self) -> None:
         super().pause_writing()
+        self.worker.connections.wait_for(self)
         self._taking = self._after(TAKING_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()
+        self.worker.connections.answer(self)
         self._stop(self._taking)
 
     def connection_lost(self, exc: Exception | None) -> None:

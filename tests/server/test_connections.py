@@ -103,6 +103,19 @@ def test_half_a_body_does_not_count_as_being_answered():
     run(test, most=2)
 
 
+def test_who_does_not_take_its_answer_gives_way_until_it_does():
+    async def test(worker):
+        first, second = worker.connect(OTHER), worker.connect(OTHER)
+        for each in (first, second):
+            each.send(SLOW)
+            each.protocol.pause_writing()
+        second.protocol.resume_writing()
+        assert worker.connect(THIRD).is_open
+        assert are_open([first, second]) == [False, True]
+
+    run(test, most=2)
+
+
 def test_who_is_answered_by_turns_is_neither_silent_nor_forgotten():
     async def test(worker):
         pipeline = worker.connect(OTHER)

@@ -21,7 +21,19 @@ from tests.server.impatient import (
     others_unharmed,
     serving,
 )
-from tests.server.served import CHECK, KYC, PATIENCE_SECONDS, asked, chunked, known, page, request
+from tests.server.served import (
+    CHECK,
+    KYC,
+    PATIENCE_SECONDS,
+    asked,
+    body_of,
+    chunked,
+    known,
+    page,
+    request,
+)
+
+STATUS = "customer-registration-status"
 
 pytestmark = [
     pytest.mark.django_db,
@@ -69,6 +81,21 @@ def test_several_requests_in_one_packet_are_answered_in_order(server):
         replies = [wire.reply() for _ in ids]
     assert [reply.headers["X-Request-Id"] for reply in replies] == ids
     assert {reply.data["Resp_Code"] for reply in replies} == {"000"}
+
+
+def test_each_of_several_in_one_packet_is_read_as_of_after_those_before_it(server):
+    mobile = "919812345670"
+    asks = [
+        request(STATUS, body_of(STATUS, Ref_Id="N", Mobile_Number=mobile))
+        if number % 2 == 0
+        else request(CHECK, asked(Ref_Id=f"N{number}"))
+        for number in range(9)
+    ]
+    with server.wire() as wire:
+        wire.send(b"".join(asks))
+        used = [wire.reply().data.get("Utilized_Bal") for _ in asks][::2]
+    amounts = [round(100 * float(each)) for each in used]
+    assert [each - amounts[0] for each in amounts] == [0, 100, 200, 300, 400]
 
 
 def test_a_body_in_chunks_with_trailers_is_read_and_the_next_request_too(server):
