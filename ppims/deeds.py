@@ -13,7 +13,6 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from customers.kinds import Tier
 from customers.models import DuplicateReview
 from limits.findings import PostingFinding
 from limits.models import Direction, Window
@@ -37,10 +36,10 @@ DEEDS: Mapping[str, object] = {
     "unblocking approved": _("Unblocked the customer, as proposed"),
     "unblocking rejected": _("Rejected unblocking the customer"),
     "unblocking withdrawn": _("Withdrew the proposal to unblock the customer"),
-    "KYC change proposed": _("Proposed the KYC %(kyc)s"),
-    "KYC change approved": _("Approved the KYC %(kyc)s"),
-    "KYC change rejected": _("Rejected the KYC %(kyc)s"),
-    "KYC change withdrawn": _("Withdrew the proposed KYC %(kyc)s"),
+    "KYC change proposed": _("Proposed the KYC change %(kyc)s"),
+    "KYC change approved": _("Approved the KYC change %(kyc)s"),
+    "KYC change rejected": _("Rejected the KYC change %(kyc)s"),
+    "KYC change withdrawn": _("Withdrew the proposed KYC change %(kyc)s"),
     "duplicate review decided": _("Decided review item %(review)s: %(outcome)s"),
     "flagged posting noted": _("Added a note on a flagged posting"),
     "flagged posting closed": _("Closed a flagged posting: %(posting)s"),
@@ -166,7 +165,7 @@ SAID: Mapping[str, Callable[[Detail], object]] = {
     "correction": _correction,
     "frame": _frame,
     "amount": lambda detail: _inr(detail["amount_paise"]),
-    "kyc": lambda detail: " → ".join(str(Tier(code).label) for code in detail["kyc_flag"]),
+    "kyc": lambda detail: " → ".join(words.tier(code) for code in detail["kyc_flag"]),
     "outcome": lambda detail: DuplicateReview.Outcome(detail["outcome"]).label,
     "posting": lambda detail: PostingFinding.Finding(detail["finding"]).label,
     "report": lambda detail: ReportFinding.Finding(detail["finding"]).label,

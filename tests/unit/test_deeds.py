@@ -100,7 +100,7 @@ CHANGED = [{"changed": {"fields": ["Role", "Active"]}}]
             CORRECTION,
             "Rejected the correction +₹250.50, spend, Nov 2026",
         ),
-        ("KYC change proposed", {"kyc_flag": ["N", "F"]}, "Proposed the KYC Min KYC → Full KYC"),
+        ("KYC change proposed", {"kyc_flag": ["N", "F"]}, "Proposed the KYC change Min → Full KYC"),
         (
             "duplicate review decided",
             {"review": 7, "outcome": "SAME_PERSON"},
