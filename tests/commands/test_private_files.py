@@ -12,7 +12,8 @@ import pytest
 from ppims import private_files
 from tests.concurrency.conftest import ROOT, variables
 
-# All that writes a file, in one process: to start one for each command would take much longer.
+# What writes a file, in one process: to start one for each command would take much longer. (Of
+# demo.json: test_prepare.py.)
 EVERYTHING = """
 import os, sys
 os.umask(int(sys.argv[1], 8))
@@ -20,11 +21,10 @@ import django
 django.setup()
 from pathlib import Path
 from django.core.management import call_command
-from ppims import beside, demo
+from ppims import beside
 from ppims.management.commands.prepare import make_ready
 folder = Path(os.environ["PPIMS_DATA_DIR"])
 make_ready()
-demo.write_access(url="http://127.0.0.1:8000")
 call_command("seed", customers=2, months=1)
 call_command("seal")
 call_command("seal", to=folder / "elsewhere" / "seal.json")
@@ -36,7 +36,7 @@ for path in sorted(folder.rglob("*")):
 FILES = {
     *("ppims.sqlite3", "ppims.sqlite3-wal", "ppims.sqlite3-shm", "ppims.sqlite3-turn"),
     *(f"keys/{name}.key" for name in ("digest", "document", "ledger", "session")),
-    *("demo.json", "seed.json", "backup.zip", "copy.sqlite3", "elsewhere/seal.json"),
+    *("seed.json", "backup.zip", "copy.sqlite3", "elsewhere/seal.json"),
 }
 
 
