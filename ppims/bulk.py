@@ -70,7 +70,7 @@ def indexes_by_time_later() -> Iterator[None]:
         with connection.cursor() as cursor:
             for _, index in _indexes_by_time():
                 drop = f"DROP INDEX IF EXISTS {connection.ops.quote_name(index.name)}"
-                in_transaction(partial(cursor.execute, drop))
+                in_transaction(partial(cursor.execute, drop), takes_instant=False)
         yield
     finally:
         make_indexes_by_time()
@@ -85,7 +85,8 @@ def make_indexes_by_time() -> None:
         if missing and not connection.in_atomic_block:
             cursor.execute("PRAGMA temp_store = FILE")  # lakhs of rows are sorted in it
         for table, index in missing:
-            in_transaction(partial(cursor.execute, str(index.create_sql(table, editor))))
+            make = partial(cursor.execute, str(index.create_sql(table, editor)))
+            in_transaction(make, takes_instant=False)
 
 
 def _indexes_by_time() -> Iterator[tuple[type[models.Model], ByTime]]:
