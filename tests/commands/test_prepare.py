@@ -18,7 +18,9 @@ from customers.models import Customer, DuplicateReview, Identifier, Registration
 from customers.notes import CustomerNote
 from customers.proposals import KycProposal, Unblocking
 from limits.models import LedgerEntry, LimitCheck, LimitRule
-from ppims import clock, demo, openapi, roles
+from ppims import call_buffer, clock, demo, openapi, roles
+from ppims.errors import ClockMoved
+from ppims.management.commands.prepare import make_ready
 from ppims.models import AuditEntry, Processor, ReplayKey, User
 
 ROOT = real_settings.BASE_DIR
@@ -242,3 +244,14 @@ def test_data_without_their_keys_do_not_start_with_new_ones(tmp_path):
     assert code != 0
     assert "document.key is missing" in error
     assert not (tmp_path / "keys" / "document.key").exists()
+
+
+@pytest.mark.django_db
+def test_a_start_does_not_wait_for_refused_calls_to_be_purged(monkeypatch):
+    """By a clock that has jumped nothing is purged, and it is by starting that one gets to see."""
+
+    def be_moved(_):
+        raise ClockMoved
+
+    monkeypatch.setattr(call_buffer, "purge", be_moved)
+    make_ready()

@@ -3,6 +3,7 @@ production, demo data.
 """
 
 from argparse import ArgumentParser
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -22,6 +23,7 @@ from ppims import (
     roles,
     static_files,
 )
+from ppims.errors import Unavailable
 from ppims.models import Processor
 from ppims.one_at_a_time import one_at_a_time
 
@@ -59,7 +61,8 @@ def make_ready() -> None:
             bulk.make_indexes_by_time()
         roles.set_up()
         call_command("clearsessions")
-        call_buffer.purge(clock.now())
+        with suppress(Unavailable):  # it can wait: a start must not, least of all for its clock
+            call_buffer.purge(clock.now())
         rules.load_first_pack()
     missing = health.what_is_missing()
     if missing:
