@@ -24,7 +24,7 @@ from ppims.transact import in_transaction
 
 KEPT_CODES = set(RefusedCall.Code.values)
 KEPT_OF_A_PROCESSOR = 10_000
-WAITING_AT_MOST, ROWS_AT_ONCE = 5_000, 500
+WAITING_AT_MOST, ROWS_AT_ONCE = 5_000, 100
 WRITES_AFTER_SECONDS, PURGES_EVERY_SECONDS = 2, 3_600  # what comes within the first goes together
 WELL_FORMED = re.compile("[A-Za-z0-9_-]{1,32}")
 # In WAL a commit then only writes: the fsync of the next booking makes it durable, too.
