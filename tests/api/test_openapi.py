@@ -87,7 +87,8 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         attributes = dict(attrs)
-        self.loads += [attributes[name] for name in ("src", "href") if attributes.get(name)]
+        if tag != "a":  # which leads away, and loads nothing
+            self.loads += [attributes[name] for name in ("src", "href") if attributes.get(name)]
         runs = attributes.get("type", "text/javascript") in {"text/javascript", "module"}
         if tag == "style" or (tag == "script" and "src" not in attributes and runs):
             self.inline.append(tag)
