@@ -189,7 +189,8 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self.worker.connections.answer(self)
+        if not self._awaiting_request:
+            self.worker.connections.answer(self)
         self._stop(self._taking)
 
     def connection_lost(self, exc: Exception | None) -> None:

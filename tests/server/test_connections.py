@@ -116,6 +116,19 @@ def test_who_does_not_take_its_answer_gives_way_until_it_does():
     run(test, most=2)
 
 
+def test_who_has_taken_its_answer_is_silent_from_then_on():
+    async def test(worker):
+        first = worker.connect(OTHER)
+        first.send(GET % 1)
+        await worker.until(lambda: first.protocol._awaiting_request and worker.told)
+        first.protocol.pause_writing()
+        first.protocol.resume_writing()
+        assert worker.connect(THIRD).is_open
+        assert not first.is_open
+
+    run(test, most=1)
+
+
 def test_who_is_answered_by_turns_is_neither_silent_nor_forgotten():
     async def test(worker):
         pipeline = worker.connect(OTHER)
