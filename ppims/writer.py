@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, NoReturn, TypeVar, cast
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError
 
 from ppims.checkpoints import LATER, Checkpoints
 from ppims.errors import Unavailable
@@ -88,7 +88,7 @@ def run_later(work: Callable[[], object]) -> None:
         return
     try:
         work()
-    except (Unavailable, DatabaseError, InterfaceError) as error:
+    except Exception as error:  # noqa: BLE001 - as in the writer's thread: nobody waits for it
         _log_failure(error)
 
 

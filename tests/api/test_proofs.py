@@ -115,16 +115,19 @@ def test_another_processors_row_is_not_opened_by_it(proven, cbs, hashings):
     assert hashings == [LONG]
 
 
-def test_where_it_cant_be_written_the_request_is_answered_all_the_same(ent, monkeypatch, caplog):
-    def fail(*_):
-        raise DatabaseError("the disk is full")
+@pytest.mark.parametrize("error", [DatabaseError, TypeError])
+def test_where_it_cant_be_written_the_request_is_answered_all_the_same(
+    ent, monkeypatch, caplog, error
+):
+    def fail(*_, **__):
+        raise error("whatever it is")
 
     monkeypatch.setattr(auth, "in_transaction", fail)
     ent.processor.password = make_password_once(LONG)
     ent.processor.save()
     assert ask(ent)[0] == 200
     assert proof_of(ent) is None
-    assert "not written: DatabaseError" in caplog.text
+    assert f"not written: {error.__name__}" in caplog.text
     assert ask(ent)[0] == 200
 
 

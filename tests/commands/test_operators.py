@@ -96,6 +96,8 @@ def test_a_proposal_of_the_command_is_approved_in_the_browser_with_before_and_af
     proposal.refresh_from_db()
     assert proposal.state == "APPROVED"
     assert [str(finding) for finding in verify()] == []
+    Adjustment.objects.update(operator="somebody else")
+    assert any(f"adjustment {proposal.pk}" in str(finding) for finding in verify())
 
 
 def test_a_pack_of_rules_is_proposed_with_who_typed_it(capsys):
