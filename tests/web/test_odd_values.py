@@ -42,6 +42,8 @@ def test_a_nul_is_refused_wherever_it_is_sent(role):
     client = browser_of(role)
     answers = {}
     for name, address in PAGES.items():
+        if name in {"healthz", "readyz"}:  # which look at nothing that is sent
+            continue
         answers[name, "query"] = client.get(address, {"q": NUL}).status_code
         answers[name, "name"] = client.get(address, {NUL: "q"}).status_code
         answers[name, "form"] = client.post(address, {"reason": NUL}).status_code
