@@ -12,8 +12,9 @@ SEALED = "SELECT COUNT(*) FROM ppims_auditentry WHERE action = 'sealed'"
 FIRST = {
     "rules": "SELECT COUNT(*) FROM limits_limitrule WHERE state = 'APPROVED'",
     "loaded": "SELECT COUNT(*) FROM ppims_auditentry WHERE action = 'first limit rules loaded'",
-    "processors": "SELECT COUNT(*) FROM ppims_processor",
 }
+# Without the demo, whose loading would take most of the time.
+EMPTY = {"PPIMS_ENV": "production", "PPIMS_ALLOWED_HOSTS": "ppims.example.in"}
 TIMES = 6
 
 
@@ -64,13 +65,13 @@ def unmade(tmp_path, request, installation):
 def test_two_starts_at_once_make_one_installation(unmade):
     folder, database = unmade
     command = [sys.executable, "manage.py", "prepare", "--url", "http://127.0.0.1"]
-    environment = variables(folder, **database.variables)
+    environment = variables(folder, **database.variables, **EMPTY)
     starts = [
         subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    said = [start.communicate(timeout=120)[1] for start in starts]
+    said = [start.communicate(timeout=240)[1] for start in starts]
     assert [start.returncode for start in starts] == [0, 0], said
     with database.connect() as reading:
         counts = {name: database.execute(reading, sql).fetchone()[0] for name, sql in FIRST.items()}
-    assert counts == {"rules": 4, "loaded": 1, "processors": 2}
+    assert counts == {"rules": 4, "loaded": 1}
