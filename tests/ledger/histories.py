@@ -48,7 +48,7 @@ class History:
 
     def __init__(self, draw: random.Random, ent: Processor, cbs: Processor) -> None:
         self.draw, self.processors = draw, (ent, cbs)
-        number = f"7{draw.randrange(10**11):011d}"
+        number = f"7{new_ref()[1:]:0>11}"
         papers = {"ovid_type": "ADR", "ovid_value": number, "card_number": f"6088{number}"}
         self.customer = make_customer(ent, cbs, kyc_flag=draw.choice("NP"), **papers)
         self.at = START + timedelta(seconds=draw.uniform(0, 86_400))

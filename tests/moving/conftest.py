@@ -16,7 +16,7 @@ from customers.people import Told
 from limits.findings import PostingFinding
 from limits.refused_reports import ReportFinding
 from limits.services import seals
-from ppims import beside, clock, copying, keyring, roles
+from ppims import audit, beside, clock, copying, keyring, roles
 from ppims.errors import Conflict
 from ppims.refused_calls import RefusedCall
 from ppims.reports import counting
@@ -60,12 +60,13 @@ def filled(other_databases):
     post(ent, customer, 30_000, enquiry="C1", tran_id="T1")
     reversal, _ = post(ent, customer, 10_000, kind="R", tran_id="T1")
     noted = {"finding": "", "note": "asked – why", "user": maker, "at": clock.now()}
-    PostingFinding.objects.create(customer_id=customer, entry=reversal, **noted)
+    found = [PostingFinding.objects.create(customer_id=customer, entry=reversal, **noted)]
     RefusedCall.objects.create(
         at=clock.now(), processor=ent, operation="check-customer-kyc", ref_id="K1", code="500"
     )
     report = refuse(ent, customer, 40_000, "T1")
-    ReportFinding.objects.create(customer_id=customer, report=report, **noted)
+    found.append(ReportFinding.objects.create(customer_id=customer, report=report, **noted))
+    audit.record("noted in a test", at=clock.now(), subject=customer, rows=found)
     check(cbs, customer, 5_000, direction="C")
     adjust(customer, clock.ist_month(clock.now()), 1_000)
     notes.add_note(customer_id=customer, text="Called – twice.", user=maker)
