@@ -18,7 +18,11 @@ from limits.services.verify.then import GAUGES, Person, RulesThen
 from ppims import clock
 from ppims.keys import MICROSECOND
 
-Kind, Flag = LedgerEntry.Kind, LedgerEntry.Flag
+Flag = LedgerEntry.Flag
+# Plain texts: to look up an enumeration's members takes long, with so many rows.
+POST, RELEASE = LedgerEntry.Kind.POST.value, LedgerEntry.Kind.RELEASE.value
+REVERSE, ADJUST = LedgerEntry.Kind.REVERSE.value, LedgerEntry.Kind.ADJUST.value
+BLOCKED = Flag.BLOCKED.value
 OF_HOLD = ["limit_check_id", "customer_id", "processor_id", "month", "direction", "amount_paise"]
 OF_CHECK = ["customer_id", "processor_id", "at", "month", "direction", "amount_paise"]
 OF_POSTING = ["customer_id", "processor_id", "kind", "month", "direction", "amount_paise"]
@@ -153,9 +157,9 @@ class Customer:
 
     def _take(self, row: Any) -> str | None:
         key = (row.month, row.direction)
-        if row.kind == Kind.RELEASE:
+        if row.kind == RELEASE:
             pass
-        elif row.kind == Kind.REVERSE:
+        elif row.kind == REVERSE:
             self.totals[key] -= row.amount_paise
             self._reversed[row.reverses_id] += row.amount_paise
         else:
@@ -207,9 +211,9 @@ class Customer:
             expected = (row.customer_id, row.processor_id, row.direction)
             if found != expected:
                 return differs("its check's customer, processor and direction", found, expected)
-        if row.kind == Kind.REVERSE:
+        if row.kind == REVERSE:
             return self._reversal_problem(row)
-        return self._adjustment_problem(row) if row.kind == Kind.ADJUST else None
+        return self._adjustment_problem(row) if row.kind == ADJUST else None
 
     def _adjustment_problem(self, row: Any) -> str | None:
         found = row[-len(OF_ADJUSTMENT) - len(OF_REF_ID) : -len(OF_REF_ID)]
@@ -218,7 +222,7 @@ class Customer:
 
     def _reversal_problem(self, row: Any) -> str | None:
         found = row[-len(OF_POSTING) - len(OF_ADJUSTMENT) - len(OF_REF_ID) :][: len(OF_POSTING) - 1]
-        expected = (row.customer_id, row.processor_id, Kind.POST.value, row.month, row.direction)
+        expected = (row.customer_id, row.processor_id, POST, row.month, row.direction)
         if found != expected:
             return differs("the posting that it reverses", found, expected)
         if self._reversed[row.reverses_id] > row.posting_amount_paise:
@@ -228,24 +232,22 @@ class Customer:
 
     def _flag_problem(self, row: Any) -> str | None:
         flags, month = self._expected(row)
-        if row.kind == Kind.RELEASE and row.limit_check_id is not None:
+        if row.kind == RELEASE and row.limit_check_id is not None:
             self._released.add(row.limit_check_id)
         if row.month != month:
             return differs("its month", row.month, month)
-        found = [flag for flag in row.flags.split(",") if flag]
-        if row.kind == Kind.POST:
-            is_flagged = Flag.BLOCKED.value in found
-            if (is_flagged in self._may_be_blocked(row)) == is_flagged:
-                flags.append(Flag.BLOCKED.value)
+        found = row.flags.split(",") if row.flags else []
+        account = (row.processor_id, row.check_account_number or "")
+        if row.kind == POST and (found or not self._person.is_surely_at_work(account, row.at)):
+            is_flagged = BLOCKED in found
+            if (is_flagged in self._may_be_blocked(row, account)) == is_flagged:
+                flags.append(BLOCKED)
         return None if found == flags else differs("its flags", found, flags)
 
-    def _may_be_blocked(self, row: Any) -> set[bool]:
+    def _may_be_blocked(self, row: Any, account: tuple[int, str]) -> set[bool]:
         """Tell whether a posting may be flagged as BLOCKED, and whether not: by the customer, or
         the account that its check named.
         """
-        account = (row.processor_id, row.check_account_number or "")
-        if self._person.is_surely_at_work(account, row.at):
-            return {False}
         blocked = self._person.may_be_blocked(row.at)
         usable = self._person.may_be_usable(account, row.at) if account[1] else {True}
         return {is_blocked or not is_usable for is_blocked in blocked for is_usable in usable}
@@ -253,14 +255,14 @@ class Customer:
     def _expected(self, row: Any) -> tuple[list[str], int]:
         """Tell the flags that an entry should have, as far as they can be judged, and its month."""
         flags: list[str] = []
-        month = row.month if row.kind in {Kind.REVERSE, Kind.ADJUST} else row.arrival_month
-        if row.kind == Kind.POST and row.limit_check_id is None:
+        month = row.month if row.kind in (REVERSE, ADJUST) else row.arrival_month
+        if row.kind == POST and row.limit_check_id is None:
             flags.append(Flag.UNCHECKED.value)
-        elif row.kind == Kind.POST:
+        elif row.kind == POST:
             flags += self._flags_of_check(row)
             if row.check_is_allowed and row.at - row.check_at <= SETTLES_WITHIN:
                 month = row.check_month
-        elif row.kind == Kind.RELEASE and row.limit_check_id is not None:
+        elif row.kind == RELEASE and row.limit_check_id is not None:
             month = row.check_month
         if _adds(row) and _is_over(row):
             flags.append(Flag.OVER_LIMIT.value)
@@ -286,7 +288,7 @@ def _ref_problem(row: Any) -> str | None:
 
 
 def _adds(row: Any) -> bool:
-    return bool(row.kind == Kind.POST or (row.kind == Kind.ADJUST and row.amount_paise > 0))
+    return bool(row.kind == POST or (row.kind == ADJUST and row.amount_paise > 0))
 
 
 def _is_over(row: Any) -> bool:

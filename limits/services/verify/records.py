@@ -87,6 +87,8 @@ class Records:
     def strays(self, upto: int) -> Iterator[Finding]:
         """Find rows of whoever is no customer."""
         for model, feed in self._feeds.items():
+            if feed.owner is None or feed.owner >= upto:
+                continue
             its = proofs.shape(model)
             for owner, *values in feed.strays(upto):
                 name = _named(its.name, values[its.key], owner)
