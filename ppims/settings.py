@@ -181,7 +181,7 @@ MIDDLEWARE = [
     "ppims.health.middleware",
     "ppims.pages.access.refuse_nul",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "ppims.static_files.StaticFiles",
     "csp.middleware.CSPMiddleware",
     "ppims.sessions.Cleared",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -7,9 +7,16 @@ from pathlib import Path
 from django.contrib.staticfiles.finders import get_finders
 from django.contrib.staticfiles.storage import HashedFilesMixin
 from django.core.management import call_command
+from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 NOT_SERVED = ["*.map", "*.md", "redoc*"]  # for debuggers, for readers, and what no page shows
+
+
+class StaticFiles(WhiteNoiseMiddleware):  # type: ignore[misc]
+    """Serves them; a browser keeps one that is named by its content for a year."""
+
+    FOREVER = 365 * 24 * 60 * 60
 
 
 class Storage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
