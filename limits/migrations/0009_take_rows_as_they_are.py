@@ -20,7 +20,7 @@ OF_A_CUSTOMER = (
     *("customers.Customer", "customers.Registration", "customers.Account", "customers.Card"),
     *("customers.Document", "customers.KycChange", "customers.Receipt", "customers.CustomerNote"),
     *("customers.Unblocking", "customers.KycProposal", "customers.DuplicateReview"),
-    *("limits.Adjustment", "limits.PostingFinding"),
+    *("limits.Adjustment", "limits.PostingFinding", "limits.RefusedReport", "limits.ReportFinding"),
 )
 WITH_REF_ID = """
     LEFT JOIN ppims_replaykey k ON k.processor_id = t.processor_id

@@ -10,7 +10,7 @@ from customers.models import Account, Customer, Document, DuplicateReview
 from customers.notes import add_note
 from customers.people import Told
 from limits.models import Adjustment, LedgerEntry, LimitCheck
-from limits.services import adjustments, flagged, rules
+from limits.services import adjustments, flagged, refused_reports, rules
 from limits.services.adjustments import Correction
 from ppims import clock
 from ppims.errors import Conflict
@@ -23,6 +23,7 @@ from tests.factories import (
     make_processor,
     new_ref,
     post,
+    refuse,
     set_blocked,
 )
 
@@ -135,6 +136,10 @@ def of_all_kinds(histories: list[History]) -> None:
             entry, _ = post(ent, history.customer, 800, direction="C")
             flagged.note(entry_id=entry.pk, finding=finding, note="Asked", user=maker)
         _rules(maker, checker)
+        tran_id = new_ref()
+        post(ent, other.customer, 900, tran_id=tran_id)
+        report = refuse(ent, other.customer, 901, tran_id)
+        refused_reports.note(report_id=report.pk, finding="", note="Asked", user=maker)
 
 
 def tell(processor: Processor, unique_id: int, **told: str) -> None:

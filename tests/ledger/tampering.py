@@ -22,6 +22,7 @@ from limits.services.verify.records import OF_A_CUSTOMER
 from ppims import audit
 from ppims.keys import Key
 from ppims.models import AuditEntry, AuditHead, KeyInUse, Processor, ReplayKey, User
+from ppims.refused_calls import RefusedCall
 
 STRANGER = Key.from_base64("A" * 43 + "=")
 NAMES = {
@@ -52,7 +53,7 @@ FREE = {
     (DuplicateReview, "claim"),
 }
 # Tables that verification says nothing of: docs/ledger.md names each.
-NOT_COVERED = {User, Processor, KeyInUse, NameWord, Figures, Watched}
+NOT_COVERED = {User, Processor, KeyInUse, NameWord, Figures, Watched, RefusedCall}
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,8 @@ def update(draw: random.Random, row: models.Model, column: models.Field) -> Tamp
     after = another(draw, before, column)
     is_adjusted = column.attname == "id" and getattr(row, "kind", "") == "A"
     is_open = model is DuplicateReview and not row.outcome  # of those the audit says nothing
-    if after == before or is_adjusted or is_open or (model, column.attname) in FREE:
+    is_same = (after.value if isinstance(after, Anything) else after) == before
+    if is_same or is_adjusted or is_open or (model, column.attname) in FREE:
         return None
     condition, key = where(row)
     value = (
