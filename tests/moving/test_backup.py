@@ -309,13 +309,15 @@ def test_a_damaged_page_is_refused(backup, elsewhere):
 
 
 def test_rows_that_postgresql_would_not_take_are_named_before_anything_is_restored(
-    backup, elsewhere, filled
+    backup, elsewhere
 ):
     with forged(backup) as held, sqlite(held["database"]) as database:
-        database.execute("UPDATE customers_customer SET email = 'a' || char(0) || '@x.in'")
+        ((first,),) = database.execute("SELECT MIN(id) FROM ppims_processor")
+        name = "UPDATE ppims_processor SET name = 'a' || char(0) WHERE id = ?"
+        database.execute(name, [first])
     with pytest.raises(Refused, match="do not fit into PostgreSQL: ") as refused:
         restore(backup)
-    assert f"customers_customer {filled}: email holds a NUL character" in str(refused.value)
+    assert f"ppims_processor {first}: name holds a NUL character" in str(refused.value)
     assert copying.holding(elsewhere) == []
 
 

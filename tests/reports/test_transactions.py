@@ -13,7 +13,7 @@ from ppims.replay import Call
 from ppims.reports import keyset
 from ppims.reports.keyset import Frame
 from ppims.reports.transactions import Filters, Kind, Source, transactions
-from tests.factories import check, make_customer, new_ref, post
+from tests.factories import check, make_customer, new_ref, post, refuse
 from tests.ledger.histories import adjust
 
 pytestmark = [pytest.mark.django_db, pytest.mark.as_the_application]
@@ -79,7 +79,11 @@ def test_all_that_was_received_is_there_last_first(story):
 
 
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind != Kind.MOVED])
-def test_a_kind_gives_just_the_rows_of_that_kind(story, kind):
+def test_a_kind_gives_just_the_rows_of_that_kind(story, ent, day, kind):
+    with day():
+        refuse(ent, story, 30_000, "T1")
+    with day():
+        make_customer(ent, ent)  # whom it knows already, the second time
     there = [row for row in transactions(ALL).rows if row.kind == kind]
     assert there
     assert transactions(Filters(kind=kind)).rows == there

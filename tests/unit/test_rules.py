@@ -15,7 +15,7 @@ from limits.services.rules import Proposal
 from ppims import clock, roles
 from ppims.errors import Conflict
 from ppims.models import FourEyes, User
-from tests.factories import check, make_customer, make_processor
+from tests.factories import PASSWORD, check, make_customer, make_processor
 
 pytestmark = pytest.mark.django_db
 FIXTURES = rules.FIRST_PACK.parent
@@ -24,7 +24,7 @@ FIXTURES = rules.FIRST_PACK.parent
 @pytest.fixture
 def admins():
     roles.set_up()
-    return [User.objects.create_superuser(name, password="x") for name in ("nandini", "imran")]
+    return [User.objects.create_superuser(name, password=PASSWORD) for name in ("nandini", "imran")]
 
 
 def propose(user, amount=500_000, start=None):

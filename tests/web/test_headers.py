@@ -12,7 +12,8 @@ from tests.web.admin_pages import browser_of
 
 TEMPLATES = sorted(Path(settings.BASE_DIR, "templates").rglob("*.html"))
 INLINE = re.compile(
-    r"<style|\sstyle=|<script(?![^>]*\ssrc=)|\son\w+\s*=|hx-on|js:|javascript:|hx-trigger=\"[^\"]*\[",
+    r"<style|\sstyle=|<script(?![^>]*\s(?:src=|type=\"application/json\"))|\son\w+\s*=|"
+    r"hx-on|js:|javascript:|hx-trigger=\"[^\"]*\[",
     re.IGNORECASE,
 )
 PAGES = ["/log-in", "/limits", "/password", "/admin/", "/nothing-here"]

@@ -73,6 +73,7 @@ def test_the_day_is_told(seen, told):
         "Account not active": 1,
         "Customers on-boarded": 2,
         "Flagged postings": 3,
+        "Refused reports": 0,
         "Review items": 0,
         "Proposals": 0,
         "All": 2,
