@@ -185,7 +185,8 @@ def test_a_first_submit_of_a_duplicate_stores_nothing_and_offers_to_go_on(visit,
     expect(warning).to_contain_text("Same mobile number, same name, same date of birth")
     page.get_by_label("I have looked at this; go on.").check()
     page.get_by_role("button", name="On-board").click()
-    expect(page.get_by_text("The customer is added")).to_be_visible()
+    known = f"{other.name} is now also known through {cbs.system_id}"
+    expect(page.get_by_text(known)).to_be_visible()
     assert other.registrations.count() == 2
 
 
