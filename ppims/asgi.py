@@ -23,11 +23,9 @@ from ppims import lane, moment, wire  # isort: skip - Django is set up by now
 from ppims.api import WireRequest  # isort: skip
 from ppims.errors import UnreadableBody  # isort: skip
 from ppims.replies import WireReply  # isort: skip
-from ppims.statements import keep_connection  # isort: skip
 
 # The hot path's reads run on the loop: handing one to a thread would cost more than the read.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-keep_connection()
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

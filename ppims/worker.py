@@ -27,6 +27,7 @@ from ppims import moment
 from ppims.addresses import is_trusted_proxy, source_of
 from ppims.connections import Connections
 from ppims.refused import LENGTH_DIGITS, asks_for_more_than_chunks, log_refusal, phrase
+from ppims.statements import keep_connection
 
 ARRIVAL_SECONDS, TAKING_SECONDS = 10, 30
 CODINGS = b"transfer-encoding"
@@ -232,6 +233,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
     def load_wsgi(self) -> None:
         """Load the program, and with it the settings: the process that starts workers has none."""
         super().load_wsgi()
+        keep_connection()  # this thread is the event loop's
         most = make_room_for_files(self.worker_connections, beside=own_files())
         self.connections = Connections(most, settings.PPIMS_CONNECTIONS_PER_ADDRESS)
         self.sockets = [each for socket in self.sockets for each in copies_of(socket)]

@@ -103,6 +103,8 @@ def another(draw: random.Random, value: Any, column: models.Field) -> Any:
         return Anything(draw.choice(["", "abc", 7, 1.5, b"x"]))
     if value is None:
         return NEW[column.get_internal_type()]
+    if column.choices and draw.random() < 0.5:
+        return draw.choice([code for code, _ in column.flatchoices if code != value])
     if isinstance(value, bytes | memoryview):
         raw = bytearray(value) or bytearray(1)
         raw[draw.randrange(len(raw))] ^= 1 << draw.randrange(8)

@@ -19,6 +19,11 @@ from tests.ledger.tampering import WAYS, Tampering
 GROUPS = 8
 TAMPERINGS = int(os.environ.get("PPIMS_TEST_TAMPERINGS", "400"))  # a thousand in the long form
 OURS = ("ppims", "customers", "limits")
+# Columns that the database's own checks let nobody change alone; SQLite's are ignored here.
+IMPOSSIBLE = {
+    "sqlite": [],
+    "postgresql": ["limits.LimitCheck.is_allowed", "customers.Customer.status"],
+}
 
 
 @pytest.fixture
@@ -76,7 +81,7 @@ def test_every_table_of_ours_is_tampered_with_or_known_not_to_be_covered():
 
 
 def test_another_value_in_any_column_of_any_table_is_found(written):
-    missed = []
+    missed, impossible = [], []
     for model, column in columns():
         draw = random.Random(f"{model} {column}")
         done, place = None, transaction.savepoint()
@@ -91,10 +96,13 @@ def test_another_value_in_any_column_of_any_table_is_found(written):
         row = first_row_named() if done else None
         if (model, column.attname) in tampering.FREE:
             assert done is None
+        elif done is None:
+            impossible.append(str(column))
         elif row is None or not done.is_named(row):
-            missed.append((column, done and done.what, row))
+            missed.append((str(column), done.what, row))
         transaction.savepoint_rollback(place)
     assert missed == []
+    assert impossible == IMPOSSIBLE[connection.vendor]
 
 
 @pytest.mark.parametrize("group", range(GROUPS))

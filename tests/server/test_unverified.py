@@ -9,7 +9,10 @@ import pytest
 from tests.server.conftest import wait_until
 from tests.server.served import KYC, Served, known, request
 
-pytestmark = pytest.mark.django_db
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.only_on("sqlite", "its server's database is a file"),
+]
 HOSTILE, HELD = 100, 64
 ELSEWHERE = "127.0.0.2"
 
