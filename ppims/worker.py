@@ -7,7 +7,6 @@ import math
 import re
 import resource
 import sys
-from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -31,7 +30,6 @@ from ppims.statements import keep_connection
 
 ARRIVAL_SECONDS, TAKING_SECONDS = 10, 30
 CODINGS = b"transfer-encoding"
-TAKEN_AT_ONCE = 16  # new connections in one turn of the loop
 PIPELINED_BYTES = 64 * 1024  # read of a connection, ahead of the answers to what came before
 HEADERS_BYTES, CHUNKS = 32 * 1024, 1024  # of a request: what is read in one turn of the loop
 # A field that nothing is wrong with (RFC 9110 section 5), and some of them. Possessive: a pattern
@@ -228,7 +226,6 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
     """What `--worker-class ppims.worker.Worker` names. It makes no other sort of connection."""
 
     connections: Connections[Protocol]
-    sockets: list[Any]
 
     def load_wsgi(self) -> None:
         """Load the program, and with it the settings: the process that starts workers has none."""
@@ -236,19 +233,6 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
         keep_connection()  # this thread is the event loop's
         most = make_room_for_files(self.worker_connections, beside=own_files())
         self.connections = Connections(most, settings.PPIMS_CONNECTIONS_PER_ADDRESS)
-        self.sockets = [each for socket in self.sockets for each in copies_of(socket)]
-
-
-def copies_of(socket: Any) -> Iterator[Any]:
-    """Give a listening socket of gunicorn's several times: the event loop takes one connection of
-    each at a turn. By one socket, whoever comes while many connections ask at once would wait as
-    many turns, all of them long, as there are connections that came before.
-    """
-    yield socket
-    for _ in range(TAKEN_AT_ONCE - 1):
-        another = object.__new__(type(socket))
-        vars(another).update(vars(socket), sock=socket.sock.dup())
-        yield another
 
 
 def own_files() -> int:

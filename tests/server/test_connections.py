@@ -2,14 +2,10 @@
 and the one that has been silent for longest gives way, not the newest.
 """
 
-import asyncio
 import ipaddress
 import resource
-import socket
-from contextlib import ExitStack
 
 import pytest
-import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -216,40 +212,3 @@ def test_there_are_files_for_as_many_connections_as_it_may_have(monkeypatch, lim
     monkeypatch.setattr(resource, "setrlimit", lambda _, changed: had.append(changed))
     assert worker.make_room_for_files(1000, beside=100) == most
     assert had[-1] == (soft, limits[1])
-
-
-class Listening:
-    """A listening socket as gunicorn keeps it."""
-
-    def __init__(self):
-        self.sock = socket.create_server(("127.0.0.1", 0), backlog=200)
-
-    def __getattr__(self, name):  # as gunicorn's does
-        return getattr(self.sock, name)
-
-
-async def turns_to_take(many, sockets):
-    """Count the turns of the loop until as many connections are taken as have come already."""
-    taken = []
-    loop = asyncio.get_running_loop()
-    make = lambda: taken.append(None) or asyncio.Protocol()  # noqa: E731
-    servers = [await loop.create_server(make, sock=each.sock) for each in sockets]
-    turns = 0
-    while len(taken) < many:
-        turns += 1
-        await asyncio.sleep(0)
-    for server in servers:
-        server.close()
-    return turns
-
-
-def test_of_many_who_come_at_once_several_are_taken_in_a_turn():
-    listening = Listening()
-    with ExitStack() as stack:
-        for _ in range(128):
-            client = socket.create_connection(listening.sock.getsockname())
-            stack.callback(client.close)
-        sockets = [*worker.copies_of(listening)]
-        turns = uvloop.run(turns_to_take(128, sockets))
-    assert len(sockets) == worker.TAKEN_AT_ONCE
-    assert turns <= 16  # by one socket it is a turn for each
