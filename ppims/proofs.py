@@ -37,7 +37,9 @@ class Shape:
 def shape(model: type[Model]) -> Shape:
     fields = model._meta.concrete_fields
     columns = tuple(field.attname for field in fields)
-    proven = ((n, f.attname, _empty(f)) for n, f in enumerate(fields) if f.name not in ENCRYPTED)
+    kept = [(n, f) for n, f in enumerate(fields) if f.name not in ENCRYPTED]
+    # In the order of their names: a migration's models have their columns in another one.
+    proven = ((n, f.attname, _empty(f)) for n, f in sorted(kept, key=lambda it: it[1].attname))
     key = columns.index(model._meta.pk.attname)
     status = columns.index("status") if "status" in columns else None
     return Shape(str(model._meta.model_name), key, columns, tuple(proven), status)
