@@ -6,7 +6,6 @@ a connection a request for the pages.
 """
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -23,9 +22,6 @@ from ppims import lane, moment, wire  # isort: skip - Django is set up by now
 from ppims.api import WireRequest  # isort: skip
 from ppims.errors import UnreadableBody  # isort: skip
 from ppims.replies import WireReply  # isort: skip
-
-# The hot path's reads run on the loop: handing one to a thread would cost more than the read.
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

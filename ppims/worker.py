@@ -4,6 +4,7 @@ an answer to be taken; and a worker has so many connections. Others go on unharm
 
 import asyncio
 import math
+import os
 import re
 import resource
 import sys
@@ -230,7 +231,10 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
     def load_wsgi(self) -> None:
         """Load the program, and with it the settings: the process that starts workers has none."""
         super().load_wsgi()
-        keep_connection()  # this thread is the event loop's
+        # The hot path's reads run on the loop, by one connection of its thread: handing one to
+        # another thread would cost more than the read.
+        os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        keep_connection()
         most = make_room_for_files(self.worker_connections, beside=own_files())
         self.connections = Connections(most, settings.PPIMS_CONNECTIONS_PER_ADDRESS)
 

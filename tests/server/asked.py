@@ -1,8 +1,11 @@
 """A call of the API as each of gunicorn's workers hands it on, without one."""
 
 import asyncio
+import os
+from contextlib import contextmanager
+from unittest.mock import patch
 
-from ppims import asgi, wsgi
+from ppims import asgi, statements, wsgi
 from tests.conftest import PREFIX
 from tests.server.served import KYC, known
 
@@ -29,8 +32,21 @@ def by_loop(path=KYC, method="POST", headers=()):
     async def send(message):
         sent.append(message)
 
-    asyncio.run(asgi.application(scope, receive, send))
+    with _one_connection():
+        asyncio.run(asgi.application(scope, receive, send))
     return sent[0]["status"], sent[1]["body"]
+
+
+@contextmanager
+def _one_connection():
+    """Let the loop have this thread's connection, as a worker's has, and none of its own."""
+    before = getattr(statements._threads, "kept", None)
+    statements.keep_connection()
+    try:
+        with patch.dict(os.environ, DJANGO_ALLOW_ASYNC_UNSAFE="1"):
+            yield
+    finally:
+        statements._threads.kept = before
 
 
 def by_thread(path=KYC, method="POST", headers=(), body=None):
