@@ -144,7 +144,7 @@ def test_a_move_under_load_loses_nothing_that_was_written_before_it(
     manage(installation, "verify_ledger")
     *_, target = elsewhere
     url = target.database.variables.get("DATABASE_URL") or f"sqlite:///{target.database.file}"
-    before = installation.query("SELECT MAX(id) FROM limits_ledgerentry")
+    ((before,),) = installation.query("SELECT COALESCE(MAX(id), 0) FROM limits_ledgerentry")
     with writers:
         said = manage(installation, "copy_database", "--to", url)
     assert "proved equal" in said
@@ -153,6 +153,6 @@ def test_a_move_under_load_loses_nothing_that_was_written_before_it(
     comes_from_one_instant(target, installation)
     ids = "SELECT id FROM limits_ledgerentry WHERE id <= ? ORDER BY id"
     ((newest,),) = target.query("SELECT MAX(id) FROM limits_ledgerentry")
-    assert newest >= before[0][0]
+    assert newest >= before
     assert target.query(ids, newest) == installation.query(ids, newest)
     manage(target, "verify_ledger")
