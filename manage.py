@@ -6,7 +6,7 @@ import sys
 
 from django.core.management import execute_from_command_line
 
-from ppims.terminal import write_on_any_terminal
+from ppims.core.terminal import write_on_any_terminal
 
 if __name__ == "__main__":
     write_on_any_terminal()

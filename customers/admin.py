@@ -9,13 +9,12 @@ from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from customers import reviews, services
-from customers.evidence import Evidence, evidence_of
 from customers.forms import ReasonForm
-from customers.models import DuplicateReview
-from customers.proposals import Unblocking
-from ppims import clock
-from ppims.errors import Malformed, Refusal
+from customers.models import DuplicateReview, Unblocking
+from customers.review_evidence import Evidence, evidence_of
+from customers.services import blocking, reviews
+from ppims.core import clock
+from ppims.core.errors import Malformed, Refusal
 from ppims.models import FourEyes, User
 
 Action = Callable[..., HttpResponse | None]
@@ -218,7 +217,7 @@ class DuplicateReviewAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 class UnblockingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     has_add_permission = has_change_permission = has_delete_permission = never
     actions = decisions(
-        lambda pk, state, user, note: services.decide_unblocking(
+        lambda pk, state, user, note: blocking.decide_unblocking(
             proposal_id=pk, state=state, user=user, note=note
         ),
         maker="propose",

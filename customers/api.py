@@ -6,7 +6,6 @@ from typing import cast
 from django.http import HttpRequest
 from ninja import Router
 
-from customers import services
 from customers.schemas import (
     AddCustomerData,
     AddCustomerOut,
@@ -16,11 +15,12 @@ from customers.schemas import (
     UpdateCustomerOut,
     told_by,
 )
+from customers.services import customers
+from ppims.db.group_commit import written
 from ppims.models import Operation, Processor
-from ppims.replay import Call
-from ppims.replies import WireReply
-from ppims.wire import Meta, Reply, Request
-from ppims.writer import written
+from ppims.services.idempotency import Call
+from ppims.wire.envelope import Meta, Reply, Request
+from ppims.wire.reply import WireReply
 
 # Named once: looking up the type of an answer would cost as much as making it.
 AddReply = Reply[AddCustomerOut, Meta]
@@ -38,7 +38,7 @@ async def add_customer(request: HttpRequest, body: Request[AddCustomerData]) -> 
     message = body.Data.Add_Customer
     call = Call(_caller(request), Operation.ADD_CUSTOMER, message.ref_id, message.content())
     receipt, is_replay = await written(
-        partial(services.add_customer, call=call, told=told_by(message))
+        partial(customers.add_customer, call=call, told=told_by(message))
     )
     reply = AddReply(Data=AddCustomerOut.of(receipt), Meta=Meta(Replayed=is_replay))
     return reply.written()
@@ -50,7 +50,7 @@ async def update_customer(request: HttpRequest, body: Request[UpdateCustomerData
     message = body.Data.Update_Customer
     call = Call(_caller(request), Operation.UPDATE_CUSTOMER, message.ref_id, message.content())
     receipt, is_replay = await written(
-        partial(services.update_customer, call=call, told=told_by(message))
+        partial(customers.update_customer, call=call, told=told_by(message))
     )
     reply = UpdateReply(Data=UpdateCustomerOut.of(receipt), Meta=Meta(Replayed=is_replay))
     return reply.written()
@@ -59,7 +59,7 @@ async def update_customer(request: HttpRequest, body: Request[UpdateCustomerData
 @router.post("/check-customer-kyc", response=KycReply, summary="Check customer KYC")
 async def check_customer_kyc(request: HttpRequest, body: Request[CheckKycData]) -> WireReply:
     """Tell how well the customer is known. Nothing is kept; each call answers afresh."""
-    registration = services.check_kyc(
+    registration = customers.check_kyc(
         processor=_caller(request), unique_id=body.Data.Check_KYC.unique_id
     )
     return KycReply(Data=CheckKycOut.of(registration), Meta=Meta()).written()

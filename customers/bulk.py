@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from django.db.models import Model
 
-from customers.kinds import MOBILE, InstrumentStatus
+from customers.choices import MOBILE, InstrumentStatus
 from customers.models import (
     Account,
     Card,
@@ -12,15 +12,17 @@ from customers.models import (
     Document,
     Identifier,
     KycChange,
+    NameWord,
     Receipt,
     Registration,
 )
-from customers.names import NameWord, words_of
-from customers.people import Told
-from ppims import audit, bulk, proofs
-from ppims.keys import Plain, plain
+from customers.models.name_words import words_of
+from customers.records import Told
+from ppims.core.keys import Plain, plain
+from ppims.db import bulk, row_proofs
 from ppims.models import ReplayKey
-from ppims.replay import Call
+from ppims.services import audit
+from ppims.services.idempotency import Call
 
 NUMBERED = (Registration, Account, Card, Document, KycChange, Receipt)
 DONE = "000"
@@ -63,7 +65,7 @@ class Person:
         self.tier = ""
 
     def add(self, call: Call, told: Told, *, at: int) -> None:
-        """Keep what customers.services.add_customer would; the first one makes the person."""
+        """Keep what services.customers.add_customer would; the first one makes the person."""
         if not self.events:
             self.told, self.created_at = told, at
             self._identify(MOBILE, str(told.mobile_number))
@@ -82,7 +84,7 @@ class Person:
         self._answer(call, "customer added", {}, at)
 
     def rise(self, call: Call, told: Told, *, at: int) -> None:
-        """Keep what customers.services.update_customer would of a KYC tier raised, with a
+        """Keep what customers.services.customers.update_customer would of a KYC tier raised, with a
         document where one is told.
         """
         assert told.kyc_flag
@@ -131,8 +133,8 @@ class Person:
         return number
 
     def _prove(self, model: type[Model], values: Sequence[Plain], also: bytes = b"") -> None:
-        key, its = self.records.chains.key, proofs.shape(model)
-        name, proof = proofs.of_values(key, its, values, also)
+        key, its = self.records.chains.key, row_proofs.shape(model)
+        name, proof = row_proofs.of_values(key, its, values, also)
         self.proofs[name] = proof
 
     def _change_kyc(self, call: Call, told: Told, at: int) -> None:
@@ -165,6 +167,6 @@ class Person:
             also=call.digests,
         )
         self.records.rows[ReplayKey].append([*key, self.unique_id, receipt, call.digests])
-        detail = {"ref_id": call.ref_id, **changes, proofs.PROOFS: self.proofs}
+        detail = {"ref_id": call.ref_id, **changes, row_proofs.PROOFS: self.proofs}
         self.events.append((at, call.processor.pk, action, detail))
         self.proofs = {}

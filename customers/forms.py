@@ -16,18 +16,18 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError
 
-from customers import kyc, services
-from customers.kinds import DocumentKind, InstrumentStatus, Tier
+from customers.choices import DocumentKind, InstrumentStatus, Tier
 from customers.models import Customer
-from customers.people import Told
+from customers.records import Told
 from customers.schemas import AddCustomerIn, UpdateCustomerIn, told_by
-from ppims import clock
-from ppims.days import DayInput, as_wired
-from ppims.errors import Refusal
-from ppims.free_text import validate
+from customers.services import customers, kyc
+from ppims.core import clock
+from ppims.core.days import DayInput, as_wired
+from ppims.core.errors import Refusal
+from ppims.core.free_text import validate
 from ppims.models import LONGEST_NOTE, Processor
-from ppims.request_fields import OptionalText, Pincode
-from ppims.wire import Message, wire_name
+from ppims.wire.envelope import Message, wire_name
+from ppims.wire.request_fields import OptionalText, Pincode
 
 M = TypeVar("M", bound=Message)
 
@@ -193,7 +193,7 @@ class EditForm(forms.Form):
         super().__init__(data, initial={"customer_name": customer.name})
         self.told = Told()
         self.child_born: date | None = None
-        on_record = [name for name in REMOVABLE if getattr(customer, services.COLUMNS[name])]
+        on_record = [name for name in REMOVABLE if getattr(customer, customers.COLUMNS[name])]
         self.fields["removed"] = forms.MultipleChoiceField(
             label=_("Remove"),
             required=False,

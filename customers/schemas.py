@@ -8,8 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, WithJsonSchema
 
 from customers.models import Receipt, Registration
-from customers.people import Told
-from ppims.request_fields import (
+from customers.records import Told
+from ppims.wire.envelope import Answer, Credentials, Message
+from ppims.wire.reply_fields import IdOut, InstantOut, TextOut
+from ppims.wire.request_fields import (
     BirthDateIn,
     CardExpiry,
     CustomerType,
@@ -23,7 +25,6 @@ from ppims.request_fields import (
     UniqueId,
     malformed,
 )
-from ppims.wire import Answer, Credentials, IdOut, InstantOut, Message, TextOut
 
 KycFlag = Literal["N", "P", "F"]
 Status = Literal["A", "I", "C", "F", "N"]

@@ -10,10 +10,10 @@ from operator import or_
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from customers.kinds import MOBILE, DocumentKind
+from customers.choices import MOBILE, DocumentKind
 from customers.models import Account, Card, Customer, Identifier, Registration
-from customers.names import words_of
-from ppims import statements
+from customers.models.name_words import words_of
+from ppims.db import statements
 
 INDIA = "91"
 MOBILE_DIGITS, FOUR, UNIQUE_ID_DIGITS, LONGEST_NUMBER = 10, 4, 15, 32

@@ -14,16 +14,15 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST, require_safe
 
 from customers.admin import UNIQUE_ID_DIGITS, decisions, instant, ist, never, staff, unique_id
-from customers.kinds import mask
+from customers.choices import mask
 from limits.forms import LimitRuleForm
-from limits.models import Hold, LedgerEntry, LimitCheck, LimitRule, Window
-from limits.seals import Seal
+from limits.models import Hold, LedgerEntry, LimitCheck, LimitRule, Seal, Window
 from limits.services import rules, seals
 from limits.services.rules import Proposal
-from ppims import clock
-from ppims.errors import Refusal
+from ppims.core import clock
+from ppims.core.errors import Refusal
+from ppims.core.money import to_inr
 from ppims.models import Operation, Processor, ReplayKey
-from ppims.money import to_inr
 
 
 def money(name: str, label: str) -> Callable[[Model], str]:

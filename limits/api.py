@@ -20,11 +20,11 @@ from limits.schemas import (
     UpdateLimitOut,
 )
 from limits.services import checks, refused_reports, updates
+from ppims.db.group_commit import written
 from ppims.models import Operation, Processor
-from ppims.replay import Call
-from ppims.replies import WireReply
-from ppims.wire import Meta, Reply, Request
-from ppims.writer import written
+from ppims.services.idempotency import Call
+from ppims.wire.envelope import Meta, Reply, Request
+from ppims.wire.reply import WireReply
 
 # Named once: looking up the type of an answer would cost as much as making it.
 StatusReply = Reply[CheckRegStatusOut, Meta]

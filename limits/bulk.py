@@ -10,7 +10,7 @@ from functools import cache
 
 from django.conf import settings
 
-from customers.kinds import Tier
+from customers.choices import Tier
 from limits import decision, signing
 from limits.decision import CREDIT_STOP, FINANCIAL_YEAR, MONTH, Decision, Question, Rule, Totals
 from limits.ledger import EFFECTS, Standing
@@ -25,10 +25,11 @@ from limits.models import (
 )
 from limits.services.checks import Ask, rules_for
 from limits.services.updates import SETTLES_ITS_MONTH_WITHIN, Flag, Kind, Report
-from ppims import bulk, clock
-from ppims.keys import EPOCH, MICROSECOND, Plain
+from ppims.core import clock
+from ppims.core.keys import EPOCH, MICROSECOND, Plain
+from ppims.db import bulk
 from ppims.models import FourEyes, Processor, ReplayKey
-from ppims.replay import Call
+from ppims.services.idempotency import Call
 
 # All instants here are microseconds, as they are signed.
 SECOND, MINUTE, DAY = 1_000_000, 60_000_000, 86_400_000_000

@@ -5,9 +5,9 @@ from typing import Any
 from django import forms
 
 from limits.models import Direction, LimitRule, Window
-from ppims import free_text
-from ppims.days import MomentField
-from ppims.money import to_paise
+from ppims.core import free_text
+from ppims.core.days import MomentField
+from ppims.core.money import to_paise
 
 FOR_LOADS = (Window.BALANCE, Window.CREDIT_STOP)
 MOST_MONTHS = 600

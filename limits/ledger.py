@@ -15,9 +15,10 @@ from customers.models import Customer
 from limits import signing
 from limits.decision import FINANCIAL_YEAR, MONTH, Rule, Totals
 from limits.models import Direction, LedgerEntry, LedgerHead, LimitCheck, MonthlyUsage
-from ppims import clock, clock_guard, statements
-from ppims.errors import Unavailable, UnknownCustomer
-from ppims.statements import Table, stored
+from ppims.core import clock
+from ppims.core.errors import Unavailable, UnknownCustomer
+from ppims.db import clock_guard, statements
+from ppims.db.statements import Table, stored
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
 EFFECTS: dict[str, int] = {

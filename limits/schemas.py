@@ -11,8 +11,11 @@ from limits.decision import KYC_EXPIRED
 from limits.models import LedgerEntry, LimitCheck
 from limits.services.checks import Ask, RegistrationStatus
 from limits.services.updates import Report
-from ppims import money, wire
-from ppims.request_fields import (
+from ppims.core import money
+from ppims.wire import reply_fields
+from ppims.wire.envelope import Answer, Credentials, Message, Meta
+from ppims.wire.reply_fields import AmountOut, DateOut, IdOut, InstantOut, TextOut
+from ppims.wire.request_fields import (
     AmountIn,
     BalanceIn,
     BirthDateIn,
@@ -20,17 +23,6 @@ from ppims.request_fields import (
     MobileIn,
     OptionalText,
     UniqueId,
-)
-from ppims.wire import (
-    AmountOut,
-    Answer,
-    Credentials,
-    DateOut,
-    IdOut,
-    InstantOut,
-    Message,
-    Meta,
-    TextOut,
 )
 
 TranType = Literal["D", "C"]
@@ -227,7 +219,7 @@ class CheckLimitMeta(Meta):
 
 class UpdateLimitMeta(Meta):
     Flags: list[str]
-    Month: str | None = wire.left_out_if_none()
+    Month: str | None = reply_fields.left_out_if_none()
 
     @classmethod
     def of(cls, entry: LedgerEntry, *, is_replay: bool) -> "UpdateLimitMeta":

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from django.db.models import Model
 
-from limits.models import LedgerEntry, LedgerHead, LimitCheck
-from limits.seals import Seal
-from ppims.keys import Key, Plain, plain, sign
+from limits.models import LedgerEntry, LedgerHead, LimitCheck, Seal
+from ppims.core.keys import Key, Plain, plain, sign
 
 UNSIGNED = {"id", "key_id", "mac", "digest"}
 WITH_WHAT_WAS_SAID = 3  # the version of what checks and entries are signed with

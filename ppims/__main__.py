@@ -17,7 +17,7 @@ import sys
 import venv
 from pathlib import Path
 
-from ppims.terminal import write_on_any_terminal
+from ppims.core.terminal import write_on_any_terminal
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -44,8 +44,8 @@ DEFAULT_HOST = "127.0.0.1"
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # listened on, and where to find it then
 DEFAULT_PORTS = range(8000, 8100)
 SERVERS = {  # the threads of the first are the program's own: ppims/asgi.py
-    "asgi": "--worker-class ppims.worker.Worker ppims.asgi:application",
-    "gthread": "--worker-class ppims.thread_worker.Worker --threads {threads}"
+    "asgi": "--worker-class ppims.server.gunicorn_worker.Worker ppims.asgi:application",
+    "gthread": "--worker-class ppims.server.thread_worker.Worker --threads {threads}"
     " ppims.wsgi:application",
 }
 
@@ -295,7 +295,7 @@ def gunicorn_options(server: str, bind: str, workers: int, threads: int) -> list
     *options_of_server, application = server.format(threads=threads).split()
     options = f"{' '.join(options_of_server)} --workers {workers} --bind {bind}"
     options += " --graceful-timeout 10 --log-level warning --no-control-socket"
-    options += " --logger-class ppims.refused.Log"
+    options += " --logger-class ppims.server.http_refusals.Log"
     # Workers touch a file as their heartbeat: on a busy disk that alone can look like a hang.
     if os.access("/dev/shm", os.W_OK):
         options += " --worker-tmp-dir /dev/shm"

@@ -16,12 +16,14 @@ from typing import Any
 from asgiref.wsgi import WsgiToAsgiInstance
 from django.conf import settings
 
-from ppims.wsgi import Answer, Unread, plain, serve
+from ppims.api.django_handler import Answer, Unread, plain, serve
 
-from ppims import lane, moment, wire  # isort: skip - Django is set up by now
-from ppims.api import WireRequest  # isort: skip
-from ppims.errors import UnreadableBody  # isort: skip
-from ppims.replies import WireReply  # isort: skip
+from ppims.api import dispatch  # isort: skip - Django is set up by now
+from ppims.api.root import WireRequest  # isort: skip
+from ppims.core.errors import UnreadableBody  # isort: skip
+from ppims.db import shared_snapshot  # isort: skip
+from ppims.wire import envelope  # isort: skip
+from ppims.wire.reply import WireReply  # isort: skip
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -50,7 +52,7 @@ async def application(
     try:
         status, headers, content = await _answer(scope, receive)
     except Exception as error:  # noqa: BLE001 - nobody else would answer in the envelope
-        reply = lane.answer_outside(scope["method"], scope["path"], error)
+        reply = dispatch.answer_outside(scope["method"], scope["path"], error)
         fault = plain(HTTPStatus.INTERNAL_SERVER_ERROR)
         status, headers, content = fault if reply is None else _parts(reply)
     raw = [(name.encode(), value.encode("latin1")) for name, value in headers]
@@ -61,16 +63,16 @@ async def application(
 
 
 async def _answer(scope: Message, receive: Receive) -> Answer:
-    operation = lane.operation_of(scope["method"], scope["path"])
+    operation = dispatch.operation_of(scope["method"], scope["path"])
     is_page = operation is None
-    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE if is_page else wire.BODY_LIMIT_BYTES
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE if is_page else envelope.BODY_LIMIT_BYTES
     meta = _meta(scope)
     body = await _body(receive, most, int(meta.get("CONTENT_LENGTH", 0)))
     if operation is None or not settings.PPIMS_GROUP_COMMIT:
         return await _in_a_thread(scope, operation, body)
-    moment.begin()
+    shared_snapshot.begin()
     request = WireRequest(scope["method"], scope["path"], meta, partial(_read, body))
-    return _parts(await lane.answered(request, operation))
+    return _parts(await dispatch.answered(request, operation))
 
 
 def _parts(reply: WireReply) -> Answer:
@@ -84,7 +86,7 @@ def _path(target: str) -> str:
 
 async def _body(receive: Receive, most: int, announced: int) -> bytes | None:
     """Read the body; of one that is larger than that, something as large. None where the rest of it
-    does not come, for which ppims/worker.py sets a time.
+    does not come, for which ppims/server/gunicorn_worker.py sets a time.
     """
     if announced > most:
         return bytes(most + 1)

@@ -11,10 +11,9 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from ppims import free_text
-from ppims.errors import Conflict, Malformed
-from ppims.refused_calls import RefusedCall  # noqa: F401 - Django looks for models here
-from ppims.tables import BigId, ByTime, GivenId, Instant
+from ppims.core import free_text
+from ppims.core.errors import Conflict, Malformed
+from ppims.db.fields import BigId, ByTime, GivenId, Instant
 
 LONGEST_NOTE = 500  # characters
 LAST_PASSWORDS = 4  # none of which is taken again
@@ -37,7 +36,7 @@ class StaffManager(UserManager):  # type: ignore[type-arg]  # not subscriptable 
 
 
 class User(AbstractUser):
-    """A person of the staff. What one may do comes from the roles in ppims.roles, each a group."""
+    """A person of the staff, with the rights of their roles (ppims/core/roles.py), each a group."""
 
     # When an admin gave a one-time password; empty: the password is its owner's own.
     one_time_password_at = models.DateTimeField(null=True, editable=False)
@@ -107,7 +106,8 @@ class Processor(models.Model):
     name = models.CharField(max_length=100)
     username = models.CharField(max_length=64, unique=True)
     password = models.CharField(max_length=128, editable=False)
-    # That some worker has verified it, by ppims.auth; it stays with this installation.
+    # That some worker has verified it, by services/credentials.py; it stays with this
+    # installation.
     proof = models.BinaryField(null=True)
     state = models.CharField(max_length=12, choices=State, default=State.ACTIVE)
     hold_minutes = models.PositiveSmallIntegerField(
@@ -295,3 +295,38 @@ class AuditHead(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject}: {self.entry_count}"
+
+
+class RefusedCall(models.Model):
+    """One call of a processor whose credentials held, that was refused: what of it was wrong, by
+    the names of fields, and no value but its Ref_Id. A log of bounded length, of no more worth than
+    that: the last may be lost (ppims/services/call_buffer.py writes and purges it).
+    """
+
+    class Code(models.TextChoices):
+        MALFORMED = "400", _("Field missing or malformed")
+        FORBIDDEN = "403", _("Not allowed")
+        CONFLICT = "409", _("Conflict with the record")
+        UNKNOWN = "500", _("No such customer")
+        FAULT = "999", _("Fault of ours")
+
+    id = BigId(primary_key=True)
+    at = models.DateTimeField()
+    processor = models.ForeignKey(
+        "ppims.Processor", models.PROTECT, related_name="+", db_index=False
+    )
+    operation = models.CharField(max_length=30)
+    ref_id = models.CharField("Ref_Id", max_length=32, blank=True)
+    code = models.CharField("Resp_Code", max_length=3, choices=Code)
+    fields = models.TextField(blank=True)  # as the wire spells them, with commas between
+
+    class Meta:
+        indexes = [models.Index(fields=["processor", "id"], name="refused_call_of_processor")]
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.ref_id}: {self.code}"
+
+    @property
+    def named(self) -> list[str]:
+        """List the fields that the refusal named."""
+        return self.fields.split(",") if self.fields else []

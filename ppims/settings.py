@@ -11,7 +11,8 @@ from urllib.parse import quote
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from ppims import database, keys, private_files
+from ppims.core import keys, private_files
+from ppims.db import url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -60,7 +61,7 @@ PPIMS_BUSY_SECONDS = number("PPIMS_BUSY_SECONDS", 5, least=1, most=60)
 PPIMS_STATEMENT_SECONDS = number("PPIMS_STATEMENT_SECONDS", 30, least=0, most=3600)
 try:
     DATABASES = {
-        "default": database.settings_of(
+        "default": url.settings_of(
             DATABASE_URL,
             busy_seconds=PPIMS_BUSY_SECONDS,
             statement_seconds=PPIMS_STATEMENT_SECONDS,
@@ -70,13 +71,13 @@ except ValueError:  # its text may hold the password
     raise ImproperlyConfigured(
         "DATABASE_URL is sqlite:///PATH or postgres://USER:PASSWORD@HOST/NAME"
     ) from None
-SQLITE = DATABASES["default"]["ENGINE"] == database.SQLITE
+SQLITE = DATABASES["default"]["ENGINE"] == url.SQLITE
 if SQLITE:
     private_files.make_database_private(Path(str(DATABASES["default"]["NAME"])))
-DEFAULT_AUTO_FIELD = "ppims.tables.BigId"
+DEFAULT_AUTO_FIELD = "ppims.db.fields.BigId"
 
-# On SQLite one thread a process makes the API's writes, many to one commit: ppims/writer.py.
-# A database in memory is one thread's own.
+# On SQLite one thread a process makes the API's writes, many to one commit:
+# ppims/db/group_commit.py. A database in memory is one thread's own.
 PPIMS_GROUP_COMMIT = (
     flag("PPIMS_GROUP_COMMIT", "1") and SQLITE and DATABASES["default"]["NAME"] != ":memory:"
 )
@@ -165,7 +166,7 @@ INSTALLED_APPS = [
     "ppims",
     "customers",
     "limits",
-    "ppims.admin_site.Admin",
+    "ppims.backoffice.admin_site.Admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -177,21 +178,21 @@ INSTALLED_APPS = [
     "template_partials",
 ]
 MIDDLEWARE = [
-    "ppims.lane.middleware",
-    "ppims.health.middleware",
-    "ppims.pages.access.refuse_nul",
+    "ppims.api.dispatch.middleware",
+    "ppims.server.health.middleware",
+    "ppims.backoffice.access.refuse_nul",
     "django.middleware.security.SecurityMiddleware",
-    "ppims.static_files.StaticFiles",
+    "ppims.server.static_files.StaticFiles",
     "csp.middleware.CSPMiddleware",
-    "ppims.sessions.Cleared",
+    "ppims.services.sessions.Cleared",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "ppims.pages.access.Authentication",
+    "ppims.backoffice.access.Authentication",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "ppims.pages.access.keep_private",
-    "ppims.pages.access.keep_alive",
+    "ppims.backoffice.access.keep_private",
+    "ppims.backoffice.access.keep_alive",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "ppims.urls"
@@ -206,8 +207,9 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "ppims.pages.menu.frame",
-            ]
+                "ppims.backoffice.menu.frame",
+            ],
+            "libraries": {"ppims": "ppims.backoffice.template_filters"},
         },
     }
 ]
@@ -224,12 +226,12 @@ AUTH_PASSWORD_VALIDATORS = [
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
         "OPTIONS": {"min_length": 12},
     },
-    {"NAME": "ppims.passwords.NotOnePattern"},
-    {"NAME": "ppims.passwords.NotOneOfTheLast"},
+    {"NAME": "ppims.core.passwords.NotOnePattern"},
+    {"NAME": "ppims.core.passwords.NotOneOfTheLast"},
 ]
-PASSWORD_HASHERS = ["ppims.auth.Argon2"]
+PASSWORD_HASHERS = ["ppims.services.credentials.Argon2"]
 LANGUAGE_CODE = "en-in"
-FORMAT_MODULE_PATH = ["ppims.locales"]
+FORMAT_MODULE_PATH = ["ppims.core.locales"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "Asia/Kolkata"
@@ -244,7 +246,7 @@ WHITENOISE_AUTOREFRESH = False
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        "BACKEND": "ppims.static_files.Storage"
+        "BACKEND": "ppims.server.static_files.Storage"
         if PRODUCTION
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
@@ -257,7 +259,7 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
-SESSION_ENGINE = "ppims.sessions"
+SESSION_ENGINE = "ppims.services.sessions"
 SESSION_COOKIE_AGE = 15 * 60
 PPIMS_SESSION_SECONDS = 12 * 60 * 60  # whatever one does meanwhile
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # never in a cookie
@@ -266,9 +268,9 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_CLIENT_IP_CALLABLE = "ppims.pages.log_in.address"
-AXES_USERNAME_CALLABLE = "ppims.pages.log_in.counted_name"
-AXES_LOCKOUT_CALLABLE = "ppims.pages.log_in.locked_out"
+AXES_CLIENT_IP_CALLABLE = "ppims.backoffice.login.address"
+AXES_USERNAME_CALLABLE = "ppims.backoffice.login.counted_name"
+AXES_LOCKOUT_CALLABLE = "ppims.backoffice.login.locked_out"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 
@@ -288,7 +290,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 X_FRAME_OPTIONS = "DENY"
-CSRF_FAILURE_VIEW = "ppims.pages.errors.csrf"
+CSRF_FAILURE_VIEW = "ppims.backoffice.errors.csrf"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
@@ -304,8 +306,8 @@ if PRODUCTION:
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "ppims.logs.Formatter"}},
-    "handlers": {"stderr": {"class": "ppims.logs.Handler", "formatter": "json"}},
+    "formatters": {"json": {"()": "ppims.server.logs.Formatter"}},
+    "handlers": {"stderr": {"class": "ppims.server.logs.Handler", "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": text("PPIMS_LOG_LEVEL", "INFO")},
     "loggers": {
         name: {"handlers": ["stderr"], "level": "WARNING", "propagate": False}

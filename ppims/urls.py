@@ -5,9 +5,9 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from ppims import health
-from ppims.api import api
-from ppims.pages import access, errors, log_in
+from ppims.api.root import api
+from ppims.backoffice import access, errors, login
+from ppims.server import health
 
 pattern, app_name, namespace = api.urls
 
@@ -26,9 +26,9 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     # Log-in, log-out and password are the back office's, for the admin too.
     path("admin/login/", access.back_to),
-    path("admin/logout/", log_in.log_out),
+    path("admin/logout/", login.log_out),
     path("admin/password_change/", RedirectView.as_view(pattern_name="password_change")),
     path("admin/", admin.site.urls),
     path("favicon.ico", RedirectView.as_view(url=f"/{settings.STATIC_URL.strip('/')}/favicon.svg")),
-    path("", include("ppims.pages.urls")),
+    path("", include("ppims.backoffice.urls")),
 ]

@@ -16,11 +16,13 @@ from django.db import connection
 from django.test import Client, TransactionTestCase
 
 from limits.services import rules
-from ppims import api, append_only, auth
+from ppims.api import root
+from ppims.backoffice import login
 from ppims.bench import postgres
-from ppims.call_buffer import CallBuffer
+from ppims.db import append_only
 from ppims.models import Processor
-from ppims.pages import log_in
+from ppims.services import credentials
+from ppims.services.call_buffer import CallBuffer
 from tests.factories import PASSWORD, make_processor, new_ref
 
 # A browser's tests are run by themselves (tests/__main__.py).
@@ -107,14 +109,14 @@ def _a_new_worker(monkeypatch):
     """
     _forget()
     monkeypatch.setattr(CallBuffer, "start", lambda _: None)
-    monkeypatch.setattr(api, "buffer", CallBuffer())
+    monkeypatch.setattr(root, "buffer", CallBuffer())
     yield
     _forget()
 
 
 def _forget():
-    auth.forget_everything()
-    log_in.throttle.forget()
+    credentials.forget_everything()
+    login.throttle.forget()
 
 
 @pytest.fixture(scope="session")

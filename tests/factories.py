@@ -10,18 +10,18 @@ import pytest
 from django.contrib.auth.hashers import make_password
 from factory.django import DjangoModelFactory
 
-from customers import people
-from customers import services as customers
+from customers import records
 from customers.models import Customer
-from customers.people import Told
-from limits.models import LedgerEntry, LimitCheck, LimitRule
-from limits.refused_reports import RefusedReport
+from customers.records import Told
+from customers.services import blocking, customers
+from limits.models import LedgerEntry, LimitCheck, LimitRule, RefusedReport
 from limits.services import checks, refused_reports, updates
 from limits.services.checks import Ask
 from limits.services.updates import Report
-from ppims import audit, clock
+from ppims.core import clock
 from ppims.models import Operation, Processor, User
-from ppims.replay import Call
+from ppims.services import audit
+from ppims.services.idempotency import Call
 
 PASSWORD = "a-password-of-tests"
 _numbers = count(1)
@@ -92,17 +92,17 @@ def set_blocked(unique_id: int, *, blocked: bool) -> None:
     """Block or unblock a customer, as two people would."""
     maker, checker = (User.objects.get_or_create(username=name)[0] for name in ("him", "her"))
     if blocked:
-        customers.block(customer_id=unique_id, reason="a test", user=maker)
+        blocking.block(customer_id=unique_id, reason="a test", user=maker)
         return
-    proposal = customers.propose_unblocking(customer_id=unique_id, reason="a test", user=maker)
-    customers.decide_unblocking(proposal_id=proposal.pk, state="APPROVED", user=checker)
+    proposal = blocking.propose_unblocking(customer_id=unique_id, reason="a test", user=maker)
+    blocking.decide_unblocking(proposal_id=proposal.pk, state="APPROVED", user=checker)
 
 
 def set_tier(unique_id: int, tier: str) -> None:
     """Give a customer another tier, whichever it is, audited."""
     customer, at = Customer.objects.get(pk=unique_id), clock.now()
     told = Told(kyc_flag=tier)
-    change = people.change_kyc(told, customer=customer, processor=None, user=None, at=at)
+    change = records.change_kyc(told, customer=customer, processor=None, user=None, at=at)
     if change:
         customer.save()
         audit.record("tier of a test", at=at, subject=unique_id, rows=[customer, change])

@@ -11,7 +11,9 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from ppims import clock, demo, openapi
+from ppims.api import openapi
+from ppims.core import clock
+from ppims.demo import load
 from tests.conftest import PREFIX, WORDS
 from tests.refusals import REQUESTED
 
@@ -49,8 +51,8 @@ def posted(name: str) -> tuple[int, dict]:
 @pytest.fixture
 def sample_customer(db):
     with clock.frozen(AT):
-        demo._load_processors()
-        demo._load_sample_customer()
+        load._load_processors()
+        load._load_sample_customer()
         yield
 
 

@@ -6,8 +6,12 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
-from ppims import auth, clock, demo, openapi, wire
+from ppims.api import openapi
+from ppims.core import clock
+from ppims.demo import load
 from ppims.models import Processor
+from ppims.services import credentials
+from ppims.wire import envelope
 from tests.conftest import PREFIX, WORDS
 from tests.refusals import BY_MOMENT, BY_REQUEST, CASES, RIGHT
 from tests.test_golden import AT, ROOT, fenced
@@ -16,8 +20,8 @@ from tests.test_golden import AT, ROOT, fenced
 @pytest.fixture(autouse=True)
 def _sample_customer(db):
     with clock.frozen(AT):
-        demo._load_processors()
-        demo._load_sample_customer()
+        load._load_processors()
+        load._load_sample_customer()
         yield
 
 
@@ -36,7 +40,7 @@ def body_of(operation, case):
     right = f"{operation}.{RIGHT[operation]}"
     name = {"too-many-attempts": f"{operation}.wrong-password"}.get(case, right)
     body = json.dumps(read(f"{operation}.{case}" if case in BY_REQUEST else name, "request"))
-    return body + " " * wire.BODY_LIMIT_BYTES if case == "too-large" else body
+    return body + " " * envelope.BODY_LIMIT_BYTES if case == "too-large" else body
 
 
 def make_it_the_moment(case, settings, monkeypatch):
@@ -49,7 +53,7 @@ def make_it_the_moment(case, settings, monkeypatch):
         settings.PPIMS_FAILED_LOGINS_PER_ADDRESS = 1
         send("check-customer-kyc", json.dumps(read("check-customer-kyc.wrong-password", "request")))
     if case in {"busy", "fault"}:
-        monkeypatch.setattr(auth, "recognized", fail)
+        monkeypatch.setattr(credentials, "recognized", fail)
 
 
 @pytest.mark.parametrize(("operation", "case"), CASES)

@@ -1,5 +1,5 @@
 import django.db.models.deletion
-import ppims.tables
+import ppims.db.fields
 from django.conf import settings
 from django.db import migrations, models
 
@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "unique_id",
-                    ppims.tables.GivenId(
+                    ppims.db.fields.GivenId(
                         primary_key=True, serialize=False, verbose_name="Unique_Id"
                     ),
                 ),
@@ -82,7 +82,7 @@ class Migration(migrations.Migration):
                 "indexes": [],
             },
         ),
-        ppims.tables.CreateWithoutRowid(
+        ppims.db.fields.CreateWithoutRowid(
             name="Identifier",
             fields=[
                 (
@@ -115,7 +115,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Document",
             fields=[
-                ("id", ppims.tables.BigId(primary_key=True, serialize=False)),
+                ("id", ppims.db.fields.BigId(primary_key=True, serialize=False)),
                 (
                     "customer",
                     models.ForeignKey(
@@ -161,7 +161,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Registration",
             fields=[
-                ("id", ppims.tables.BigId(primary_key=True, serialize=False)),
+                ("id", ppims.db.fields.BigId(primary_key=True, serialize=False)),
                 (
                     "customer",
                     models.ForeignKey(
@@ -198,7 +198,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Account",
             fields=[
-                ("id", ppims.tables.BigId(primary_key=True, serialize=False)),
+                ("id", ppims.db.fields.BigId(primary_key=True, serialize=False)),
                 (
                     "customer",
                     models.ForeignKey(
@@ -245,7 +245,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Card",
             fields=[
-                ("id", ppims.tables.BigId(primary_key=True, serialize=False)),
+                ("id", ppims.db.fields.BigId(primary_key=True, serialize=False)),
                 (
                     "customer",
                     models.ForeignKey(
@@ -296,7 +296,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="KycChange",
             fields=[
-                ("id", ppims.tables.BigId(primary_key=True, serialize=False)),
+                ("id", ppims.db.fields.BigId(primary_key=True, serialize=False)),
                 (
                     "customer",
                     models.ForeignKey(
@@ -355,7 +355,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Receipt",
             fields=[
-                ("id", ppims.tables.BigId(primary_key=True, serialize=False)),
+                ("id", ppims.db.fields.BigId(primary_key=True, serialize=False)),
                 (
                     "customer",
                     models.ForeignKey(
@@ -408,7 +408,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="DuplicateReview",
             fields=[
-                ("id", ppims.tables.BigId(primary_key=True, serialize=False)),
+                ("id", ppims.db.fields.BigId(primary_key=True, serialize=False)),
                 (
                     "customer",
                     models.ForeignKey(
@@ -534,7 +534,7 @@ class Migration(migrations.Migration):
                 ),
                 ("proposed_at", models.DateTimeField()),
                 ("decided_at", models.DateTimeField(blank=True, null=True)),
-                ("id", ppims.tables.BigId(primary_key=True, serialize=False)),
+                ("id", ppims.db.fields.BigId(primary_key=True, serialize=False)),
                 (
                     "customer",
                     models.ForeignKey(

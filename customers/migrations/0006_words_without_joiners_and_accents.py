@@ -8,8 +8,8 @@ import unicodedata
 
 from django.db import migrations
 
-from customers.names import INSERT, words_of
-from ppims.progress import bar
+from customers.models.name_words import INSERT, words_of
+from ppims.core.progress import bar
 
 AT_ONCE = 10_000
 APOSTROPHES = dict.fromkeys(map(ord, "'’`"))

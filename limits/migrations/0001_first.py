@@ -1,5 +1,5 @@
 import django.db.models.deletion
-import ppims.tables
+import ppims.db.fields
 from django.conf import settings
 from django.db import migrations, models
 
@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
                 ),
                 ("proposed_at", models.DateTimeField()),
                 ("decided_at", models.DateTimeField(blank=True, null=True)),
-                ("id", ppims.tables.BigId(primary_key=True, serialize=False)),
+                ("id", ppims.db.fields.BigId(primary_key=True, serialize=False)),
                 (
                     "tier",
                     models.CharField(
@@ -78,7 +78,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "amount",
-                    ppims.tables.Paise(
+                    ppims.db.fields.Paise(
                         blank=True,
                         help_text="In paise; of CREDIT_STOP, months. Empty: no limit from then on.",
                         null=True,
@@ -163,7 +163,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="LimitCheck",
             fields=[
-                ("id", ppims.tables.BigId(primary_key=True, serialize=False)),
+                ("id", ppims.db.fields.BigId(primary_key=True, serialize=False)),
                 (
                     "customer",
                     models.ForeignKey(
@@ -191,8 +191,8 @@ class Migration(migrations.Migration):
                     "direction",
                     models.CharField(choices=[("D", "Spend"), ("C", "Load")], max_length=1),
                 ),
-                ("amount_paise", ppims.tables.Paise()),
-                ("balance_paise", ppims.tables.Paise(null=True)),
+                ("amount_paise", ppims.db.fields.Paise()),
+                ("balance_paise", ppims.db.fields.Paise(null=True)),
                 ("account_number", models.CharField(blank=True, max_length=32)),
                 ("card_last_four", models.CharField(blank=True, max_length=4)),
                 (
@@ -215,14 +215,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("limit", models.BigIntegerField(null=True)),
-                ("used_paise", ppims.tables.Paise(null=True)),
-                ("held_paise", ppims.tables.Paise(null=True)),
-                ("remaining_paise", ppims.tables.Paise(null=True)),
+                ("used_paise", ppims.db.fields.Paise(null=True)),
+                ("held_paise", ppims.db.fields.Paise(null=True)),
+                ("remaining_paise", ppims.db.fields.Paise(null=True)),
                 ("resets_on", models.DateField(null=True)),
                 ("hold_until", models.DateTimeField(null=True)),
                 ("unjudged", models.CharField(blank=True, max_length=40)),
-                ("cumulative_paise", ppims.tables.Paise()),
-                ("available_paise", ppims.tables.Paise(null=True)),
+                ("cumulative_paise", ppims.db.fields.Paise()),
+                ("available_paise", ppims.db.fields.Paise(null=True)),
                 ("cif_id", models.CharField(blank=True, max_length=32)),
                 ("old_unique_id", models.BigIntegerField(null=True)),
                 ("key_id", models.CharField(max_length=8)),
@@ -284,7 +284,7 @@ class Migration(migrations.Migration):
                     "direction",
                     models.CharField(choices=[("D", "Spend"), ("C", "Load")], max_length=1),
                 ),
-                ("amount_paise", ppims.tables.Paise()),
+                ("amount_paise", ppims.db.fields.Paise()),
                 ("expires_at", models.DateTimeField()),
             ],
             options={
@@ -299,7 +299,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="LedgerEntry",
             fields=[
-                ("id", ppims.tables.BigId(primary_key=True, serialize=False)),
+                ("id", ppims.db.fields.BigId(primary_key=True, serialize=False)),
                 (
                     "customer",
                     models.ForeignKey(
@@ -342,8 +342,8 @@ class Migration(migrations.Migration):
                     "direction",
                     models.CharField(choices=[("D", "Spend"), ("C", "Load")], max_length=1),
                 ),
-                ("amount_paise", ppims.tables.Paise()),
-                ("balance_paise", ppims.tables.Paise(null=True)),
+                ("amount_paise", ppims.db.fields.Paise()),
+                ("balance_paise", ppims.db.fields.Paise(null=True)),
                 ("tran_id", models.CharField(blank=True, max_length=32, verbose_name="Tran_Id")),
                 (
                     "enquiry_ref_id",
@@ -377,9 +377,9 @@ class Migration(migrations.Migration):
                         max_length=1,
                     ),
                 ),
-                ("used_after_paise", ppims.tables.Paise()),
-                ("held_after_paise", ppims.tables.Paise()),
-                ("limit_paise", ppims.tables.Paise(null=True)),
+                ("used_after_paise", ppims.db.fields.Paise()),
+                ("held_after_paise", ppims.db.fields.Paise()),
+                ("limit_paise", ppims.db.fields.Paise(null=True)),
                 (
                     "rule",
                     models.ForeignKey(
@@ -390,8 +390,8 @@ class Migration(migrations.Migration):
                         to="limits.limitrule",
                     ),
                 ),
-                ("cumulative_paise", ppims.tables.Paise()),
-                ("available_paise", ppims.tables.Paise(null=True)),
+                ("cumulative_paise", ppims.db.fields.Paise()),
+                ("available_paise", ppims.db.fields.Paise(null=True)),
                 ("key_id", models.CharField(max_length=8)),
                 ("digest", models.BinaryField()),
             ],
@@ -460,7 +460,7 @@ class Migration(migrations.Migration):
                 "constraints": [],
             },
         ),
-        ppims.tables.CreateWithoutRowid(
+        ppims.db.fields.CreateWithoutRowid(
             name="MonthlyUsage",
             fields=[
                 (
@@ -484,8 +484,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("month", models.PositiveIntegerField()),
-                ("debit_paise", ppims.tables.Paise()),
-                ("credit_paise", ppims.tables.Paise()),
+                ("debit_paise", ppims.db.fields.Paise()),
+                ("credit_paise", ppims.db.fields.Paise()),
             ],
             options={
                 "verbose_name_plural": "monthly usage",

@@ -10,9 +10,11 @@ import json
 from django.db import migrations
 from django.db.models import Max
 
-from ppims import audit, clock, proofs
-from ppims.progress import bar
-from ppims.rows import Reader, joined
+from ppims.services import audit
+from ppims.core import clock
+from ppims.db import row_proofs
+from ppims.core.progress import bar
+from ppims.db.streaming import joined, Reader
 
 AT_ONCE = 1_000
 ACTION = "rows taken as they were"
@@ -47,7 +49,7 @@ def _is_done(apps, using):
     """Tell whether the audit proves rows already: then nothing is from before."""
     entries = _rows_of(apps, "ppims.AuditEntry", using).filter(subject=0)
     may = entries.filter(detail__contains='"proofs"').values_list("detail", flat=True)
-    return any(proofs.PROOFS in json.loads(detail) for detail in may.iterator())
+    return any(row_proofs.PROOFS in json.loads(detail) for detail in may.iterator())
 
 
 def _details(apps, using, newest, rules, total):
@@ -58,7 +60,7 @@ def _details(apps, using, newest, rules, total):
             last, taken = (customers or [after])[-1], {}
             if customers:
                 taken = _taken(apps, using, (after, last))
-            yield {proofs.PROOFS: rules, "taken": taken, "last": newest}
+            yield {row_proofs.PROOFS: rules, "taken": taken, "last": newest}
             advance(len(customers))
             rules, after = {}, last
 
@@ -74,7 +76,7 @@ def _taken(apps, using, span):
 
 def _proofs(apps, label, owner, using, span):
     model = apps.get_model(label)
-    its = proofs.shape(model)
+    its = row_proofs.shape(model)
     readers, joins = [Reader(model, [owner, *its.columns])], ""
     if label == "customers.Receipt":
         readers.append(Reader(apps.get_model("ppims.ReplayKey"), ["digests"], "k"))
@@ -84,7 +86,7 @@ def _proofs(apps, label, owner, using, span):
         also = values.pop() if joins else b""
         is_open = label == "customers.DuplicateReview" and not values[its.columns.index("outcome")]
         if not is_open:
-            name, proof = proofs.of_values(audit.key_in_use(), its, values, also or b"")
+            name, proof = row_proofs.of_values(audit.key_in_use(), its, values, also or b"")
             yield customer, name, proof
 
 

@@ -13,11 +13,12 @@ from customers.models import Customer
 from limits import ledger
 from limits.models import Adjustment, Direction, LedgerEntry, MonthlyUsage
 from limits.services.updates import book
-from ppims import audit, clock
-from ppims.errors import Conflict, Malformed, UnknownCustomer
-from ppims.free_text import require_text, trim
+from ppims.core import clock
+from ppims.core.errors import Conflict, Malformed, UnknownCustomer
+from ppims.core.free_text import require_text, trim
+from ppims.db.transaction import in_transaction
 from ppims.models import LONGEST_NOTE, FourEyes, User
-from ppims.transact import in_transaction
+from ppims.services import audit
 
 Kind = LedgerEntry.Kind
 FIRST_MONTH = 190001

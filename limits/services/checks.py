@@ -7,18 +7,20 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from customers import people
-from customers.kinds import MOBILE, USABLE, Tier
+from customers import records
+from customers.choices import MOBILE, USABLE, Tier
 from customers.models import Customer, Identifier, Registration
 from limits import decision, ledger
 from limits.decision import CREDIT_STOP, Decision, Figures, Question, Rule
 from limits.ledger import Standing
 from limits.models import Direction, Hold, LedgerEntry, LimitCheck
-from ppims import clock, moment, replay, statements
+from ppims.core import clock
+from ppims.db import shared_snapshot, statements
+from ppims.db.statements import kept_instant, stored
+from ppims.db.transaction import in_transaction
 from ppims.models import Processor, ReplayKey
-from ppims.replay import Call
-from ppims.statements import kept_instant, stored
-from ppims.transact import in_transaction
+from ppims.services import idempotency
+from ppims.services.idempotency import Call
 
 # In force is the approved rule with the latest start so far: the last one that is given for a
 # window. COALESCE, here and below, keeps SQLite's driver from asking Django what an instant is.
@@ -79,14 +81,14 @@ def check_limit(*, call: Call, ask: Ask) -> tuple[LimitCheck, bool]:
     """
 
     def work() -> tuple[LimitCheck, bool]:
-        first = replay.claim(call)
+        first = idempotency.claim(call)
         if first is not None:
             return _repeat(first)
         head, at = ledger.lock(ask.unique_id)
-        registration = people.visible(call.processor, ask.unique_id)
+        registration = records.visible(call.processor, ask.unique_id)
         check, standing = _answer(call, ask, registration, at)
         ledger.keep_check(head, check, said=call.digests, has_expired=standing.has_expired)
-        replay.settle(call, customer_id=ask.unique_id, row_id=check.pk)
+        idempotency.settle(call, customer_id=ask.unique_id, row_id=check.pk)
         return check, False
 
     return in_transaction(work)
@@ -117,7 +119,7 @@ def _found(processor: Processor, kind: str, value: str) -> Found | None:
 
 def rules_for(tier: str, direction: str, at: datetime) -> list[Rule]:
     """Give the limits in force; a rule without an amount is no limit."""
-    rows, until = moment.every(APPROVED, (tier, direction)), stored(at)
+    rows, until = shared_snapshot.every(APPROVED, (tier, direction)), stored(at)
     latest = {
         window: (rule_id, window, amount)
         for rule_id, window, amount, in_force_from in rows
@@ -208,14 +210,14 @@ def is_account_usable(customer_id: int, processor_id: int, number: str) -> bool:
     """Tell whether this processor has registered the account for the customer, and it is active or
     new.
     """
-    return people.status_of_account(customer_id, processor_id, number) in USABLE
+    return records.status_of_account(customer_id, processor_id, number) in USABLE
 
 
 def _is_card_usable(ask: Ask, processor: Processor) -> bool:
     """Tell whether a card that was named is active or new; one that is unknown is not judged."""
     if not ask.card_number:
         return True
-    status = people.status_of_card(ask.unique_id, processor.pk, ask.card_number)
+    status = records.status_of_card(ask.unique_id, processor.pk, ask.card_number)
     return status is None or status in USABLE
 
 

@@ -2,13 +2,13 @@
 
 from django.db import IntegrityError
 
-from limits.findings import PostingFinding
-from limits.models import LedgerEntry
-from ppims import audit, clock
-from ppims.errors import Conflict
-from ppims.free_text import require_text
+from limits.models import LedgerEntry, PostingFinding
+from ppims.core import clock
+from ppims.core.errors import Conflict
+from ppims.core.free_text import require_text
+from ppims.db.transaction import in_transaction
 from ppims.models import LONGEST_NOTE, User
-from ppims.transact import in_transaction
+from ppims.services import audit
 
 
 def note(*, entry_id: int, finding: str, note: str, user: User) -> PostingFinding:

@@ -3,15 +3,15 @@
 from django.db import IntegrityError
 
 from limits import ledger
-from limits.models import LedgerEntry
-from limits.refused_reports import RefusedReport, ReportFinding
+from limits.models import LedgerEntry, RefusedReport, ReportFinding
 from limits.services.updates import Report
-from ppims import audit, clock
-from ppims.errors import Conflict
-from ppims.free_text import require_text
+from ppims.core import clock
+from ppims.core.errors import Conflict
+from ppims.core.free_text import require_text
+from ppims.db.transaction import in_transaction
 from ppims.models import LONGEST_NOTE, User
-from ppims.replay import Call
-from ppims.transact import in_transaction
+from ppims.services import audit
+from ppims.services.idempotency import Call
 
 
 def keep(*, call: Call, report: Report, posting: LedgerEntry) -> None:

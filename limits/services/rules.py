@@ -12,11 +12,12 @@ from django.utils.translation import gettext, ngettext
 
 from customers.models import Customer
 from limits.models import LimitRule
-from ppims import audit, clock
-from ppims.days import ist_start
-from ppims.free_text import require_text
+from ppims.core import clock
+from ppims.core.days import ist_start
+from ppims.core.free_text import require_text
+from ppims.db.transaction import in_transaction
 from ppims.models import FourEyes, User
-from ppims.transact import in_transaction
+from ppims.services import audit
 
 LONGEST_SOURCE = 200
 FIRST_PACK = settings.BASE_DIR / "fixtures" / "limit_rules.json"

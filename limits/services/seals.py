@@ -11,13 +11,13 @@ from django.conf import settings
 from django.db import IntegrityError, connection
 
 from limits import signing
-from limits.models import LedgerHead
-from limits.seals import Seal
-from ppims import audit, clock, keys
-from ppims.errors import Conflict, Unavailable
+from limits.models import LedgerHead, Seal
+from ppims.core import clock, keys
+from ppims.core.errors import Conflict, Unavailable
+from ppims.db.streaming import Reader, joined
+from ppims.db.transaction import in_transaction, snapshot
 from ppims.models import AuditHead, User
-from ppims.rows import Reader, joined
-from ppims.transact import in_transaction, snapshot
+from ppims.services import audit
 
 FORMAT = "ppims-seal-1"
 TRIES = 12

@@ -7,18 +7,20 @@ from datetime import datetime, timedelta
 
 from django.db.models import Sum
 
-from customers import people
+from customers import records
 from customers.models import Customer
 from limits import decision, ledger
 from limits.decision import Gauge
 from limits.models import Direction, LedgerEntry, LedgerHead, LimitCheck
 from limits.services.checks import is_account_usable, rules_for
-from ppims import clock, replay, statements
-from ppims.errors import Conflict
+from ppims.core import clock
+from ppims.core.errors import Conflict
+from ppims.db import statements
+from ppims.db.statements import stored
+from ppims.db.transaction import in_transaction
 from ppims.models import Operation, ReplayKey
-from ppims.replay import Call
-from ppims.statements import stored
-from ppims.transact import in_transaction
+from ppims.services import idempotency
+from ppims.services.idempotency import Call
 
 Kind, Flag = LedgerEntry.Kind, LedgerEntry.Flag
 
@@ -83,16 +85,16 @@ def update_limit(*, call: Call, report: Report) -> tuple[LedgerEntry, bool]:
     """
 
     def work() -> tuple[LedgerEntry, bool]:
-        first = replay.claim(call)
+        first = idempotency.claim(call)
         if first is not None:
             return LedgerEntry.objects.get(pk=first.row_id), True
         head, at = ledger.lock(report.unique_id)
-        customer = people.visible(call.processor, report.unique_id).customer
+        customer = records.visible(call.processor, report.unique_id).customer
         place = {Kind.POST: _post, Kind.RELEASE: _release, Kind.REVERSE: _reverse}[
             Kind(report.kind)
         ]
         entry = _book(call, report, customer, head, place(call, report, at), at)
-        replay.settle(call, customer_id=customer.pk, row_id=entry.pk)
+        idempotency.settle(call, customer_id=customer.pk, row_id=entry.pk)
         return entry, False
 
     return in_transaction(work)

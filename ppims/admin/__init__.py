@@ -7,5 +7,5 @@ from ppims.admin import people, staff
 
 __all__ = ["people", "staff"]
 
-# What a role may do is decided in ppims.roles, not on a page.
+# What a role may do is decided in ppims.core.roles, not on a page.
 admin.site.unregister(Group)

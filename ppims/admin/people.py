@@ -7,15 +7,15 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from customers import services
 from customers.admin import Action, ask_reason, by_unique_id, instant, never, staff
 from customers.models import Account, Card, Customer, Document, KycChange, Registration
+from customers.services import blocking
 from limits import decision, ledger
 from limits.models import Direction, Hold, LimitRule, MonthlyUsage
-from ppims import clock
-from ppims.admin_site import without_secrets
-from ppims.money import to_inr
-from ppims.pages.customer import left_in_words
+from ppims.backoffice.admin_site import without_secrets
+from ppims.backoffice.customer.page import left_in_words
+from ppims.core import clock
+from ppims.core.money import to_inr
 
 WINDOWS = {decision.MONTH: "This month", decision.FINANCIAL_YEAR: "This financial year"}
 
@@ -93,9 +93,9 @@ def mobile(customer: Customer) -> str:
 class CustomerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     has_add_permission = has_change_permission = has_delete_permission = never
     actions = [
-        _with_reason("block", "Block", "block", services.block),
+        _with_reason("block", "Block", "block", blocking.block),
         _with_reason(
-            "propose_unblocking", "Propose unblocking", "propose", services.propose_unblocking
+            "propose_unblocking", "Propose unblocking", "propose", blocking.propose_unblocking
         ),
     ]
     inlines = [RegistrationInline, DocumentInline, AccountInline, CardInline, KycInline]

@@ -23,10 +23,11 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from customers.admin import by_unique_id, instant, ist, never, staff
-from ppims import audit, auth, clock, roles
+from ppims.backoffice import login
+from ppims.core import clock, roles
+from ppims.db.transaction import in_transaction
 from ppims.models import AuditEntry, Processor, User
-from ppims.pages import log_in
-from ppims.transact import in_transaction
+from ppims.services import audit, credentials
 
 PLAIN = {
     "system_id": RegexValidator(r"\A[A-Za-z0-9_-]+\Z", "Only A-Z, a-z, 0-9, - and _."),
@@ -128,7 +129,7 @@ class StaffAdmin(UserAdmin):  # type: ignore[type-arg]
             password = user.take_one_time_password(clock.now())
             user.save(update_fields=User.PASSWORD)
             _record(request, "user given a one-time password", username=user.username)
-            reset(username=log_in.digest_of(user.username))
+            reset(username=login.digest_of(user.username))
             return password
 
         return self._password_page(request, user, password=in_transaction(work))
@@ -230,8 +231,8 @@ class ProcessorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Show a new password in this very answer: no session, message or cookie ever holds it."""
 
         def work() -> str:
-            password = auth.new_password(processor)
-            processor.save(update_fields=auth.CREDENTIAL)
+            password = credentials.new_password(processor)
+            processor.save(update_fields=credentials.CREDENTIAL)
             _record(request, "processor given a new password", system_id=processor.system_id)
             return password
 

@@ -24,7 +24,7 @@ from ppims.bench import attacks, chart, load, report
 from ppims.bench.installation import Installation, is_own
 from ppims.bench.rounds import Bench, Plan, Setup, lakhs
 from ppims.bench.targets import targets
-from ppims.terminal import write_on_any_terminal
+from ppims.core.terminal import write_on_any_terminal
 
 SIZES = (10_000, 100_000, 1_000_000)
 CLIENTS = (1, 8, 32, 64)

@@ -12,7 +12,7 @@ import msgpack
 from ppims.bench.installation import Installation
 from ppims.bench.load import CHECK, UPDATE
 from ppims.bench.slow_disk import sitecustomize as slow_disk
-from ppims.database import PRAGMAS
+from ppims.db.url import PRAGMAS
 
 BLOCK = b"\0" * 4096
 

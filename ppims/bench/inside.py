@@ -16,15 +16,15 @@ import msgpack
 from django.conf import settings
 from django.db import connection, transaction
 
-from customers import services as people
 from customers.models import Account, Receipt
 from customers.schemas import AddCustomerIn, told_by
+from customers.services import customers as people
 from limits.models import LedgerEntry, LimitCheck
 from limits.schemas import CheckLimitIn, UpdateLimitIn
 from limits.services import checks, updates
 from ppims.models import Operation, Processor, ReplayKey
-from ppims.replay import Call
 from ppims.seed.writing import SYSTEM_IDS
+from ppims.services.idempotency import Call
 
 Statement = tuple[str, Any]  # as Python's sqlite3 takes it
 PLACE = re.compile("(?<!%)%s")  # as Django's own backend finds them

@@ -2,7 +2,7 @@ import django.contrib.auth.validators
 import django.db.models.deletion
 import django.utils.timezone
 import ppims.models
-import ppims.tables
+import ppims.db.fields
 from django.conf import settings
 from django.db import migrations, models
 
@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    ppims.tables.BigId(
+                    ppims.db.fields.BigId(
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
@@ -121,7 +121,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    ppims.tables.BigId(
+                    ppims.db.fields.BigId(
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
@@ -171,7 +171,7 @@ class Migration(migrations.Migration):
                 "indexes": [],
             },
         ),
-        ppims.tables.CreateWithoutRowid(
+        ppims.db.fields.CreateWithoutRowid(
             name="ReplayKey",
             fields=[
                 (
@@ -219,7 +219,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="AuditEntry",
             fields=[
-                ("id", ppims.tables.BigId(primary_key=True, serialize=False)),
+                ("id", ppims.db.fields.BigId(primary_key=True, serialize=False)),
                 ("subject", models.BigIntegerField(default=0)),
                 ("number", models.PositiveIntegerField()),
                 ("at", models.DateTimeField()),
@@ -263,7 +263,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="AuditHead",
             fields=[
-                ("subject", ppims.tables.GivenId(primary_key=True, serialize=False)),
+                ("subject", ppims.db.fields.GivenId(primary_key=True, serialize=False)),
                 ("entry_count", models.PositiveIntegerField(default=0)),
                 ("last_mac", models.BinaryField(default=b"")),
                 ("last_at", models.DateTimeField(null=True)),

@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-from ppims import append_only
+from ppims.db import append_only
 
 
 def forbid_changes(apps, schema_editor):

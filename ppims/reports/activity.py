@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from heapq import merge
 
-from ppims import statements
+from ppims.db import statements
 from ppims.reports import keyset, transactions
 from ppims.reports.keyset import ALWAYS, Frame, Page, Position, micros, microseconds
 from ppims.reports.transactions import SOURCES, Row, Source

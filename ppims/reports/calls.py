@@ -1,9 +1,10 @@
 """The calls that processors were refused, the last first."""
 
-from ppims import call_buffer, clock
-from ppims.refused_calls import RefusedCall
+from ppims.core import clock
+from ppims.models import RefusedCall
 from ppims.reports import keyset
 from ppims.reports.keyset import Page, Position
+from ppims.services import call_buffer
 
 
 def calls(

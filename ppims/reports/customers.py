@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from customers.models import Customer, Registration
-from limits.figures import Watched
-from ppims import clock
+from limits.models import Watched
+from ppims.core import clock
 from ppims.reports import keyset
 from ppims.reports.keyset import ALWAYS, Page, Position, Walk
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from django.db import connection
 
-from limits.findings import PostingFinding
-from ppims import statements
+from limits.models import PostingFinding
+from ppims.db import statements
 from ppims.reports import keyset, transactions
 from ppims.reports.keyset import PAST_ALL_IDS, Page, Position, instant_column, microseconds
 from ppims.reports.transactions import SOURCES, Row, Source

@@ -11,10 +11,10 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db import connection
 
-from ppims import statements
-from ppims.errors import Malformed
-from ppims.keys import EPOCH, MICROSECOND
-from ppims.rows import POSTGRESQL, SQLITE
+from ppims.core.errors import Malformed
+from ppims.core.keys import EPOCH, MICROSECOND
+from ppims.db import statements
+from ppims.db.streaming import POSTGRESQL, SQLITE
 
 T = TypeVar("T")
 PAGE_ROWS = 50
@@ -159,7 +159,7 @@ def _looked_at(walk: Walk, frame: Frame, after: Position) -> tuple[str, list[Any
 
 
 def instant_column(column: str) -> str:
-    """Write an instant's column as ppims.tables.Instant keeps it in an index."""
+    """Write an instant's column as ppims.db.fields.Instant keeps it in an index."""
     plain = f't."{column}"'
     return microseconds(plain) if connection.vendor == "sqlite" else plain
 

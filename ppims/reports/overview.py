@@ -8,15 +8,12 @@ from typing import Any
 
 from django.db.models import Count, Min, Model, Q
 
-from customers.kinds import Tier
-from customers.models import Customer, DuplicateReview
-from customers.proposals import KycProposal, Unblocking
-from limits.figures import Figures, Watched
-from limits.models import Adjustment, Direction, LimitRule
-from limits.refused_reports import RefusedReport
-from ppims import clock
+from customers.choices import Tier
+from customers.models import Customer, DuplicateReview, KycProposal, Unblocking
+from limits.models import Adjustment, Direction, Figures, LimitRule, RefusedReport, Watched
+from ppims.core import clock
 from ppims.models import FourEyes
-from ppims.reports import counting, watching
+from ppims.reports import near_limit, overview_counts
 from ppims.reports.keyset import instant
 from ppims.reports.transactions import Filters, Row, transactions
 
@@ -97,7 +94,7 @@ def overview() -> Overview:
     """Give the overview; the counted figures are brought up to date first if they are a minute
     old, which takes counting.SECONDS at most.
     """
-    counting.refresh()
+    overview_counts.refresh()
     at = clock.now()
     row = Figures.objects.filter(pk=1).first()
     state = json.loads(row.state) if row else {}
@@ -119,15 +116,15 @@ def overview() -> Overview:
     )
 
 
-def _days(known: Mapping[str, counting.State], at: datetime) -> list[Day]:
-    today = counting.day_of(at)
+def _days(known: Mapping[str, overview_counts.State], at: datetime) -> list[Day]:
+    today = overview_counts.day_of(at)
     return [_day(day, known.get(str(day), {})) for day in range(today - DAYS + 1, today + 1)]
 
 
-def _day(number: int, figures: counting.State) -> Day:
+def _day(number: int, figures: overview_counts.State) -> Day:
     posted = figures.get("posted", {})
     return Day(
-        counting.FIRST_DAY + timedelta(days=number),
+        overview_counts.FIRST_DAY + timedelta(days=number),
         Sum(*posted.get(Direction.DEBIT, (0, 0))),
         Sum(*posted.get(Direction.CREDIT, (0, 0))),
         figures.get("declined", {}),
@@ -174,7 +171,7 @@ def _together(parts: Sequence[Waiting]) -> Waiting:
 
 def _top_spenders(month: int) -> list[Spender]:
     spent = Watched.objects.filter(month=month, debit_paise__gt=0).order_by("-debit_paise", "pk")
-    top = list(spent.values_list("pk", "debit_paise")[: watching.SHOWN_SPENDERS])
+    top = list(spent.values_list("pk", "debit_paise")[: near_limit.SHOWN_SPENDERS])
     found = Customer.objects.filter(pk__in=[customer_id for customer_id, _ in top])
     names = dict(found.values_list("pk", "name"))
     return [Spender(customer_id, names[customer_id], paise) for customer_id, paise in top]

@@ -7,10 +7,10 @@ from itertools import islice, product
 from django.utils.translation import gettext as _
 
 from customers import search
-from customers.kinds import mask
+from customers.choices import mask
 from customers.models import Customer
-from customers.names import words_of
-from ppims import statements
+from customers.models.name_words import words_of
+from ppims.db import statements
 from ppims.models import Operation, Processor, ReplayKey
 from ppims.reports.transactions import Source
 

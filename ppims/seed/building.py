@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from customers.bulk import Person, Records
-from customers.people import Told
+from customers.records import Told
 from limits.bulk import Book, Histories, Rulebook
 from limits.models import LedgerEntry, LimitCheck
 from limits.services.checks import Ask
 from limits.services.updates import Report
-from ppims.bulk import Rows
+from ppims.db.bulk import Rows
 from ppims.models import Processor
-from ppims.replay import Call
 from ppims.seed.story import Plan, Story
+from ppims.services.idempotency import Call
 
 CUSTOMERS_A_BATCH = 500
 

@@ -12,16 +12,16 @@ from functools import cache, cached_property, partial
 from itertools import accumulate
 from typing import Protocol, TypeVar
 
-from customers.people import Told
+from customers.records import Told
 from customers.schemas import AddCustomerIn, UpdateCustomerIn
 from limits.services.checks import Ask
 from limits.services.updates import Report
-from ppims import clock
-from ppims.demo_story import FIRST_NAMES, LAST_NAMES, PLACES, STREETS
-from ppims.keys import EPOCH, MICROSECOND
+from ppims.core import clock
+from ppims.core.keys import EPOCH, MICROSECOND
+from ppims.demo.names import FIRST_NAMES, LAST_NAMES, PLACES, STREETS
 from ppims.models import Operation, Processor
-from ppims.replay import Call
-from ppims.wire import Message
+from ppims.services.idempotency import Call
+from ppims.wire.envelope import Message
 
 T = TypeVar("T")
 

@@ -21,12 +21,15 @@ import limits.bulk
 from customers.models import Registration
 from limits.bulk import Rulebook
 from limits.models import LedgerEntry, LimitCheck
-from ppims import audit, bulk, clock, demo
+from ppims.core import clock
+from ppims.core.process_pool import working
+from ppims.db import bulk
+from ppims.db.transaction import in_transaction
+from ppims.demo import load
 from ppims.models import AuditEntry, Operation, Processor, ReplayKey
 from ppims.seed.building import CUSTOMERS_A_BATCH, Batch, Builder, Job
 from ppims.seed.story import ADD_REF, Plan
-from ppims.transact import in_transaction
-from ppims.workers import working
+from ppims.services import audit
 
 SYSTEM_IDS = ("SEED1", "SEED2")
 BEGUN = "made-up data begun"
@@ -61,7 +64,7 @@ def begin(plan: Plan) -> None:
     before = begun()
     if before not in {None, plan}:
         raise NotHere(f"Made-up data were begun here otherwise: {before}.")
-    own = [*SYSTEM_IDS, *demo.PASSWORDS]
+    own = [*SYSTEM_IDS, *load.PASSWORDS]
     if before is None and Registration.objects.exclude(processor__system_id__in=own).exists():
         raise NotHere("There are customers here who are not made up.")
     _make_processors()
@@ -132,7 +135,7 @@ def _make_processors() -> None:
             {"system_id": name, "username": f"PPIM_{name}", "password": secrets.token_urlsafe(18)}
             for name in SYSTEM_IDS
         ]
-        demo.write_private(path, {"processors": made})
+        load.write_private(path, {"processors": made})
     for access in json.loads(path.read_text("utf-8"))["processors"]:
         there = Processor.objects.filter(system_id=access["system_id"]).first()
         if there and check_password(access["password"], there.password):

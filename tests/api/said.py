@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from limits.models import LimitRule
-from ppims import clock
+from ppims.core import clock
 from tests.factories import new_ref, person
 
 LONG_AGO = "01-01-2026 00:00:00"

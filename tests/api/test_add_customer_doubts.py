@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from customers import reviews
 from customers.models import Customer, Document, DuplicateReview, Registration
-from ppims.errors import Conflict, Malformed
+from customers.services import reviews
+from ppims.core.errors import Conflict, Malformed
 from ppims.models import ReplayKey, User
 from tests.api.said import NOBODY, aadhaar, added, conflict, done, unknown
 from tests.factories import new_mobile, person

@@ -4,7 +4,7 @@ import pytest
 
 from customers.models import Customer
 from limits.models import Hold, LedgerEntry, LedgerHead, LimitCheck, LimitRule
-from ppims import clock
+from ppims.core import clock
 from tests.api.said import (
     NOBODY,
     aadhaar,

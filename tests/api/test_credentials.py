@@ -8,8 +8,8 @@ from django.contrib.auth.hashers import make_password
 from django.test import RequestFactory
 
 from customers.models import Customer
-from ppims import auth
 from ppims.models import Processor
+from ppims.services import credentials
 from tests.api.said import NOBODY, OPERATIONS, added, asked, blank, booked, done, refused, valid
 from tests.factories import PASSWORD, person
 
@@ -25,7 +25,7 @@ def hashings(monkeypatch):
         seen.append(password)
         return password == PASSWORD
 
-    monkeypatch.setattr(auth, "check_password", check)
+    monkeypatch.setattr(credentials, "check_password", check)
     return seen
 
 
@@ -33,7 +33,7 @@ def hashings(monkeypatch):
 def clock(monkeypatch):
     """The throttle's clock, in seconds; to be set."""
     seconds = [1000.0]
-    monkeypatch.setattr(auth.throttle, "_tell_seconds", lambda: seconds[0])
+    monkeypatch.setattr(credentials.throttle, "_tell_seconds", lambda: seconds[0])
     return seconds
 
 
@@ -159,7 +159,7 @@ def test_argon2_is_asked_once_a_process_and_credential(ent, cbs, hashings):
     for _ in range(3):
         assert ask(ent)[0] == ask(cbs)[0] == 200
     assert hashings == [PASSWORD, PASSWORD]
-    auth.forget_everything()
+    credentials.forget_everything()
     ask(ent)
     assert len(hashings) == 3
 
@@ -251,7 +251,7 @@ def test_forwarded_for_is_believed_of_trusted_proxies_alone(
     settings.PPIMS_TRUSTED_PROXIES = [ip_network(each) for each in trusted]
     headers = {"X-Forwarded-For": forwarded} if forwarded else {}
     request = RequestFactory().post("/", headers=headers, REMOTE_ADDR=peer)
-    assert auth.source_address(request) == address
+    assert credentials.source_address(request) == address
 
 
 def test_behind_a_trusted_proxy_the_callers_are_told_apart(ent, hashings, clock, settings):

@@ -7,8 +7,12 @@ import json
 import pytest
 from django.db import InterfaceError
 
-from ppims import asgi, auth, lane, moment, wire, wsgi
-from ppims.api import OPERATIONS
+from ppims import asgi
+from ppims.api import dispatch, django_handler
+from ppims.api.root import OPERATIONS
+from ppims.db import shared_snapshot
+from ppims.services import credentials
+from ppims.wire import envelope
 from tests.api.said import blank
 from tests.server.asked import by_loop, by_thread
 from tests.server.served import KYC
@@ -31,18 +35,18 @@ async def fail_later(*_, **__):
 
 ASKING = {"loop": by_loop, "thread": by_thread}
 PLACES = {
-    "reading the body": (wire, "parse_body", fail),
-    "finding the operation": (lane, "_view", fail),
-    "running it": (lane, "_run", fail_later),
-    "who is calling": (auth, "recognized", fail),
-    "naming the operation": (lane, "answered", fail_later),
+    "reading the body": (envelope, "parse_body", fail),
+    "finding the operation": (dispatch, "_view", fail),
+    "running it": (dispatch, "_run", fail_later),
+    "who is calling": (credentials, "recognized", fail),
+    "naming the operation": (dispatch, "answered", fail_later),
 }
 OF_THE_LOOP = {
-    "beginning the moment": (moment, "begin", fail),
+    "beginning the moment": (shared_snapshot, "begin", fail),
     "reading the headers": (asgi, "_meta", fail),
     "making the request": (asgi, "WireRequest", fail),
 }
-OF_THE_THREAD = {"Django": (wsgi, "django", fail)}
+OF_THE_THREAD = {"Django": (django_handler, "django", fail)}
 
 
 def cases():
@@ -59,7 +63,7 @@ def grouped(settings):
 @pytest.mark.parametrize(("asked", "name", "place"), [*cases()])
 def test_a_fault_is_said_in_the_envelope(monkeypatch, caplog, asked, name, place):
     monkeypatch.setattr(*place)
-    monkeypatch.setattr(moment, "end", lambda: None)
+    monkeypatch.setattr(shared_snapshot, "end", lambda: None)
     status, body = ASKING[asked]()
     assert (status, json.loads(body)["Data"]) == (500, blank(KYC, "999")), name
     assert INSIDES.encode() not in body
@@ -68,14 +72,14 @@ def test_a_fault_is_said_in_the_envelope(monkeypatch, caplog, asked, name, place
 
 @pytest.mark.parametrize("path", ["no-such", "", *OPERATIONS])
 def test_whatever_was_asked(monkeypatch, path):
-    monkeypatch.setattr(lane, "_run", fail_later)
+    monkeypatch.setattr(dispatch, "_run", fail_later)
     for ask in ASKING.values():
         status, body = ask(path)
         assert (status, json.loads(body)["Data"]["Resp_Code"]) == (500, "999")
 
 
 def test_a_fault_before_a_page_is_no_envelope(monkeypatch):
-    monkeypatch.setattr(wsgi, "django", fail)
+    monkeypatch.setattr(django_handler, "django", fail)
     for ask in ASKING.values():
         assert ask("docs", "GET") == (500, b"Internal Server Error")
 
@@ -87,6 +91,6 @@ def test_a_moment_that_can_not_begin_is_no_fault(monkeypatch):
         raise InterfaceError
 
     with monkeypatch.context() as patched:
-        patched.setattr(moment.statements, "run", gone)
-        moment.begin()
-    assert moment._moment.read is None
+        patched.setattr(shared_snapshot.statements, "run", gone)
+        shared_snapshot.begin()
+    assert shared_snapshot._moment.read is None

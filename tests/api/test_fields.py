@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from customers.models import Customer, Registration
-from ppims import clock
+from ppims.core import clock
 from tests.api.said import NOBODY, added, done, malformed, valid
 from tests.factories import person
 

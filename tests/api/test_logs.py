@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from customers import services
+from customers.services import customers
 from limits.services import checks
-from ppims.logs import Formatter, Handler
+from ppims.server.logs import Formatter, Handler
 from tests.api.said import NOBODY, OPERATIONS, added, asked, blank, booked, done, valid
 from tests.conftest import PREFIX
 from tests.factories import PASSWORD, person
@@ -126,8 +126,8 @@ def fault_of_a_fault(*_, **__):
 @pytest.mark.parametrize(
     ("operation", "module", "service"),
     [
-        ("add-customer", services, "add_customer"),
-        ("check-customer-kyc", services, "check_kyc"),
+        ("add-customer", customers, "add_customer"),
+        ("check-customer-kyc", customers, "check_kyc"),
         ("check-customer-limit", checks, "check_limit"),
     ],
 )
@@ -202,6 +202,6 @@ def test_a_line_that_can_not_be_written_is_reported_as_logging_does(capsys):
 def test_after_a_fault_the_same_ref_id_has_its_one_effect(ent, monkeypatch):
     details = person(Ref_Id="REF-1")
     with monkeypatch.context() as patched:
-        patched.setattr(services, "_audit", fault)
+        patched.setattr(customers, "_audit", fault)
         assert ent.call("add-customer", **details)[1]["Data"]["Resp_Code"] == "999"
     assert done(ent.call("add-customer", **details))[1] == {}

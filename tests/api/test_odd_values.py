@@ -7,7 +7,7 @@ import pytest
 from limits.models import LimitRule
 from limits.services import rules
 from limits.services.rules import Proposal
-from ppims import clock
+from ppims.core import clock
 from tests.api.said import OPERATIONS, added, valid
 from tests.factories import person
 from tests.web.admin_pages import user_of

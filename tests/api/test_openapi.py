@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 from django.test import Client
 
-from ppims import openapi
+from ppims.api import openapi
 from tests.api.said import OPERATIONS, documented, valid
 from tests.conftest import PREFIX, WORDS
 

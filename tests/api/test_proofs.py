@@ -9,22 +9,23 @@ import pytest
 from django.contrib.auth.hashers import make_password
 from django.db import DatabaseError
 
-from ppims import auth, keys
-from ppims.errors import NotAuthenticated, TooManyAttempts
-from ppims.lane import finished
+from ppims.api.dispatch import finished
+from ppims.core import keys
+from ppims.core.errors import NotAuthenticated, TooManyAttempts
 from ppims.models import Processor
+from ppims.services import credentials
 from tests.api.said import NOBODY, refused
 from tests.factories import make_password_once
 
 KYC = "check-customer-kyc"
-LONG, OTHER = "p" * auth.PROVEN_FROM_CHARACTERS, "q" * auth.PROVEN_FROM_CHARACTERS
+LONG, OTHER = "p" * credentials.PROVEN_FROM_CHARACTERS, "q" * credentials.PROVEN_FROM_CHARACTERS
 
 
 @pytest.fixture
 def hashings(monkeypatch):
     """Count what argon2 is asked."""
-    seen, check = [], auth.check_password
-    monkeypatch.setattr(auth, "check_password", lambda *a: (seen.append(a[0]), check(*a))[1])
+    seen, check = [], credentials.check_password
+    monkeypatch.setattr(credentials, "check_password", lambda *a: (seen.append(a[0]), check(*a))[1])
     return seen
 
 
@@ -46,7 +47,7 @@ def proof_of(caller):
 
 
 def ask_another_worker(caller, *a, **more):
-    auth.forget_everything()
+    credentials.forget_everything()
     return ask(caller, *a, **more)
 
 
@@ -56,7 +57,7 @@ def test_another_worker_knows_it_without_a_hash(proven, hashings):
 
 
 def test_it_is_never_throttled_there(proven, hashings, settings):
-    auth.forget_everything()
+    credentials.forget_everything()
     settings.PPIMS_FAILED_LOGINS_PER_USERNAME = 1
     assert [ask(proven, OTHER)[0] for _ in range(2)] == [401, 429]
     assert ask(proven)[0] == 200
@@ -79,7 +80,7 @@ def test_of_a_password_that_can_be_guessed_nothing_is_kept(ent, hashings):
 
 
 def test_every_password_that_we_make_is_long_enough(ent):
-    assert len(auth.new_password(ent.processor)) >= auth.PROVEN_FROM_CHARACTERS
+    assert len(credentials.new_password(ent.processor)) >= credentials.PROVEN_FROM_CHARACTERS
 
 
 def test_without_the_session_key_it_says_nothing(proven, hashings, settings):
@@ -97,8 +98,8 @@ def test_it_is_bound_to_the_hash_and_gone_when_another_password_is_given(proven,
     assert hashings == [LONG]
     assert proof_of(proven) != kept
     row = Processor.objects.get()
-    new = auth.new_password(row)
-    row.save(update_fields=auth.CREDENTIAL)
+    new = credentials.new_password(row)
+    row.save(update_fields=credentials.CREDENTIAL)
     assert proof_of(proven) is None
     refused(ask_another_worker(proven), 401, "401")
     assert ask(proven, new)[0] == 200
@@ -122,7 +123,7 @@ def test_where_it_cant_be_written_the_request_is_answered_all_the_same(
     def fail(*_, **__):
         raise error("whatever it is")
 
-    monkeypatch.setattr(auth, "in_transaction", fail)
+    monkeypatch.setattr(credentials, "in_transaction", fail)
     ent.processor.password = make_password_once(LONG)
     ent.processor.save()
     assert ask(ent)[0] == 200
@@ -134,20 +135,20 @@ def test_where_it_cant_be_written_the_request_is_answered_all_the_same(
 def test_a_credential_that_changed_meanwhile_is_refused_and_no_proof_of_it_kept(ent, monkeypatch):
     ent.processor.password = make_password_once(LONG)
     ent.processor.save()
-    check, new = auth.check_password, make_password(OTHER)
+    check, new = credentials.check_password, make_password(OTHER)
 
     def change_meanwhile(*a):
         Processor.objects.update(password=new)
         return check(*a)
 
-    monkeypatch.setattr(auth, "check_password", change_meanwhile)
+    monkeypatch.setattr(credentials, "check_password", change_meanwhile)
     refused(ask(ent), 401, "401")
     assert proof_of(ent) is None
 
 
 def test_who_is_calling_is_found_by_one_statement(proven, django_assert_num_queries):
-    recognized = partial(auth.recognized, proven.processor.username, LONG)
-    for forget in (lambda: None, auth.forget_everything):
+    recognized = partial(credentials.recognized, proven.processor.username, LONG)
+    for forget in (lambda: None, credentials.forget_everything):
         forget()
         with django_assert_num_queries(1):
             assert recognized() == proven.processor
@@ -163,9 +164,9 @@ def test_known_or_not_all_wait_for_the_turn_of_their_source(ent, monkeypatch, us
         sources.append(source)
         return work()
 
-    monkeypatch.setattr(auth.turnstile, "run", run)
+    monkeypatch.setattr(credentials.turnstile, "run", run)
     with pytest.raises(NotAuthenticated):
-        finished(auth.authenticate(username, password, "2001:db8::9"))
+        finished(credentials.authenticate(username, password, "2001:db8::9"))
     assert sources == ["2001:db8::"]
 
 
@@ -178,7 +179,7 @@ def test_the_throttle_counts_a_64_of_ipv6_as_one(ent, settings):
 
 def test_who_waited_is_told_429_once_others_of_its_source_have_failed(db, hashings, settings):
     settings.PPIMS_FAILED_LOGINS_PER_USERNAME = 2
-    in_its_turn = partial(auth._verify, None, "nobody", OTHER, "192.0.2.9")
+    in_its_turn = partial(credentials._verify, None, "nobody", OTHER, "192.0.2.9")
     assert [in_its_turn(), in_its_turn()] == [False, False]
     with pytest.raises(TooManyAttempts):
         in_its_turn()

@@ -5,10 +5,10 @@ import json
 import pytest
 from django.db import IntegrityError, OperationalError
 
-from ppims import api, auth, call_buffer
-from ppims.errors import Unavailable
-from ppims.models import Processor
-from ppims.refused_calls import RefusedCall
+from ppims.api import root
+from ppims.core.errors import Unavailable
+from ppims.models import Processor, RefusedCall
+from ppims.services import call_buffer, credentials
 from tests.api.said import (
     LONG_AGO,
     NOBODY,
@@ -42,7 +42,7 @@ def kept(db):
     """Write what waits; and give operation, Ref_Id, code and fields of each."""
 
     def read():
-        while api.buffer.write():
+        while root.buffer.write():
             pass
         rows = RefusedCall.objects.order_by("pk")
         return list(rows.values_list("operation", "ref_id", "code", "fields"))
@@ -104,8 +104,8 @@ def test_whatever_is_sent_names_are_kept_and_never_values(ent, kept, operation):
 
 def schema_of(operation):
     """List the fields of an operation's message, as the wire spells them."""
-    described = api.api.get_openapi_schema()["components"]["schemas"]
-    word, _ = api.OPERATIONS[operation]
+    described = root.api.get_openapi_schema()["components"]["schemas"]
+    word, _ = root.OPERATIONS[operation]
     name = {"Check_KYC": "CheckKycIn"}.get(word, f"{word.replace('_', '')}In")
     return described[name]["properties"]
 
@@ -134,7 +134,7 @@ def test_who_did_not_log_in_leaves_nothing(ent, kept, settings):
     refused(ent.call(KYC, **valid(KYC), _password="wrong"), 401, "401")
     settings.PPIMS_FAILED_LOGINS_PER_USERNAME = 1
     refused(ent.call(KYC, **valid(KYC), _password="wrong"), 429, "429")
-    auth.forget_everything()
+    credentials.forget_everything()
     ent.send(KYC, "{")
     ent.send("no-such-operation", "{}")
     assert ent.client.get("/api/PPIM/v1/check-customer-kyc").status_code == 405
@@ -154,7 +154,7 @@ def test_what_may_be_recorded_is_not_refused(ent, holder, kept, monkeypatch):
 
 
 def note(processor, number=1, code="409"):
-    api.buffer.note(
+    root.buffer.note(
         processor_id=processor.pk, operation=KYC, ref_id=f"R-{number}", code=code, fields=()
     )
 
@@ -163,7 +163,7 @@ def test_no_more_waits_than_there_is_room_for(ent, kept, monkeypatch, caplog):
     monkeypatch.setattr(call_buffer, "WAITING_AT_MOST", 3)
     for number in range(5):
         note(ent.processor, number)
-    api.buffer._write_all()
+    root.buffer._write_all()
     assert [ref for _, ref, *_ in kept()] == ["R-0", "R-1", "R-2"]
     assert "2 refused calls were not kept: too many came" in caplog.messages
     note(ent.processor, 6)
@@ -181,7 +181,7 @@ def test_what_can_not_be_written_waits_on(ent, kept, monkeypatch):
         patch.setattr(call_buffer, "write", be_busy)
         for _ in range(2):
             with pytest.raises(Unavailable):
-                api.buffer.write()
+                root.buffer.write()
     assert [ref for _, ref, *_ in kept()] == ["R-0", "R-1", "R-2"]
 
 
@@ -205,8 +205,8 @@ def test_an_outage_is_waited_out_and_what_never_goes_in_is_dropped(
     with monkeypatch.context() as patch:
         patch.setattr(call_buffer, "write", fail)
         with pytest.raises(type(error)):
-            api.buffer.write()
-    api.buffer._report(error)
+            root.buffer.write()
+    root.buffer._report(error)
     assert caplog.messages == [said]
     assert len(kept()) == left
 
@@ -243,7 +243,7 @@ def test_what_is_past_its_time_is_looked_for_at_once_and_then_every_so_often(
     monkeypatch.setattr(call_buffer, "PURGES_EVERY_SECONDS", seconds)
     monkeypatch.setattr(call_buffer, "purge", looked.append)
     for _ in range(3):
-        api.buffer._purge_if_due()
+        root.buffer._purge_if_due()
     assert len(looked) == times
 
 

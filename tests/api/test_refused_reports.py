@@ -5,8 +5,7 @@ import json
 import pytest
 from django.db import DatabaseError
 
-from limits.models import LedgerEntry
-from limits.refused_reports import RefusedReport
+from limits.models import LedgerEntry, RefusedReport
 from limits.services import refused_reports
 from ppims.models import AuditEntry
 from tests.api.said import added, at, booked, conflict, done, report

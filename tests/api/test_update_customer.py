@@ -2,8 +2,8 @@
 
 import pytest
 
-from customers import reviews
 from customers.models import Account, Card, Customer, Document, DuplicateReview, KycChange
+from customers.services import reviews
 from ppims.models import AuditEntry, User
 from tests.api.said import (
     NOBODY,

@@ -26,13 +26,13 @@ from pytest_django.live_server_helper import LiveServer
 
 from customers.models import Customer
 from limits.services import rules
-from ppims import demo
+from ppims.demo import load
 from ppims.models import User
 
 T = TypeVar("T")
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 CHROMIUM = shutil.which("chromium")
-ONE_OF_EACH = {role: name for name, role in reversed(demo.STAFF.items())}
+ONE_OF_EACH = {role: name for name, role in reversed(load.STAFF.items())}
 REFUSED = "Failed to load resource: the server responded with a status of "  # and 404, say
 KEPT = "[localStorage, sessionStorage].flatMap((store) => Object.entries(store))"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -67,7 +67,7 @@ def django_db_setup(django_test_environment, django_db_blocker, tmp_path_factory
 @pytest.fixture(scope="session")
 def site(django_db_setup):
     """Serve the demo to the end of the session; every test may read and write it."""
-    assert demo.load()
+    assert load.load()
     server = LiveServer("127.0.0.1")
     yield server.url
     server.stop()

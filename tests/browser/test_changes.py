@@ -9,8 +9,7 @@ from functools import partial
 import pytest
 from playwright.sync_api import expect
 
-from customers.models import Customer, KycChange
-from customers.proposals import KycProposal
+from customers.models import Customer, KycChange, KycProposal
 from ppims.models import Processor
 from tests.browser.acting import Acting
 from tests.browser.conftest import ONE_OF_EACH, REFUSED, beside

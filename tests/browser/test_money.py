@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from customers.models import Customer, DuplicateReview
 from limits.models import LedgerEntry
 from limits.services.flagged import closing_of
-from ppims import clock
+from ppims.core import clock
 from ppims.models import Processor
 from tests.browser.acting import Acting
 from tests.browser.conftest import beside

@@ -6,10 +6,9 @@ import pytest
 from playwright.sync_api import expect
 
 from customers.models import Customer
-from limits.figures import Watched
-from limits.models import LedgerEntry
+from limits.models import LedgerEntry, Watched
+from ppims.core.money import to_inr
 from ppims.models import Processor
-from ppims.money import to_inr
 from tests.browser.acting import Acting
 from tests.browser.conftest import beside
 from tests.factories import check, make_customer, post

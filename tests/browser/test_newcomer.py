@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings as configured
 from playwright.sync_api import expect
 
-from ppims import demo
+from ppims.demo import load
 from ppims.models import User
 from tests.browser.acting import Acting
 
@@ -23,8 +23,8 @@ CHECK = rf"^curl -s {PRINTED}\S*/check-customer-limit .*$"
 def access(site, settings, tmp_path):
     """What the first start writes for whoever started it: addresses, usernames, passwords."""
     settings.PPIMS_DATA_DIR = tmp_path
-    User.objects.filter(username__in=demo.STAFF).update(password=demo.NO_LOG_IN)
-    demo.write_access(url=site)
+    User.objects.filter(username__in=load.STAFF).update(password=load.NO_LOG_IN)
+    load.write_access(url=site)
     return json.loads((tmp_path / "demo.json").read_text())
 
 

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from limits.models import LedgerEntry, LimitCheck
-from limits.refused_reports import RefusedReport
-from ppims.demo import SAMPLE_CUSTOMER
+from limits.models import LedgerEntry, LimitCheck, RefusedReport
+from ppims.demo.load import SAMPLE_CUSTOMER
 from tests.browser.conftest import KEPT, PHONE, REFUSED
 
 SCREENS = Path(settings.BASE_DIR, "docs", "screens")

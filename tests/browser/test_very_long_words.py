@@ -7,14 +7,13 @@ from datetime import date
 import pytest
 from django.contrib.auth.models import Group
 
-from customers import kyc, notes, services
-from customers.models import DuplicateReview
-from customers.people import Told
-from customers.proposals import KycProposal
+from customers.models import DuplicateReview, KycProposal
+from customers.records import Told
+from customers.services import blocking, customers, kyc, notes
 from limits.models import LedgerEntry, LimitCheck
-from ppims.errors import Conflict
+from ppims.core.errors import Conflict
 from ppims.models import Operation, Processor, User
-from ppims.replay import Call
+from ppims.services.idempotency import Call
 from tests.browser import conftest
 from tests.browser.conftest import PHONE, beside
 from tests.browser.test_pages import TOO_WIDE, WIDE
@@ -64,7 +63,7 @@ def make_all():
 
     def add(person):
         call = Call(processor, Operation.ADD_CUSTOMER, new_ref(), {})
-        return services.add_customer(call=call, told=person)[0].customer_id
+        return customers.add_customer(call=call, told=person)[0].customer_id
 
     person = told()
     customer = add(person)
@@ -75,8 +74,8 @@ def make_all():
     notes.add_note(customer_id=customer, text=WORD, user=maker)
     document = Told(kyc_flag="F", kyc_updated_channel=NAME, ovid_type="DRL", ovid_value="W" * 20)
     kyc.change(customer_id=customer, told=document, reason=WORD, user=maker)
-    services.block(customer_id=customer, reason=WORD, user=maker)
-    unblocking = services.propose_unblocking(customer_id=customer, reason=WORD, user=maker)
+    blocking.block(customer_id=customer, reason=WORD, user=maker)
+    unblocking = blocking.propose_unblocking(customer_id=customer, reason=WORD, user=maker)
     return {
         "customer": customer,
         "flagged": LedgerEntry.objects.get(pk=flagged.pk).pk,

@@ -6,10 +6,10 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from limits.figures import Figures, Watched
-from ppims import clock
+from limits.models import Figures, Watched
+from ppims.core import clock
 from ppims.management.commands import count_figures
-from ppims.reports import counting
+from ppims.reports import overview_counts
 from ppims.reports.overview import overview
 from tests.factories import make_customer, make_processor, post
 
@@ -21,7 +21,7 @@ def test_it_counts_what_looking_would_take_many_looks_for(monkeypatch):
     ent = make_processor("ENT")
     for paise in range(1, 8):
         post(ent, make_customer(ent), paise)
-    monkeypatch.setattr(counting, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(overview_counts, "ROWS_AT_ONCE", 1)
     monkeypatch.setattr(count_figures, "SECONDS_AT_ONCE", 0)
     call_command("count_figures", stdout=StringIO())
     told = overview()

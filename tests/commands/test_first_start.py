@@ -26,10 +26,10 @@ WITHOUT_PIP = "sys.modules['pip'] = None"
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A checkout of its own, whose lock names nothing but a package that `make_wheel` makes."""
-    package = tmp_path / "ppims"
-    package.mkdir()
-    for name in ("__init__.py", "__main__.py", "terminal.py"):
-        (package / name).write_text((ROOT / "ppims" / name).read_text())
+    for name in ("__init__.py", "__main__.py", "core/__init__.py", "core/terminal.py"):
+        copy = tmp_path / "ppims" / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text((ROOT / "ppims" / name).read_text())
     (tmp_path / "manage.py").write_text("import sys, greeting; print(sys.prefix, sys.argv[1:])\n")
     (tmp_path / "wheels").mkdir()
     (tmp_path / "requirements.lock").write_text(f"greeting==1.0 --hash=sha256:{'0' * 64}\n")
@@ -132,7 +132,7 @@ def test_an_older_python_can_read_the_file_that_tells_it() -> None:
     ast.parse(source, feature_version=(3, 7))
 
 
-@pytest.mark.parametrize("module", ["__main__", "terminal"])
+@pytest.mark.parametrize("module", ["__main__", "core/terminal"])
 def test_it_needs_nothing_but_the_standard_library(module: str) -> None:
     tree = ast.parse((ROOT / "ppims" / f"{module}.py").read_text())
     imported = {
@@ -142,7 +142,7 @@ def test_it_needs_nothing_but_the_standard_library(module: str) -> None:
         for alias in node.names
     }
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    imported -= {"ppims.terminal"}
+    imported -= {"ppims.core.terminal"}
     assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names
 
 

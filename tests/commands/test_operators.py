@@ -12,9 +12,10 @@ from django.test import Client
 
 from limits.models import Adjustment, LimitRule
 from limits.services.rules import FIRST_PACK
-from limits.services.verify import verify
-from ppims import clock, operators, roles
+from limits.verify import verify
+from ppims.core import clock
 from ppims.models import AuditEntry, User
+from ppims.services import operators, role_groups
 from tests.factories import make_customer, make_password_once, make_processor, post
 from tests.web.admin_pages import browser_of, user_of, words_of
 
@@ -174,7 +175,7 @@ def test_what_is_typed_is_asked_for_again_until_it_will_do(type_, capsys, monkey
 
 
 def test_a_password_is_changed_with_who_changed_it(type_):
-    roles.set_up()
+    role_groups.set_up()
     user = user_of("maker", password=make_password_once(RIGHT))
     client = Client()
     client.force_login(user)

@@ -14,14 +14,23 @@ from django.conf import settings as real_settings
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from customers.models import Customer, DuplicateReview, Identifier, Registration
-from customers.notes import CustomerNote
-from customers.proposals import KycProposal, Unblocking
+from customers.models import (
+    Customer,
+    CustomerNote,
+    DuplicateReview,
+    Identifier,
+    KycProposal,
+    Registration,
+    Unblocking,
+)
 from limits.models import LedgerEntry, LimitCheck, LimitRule
-from ppims import call_buffer, clock, demo, openapi, roles
-from ppims.errors import ClockMoved
+from ppims.api import openapi
+from ppims.core import clock
+from ppims.core.errors import ClockMoved
+from ppims.demo import load
 from ppims.management.commands.prepare import make_ready
 from ppims.models import AuditEntry, Processor, ReplayKey, User
+from ppims.services import call_buffer, role_groups
 
 ROOT = real_settings.BASE_DIR
 
@@ -43,7 +52,7 @@ def test_the_demo_is_loaded_once_and_tells_how_to_get_in(data_dir):
     assert Customer.objects.count() == count
     assert second["api_url"] == "http://127.0.0.1:8001/api/PPIM/v1"
     assert second["users"] == first["users"]
-    assert {p["system_id"]: p["password"] for p in first["processors"]} == demo.PASSWORDS
+    assert {p["system_id"]: p["password"] for p in first["processors"]} == load.PASSWORDS
     assert {u["role"] for u in first["users"]} == {"viewer", "maker", "checker", "auditor", "admin"}
     assert stat.S_IMODE((data_dir / "demo.json").stat().st_mode) == 0o600
     user = first["users"][0]
@@ -56,7 +65,7 @@ def it_has_all_that_staff_meet():
     assert set(Customer.objects.values_list("tier", flat=True)) == {"N", "P", "F"}
     assert Customer.objects.count() > 200
     assert Customer.objects.filter(status="BLOCKED").count() == 3
-    assert Customer.objects.get(pk=demo.SAMPLE_CUSTOMER).registrations.count() == 2
+    assert Customer.objects.get(pk=load.SAMPLE_CUSTOMER).registrations.count() == 2
     flags = ",".join(LedgerEntry.objects.exclude(flags="").values_list("flags", flat=True))
     for flag in ("LATE", "DECLINED", "UNCHECKED", "AMOUNT_DIFFERS"):
         assert flag in flags
@@ -89,21 +98,21 @@ def given_passwords():
 @pytest.mark.as_the_application
 @pytest.mark.django_db
 def test_the_demos_passwords_are_made_once_and_audited(data_dir):
-    demo._load_staff()
-    demo.write_access(url="http://127.0.0.1:8000")
+    load._load_staff()
+    load.write_access(url="http://127.0.0.1:8000")
     access = json.loads((data_dir / "demo.json").read_text())
-    assert {user["username"] for user in access["users"]} == {*demo.STAFF}
+    assert {user["username"] for user in access["users"]} == {*load.STAFF}
     audited = [json.loads(entry.detail)["username"] for entry in given_passwords()]
-    assert sorted(audited) == sorted(demo.STAFF)
+    assert sorted(audited) == sorted(load.STAFF)
     assert not any(u["password"] in e.detail for e in given_passwords() for u in access["users"])
-    demo.write_access(url="http://127.0.0.1:8000")
-    assert given_passwords().count() == len(demo.STAFF)
+    load.write_access(url="http://127.0.0.1:8000")
+    assert given_passwords().count() == len(load.STAFF)
 
 
 @pytest.mark.django_db
 def test_a_demo_start_beside_a_database_in_use_makes_no_passwords(data_dir):
-    demo._load_processors()
-    roles.set_up()
+    load._load_processors()
+    role_groups.set_up()
     for username in ("asha", "farhan", "somebody"):
         User.objects.create_user(username=username, password="their own, and long")
     call_command("prepare", url="http://127.0.0.1:8000")
@@ -114,13 +123,13 @@ def test_a_demo_start_beside_a_database_in_use_makes_no_passwords(data_dir):
 
 @pytest.mark.django_db
 def test_a_start_after_one_that_stopped_before_the_passwords_counted_goes_on(data_dir, monkeypatch):
-    demo._load_staff()
-    monkeypatch.setattr(demo, "_give_passwords", lambda *_: None)  # as if killed there
-    demo.write_access(url="http://127.0.0.1:8000")
+    load._load_staff()
+    monkeypatch.setattr(load, "_give_passwords", lambda *_: None)  # as if killed there
+    load.write_access(url="http://127.0.0.1:8000")
     monkeypatch.undo()
-    demo.write_access(url="http://127.0.0.1:8000")
+    load.write_access(url="http://127.0.0.1:8000")
     users = json.loads((data_dir / "demo.json").read_text())["users"]
-    assert len(users) == len(demo.STAFF)
+    assert len(users) == len(load.STAFF)
     for user in users:
         assert User.objects.get(username=user["username"]).check_password(user["password"])
 
@@ -129,8 +138,8 @@ def test_a_start_after_one_that_stopped_before_the_passwords_counted_goes_on(dat
 def test_the_demo_tells_the_same_story_every_time():
     stories = []
     for _ in "12":
-        story = demo.Story(
-            demo.random.Random(demo.SEED), demo.clock.now(), processors=["ENT", "CBS"]
+        story = load.Story(
+            load.random.Random(load.SEED), load.clock.now(), processors=["ENT", "CBS"]
         )
         stories.append([story._told(number, "F") for number in range(50)])
     assert stories[0] == stories[1]
@@ -141,7 +150,7 @@ def test_the_demo_tells_the_same_story_every_time():
 def test_the_demo_can_be_told_at_any_hour_and_of_the_first_minutes_of_a_year(at):
     now = datetime.fromisoformat(at).replace(tzinfo=clock.IST)
     with clock.frozen(now):
-        assert demo.load()
+        assert load.load()
     assert LimitCheck.objects.filter(at__gt=now).count() == 0
     assert LedgerEntry.objects.filter(at__gt=now).count() == 0
     month = clock.ist_month(now)
@@ -180,7 +189,7 @@ def test_production_refuses_the_demos_passwords(settings):
     settings.PRODUCTION = True
     call_command("prepare", url="http://127.0.0.1:8000")
     assert not Processor.objects.exists()
-    demo._load_processors()
+    load._load_processors()
     with pytest.raises(CommandError, match="ENT has the demo's password"):
         call_command("prepare", url="http://127.0.0.1:8000")
 

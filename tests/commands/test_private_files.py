@@ -9,7 +9,7 @@ from sqlite3 import connect
 
 import pytest
 
-from ppims import private_files
+from ppims.core import private_files
 from tests.concurrency.conftest import ROOT, variables
 
 # What writes a file, in one process: to start one for each command would take much longer. (Of
@@ -21,7 +21,7 @@ import django
 django.setup()
 from pathlib import Path
 from django.core.management import call_command
-from ppims import beside
+from ppims.db import alias
 from ppims.management.commands.prepare import make_ready
 folder = Path(os.environ["PPIMS_DATA_DIR"])
 make_ready()
@@ -29,7 +29,7 @@ call_command("seed", customers=2, months=1)
 call_command("seal")
 call_command("seal", to=folder / "elsewhere" / "seal.json")
 call_command("backup", str(folder / "backup.zip"))
-call_command("copy_database", to=beside.url_of(folder / "copy.sqlite3"))
+call_command("copy_database", to=alias.url_of(folder / "copy.sqlite3"))
 for path in sorted(folder.rglob("*")):
     print(f"{path.stat().st_mode & 0o777:o}", path.relative_to(folder))
 """

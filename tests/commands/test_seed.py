@@ -22,7 +22,6 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 
-from customers import services as customers
 from customers.models import (
     Account,
     Card,
@@ -30,20 +29,22 @@ from customers.models import (
     Document,
     Identifier,
     KycChange,
+    NameWord,
     Receipt,
     Registration,
 )
-from customers.names import NameWord
+from customers.services import customers
 from limits import bulk
 from limits.models import Hold, LedgerEntry, LedgerHead, LimitCheck, LimitRule, MonthlyUsage
 from limits.schemas import CheckLimitIn, UpdateLimitIn
 from limits.services import checks, updates
 from limits.services.checks import Ask
 from limits.services.updates import Report
-from limits.services.verify import verify
-from ppims import append_only, clock, money
+from limits.verify import verify
+from ppims.core import clock, money
+from ppims.db import append_only
+from ppims.db.streaming import Reader, joined
 from ppims.models import AuditEntry, AuditHead, Processor, ReplayKey
-from ppims.rows import Reader, joined
 from ppims.seed import building, story, writing
 from ppims.seed.story import Plan, Story
 from tests.conftest import Caller

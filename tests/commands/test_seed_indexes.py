@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from customers.models import Customer
-from limits.services.verify import verify
+from limits.verify import verify
 from ppims.management.commands.prepare import make_ready
 from ppims.seed import writing
 from ppims.seed.story import Plan

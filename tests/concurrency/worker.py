@@ -23,16 +23,16 @@ django.setup()
 from django.core.management import CommandError, call_command  # noqa: E402 - after the set-up
 from django.db import OperationalError, connection  # noqa: E402
 
-from customers import services as customers  # noqa: E402
-from customers.people import Told  # noqa: E402
+from customers.records import Told  # noqa: E402
+from customers.services import customers  # noqa: E402
 from limits.models import MonthlyUsage  # noqa: E402
 from limits.services import rules, seals  # noqa: E402
-from limits.services.verify import verify  # noqa: E402
-from ppims import clock  # noqa: E402
-from ppims.errors import Conflict, Unavailable  # noqa: E402
+from limits.verify import verify  # noqa: E402
+from ppims.core import clock  # noqa: E402
+from ppims.core.errors import Conflict, Unavailable  # noqa: E402
+from ppims.db.transaction import in_transaction  # noqa: E402
 from ppims.models import Operation, Processor  # noqa: E402
-from ppims.replay import Call  # noqa: E402
-from ppims.transact import in_transaction  # noqa: E402
+from ppims.services.idempotency import Call  # noqa: E402
 from tests import factories  # noqa: E402
 
 PATIENCE_SECONDS = 60

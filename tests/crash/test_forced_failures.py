@@ -9,16 +9,17 @@ from functools import partial
 import pytest
 from django.apps import apps
 
-from customers import kyc, reviews, services
+from customers.claims import Doubt
 from customers.models import Account, Customer, DuplicateReview
-from customers.people import Told
+from customers.records import Told
+from customers.services import blocking, customers, kyc, reviews
 from limits.services import adjustments, rules, seals
 from limits.services.adjustments import Correction
 from limits.services.rules import Proposal
-from ppims import clock
-from ppims.errors import Conflict, Unavailable
+from ppims.core import clock
+from ppims.core.errors import Conflict, Unavailable
 from ppims.models import Operation
-from ppims.replay import Call
+from ppims.services.idempotency import Call
 from tests.concurrency.worker import failing
 from tests.factories import ToldFactory, make_customer, make_processor, new_mobile, new_ref, post
 from tests.ledger.histories import people
@@ -46,25 +47,25 @@ class World:
 
     def add(self, told, processor):
         call = Call(processor, Operation.ADD_CUSTOMER, new_ref(), {})
-        return partial(services.add_customer, call=call, told=told)
+        return partial(customers.add_customer, call=call, told=told)
 
     def update(self, **told):
         call = Call(self.ent, Operation.UPDATE_CUSTOMER, new_ref(), {})
         return partial(
-            services.update_customer, call=call, told=Told(unique_id=self.customer, **told)
+            customers.update_customer, call=call, told=Told(unique_id=self.customer, **told)
         )
 
     def block(self):
         about = {"customer_id": self.customer, "reason": "lost", "user": self.maker}
-        return partial(services.block, **about)
+        return partial(blocking.block, **about)
 
     def propose_unblocking(self):
         self.block()()
         about = {"customer_id": self.customer, "reason": "found", "user": self.maker}
-        return partial(services.propose_unblocking, **about)
+        return partial(blocking.propose_unblocking, **about)
 
     def unblock(self):
-        return self.approve(services.decide_unblocking, proposal_id=self.propose_unblocking()().pk)
+        return self.approve(blocking.decide_unblocking, proposal_id=self.propose_unblocking()().pk)
 
     def approve(self, decide, **proposal):
         return partial(decide, state="APPROVED", user=self.checker, **proposal)
@@ -73,13 +74,13 @@ class World:
         """Someone of the staff on-boards a customer at Full KYC: that is proposed as well."""
         call = Call(self.ent, Operation.ADD_CUSTOMER, new_ref(), {})
         told = replace(ADULT, kyc_flag="F")
-        return partial(services.add_customer, call=call, told=told, user=self.maker)
+        return partial(customers.add_customer, call=call, told=told, user=self.maker)
 
     def edit(self):
         account = Account.objects.get(customer=self.customer)
         told = Told(mobile_number=new_mobile(), customer_name="Kavya Rao")
         about = {"accounts": {account.pk: "F"}, "cards": {}, "user": self.maker}
-        return partial(services.edit_customer, customer_id=self.customer, told=told, **about)
+        return partial(customers.edit_customer, customer_id=self.customer, told=told, **about)
 
     def propose_kyc(self):
         told = Told(kyc_flag="F", ovid_type="PAN", ovid_value="ABCDE1234F")
@@ -207,7 +208,7 @@ def test_whichever_write_fails_nothing_of_it_is_kept(use_case, how, heard):
         assert ended is heard
         assert everything() == before
         number += 1
-    assert ended is (reviews.Doubt if use_case == "add a stranger" else None)
+    assert ended is (Doubt if use_case == "add a stranger" else None)
     after = everything()
     changed = {table for table in before if before[table] != after[table]}
     assert changed == set(tables.split())

@@ -4,18 +4,17 @@ import random
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
-from customers import kyc, reviews
-from customers import services as customers
 from customers.models import Account, Customer, Document, DuplicateReview
-from customers.notes import add_note
-from customers.people import Told
+from customers.records import Told
+from customers.services import blocking, customers, kyc, reviews
+from customers.services.notes import add_note
 from limits.models import Adjustment, LedgerEntry, LimitCheck
 from limits.services import adjustments, flagged, refused_reports, rules
 from limits.services.adjustments import Correction
-from ppims import clock
-from ppims.errors import Conflict
+from ppims.core import clock
+from ppims.core.errors import Conflict
 from ppims.models import FourEyes, Operation, Processor, User
-from ppims.replay import Call
+from ppims.services.idempotency import Call
 from tests.factories import (
     ToldFactory,
     check,
@@ -123,8 +122,8 @@ def of_all_kinds(histories: list[History]) -> None:
         set_blocked(one.customer, blocked=True)
         post(ent, one.customer, 700)
         set_blocked(one.customer, blocked=False)
-        customers.block(customer_id=third.customer, reason="Asked to", user=maker)
-        customers.propose_unblocking(customer_id=third.customer, reason="Asked to", user=maker)
+        blocking.block(customer_id=third.customer, reason="Asked to", user=maker)
+        blocking.propose_unblocking(customer_id=third.customer, reason="Asked to", user=maker)
         pan = Told(
             kyc_flag="F", kyc_updated_channel="BRN", ovid_type="PAN", ovid_value="ABCPE1234F"
         )

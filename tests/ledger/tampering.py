@@ -11,18 +11,23 @@ from typing import Any
 
 from django.db import connection, models
 
-from customers.models import Customer, Document, DuplicateReview, Identifier
-from customers.names import NameWord
-from customers.proposals import KycProposal
+from customers.models import Customer, Document, DuplicateReview, Identifier, KycProposal, NameWord
 from limits import signing
-from limits.figures import Figures, Watched
-from limits.models import Hold, LedgerEntry, LedgerHead, LimitCheck, LimitRule, MonthlyUsage
-from limits.seals import Seal
-from limits.services.verify.records import OF_A_CUSTOMER
-from ppims import audit
-from ppims.keys import Key
-from ppims.models import AuditEntry, AuditHead, KeyInUse, Processor, ReplayKey, User
-from ppims.refused_calls import RefusedCall
+from limits.models import (
+    Figures,
+    Hold,
+    LedgerEntry,
+    LedgerHead,
+    LimitCheck,
+    LimitRule,
+    MonthlyUsage,
+    Seal,
+    Watched,
+)
+from limits.verify.records import OF_A_CUSTOMER
+from ppims.core.keys import Key
+from ppims.models import AuditEntry, AuditHead, KeyInUse, Processor, RefusedCall, ReplayKey, User
+from ppims.services import audit
 
 STRANGER = Key.from_base64("A" * 43 + "=")
 NAMES = {

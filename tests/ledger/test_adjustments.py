@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import IntegrityError, transaction
@@ -10,10 +11,11 @@ from django.db import IntegrityError, transaction
 from limits.models import Adjustment, LedgerEntry, MonthlyUsage
 from limits.services import adjustments
 from limits.services.adjustments import Correction
-from limits.services.verify import verify
-from ppims import clock, roles
-from ppims.errors import Conflict, Malformed, UnknownCustomer
+from limits.verify import verify
+from ppims.core import clock
+from ppims.core.errors import Conflict, Malformed, UnknownCustomer
 from ppims.models import AuditEntry, FourEyes, User
+from ppims.services import role_groups
 from tests.factories import check, make_customer, make_processor, post
 from tests.ledger.histories import adjust, people
 
@@ -191,9 +193,9 @@ def test_who_proposed_and_approved_is_audited_with_the_reason(customer, month):
 
 @pytest.fixture
 def staff(db):
-    roles.set_up()
+    role_groups.set_up()
     for role in ("maker", "checker", "viewer"):
-        User.objects.create(username=role).groups.set([roles.Group.objects.get(name=role)])
+        User.objects.create(username=role).groups.set([Group.objects.get(name=role)])
 
 
 @pytest.fixture

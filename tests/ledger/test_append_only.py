@@ -3,14 +3,19 @@
 import pytest
 from django.db import Error, IntegrityError, connection, transaction
 
-from limits.findings import PostingFinding
-from limits.models import LedgerEntry, LimitCheck
-from limits.refused_reports import RefusedReport, ReportFinding
-from limits.seals import Seal
+from limits.models import (
+    LedgerEntry,
+    LimitCheck,
+    PostingFinding,
+    RefusedReport,
+    ReportFinding,
+    Seal,
+)
 from limits.services import flagged, refused_reports, seals
-from limits.services.verify import verify
-from ppims import append_only, health
+from limits.verify import verify
+from ppims.db import append_only
 from ppims.models import AuditEntry, User
+from ppims.server import health
 from tests.factories import check, make_customer, make_processor, post, refuse
 
 pytestmark = pytest.mark.django_db

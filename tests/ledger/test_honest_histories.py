@@ -4,8 +4,8 @@ import pytest
 
 from limits.models import LedgerEntry, LimitCheck
 from limits.services import seals
-from limits.services.verify import verify
-from ppims import clock
+from limits.verify import verify
+from ppims.core import clock
 from tests.ledger import histories
 
 pytestmark = pytest.mark.django_db

@@ -8,8 +8,8 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from limits.models import LedgerEntry, LimitCheck, MonthlyUsage
-from limits.services.verify import verify
-from ppims import clock
+from limits.verify import verify
+from ppims.core import clock
 from tests.factories import make_customer, make_processor, post
 from tests.ledger import histories
 

@@ -8,8 +8,8 @@ import pytest
 
 from customers.models import Account, Customer
 from limits.models import LedgerEntry, LimitRule, MonthlyUsage
-from limits.services.verify import verify
-from ppims import clock
+from limits.verify import verify
+from ppims.core import clock
 from ppims.models import ReplayKey
 from tests.factories import (
     check,

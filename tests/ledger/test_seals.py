@@ -7,11 +7,10 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 
-from limits.models import LedgerEntry, LedgerHead, LimitCheck
-from limits.seals import Seal
+from limits.models import LedgerEntry, LedgerHead, LimitCheck, Seal
 from limits.services import seals
-from limits.services.verify import verify
-from ppims import append_only
+from limits.verify import verify
+from ppims.db import append_only
 from ppims.models import AuditEntry, AuditHead
 from tests.factories import check, make_customer, make_processor, post
 from tests.ledger.tampering import run

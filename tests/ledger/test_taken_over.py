@@ -15,9 +15,11 @@ from django.db.migrations.loader import MigrationLoader
 from customers.models import Account, Customer, Registration
 from limits import signing
 from limits.models import LedgerEntry, LedgerHead, LimitCheck, LimitRule
-from limits.services.verify import verify
-from ppims import append_only, audit, clock
+from limits.verify import verify
+from ppims.core import clock
+from ppims.db import append_only
 from ppims.models import AuditEntry, AuditHead, ReplayKey
+from ppims.services import audit
 from tests.factories import check, make_customer, post
 from tests.ledger import histories
 from tests.ledger.tampering import run

@@ -11,8 +11,9 @@ from django.conf import settings
 from django.db import DataError, IntegrityError, connection, transaction
 
 from limits.services import seals
-from limits.services.verify import verify
-from ppims import append_only, clock
+from limits.verify import verify
+from ppims.core import clock
+from ppims.db import append_only
 from tests.ledger import histories, tampering
 from tests.ledger.tampering import WAYS, Tampering
 

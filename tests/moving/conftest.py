@@ -9,17 +9,18 @@ from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection, transaction
 
-from customers import kyc, notes
-from customers import services as customers
 from customers.models import Customer
-from customers.people import Told
-from limits.findings import PostingFinding
-from limits.refused_reports import ReportFinding
+from customers.records import Told
+from customers.services import blocking, kyc, notes
+from limits.models import PostingFinding, ReportFinding
 from limits.services import seals
-from ppims import audit, beside, clock, copying, keyring, roles
-from ppims.errors import Conflict
-from ppims.refused_calls import RefusedCall
-from ppims.reports import counting
+from ppims.core import clock
+from ppims.core.errors import Conflict
+from ppims.db import alias
+from ppims.maintenance import copy
+from ppims.models import RefusedCall
+from ppims.reports import overview_counts
+from ppims.services import audit, key_usage, role_groups
 from tests.factories import check, make_customer, make_processor, new_mobile, post, refuse
 from tests.ledger.histories import adjust, people
 
@@ -34,8 +35,8 @@ def other_databases(transactional_db, django_db_blocker):
 @pytest.fixture
 def filled(other_databases):
     """A row at least in every table of the tests' own database: the customer they are about."""
-    roles.set_up()
-    keyring.record_use()
+    role_groups.set_up()
+    key_usage.record_use()
     maker, checker = people()
     maker.groups.add(Group.objects.get(name="maker"))
     checker.user_permissions.add(Permission.objects.first())
@@ -70,26 +71,26 @@ def filled(other_databases):
     check(cbs, customer, 5_000, direction="C")
     adjust(customer, clock.ist_month(clock.now()), 1_000)
     notes.add_note(customer_id=customer, text="Called – twice.", user=maker)
-    customers.block(customer_id=customer, reason="asked for", user=maker)
-    customers.propose_unblocking(customer_id=customer, reason="asked for", user=maker)
+    blocking.block(customer_id=customer, reason="asked for", user=maker)
+    blocking.propose_unblocking(customer_id=customer, reason="asked for", user=maker)
     lower = Told(kyc_flag="P", ovid_type="ADR", ovid_value="234567890124")
     kyc.change(customer_id=customer, told=lower, reason="asked for", user=maker)
     seals.make()
-    counting.refresh(seconds=60)
-    empty = [table.table for table in copying.tables() if not rows_of(table, "default")]
+    overview_counts.refresh(seconds=60)
+    empty = [table.table for table in copy.tables() if not rows_of(table, "default")]
     assert empty == []
     return customer
 
 
 def rows_of(table, using):
     """Read a table as its own database gives it, in one order whatever the database."""
-    return set(copying.joined((table,), "", (), using=using))
+    return set(copy.joined((table,), "", (), using=using))
 
 
 def everything(using):
     """Read all tables. On PostgreSQL a stream asks for a transaction."""
     with transaction.atomic(using=using):
-        return {table.table: rows_of(table, using) for table in copying.tables()}
+        return {table.table: rows_of(table, using) for table in copy.tables()}
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ def url(request, tmp_path):
     if connection.vendor == "sqlite":
         folder = tmp_path / "a folder"
         folder.mkdir()
-        yield beside.url_of(folder / "100%.sqlite3")
+        yield alias.url_of(folder / "100%.sqlite3")
         return
     server = request.getfixturevalue("postgres_server")
     name = server.new_database()

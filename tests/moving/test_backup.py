@@ -17,11 +17,15 @@ from django.db import connections
 
 from limits.models import LedgerEntry
 from limits.services import seals
-from ppims import append_only, backups, beside, copying, health, restores
-from ppims.backups import DATABASE, FORMAT, MANIFEST, Refused
-from ppims.keys import Key
+from ppims.core.keys import Key
+from ppims.db import alias, append_only
+from ppims.maintenance import backup as maintenance_backup
+from ppims.maintenance import copy
+from ppims.maintenance import restore as maintenance_restore
+from ppims.maintenance.backup import DATABASE, FORMAT, MANIFEST, Refused
 from ppims.models import Processor
-from ppims.sessions import SessionStore
+from ppims.server import health
+from ppims.services.sessions import SessionStore
 from tests.moving.conftest import everything
 
 
@@ -37,12 +41,12 @@ def elsewhere(other_databases, url):
     """An empty database in the place of the installation's own. What is restored
     is copied row by row, for the tests' own database is no file either.
     """
-    with beside.opened(url, "elsewhere") as target, beside.as_own(target):
+    with alias.opened(url, "elsewhere") as target, alias.as_own(target):
         yield target
 
 
 def restore(file):
-    restores.restore(file, replace=False, say=lambda _: None)
+    maintenance_restore.restore(file, replace=False, say=lambda _: None)
 
 
 @contextmanager
@@ -67,7 +71,7 @@ def forged(file):
         content = held["database"].read_bytes()
         manifest |= {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         manifest.pop("mac")
-        manifest["mac"] = backups._mac(manifest)
+        manifest["mac"] = maintenance_backup._mac(manifest)
 
 
 def test_a_backup_holds_every_row_and_says_what_it_is(filled, tmp_path, capsys, settings):
@@ -78,10 +82,10 @@ def test_a_backup_holds_every_row_and_says_what_it_is(filled, tmp_path, capsys, 
     assert f"Keep a copy of {settings.PPIMS_DATA_DIR / 'keys'} in another place" in said
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["backup.zip"]
-    with backups.opened(file) as archive:
-        manifest = backups.read_manifest(archive)
-        backups.unpack(archive, manifest, tmp_path / "copy.sqlite3")
-    with beside.opened(beside.url_of(tmp_path / "copy.sqlite3")) as copy:
+    with maintenance_backup.opened(file) as archive:
+        manifest = maintenance_backup.read_manifest(archive)
+        maintenance_backup.unpack(archive, manifest, tmp_path / "copy.sqlite3")
+    with alias.opened(alias.url_of(tmp_path / "copy.sqlite3")) as copy:
         assert everything(copy) == everything("default")
         assert append_only.missing(using=connections[copy]) == []
     assert manifest["counts"] == {name: len(rows) for name, rows in everything("default").items()}
@@ -120,7 +124,7 @@ def keys_of_sessions():
 def test_neither_a_backup_nor_a_move_holds_sessions_or_lock_outs(filled, tmp_path):
     live = keys_of_sessions()
     call_command("backup", str(tmp_path / "backup.zip"))
-    call_command("copy_database", to=beside.url_of(tmp_path / "moved.sqlite3"))
+    call_command("copy_database", to=alias.url_of(tmp_path / "moved.sqlite3"))
     with zipfile.ZipFile(tmp_path / "backup.zip") as archive:
         (tmp_path / "kept.sqlite3").write_bytes(archive.read(DATABASE))
     for name in ("kept.sqlite3", "moved.sqlite3"):
@@ -144,7 +148,7 @@ def test_a_backup_that_fails_leaves_no_part_of_it(filled, tmp_path, monkeypatch,
     def failing(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(backups, step, failing)
+    monkeypatch.setattr(maintenance_backup, step, failing)
     with pytest.raises(CommandError, match=r"No backup was made: .*No space left"):
         call_command("backup", str(tmp_path / "backup.zip"))
     left = [] if step != "sync" else ["backup.zip"]  # whole by then, if not surely on the disk
@@ -173,7 +177,7 @@ def test_without_a_key_nothing_is_restored_and_the_key_is_named(
     setattr(settings, name, (Key("00000000", b"0" * 32),))
     with pytest.raises(Refused, match=rf"not here: {purpose} {gone}\. Put .*keys, in the place"):
         restore(backup)
-    assert copying.holding(elsewhere) == []
+    assert copy.holding(elsewhere) == []
 
 
 def test_a_byte_that_is_not_as_it_was_is_refused_or_changes_nothing(backup, tmp_path):
@@ -189,8 +193,8 @@ def test_a_byte_that_is_not_as_it_was_is_refused_or_changes_nothing(backup, tmp_
         backup.write_bytes(changed)
         copy = tmp_path / f"{number}.sqlite3"
         try:
-            with backups.opened(backup) as archive:
-                backups.unpack(archive, backups.read_manifest(archive), copy)
+            with maintenance_backup.opened(backup) as archive:
+                maintenance_backup.unpack(archive, maintenance_backup.read_manifest(archive), copy)
         except Refused:
             refused += 1
         else:  # a date, say, that nobody reads
@@ -203,8 +207,8 @@ def test_a_backup_that_was_cut_off_is_refused(backup):
     content, draw = backup.read_bytes(), random.Random(20261125)
     for size in [0, 1, 21, 22, len(content) - 1, *draw.sample(range(len(content)), 50)]:
         backup.write_bytes(content[:size])
-        with pytest.raises(Refused), backups.opened(backup) as archive:
-            backups.read_manifest(archive)
+        with pytest.raises(Refused), maintenance_backup.opened(backup) as archive:
+            maintenance_backup.read_manifest(archive)
 
 
 MANIFESTS = {
@@ -268,7 +272,7 @@ def test_a_seal_that_the_database_has_not_is_refused(backup, elsewhere):
         database.execute("DELETE FROM limits_seal WHERE number = 2")
     with pytest.raises(Refused, match="its ledger is not as it should be: seal 2"):
         restore(backup)
-    assert copying.holding(elsewhere) == []
+    assert copy.holding(elsewhere) == []
 
 
 def test_a_seal_with_a_wrong_signature_is_refused(backup):
@@ -291,7 +295,7 @@ def test_a_database_that_is_not_right_is_refused(backup, elsewhere, sql):
         database.execute(sql)
     with pytest.raises(Refused, match=TAMPERINGS[sql]):
         restore(backup)
-    assert copying.holding(elsewhere) == []
+    assert copy.holding(elsewhere) == []
 
 
 def test_a_damaged_page_is_refused(backup, elsewhere):
@@ -305,7 +309,7 @@ def test_a_damaged_page_is_refused(backup, elsewhere):
             file.write(b"\xff" * 100)
     with pytest.raises(Refused, match="integrity_check"):
         restore(backup)
-    assert copying.holding(elsewhere) == []
+    assert copy.holding(elsewhere) == []
 
 
 def test_rows_that_postgresql_would_not_take_are_named_before_anything_is_restored(
@@ -318,7 +322,7 @@ def test_rows_that_postgresql_would_not_take_are_named_before_anything_is_restor
     with pytest.raises(Refused, match="do not fit into PostgreSQL: ") as refused:
         restore(backup)
     assert f"ppims_processor {first}: name holds a NUL character" in str(refused.value)
-    assert copying.holding(elsewhere) == []
+    assert copy.holding(elsewhere) == []
 
 
 def test_an_older_backup_is_migrated(backup, elsewhere):
@@ -328,7 +332,7 @@ def test_an_older_backup_is_migrated(backup, elsewhere):
         held["manifest"]["migrations"].remove(".".join(older))
     restore(backup)
     assert health.is_migrated(elsewhere)
-    with beside.as_own(elsewhere):
+    with alias.as_own(elsewhere):
         assert LedgerEntry.objects.count() == 3
 
 
@@ -347,9 +351,11 @@ def test_what_proves_a_password_to_this_installation_is_in_no_backup(filled, tmp
     call_command("backup", str(file))
     with zipfile.ZipFile(file) as archive:
         assert PROOF not in archive.read(DATABASE)
-    with backups.opened(file) as archive:
-        backups.unpack(archive, backups.read_manifest(archive), tmp_path / "copy.sqlite3")
-    with beside.opened(beside.url_of(tmp_path / "copy.sqlite3")) as copy:
+    with maintenance_backup.opened(file) as archive:
+        maintenance_backup.unpack(
+            archive, maintenance_backup.read_manifest(archive), tmp_path / "copy.sqlite3"
+        )
+    with alias.opened(alias.url_of(tmp_path / "copy.sqlite3")) as copy:
         assert proofs_in(copy) == [(None,)]
     assert {bytes(proof) for (proof,) in proofs_in("default")} == {PROOF}
 

@@ -7,10 +7,12 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connections
 
 from limits.models import LedgerEntry, LimitCheck
-from limits.services.verify import verify
-from ppims import append_only, beside, copying, keyring
-from ppims.keys import Key
+from limits.verify import verify
+from ppims.core.keys import Key
+from ppims.db import alias, append_only
+from ppims.maintenance import copy as maintenance_copy
 from ppims.models import Processor
+from ppims.services import key_usage
 from tests.factories import check, make_customer, post
 from tests.moving.conftest import everything
 
@@ -21,17 +23,17 @@ def copy_to(url, capsys=None):
 
 
 def held(url):
-    with beside.opened(url) as target:
-        return copying.holding(target)
+    with alias.opened(url) as target:
+        return maintenance_copy.holding(target)
 
 
 def test_every_row_arrives_with_its_key(filled, url, capsys):
     before = everything("default")
     said = copy_to(url, capsys)
-    with beside.opened(url) as target:
+    with alias.opened(url) as target:
         assert everything(target) == before == everything("default")
         assert append_only.missing(using=connections[target]) == []
-        with beside.as_own(target):
+        with alias.as_own(target):
             assert list(verify()) == []
     rows = sum(len(table) for table in before.values())
     assert f"proved equal: {rows:,} rows of {len(before)} tables" in said
@@ -42,7 +44,7 @@ def test_every_row_arrives_with_its_key(filled, url, capsys):
 def test_the_copy_goes_on_where_the_original_was(filled, url):
     newest = {model: model.objects.latest("pk").pk for model in (LedgerEntry, LimitCheck)}
     copy_to(url)
-    with beside.opened(url) as target, beside.as_own(target):
+    with alias.opened(url) as target, alias.as_own(target):
         ent = Processor.objects.get(system_id="ENT")
         customer = make_customer(ent)
         answer, _ = check(ent, customer, 10_000, ref_id="C2")
@@ -56,31 +58,31 @@ def test_the_copy_goes_on_where_the_original_was(filled, url):
 
 @pytest.mark.only_on("postgresql", "on SQLite's turn there is no server")
 def test_from_sqlite_to_postgresql_and_back_is_the_same(filled, url, tmp_path):
-    middle = beside.url_of(tmp_path / "middle.sqlite3")
+    middle = alias.url_of(tmp_path / "middle.sqlite3")
     copy_to(middle)
-    with beside.opened(middle, "middle") as source, beside.as_own(source):
+    with alias.opened(middle, "middle") as source, alias.as_own(source):
         copy_to(url)
-    with beside.opened(url) as target:
+    with alias.opened(url) as target:
         assert everything(target) == everything("default")
 
 
 def test_what_proves_a_password_to_this_installation_is_left_behind(filled, url):
     Processor.objects.update(proof=b"a proof")
     copy_to(url)
-    with beside.opened(url) as target, beside.as_own(target):
+    with alias.opened(url) as target, alias.as_own(target):
         assert {processor.proof for processor in Processor.objects.all()} == {None}
 
 
 def test_a_new_sqlite_file_is_for_its_owner_alone(filled, tmp_path):
     file = tmp_path / "new.sqlite3"
-    copy_to(beside.url_of(file))
+    copy_to(alias.url_of(file))
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("place", [0, 10, -1])
 def test_what_fails_half_way_leaves_nothing(filled, url, monkeypatch, place):
-    table = copying.tables()[place].table
-    whole = copying._copy_table
+    table = maintenance_copy.tables()[place].table
+    whole = maintenance_copy._copy_table
 
     def failing(reader, *others):
         tally = whole(reader, *others)
@@ -88,11 +90,11 @@ def test_what_fails_half_way_leaves_nothing(filled, url, monkeypatch, place):
             raise DatabaseError("the disk is full\nDETAIL: a row of someone")
         return tally
 
-    monkeypatch.setattr(copying, "_copy_table", failing)
+    monkeypatch.setattr(maintenance_copy, "_copy_table", failing)
     with pytest.raises(CommandError, match=r"^Nothing is kept: the disk is full$"):
         copy_to(url)
     assert held(url) == []
-    monkeypatch.setattr(copying, "_copy_table", whole)
+    monkeypatch.setattr(maintenance_copy, "_copy_table", whole)
     copy_to(url)
     assert "limits_ledgerentry" in held(url)
 
@@ -133,7 +135,7 @@ CHANGES = {
 def test_a_difference_is_noticed_and_named_before_it_counts(filled, url, monkeypatch, change):
     monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal, with bars
     sql, named = CHANGES[change]
-    set_sequences = copying._set_sequences
+    set_sequences = maintenance_copy._set_sequences
 
     def changing(using):
         set_sequences(using)
@@ -142,7 +144,7 @@ def test_a_difference_is_noticed_and_named_before_it_counts(filled, url, monkeyp
             cursor.execute(sql)
         append_only.install(*append_only.TABLES, using=connections[using])
 
-    monkeypatch.setattr(copying, "_set_sequences", changing)
+    monkeypatch.setattr(maintenance_copy, "_set_sequences", changing)
     with pytest.raises(CommandError, match=named) as refused:
         copy_to(url)
     assert "Someone Else" not in str(refused.value)
@@ -154,32 +156,32 @@ def test_a_trigger_that_is_gone_is_noticed(filled, url, monkeypatch):
     def removing(using):
         append_only.remove("limits_seal", using=connections[using])
 
-    monkeypatch.setattr(copying, "_set_sequences", removing)
+    monkeypatch.setattr(maintenance_copy, "_set_sequences", removing)
     with pytest.raises(CommandError, match="the trigger limits_seal_only_grows_"):
         copy_to(url)
-    with beside.opened(url) as target:
+    with alias.opened(url) as target:
         assert append_only.missing(using=connections[target]) == []
 
 
 def test_a_target_with_data_is_refused_and_left_alone(filled, url):
     copy_to(url)
-    with beside.opened(url) as target:
+    with alias.opened(url) as target:
         before = everything(target)
     with pytest.raises(CommandError, match="The target holds data: auth_group, "):
         copy_to(url)
-    with beside.opened(url) as target:
+    with alias.opened(url) as target:
         assert everything(target) == before
 
 
 def test_what_fills_the_target_meanwhile_is_noticed(filled, url, monkeypatch):
-    copy = copying.copy
+    copy = maintenance_copy.copy
 
     def late(source, target, say):
         with connections[target].cursor() as cursor:
             cursor.execute("INSERT INTO auth_group (name) VALUES ('someone')")
         return copy(source, target, say)
 
-    monkeypatch.setattr(copying, "copy", late)
+    monkeypatch.setattr(maintenance_copy, "copy", late)
     with pytest.raises(CommandError, match=r"holds data: auth_group\. "):
         copy_to(url)
     assert held(url) == ["auth_group"]
@@ -188,7 +190,7 @@ def test_what_fills_the_target_meanwhile_is_noticed(filled, url, monkeypatch):
 def test_without_a_key_it_is_refused_and_the_key_named(filled, url, settings):
     gone = settings.PPIMS_LEDGER_KEYS[0].id
     settings.PPIMS_LEDGER_KEYS = (Key("00000000", b"0" * 32),)
-    assert keyring.missing(keyring.in_use()) == [f"ledger {gone}"]
+    assert key_usage.missing(key_usage.in_use()) == [f"ledger {gone}"]
     with pytest.raises(CommandError, match=f"ledger {gone}"):
         copy_to(url)
     assert held(url) == []
@@ -204,5 +206,7 @@ def test_what_is_no_url_is_told_without_its_password(filled, wrong):
 
 
 def test_every_kind_of_column_is_one_that_is_copied():
-    kinds = {field.get_internal_type() for table in copying.tables() for field in table.fields}
-    assert kinds <= copying.KINDS
+    kinds = {
+        field.get_internal_type() for table in maintenance_copy.tables() for field in table.fields
+    }
+    assert kinds <= maintenance_copy.KINDS

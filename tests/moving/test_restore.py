@@ -12,7 +12,7 @@ from shutil import copytree
 
 import pytest
 
-from ppims import restores
+from ppims.maintenance import restore
 from tests.concurrency.conftest import ROOT, Worker, variables
 
 FAST = {"PPIMS_BUSY_SECONDS": "1"}
@@ -181,12 +181,12 @@ def test_a_database_that_can_not_be_read_any_more_is_replaced_and_kept(made, bac
 
 
 def test_pages_that_sqlite_left_beside_the_old_file_never_meet_the_new_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(restores, "_nobody_in", lambda own, for_good: nullcontext())
+    monkeypatch.setattr(restore, "_nobody_in", lambda own, for_good: nullcontext())
     own, copy = tmp_path / "ppims.sqlite3", tmp_path / "copy.sqlite3"
     files = {own: b"old", copy: b"new", tmp_path / "ppims.sqlite3-wal": b"its newest pages"}
     for file, content in {**files, tmp_path / "ppims.sqlite3-shm": b"an index of them"}.items():
         file.write_bytes(content)
-    kept = restores._swap(copy, own, keep=True)
+    kept = restore._swap(copy, own, keep=True)
     left = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     newest = {f"{kept.name}-wal": b"its newest pages"}
     assert left == {"ppims.sqlite3": b"new", kept.name: b"old", **newest}

@@ -5,9 +5,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections
 
 from customers.models import Customer
-from limits.services.verify import verify
-from ppims import beside
-from ppims.column_limits import find_unfit
+from limits.verify import verify
+from ppims.db import alias
+from ppims.db.column_limits import find_unfit
 from tests.factories import make_customer, make_processor
 from tests.moving.conftest import everything
 
@@ -89,10 +89,10 @@ def test_a_move_names_them_and_writes_nothing(unfit, empty_postgres):
     assert unfit in str(refused.value)
     assert "customers_nameword" in str(refused.value)
     assert LONG not in str(refused.value)
-    with beside.opened(empty_postgres) as target:
+    with alias.opened(empty_postgres) as target:
         assert connections[target].introspection.table_names() == []
     broken("UPDATE customers_customer SET email = 'a@x.in'")
     broken("DELETE FROM customers_nameword WHERE length(word) > 100")
     call_command("copy_database", to=empty_postgres)
-    with beside.opened(empty_postgres) as target:
+    with alias.opened(empty_postgres) as target:
         assert everything(target) == everything("default")

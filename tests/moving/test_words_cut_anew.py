@@ -7,7 +7,8 @@ import pytest
 from django.apps import apps
 from django.db import connection
 
-from customers.names import NameWord, words_of
+from customers.models import NameWord
+from customers.models.name_words import words_of
 from ppims.reports.search import hits
 from tests.factories import make_customer, make_processor
 

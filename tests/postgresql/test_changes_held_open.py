@@ -8,14 +8,14 @@ import time
 import pytest
 from django.db import connection, transaction
 
-from customers import services as customers
 from customers.models import KycChange
-from customers.people import Told
+from customers.records import Told
+from customers.services import blocking, customers
 from limits.models import LedgerEntry, LimitCheck, LimitRule
 from limits.services import rules
-from limits.services.verify import verify
+from limits.verify import verify
 from ppims.models import Operation
-from ppims.replay import Call
+from ppims.services.idempotency import Call
 from tests.factories import check, make_customer, make_processor, new_ref, post
 from tests.ledger.histories import people
 
@@ -35,7 +35,7 @@ def change_all(ent, customer, rule_id, held):
             call = Call(ent, Operation.UPDATE_CUSTOMER, new_ref(), {})
             customers.update_customer(call=call, told=told)
             rules.decide(rule_id=rule_id, state="APPROVED", user=checker)
-            customers.block(customer_id=customer, reason="Asked to", user=checker)
+            blocking.block(customer_id=customer, reason="Asked to", user=checker)
             held.set()
             time.sleep(HELD_SECONDS)
     finally:

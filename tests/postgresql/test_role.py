@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from ppims import append_only
+from ppims.db import append_only
 from ppims.management.commands import grant_application
 from tests.concurrency.conftest import Installation, Postgresql, new_ref
 

@@ -11,8 +11,9 @@ import pytest
 from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.test import Client
 
-from limits.services.verify import verify
-from ppims import clock, database
+from limits.verify import verify
+from ppims.core import clock
+from ppims.db import url as db_url
 from tests.concurrency.conftest import ROOT, variables
 from tests.conftest import Caller
 from tests.factories import make_processor, person
@@ -76,7 +77,7 @@ def role(postgres_server):
 def session(url):
     """Work on a new session at the URL, in the place of the tests' own."""
     own = connections[DEFAULT_DB_ALIAS]
-    made = database.settings_of(url, busy_seconds=5, statement_seconds=30)
+    made = db_url.settings_of(url, busy_seconds=5, statement_seconds=30)
     both = {DEFAULT_DB_ALIAS: own.settings_dict, "another": made}
     another = type(own)(connections.configure_settings(both)["another"], "another")
     connections[DEFAULT_DB_ALIAS] = another

@@ -10,14 +10,14 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.db import connection
 
-from customers import services as customers
-from customers.people import Told
+from customers.records import Told
+from customers.services import customers
 from limits.models import LedgerEntry, LimitCheck, MonthlyUsage
-from limits.services.verify import verify
-from ppims import clock
-from ppims.errors import Conflict, Unavailable, UnknownCustomer
+from limits.verify import verify
+from ppims.core import clock
+from ppims.core.errors import Conflict, Unavailable, UnknownCustomer
 from ppims.models import Operation
-from ppims.replay import Call
+from ppims.services.idempotency import Call
 from tests.factories import check, make_processor, make_rule, post, set_blocked, set_tier
 from tests.ledger import histories
 from tests.property.model import HOLD_MINUTES, Model, Refused, month_of

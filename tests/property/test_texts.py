@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from customers import notes
 from customers.models import Customer
-from customers.names import WORD_CHARACTERS, words_of
-from ppims.errors import Malformed
+from customers.models.name_words import WORD_CHARACTERS, words_of
+from customers.services import notes
+from ppims.core.errors import Malformed
 from ppims.reports.search import hits
 from tests.api.said import done, malformed
 from tests.factories import make_customer, person

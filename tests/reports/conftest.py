@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from limits.figures import Figures
-from ppims import clock
-from ppims.reports import counting
+from limits.models import Figures
+from ppims.core import clock
+from ppims.reports import overview_counts
 from ppims.reports.overview import overview
 from tests.factories import make_customer, make_processor, post
 
@@ -18,7 +18,7 @@ MINUTE = timedelta(seconds=60)
 @pytest.fixture(autouse=True)
 def _no_hurry(monkeypatch):
     """Let one look count all there is, however busy the machine."""
-    monkeypatch.setitem(counting.refresh.__kwdefaults__, "seconds", 60.0)
+    monkeypatch.setitem(overview_counts.refresh.__kwdefaults__, "seconds", 60.0)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from customers import services as customers
+from customers.services import blocking
 from limits.models import LedgerEntry, LimitCheck
 from ppims.models import User
 from ppims.reports.activity import activity
@@ -27,7 +27,7 @@ def two(ent, cbs, day):
                 check(ent, customer, 1_000, ref_id=f"C{customer}{number}")
                 post(ent, customer, 1_000, enquiry=f"C{customer}{number}")
     with day():
-        customers.block(customer_id=one, reason="asked for", user=User.objects.create())
+        blocking.block(customer_id=one, reason="asked for", user=User.objects.create())
     return one, other
 
 
@@ -75,7 +75,7 @@ def test_what_arrives_between_two_pages_neither_repeats_a_row_nor_hides_one(two,
     page = activity(two[0], rows=5)
     with day():
         check(ent, two[0], 1)
-        customers.propose_unblocking(customer_id=two[0], reason="–", user=User.objects.get())
+        blocking.propose_unblocking(customer_id=two[0], reason="–", user=User.objects.get())
     after = activity(two[0], cursor=page.next, rows=200)
     assert [*page.rows, *after.rows] == before
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from customers import services
 from customers.models import Customer
-from limits.figures import Watched
+from customers.services import blocking
+from limits.models import Watched
 from ppims.models import User
 from ppims.reports import keyset
 from ppims.reports.customers import Filters, customers
@@ -26,7 +26,7 @@ def people(ent, cbs, day):
             made.append(make_customer(*through, kyc_flag="N" if number % 3 == 0 else "P"))
     staff = User.objects.create(username="farhan")
     for number in (2, 3):
-        services.block(customer_id=made[number], reason="asked for", user=staff)
+        blocking.block(customer_id=made[number], reason="asked for", user=staff)
     for number, level in ((1, NEAR), (3, AT_LIMIT), (4, NEAR), (6, Watched.Level.NONE)):
         customer = Customer.objects.get(pk=made[number])
         Watched.objects.create(

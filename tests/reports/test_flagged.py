@@ -6,16 +6,15 @@ from datetime import timedelta
 
 import pytest
 
-from limits.figures import Figures
-from limits.findings import PostingFinding
-from limits.models import LedgerEntry
+from limits.models import Figures, LedgerEntry, PostingFinding
 from limits.services.flagged import closing_of, note
-from ppims import audit, clock
-from ppims.errors import Conflict, Malformed
+from ppims.core import clock
+from ppims.core.errors import Conflict, Malformed
 from ppims.models import AuditEntry, User
-from ppims.reports import counting, flagged, keyset
+from ppims.reports import flagged, keyset, overview_counts
 from ppims.reports.keyset import Position
 from ppims.reports.overview import Waiting, overview
+from ppims.services import audit
 from tests.factories import make_customer, post
 from tests.ledger.histories import History
 from tests.reports.conftest import at
@@ -147,11 +146,11 @@ def test_looks_as_short_as_can_be_come_to_the_same(entries, maker, day, monkeypa
     whole = at(day.at)
     Figures.objects.update(state="{}")
     monkeypatch.setattr(keyset, "LOOKED_AT", 2)
-    monkeypatch.setattr(counting, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(overview_counts, "ROWS_AT_ONCE", 1)
     is_complete = False
     while not is_complete:
         with clock.frozen(day.at):
-            counting.refresh(seconds=0)
+            overview_counts.refresh(seconds=0)
         is_complete = json.loads(Figures.objects.get().state)["is_complete"]
     with clock.frozen(day.at):
         assert overview().flagged == whole.flagged == Waiting(1, entries[4].at)
@@ -187,13 +186,13 @@ def test_the_oldest_that_waits_comes_first(entries, maker):
 def test_it_begins_where_the_figures_say_that_the_first_waits(entries, maker, day):
     close(entries[0], maker)
     at(day.at)
-    since = counting.flagged_after()
+    since = overview_counts.flagged_after()
     assert since.at == keyset.micros(entries[1].at)
     assert ids(flagged.waiting(since)) == [entry.pk for entry in entries[1:]]
 
 
 def test_there_is_a_beginning_before_anything_was_counted(db):
-    assert counting.flagged_after() == START
+    assert overview_counts.flagged_after() == START
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 4, 5])

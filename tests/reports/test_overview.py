@@ -8,20 +8,18 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.db import connection
 
-from customers import reviews
-from customers import services as customers
 from customers.models import Customer, DuplicateReview
-from customers.people import Told
-from limits.figures import Figures, Watched
-from limits.models import LedgerEntry, LimitCheck, MonthlyUsage
+from customers.records import Told
+from customers.services import blocking, customers, reviews
+from limits.models import Figures, LedgerEntry, LimitCheck, MonthlyUsage, Watched
 from limits.services import rules
 from limits.services.rules import Proposal
-from ppims import clock
-from ppims.errors import Conflict
+from ppims.core import clock
+from ppims.core.errors import Conflict
 from ppims.models import Operation, User
-from ppims.replay import Call
-from ppims.reports import counting, watching
+from ppims.reports import near_limit, overview_counts
 from ppims.reports.overview import Sum, overview
+from ppims.services.idempotency import Call
 from tests.factories import check, make_customer, make_processor, new_mobile, new_ref, post
 from tests.ledger.histories import History
 from tests.reports.conftest import MINUTE, NOON, at, spend
@@ -133,13 +131,13 @@ def test_whoever_looks_while_somebody_counts_sees_the_old_figures(ent, customer)
 
 def test_of_two_who_counted_the_first_counts(ent, customer, monkeypatch):
     at(NOON)
-    run = counting.Work.run
+    run = overview_counts.Work.run
 
     def and_another_is_first(work, seconds):
         run(work, seconds)
         Figures.objects.update(version=99)
 
-    monkeypatch.setattr(counting.Work, "run", and_another_is_first)
+    monkeypatch.setattr(overview_counts.Work, "run", and_another_is_first)
     with clock.frozen(NOON + MINUTE):
         make_customer(ent)
         assert overview().today.added == 1
@@ -164,12 +162,12 @@ def test_counting_takes_as_many_looks_as_it_needs_and_none_counts_twice(ent, cbs
     assert whole.is_complete
     Figures.objects.update(state="{}")
     Watched.objects.all().delete()
-    monkeypatch.setattr(counting, "ROWS_AT_ONCE", 3)
-    monkeypatch.setattr(watching, "CUSTOMERS_AT_ONCE", 2)
+    monkeypatch.setattr(overview_counts, "ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(near_limit, "CUSTOMERS_AT_ONCE", 2)
     looks, is_complete = 0, False
     while not is_complete:
         with clock.frozen(day.at):
-            counting.refresh(seconds=0)
+            overview_counts.refresh(seconds=0)
         is_complete = json.loads(Figures.objects.get().state)["is_complete"]
         looks += 1
         assert looks < 200
@@ -226,8 +224,8 @@ def test_what_waits_for_staff_is_counted_with_the_age_of_the_oldest(ent, cbs, da
     reviewed_at = day.at
     maker, checker = (User.objects.create(username=name) for name in ("farhan", "gurpreet"))
     with day():
-        customers.block(customer_id=customer, reason="–", user=maker)
-        proposal = customers.propose_unblocking(customer_id=customer, reason="–", user=maker)
+        blocking.block(customer_id=customer, reason="–", user=maker)
+        proposal = blocking.propose_unblocking(customer_id=customer, reason="–", user=maker)
     proposed_at = day.at
     with day():
         new_rule_proposed = Proposal("N", "D", "MONTH", 5, "a test", None)
@@ -244,7 +242,7 @@ def test_what_waits_for_staff_is_counted_with_the_age_of_the_oldest(ent, cbs, da
             reason="–",
             user=checker,
         )
-        customers.decide_unblocking(proposal_id=proposal.pk, state="APPROVED", user=checker)
+        blocking.decide_unblocking(proposal_id=proposal.pk, state="APPROVED", user=checker)
     told = at(day.at)
     assert (told.reviews.count, told.reviews.oldest_at) == (0, None)
     assert told.proposals.count == 1

@@ -12,22 +12,25 @@ from django.db import connection
 from django.test import Client
 
 from customers.models import Customer
-from limits.figures import Figures
+from limits.models import Figures
 from limits.services import refused_reports
 from limits.services.flagged import closing_of, note
-from ppims import api, call_buffer, clock
+from ppims.api import root
+from ppims.backoffice.customer.profile import person_of
+from ppims.core import clock
 from ppims.models import User
-from ppims.pages.person import person_of
-from ppims.reports import counting, flagged, keyset, refused, reviews
+from ppims.reports import flagged, keyset, overview_counts, reviews
+from ppims.reports import refused_reports as reports_refused_reports
 from ppims.reports.activity import activity
 from ppims.reports.calls import calls
 from ppims.reports.customers import Filters as Wanted
 from ppims.reports.customers import customers
 from ppims.reports.keyset import Frame, Position
+from ppims.reports.limit_status import standing
 from ppims.reports.overview import overview
 from ppims.reports.search import hits
-from ppims.reports.standing import standing
 from ppims.reports.transactions import Filters, Kind, transactions
+from ppims.services import call_buffer
 from tests.conftest import Caller
 from tests.factories import check, make_customer, person, post, refuse
 from tests.ledger.histories import adjust
@@ -129,7 +132,7 @@ def read_all_reports(customer, ent):
 
 def read_the_queue_of_flagged(entry):
     flagged.waiting(
-        Position(0, 0, 0), cursor=flagged.waiting(counting.flagged_after(), rows=1).next
+        Position(0, 0, 0), cursor=flagged.waiting(overview_counts.flagged_after(), rows=1).next
     )
     note(entry_id=entry.pk, finding="GENUINE", note="–", user=User.objects.create(username="f"))
     closing_of(entry)
@@ -140,14 +143,16 @@ def read_what_was_refused(ent, customer):
     for who in (None, ent.pk):
         calls(who, cursor=calls(who, rows=1).next)
     refuse(ent, customer, 9, "T1")
-    refused.waiting(0, cursor=refused.waiting(counting.refused_after(), rows=1).next)
-    report, *_ = refused.waiting(0).rows
+    reports_refused_reports.waiting(
+        0, cursor=reports_refused_reports.waiting(overview_counts.refused_after(), rows=1).next
+    )
+    report, *_ = reports_refused_reports.waiting(0).rows
     user = User.objects.get(username="f")
     refused_reports.note(report_id=report.pk, finding="REPEAT", note="–", user=user)
     refused_reports.closing_of(report)
     refused_reports.notes_of(report)
     refused_reports.reports_of(report.posting)
-    refused.closed(cursor=refused.closed(rows=1).next)
+    reports_refused_reports.closed(cursor=reports_refused_reports.closed(rows=1).next)
 
 
 def faults(statements):
@@ -233,7 +238,7 @@ def call_every_operation(caller, body):
     for kind in ("R", "F"):
         again = {**happened, "Tran_Status": kind, "Ref_Id": f"{refs['Ref_Id']}{kind}"}
         caller.call("update-customer-limit", **again)
-    assert api.buffer.write() > 1
+    assert root.buffer.write() > 1
     call_buffer.purge(clock.now())
 
 

@@ -4,13 +4,12 @@ import json
 
 import pytest
 
-from limits.figures import Figures
-from limits.refused_reports import ReportFinding
+from limits.models import Figures, ReportFinding
 from limits.services.refused_reports import closing_of, note, notes_of, reports_of
-from ppims import clock
-from ppims.errors import Conflict, Malformed
+from ppims.core import clock
+from ppims.core.errors import Conflict, Malformed
 from ppims.models import AuditEntry, User
-from ppims.reports import counting, keyset, refused
+from ppims.reports import keyset, overview_counts, refused_reports
 from ppims.reports.overview import Waiting, overview
 from ppims.reports.transactions import Filters, Kind, transactions
 from tests.factories import post, refuse
@@ -117,11 +116,11 @@ def test_looks_as_short_as_can_be_come_to_the_same(reports, maker, day, monkeypa
     whole = at(day.at)
     Figures.objects.update(state="{}")
     monkeypatch.setattr(keyset, "LOOKED_AT", 2)
-    monkeypatch.setattr(counting, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(overview_counts, "ROWS_AT_ONCE", 1)
     is_complete = False
     while not is_complete:
         with clock.frozen(day.at):
-            counting.refresh(seconds=0)
+            overview_counts.refresh(seconds=0)
         is_complete = json.loads(Figures.objects.get().state)["is_complete"]
     with clock.frozen(day.at):
         assert overview().refused == whole.refused == Waiting(1, reports[4].at)
@@ -148,24 +147,26 @@ def test_figures_of_before_there_were_any_are_counted_on(ent, customer, day, mak
 
 def test_the_oldest_that_waits_comes_first(reports, maker):
     close(reports[1], maker)
-    assert ids(refused.waiting(0)) == [reports[place].pk for place in (0, 2, 3, 4)]
+    assert ids(refused_reports.waiting(0)) == [reports[place].pk for place in (0, 2, 3, 4)]
 
 
 def test_it_begins_where_the_figures_say_that_the_first_waits(reports, maker, day):
-    assert counting.refused_after() == 0
+    assert overview_counts.refused_after() == 0
     close(reports[0], maker)
     at(day.at)
-    assert counting.refused_after() == reports[1].pk - 1
-    assert ids(refused.waiting(counting.refused_after())) == [each.pk for each in reports[1:]]
+    assert overview_counts.refused_after() == reports[1].pk - 1
+    assert ids(refused_reports.waiting(overview_counts.refused_after())) == [
+        each.pk for each in reports[1:]
+    ]
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 4, 5])
 def test_pages_of_any_size_give_each_row_once(reports, maker, rows):
     close(reports[2], maker)
-    page = refused.waiting(0, rows=rows)
+    page = refused_reports.waiting(0, rows=rows)
     found = ids(page)
     while page.next:
-        page = refused.waiting(0, cursor=page.next, rows=rows)
+        page = refused_reports.waiting(0, cursor=page.next, rows=rows)
         assert not page.is_cut_short
         found += ids(page)
     assert found == [reports[place].pk for place in (0, 1, 3, 4)]
@@ -175,22 +176,22 @@ def test_where_many_are_closed_it_is_cut_short_and_goes_on_from_there(reports, m
     for report in reports[:4]:
         close(report, maker)
     monkeypatch.setattr(keyset, "LOOKED_AT", 3)
-    page = refused.waiting(0)
+    page = refused_reports.waiting(0)
     assert (ids(page), page.is_cut_short) == ([], True)
-    assert ids(refused.waiting(0, cursor=page.next)) == [reports[4].pk]
+    assert ids(refused_reports.waiting(0, cursor=page.next)) == [reports[4].pk]
 
 
 def test_those_that_were_closed_are_listed_the_last_first(reports, maker):
     kept = [close(report, maker).pk for report in reports[:3]]
     note(report_id=reports[4].pk, finding="", note="asked ENT", user=maker)
-    page = refused.closed(rows=2)
+    page = refused_reports.closed(rows=2)
     assert ids(page) == kept[:0:-1]
-    last = refused.closed(cursor=page.next, rows=2)
+    last = refused_reports.closed(cursor=page.next, rows=2)
     assert (ids(last), last.next) == ([kept[0]], "")
 
 
 @pytest.mark.parametrize(
-    "listed", [lambda cursor: refused.waiting(0, cursor=cursor), refused.closed]
+    "listed", [lambda cursor: refused_reports.waiting(0, cursor=cursor), refused_reports.closed]
 )
 def test_what_is_no_cursor_is_malformed(db, listed):
     with pytest.raises(Malformed):

@@ -6,14 +6,15 @@ from datetime import date
 import pytest
 
 from customers import search as of_customers
-from customers import services as customers
-from customers.names import NameWord, words_of
-from customers.people import Told
+from customers.models import NameWord
+from customers.models.name_words import words_of
+from customers.records import Told
+from customers.services import customers
 from limits.models import LedgerEntry, LimitCheck
 from ppims.models import Operation
-from ppims.replay import Call
 from ppims.reports.search import MOST_HITS, hits
 from ppims.reports.transactions import Source
+from ppims.services.idempotency import Call
 from tests.factories import check, make_customer, new_ref, post
 
 pytestmark = [pytest.mark.django_db, pytest.mark.as_the_application]

@@ -4,15 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from customers import services as customers
-from customers.people import Told
+from customers.records import Told
+from customers.services import blocking, customers
 from limits.models import LedgerEntry, LimitCheck
-from ppims.errors import Malformed
+from ppims.core.errors import Malformed
 from ppims.models import Operation, User
-from ppims.replay import Call
 from ppims.reports import keyset
 from ppims.reports.keyset import Frame
 from ppims.reports.transactions import Filters, Kind, Source, transactions
+from ppims.services.idempotency import Call
 from tests.factories import check, make_customer, new_ref, post, refuse
 from tests.ledger.histories import adjust
 
@@ -47,7 +47,7 @@ def story(ent, cbs, day):
     with day():
         adjust(customer, 203106, 1_000)
     with day():
-        customers.block(
+        blocking.block(
             customer_id=customer, reason="asked for", user=User.objects.create(username="farhan")
         )
     with day():
@@ -168,7 +168,7 @@ def test_rows_of_one_instant_are_each_on_one_page(ent, day):
         for paise in range(1, 8):
             check(ent, customer, paise)
             post(ent, customer, paise)
-        customers.block(customer_id=customer, reason="asked for", user=User.objects.create())
+        blocking.block(customer_id=customer, reason="asked for", user=User.objects.create())
     for rows in (1, 2, 3):
         found = all_pages(rows=rows)
         assert len({(row.source, row.id) for row in found}) == len(found)

@@ -4,16 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from customers import services as customers
-from customers.people import Told
-from limits.figures import Watched
+from customers.records import Told
+from customers.services import customers
+from limits.models import Watched
 from limits.services import rules
 from limits.services.rules import Proposal
-from ppims import clock
+from ppims.core import clock
 from ppims.models import FourEyes, Operation, User
-from ppims.replay import Call
-from ppims.reports import counting, watching
+from ppims.reports import near_limit, overview_counts
 from ppims.reports.overview import Sum, overview
+from ppims.services.idempotency import Call
 from tests.factories import check, make_customer, new_ref, post
 from tests.ledger.histories import adjust
 from tests.reports.conftest import MINUTE, NOON, at, spend
@@ -73,7 +73,7 @@ def test_a_new_month_is_told_of_before_it_is_counted(ent, customer, monkeypatch)
     end = datetime(2031, 6, 30, 18, 30, tzinfo=UTC)
     spend(ent, customer, LIMIT, end - INSTANT)
     at(end - INSTANT)
-    monkeypatch.setattr(counting, "refresh", lambda: None)
+    monkeypatch.setattr(overview_counts, "refresh", lambda: None)
     with clock.frozen(end):
         told = overview()
     assert (told.at_limit, told.top_spenders, told.today.posted) == (0, [], Sum())
@@ -142,7 +142,7 @@ def test_the_ten_who_spent_most_this_month_are_told_of(ent, day):
 
 
 def test_few_are_watched_and_the_ten_are_right_all_the_same(ent, day, monkeypatch):
-    monkeypatch.setattr(watching, "SPENDERS", 12)
+    monkeypatch.setattr(near_limit, "SPENDERS", 12)
     made = []
     for number in range(30):
         with day():

@@ -3,9 +3,11 @@
 import asyncio
 import os
 from contextlib import contextmanager
+from io import BytesIO
 from unittest.mock import patch
 
-from ppims import asgi, statements, wsgi
+from ppims import asgi, wsgi
+from ppims.db import statements
 from tests.conftest import PREFIX
 from tests.server.served import KYC, known
 
@@ -60,7 +62,7 @@ def by_thread(path=KYC, method="POST", headers=(), body=None):
         "SERVER_NAME": "localhost",
         "SERVER_PORT": "80",
         "REMOTE_ADDR": PEER,
-        "wsgi.input": wsgi.BytesIO(body),
+        "wsgi.input": BytesIO(body),
         "wsgi.url_scheme": "http",
         **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in named.items()},
     }

@@ -7,8 +7,8 @@ from gunicorn.asgi import protocol
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
-from ppims import worker as ours
-from ppims.connections import Connections
+from ppims.server import gunicorn_worker as ours
+from ppims.server.connections import Connections
 
 GET = b"GET /%d HTTP/1.1\r\nHost: localhost\r\n\r\n"
 TURNS = 20_000  # more than any of these tests needs

@@ -12,7 +12,8 @@ from django.contrib.auth.hashers import make_password
 from django.db import connection, connections
 from django.test import Client
 
-from ppims import demo, statements, writer
+from ppims.db import group_commit, statements
+from ppims.demo import load
 from ppims.models import Processor
 from tests.conftest import Caller
 from tests.factories import check, make_customer, make_processor, post
@@ -32,7 +33,7 @@ class Grouped:
         self.ask(listen).result(PATIENCE_SECONDS)
 
     def ask(self, work):
-        return writer._writer().ask(work)
+        return group_commit._writer().ask(work)
 
     def checking(self, paise=100, **more):
         return partial(check, self.ent, self.customer, paise, **more)
@@ -102,8 +103,8 @@ def prepared(tmp_path_factory, migrated_file, django_db_blocker):
     shutil.copytree(configured.PPIMS_DATA_DIR / "keys", folder / "keys")
     shutil.copy(migrated_file, folder / "ppims.sqlite3")
     with django_db_blocker.unblock(), in_file(folder / "ppims.sqlite3"):
-        demo._load_processors()
-        demo._load_sample_customer()
+        load._load_processors()
+        load._load_sample_customer()
         password = make_password(PASSWORDS["OLD"])
         make_processor("OLD", state=Processor.State.WINDING_DOWN, password=password)
     (folder / "ppims.sqlite3-turn").unlink(missing_ok=True)
@@ -120,11 +121,11 @@ def file_database(tmp_path, migrated_file, django_db_blocker):
 @pytest.fixture
 def grouped(file_database, settings):
     settings.PPIMS_GROUP_COMMIT = True
-    writer._made.cache_clear()
+    group_commit._made.cache_clear()
     made = Grouped(file_database)
     yield made
     made.close()
-    writer._made.cache_clear()
+    group_commit._made.cache_clear()
 
 
 def wait_until(holds, seconds=PATIENCE_SECONDS):

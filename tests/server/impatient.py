@@ -13,7 +13,7 @@ CONFIGURATION = """
 worker_connections = 24
 
 def post_worker_init(worker):
-    from ppims import worker as ours
+    from ppims.server import gunicorn_worker as ours
     ours.ARRIVAL_SECONDS = ours.TAKING_SECONDS = {seconds}
 """
 SECONDS, KEPT_SECONDS, CONNECTIONS = 1, 2, 24

@@ -31,7 +31,7 @@ def behind_a_proxy(settings):
 
 @pytest.fixture(params=[by_loop, by_thread])
 def ask(request, monkeypatch):
-    monkeypatch.setattr("ppims.moment.begin", lambda: None)
+    monkeypatch.setattr("ppims.db.shared_snapshot.begin", lambda: None)
     return request.param
 
 
@@ -80,7 +80,9 @@ def test_the_scheme_counts_from_a_named_proxy_alone(ask, behind_a_proxy):
 
 def test_of_a_page_likewise(monkeypatch, behind_a_proxy):
     seen = []
-    monkeypatch.setattr("ppims.wsgi.django", lambda environ, _: seen.append(environ) or [])
+    monkeypatch.setattr(
+        "ppims.api.django_handler.django", lambda environ, _: seen.append(environ) or []
+    )
     for network in (PEER, "10.0.0.0/8"):
         behind_a_proxy.PPIMS_TRUSTED_PROXIES = [ipaddress.ip_network(network)]
         with suppress(IndexError):  # it answers nothing

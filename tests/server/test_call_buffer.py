@@ -7,8 +7,10 @@ from contextlib import closing
 import pytest
 from django.db import connection
 
-from ppims import api, call_buffer, statements
-from ppims.refused_calls import RefusedCall
+from ppims.api import root
+from ppims.db import statements
+from ppims.models import RefusedCall
+from ppims.services import call_buffer
 from tests.api.said import NOBODY, unknown
 from tests.server.conftest import wait_until
 from tests.server.served import KYC, Served, body_of, request
@@ -38,7 +40,7 @@ def test_a_server_writes_them_within_seconds(prepared, tmp_path, kind):
 @ON_SQLITE
 def test_their_own_connection_alone_is_without_fsyncs(grouped):
     def written():
-        api.buffer.write()
+        root.buffer.write()
         try:
             return statements.first("PRAGMA synchronous", ())
         finally:
@@ -57,7 +59,7 @@ def test_who_is_refused_does_not_wait_for_whoever_writes(grouped):
     with grouped.held():
         unknown(grouped.caller.call(KYC, Unique_Id=NOBODY))
     assert not RefusedCall.objects.exists()
-    api.buffer.write()
+    root.buffer.write()
     assert RefusedCall.objects.count() == 1
 
 

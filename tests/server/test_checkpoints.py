@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError
 
 from limits.models import LimitCheck
-from ppims import checkpoints, statements
+from ppims.db import checkpoint, statements
 from tests.server.conftest import wait_until
 from tests.server.served import PATIENCE_SECONDS
 
@@ -22,7 +22,7 @@ MANY = 60
 
 @pytest.fixture
 def often(monkeypatch):
-    monkeypatch.setattr(checkpoints, "AFTER_WRITES", 5)
+    monkeypatch.setattr(checkpoint, "AFTER_WRITES", 5)
 
 
 def check_often(grouped, times=MANY):
@@ -41,7 +41,7 @@ def bytes_of_log_after_checks(grouped, file):
 
 
 def test_without_them_each_write_makes_the_log_longer(grouped, file_database, monkeypatch):
-    monkeypatch.setattr(checkpoints, "AFTER_WRITES", 10 * MANY)
+    monkeypatch.setattr(checkpoint, "AFTER_WRITES", 10 * MANY)
     assert bytes_of_log_after_checks(grouped, file_database) > 1_000_000
 
 
@@ -78,7 +78,7 @@ def test_one_that_fails_is_told_of_harms_no_write_and_is_not_the_last(
             raise OperationalError("database or disk is full")
         return statements.first(sql, values)
 
-    monkeypatch.setattr(checkpoints, "first", fails_at_first)
+    monkeypatch.setattr(checkpoint, "first", fails_at_first)
     with caplog.at_level(logging.WARNING):
         check_often(grouped, times=5)
         wait_until(lambda: "no checkpoint: OperationalError" in caplog.messages)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppims import worker
-from ppims.connections import Connections
+from ppims.server import gunicorn_worker
+from ppims.server.connections import Connections
 from tests.server.at_once import GET, run
 
 pytestmark = pytest.mark.only_on("sqlite", "no database is asked")
@@ -210,5 +210,5 @@ def test_there_are_files_for_as_many_connections_as_it_may_have(monkeypatch, lim
     had = [limits]
     monkeypatch.setattr(resource, "getrlimit", lambda _: limits)
     monkeypatch.setattr(resource, "setrlimit", lambda _, changed: had.append(changed))
-    assert worker.make_room_for_files(1000, beside=100) == most
+    assert gunicorn_worker.make_room_for_files(1000, beside=100) == most
     assert had[-1] == (soft, limits[1])

@@ -6,17 +6,16 @@ from datetime import date
 import pytest
 from django.db import IntegrityError, OperationalError, connection
 
-from customers import services
+from customers.claims import Doubt
 from customers.models import DuplicateReview
-from customers.reviews import Doubt
-from limits.models import LedgerEntry, LimitCheck
-from limits.refused_reports import RefusedReport
-from ppims import writer
-from ppims.errors import Conflict, Unavailable, UnknownCustomer
+from customers.services import customers
+from limits.models import LedgerEntry, LimitCheck, RefusedReport
+from ppims.core.errors import Conflict, Unavailable, UnknownCustomer
+from ppims.db import group_commit
+from ppims.db.statements import run
+from ppims.db.transaction import in_transaction
 from ppims.models import Operation, ReplayKey
-from ppims.replay import Call
-from ppims.statements import run
-from ppims.transact import in_transaction
+from ppims.services.idempotency import Call
 from tests.api.said import NOBODY, blank, refused
 from tests.factories import ToldFactory, check, new_ref
 from tests.server.conftest import wait_until
@@ -55,7 +54,7 @@ def test_what_waits_together_is_committed_once(grouped):
 
 
 def test_a_group_is_of_a_certain_size_at_most_and_the_rest_is_the_next(grouped, monkeypatch):
-    monkeypatch.setattr(writer, "GROUP_AT_MOST", 4)
+    monkeypatch.setattr(group_commit, "GROUP_AT_MOST", 4)
     before = grouped.count("COMMIT")
     writes = grouped.ask_together(*[grouped.checking(100) for _ in range(10)])
     assert len(ended(writes)) == LimitCheck.objects.count() == 10
@@ -79,7 +78,7 @@ def test_a_refusal_undoes_that_one_alone(grouped):
 
 def test_a_doubt_opens_its_review_though_it_is_a_refusal(grouped):
     mobile = "919898989898"
-    add = lambda **told: services.add_customer(  # noqa: E731
+    add = lambda **told: customers.add_customer(  # noqa: E731
         call=Call(grouped.ent, Operation.ADD_CUSTOMER, new_ref(), {}),
         told=ToldFactory.build(mobile_number=mobile, **told),
     )
@@ -205,7 +204,7 @@ def test_one_ref_id_twice_in_a_group_has_one_effect(grouped):
 def test_what_was_committed_but_not_answered_is_found_by_its_ref_id(grouped, monkeypatch):
     same = new_ref()
     with monkeypatch.context() as cut:
-        cut.setattr(writer.Written, "end", lambda *_: None)  # killed right after the COMMIT
+        cut.setattr(group_commit.Written, "end", lambda *_: None)  # killed right after the COMMIT
         lost = grouped.ask(grouped.posting(100, ref_id=same))
         wait_until(LedgerEntry.objects.exists)
         wait_until(lambda: grouped.count("COMMIT") == 2)

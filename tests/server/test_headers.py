@@ -9,7 +9,7 @@ from gunicorn.asgi.parser import InvalidHeader, ParseError, PythonProtocol
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ppims.worker import Parser
+from ppims.server.gunicorn_worker import Parser
 
 pytestmark = pytest.mark.only_on("sqlite", "no database is asked")
 

@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 from django.db import OperationalError, connection
 
-from ppims import moment, statements
+from ppims.db import shared_snapshot, statements
 from ppims.models import Processor
 from tests.factories import make_processor
 
@@ -51,15 +51,19 @@ def heard(file_database, monkeypatch):
 
 
 def disabled():
-    return [name for name, state in moment.every(STATES, ()) if state == Processor.State.DISABLED]
+    return [
+        name
+        for name, state in shared_snapshot.every(STATES, ())
+        if state == Processor.State.DISABLED
+    ]
 
 
 def test_what_is_asked_alike_is_read_once_and_all_else_in_the_same_snapshot(disable, heard):
     async def turn():
-        moment.begin()
+        shared_snapshot.begin()
         assert disabled() == []
         disable("ENT")
-        moment.begin()  # the next request of the turn
+        shared_snapshot.begin()  # the next request of the turn
         assert disabled() == []
         assert {state for _, state in statements.every(STATES, ())} == {Processor.State.ACTIVE}
         await asyncio.sleep(0)
@@ -72,11 +76,11 @@ def test_what_is_asked_alike_is_read_once_and_all_else_in_the_same_snapshot(disa
 
 def test_it_ends_where_more_comes_in(disable):
     async def turn():
-        moment.begin()
+        shared_snapshot.begin()
         assert disabled() == []
         disable("ENT")
-        moment.end()
-        moment.begin()
+        shared_snapshot.end()
+        shared_snapshot.begin()
         assert disabled() == ["ENT"]
         await asyncio.sleep(0)
 
@@ -87,12 +91,12 @@ def test_without_one_each_reads_for_itself(disable):
     assert disabled() == []
     disable("CBS")
     assert disabled() == ["CBS"]
-    moment.end()  # of no effect
+    shared_snapshot.end()  # of no effect
 
 
 def test_one_that_sqlite_has_ended_is_no_fault(disable):
     async def turn():
-        moment.begin()
+        shared_snapshot.begin()
         assert disabled() == []
         statements.run("ROLLBACK", ())
         disable("ENT")
@@ -109,7 +113,7 @@ def test_of_a_database_that_can_not_be_opened_who_reads_is_told(disable, monkeyp
     async def turn():
         with monkeypatch.context() as patched:
             patched.setattr(statements, "run", fail)
-            moment.begin()
+            shared_snapshot.begin()
         disable("ENT")
         return disabled()
 

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from ppims.worker import CHUNKS, HEADERS_BYTES, PIPELINED_BYTES
+from ppims.server.gunicorn_worker import CHUNKS, HEADERS_BYTES, PIPELINED_BYTES
 from tests.server.at_once import GET, run
 from tests.server.served import PATIENCE_SECONDS
 

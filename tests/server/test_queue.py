@@ -12,8 +12,8 @@ import pytest
 from django.db import connection
 
 from limits.models import LedgerEntry, LimitCheck
-from ppims import turn, writer
-from ppims.errors import Unavailable
+from ppims.core.errors import Unavailable
+from ppims.db import group_commit, write_lock
 from tests.api.said import refused
 from tests.factories import new_ref
 from tests.server.conftest import close, wait_until
@@ -26,12 +26,12 @@ pytestmark = [
 
 
 def on_a_loop(work):
-    return asyncio.run(writer.written(work))
+    return asyncio.run(group_commit.written(work))
 
 
 def in_a_thread(work):
     """As gthread has it: no loop runs."""
-    coroutine = writer.written(work)
+    coroutine = group_commit.written(work)
     try:
         coroutine.send(None)
     except StopIteration as end:
@@ -49,7 +49,7 @@ def asking(written, work):
 
 
 def assert_the_writer_goes_on(grouped):
-    wait_until(writer._writer()._queue.empty)
+    wait_until(group_commit._writer()._queue.empty)
     entry, is_replay = grouped.ask(grouped.posting(700)).result(PATIENCE_SECONDS)
     assert (entry.amount_paise, is_replay) == (700, False)
 
@@ -80,7 +80,7 @@ def test_a_full_queue_refuses_at_once_and_nothing_is_recorded(grouped, settings,
     settings.PPIMS_QUEUE_LENGTH = 3
     with grouped.held():
         waiting = [grouped.ask(grouped.posting(100))]
-        wait_until(writer._writer()._queue.empty)  # the writer waits with the first
+        wait_until(group_commit._writer()._queue.empty)  # the writer waits with the first
         waiting += [grouped.ask(grouped.posting(100)) for _ in range(3)]
         began = time.monotonic()
         with pytest.raises(Unavailable):
@@ -141,7 +141,7 @@ def test_at_the_very_end_of_its_patience_a_write_is_recorded_or_refused_never_bo
 
 def test_a_client_that_goes_while_it_waits_takes_its_write_along(grouped):
     async def go():
-        task = asyncio.create_task(writer.written(grouped.posting(100)))
+        task = asyncio.create_task(group_commit.written(grouped.posting(100)))
         await asyncio.sleep(0.05)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -163,7 +163,7 @@ def test_a_client_that_goes_while_it_is_written_leaves_one_effect(grouped):
         return grouped.posting(100, ref_id=ref)()
 
     async def go():
-        task = asyncio.create_task(writer.written(slow))
+        task = asyncio.create_task(group_commit.written(slow))
         await asyncio.to_thread(is_taken.wait, PATIENCE_SECONDS)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -179,7 +179,7 @@ def test_a_client_that_goes_while_it_is_written_leaves_one_effect(grouped):
 @both_ways
 def test_who_can_not_have_the_turn_is_told_at_once(grouped, monkeypatch, written, caplog):
     with monkeypatch.context() as broken:
-        broken.setattr(turn.fcntl, "flock", _no_locks)
+        broken.setattr(write_lock.fcntl, "flock", _no_locks)
         began = time.monotonic()
         with pytest.raises(Unavailable):
             written(grouped.posting(100))
@@ -221,7 +221,7 @@ def _no_locks(*_):
 @pytest.mark.parametrize("error", [RuntimeError, SystemExit])
 def test_whatever_goes_wrong_with_a_group_nobody_waits_for_ever(grouped, monkeypatch, error):
     with monkeypatch.context() as broken:
-        broken.setattr(writer, "together", lambda _: (_ for _ in ()).throw(error("a bug")))
+        broken.setattr(group_commit, "together", lambda _: (_ for _ in ()).throw(error("a bug")))
         writes = grouped.ask_together(grouped.posting(100), grouped.posting(200))
         assert {type(each.exception(PATIENCE_SECONDS)) for each in writes} == {Unavailable}
     assert_the_writer_goes_on(grouped)
@@ -237,12 +237,12 @@ def test_a_connection_that_breaks_is_made_anew(grouped):
 
 
 def test_threads_that_come_first_together_share_one_writer(grouped):
-    writer._made.cache_clear()
+    group_commit._made.cache_clear()
     start = threading.Barrier(8)
 
     def first(_):
         start.wait()
-        return writer._writer()
+        return group_commit._writer()
 
     with ThreadPoolExecutor(8) as threads:
         assert len(set(threads.map(first, range(8)))) == 1

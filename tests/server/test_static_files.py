@@ -12,11 +12,11 @@ from django.conf import settings as configured
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.test import override_settings
 
-from ppims import static_files
+from ppims.server import static_files
 from tests.server.served import PATIENCE_SECONDS, Served
 
 YEAR_SECONDS = 365 * 86_400
-STORAGES = {**configured.STORAGES, "staticfiles": {"BACKEND": "ppims.static_files.Storage"}}
+STORAGES = {**configured.STORAGES, "staticfiles": {"BACKEND": "ppims.server.static_files.Storage"}}
 PRODUCTION = {
     "PPIMS_ENV": "production",
     "PPIMS_ALLOWED_HOSTS": "localhost",

@@ -7,8 +7,8 @@ from django.conf import settings
 
 from limits import signing
 from limits.models import LedgerEntry, LedgerHead, LimitCheck, MonthlyUsage
-from ppims import audit
 from ppims.models import AuditEntry, AuditHead, ReplayKey
+from ppims.services import audit
 from tests.factories import check, make_customer, make_processor, post
 
 pytestmark = pytest.mark.django_db

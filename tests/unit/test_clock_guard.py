@@ -13,9 +13,10 @@ from django.test import Client
 from limits import ledger
 from limits.models import LedgerEntry, MonthlyUsage
 from limits.services import rules
-from ppims import clock, clock_guard
-from ppims.clock_guard import TOLERANCE_NS, Guard
-from ppims.errors import ClockMoved
+from ppims.core import clock
+from ppims.core.errors import ClockMoved
+from ppims.db import clock_guard
+from ppims.db.clock_guard import TOLERANCE_NS, Guard
 from ppims.models import AuditEntry
 from tests.factories import make_customer, make_processor, person, post
 from tests.web.admin_pages import browser_of
@@ -198,7 +199,7 @@ def test_a_write_is_503_until_the_clock_is_back(ent, guard, clocks, caplog, oper
     unique_id, fields = make_customer(ent.processor), person()
     before = LedgerEntry.objects.count(), AuditEntry.objects.count()
     move(clocks, way * (TOLERANCE_NS + 1))
-    with caplog.at_level(logging.CRITICAL, logger="ppims.clock_guard"):
+    with caplog.at_level(logging.CRITICAL, logger="ppims.db.clock_guard"):
         for _ in range(3):
             assert asked_of(ent, operation, unique_id, fields) == (503, "503", "10")
     assert (LedgerEntry.objects.count(), AuditEntry.objects.count()) == before

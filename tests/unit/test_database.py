@@ -8,18 +8,18 @@ import pytest
 from django.conf import settings as real_settings
 from django.db import connection
 
-from ppims import database
+from ppims.db import url as db_url
 
 SQLITE = "sqlite:////var/lib/ppims/ppims.sqlite3"
 
 
 def settings_of(url, **limits):
-    return database.settings_of(url, **{"busy_seconds": 5, "statement_seconds": 30, **limits})
+    return db_url.settings_of(url, **{"busy_seconds": 5, "statement_seconds": 30, **limits})
 
 
 def test_a_file_is_sqlite_that_waits_as_long_as_it_is_told():
     made = settings_of(SQLITE, busy_seconds=7)
-    assert (made["ENGINE"], made["NAME"]) == (database.SQLITE, "/var/lib/ppims/ppims.sqlite3")
+    assert (made["ENGINE"], made["NAME"]) == (db_url.SQLITE, "/var/lib/ppims/ppims.sqlite3")
     assert (made["OPTIONS"]["timeout"], made["OPTIONS"]["transaction_mode"]) == (7, "IMMEDIATE")
     assert "synchronous=FULL" in made["OPTIONS"]["init_command"]
 
@@ -27,7 +27,7 @@ def test_a_file_is_sqlite_that_waits_as_long_as_it_is_told():
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
 def test_postgresql_gets_limits_a_name_and_lasting_connections(scheme):
     made = settings_of(f"{scheme}://me:a%2Fb@db.example.in:5433/ppims", busy_seconds=7)
-    assert made["ENGINE"] == database.POSTGRESQL
+    assert made["ENGINE"] == db_url.POSTGRESQL
     assert [made[key] for key in ("USER", "PASSWORD", "HOST", "PORT", "NAME")] == [
         *("me", "a/b", "db.example.in", 5433, "ppims")
     ]

@@ -16,9 +16,9 @@ from django.utils import formats
 import customers
 import limits
 import ppims
-from ppims import days
-from ppims.admin_site import Site
-from ppims.days import DayField, DayInput, MomentField
+from ppims.backoffice.admin_site import Site
+from ppims.core import days
+from ppims.core.days import DayField, DayInput, MomentField
 
 MOMENT = MomentField(required=False)
 FIRST_OF_DECEMBER = date(2026, 12, 1)

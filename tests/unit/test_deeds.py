@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from ppims.deeds import DEEDS, deed
+from ppims.backoffice.audit_text import DEEDS, deed
 from ppims.models import FourEyes
 
 WRITERS = {"audit.record", "audit.extend", "_audit", "_record"}

@@ -8,8 +8,8 @@ from django.core.exceptions import ValidationError
 from django.forms import BaseForm, Textarea
 from stdnum import luhn, verhoeff
 
-from ppims import free_text
-from ppims.errors import Malformed
+from ppims.core import free_text
+from ppims.core.errors import Malformed
 
 JOINERS = "\u200c\u200d"
 BIDI_CONTROLS = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
@@ -98,7 +98,7 @@ def test_of_each_length_the_check_digit_decides(digits):
 
 
 def forms():
-    for name in ("customers.forms", "limits.admin", "ppims.pages.urls", "ppims.admin"):
+    for name in ("customers.forms", "limits.admin", "ppims.backoffice.urls", "ppims.admin"):
         import_module(name)
     waiting = [*BaseForm.__subclasses__()]
     for form in waiting:  # it grows

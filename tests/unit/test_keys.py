@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from ppims import keys
+from ppims.core import keys
 
 OLD, NEW = (keys.Key.from_base64(letter * 43 + "=") for letter in "AQ")
 

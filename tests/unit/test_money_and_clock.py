@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppims import clock, money
+from ppims.core import clock, money
 
 MOST = 99_999_999_999_999
 SECONDS = st.integers(1_600_000_000, 4_000_000_000)

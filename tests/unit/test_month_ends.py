@@ -12,8 +12,8 @@ import pytest
 from customers.models import Customer
 from limits.models import Hold, LedgerEntry, LimitCheck, LimitRule, MonthlyUsage
 from limits.services import checks
-from ppims import clock
-from ppims.errors import Unavailable
+from ppims.core import clock
+from ppims.core.errors import Unavailable
 from ppims.models import ReplayKey
 from tests.factories import check, make_customer, make_processor, post
 
@@ -197,7 +197,7 @@ django.setup()
 from django.core.management import call_command
 call_command("migrate", verbosity=0)
 from limits.services import rules
-from ppims import clock
+from ppims.core import clock
 from tests.factories import check, make_customer, make_processor, post
 rules.load_first_pack()
 ent, said = make_processor(), {}

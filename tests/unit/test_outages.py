@@ -11,10 +11,10 @@ import pytest
 from django.db import connection, utils
 from django.test import Client
 
-from ppims import outages
-from ppims.errors import Unavailable
-from ppims.pages import limits as limits_page
-from ppims.transact import in_transaction
+from ppims.backoffice import limits as limits_page
+from ppims.core.errors import Unavailable
+from ppims.db import outages
+from ppims.db.transaction import in_transaction
 from tests.factories import make_customer
 from tests.web.admin_pages import browser_of
 
@@ -146,7 +146,7 @@ def failing(error):
 @pytest.mark.parametrize("name", SOME)
 def test_the_api_answers_503_or_999(ent, caplog, monkeypatch, name, closed):
     unique_id = make_customer(ent.processor)
-    monkeypatch.setattr("customers.services.check_kyc", failing(EACH[name]))
+    monkeypatch.setattr("customers.services.customers.check_kyc", failing(EACH[name]))
     with caplog.at_level(logging.WARNING):
         status, body, response = ent.call("check-customer-kyc", Unique_Id=str(unique_id))
     said = (status, body["Data"]["Resp_Code"], response.get("Retry-After"))
@@ -178,7 +178,7 @@ def test_a_page_answers_503_or_500(caplog, monkeypatch, name, closed):
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", SOME)
 def test_readyz_says_that_the_database_is_away_and_looks_anew(monkeypatch, name, closed):
-    monkeypatch.setattr("ppims.health.is_migrated", failing(EACH[name]))
+    monkeypatch.setattr("ppims.server.health.is_migrated", failing(EACH[name]))
     client = Client(raise_request_exception=False)
     answer = client.get("/readyz")
     is_of_a_database = name != "no error of a database"

@@ -4,9 +4,10 @@ import pytest
 from django.conf import settings
 
 from customers.models import Account, Customer, Document, Receipt
-from ppims import audit, proofs
-from ppims.keys import Key
+from ppims.core.keys import Key
+from ppims.db import row_proofs
 from ppims.models import AuditEntry
+from ppims.services import audit
 from tests.factories import make_customer, make_processor
 
 pytestmark = pytest.mark.django_db
@@ -14,15 +15,22 @@ KEY, OTHER = settings.PPIMS_LEDGER_KEYS[0], Key.from_base64("A" * 43 + "=")
 
 
 def proof_of(row, key=KEY):
-    return next(iter(proofs.of_rows(key, [row]).values()))
+    return next(iter(row_proofs.of_rows(key, [row]).values()))
 
 
 def test_each_row_that_an_add_makes_is_proven_by_name_in_its_audit_entry():
     unique_id = make_customer(make_processor(), card_number="6088881234567890")
-    rows = proofs.shape(Customer).name, "registration", "account", "card", "kycchange", "receipt"
+    rows = (
+        row_proofs.shape(Customer).name,
+        "registration",
+        "account",
+        "card",
+        "kycchange",
+        "receipt",
+    )
     (entry,) = AuditEntry.objects.filter(subject=unique_id)
-    assert proofs.PROOFS in entry.detail
-    assert proofs.PROOFS not in audit.said(entry)
+    assert row_proofs.PROOFS in entry.detail
+    assert row_proofs.PROOFS not in audit.said(entry)
     for name in rows:
         assert f'"{name} ' in entry.detail, name
     assert "6088881234567890" not in entry.detail
@@ -46,14 +54,14 @@ def test_another_value_empty_or_not_is_another_proof():
 
 
 def test_an_empty_column_more_changes_no_proof_of_before():
-    its = proofs.shape(Customer)
+    its = row_proofs.shape(Customer)
     values = [1, "A", *[""] * (len(its.columns) - 2)]
-    more = proofs.Shape(
+    more = row_proofs.Shape(
         its.name, 0, (*its.columns, "x"), (*its.proven, (len(values), "x", "")), None
     )
-    fewer = proofs.Shape(its.name, 0, its.columns, its.proven, None)
-    assert proofs.proof(KEY, more, [*values, ""]) == proofs.proof(KEY, fewer, values)
-    assert proofs.proof(KEY, more, [*values, "said"]) != proofs.proof(KEY, fewer, values)
+    fewer = row_proofs.Shape(its.name, 0, its.columns, its.proven, None)
+    assert row_proofs.proof(KEY, more, [*values, ""]) == row_proofs.proof(KEY, fewer, values)
+    assert row_proofs.proof(KEY, more, [*values, "said"]) != row_proofs.proof(KEY, fewer, values)
 
 
 def test_a_receipt_is_proven_with_what_its_ref_id_said():

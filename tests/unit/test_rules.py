@@ -12,9 +12,10 @@ from django.db import IntegrityError, transaction
 from limits.models import LimitRule
 from limits.services import rules
 from limits.services.rules import Proposal
-from ppims import clock, roles
-from ppims.errors import Conflict
+from ppims.core import clock
+from ppims.core.errors import Conflict
 from ppims.models import FourEyes, User
+from ppims.services import role_groups
 from tests.factories import PASSWORD, check, make_customer, make_processor
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +24,7 @@ FIXTURES = rules.FIRST_PACK.parent
 
 @pytest.fixture
 def admins():
-    roles.set_up()
+    role_groups.set_up()
     return [User.objects.create_superuser(name, password=PASSWORD) for name in ("nandini", "imran")]
 
 

@@ -4,10 +4,10 @@ import tracemalloc
 
 import pytest
 
-from ppims import throttle as throttling
-from ppims.addresses import source_of
-from ppims.errors import TooManyAttempts
-from ppims.throttle import Throttle
+from ppims.core import throttle as throttling
+from ppims.core.addresses import source_of
+from ppims.core.errors import TooManyAttempts
+from ppims.core.throttle import Throttle
 
 HERE, NAME = "192.0.2.1", "PPIM_ENT"
 

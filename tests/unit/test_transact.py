@@ -4,9 +4,9 @@ import psycopg
 import pytest
 from django.db import IntegrityError, InterfaceError, OperationalError, connection
 
-from ppims.errors import Conflict, Unavailable
+from ppims.core.errors import Conflict, Unavailable
+from ppims.db.transaction import TRIES, Again, in_transaction
 from ppims.models import Processor
-from ppims.transact import TRIES, Again, in_transaction
 from tests.factories import make_processor
 
 pytestmark = pytest.mark.django_db(transaction=True)

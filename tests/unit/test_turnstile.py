@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ppims.errors import Unavailable
-from ppims.turnstile import HELD_ON_A_LOOP, Turnstile
+from ppims.core.errors import Unavailable
+from ppims.core.turnstile import HELD_ON_A_LOOP, Turnstile
 
 HOSTILE = 400
 PATIENCE_SECONDS = 20

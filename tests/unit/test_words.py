@@ -8,11 +8,11 @@ import pytest
 from django.conf import settings
 from django.template import Context, Template
 
-from customers.kinds import InstrumentStatus, Tier
+from customers.choices import InstrumentStatus, Tier
 from customers.models import Customer
 from limits import decision
 from limits.models import Direction, LedgerEntry
-from ppims import words
+from ppims.backoffice import labels
 
 
 def rendered(text, **context):
@@ -66,8 +66,8 @@ def test_every_reason_of_a_decision_has_words():
     [told] = re.findall(r"`Reason`: (.*?)\. Its figures", api, re.DOTALL)
     codes = set(re.findall(r"`([A-Z_]+)`", told))
     assert codes >= {decision.WITHIN_LIMITS, *decision.REASONS.values()}
-    assert set(words.REASONS) == codes
-    assert {words.reason(code) for code in codes}.isdisjoint(codes)
+    assert set(labels.REASONS) == codes
+    assert {labels.reason(code) for code in codes}.isdisjoint(codes)
 
 
 @pytest.mark.parametrize(
@@ -84,14 +84,14 @@ def test_flags_are_said_as_a_list(codes, said):
 
 
 def test_blocked_by_us_is_not_what_a_processor_froze():
-    assert words.reason("CUSTOMER_BLOCKED") == Customer.Status.BLOCKED.label == "Blocked by us"
-    assert words.account("F", "ENT") == "Account frozen (ENT)"
-    assert words.card("C", "CBS") == "Card closed (CBS)"
-    assert {words.account(status, "ENT") for status in InstrumentStatus} >= {"Account new (ENT)"}
+    assert labels.reason("CUSTOMER_BLOCKED") == Customer.Status.BLOCKED.label == "Blocked by us"
+    assert labels.account("F", "ENT") == "Account frozen (ENT)"
+    assert labels.card("C", "CBS") == "Card closed (CBS)"
+    assert {labels.account(status, "ENT") for status in InstrumentStatus} >= {"Account new (ENT)"}
 
 
 def test_what_models_name_is_named_there():
-    assert [words.tier(tier) for tier in Tier] == ["Min", "New Min", "Full KYC"]
+    assert [labels.tier(tier) for tier in Tier] == ["Min", "New Min", "Full KYC"]
     assert [str(tier.label) for tier in Tier] == ["Min KYC", "New Min KYC", "Full KYC"]
     assert [str(way.label) for way in Direction] == ["Spend", "Load"]
     kinds = [str(kind.label) for kind in LedgerEntry.Kind]

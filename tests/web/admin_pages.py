@@ -9,14 +9,14 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
-from ppims import roles
 from ppims.models import User
+from ppims.services import role_groups
 
 _numbers = count(1)
 
 
 def user_of(role, **fields):
-    roles.set_up()
+    role_groups.set_up()
     user = User.objects.create(username=f"{role}{next(_numbers)}", is_staff=True, **fields)
     user.groups.add(Group.objects.get(name=role))
     return user

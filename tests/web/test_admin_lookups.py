@@ -16,10 +16,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import path
 
-from ppims import roles, urls
-from ppims.admin_site import Site, secrets_of
-from ppims.logs import Formatter, Handler
+from ppims import urls
+from ppims.backoffice.admin_site import Site, secrets_of
+from ppims.core import roles
 from ppims.models import User
+from ppims.server.logs import Formatter, Handler
 from tests.factories import check, make_customer, make_processor, post
 from tests.web.admin_pages import browser_of, list_url
 

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from customers.models import Customer, DuplicateReview, Unblocking
-from ppims.errors import Conflict
+from ppims.core.errors import Conflict
 from ppims.models import AuditEntry
 from tests.factories import check, make_customer, make_processor, post
 from tests.web.admin_pages import act, browser_of, change_url, list_url, words_of

@@ -3,10 +3,9 @@
 import pytest
 from django.urls import reverse
 
-from limits.models import Hold, LedgerEntry, LimitCheck, LimitRule
-from limits.seals import Seal
+from limits.models import Hold, LedgerEntry, LimitCheck, LimitRule, Seal
 from limits.services import seals
-from ppims import clock
+from ppims.core import clock
 from tests.factories import check, make_customer, make_processor, post
 from tests.web.admin_pages import act, add_url, browser_of, change_url, list_url, words_of
 

@@ -3,14 +3,15 @@
 import json
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
 from django.test import Client
 
 from limits.models import LimitRule
-from ppims import audit, auth, clock, roles
-from ppims.lane import finished
+from ppims.api.dispatch import finished
+from ppims.core import clock, roles
 from ppims.models import AuditEntry, Processor, User
+from ppims.services import audit, credentials, role_groups
 from tests.factories import make_customer, make_processor
 from tests.web.admin_pages import act, add_url, browser_of, change_url, list_url, user_of, words_of
 
@@ -78,7 +79,7 @@ def password_shown(response):
 
 
 def log_in(username, password):
-    return finished(auth.authenticate(username, password, "127.0.0.1"))
+    return finished(credentials.authenticate(username, password, "127.0.0.1"))
 
 
 def assert_kept_nowhere(client, password):
@@ -106,7 +107,7 @@ def test_a_processor_is_given_another_password():
     second = password_shown(act(client, processor, "make_new_password"))
     assert first != second
     assert_kept_nowhere(client, second)
-    with pytest.raises(auth.NotAuthenticated):
+    with pytest.raises(credentials.NotAuthenticated):
         log_in(processor.username, first)
     assert log_in(processor.username, second) == processor
 
@@ -153,9 +154,9 @@ def test_a_wrong_field_of_a_processor_is_named(field, value):
 
 
 def test_an_admin_adds_a_user_of_a_role_and_can_give_no_other_power():
-    roles.set_up()
-    maker = roles.Group.objects.get(name="maker")
-    stranger = roles.Group.objects.create(name="everything")
+    role_groups.set_up()
+    maker = Group.objects.get(name="maker")
+    stranger = Group.objects.create(name="everything")
     body = {"username": "ravi", "is_active": "on", "is_staff": "on", "is_superuser": "on"}
     body |= {"user_permissions": [Permission.objects.first().pk], "password1": LONG}
     client = browser_of("admin")
@@ -175,7 +176,7 @@ def test_an_admin_adds_a_user_of_a_role_and_can_give_no_other_power():
 
 def test_changing_a_user_is_audited():
     user, client = user_of("viewer"), browser_of("admin")
-    checker = roles.Group.objects.get(name="checker")
+    checker = Group.objects.get(name="checker")
     body = {"username": user.username, "is_active": "on", "groups": [checker.pk]}
     assert client.post(change_url(user), {**body, "is_superuser": "on"}).status_code == 302
     user.refresh_from_db()
@@ -188,7 +189,7 @@ def test_changing_a_user_is_audited():
 def test_a_user_has_exactly_one_role(others):
     """So who makes users is none of the two people of a decision."""
     user, client = user_of("maker"), browser_of("admin")
-    groups = roles.Group.objects.filter(name__in=others)
+    groups = Group.objects.filter(name__in=others)
     body = {"username": user.username, "is_active": "on", "groups": [g.pk for g in groups]}
     said = "exactly one role" if others else "Choose the role: without one nothing opens."
     for address in (change_url(user), add_url("ppims_user")):
@@ -199,7 +200,7 @@ def test_a_user_has_exactly_one_role(others):
 
 def test_who_is_given_a_role_is_of_the_staff_by_it():
     client = browser_of("admin")
-    viewer = roles.Group.objects.get(name="viewer")
+    viewer = Group.objects.get(name="viewer")
     page = client.get(add_url("ppims_user")).content.decode()
     assert 'name="is_staff"' not in page
     assert page.count('name="groups"') == 1
@@ -215,7 +216,7 @@ def test_staff_are_those_of_a_role_at_every_start():
     over.groups.clear()
     User.objects.filter(pk=of_a_role.pk).update(is_staff=False)
     User.objects.filter(pk=over.pk).update(is_superuser=True)
-    roles.set_up()
+    role_groups.set_up()
     said = dict(User.objects.values_list("pk", "is_staff"))
     assert [said[user.pk] for user in (of_a_role, without, over)] == [True, False, True]
 
@@ -239,7 +240,7 @@ def test_a_superuser_is_out_of_an_admins_reach():
 
 
 def test_createsuperuser_makes_an_admin_of_the_role(monkeypatch):
-    roles.set_up()
+    role_groups.set_up()
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", LONG)
     call_command("createsuperuser", "--noinput", username="first", email="f@example.in")
     user = User.objects.get(username="first")

@@ -6,18 +6,18 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
-from customers import kyc, services
-from customers.models import Customer, Document, KycChange
-from customers.people import Told
-from customers.proposals import KycProposal, Unblocking
+from customers.models import Customer, Document, KycChange, KycProposal, Unblocking
+from customers.records import Told
+from customers.services import blocking, customers, kyc
 from limits.models import LedgerEntry, LimitRule
 from limits.services import adjustments, rules
 from limits.services.adjustments import Correction
 from limits.services.rules import Proposal
-from ppims import audit, clock
-from ppims.errors import Conflict
+from ppims.core import clock
+from ppims.core.errors import Conflict
 from ppims.models import AuditEntry, Operation
-from ppims.replay import Call
+from ppims.services import audit
+from ppims.services.idempotency import Call
 from tests.factories import make_customer, make_processor, new_mobile, new_ref, post
 from tests.web.admin_pages import browser_of, user_of, words_of
 
@@ -159,13 +159,13 @@ def test_the_database_itself_refuses_a_maker_who_is_the_checker(customer, maker,
 def raised(ent, customer):
     call = Call(ent, Operation.UPDATE_CUSTOMER, new_ref(), {})
     told = Told(unique_id=customer.pk, kyc_updated_channel="MOB")
-    services.update_customer(call=call, told=told)
+    customers.update_customer(call=call, told=told)
 
 
 def documented(ent, customer):
     call = Call(ent, Operation.UPDATE_CUSTOMER, new_ref(), {})
     told = Told(unique_id=customer.pk, ovid_type="ADR", ovid_value="234567890124")
-    services.update_customer(call=call, told=told)
+    customers.update_customer(call=call, told=told)
 
 
 @pytest.mark.parametrize("moved", [raised, documented])
@@ -224,7 +224,7 @@ def test_a_change_of_the_mobile_number_does_not_move_the_ground(ent, customer, m
     proposal = full(customer, maker)
     call = Call(ent, Operation.UPDATE_CUSTOMER, new_ref(), {})
     told = Told(unique_id=customer.pk, mobile_number=new_mobile())
-    services.update_customer(call=call, told=told)
+    customers.update_customer(call=call, told=told)
     assert decide(browser_of("checker"), proposal, "approve").status_code == 302
 
 
@@ -261,9 +261,9 @@ def proposal_of(kind, ent, customer, maker):
     if kind == "kyc":
         return full(customer, maker)
     if kind == "unblocking":
-        services.block(customer_id=customer.pk, reason="Lost", user=maker)
+        blocking.block(customer_id=customer.pk, reason="Lost", user=maker)
         found = {"customer_id": customer.pk, "reason": "Found", "user": maker}
-        return services.propose_unblocking(**found)
+        return blocking.propose_unblocking(**found)
     if kind == "adjustment":
         post(ent, customer.pk, 50_000)
         month = clock.ist_month(clock.now())

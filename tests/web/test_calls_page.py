@@ -6,8 +6,8 @@ from html import unescape
 
 import pytest
 
-from ppims import clock
-from ppims.refused_calls import RefusedCall
+from ppims.core import clock
+from ppims.models import RefusedCall
 from ppims.reports import keyset
 from ppims.reports.calls import calls
 from tests.factories import make_processor

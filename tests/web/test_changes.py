@@ -6,12 +6,13 @@ from datetime import date, timedelta
 import pytest
 from django.urls import reverse
 
-from customers import search, services
-from customers.models import Customer, Document, DuplicateReview, KycChange
-from customers.proposals import KycProposal, Unblocking
-from limits.services.verify import verify
-from ppims import audit, clock
+from customers import search
+from customers.models import Customer, Document, DuplicateReview, KycChange, KycProposal, Unblocking
+from customers.services import blocking
+from limits.verify import verify
+from ppims.core import clock
 from ppims.models import AuditEntry
+from ppims.services import audit
 from tests.factories import check, make_customer, make_processor, new_mobile
 from tests.web.admin_pages import browser_of, user_of, words_of
 
@@ -317,7 +318,7 @@ def test_nobody_is_blocked_without_a_reason_that_fits(customer, maker, reason):
 
 def test_unblocking_is_proposed_and_needs_a_block(customer, maker):
     assert send(maker, "customer-unblock", customer, reason="Found").status_code == 422
-    services.block(customer_id=customer.pk, reason="Lost", user=user_of("maker"))
+    blocking.block(customer_id=customer.pk, reason="Lost", user=user_of("maker"))
     assert send(maker, "customer-unblock", customer, reason="Found").status_code == 302
     customer.refresh_from_db()
     assert customer.is_blocked

@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.urls import reverse
 
-from customers import notes, services
-from ppims import audit, clock
+from customers.services import blocking, notes
+from ppims.backoffice.customer import activity, statement
+from ppims.core import clock
 from ppims.models import AuditEntry
-from ppims.pages import activity, statement
+from ppims.services import audit
 from tests.factories import check, make_customer, make_processor, post
 from tests.web.admin_pages import browser_of, user_of, words_of
 from tests.web.customers_said import make_meera, unmasked
@@ -38,7 +39,7 @@ def meera(ent):
         post(ent, customer, 1_500_50, ref_id="REF7", tran_id="TRAN7")
     with clock.frozen(AT):
         notes.add_note(customer_id=customer, text="Called.", user=user_of("maker"))
-        services.block(customer_id=customer, reason="lost", user=user_of("maker"))
+        blocking.block(customer_id=customer, reason="lost", user=user_of("maker"))
     return customer
 
 

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.urls import reverse
 
-from customers import services
+from customers.services import blocking
 from limits.models import LimitRule
-from ppims import clock
-from ppims.pages import customer as customer_page
-from ppims.reports import standing
+from ppims.backoffice.customer import page as customer_page
+from ppims.core import clock
+from ppims.reports import limit_status
 from tests.factories import check, make_customer, make_processor, post
 from tests.web.admin_pages import browser_of, user_of, words_of
 from tests.web.customers_said import make_meera, unmasked
@@ -53,7 +53,7 @@ def rule(amount, window, direction="D", tier="P"):
 @pytest.mark.parametrize("tier", ["N", "P", "F"])
 def test_of_a_customer_who_is_blocked_nothing_is_left_whatever_the_limits_say(ent, tier):
     customer = make_customer(ent, kyc_flag=tier, ovid_type="ADR", ovid_value="234567890124")
-    services.block(customer_id=customer, reason="lost card", user=user_of("maker"))
+    blocking.block(customer_id=customer, reason="lost card", user=user_of("maker"))
     assert left(look(customer)) == ["₹0.00, blocked", "₹0.00, blocked"]
     table = browser_of("viewer").get(f"/admin/customers/customer/{customer}/change/")
     usage = words_of(table).split(" Usage · ")[1].split(" The last twelve months ")[0]
@@ -79,7 +79,7 @@ def test_it_begins_with_who_how_known_and_whether_blocked(meera):
     assert "Meera Verma New Min KYC · Active" in words
     user = page.wsgi_request.user.username
     assert f"Unique_Id {meera}, as of 25 Nov 2031, 4:17 PM, printed by {user}" in words
-    services.block(customer_id=meera, reason="lost card", user=user_of("maker"))
+    blocking.block(customer_id=meera, reason="lost card", user=user_of("maker"))
     words = words_of(look(meera))
     assert "New Min KYC · Blocked by us" in words
     assert "Blocked by us: lost card. Every check is declined." in words
@@ -205,7 +205,7 @@ def test_who_was_never_declined_has_no_decline(meera, ent):
 
 
 def test_a_decline_is_looked_for_among_the_newest_checks_alone(meera, ent, monkeypatch):
-    monkeypatch.setattr(standing, "CHECKS_LOOKED_AT", 2)
+    monkeypatch.setattr(limit_status, "CHECKS_LOOKED_AT", 2)
     check(ent, meera, 20_000_00)
     check(ent, meera, 1_00)
     assert "Last declined" in words_of(look(meera))
@@ -256,7 +256,7 @@ def test_one_is_offered_what_one_may_do(meera, role, active, blocked):
         return sorted(names & {"customer-block", "customer-unblock"})
 
     assert offered() == active
-    services.block(customer_id=meera, reason="asked for", user=user_of("maker"))
+    blocking.block(customer_id=meera, reason="asked for", user=user_of("maker"))
     assert offered() == blocked
 
 

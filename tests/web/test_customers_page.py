@@ -5,10 +5,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from customers import services
 from customers.models import Customer
-from limits.figures import Watched
-from ppims import clock
+from customers.services import blocking
+from limits.models import Watched
+from ppims.core import clock
 from ppims.reports import keyset
 from tests.factories import make_customer, make_processor
 from tests.web.admin_pages import browser_of, user_of, words_of
@@ -30,7 +30,7 @@ def people(ent):
     made = [make_customer(ent, customer_name="Arun Rao", kyc_flag="N")]
     made.append(make_customer(ent, cbs, customer_name="Om Das"))
     made += [make_customer(ent, customer_name=f"Isha {word}") for word in ("Jain", "Khan", "Lal")]
-    services.block(customer_id=made[0], reason="asked for", user=user_of("maker"))
+    blocking.block(customer_id=made[0], reason="asked for", user=user_of("maker"))
     third = Customer.objects.get(pk=made[2])
     Watched.objects.create(
         customer=third,
@@ -97,7 +97,7 @@ def test_the_filters_that_were_chosen_are_shown_as_chosen(people):
 def test_pages_follow_one_another_with_the_same_filters(people, monkeypatch, query):
     client = browser_of("viewer")
     all_of_them = names(client.get(f"/customers{query}"))
-    monkeypatch.setattr("ppims.pages.customers.ROWS", 2)
+    monkeypatch.setattr("ppims.backoffice.customers.ROWS", 2)
     found, address = [], query
     while address is not None:
         page = client.get(f"/customers{address}")
@@ -109,7 +109,7 @@ def test_pages_follow_one_another_with_the_same_filters(people, monkeypatch, que
 
 
 def test_htmx_gets_the_list_or_the_rows_that_follow_and_no_more(people, monkeypatch):
-    monkeypatch.setattr("ppims.pages.customers.ROWS", 2)
+    monkeypatch.setattr("ppims.backoffice.customers.ROWS", 2)
     client = browser_of("viewer")
     first = client.get("/customers", headers=HTMX)
     rows = client.get(f"/customers{more_of(first)}", headers=HTMX)
@@ -120,7 +120,7 @@ def test_htmx_gets_the_list_or_the_rows_that_follow_and_no_more(people, monkeypa
 
 
 def test_a_page_from_the_middle_leads_back_to_the_newest(people, monkeypatch):
-    monkeypatch.setattr("ppims.pages.customers.ROWS", 2)
+    monkeypatch.setattr("ppims.backoffice.customers.ROWS", 2)
     client = browser_of("viewer")
     later = client.get(f"/customers{more_of(client.get('/customers?tier=P'))}").content.decode()
     assert '<a href="?tier=P">From the newest on</a>' in later

@@ -4,8 +4,8 @@ import pytest
 from django.db import OperationalError, connection
 from django.test import Client
 
-from ppims.errors import Unavailable
-from ppims.pages import limits
+from ppims.backoffice import limits
+from ppims.core.errors import Unavailable
 from tests.web.admin_pages import browser_of, words_of
 
 HTMX = {"HX-Request": "true"}

@@ -6,11 +6,11 @@ import pytest
 from cryptography.exceptions import InvalidTag
 from django.urls import reverse
 
-from customers import services as customers
-from customers.evidence import evidence_of
 from customers.models import Customer, DuplicateReview
-from customers.people import Told
-from ppims.errors import Conflict
+from customers.records import Told
+from customers.review_evidence import evidence_of
+from customers.services import customers
+from ppims.core.errors import Conflict
 from tests.factories import make_customer, make_processor
 from tests.web.admin_pages import browser_of, user_of, words_of
 from tests.web.test_queues import MOBILE, claimed, decide, page_of

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from customers import services
+from customers.services import blocking
 from limits.models import LimitCheck, LimitRule
-from ppims import clock
-from ppims.pages.explained import by_what, why
+from ppims.backoffice.decision_text import by_what, why
+from ppims.core import clock
 from tests.factories import check, make_customer, make_processor, post
 from tests.web.admin_pages import user_of
 
@@ -147,7 +147,7 @@ def test_what_no_amount_could_have_helped(ent):
     customer = make_customer(ent, card_number="4111222233334321", card_status="F")
     account = why(asked(ent, customer, 1, account_number="999900001111"))
     card = why(asked(ent, customer, 1, card_number="4111222233334321"))
-    services.block(customer_id=customer, reason="lost", user=user_of("maker"))
+    blocking.block(customer_id=customer, reason="lost", user=user_of("maker"))
     blocked = why(asked(ent, customer, 1))
     assert account[0].startswith("Account ••••1111 was not active")
     assert card[0].startswith("Card ••••4321 was not active")

@@ -77,7 +77,7 @@ def test_a_vendored_file_is_what_was_published(folder):
 
 
 def test_the_sprite_has_the_icons_that_are_used_and_no_others():
-    python = [*Path(settings.BASE_DIR, "ppims/pages").glob("*.py"), *TEMPLATES]
+    python = [*Path(settings.BASE_DIR, "ppims/backoffice").rglob("*.py"), *TEMPLATES]
     text = "".join(path.read_text() for path in python)
     used = set(re.findall(r'{% icon "([\w-]+)" %}', text))
     used |= set(re.findall(r'(?:Item|Action)\(\s*"[\w:-]+",\s*_\("[^"]+"\),\s*"([\w-]+)"', text))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from limits.models import LimitRule
-from ppims import clock
+from ppims.core import clock
 from ppims.models import FourEyes
 from tests.web.admin_pages import browser_of, user_of, words_of
 

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.test import Client
 
+from ppims.backoffice import login
 from ppims.models import AuditEntry, User
-from ppims.pages import log_in
 from tests.factories import make_password_once
 from tests.web.admin_pages import browser_of, change_url, user_of, words_of
 
@@ -157,7 +157,7 @@ def test_the_wait_is_over_a_quarter_of_an_hour_after_the_last_guess_that_counted
 
 
 def test_behind_a_trusted_proxy_the_clients_address_counts(settings):
-    settings.PPIMS_TRUSTED_PROXIES = [log_in.ipaddress.ip_network("10.0.0.0/8")]
+    settings.PPIMS_TRUSTED_PROXIES = [login.ipaddress.ip_network("10.0.0.0/8")]
     user = person_of()
     guess(user, REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="203.0.113.7")
     there = {"REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_FOR": "1.1.1.1, 203.0.113.7"}
@@ -168,7 +168,7 @@ def test_behind_a_trusted_proxy_the_clients_address_counts(settings):
 
 @pytest.mark.parametrize("sent", ["unknown", "<script>", "1.2.3", "", "::1%eth0"])
 def test_what_is_no_address_is_counted_all_the_same(settings, sent):
-    settings.PPIMS_TRUSTED_PROXIES = [log_in.ipaddress.ip_network("10.0.0.0/8")]
+    settings.PPIMS_TRUSTED_PROXIES = [login.ipaddress.ip_network("10.0.0.0/8")]
     user = person_of()
     there = {"REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_FOR": sent}
     assert guess(user, **there)[-1] == 429

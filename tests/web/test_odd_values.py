@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from limits.models import LimitRule
-from ppims.pages.filtering import FilterForm
+from ppims.backoffice.filters import FilterForm
 from tests.factories import check, make_customer, make_processor, post
 from tests.web.admin_pages import add_url, browser_of, change_url, list_url, words_of
 from tests.web.test_who_opens_what import OPEN

@@ -8,11 +8,18 @@ import pytest
 from django.urls import reverse
 
 from customers.forms import FIRST, OnboardForm
-from customers.models import Customer, Document, DuplicateReview, KycChange, Receipt, Registration
-from customers.proposals import KycProposal
-from ppims import clock
+from customers.models import (
+    Customer,
+    Document,
+    DuplicateReview,
+    KycChange,
+    KycProposal,
+    Receipt,
+    Registration,
+)
+from ppims.backoffice.customer import changes
+from ppims.core import clock
 from ppims.models import AuditEntry
-from ppims.pages import changes
 from tests.factories import make_customer, make_processor, new_mobile
 from tests.web.admin_pages import browser_of, words_of
 
@@ -310,7 +317,7 @@ def test_who_was_added_meanwhile_is_where_it_leads_to_and_nobody_is_said_to_be_a
 ):
     body = filled_in(maker)
     known = on_record(ent, mobile_number=f"91{body['mobile_number'][-10:]}")
-    monkeypatch.setattr(changes.likeness, "alike", lambda *_: [])  # added just after the look
+    monkeypatch.setattr(changes.matches, "alike", lambda *_: [])  # added just after the look
     arrived = send(maker, body, follow=True)
     assert arrived.redirect_chain[-1][0] == reverse("customer", args=[known.pk])
     assert "Kavya Rao is on record through ENT: nothing was added." in words_of(arrived)

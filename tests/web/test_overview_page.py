@@ -7,9 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.urls import reverse
 
-from limits.figures import Figures
-from ppims import clock
-from ppims.pages import overview
+from limits.models import Figures
+from ppims.backoffice import overview
+from ppims.core import clock
 from ppims.reports.overview import Day, Sum
 from tests.factories import check, make_customer, make_processor, post
 from tests.web.admin_pages import browser_of, words_of
@@ -128,7 +128,7 @@ def test_how_old_the_figures_are_is_said(seen, told):
 
 
 def test_figures_that_are_not_yet_complete_are_said_to_be_so(seen, told, monkeypatch):
-    monkeypatch.setattr("ppims.reports.counting.refresh", lambda: None)
+    monkeypatch.setattr("ppims.reports.overview_counts.refresh", lambda: None)
     assert "too small until that is done" in words_of(seen())
     assert "There are no customers yet" not in words_of(seen())
 

@@ -9,10 +9,10 @@ from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from customers import services
 from customers.models import DuplicateReview
+from customers.services import blocking
 from limits.models import Adjustment, LimitRule
-from ppims.errors import Conflict
+from ppims.core.errors import Conflict
 from tests.factories import make_customer, make_processor, new_mobile, post
 from tests.web.admin_pages import add_url, browser_of, user_of, words_of
 
@@ -41,7 +41,7 @@ def block(customer, ent):
 
 
 def unblock(customer, ent):
-    services.block(customer_id=customer, reason="asked", user=user_of("maker"))
+    blocking.block(customer_id=customer, reason="asked", user=user_of("maker"))
     return "maker", reverse("customer-unblock", args=[customer]), "reason", {}
 
 
@@ -75,8 +75,8 @@ def flagged(customer, ent):
 
 def rejection(customer, ent):
     maker = user_of("maker")
-    services.block(customer_id=customer, reason="asked", user=maker)
-    row = services.propose_unblocking(customer_id=customer, reason="asked", user=maker)
+    blocking.block(customer_id=customer, reason="asked", user=maker)
+    row = blocking.propose_unblocking(customer_id=customer, reason="asked", user=maker)
     return (
         "checker",
         reverse("approval", args=["unblocking", row.pk]),

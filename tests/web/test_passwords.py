@@ -12,10 +12,10 @@ from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from ppims import clock
+from ppims.backoffice.login import turnstile
+from ppims.core import clock
+from ppims.core.passwords import NotOnePattern
 from ppims.models import AuditEntry, User
-from ppims.pages.log_in import turnstile
-from ppims.passwords import NotOnePattern
 from tests.factories import make_password_once
 from tests.web.admin_pages import browser_of, change_url, user_of, words_of
 

@@ -4,16 +4,16 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from customers import services as customers
 from customers.models import Customer, DuplicateReview
-from customers.people import Told
-from limits.findings import PostingFinding
-from limits.models import LedgerEntry
-from ppims import clock, words
-from ppims.errors import Conflict
+from customers.records import Told
+from customers.services import blocking, customers
+from limits.models import LedgerEntry, PostingFinding
+from ppims.backoffice import labels
+from ppims.core import clock
+from ppims.core.errors import Conflict
 from ppims.models import AuditEntry, Operation
-from ppims.replay import Call
 from ppims.reports import keyset, reviews
+from ppims.services.idempotency import Call
 from tests.factories import check, make_customer, make_processor, new_ref, post
 from tests.web.admin_pages import browser_of, words_of
 
@@ -228,7 +228,7 @@ def test_what_happened_is_said_in_words_for_every_flag(ent, customer, maker):
         check(ent, customer, 50_000, ref_id="C3")
     declined = posted(ent, customer, LIMIT + 1, enquiry="C1")
     late = posted(ent, customer, 40_000, AT + timedelta(hours=1), enquiry="C2")
-    customers.block(customer_id=customer, reason="lost", user=_user(maker))
+    blocking.block(customer_id=customer, reason="lost", user=_user(maker))
     blocked = posted(ent, customer, 50_000, AT + timedelta(hours=2))
     said = [words_of(maker.get(flagged_page(entry))) for entry in (declined, late, blocked)]
     assert "Its check had been declined; it happened all the same." in said[0]
@@ -247,7 +247,7 @@ def _user(client):
 
 
 def test_every_flag_has_its_sentence():
-    assert set(words.HAPPENED) == set(LedgerEntry.Flag)
+    assert set(labels.HAPPENED) == set(LedgerEntry.Flag)
 
 
 def test_a_note_is_kept_and_it_goes_on_waiting(ent, customer, maker):

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from limits.refused_reports import ReportFinding
-from ppims import clock
+from limits.models import ReportFinding
+from ppims.core import clock
 from ppims.models import AuditEntry
 from tests.factories import make_customer, make_processor, post, refuse
 from tests.web.admin_pages import browser_of, words_of

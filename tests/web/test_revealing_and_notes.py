@@ -7,10 +7,11 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from customers.notes import LONGEST, CustomerNote
-from ppims import audit
+from customers.models import NOTE_CHARACTERS, CustomerNote
+from ppims.backoffice.customer import notes
+from ppims.backoffice.customer import reveal as customer_reveal
 from ppims.models import AuditEntry
-from ppims.pages import notes, revealing
+from ppims.services import audit
 from tests.factories import make_processor
 from tests.web.admin_pages import browser_of, words_of
 from tests.web.customers_said import NEVER, PRIVATE, make_meera, unmasked
@@ -66,7 +67,7 @@ def test_what_was_revealed_of_one_is_not_of_another(meera):
     client = browser_of("maker")
     reveal(client, meera)
     session = client.session
-    session[revealing.REVEALED] = [meera + 1, session[revealing.REVEALED][1]]
+    session[customer_reveal.REVEALED] = [meera + 1, session[customer_reveal.REVEALED][1]]
     session.save()
     assert unmasked(client.get(reverse("customer", args=[meera]))) == []
 
@@ -76,7 +77,7 @@ def test_what_is_not_looked_at_at_once_is_masked_again(meera, later, is_shown, m
     client = browser_of("maker")
     reveal(client, meera)
     at = (timezone.now() + timedelta(seconds=later)).timestamp()
-    monkeypatch.setattr(revealing, "time", lambda: at)
+    monkeypatch.setattr(customer_reveal, "time", lambda: at)
     assert bool(unmasked(client.get(reverse("customer", args=[meera])))) == is_shown
 
 
@@ -129,7 +130,7 @@ def test_older_than_no_note_is_404(meera, before):
     assert browser_of("viewer").get(address).status_code == 404
 
 
-@pytest.mark.parametrize("text", ["", "  \n", "x" * (LONGEST + 1)])
+@pytest.mark.parametrize("text", ["", "  \n", "x" * (NOTE_CHARACTERS + 1)])
 def test_a_note_that_says_nothing_or_too_much_is_not_kept(meera, text):
     page = note(browser_of("maker"), meera, text)
     assert page.status_code == 422

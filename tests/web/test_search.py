@@ -6,7 +6,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.urls import reverse
 
-from ppims.pages.search import MOST_KEPT, QUICK_HITS
+from ppims.backoffice.search import MOST_KEPT, QUICK_HITS
 from ppims.reports.search import MOST_HITS
 from tests.factories import check, make_customer, make_processor, post
 from tests.web.admin_pages import browser_of, words_of

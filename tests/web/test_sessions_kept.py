@@ -7,8 +7,8 @@ from django.contrib.sessions.models import Session
 from django.db import DatabaseError
 from django.utils import timezone
 
-from ppims import sessions
-from ppims.sessions import SessionStore
+from ppims.services import sessions
+from ppims.services.sessions import SessionStore
 from tests.factories import make_customer, make_processor
 from tests.web.admin_pages import browser_of
 

@@ -13,8 +13,8 @@ from customers.models import Customer, DuplicateReview
 from limits.models import LedgerEntry, LimitCheck, LimitRule
 from limits.services import rules, seals
 from limits.services.rules import Proposal
-from ppims import clock
-from ppims.errors import Conflict
+from ppims.core import clock
+from ppims.core.errors import Conflict
 from ppims.models import AuditEntry
 from tests.factories import check, make_customer, make_processor, post
 from tests.web.admin_pages import (

@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.urls import reverse
 
-from customers import services as customers
-from customers.people import Told
+from customers.records import Told
+from customers.services import blocking, customers
 from limits.models import LedgerEntry
-from ppims import clock
+from ppims.backoffice.transaction_rows import SLUGS
+from ppims.core import clock
 from ppims.models import AuditEntry, Operation
-from ppims.pages.lines import SLUGS
-from ppims.replay import Call
 from ppims.reports import keyset
 from ppims.reports.transactions import Kind, Source
+from ppims.services.idempotency import Call
 from tests.factories import check, make_customer, make_processor, new_ref, post
 from tests.ledger.histories import adjust
 from tests.web.admin_pages import browser_of, user_of, words_of
@@ -81,7 +81,7 @@ def test_a_flag_and_a_tier_and_what_staff_did_are_said_in_words(ent, seen):
         call = Call(ent, Operation.UPDATE_CUSTOMER, new_ref(), {})
         customers.update_customer(call=call, told=Told(unique_id=customer, **full))
         maker = user_of("maker")
-        customers.block(customer_id=customer, reason="lost", user=maker)
+        blocking.block(customer_id=customer, reason="lost", user=maker)
     page = words_of(seen())
     assert "Posted Spend ₹10,000.01 Without a check and over the limit" in page
     assert "KYC changed New Min → Full KYC" in page
@@ -298,7 +298,7 @@ def test_an_adjustment_says_its_reason(ent):
 
 
 def test_the_reason_of_what_staff_did_is_for_those_who_read_the_audit(ent):
-    customers.block(customer_id=customer_of(ent), reason="lost it", user=user_of("maker"))
+    blocking.block(customer_id=customer_of(ent), reason="lost it", user=user_of("maker"))
     entry = AuditEntry.objects.get(action="customer blocked")
     assert "lost it" not in detail("audit", entry.pk).content.decode()
     assert said(detail("audit", entry.pk, "auditor"))["Reason"] == "lost it"

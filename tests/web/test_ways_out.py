@@ -7,7 +7,7 @@ from django.template import loader
 from django.test import Client
 from django.urls import reverse
 
-from ppims import roles
+from ppims.core import roles
 from tests.web.admin_pages import browser_of, user_of, words_of
 from tests.web.test_odd_values import PAGES
 

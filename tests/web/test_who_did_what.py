@@ -5,10 +5,10 @@ import io
 import json
 
 import pytest
+from django.contrib.auth.models import Group
 from django.urls import reverse
 
-from ppims import roles
-from ppims.deeds import DEEDS
+from ppims.backoffice.audit_text import DEEDS
 from ppims.models import AuditEntry, User
 from tests.factories import make_customer, make_processor
 from tests.web.admin_pages import add_url, browser_of, change_url, user_of, words_of
@@ -66,7 +66,7 @@ def test_a_row_says_what_was_done_to_whom(ent):
     admins, viewer = browser_of("admin"), browser_of("viewer")
     admins.post(
         add_url("ppims_user"),
-        {"username": "aud2", "groups": roles.Group.objects.get(name="auditor").pk},
+        {"username": "aud2", "groups": Group.objects.get(name="auditor").pk},
     )
     start = {"in_force_from_0": "01/12/2131", "in_force_from_1": ""}
     admins.post(add_url("limits_limitrule"), {**RULE, **start})
@@ -81,7 +81,7 @@ def test_a_row_says_what_was_done_to_whom(ent):
 def test_a_changed_user_has_a_page_too(ent):
     """Django tells changes as a list of its own: it is said, and takes no page down."""
     user, client = user_of("viewer"), browser_of("admin")
-    checker = roles.Group.objects.get(name="checker")
+    checker = Group.objects.get(name="checker")
     client.post(change_url(user), {"username": user.username, "groups": checker.pk})
     entry = AuditEntry.objects.latest("pk")
     assert User.objects.get(pk=user.pk).groups.get() == checker

@@ -8,13 +8,13 @@ from django.conf import settings
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
-from customers import services as customers
-from customers.proposals import KycProposal
-from ppims import clock, roles
+from customers.models import KycProposal
+from customers.services import customers
+from ppims.backoffice import menu
+from ppims.backoffice.menu import MENU
+from ppims.core import clock, roles
 from ppims.models import Operation
-from ppims.pages import menu
-from ppims.pages.menu import MENU
-from ppims.replay import Call
+from ppims.services.idempotency import Call
 from tests.factories import ToldFactory, make_processor, new_ref
 from tests.web.admin_pages import browser_of, user_of, words_of
 

@@ -10,10 +10,10 @@ from django.core.management.base import BaseCommand, CommandError
 from limits.models import Adjustment, Direction
 from limits.services import adjustments
 from limits.services.adjustments import Correction
-from ppims.errors import Refusal
+from ppims.core.errors import Refusal
+from ppims.core.money import balance_to_paise, to_inr
 from ppims.models import FourEyes, User
-from ppims.money import balance_to_paise, to_inr
-from ppims.operators import name_operator
+from ppims.services.operators import name_operator
 
 
 class Command(BaseCommand):

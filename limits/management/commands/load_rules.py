@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from limits.services import rules
-from ppims import clock
+from ppims.core import clock
 from ppims.models import User
-from ppims.operators import name_operator
+from ppims.services.operators import name_operator
 
 
 class Command(BaseCommand):

@@ -9,9 +9,9 @@ from django.db.models import QuerySet
 
 from limits import ledger
 from limits.models import LedgerHead
-from ppims.errors import Unavailable
-from ppims.progress import bar
-from ppims.transact import in_transaction, snapshot
+from ppims.core.errors import Unavailable
+from ppims.core.progress import bar
+from ppims.db.transaction import in_transaction, snapshot
 
 CUSTOMERS_AT_ONCE = 200
 

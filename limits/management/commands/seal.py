@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from limits.services import seals
-from ppims.errors import Refusal
+from ppims.core.errors import Refusal
 
 
 class Command(BaseCommand):

@@ -11,9 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from limits.services import seals
 from limits.services.seals import Exported
-from limits.services.verify import rows_to_read, verify
-from ppims.keys import KeyMissing
-from ppims.progress import bar
+from limits.verify import rows_to_read, verify
+from ppims.core.keys import KeyMissing
+from ppims.core.progress import bar
 
 
 class Command(BaseCommand):

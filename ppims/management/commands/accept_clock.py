@@ -4,9 +4,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ppims import audit, clock, clock_guard, operators
-from ppims.errors import Refusal
-from ppims.transact import in_transaction
+from ppims.core import clock
+from ppims.core.errors import Refusal
+from ppims.db import clock_guard
+from ppims.db.transaction import in_transaction
+from ppims.services import audit, operators
 
 
 class Command(BaseCommand):

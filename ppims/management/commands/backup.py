@@ -8,8 +8,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from ppims import backups
-from ppims.copying import Unequal
+from ppims.maintenance import backup
+from ppims.maintenance.copy import Unequal
 
 MADE = """
 {file}: seal {seal}, {entries:,} entries, {checks:,} checks; checked.
@@ -29,8 +29,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         file = options["file"]
         try:
-            manifest = backups.make(file, self.stdout.write)
-        except (backups.Refused, Unequal, OSError, DatabaseError) as error:
+            manifest = backup.make(file, self.stdout.write)
+        except (backup.Refused, Unequal, OSError, DatabaseError) as error:
             raise CommandError(f"No backup was made: {error}") from error
         counts, seal = manifest["counts"], manifest["seal"]["number"]
         entries, checks = counts["limits_ledgerentry"], counts["limits_limitcheck"]

@@ -6,9 +6,9 @@ from typing import Any
 from axes.utils import reset
 from django.core.management.base import BaseCommand, CommandError
 
-from ppims import operators
+from ppims.backoffice import login
 from ppims.models import User
-from ppims.pages import log_in
+from ppims.services import operators
 
 
 class Command(BaseCommand):
@@ -29,5 +29,5 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             raise CommandError("Nothing is changed.") from None
         operators.change_password(user, password)
-        reset(username=log_in.digest_of(user.username))
+        reset(username=login.digest_of(user.username))
         self.stdout.write(f"The password of {user} is changed; all sessions of that user ended.")

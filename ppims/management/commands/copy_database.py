@@ -9,7 +9,10 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 
-from ppims import beside, copying, health, keyring
+from ppims.db import alias
+from ppims.maintenance import copy
+from ppims.server import health
+from ppims.services import key_usage
 
 NEXT = """
 Copied, and proved equal: {rows:,} rows of {tables} tables.
@@ -37,17 +40,17 @@ class Command(BaseCommand):
         try:
             if not health.is_migrated():
                 raise CommandError("This database is not migrated: run migrate first.")
-            missing = keyring.missing(keyring.in_use())
+            missing = key_usage.missing(key_usage.in_use())
             if missing:
                 raise CommandError(
                     f"Keys that this was written with are gone: {', '.join(missing)}."
                 )
             copied = self._copy(options["to"])
-        except copying.NotEmpty as error:
+        except copy.NotEmpty as error:
             raise CommandError(f"The target holds data: {error}. Copy into an empty one.") from None
-        except copying.Unfit as error:
+        except copy.Unfit as error:
             raise CommandError(f"Nothing is written, for rows do not fit: {error}.") from None
-        except copying.Unequal as error:
+        except copy.Unequal as error:
             raise CommandError(
                 f"Nothing is kept, for it differs: {'; '.join(error.args)}."
             ) from None
@@ -62,15 +65,15 @@ class Command(BaseCommand):
     def _copy(self, url: str) -> dict[str, int]:
         with ExitStack() as stack:
             try:
-                target = stack.enter_context(beside.opened(url))
+                target = stack.enter_context(alias.opened(url))
             except ValueError:
                 message = "--to is postgres://USER:PASSWORD@HOST/NAME or sqlite:////PATH"
                 raise CommandError(message) from None
-            if held := copying.holding(target):
-                raise copying.NotEmpty(copying.briefly(held))
+            if held := copy.holding(target):
+                raise copy.NotEmpty(copy.briefly(held))
             if connections[target].vendor == "postgresql":
                 self.stdout.write("looking whether every row fits")
-                copying.require_fit(DEFAULT_DB_ALIAS)
+                copy.require_fit(DEFAULT_DB_ALIAS)
             call_command("migrate", database=target, verbosity=0)
-            stack.enter_context(copying.held_still(DEFAULT_DB_ALIAS))
-            return copying.copy(DEFAULT_DB_ALIAS, target, self.stdout.write)
+            stack.enter_context(copy.held_still(DEFAULT_DB_ALIAS))
+            return copy.copy(DEFAULT_DB_ALIAS, target, self.stdout.write)

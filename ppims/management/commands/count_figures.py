@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from limits.figures import Figures
-from ppims.errors import Unavailable
-from ppims.reports import counting
+from limits.models import Figures
+from ppims.core.errors import Unavailable
+from ppims.reports import overview_counts
 
 SECONDS_AT_ONCE = 5
 TRIES, PAUSE_SECONDS = 15, 1.0
@@ -27,11 +27,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["anew"]:
             try:
-                counting.forget()
+                overview_counts.forget()
             except Unavailable as busy:
                 raise CommandError(BUSY) from busy
         version, idle = 0, 0
-        while not counting.refresh(seconds=SECONDS_AT_ONCE):
+        while not overview_counts.refresh(seconds=SECONDS_AT_ONCE):
             row = Figures.objects.filter(pk=1).first()  # none yet, where the database was busy
             before, version = version, row.version if row else 0
             idle = idle + 1 if version == before else 0

@@ -7,8 +7,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from ppims import operators
 from ppims.models import User
+from ppims.services import operators
 
 
 class Command(BaseCommand):

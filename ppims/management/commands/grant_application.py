@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from ppims import append_only
-from ppims.one_at_a_time import one_at_a_time
+from ppims.db import append_only
+from ppims.db.start_lock import one_at_a_time
 
 # Of a table that is named nowhere here, rows are read and added.
 ONLY_READ = {"django_migrations", "django_content_type", "auth_permission"}

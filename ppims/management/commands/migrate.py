@@ -6,7 +6,7 @@ from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import connections
 
-from ppims.one_at_a_time import one_at_a_time
+from ppims.db.start_lock import one_at_a_time
 
 OTHER_ENCODING = (
     "The database keeps text as {found}, and only UTF8 holds every name. Make another:"

@@ -12,20 +12,14 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from limits.services import rules
-from ppims import (
-    bulk,
-    call_buffer,
-    clock,
-    clock_guard,
-    demo,
-    health,
-    keyring,
-    roles,
-    static_files,
-)
-from ppims.errors import Unavailable
+from ppims.core import clock
+from ppims.core.errors import Unavailable
+from ppims.db import bulk, clock_guard
+from ppims.db.start_lock import one_at_a_time
+from ppims.demo import load
 from ppims.models import Processor
-from ppims.one_at_a_time import one_at_a_time
+from ppims.server import health, static_files
+from ppims.services import call_buffer, key_usage, role_groups
 
 
 class Command(BaseCommand):
@@ -44,8 +38,8 @@ class Command(BaseCommand):
             refuse_demo()
         else:
             with one_at_a_time():
-                demo.load()
-                demo.write_access(url=options["url"].rstrip("/"))
+                load.load()
+                load.write_access(url=options["url"].rstrip("/"))
 
 
 def make_ready() -> None:
@@ -59,7 +53,7 @@ def make_ready() -> None:
     with one_at_a_time():
         if settings.SQLITE:
             bulk.make_indexes_by_time()
-        roles.set_up()
+        role_groups.set_up()
         call_command("clearsessions")
         with suppress(Unavailable):  # it can wait: a start must not, least of all for its clock
             call_buffer.purge(clock.now())
@@ -67,13 +61,13 @@ def make_ready() -> None:
     missing = health.what_is_missing()
     if missing:
         raise CommandError(f"This installation can't serve: it lacks {', '.join(missing)}.")
-    keyring.record_use()
+    key_usage.record_use()
     clock_guard.the_guard().look()  # from here on a jump is noticed, before the first write too
 
 
 def refuse_demo() -> None:
     """Raises CommandError where a demo's password would open this production installation."""
-    for system_id, password in demo.PASSWORDS.items():
+    for system_id, password in load.PASSWORDS.items():
         processor = Processor.objects.filter(system_id=system_id).first()
         if processor and check_password(password, processor.password):
             raise CommandError(

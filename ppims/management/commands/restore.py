@@ -8,10 +8,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from ppims import backups, restores
-from ppims.copying import NotEmpty, Unequal
+from ppims.maintenance import backup, restore
+from ppims.maintenance.copy import NotEmpty, Unequal
 
-REFUSALS = (backups.Refused, NotEmpty, Unequal, OSError, DatabaseError, CommandError)
+REFUSALS = (backup.Refused, NotEmpty, Unequal, OSError, DatabaseError, CommandError)
 
 
 class Command(BaseCommand):
@@ -31,7 +31,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         file = options["file"]
         try:
-            kept = restores.restore(file, replace=options["replace"], say=self.stdout.write)
+            kept = restore.restore(file, replace=options["replace"], say=self.stdout.write)
         except REFUSALS as error:
             take_back_new_keys()
             raise CommandError(

@@ -14,10 +14,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from ppims import clock
-from ppims.days import read_day
+from ppims.core import clock
+from ppims.core.days import read_day
+from ppims.core.progress import bar
 from ppims.management.commands.prepare import make_ready
-from ppims.progress import bar
 from ppims.seed import writing
 from ppims.seed.story import Plan
 

@@ -1,0 +1,56 @@
+"""What is claimed of somebody who may be another customer: review items are found by it."""
+
+from collections.abc import Iterable
+
+from customers.models import Customer, DuplicateReview, Identifier
+from customers.records import Told
+from ppims.core.errors import Conflict
+
+
+class Doubt(Conflict):
+    """A 409 that staff must look at: `holders` are customers on record whose mobile or document was
+    claimed.
+    """
+
+    def __init__(
+        self, errors: list[tuple[str, str]], *, holders: list[int], claimant: Customer | None
+    ) -> None:
+        super().__init__(errors)
+        self.holders = holders
+        self.claimant = claimant
+
+
+def claim_digest(told: Told, claimant: Customer | None) -> bytes:
+    claim = describe_claim(told, claimant)
+    parts = ("mobile_number", "date_of_birth", "ovid_type", "ovid_value")
+    return Identifier.digest_of("claim", "\0".join(claim[part] or "" for part in parts))
+
+
+def find_reviews(
+    told: Told, *, holders: Iterable[int], claimant: Customer | None
+) -> list[DuplicateReview]:
+    """Find the items about this very claim, open or decided, in the order they were opened."""
+    found = DuplicateReview.objects.filter(
+        customer__in=list(holders), claim_digest=claim_digest(told, claimant)
+    )
+    return list(found.select_related("customer").order_by("pk"))
+
+
+def found_same_person(told: Told, holder: Customer) -> bool:
+    """Tell whether staff have found that this very claim is the customer on record."""
+    return DuplicateReview.objects.filter(
+        customer=holder,
+        claim_digest=claim_digest(told, None),
+        outcome=DuplicateReview.Outcome.SAME_PERSON,
+    ).exists()
+
+
+def describe_claim(told: Told, claimant: Customer | None) -> dict[str, str | None]:
+    born = told.date_of_birth or (claimant.date_of_birth if claimant else None)
+    return {
+        "customer_name": told.customer_name or (claimant.name if claimant else None),
+        "mobile_number": told.mobile_number,
+        "date_of_birth": born.isoformat() if born else None,
+        "ovid_type": told.ovid_type,
+        "ovid_value": told.ovid_value,
+    }

@@ -1,0 +1,26 @@
+"""The tables of customers, one idea a file."""
+
+from customers.models.customer import Customer, Document, Identifier
+from customers.models.history import KycChange, Receipt
+from customers.models.instruments import Account, Card, Registration
+from customers.models.name_words import NameWord
+from customers.models.notes import NOTE_CHARACTERS, CustomerNote
+from customers.models.proposals import KycProposal, Unblocking
+from customers.models.reviews import DuplicateReview
+
+__all__ = [
+    "NOTE_CHARACTERS",
+    "Account",
+    "Card",
+    "Customer",
+    "CustomerNote",
+    "Document",
+    "DuplicateReview",
+    "Identifier",
+    "KycChange",
+    "KycProposal",
+    "NameWord",
+    "Receipt",
+    "Registration",
+    "Unblocking",
+]

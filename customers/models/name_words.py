@@ -1,0 +1,62 @@
+"""The words of customers' names, by which staff find them."""
+
+import re
+import unicodedata
+
+from django.db import connection, models
+
+from ppims.db.fields import ByBytes
+
+APOSTROPHES = dict.fromkeys(map(ord, "'’`\u2018\u00b4\u02bc"))  # D'Souza is one word
+# Accents of Latin, Greek and Cyrillic letters, and what chooses between forms of a letter. Signs of
+# Indian scripts stand elsewhere: they are letters of the word.
+ACCENTS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\ufe00-\ufe0f\ufe20-\ufe2f]")
+WORD_CHARACTERS = 100
+LETTERS = ("L", "M", "N")  # and digits; what stands between others ends a word
+
+INSERT = """
+    INSERT INTO customers_nameword (word, customer_id) VALUES (%s, %s) ON CONFLICT DO NOTHING
+"""
+
+
+class NameWord(models.Model):
+    """A word of a customer's name, as `words_of` writes it."""
+
+    pk = models.CompositePrimaryKey("word", "customer_id")
+    word = ByBytes(max_length=WORD_CHARACTERS)
+    customer = models.ForeignKey(
+        "customers.Customer", models.PROTECT, related_name="+", db_index=False
+    )
+
+    def __str__(self) -> str:
+        return f"a word of {self.customer_id}"
+
+
+def words_of(name: str) -> list[str]:
+    """Write a name's words as they are looked for: in one case, without signs and accents, whatever
+    joiners and soft hyphens are in them; each once, and of each as much as its column holds, for a
+    word can grow by that (ß is ss then).
+    """
+    apart = unicodedata.normalize("NFKD", name.translate(APOSTROPHES))
+    folded = ACCENTS.sub("", unicodedata.normalize("NFKD", apart.casefold()))
+    kept = "".join(_kept(c) for c in folded)
+    words = (word[:WORD_CHARACTERS] for word in unicodedata.normalize("NFC", kept).split())
+    return list(dict.fromkeys(words))
+
+
+def _kept(character: str) -> str:
+    """Give a character as a word holds it: nothing of what is not seen, a space of what ends it."""
+    category = unicodedata.category(character)
+    if category == "Cf":  # joiners, soft hyphens
+        return ""
+    return character if category[0] in LETTERS else " "
+
+
+def learn(customer_id: int, name: str, *, before: str = "") -> None:
+    """Let the words of a name find the customer, and those of the name before no longer."""
+    new, old = set(words_of(name)), set(words_of(before))
+    if old - new:
+        gone = NameWord.objects.filter(customer_id=customer_id, word__in=old - new)
+        gone.delete()
+    with connection.cursor() as cursor:
+        cursor.executemany(INSERT, [(word, customer_id) for word in sorted(new - old)])

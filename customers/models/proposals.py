@@ -1,0 +1,119 @@
+"""What one person of the staff proposes for a customer, and another decides."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from customers.choices import DocumentKind, Tier
+from ppims.core import keys
+from ppims.db.fields import BigId
+from ppims.models import FourEyes
+
+
+class Unblocking(FourEyes):
+    """A proposal to unblock a customer: one person proposes it, another approves it."""
+
+    id = BigId(primary_key=True)
+    customer = models.ForeignKey("customers.Customer", models.PROTECT, related_name="unblockings")
+    reason = models.CharField(max_length=500)
+
+    class Meta(FourEyes.Meta):
+        permissions = [
+            ("propose_unblocking", "Can propose to unblock a customer"),
+            ("approve_unblocking", "Can approve that a customer is unblocked"),
+        ]
+        constraints = [
+            *FourEyes.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["customer"],
+                condition=Q(state="PROPOSED"),
+                name="unblocking_one_open_per_customer",
+            ),
+            models.CheckConstraint(condition=~Q(reason=""), name="unblocking_has_a_reason"),
+        ]
+        indexes = FourEyes.Meta.indexes
+
+    def __str__(self) -> str:
+        return f"Unblock {self.customer_id}"
+
+
+class KycProposal(FourEyes):
+    """A proposal to raise a customer to Full KYC, or to lower the KYC: what is, and what is to be.
+
+    `from_...` is the ground that it stands on, `documents` the ids of those then on record. A
+    document that comes with it is kept encrypted, and is on record once it is approved;
+    `updated_on` empty: the approval's instant.
+    """
+
+    id = BigId(primary_key=True)
+    customer = models.ForeignKey("customers.Customer", models.PROTECT, related_name="kyc_proposals")
+    from_tier = models.CharField(max_length=1, choices=Tier)
+    from_channel = models.CharField(max_length=100)
+    from_updated_on = models.DateTimeField()
+    documents = models.CharField(max_length=200, blank=True)
+    to_tier = models.CharField(max_length=1, choices=Tier)
+    channel = models.CharField(max_length=100)
+    updated_on = models.DateTimeField(null=True, blank=True)
+    document_kind = models.CharField(max_length=3, choices=DocumentKind, blank=True)
+    document_last_four = models.CharField(max_length=4, blank=True)
+    document_digest = models.BinaryField(max_length=16, default=b"")
+    key_id = models.CharField(max_length=8, blank=True)
+    sealed = models.BinaryField(default=b"")
+    reason = models.CharField(max_length=500)
+
+    class Meta(FourEyes.Meta):
+        permissions = [
+            ("propose_kycproposal", "Can propose Full KYC, or a lower one"),
+            ("approve_kycproposal", "Can approve Full KYC, or a lower one"),
+        ]
+        constraints = [
+            *FourEyes.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["customer"],
+                condition=Q(state="PROPOSED"),
+                name="kyc_proposal_one_open_per_customer",
+            ),
+            models.CheckConstraint(
+                condition=Q(maker__isnull=False), name="kyc_proposal_has_a_maker"
+            ),
+            models.CheckConstraint(
+                condition=~Q(from_tier=F("to_tier")), name="kyc_proposal_changes_the_tier"
+            ),
+            models.CheckConstraint(condition=~Q(reason=""), name="kyc_proposal_has_a_reason"),
+        ]
+        indexes = FourEyes.Meta.indexes
+
+    def __str__(self) -> str:
+        return f"{self.get_from_tier_display()} → {self.get_to_tier_display()}"
+
+    @property
+    def is_upward(self) -> bool:
+        return Tier(self.to_tier).rank > Tier(self.from_tier).rank
+
+    @property
+    def masked_document(self) -> str:
+        """Name the document that comes with it, masked; "" where none does."""
+        if not self.document_kind:
+            return ""
+        return f"{self.get_document_kind_display()} ••••{self.document_last_four}"
+
+    @property
+    def bound_to(self) -> str:
+        digest = bytes(self.document_digest).hex()
+        return f"kyc proposal {self.customer_id} {self.document_kind} {digest}"
+
+    def seal(self, kind: str, number: str) -> None:
+        """Encrypt a document's number into this row; its customer is set already."""
+        self.document_kind, self.document_last_four = kind, number[-4:]
+        self.document_digest = keys.digest(settings.PPIMS_DIGEST_KEYS, kind, number)
+        self.key_id, self.sealed = keys.encrypt(
+            settings.PPIMS_DOCUMENT_KEYS, number, bound_to=self.bound_to
+        )
+
+    def read_document(self) -> tuple[str, str] | None:
+        """Decrypt the kind and number of the document that comes with it, if one does."""
+        if not self.document_kind:
+            return None
+        ring, sealed = settings.PPIMS_DOCUMENT_KEYS, bytes(self.sealed)
+        number = keys.decrypt(ring, self.key_id, sealed, bound_to=self.bound_to)
+        return self.document_kind, number

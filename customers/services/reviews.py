@@ -1,0 +1,103 @@
+"""Duplicate reviews: opened when a claim casts doubt on who someone is, decided by staff."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeVar
+
+from django.db.models import Model
+
+from customers import records
+from customers.choices import MOBILE
+from customers.claims import Doubt, claim_digest, describe_claim
+from customers.models import Customer, DuplicateReview, Identifier
+from customers.records import Told
+from customers.review_evidence import keep_evidence
+from ppims.core import clock
+from ppims.core.errors import Conflict
+from ppims.core.free_text import require_text
+from ppims.db.transaction import in_transaction
+from ppims.models import LONGEST_NOTE, Processor, User
+from ppims.services import audit
+
+T = TypeVar("T")
+DECISION = ("outcome", "reason", "decided_by", "decided_at", "evidence_key_id", "evidence")
+
+
+def open_review(
+    told: Told, *, holder: int, claimant: Customer | None, processor: Processor, at: datetime
+) -> None:
+    """Put a doubt before the staff, once a pair; inside a transaction."""
+    review = DuplicateReview(
+        customer_id=holder,
+        claimant=claimant,
+        claim_digest=claim_digest(told, claimant),
+        is_by_mobile=told.mobile_number is not None
+        and records.holder_of(MOBILE, told.mobile_number) == holder,
+        processor=processor,
+        opened_at=at,
+    )
+    review.seal(describe_claim(told, claimant))
+    DuplicateReview.objects.bulk_create([review], ignore_conflicts=True)
+
+
+def keeping_doubts(work: Callable[[], T], told: Told, *, processor: Processor) -> T:
+    """Do work in a transaction; the review items of a Doubt are kept, in another one."""
+    try:
+        return in_transaction(work)
+    except Doubt as doubt:
+        _open_reviews(doubt, told, processor=processor)
+        raise
+
+
+def decide(*, review_id: int, outcome: str, reason: str, user: User) -> DuplicateReview:
+    """Decide a review: SAME_PERSON, NUMBER_PASSED_ON (the mobile then finds nobody) or
+    DIFFERENT_PEOPLE.
+
+    Raises Malformed without a reason, Conflict where it is decided, or a document was claimed and
+    not a number.
+    """
+    given = require_text(reason, "reason", most=LONGEST_NOTE)
+
+    def work() -> DuplicateReview:
+        review = DuplicateReview.objects.select_for_update().get(pk=review_id)
+        if review.outcome:
+            raise Conflict([("outcome", "was decided before")])
+        keep_evidence(review)  # before anything of it changes
+        rows: list[Model] = [review]
+        if outcome == DuplicateReview.Outcome.NUMBER_PASSED_ON:
+            rows.append(_pass_number_on(review))
+        review.outcome = DuplicateReview.Outcome(outcome)
+        review.reason, review.decided_by, review.decided_at = given, user, clock.now()
+        review.save(update_fields=DECISION)
+        audit.record(
+            "duplicate review decided",
+            at=review.decided_at,
+            subject=review.customer_id,
+            user=user,
+            detail={"review": review.pk, "outcome": outcome, "reason": review.reason},
+            rows=rows,
+        )
+        return review
+
+    return in_transaction(work)
+
+
+def _open_reviews(doubt: Doubt, told: Told, *, processor: Processor) -> None:
+    def work() -> None:
+        for holder in doubt.holders:
+            open_review(
+                told, holder=holder, claimant=doubt.claimant, processor=processor, at=clock.now()
+            )
+
+    in_transaction(work)
+
+
+def _pass_number_on(review: DuplicateReview) -> Customer:
+    mobile = review.read_claim()["mobile_number"]
+    holder = records.locked(review.customer_id)
+    if not review.is_by_mobile or mobile is None or holder.mobile != mobile:
+        raise Conflict([("outcome", "no mobile number of this customer is claimed")])
+    records.forget(holder, MOBILE, Identifier.digest_of(MOBILE, mobile))
+    holder.mobile = ""
+    holder.save(update_fields=["mobile"])
+    return holder

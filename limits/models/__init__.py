@@ -1,0 +1,28 @@
+"""The tables of limits, one idea a file."""
+
+from limits.models.adjustments import Adjustment
+from limits.models.findings import PostingFinding, ReportFinding
+from limits.models.ledger import Hold, LedgerEntry, LedgerHead, LimitCheck, MonthlyUsage
+from limits.models.overview import Figures, Watched
+from limits.models.refused_reports import RefusedReport
+from limits.models.rules import Direction, LimitRule, LimitRuleQuerySet, Window
+from limits.models.seals import Seal
+
+__all__ = [
+    "Adjustment",
+    "Direction",
+    "Figures",
+    "Hold",
+    "LedgerEntry",
+    "LedgerHead",
+    "LimitCheck",
+    "LimitRule",
+    "LimitRuleQuerySet",
+    "MonthlyUsage",
+    "PostingFinding",
+    "RefusedReport",
+    "ReportFinding",
+    "Seal",
+    "Watched",
+    "Window",
+]

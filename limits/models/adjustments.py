@@ -1,0 +1,40 @@
+"""Corrections that two people make."""
+
+from django.db import models
+from django.db.models import Q
+
+from customers.models import Customer
+from limits.models.rules import Direction
+from ppims.db.fields import BigId, Paise
+from ppims.models import FourEyes
+
+
+class Adjustment(FourEyes):
+    """A correction of a month's usage: proposed by one person, approved by another, then an entry.
+
+    `amount_paise` is added to what is used; below zero it is taken away.
+    """
+
+    id = BigId(primary_key=True)
+    customer = models.ForeignKey(Customer, models.PROTECT, related_name="adjustments")
+    month = models.PositiveIntegerField()
+    direction = models.CharField(max_length=1, choices=Direction)
+    amount_paise = Paise()
+    reason = models.CharField(max_length=500)
+
+    class Meta(FourEyes.Meta):
+        permissions = [
+            ("propose_adjustment", "Can propose an adjustment"),
+            ("approve_adjustment", "Can approve an adjustment"),
+        ]
+        constraints = [
+            *FourEyes.Meta.constraints,
+            models.CheckConstraint(condition=Q(maker__isnull=False), name="adjustment_has_a_maker"),
+            models.CheckConstraint(
+                condition=~Q(amount_paise=0), name="adjustment_amount_is_not_zero"
+            ),
+            models.CheckConstraint(condition=~Q(reason=""), name="adjustment_has_a_reason"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Adjustment {self.pk}"

@@ -1,0 +1,257 @@
+"""Limit rules as dated data; checks, holds, the append-only ledger; the monthly cache."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from customers.choices import Tier
+from customers.models import Customer
+from limits.models.adjustments import Adjustment
+from limits.models.rules import Direction, LimitRule
+from ppims.db.fields import BigId, ByTime, Instant, Paise
+from ppims.models import Processor
+
+BY_TIME = (Instant("at"), "processor")
+
+
+class LimitCheck(models.Model):
+    """One answered enquiry: what was asked, what was decided and why. Never changed.
+
+    `limit`, `used_paise`, `held_paise` and `remaining_paise` are those of the rule that decided;
+    `cumulative_paise` and `available_paise` are what the reply gave. `limit` is paise, of a
+    CREDIT_STOP rule months. `number` counts the customer's checks; `mac` signs every other field.
+    """
+
+    id = BigId(primary_key=True)
+    customer = models.ForeignKey(Customer, models.PROTECT, related_name="+", db_index=False)
+    number = models.PositiveIntegerField()
+    processor = models.ForeignKey(Processor, models.PROTECT, related_name="+", db_index=False)
+    unique_id_sent = models.BigIntegerField()
+    ref_id = models.CharField("Ref_Id", max_length=32)
+    at = models.DateTimeField()
+    month = models.PositiveIntegerField()
+    direction = models.CharField(max_length=1, choices=Direction)
+    amount_paise = Paise()
+    balance_paise = Paise(null=True)
+    account_number = models.CharField(max_length=32, blank=True)
+    card_last_four = models.CharField(max_length=4, blank=True)
+    tier = models.CharField(max_length=1, choices=Tier)
+    is_allowed = models.BooleanField()
+    reason = models.CharField(max_length=20)
+    rule = models.ForeignKey(LimitRule, models.PROTECT, null=True, related_name="+", db_index=False)
+    limit = models.BigIntegerField(null=True)
+    used_paise = Paise(null=True)
+    held_paise = Paise(null=True)
+    remaining_paise = Paise(null=True)
+    resets_on = models.DateField(null=True)
+    hold_until = models.DateTimeField(null=True)
+    unjudged = models.CharField(max_length=40, blank=True)
+    cumulative_paise = Paise()
+    available_paise = Paise(null=True)
+    cif_id = models.CharField(max_length=32, blank=True)
+    old_unique_id = models.BigIntegerField(null=True)
+    key_id = models.CharField(max_length=8)
+    mac = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["customer", "number"], name="limit_check_has_its_place"
+            ),
+            models.CheckConstraint(
+                condition=Q(amount_paise__gt=0), name="limit_check_amount_is_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(is_allowed=True, hold_until__isnull=False)
+                | Q(is_allowed=False, hold_until__isnull=True),
+                name="limit_check_allowed_has_a_hold",
+            ),
+        ]
+        indexes = [
+            ByTime(*BY_TIME, name="check_by_time"),
+            ByTime(*BY_TIME, "reason", condition=Q(is_allowed=False), name="check_declined"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_direction_display()} check {self.ref_id}"
+
+
+class Hold(models.Model):
+    """The amount an allowed check has set aside: the checks that no entry has settled or released.
+    Expired ones may linger.
+    """
+
+    limit_check = models.OneToOneField(
+        LimitCheck, models.PROTECT, primary_key=True, related_name="hold"
+    )
+    customer = models.ForeignKey(Customer, models.PROTECT, related_name="holds")
+    processor = models.ForeignKey(Processor, models.PROTECT, related_name="+", db_index=False)
+    month = models.PositiveIntegerField()
+    direction = models.CharField(max_length=1, choices=Direction)
+    amount_paise = Paise()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(amount_paise__gt=0), name="hold_amount_is_positive")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_direction_display()} hold {self.pk}"
+
+
+class LedgerEntry(models.Model):
+    """One accepted update or staff adjustment, for ever. Only limits.ledger writes it.
+
+    `month` is the month booked (202611), `amount_paise` as reported; a RELEASE moves no total,
+    a REVERSE takes away; that of an ADJUST has its own sign.
+    `used_after_paise`, `held_after_paise`, `limit_paise`, `rule` and `tier` are what its flags rest
+    on, in the month booked; `cumulative_paise` and `available_paise` are what the reply gave.
+    `digest` chains it to the customer's last.
+    """
+
+    class Kind(models.TextChoices):
+        POST = "S", _("Posted")
+        RELEASE = "F", _("Released")
+        REVERSE = "R", _("Reversed")
+        ADJUST = "A", _("Adjusted")
+        MOVE = "M", _("Moved")
+
+    class Flag(models.TextChoices):
+        LATE = "LATE", _("after its hold ended")
+        DECLINED = "DECLINED", _("though declined")
+        UNCHECKED = "UNCHECKED", _("without a check")
+        AMOUNT_DIFFERS = "AMOUNT_DIFFERS", _("other amount")
+        OVER_LIMIT = "OVER_LIMIT", _("over the limit")
+        BLOCKED = "BLOCKED", _("while blocked")
+
+    id = BigId(primary_key=True)
+    customer = models.ForeignKey(Customer, models.PROTECT, related_name="+", db_index=False)
+    number = models.PositiveIntegerField()
+    unique_id_sent = models.BigIntegerField()
+    processor = models.ForeignKey(
+        Processor, models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    ref_id = models.CharField("Ref_Id", max_length=32, blank=True)
+    at = models.DateTimeField()
+    arrival_month = models.PositiveIntegerField()
+    month = models.PositiveIntegerField()
+    kind = models.CharField(max_length=1, choices=Kind)
+    direction = models.CharField(max_length=1, choices=Direction)
+    amount_paise = Paise()
+    balance_paise = Paise(null=True)
+    tran_id = models.CharField("Tran_Id", max_length=32, blank=True)
+    enquiry_ref_id = models.CharField("Enquiry_Ref_Id", max_length=32, blank=True)
+    limit_check = models.ForeignKey(
+        LimitCheck, models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    reverses = models.ForeignKey(
+        "self", models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    adjustment = models.ForeignKey(
+        Adjustment, models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    flags = models.CharField(max_length=80, blank=True)
+    tier = models.CharField(max_length=1, choices=Tier)
+    used_after_paise = Paise()
+    held_after_paise = Paise()
+    limit_paise = Paise(null=True)
+    rule = models.ForeignKey(LimitRule, models.PROTECT, null=True, related_name="+", db_index=False)
+    cumulative_paise = Paise()
+    available_paise = Paise(null=True)
+    key_id = models.CharField(max_length=8)
+    digest = models.BinaryField()
+
+    class Meta:
+        verbose_name_plural = "ledger entries"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["customer", "number"], name="ledger_entry_has_its_place"
+            ),
+            models.UniqueConstraint(
+                fields=["customer", "limit_check"],
+                condition=Q(kind="S"),
+                name="ledger_entry_settles_a_check_once",
+            ),
+            models.UniqueConstraint(
+                # It begins as a search by Tran_Id does. A transfer has one number both ways.
+                fields=["tran_id", "customer", "processor", "direction"],
+                condition=Q(kind="S") & ~Q(tran_id=""),
+                name="ledger_entry_posts_a_tran_id_once",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind__in=["S", "F", "R"]) | Q(amount_paise__gt=0),
+                name="ledger_entry_amount_is_positive",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="R", reverses__isnull=False)
+                | ~Q(kind="R") & Q(reverses__isnull=True),
+                name="ledger_entry_reversal_names_its_posting",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="A", adjustment__isnull=False, processor__isnull=True)
+                | ~Q(kind="A") & Q(adjustment__isnull=True),
+                name="ledger_entry_adjustment_names_its_proposal",
+            ),
+            models.UniqueConstraint(
+                fields=["customer", "adjustment"],
+                condition=Q(kind="A"),
+                name="ledger_entry_adjusts_once",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["customer", "month"], name="ledger_entry_by_month"),
+            ByTime(*BY_TIME, "kind", name="entry_by_time"),
+            ByTime(*BY_TIME, "kind", "flags", condition=~Q(flags=""), name="entry_flagged"),
+            ByTime(Instant("at"), condition=Q(processor=None), name="entry_by_staff"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.ref_id}"
+
+    @property
+    def flag_list(self) -> list[str]:
+        return self.flags.split(",") if self.flags else []
+
+
+class LedgerHead(models.Model):
+    """The newest link of a customer's chain, the counts of entries and checks, the last instant:
+    and the lock.
+
+    Whoever checks or posts for the customer locks this row first and reads all else after.
+    """
+
+    customer = models.OneToOneField(Customer, models.PROTECT, primary_key=True, related_name="+")
+    entry_count = models.PositiveIntegerField(default=0)
+    check_count = models.PositiveIntegerField(default=0)
+    last_digest = models.BinaryField(default=b"")
+    last_at = models.DateTimeField(null=True)
+    key_id = models.CharField(max_length=8)
+    mac = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.customer_id}: {self.entry_count} entries"
+
+
+class MonthlyUsage(models.Model):
+    """What a customer has used in one month: a cache of the ledger's sums. A missing row is summed,
+    never zero.
+    """
+
+    pk = models.CompositePrimaryKey("customer_id", "month")
+    customer = models.ForeignKey(Customer, models.PROTECT, related_name="+", db_index=False)
+    month = models.PositiveIntegerField()
+    debit_paise = Paise()
+    credit_paise = Paise()
+
+    class Meta:
+        verbose_name_plural = "monthly usage"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(debit_paise__gte=0, credit_paise__gte=0),
+                name="monthly_usage_is_never_negative",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.customer_id} {self.month}"

@@ -1,0 +1,88 @@
+"""What all walks share: a finding, the keys, and rows grouped by whom they are about."""
+
+from collections import namedtuple
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from ppims.core.keys import Key
+from ppims.db import statements
+from ppims.db.streaming import Row
+
+Ring = Mapping[str, Key]
+UNREADABLE = "holds what its columns are not for"
+
+EVERY_ID = 2**63 - 1
+first_column = itemgetter(0)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A row that is not as it should be, and what was expected of it."""
+
+    row: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.row}: {self.problem}"
+
+
+def ledger_keys() -> dict[str, Key]:
+    """Give the ledger keys by name."""
+    return {key.id: key for key in settings.PPIMS_LEDGER_KEYS}
+
+
+class Feed:
+    """A stream of rows in the order of their first column, taken a customer at a time."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._groups = groupby(rows, first_column)
+        self._rows: Iterator[Row]
+        self._next()
+
+    def take(self, owner: int) -> Iterator[Row]:
+        """Give the owner's rows, all of which must be read before the next call."""
+        if self.owner == owner:
+            yield from self._rows
+            self._next()
+
+    def strays(self, upto: int) -> Iterator[Row]:
+        """Give the first row of each owner before this one, whom nobody asked for."""
+        while self.owner is not None and self.owner < upto:
+            yield next(iter(self._rows))
+            self._next()
+
+    def _next(self) -> None:
+        self.owner: int | None
+        self.owner, self._rows = next(self._groups, (None, iter(())))
+
+
+def read_leanly() -> None:
+    """Let SQLite keep little in memory: each page is read once."""
+    if connection.vendor == "sqlite":
+        statements.run("PRAGMA cache_size = -4000", ())
+
+
+def counted(counts: Iterable[object]) -> int:
+    """Add up what heads count, but for what is no number."""
+    return sum(count for count in counts if isinstance(count, int))
+
+
+def named_row(name: str, names: list[str]) -> Any:
+    """Make a tuple with names for a row's columns."""
+    return namedtuple(name, names)
+
+
+def no_key(key_id: object) -> str:
+    return f"its key {key_id} is not at hand"
+
+
+def differs(what: str, found: object, expected: object) -> str:
+    """Say what was found and what was expected; bytes in hexadecimal."""
+    texts = [v.hex() if isinstance(v, bytes) else str(v) for v in (found, expected)]
+    return f"{what} is {texts[0]}, expected {texts[1]}"

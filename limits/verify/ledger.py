@@ -1,0 +1,258 @@
+"""The walk through every customer: audit, records, checks, entries, holds, head, cached usage."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from limits import signing
+from limits.models import Adjustment, Hold, LedgerEntry, LedgerHead, LimitCheck, MonthlyUsage
+from limits.verify import judge
+from limits.verify.audit import Audits
+from limits.verify.chains import (
+    EVERY_ID,
+    UNREADABLE,
+    Feed,
+    Finding,
+    Ring,
+    counted,
+    differs,
+    ledger_keys,
+    no_key,
+    read_leanly,
+)
+from limits.verify.history import TAKEN, AboutNone, History, Taken
+from limits.verify.judge import Check, Customer, Entry, SignedBefore
+from limits.verify.ownerless import rules_then
+from limits.verify.records import Records
+from limits.verify.seals import Bounds, Marks, Moved, Sealed, moved_heads
+from ppims.core import clock, keys
+from ppims.core.process_pool import working
+from ppims.db import statements
+from ppims.db.streaming import Reader, Row, joined
+from ppims.db.transaction import snapshot
+from ppims.models import AuditEntry, ReplayKey
+
+CUSTOMERS_AT_ONCE = 1_000
+Progress = Callable[[int], None]
+
+HEAD = Reader(LedgerHead, [*signing.FIELDS[LedgerHead], "key_id", "mac"])
+USAGE = Reader(MonthlyUsage, ["customer_id", "month", "debit_paise", "credit_paise"])
+CHECK = (
+    Reader(LimitCheck, [*signing.FIELDS[LimitCheck], "id", "key_id", "mac"]),
+    Reader(Hold, judge.OF_HOLD, "h"),
+    Reader(ReplayKey, judge.OF_REF_ID, "k"),
+)
+ENTRY = (
+    Reader(LedgerEntry, [*signing.FIELDS[LedgerEntry], "id", "key_id", "digest"]),
+    Reader(LimitCheck, judge.OF_CHECK, "c"),
+    Reader(LedgerEntry, judge.OF_POSTING, "p"),
+    Reader(Adjustment, judge.OF_ADJUSTMENT, "a"),
+    Reader(ReplayKey, judge.OF_REF_ID, "k"),
+)
+TAKEN_ROW = Reader(AuditEntry, ["at", "detail", "key_id"])
+NEXT = """
+    SELECT unique_id FROM customers_customer WHERE unique_id > %s
+    ORDER BY unique_id LIMIT 1 OFFSET %s
+"""
+CUSTOMERS = "SELECT unique_id FROM customers_customer WHERE unique_id > %s AND unique_id <= %s"
+HEADS = "WHERE customer_id > %s AND customer_id <= %s"
+LAST_HEADS = "WHERE customer_id > %s"  # text, which SQLite takes, is more than any number
+USAGES = "WHERE customer_id > %s AND customer_id <= %s ORDER BY customer_id, month"
+CHECKS = """
+    LEFT JOIN limits_hold h ON h.limit_check_id = t.id
+    LEFT JOIN ppims_replaykey k
+        ON k.processor_id = t.processor_id AND k.operation = 'CL' AND k.ref_id = t.ref_id
+    WHERE t.customer_id > %s AND t.customer_id <= %s ORDER BY t.customer_id, t.number
+"""
+ENTRIES = """
+    LEFT JOIN limits_limitcheck c ON c.id = t.limit_check_id
+    LEFT JOIN limits_ledgerentry p ON p.id = t.reverses_id
+    LEFT JOIN limits_adjustment a ON a.id = t.adjustment_id
+    LEFT JOIN ppims_replaykey k
+        ON k.processor_id = t.processor_id AND k.operation = 'UL' AND k.ref_id = t.ref_id
+    WHERE t.customer_id > %s AND t.customer_id <= %s ORDER BY t.customer_id, t.number
+"""
+
+
+@dataclass(frozen=True)
+class Job:
+    """The customers after one id and up to another; and the audit entries that have taken rows of
+    theirs as they were.
+    """
+
+    after: int
+    upto: int
+    taken: tuple[int, ...]
+
+
+@dataclass
+class Walked:
+    """What was found among some customers, their heads at each seal, and how many rows they had."""
+
+    findings: list[Finding]
+    moved: list[Moved]
+    audits: list[Moved]
+    rows: int
+
+
+def walk(
+    sealed: Sealed, about_none: AboutNone, progress: Progress, processes: int
+) -> Iterator[Finding]:
+    """Walk through all customers, a thousand to a snapshot, so that no snapshot grows old; in so
+    many processes beside this one.
+    """
+    before = SignedBefore(about_none.last_check_id, about_none.last_entry_id)
+    work = partial(walked, sealed.bounds, before)
+    with working(work, _jobs(about_none.taken), processes=processes) as done:
+        for each in done:
+            yield from each.findings
+            sealed.take(each.moved)
+            sealed.take_audits(each.audits)
+            progress(each.rows)
+
+
+def walked(bounds: Bounds, before: SignedBefore, job: Job) -> Walked:
+    """Walk through the customers of a job."""
+    read_leanly()
+    with snapshot():
+        batch = Batch(ledger_keys(), bounds, before, job)
+        findings = list(batch.findings())
+    rows = counted(count for head in batch.heads.values() for count in head[1:3])
+    return Walked(findings, batch.moved, batch.audits.moved, rows + batch.audits.rows)
+
+
+def _jobs(taken: list[Taken]) -> Iterator[Job]:
+    after = -EVERY_ID
+    while after < EVERY_ID:
+        with snapshot():
+            row = statements.first(NEXT, (after, CUSTOMERS_AT_ONCE - 1))
+        upto = row[0] if row else EVERY_ID
+        theirs = (each.row_id for each in taken if each.last > after and each.first <= upto)
+        yield Job(after, upto, tuple(theirs))
+        after = upto
+
+
+class Batch:
+    """Some customers' rows, as one snapshot has them."""
+
+    def __init__(self, ring: Ring, bounds: Bounds, before: SignedBefore, job: Job) -> None:
+        self._ring, self._bounds, self._before = ring, bounds, before
+        span = (job.after, job.upto)
+        customers = statements.every(CUSTOMERS, span)
+        tail, values = (LAST_HEADS, span[:1]) if job.upto == EVERY_ID else (HEADS, span)
+        self.heads = {head[0]: head for head in joined((HEAD,), tail, values)}
+        self._rules = rules_then()
+        self._begun = _taken(job)
+        self.audits = Audits(ring, bounds.audits, *span)
+        self._records = Records(ring, *span)
+        self._owners = {*(pk for (pk,) in customers), *self.heads, *self.audits.heads}
+        self.moved: list[Moved] = []
+        # Read after the snapshot's first look: what has been swept by then had expired by now.
+        self._now = int(keys.plain(clock.now()) or 0)
+        self._usage = Feed(joined((USAGE,), USAGES, span))
+        self._checks = Feed(joined(CHECK, CHECKS, span))
+        self._entries = Feed(joined(ENTRY, ENTRIES, span))
+
+    def findings(self) -> Iterator[Finding]:
+        for owner in self._owners:
+            if not isinstance(owner, int):
+                yield Finding(f"ledger head of customer {owner}", UNREADABLE)
+        for owner in sorted(owner for owner in self._owners if isinstance(owner, int)):
+            yield from self._strays(owner)
+            history = self._begun.get(owner) or History()
+            yield from self.audits.findings(owner, history)
+            yield from self._records.findings(owner, history)
+            if owner in self.heads:
+                yield from self._customer(self.heads[owner])
+            else:
+                yield from self._strays(owner + 1)
+        yield from self._strays(EVERY_ID)
+
+    def _strays(self, upto: int) -> Iterator[Finding]:
+        yield from self.audits.strays(upto)
+        yield from self._records.strays(upto)
+        for what, feed in (("check", self._checks), ("ledger entry", self._entries)):
+            for row in feed.strays(upto):
+                yield Finding(named(what, row), "its customer has no ledger head")
+        for row in self._usage.strays(upto):
+            yield Finding(f"usage of customer {row[0]} in {row[1]}", "there is no ledger head")
+
+    def _customer(self, head: Row) -> Iterator[Finding]:
+        customer_id = head[0]
+        person = self._records.person
+        customer = Customer(self._ring, self._rules, person, self._before)
+        checks, entries = Marks(self._bounds.checks), Marks(self._bounds.entries)
+        for row in self._checks.take(customer_id):
+            check = Check._make(row)
+            problem = _judged(customer.check, check, self._now)
+            if problem:
+                yield Finding(named("check", row), problem)
+            else:
+                checks.note(check.id, check.number, b"", check.at)
+        for row in self._entries.take(customer_id):
+            entry = Entry._make(row)
+            problem = _judged(customer.entry, entry)
+            if problem:
+                yield Finding(named("ledger entry", row), problem)
+            else:
+                entries.note(entry.id, entry.number, entry.digest, entry.at)
+        yield from self._after(customer, head)
+        self.moved += moved_heads(customer_id, entries, checks, len(self._bounds.entries))
+
+    def _after(self, customer: Customer, head: Row) -> Iterator[Finding]:
+        """Judge what rests on all of a customer's rows: head, holds, cached usage."""
+        customer_id, key_id, mac = head[0], *head[-2:]
+        found = (customer.entry_count, customer.check_count, customer.last_digest, customer.last_at)
+        problem = _head_problem(head[1:-2], found) or self._mac_problem(head, key_id, mac)
+        if problem:
+            yield Finding(f"ledger head of customer {customer_id}", problem)
+        for check in customer.may_hold:
+            problem = _judged(customer.hold_problem, check, self._now)
+            if problem:
+                yield Finding(named("check", check), problem)
+        for _, month, *cached in self._usage.take(customer_id):
+            summed = [customer.totals.get((month, way), 0) for way in "DC"]
+            if cached != summed:
+                yield Finding(
+                    f"usage of customer {customer_id} in {month}", differs("it", cached, summed)
+                )
+
+    def _mac_problem(self, head: Row, key_id: str, mac: bytes) -> str | None:
+        if key_id not in self._ring:
+            return no_key(key_id)
+        expected = signing.head_mac(self._ring[key_id], head[:-2])
+        return None if expected == mac else differs("its mac", mac, expected)
+
+
+def _judged(judge: Callable[..., str | None], *row: Any) -> str | None:
+    """Judge a row, whatever its columns hold: SQLite takes text where a number should be."""
+    try:
+        return judge(*row)
+    except (TypeError, ValueError):
+        return UNREADABLE
+
+
+def named(what: str, row: Any) -> str:
+    """Name a check or an entry by its customer and its place; both are its first columns."""
+    return f"{what} {row[1]} of customer {row[0]}"
+
+
+def _head_problem(head: Row, found: Row) -> str | None:
+    names = ("its count of entries", "its count of checks", "its last digest", "its last instant")
+    for name, kept, came in zip(names, head, found, strict=True):
+        if (kept or 0) != (came or 0):
+            return differs(name, kept, came)
+    return None
+
+
+def _taken(job: Job) -> dict[int, History]:
+    """Begin the histories of customers whose rows were taken as they were."""
+    begun = {}
+    for row_id in job.taken:
+        for at, detail, key_id in joined((TAKEN_ROW,), "WHERE id = %s", (row_id,)):
+            for customer, rows in json.loads(detail)[TAKEN].items():
+                proofs = {name: (text, key_id) for name, text in rows.items()}
+                begun[int(customer)] = History(proofs, at)
+    return begun

@@ -1,0 +1,178 @@
+"""What may have been read at an instant: rules, tiers and statuses change, and who reads may still
+see what was. No database, no clock. docs/ledger.md, "What verification replays".
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from customers.choices import USABLE
+from limits.decision import CREDIT_STOP, FINANCIAL_YEAR, MONTH
+from ppims.core import clock
+from ppims.core.keys import EPOCH, MICROSECOND
+
+T = TypeVar("T")
+
+ALWAYS, FOR_EVER = -(2**63), 2**63 - 1
+# A change takes its instant before its COMMIT, and until that others read what was; and on
+# PostgreSQL instants come from more than one clock.
+TOLERANCE = 60_000_000
+UNKNOWN, BLOCKED = "?", "BLOCKED"
+GAUGES = (MONTH, FINANCIAL_YEAR)
+NEVER_ASKED = (None,)
+
+
+class Timeline(Generic[T]):
+    """What was, and from when on (microseconds): the first since ever. Since `settled_at` all read
+    the last.
+    """
+
+    __slots__ = ("changes", "last", "settled_at")
+
+    def __init__(self, first: T) -> None:
+        self.changes: list[tuple[int, T]] = [(ALWAYS, first)]
+        self.last, self.settled_at = first, ALWAYS
+
+    def add(self, at: int, value: T) -> None:
+        self.changes.append((at, value))
+        self.last, self.settled_at = value, max(self.settled_at, at + TOLERANCE)
+
+    def seen(self, at: int) -> Sequence[T]:
+        """List what may have been read at an instant: what was then, or within a minute of it."""
+        if at > self.settled_at:
+            return (self.last,)
+        ends = [*(start for start, _ in self.changes[1:]), FOR_EVER]
+        return [
+            value
+            for (start, value), end in zip(self.changes, ends, strict=True)
+            if start - TOLERANCE <= at <= end + TOLERANCE
+        ]
+
+
+@dataclass(frozen=True)
+class Tier:
+    """A customer's tier, and since when it counts for CREDIT_STOP."""
+
+    code: str
+    since: int
+
+
+class Person:
+    """A customer's tiers, when blocked, and the status of each account, by processor and number."""
+
+    def __init__(
+        self,
+        tiers: Timeline[Tier] | None,
+        statuses: Timeline[str | None],
+        accounts: Mapping[tuple[int, str], Timeline[str | None]],
+    ) -> None:
+        self._tiers, self._statuses, self._accounts = tiers, statuses, accounts
+        # From then on nothing has changed; and what was so then. Most rows need no closer look.
+        self.settled_at = statuses.settled_at
+        self.tier = tiers.last.code if tiers else None
+        self._is_at_work = statuses.last not in {BLOCKED, UNKNOWN}
+        if tiers:
+            self.settled_at = max(self.settled_at, tiers.settled_at)
+        for account in accounts.values():
+            self.settled_at = max(self.settled_at, account.settled_at)
+            self._is_at_work &= account.last in USABLE
+
+    def tiers(self, at: int) -> Sequence[Tier]:
+        """List the tiers that may have been read; none where nothing is known."""
+        return self._tiers.seen(at) if self._tiers else ()
+
+    def may_be_blocked(self, at: int) -> set[bool]:
+        """Tell whether the customer may have been seen blocked, and whether not."""
+        return _known(value == BLOCKED for value in _certain(self._statuses, at))
+
+    def may_be_usable(self, account: tuple[int, str], at: int) -> set[bool]:
+        """Tell whether an account may have been seen active or new, and whether not."""
+        timeline = self._accounts.get(account)
+        if timeline is None:
+            return {False}
+        return _known(value in USABLE for value in _certain(timeline, at))
+
+    def is_surely_at_work(self, account: tuple[int, str], at: int) -> bool:
+        """Tell, of nearly all instants, that the customer was not blocked and the account, if one
+        is named, usable; False: look closer.
+        """
+        is_settled = self._is_at_work and at > self.settled_at
+        return is_settled and (not account[1] or account in self._accounts)
+
+
+def _certain(timeline: Timeline[str | None], at: int) -> Sequence[str | None]:
+    """List what may have been read; nothing where that is not known."""
+    values = timeline.seen(at)
+    return () if UNKNOWN in values else values
+
+
+def _known(answers: Any) -> set[bool]:
+    return set(answers) or {True, False}
+
+
+@dataclass(frozen=True)
+class RuleThen:
+    """A limit rule, whose row is never edited. `in_force_from` is None where it never was."""
+
+    tier: str
+    direction: str
+    window: str
+    amount: int | None
+    in_force_from: int | None
+
+
+class RulesThen:
+    """All limit rules, by key, and which was in force when, by tier, direction and window."""
+
+    def __init__(self, rules: Mapping[int, RuleThen]) -> None:
+        self._rules = rules
+        self._spans: dict[tuple[Any, ...], tuple[int, int]] = {}
+        self._timelines: dict[tuple[str, str, str], Timeline[int | None]] = {}
+        started = [(r.in_force_from, pk) for pk, r in rules.items() if r.in_force_from is not None]
+        for start, pk in sorted(started):
+            rule = rules[pk]
+            place = (rule.tier, rule.direction, rule.window)
+            timeline = self._timelines.setdefault(place, Timeline[int | None](None))
+            timeline.add(start, None if rule.amount is None else pk)
+
+    def get(self, rule_id: int) -> RuleThen | None:
+        return self._rules.get(rule_id)
+
+    def seen(self, row: Any, window: str) -> Sequence[int | None]:
+        """List which limits of a window may have been read for a check or an entry; None: none."""
+        timeline = self._timelines.get((row.tier, row.direction, window))
+        return timeline.seen(row.at) if timeline else NEVER_ASKED
+
+    def is_surely(self, row: Any, rule_id: int, limit: int, windows: Sequence[str]) -> bool:
+        """Tell, of nearly all rows, that this limit was in force for it; False: look closer."""
+        what = (row.tier, row.direction, rule_id, limit, windows)
+        span = self._spans.get(what)
+        if span is None:
+            span = self._spans[what] = self._span(*what)
+        return bool(span[0] <= row.at <= span[1])
+
+    def _span(
+        self, tier: str, direction: str, rule_id: int, limit: int, windows: Sequence[str]
+    ) -> tuple[int, int]:
+        rule = self._rules.get(rule_id)
+        if rule is None or (rule.tier, rule.direction, rule.amount) != (tier, direction, limit):
+            return FOR_EVER, ALWAYS
+        timeline = self._timelines.get((tier, direction, rule.window))
+        if timeline is None or rule.window not in windows or timeline.last != rule_id:
+            return FOR_EVER, ALWAYS
+        return timeline.changes[-1][0], FOR_EVER
+
+    def may_have_stopped(self, row: Any, tiers: Sequence[Tier]) -> set[bool]:
+        """Tell whether loading may have been stopped, and whether not, by the months since a tier
+        was given.
+        """
+        answers = set()
+        for pk in self.seen(row, CREDIT_STOP):
+            months = self._rules[pk].amount if pk is not None else None
+            if months is None:
+                answers.add(False)
+                continue
+            for tier in tiers:
+                stops_at = clock.months_later(EPOCH + tier.since * MICROSECOND, months)
+                answers.add(EPOCH + row.at * MICROSECOND >= stops_at)
+        return _known(answers)

@@ -1,0 +1,166 @@
+"""A customer's rows outside the ledger, held against what its audit says came of them."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.db.models import Model
+
+from customers.choices import MOBILE
+from customers.models import (
+    Account,
+    Card,
+    Customer,
+    CustomerNote,
+    Document,
+    DuplicateReview,
+    Identifier,
+    KycChange,
+    KycProposal,
+    Receipt,
+    Registration,
+    Unblocking,
+)
+from limits.models import Adjustment, PostingFinding, RefusedReport, ReportFinding
+from limits.verify.chains import Feed, Finding, Ring
+from limits.verify.history import History
+from limits.verify.past_state import UNKNOWN, Person, Tier, Timeline
+from ppims.db import row_proofs
+from ppims.db.row_proofs import Shape
+from ppims.db.streaming import Reader, Row, joined
+from ppims.models import ReplayKey
+
+OF_A_CUSTOMER: tuple[type[Model], ...] = (
+    *(Customer, Registration, Account, Card, Document, KycChange, Receipt, CustomerNote),
+    *(Unblocking, KycProposal, DuplicateReview, Adjustment, PostingFinding),
+    *(RefusedReport, ReportFinding),
+)
+READ_AGAIN = (Customer, Account, Document, KycChange)
+NOBODY = Person(None, Timeline(UNKNOWN), {})
+LABELS = {row_proofs.shape(m).name: str(m._meta.verbose_name) for m in OF_A_CUSTOMER}
+IN_ORDER = """
+    WHERE t."{owner}" > %s AND t."{owner}" <= %s ORDER BY t."{owner}", t."{key}"
+"""
+WITH_REF_ID = """
+    LEFT JOIN ppims_replaykey k ON k.processor_id = t.processor_id
+        AND k.operation = t.operation AND k.ref_id = t.ref_id
+"""
+IDENTIFIERS = Reader(Identifier, ["customer_id", "kind", "digest"])
+OF_REF_ID = ["row_id", "customer_id", "digests"]
+UNHEARD_OF = "is there, though the audit knows nothing of it"
+CHANGED = "is not as the audit says it came to be"
+GONE = "is gone, though the audit knows of it"
+Rows = dict[type[Model], list[dict[str, Any]]]
+
+
+class Records:
+    """Some customers' rows, as one snapshot has them."""
+
+    def __init__(self, ring: Ring, after: int, upto: int) -> None:
+        self._ring = ring
+        self._feeds = {model: Feed(_rows_of(model, after, upto)) for model in OF_A_CUSTOMER}
+        identifiers = IN_ORDER.format(owner="customer_id", key="kind")
+        self._identifiers = Feed(joined((IDENTIFIERS,), identifiers, (after, upto)))
+        self.person = NOBODY
+
+    def findings(self, customer_id: int, history: History) -> Iterator[Finding]:
+        """Judge one customer's rows; `person` is then what they say of when."""
+        rows: Rows = {model: [] for model in READ_AGAIN}
+        unseen = dict(history.proofs)
+        for model, feed in self._feeds.items():
+            if feed.owner != customer_id:
+                continue
+            its = row_proofs.shape(model)
+            for _, *values in feed.take(customer_id):
+                key = values[its.key]
+                if model in rows:
+                    rows[model].append(dict(zip(its.columns, values, strict=True)))
+                problem = self._problem(its, values, unseen.pop(f"{its.name} {key}", None))
+                if problem and not (problem == UNHEARD_OF and _may_be_untold(model, its, values)):
+                    yield Finding(_named(its.name, key, customer_id), problem)
+        for name in unseen:
+            table, _, key = name.partition(" ")
+            yield Finding(_named(table, key, customer_id), GONE)
+        yield from self._of_identifiers(customer_id, rows)
+        self.person = _person(rows, history)
+
+    def strays(self, upto: int) -> Iterator[Finding]:
+        """Find rows of whoever is no customer."""
+        for model, feed in self._feeds.items():
+            if feed.owner is None or feed.owner >= upto:
+                continue
+            its = row_proofs.shape(model)
+            for owner, *values in feed.strays(upto):
+                name = _named(its.name, values[its.key], owner)
+                yield Finding(name, "its customer is not there")
+        for owner, kind, _ in self._identifiers.strays(upto):
+            yield Finding(f"identifier {kind} of customer {owner}", "its customer is not there")
+
+    def _problem(self, its: Shape, values: list[Any], known: tuple[str, str] | None) -> str | None:
+        count, also = len(its.columns), b""
+        if len(values) > count:  # a receipt's Ref_Id
+            row_id, owner, also = values[count:]
+            if row_id is None:
+                return "its Ref_Id is gone"
+            if (row_id, owner) != (values[0], values[1]):
+                return "its Ref_Id points at another row"
+        return problem_of(self._ring, its, values, known, also)
+
+    def _of_identifiers(self, customer_id: int, rows: Rows) -> Iterator[Finding]:
+        """Find numbers that find nobody, or somebody else, though they are on record."""
+        mobiles = [row["mobile"] for row in rows[Customer] if row["mobile"]]
+        expected = {(MOBILE, Identifier.digest_of(MOBILE, str(mobile))) for mobile in mobiles}
+        on_record = (row for row in rows[Document] if row["replaced_at"] is None)
+        expected |= {(row["kind"], row["digest"]) for row in on_record}
+        found = {(kind, digest) for _, kind, digest in self._identifiers.take(customer_id)}
+        for kind, _ in expected - found:
+            yield Finding(f"identifier {kind} of customer {customer_id}", "is gone")
+        for kind, _ in found - expected:
+            yield Finding(f"identifier {kind} of customer {customer_id}", "is not on record")
+
+
+def problem_of(
+    ring: Ring, its: Shape, values: Sequence[Any], known: tuple[str, str] | None, also: bytes = b""
+) -> str | None:
+    """Say what is wrong with a row, by the newest proof that the audit has of it."""
+    if known is None:
+        return UNHEARD_OF
+    text, key_id = known
+    try:
+        is_so = key_id in ring and row_proofs.proof(ring[key_id], its, values, also) == text
+    except (TypeError, ValueError):
+        is_so = False
+    return None if is_so else CHANGED
+
+
+def _rows_of(model: type[Model], after: int, upto: int) -> Iterator[Row]:
+    owner = "unique_id" if model is Customer else "customer_id"
+    tail = IN_ORDER.format(owner=owner, key=model._meta.pk.column)
+    readers = [Reader(model, [owner, *row_proofs.shape(model).columns])]
+    if model is Receipt:
+        tail = WITH_REF_ID + tail
+        readers.append(Reader(ReplayKey, OF_REF_ID, "k"))
+    return joined(readers, tail, (after, upto))
+
+
+def _may_be_untold(model: type[Model], its: Shape, values: Sequence[Any]) -> bool:
+    """Tell whether nobody has audited the row yet: a review, until it is decided."""
+    return model is DuplicateReview and not values[its.columns.index("outcome")]
+
+
+def _named(name: str, key: object, customer_id: object) -> str:
+    label = f"{LABELS.get(name, name)} {key}"
+    return label if name == "customer" else f"{label} of customer {customer_id}"
+
+
+def _person(rows: Rows, history: History) -> Person:
+    tiers: Timeline[Tier] | None = None
+    for change in rows[KycChange]:
+        tier = Tier(change["to_tier"], change["tier_since"])
+        if tiers is None:
+            tiers = Timeline(tier)
+        else:
+            tiers.add(change["at"], tier)
+    accounts = {
+        (row["processor_id"], row["number"]): history.of_account(row["id"]) for row in rows[Account]
+    }
+    return Person(tiers, history.of_customer, accounts)

@@ -1,0 +1,102 @@
+"""All of it, one after another."""
+
+from collections.abc import Iterator
+
+from django.db import connection
+
+from limits.models import LedgerEntry, LimitCheck
+from limits.services.seals import Exported
+from limits.verify import ledger, ownerless
+from limits.verify.chains import Finding, ledger_keys, read_leanly
+from limits.verify.history import AboutNone
+from limits.verify.ledger import Progress
+from limits.verify.seals import Sealed
+from ppims.db import append_only, column_limits
+from ppims.db.streaming import Row
+from ppims.db.transaction import snapshot
+from ppims.models import AuditEntry
+
+# Whose rows a Ref_Id answers for: operation, table, what a row is, and which rows have one.
+ANSWERS = (
+    ("CL", "limits_limitcheck", "check", "id IS NOT NULL"),
+    ("UL", "limits_ledgerentry", "ledger entry", "processor_id IS NOT NULL"),
+    ("AC", "customers_receipt", "customer added", "operation = 'AC'"),
+    ("UC", "customers_receipt", "customer updated", "operation = 'UC'"),
+)
+COUNTS = """
+    SELECT (SELECT COUNT(*) FROM ppims_replaykey WHERE operation = '{operation}'),
+           (SELECT COUNT(*) FROM {table} WHERE {having})
+"""
+# The walks find each row's Ref_Id: so one that points at no row of its own is one too many.
+LOST_KEY = """
+    SELECT k.ref_id FROM ppims_replaykey k LEFT JOIN {table} t ON t.id = k.row_id
+    WHERE k.operation = '{operation}' AND (t.id IS NULL OR t.ref_id <> k.ref_id
+        OR t.processor_id IS NULL OR t.processor_id <> k.processor_id
+        OR t.customer_id <> k.customer_id)
+    LIMIT 1
+"""
+STRANGE_KEY = """
+    SELECT ref_id FROM ppims_replaykey WHERE operation NOT IN ('CL', 'UL', 'AC', 'UC') LIMIT 1
+"""
+LOST_HOLD = """
+    SELECT h.limit_check_id FROM limits_hold h LEFT JOIN limits_limitcheck c
+        ON c.id = h.limit_check_id
+    WHERE c.id IS NULL LIMIT 1
+"""
+
+
+def verify(
+    *,
+    exported: Exported | None = None,
+    progress: Progress = lambda _: None,
+    processes: int = 0,
+    with_columns: bool = True,
+) -> Iterator[Finding]:
+    """Find every row that is not as it should be, while others write; the first one first.
+
+    `exported` is a seal that was kept elsewhere. `progress` is told how many rows were read;
+    `processes` do most of it, beside this one. `with_columns` looks also for what would not fit
+    into PostgreSQL's columns.
+    """
+    read_leanly()
+    ring = ledger_keys()
+    with snapshot():
+        sealed = Sealed(ring, exported)
+    yield from sealed.findings
+    history = AboutNone()
+    yield from ownerless.walk(ring, sealed, history)
+    yield from ledger.walk(sealed, history, progress, processes)
+    yield from _lost()
+    yield from sealed.heads()
+    for name in append_only.missing():
+        yield Finding(f"trigger {name}", "is missing, or not as it was made")
+    if with_columns:
+        yield from (Finding(*unfit) for unfit in column_limits.find_unfit())
+
+
+def rows_to_read() -> int:
+    """Count what `progress` will be told of in all, as it is now."""
+    models = (LimitCheck, LedgerEntry, AuditEntry)
+    with snapshot():
+        return sum(model._default_manager.count() for model in models)
+
+
+def _lost() -> Iterator[Finding]:
+    """Find Ref_Ids without their answers, and holds without a check."""
+    for operation, table, what, having in ANSWERS:
+        words = {"operation": operation, "table": table, "having": having}
+        ((ref_ids, answers),) = _rows(COUNTS.format(**words))
+        if ref_ids != answers:
+            for (ref_id,) in _rows(LOST_KEY.format(**words)):
+                yield Finding(f"Ref_Id {ref_id} of a {what}", "points at no row of its own")
+    for (ref_id,) in _rows(STRANGE_KEY):
+        yield Finding(f"Ref_Id {ref_id}", "is of no operation")
+    for (check_id,) in _rows(LOST_HOLD):
+        yield Finding(f"hold of check {check_id}", "its check is not there")
+
+
+def _rows(sql: str) -> list[Row]:
+    with snapshot(), connection.cursor() as cursor:
+        cursor.execute(sql)
+        rows: list[Row] = cursor.fetchall()
+    return rows

@@ -1,0 +1,191 @@
+"""The API's lane: from a request, by whichever server it came, to the operation and back, past
+sessions, cookies and CSRF. Whatever is said of a request in the log is said here.
+"""
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import cache, partial
+from typing import Any, TypeVar, cast
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
+from django.http.request import split_domain_port, validate_host
+from django.urls import resolve
+
+from ppims.api.root import OPERATIONS, WireRequest, answer_fault, refuse
+from ppims.core.addresses import is_trusted_proxy
+from ppims.core.errors import (
+    Forbidden,
+    Malformed,
+    Refusal,
+    TooLarge,
+    UnknownOperation,
+    UnreadableBody,
+    WrongMethod,
+)
+from ppims.server.logs import Event
+from ppims.services import credentials
+from ppims.wire import envelope
+from ppims.wire.reply import WireReply
+
+DOCUMENTATION, LOOKS = {"docs", "openapi.json"}, ("GET", "HEAD")
+PREFIXES = tuple(f"/{prefix}/" for prefix in settings.PPIMS_API_PREFIXES)
+ELSEWHERE = "a demo answers the machine it runs on, unless PPIMS_DEMO_OPEN=1"
+REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+
+logger = logging.getLogger("ppims.api")
+GetResponse = Callable[[HttpRequest], HttpResponse]
+View = Callable[[HttpRequest], Awaitable[WireReply]]
+T = TypeVar("T")
+
+
+def middleware(get_response: GetResponse) -> GetResponse:
+    """Answer the API as the outermost of Django's middleware; all else goes on."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        method, path = request.method or "", request.path_info
+        operation = operation_of(method, path)
+        if operation is None:
+            return get_response(request) if credentials.may_ask(request) else _elsewhere()
+        try:
+            wired = WireRequest(method, path, request.META, partial(_read_body, request))
+            reply = finished(answered(wired, operation))
+        except Exception as error:  # noqa: BLE001 - Django would answer with a page
+            reply = cast("WireReply", answer_outside(method, path, error))
+        response = HttpResponse(reply.content, status=reply.status_code, headers=reply.headers)
+        response._has_been_logged = True  # type: ignore[attr-defined]  # by us: Django says less
+        return response
+
+    return answer
+
+
+def _elsewhere() -> HttpResponse:
+    response = HttpResponseForbidden(f"Not from this machine: {ELSEWHERE}.", "text/plain")
+    response._has_been_logged = True  # type: ignore[attr-defined]  # the API logs its own
+    return response
+
+
+def operation_of(method: str, path: str) -> str | None:
+    """Tell what is asked of the API: None where it is not the API, or a look at its
+    documentation.
+    """
+    for prefix in PREFIXES:
+        if path.startswith(prefix):
+            operation = path.removeprefix(prefix)
+            is_look = operation in DOCUMENTATION and method in LOOKS
+            return None if is_look else operation
+    return None
+
+
+def finished(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run to its end what never has to wait for an event loop."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return cast("T", end.value)
+    raise AssertionError("it waits")
+
+
+async def answered(request: WireRequest, operation: str) -> WireReply:
+    """Answer whatever is asked, and log it."""
+    started = time.perf_counter()
+    sent_id = str(request.META.get("HTTP_X_FAPI_UUID", ""))
+    request.id = sent_id if REQUEST_ID.fullmatch(sent_id) else str(uuid.uuid4())
+    request.operation = _named(operation)
+    try:
+        reply = await _run(request, operation)
+    except Refusal as refusal:
+        reply = refuse(request, refusal)
+    except Exception as error:  # noqa: BLE001 - ninja, which answers for faults, is further in
+        reply = answer_fault(request, error)
+    return _finish(request, reply, started)
+
+
+def answer_outside(method: str, path: str, error: Exception) -> WireReply | None:
+    """Answer for a fault that kept a request from getting here; None where it was for a page."""
+    operation = operation_of(method, path)
+    request = WireRequest(method, path, {}, bytes)
+    request.id = str(uuid.uuid4())
+    request.operation = _named(operation or "")
+    reply = answer_fault(request, error)
+    return None if operation is None else _finish(request, reply, time.perf_counter())
+
+
+def _named(operation: str) -> str:
+    return operation if operation in OPERATIONS else "unknown"
+
+
+def _finish(request: WireRequest, reply: WireReply, started: float) -> WireReply:
+    reply.headers |= {
+        "Content-Length": str(len(reply.content)),
+        "X-Request-Id": request.id,
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    _log(request, reply.resp_code, (time.perf_counter() - started) * 1000)
+    return reply
+
+
+async def _run(request: WireRequest, operation: str) -> WireReply:
+    if not credentials.may_ask(request):
+        raise Forbidden([("", ELSEWHERE)])
+    if settings.PPIMS_BEHIND_TLS_PROXY:
+        _require_tls_and_known_host(request)
+    if operation in DOCUMENTATION:
+        raise WrongMethod(", ".join(LOOKS))
+    if request.operation not in OPERATIONS:
+        raise UnknownOperation
+    if request.method != "POST":
+        raise WrongMethod
+    request._body = request.read_body()  # ninja asks whether there is one
+    request.wire_body = envelope.parse_body(request._body, OPERATIONS[request.operation][0])
+    return await _view(request.path_info)(request)
+
+
+def _require_tls_and_known_host(request: WireRequest) -> None:
+    """Hold a call to what Django holds pages to. Raises Forbidden, or Malformed."""
+    forget_forged_scheme(request.META)
+    if not request.is_secure():
+        raise Forbidden([("", "must come by HTTPS")])
+    domain, _ = split_domain_port(str(request.META.get("HTTP_HOST", "")))
+    if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
+        raise Malformed([("", "must come to a host name that this installation has")])
+
+
+def forget_forged_scheme(meta: dict[str, Any]) -> None:
+    """Drop what a request says of HTTPS, where proxies are named and it came from none of them."""
+    if settings.PPIMS_TRUSTED_PROXIES and not is_trusted_proxy(str(meta.get("REMOTE_ADDR", ""))):
+        meta.pop("HTTP_X_FORWARDED_PROTO", None)
+
+
+@cache
+def _view(path: str) -> View:
+    return cast("View", resolve(path).func)
+
+
+def _read_body(request: HttpRequest) -> bytes:
+    """Read the body, one byte over the limit at most."""
+    most = envelope.BODY_LIMIT_BYTES
+    try:
+        if int(request.META.get("CONTENT_LENGTH") or 0) > most:
+            raise TooLarge
+        return request.read(most + 1)
+    except OSError:
+        raise UnreadableBody from None
+
+
+def _log(request: WireRequest, resp_code: str, milliseconds: float) -> None:
+    if logger.isEnabledFor(logging.INFO):
+        event = Event(
+            logger.name,
+            "answered",
+            request_id=request.id,
+            operation=request.operation,
+            processor=request.processor,
+            resp_code=resp_code,
+            ms=round(milliseconds, 1),
+        )
+        logger.handle(event)

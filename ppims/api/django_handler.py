@@ -1,0 +1,91 @@
+"""Django by WSGI, for pages and for operations that are answered in a thread: what it can't answer
+itself is answered in the envelope, or as plain text. Importing it sets Django up.
+"""
+
+import codecs
+import logging
+import os
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from io import BytesIO
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.wsgi import get_wsgi_application
+from django.utils.http import parse_header_parameters
+
+from ppims.server.http_refusals import log_refusal
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ppims.settings")
+
+# `python3 -m ppims` says so sooner; commands that serve nobody need no host.
+if settings.PRODUCTION and not settings.ALLOWED_HOSTS:
+    raise ImproperlyConfigured("Production needs PPIMS_ALLOWED_HOSTS.")
+
+django = get_wsgi_application()
+
+from ppims.api import dispatch  # noqa: E402  # Django is set up by now
+
+logger = logging.getLogger("ppims.http")
+Environ = dict[str, Any]
+Start = Callable[..., Any]
+Answer = tuple[int, list[tuple[str, str]], bytes]  # status, headers, body
+
+
+def serve(environ: Environ, start_response: Start) -> Iterable[bytes]:
+    """Have Django answer; whatever it can't turn into an answer itself is a fault of ours."""
+    if operation_of(environ) is not None:
+        environ["CONTENT_TYPE"] = "application/json"  # whatever is said: it is read as such
+    elif not _is_utf8(environ.get("CONTENT_TYPE", "")):
+        return refuse(environ, start_response, "not UTF-8")
+    dispatch.forget_forged_scheme(environ)
+    try:
+        return django(environ, start_response)
+    except Exception as error:  # noqa: BLE001 - nobody else would answer
+        reply = dispatch.answer_outside(environ["REQUEST_METHOD"], environ["PATH_INFO"], error)
+        if reply is None:
+            return _give(start_response, *plain(HTTPStatus.INTERNAL_SERVER_ERROR))
+        return _give(start_response, reply.status_code, [*reply.headers.items()], reply.content)
+
+
+def plain(status: HTTPStatus) -> Answer:
+    """Say it to whoever asked for a page, where no page can be made."""
+    text = status.phrase.encode()
+    headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(text)))]
+    return status, headers, text
+
+
+def refuse(environ: Environ, start: Start, why: str) -> list[bytes]:
+    """Answer 400, and log why."""
+    status = HTTPStatus.BAD_REQUEST
+    log_refusal(logger, environ.get("REMOTE_ADDR", ""), status, why)
+    return _give(start, *plain(status))
+
+
+class Unread(BytesIO):
+    """A body that did not come."""
+
+    def read(self, _: int | None = -1) -> bytes:
+        raise OSError("the body did not come")
+
+
+def operation_of(environ: Environ) -> str | None:
+    """Name the operation that a request is for; None of a page."""
+    return dispatch.operation_of(environ["REQUEST_METHOD"], environ["PATH_INFO"])
+
+
+def _is_utf8(content_type: str) -> bool:
+    """Tell whether a form may be read: each of ours is UTF-8. Django would read it, and the query
+    as well, by whatever codec it names, some of which are none for text.
+    """
+    try:
+        charset = parse_header_parameters(content_type)[1].get("charset", "utf-8")
+        return codecs.lookup(charset).name == "utf-8"
+    except (LookupError, ValueError):
+        return False
+
+
+def _give(start: Start, status: int, headers: list[tuple[str, str]], content: bytes) -> list[bytes]:
+    start(f"{int(status)} {HTTPStatus(status).phrase}", headers)
+    return [content]

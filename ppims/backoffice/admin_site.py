@@ -1,0 +1,155 @@
+"""The admin's site: who may enter, what its pages may be asked for, and what its lists never read.
+
+Django lets any address look up any column of a list, by any look-up: `?password__regex=…` holds the
+interpreter, `?mobile__startswith=…` tells a masked number digit by digit. Here a page takes the
+parameters that it offers itself, and no others, whoever has registered it.
+"""
+
+from collections.abc import Iterable
+from functools import wraps
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.admin import FieldListFilter, ListFilter
+from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IS_POPUP_VAR, TO_FIELD_VAR
+from django.contrib.admin.utils import get_fields_from_path
+from django.contrib.admin.views.main import ALL_VAR, ERROR_FLAG, ORDER_VAR, PAGE_VAR, SEARCH_VAR
+from django.core.exceptions import BadRequest, ValidationError
+from django.db.models import BinaryField, DateField, DateTimeField, Field, Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from ppims.core.days import DayField, DayInput, MomentField, MomentInput
+
+View = Any  # Django's stubs know a narrower kind than its own admin passes
+BACK_TO_LIST = "_changelist_filters"  # from a row's page back to its list as it was
+HASHES = {"password", "former_passwords"}
+DIGITS_OF_A_KEY = 18  # of those that all fit into 64 bits
+POP_UPS = {IS_POPUP_VAR, TO_FIELD_VAR}  # no form of ours opens one, and they name columns
+
+
+class Admin(AdminConfig):
+    """Django's admin, with this site for its own."""
+
+    default_site = "ppims.backoffice.admin_site.Site"
+
+
+class Site(admin.AdminSite):
+    site_header = site_title = "PPIMS"
+    index_title = "Administration"
+    site_url = "/"
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Let staff in, but not with a password that an admin knows."""
+        user: Any = request.user
+        return bool(user.is_active and user.is_staff and not user.has_one_time_password)
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Register models, Guarded before whatever their admin does: also another app's."""
+        plain = admin_class or admin.ModelAdmin
+        ours = type(plain.__name__, (Guarded, plain), {"__module__": plain.__module__})
+        super().register(model_or_iterable, ours, **options)
+
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
+        """Answer 400 to whatever the page doesn't offer, before anything is read for it."""
+
+        @wraps(view)
+        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            offered = _parameters_of(request) if request.GET else set()
+            if request.GET.keys() - offered or request.POST.keys() & POP_UPS:
+                raise BadRequest("Not offered here")
+            return view(request, *args, **kwargs)
+
+        return super().admin_view(answer, cacheable)
+
+
+class Guarded(admin.ModelAdmin):  # type: ignore[type-arg]
+    """What every model's pages have before their own: a list reads no hash and counts no choices,
+    and a form reads days as people in India type them.
+    """
+
+    formfield_overrides: ClassVar[Any] = {
+        DateField: {"form_class": DayField, "widget": DayInput},
+        DateTimeField: {"form_class": MomentField, "widget": MomentInput},
+    }
+    show_facets = admin.ShowFacets.NEVER  # a count of the whole table for each choice of a filter
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        """Find a row; of what can be no row's key none, without asking the database."""
+        may_be = may_be_key(self.model, object_id)
+        return super().get_object(request, object_id, from_field) if may_be else None
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], *more: Any
+    ) -> HttpResponse | None:
+        """Do what is asked to the rows that are chosen; 400 where one can't be a row at all."""
+        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if not all(may_be_key(self.model, text) for text in chosen):
+            raise BadRequest("No rows to choose")
+        return super().response_action(request, queryset, *more)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        beside = self.list_select_related
+        return without_secrets(
+            super().get_queryset(request), () if isinstance(beside, bool) else beside
+        )
+
+
+def may_be_key(model: type[Model], text: str) -> bool:
+    """Tell whether a text may be a row's key; a number beyond 64 bits is a fault in a database."""
+    if text.lstrip("-").isdecimal() and len(text) > DIGITS_OF_A_KEY:
+        return False
+    try:
+        model._meta.pk.to_python(text)
+    except ValidationError:
+        return False
+    return True
+
+
+def without_secrets(rows: QuerySet[Any], beside: Iterable[str] = ()) -> QuerySet[Any]:
+    """Leave hashes, digests and what is encrypted unread, of rows and of those read beside them."""
+    opts = rows.model._meta
+    related = [(f"{name}__", opts.get_field(name).related_model) for name in beside]
+    models: list[tuple[str, Any]] = [("", rows.model), *related]
+    return rows.defer(*(f"{at}{name}" for at, model in models for name in secrets_of(model)))
+
+
+def secrets_of(model: type[Model]) -> list[str]:
+    """Name the columns that no list needs: hashes of passwords, digests, and what is encrypted."""
+    columns = model._meta.concrete_fields
+    return [f.name for f in columns if isinstance(f, BinaryField) or f.name in HASHES]
+
+
+def _parameters_of(request: HttpRequest) -> set[str]:
+    """Name the parameters that a page of the admin offers in its own links and forms."""
+    here = request.resolver_match
+    model_admin = getattr(here and here.func, "model_admin", None)
+    page = str(here and here.url_name)
+    if page.endswith("_history"):
+        return {PAGE_VAR}
+    if model_admin is None or not page.endswith("_changelist"):
+        return {BACK_TO_LIST}
+    names = {PAGE_VAR, ALL_VAR, ERROR_FLAG}
+    if model_admin.get_search_fields(request):
+        names.add(SEARCH_VAR)
+    if model_admin.get_sortable_by(request):
+        names.add(ORDER_VAR)
+    for each in model_admin.get_list_filter(request):
+        own = _filter_of(each, request, model_admin).expected_parameters()
+        names.update(name for name in own or () if name)
+    return names
+
+
+def _filter_of(listed: Any, request: HttpRequest, model_admin: Any) -> ListFilter:
+    """Make a filter of list_filter as a list does, of no choice yet."""
+    model = model_admin.model
+    if callable(listed):
+        return listed(request, {}, model, model_admin)  # type: ignore[no-any-return]
+    field, make = listed if isinstance(listed, list | tuple) else (listed, FieldListFilter.create)
+    path = None
+    if not isinstance(field, Field):
+        path, field = field, get_fields_from_path(model, field)[-1]
+    return make(field, request, {}, model, model_admin, field_path=path)  # type: ignore[no-any-return]

@@ -1,0 +1,79 @@
+"""Approvals: what one person has proposed, and another approves or rejects."""
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
+
+from ppims.backoffice import proposals
+from ppims.backoffice.access import page, staff
+from ppims.backoffice.proposals import DECISIONS, KINDS, Shown
+from ppims.backoffice.transaction_rows import customer_address
+from ppims.core.errors import Refusal, Unavailable
+
+DECIDED = 20
+SAID = {
+    "approve": _("Approved."),
+    "reject": _("Rejected: nothing has changed."),
+    "withdraw": _("Withdrawn: nothing has changed."),
+}
+
+
+@page("customers.view_unblocking")
+def approvals(request: HttpRequest) -> HttpResponse:
+    """List what waits for a second person, and what was decided last."""
+    user = staff(request)
+    waiting = proposals.waiting(user)
+    context = {
+        "waiting": [it for it in waiting if it.customer is not None],
+        "rules": [it for it in waiting if it.customer is None],
+        "decided": proposals.decided(user, most=DECIDED),
+    }
+    return render(request, "ppims/approvals.html", context)
+
+
+@page("customers.view_unblocking", methods=["GET", "POST"])
+def approval(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
+    """Show one proposal, before and after; approve, reject or withdraw it."""
+    if kind not in KINDS:
+        raise Http404
+    shown = proposals.find(KINDS[kind], pk, staff(request))
+    if shown is None:
+        raise Http404
+    return _decide(request, shown) if request.method == "POST" else _show(request, shown)
+
+
+def _show(
+    request: HttpRequest, shown: Shown, problem: str = "", *, status: int = 200
+) -> HttpResponse:
+    customer = shown.customer
+    context = {
+        "shown": shown,
+        "problem": problem,
+        "note": request.POST.get("note", ""),
+        "customer_url": customer_address(customer.pk) if customer else "",
+    }
+    return render(request, "ppims/approval.html", context, status=status)
+
+
+def _decide(request: HttpRequest, shown: Shown) -> HttpResponse:
+    user, decision = staff(request), request.POST.get("decision", "")
+    note = request.POST.get("note", "")
+    if not any(map(user.has_perm, (shown.kind.propose, shown.kind.approve))):
+        raise PermissionDenied
+    if decision not in DECISIONS:
+        return _show(request, shown, str(_("Choose what is decided.")), status=422)
+    needed = shown.kind.propose if decision == "withdraw" else shown.kind.approve
+    if not user.has_perm(needed):
+        raise PermissionDenied
+    try:
+        shown.kind.decide(shown.row.pk, DECISIONS[decision], user, note)
+    except Unavailable:
+        raise
+    except Refusal as refusal:
+        again = proposals.find(shown.kind, shown.row.pk, user)
+        assert again
+        return _show(request, again, refusal.in_words(), status=422)
+    messages.success(request, SAID[decision])
+    return redirect("approvals")

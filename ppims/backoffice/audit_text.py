@@ -1,0 +1,172 @@
+"""What was done, in words: a sentence for each action of the audit, as pages and statements say it.
+
+An action is written by ppims/services/audit.py with a detail; a sentence takes from the detail what
+it names, never a reason or anything personal.
+tests/unit/test_deeds.py finds an action without words.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils.text import get_text_list
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from customers.models import DuplicateReview
+from limits.models import Direction, PostingFinding, ReportFinding, Window
+from ppims.backoffice import labels
+from ppims.core.days import ist_date, ist_start
+from ppims.core.money import to_inr
+
+Detail = Mapping[str, Any]
+OF_A_FRAME = ("since", "until")
+
+DEEDS: Mapping[str, object] = {
+    "customer added": _("Added the customer"),
+    "customer known already": _("Asked to add the customer, who was known already"),
+    "customer updated": _("Changed %(fields)s"),
+    "customer blocked": _("Blocked the customer"),
+    "personal data revealed": _("Looked at the customer’s personal data"),
+    "note added": _("Added a note about the customer"),
+    "statement exported": _("Exported a statement of %(rows)s rows, %(frame)s"),
+    "unblocking proposed": _("Proposed to unblock the customer"),
+    "unblocking approved": _("Unblocked the customer, as proposed"),
+    "unblocking rejected": _("Rejected unblocking the customer"),
+    "unblocking withdrawn": _("Withdrew the proposal to unblock the customer"),
+    "KYC change proposed": _("Proposed the KYC change %(kyc)s"),
+    "KYC change approved": _("Approved the KYC change %(kyc)s"),
+    "KYC change rejected": _("Rejected the KYC change %(kyc)s"),
+    "KYC change withdrawn": _("Withdrew the proposed KYC change %(kyc)s"),
+    "duplicate review decided": _("Decided review item %(review)s: %(outcome)s"),
+    "flagged posting noted": _("Added a note on a flagged posting"),
+    "flagged posting closed": _("Closed a flagged posting: %(posting)s"),
+    "report refused": _("Reported %(amount)s for what is posted with another amount: refused"),
+    "refused report noted": _("Added a note on a refused report"),
+    "refused report closed": _("Closed a refused report: %(report)s"),
+    "adjustment proposed": _("Proposed the correction %(correction)s"),
+    "adjustment approved": _("Approved the correction %(correction)s"),
+    "adjustment rejected": _("Rejected the correction %(correction)s"),
+    "adjustment withdrawn": _("Withdrew the proposed correction %(correction)s"),
+    "limit rule proposed": _("Proposed %(rule)s"),
+    "limit rule approved": _("Approved %(rule)s"),
+    "limit rule rejected": _("Rejected %(rule)s"),
+    "limit rule withdrawn": _("Withdrew the proposed %(rule)s"),
+    "first limit rules loaded": _("Loaded the first limit rules, %(pack)s"),
+    "processor added": _("Added processor %(system_id)s, %(name)s"),
+    "processor changed": _("Changed processor %(system_id)s: %(fields)s"),
+    "processor given a new password": _("Gave processor %(system_id)s a new password"),
+    "user added": _("Added user %(username)s as %(role)s"),
+    "user changed": _("Changed user %(username)s, now %(role)s: %(fields)s"),
+    "user given a one-time password": _("Gave user %(username)s a one-time password"),
+    "user given the demo's password": _("Gave user %(username)s the demo’s password"),
+    "own password changed": _("Changed their own password"),
+    "session ended: wrong passwords": _("Had a session ended by wrong passwords"),
+    "admin made at the machine": _("Made %(username)s an admin; typed by %(operator)s"),
+    "password changed at the machine": _(
+        "Gave user %(username)s a password; typed by %(operator)s"
+    ),
+    "clock accepted": _("Accepted the clock, which had jumped by %(seconds)s seconds"),
+    "rows taken as they were": _("Took the rows there were as they were"),
+    "sealed": _("Made seal %(seal)s"),
+    "made-up data begun": _("Began to write made-up customers"),
+}
+
+
+def deed(action: str, detail: str) -> str:
+    """Say what an entry of the audit tells, by its action and detail; an action that has no words,
+    or whose detail lacks what they name, as it is written.
+    """
+    try:
+        return str(DEEDS[action]) % Named(json.loads(detail))
+    except (KeyError, ValueError):
+        return labels.action(action)
+
+
+def fields_of(detail: Detail) -> list[str]:
+    """Name the fields that a change was of, as people call them."""
+    changes = detail.get("changes", ())
+    if isinstance(changes, list):  # as the admin's forms tell it
+        changes = [
+            name
+            for each in changes
+            if isinstance(each, dict)
+            for name in each.get("changed", {}).get("fields", ())
+        ]
+    return [labels.lower_first(str(name).replace("_", " ")) for name in changes]
+
+
+class Named:
+    """A detail, by whose names a sentence finds what it says. KeyError: it isn't there."""
+
+    def __init__(self, detail: Detail) -> None:
+        self.detail = detail
+
+    def __getitem__(self, name: str) -> object:
+        return SAID[name](self.detail) if name in SAID else self.detail[name]
+
+
+def _fields(detail: Detail) -> str:
+    return get_text_list(fields_of(detail), gettext("and")) or gettext("nothing")
+
+
+def _rule(detail: Detail) -> str:
+    """Say "New Min, spend, month: ₹10,000 → ₹11,000 from 1 Dec 2026"."""
+    window, start = detail["window"], detail["in_force_from"]
+    amounts = [detail[name] for name in ("before", "amount") if name in detail]
+    return gettext("%(place)s: %(amounts)s from %(start)s") % {
+        "place": ", ".join(_place(detail)),
+        "amounts": " → ".join(_limit(amount, window) for amount in amounts),
+        "start": ist_start(datetime.fromisoformat(start)) if start else gettext("its approval"),
+    }
+
+
+def _place(detail: Detail) -> Iterator[str]:
+    yield labels.tier(detail["tier"])
+    yield labels.lower_first(str(Direction(detail["direction"]).label))
+    yield labels.lower_first(str(Window(detail["window"]).label)).removeprefix("calendar ")
+
+
+def _limit(amount: int | None, window: str) -> str:
+    if amount is None:
+        return gettext("no limit")
+    if window == Window.CREDIT_STOP:
+        return gettext("%(n)s months") % {"n": amount}
+    return _inr(amount)
+
+
+def _correction(detail: Detail) -> str:
+    """Say "+₹250, spend, Nov 2026"."""
+    paise, (year, month) = detail["amount_paise"], divmod(detail["month"], 100)
+    way = labels.lower_first(str(Direction(detail["direction"]).label))
+    sign = "+" if paise > 0 else ""
+    return f"{sign}{_inr(paise)}, {way}, {datetime(year, month, 1):%b %Y}"  # noqa: DTZ001 - a month
+
+
+def _frame(detail: Detail) -> str:
+    """Say which days a statement is of; `until` is the midnight that ends the last of them."""
+    since, until = (detail[name] and datetime.fromisoformat(detail[name]) for name in OF_A_FRAME)
+    days = {
+        "since": ist_date(since) if since else "…",
+        "until": ist_date(until - timedelta(seconds=1)) if until else "…",
+    }
+    return gettext("%(since)s to %(until)s") % days if since or until else gettext("of all time")
+
+
+def _inr(paise: int) -> str:
+    return to_inr(paise).removesuffix(".00")
+
+
+SAID: Mapping[str, Callable[[Detail], object]] = {
+    "fields": _fields,
+    "rule": _rule,
+    "correction": _correction,
+    "frame": _frame,
+    "amount": lambda detail: _inr(detail["amount_paise"]),
+    "kyc": lambda detail: " → ".join(labels.tier(code) for code in detail["kyc_flag"]),
+    "outcome": lambda detail: DuplicateReview.Outcome(detail["outcome"]).label,
+    "posting": lambda detail: PostingFinding.Finding(detail["finding"]).label,
+    "report": lambda detail: ReportFinding.Finding(detail["finding"]).label,
+    "role": lambda detail: ", ".join(detail["groups"]) or gettext("nobody yet"),
+}

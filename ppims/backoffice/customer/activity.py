@@ -1,0 +1,35 @@
+"""What happened to a customer, as the customer's page lists it: of a time frame, in pages."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import Http404, HttpRequest
+
+from customers.models import Customer
+from ppims.backoffice.filters import OWN, FrameForm
+from ppims.backoffice.transaction_rows import lines_of
+from ppims.core import clock
+from ppims.core.errors import Malformed
+from ppims.reports.activity import activity
+
+CURSOR, ROWS = "after", 20
+
+
+def activity_of(request: HttpRequest, customer: Customer) -> tuple[dict[str, Any], int]:
+    """Give what the page shows of the time frame in the address, and the answer's status.
+
+    Raises Http404 for a cursor of another list.
+    """
+    asked = {name: request.GET[name] for name in FrameForm.base_fields if name in request.GET}
+    form, after = FrameForm(asked), request.GET.get(CURSOR, "")
+    context = {"form": form, "asked": asked, "is_theirs": True, "first": urlencode(asked)}
+    if not form.is_valid():
+        return {**context, "has_days": True}, 422
+    try:
+        found = activity(customer.pk, form.frame(clock.now()), cursor=after, rows=ROWS)
+    except Malformed:
+        raise Http404 from None
+    more = urlencode({**asked, CURSOR: found.next}) if found.next else ""
+    has_days = asked.get("when") == OWN
+    shown = {"has_days": has_days, "is_later": after, "lines": lines_of(found.rows), "more": more}
+    return context | shown, 200

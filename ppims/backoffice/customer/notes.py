@@ -1,0 +1,56 @@
+"""Notes that staff add to a customer."""
+
+from typing import Any
+
+from django import forms
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from customers import models
+from customers.models import Customer
+from customers.services import notes
+from ppims.backoffice.access import page, staff
+from ppims.backoffice.customer.profile import customer_or_404
+from ppims.core.free_text import validate
+
+SHOWN, BEFORE, MOST_DIGITS = 50, "notes", 18
+
+
+class NoteForm(forms.Form):
+    text = forms.CharField(
+        label=_("Note"),
+        max_length=models.NOTE_CHARACTERS,
+        validators=[validate],
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+
+@page("customers.add_customernote", methods=("GET", "POST"))
+def customer_note(request: HttpRequest, unique_id: int) -> HttpResponse:
+    """Add a note, and go back to the customer's notes."""
+    found = customer_or_404(unique_id)
+    form = NoteForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        text = form.cleaned_data["text"]
+        notes.add_note(customer_id=unique_id, text=text, user=staff(request))
+        return redirect(f"{reverse('customer', args=[unique_id])}#notes")
+    status = 422 if form.is_bound else 200
+    return render(request, "ppims/note.html", {"customer": found, "form": form}, status=status)
+
+
+def notes_of(request: HttpRequest, customer: Customer) -> dict[str, Any]:
+    """Give a customer's notes, newest first, from the one on that the address names: so many at
+    most, and how many are older. Raises Http404 where it names none.
+    """
+    before = request.GET.get(BEFORE, "")
+    rows = customer.notes.select_related("author").order_by("-pk")
+    if before:
+        if not before.isdecimal() or len(before) > MOST_DIGITS:
+            raise Http404
+        rows = rows.filter(pk__lt=int(before))
+    shown = list(rows[:SHOWN])
+    last = shown[-1].pk if len(shown) == SHOWN else 0
+    older = rows.filter(pk__lt=last).count() if last else 0
+    return {"notes": shown, "older_notes": older, "last_note": last, "is_of_older_notes": before}

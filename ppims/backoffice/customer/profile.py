@@ -1,0 +1,136 @@
+"""Who a customer is, as a page tells it: masked, or for once revealed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from django.http import Http404
+from django.utils.translation import gettext as _
+
+from customers.choices import mask, mask_day
+from customers.models import Account, Card, Customer, Document, Registration
+from ppims.backoffice import labels
+from ppims.backoffice.transaction_rows import by_whom
+from ppims.core.days import ist, ist_date
+from ppims.models import AuditEntry
+
+HIDDEN = "••••"
+Fact = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Through:
+    """A processor that knows the customer, and the instruments that it has told of."""
+
+    registration: Registration
+    customer_ref: str = field(repr=False)
+    cif_id: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Person:
+    """All that tells who a customer is."""
+
+    customer: Customer
+    documents: Sequence[Document]
+    registrations: Sequence[Registration]
+    accounts: Sequence[Account]
+    cards: Sequence[Card]
+    is_revealed: bool = False
+    added_by: str = ""
+
+    def facts(self) -> list[Fact]:
+        """Give label and value of what is on record, one after another."""
+        customer, shown = self.customer, self.is_revealed
+        numbers = [(d, d.reveal() if shown else d.masked) for d in self.documents]
+        found = [
+            (_("Mobile"), customer.mobile if shown else customer.masked_mobile),
+            (_("Date of birth"), self._born()),
+            *((str(document.get_kind_display()), number) for document, number in numbers),
+            (_("Email"), customer.email if shown else _masked_email(customer.email)),
+            (_("Address"), self._address()),
+            (_("Maiden name"), self._hidden(customer.maiden_name)),
+            (_("NRI"), labels.yes_or_no(customer.nri_flag)),
+            (_("KYC since"), ist_date(customer.tier_since)),
+            (_("KYC updated"), ist(customer.kyc_updated_on)),
+            (_("KYC channel"), labels.channel(customer.kyc_updated_channel)),
+            (_("Added"), self._added()),
+        ]
+        return [(label, value) for label, value in found if value]
+
+    def through(self) -> list[Through]:
+        """Give the processors that know the customer."""
+        return [
+            Through(r, self._last_four(r.customer_ref), self._last_four(r.cif_id))
+            for r in self.registrations
+        ]
+
+    def instruments(self) -> list[tuple[str, str, str]]:
+        """Give accounts and cards: the kind, the number, and how it is at its processor."""
+        accounts = [
+            (
+                _("Account"),
+                self._last_four(a.number),
+                labels.account(a.status, a.processor.system_id),
+            )
+            for a in self.accounts
+        ]
+        cards = [
+            (_("Card"), f"{HIDDEN}{c.last_four}", labels.card(c.status, c.processor.system_id))
+            for c in self.cards
+        ]
+        return accounts + cards
+
+    def _added(self) -> str:
+        at = ist(self.customer.created_at)
+        by = _("%(time)s, by %(who)s") % {"time": at, "who": self.added_by}
+        return by if self.added_by else at
+
+    def _born(self) -> str:
+        born = self.customer.date_of_birth
+        return ist_date(born) if self.is_revealed else mask_day(born)
+
+    def _address(self) -> str:
+        customer = self.customer
+        lines = [self._hidden(line) for line in (customer.address_line1, customer.address_line2)]
+        pincode = self._hidden(customer.pincode)
+        parts = [*dict.fromkeys(lines), customer.city, customer.state, pincode]
+        return ", ".join(part for part in parts if part)
+
+    def _hidden(self, value: str) -> str:
+        return value if self.is_revealed or not value else HIDDEN
+
+    def _last_four(self, number: str) -> str:
+        return number if self.is_revealed else mask(number, shown=4)
+
+
+def person_of(customer: Customer, *, is_revealed: bool = False) -> Person:
+    """Read who a customer is: five queries."""
+    return Person(
+        customer,
+        list(customer.documents.filter(replaced_at__isnull=True).order_by("kind")),
+        list(customer.registrations.select_related("processor").order_by("registered_at", "pk")),
+        list(customer.accounts.select_related("processor").order_by("pk")),
+        list(customer.cards.select_related("processor").order_by("pk")),
+        is_revealed,
+        _who_added(customer),
+    )
+
+
+def _who_added(customer: Customer) -> str:
+    """Name who on-boarded a customer, by the first entry about them: "farhan, for ENT"."""
+    entries = AuditEntry.objects.filter(subject=customer.pk, number=1, action="customer added")
+    names = entries.values_list("user__username", "processor__system_id")
+    return next((by_whom(user or "", system_id or "") for user, system_id in names), "")
+
+
+def customer_or_404(unique_id: int) -> Customer:
+    """Read a customer. Raises Http404 where there is none."""
+    try:
+        return Customer.objects.get(pk=unique_id)
+    except (Customer.DoesNotExist, OverflowError):
+        raise Http404 from None
+
+
+def _masked_email(email: str) -> str:
+    name, at, domain = email.partition("@")
+    return f"{name[:1]}{HIDDEN}{at}{domain}" if email else ""

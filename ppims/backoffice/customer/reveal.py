@@ -1,0 +1,61 @@
+"""Revealing what is masked: for a reason, audited, and for one look."""
+
+from time import time
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
+
+from ppims.backoffice.access import page, staff
+from ppims.backoffice.customer.profile import customer_or_404
+from ppims.core import clock
+from ppims.core.free_text import require_text, validate
+from ppims.db.transaction import in_transaction
+from ppims.models import LONGEST_NOTE, User
+from ppims.services import audit
+
+REVEALED, SECONDS = "revealed", 60
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(label=_("Reason"), max_length=LONGEST_NOTE, validators=[validate])
+
+
+@page("customers.reveal_customer", methods=("GET", "POST"))
+def customer_reveal(request: HttpRequest, unique_id: int) -> HttpResponse:
+    """Ask for the reason; then show the customer's page unmasked, once."""
+    found = customer_or_404(unique_id)
+    form = ReasonForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        reveal(customer_id=unique_id, reason=form.cleaned_data["reason"], user=staff(request))
+        request.session[REVEALED] = [unique_id, int(time())]
+        return redirect("customer", unique_id)
+    status = 422 if form.is_bound else 200
+    return render(request, "ppims/reveal.html", {"customer": found, "form": form}, status=status)
+
+
+def reveal(*, customer_id: int, reason: str, user: User) -> None:
+    """Put on record that somebody looks at a customer's personal data, and why. Raises Malformed
+    without a reason that may be kept.
+    """
+    detail: dict[str, object] = {"reason": require_text(reason, "reason", most=LONGEST_NOTE)}
+
+    def work() -> None:
+        audit.record(
+            "personal data revealed",
+            at=clock.now(),
+            subject=customer_id,
+            user=user,
+            detail=detail,
+        )
+
+    in_transaction(work)
+
+
+def is_revealed(request: HttpRequest, unique_id: int) -> bool:
+    """Tell whether this look is the one that was asked for; there is no second one."""
+    if REVEALED not in request.session:
+        return False
+    asked, at = request.session.pop(REVEALED)
+    return bool(asked == unique_id and time() - at <= SECONDS)

@@ -1,0 +1,98 @@
+"""A statement of what happened to a customer: CSV, masked, and audited."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+
+from ppims.backoffice.access import page, staff
+from ppims.backoffice.customer.profile import customer_or_404
+from ppims.backoffice.filters import FrameForm
+from ppims.backoffice.transaction_rows import Line, lines_of
+from ppims.core import clock
+from ppims.core.money import to_rupees
+from ppims.db.transaction import in_transaction
+from ppims.models import User
+from ppims.reports.activity import activity
+from ppims.reports.keyset import Frame
+from ppims.reports.transactions import Row
+from ppims.services import audit
+
+ROWS_AT_ONCE, MOST_ROWS = 1_000, 10_000
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would reckon with
+BYTE_ORDER_MARK = "\ufeff"  # so that spreadsheets read UTF-8
+
+
+@page("customers.export_customer", methods=("POST",))
+def customer_statement(request: HttpRequest, unique_id: int) -> HttpResponse:
+    """Send what happened in a time frame as a file; where it is too much, say so."""
+    found = customer_or_404(unique_id)
+    form = FrameForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("That is no time frame: nothing was exported."))
+        return redirect("customer", unique_id)
+    at = clock.now()
+    frame = form.frame(at)
+    rows = _rows(found.pk, frame)
+    if len(rows) > MOST_ROWS:
+        said = _("More than %(n)s rows: choose a shorter time frame.") % {"n": f"{MOST_ROWS:,}"}
+        messages.error(request, said)
+        return redirect("customer", unique_id)
+    _note_export(found.pk, frame, len(rows), staff(request))
+    name = f"statement-{unique_id}-{at.astimezone(clock.IST):%d-%m-%Y}.csv"
+    response = HttpResponse(_written(lines_of(rows)), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _rows(customer_id: int, frame: Frame) -> Sequence[Row]:
+    """Read what happened, last first; of too much no more than shows that it is."""
+    found: list[Row] = []
+    cursor = ""
+    while len(found) <= MOST_ROWS:
+        page = activity(customer_id, frame, cursor=cursor, rows=ROWS_AT_ONCE)
+        found += page.rows
+        cursor = page.next
+        if not cursor:
+            break
+    return found
+
+
+def _note_export(customer_id: int, frame: Frame, rows: int, user: User) -> None:
+    """Put on record who exported what, before it leaves."""
+    detail: dict[str, object] = {"since": frame.since, "until": frame.until, "rows": rows}
+
+    def work() -> None:
+        audit.record(
+            "statement exported", at=clock.now(), subject=customer_id, user=user, detail=detail
+        )
+
+    in_transaction(work)
+
+
+def _written(lines: Sequence[Line]) -> str:
+    file = io.StringIO()
+    file.write(BYTE_ORDER_MARK)
+    writer = csv.writer(file)
+    writer.writerow(
+        [
+            *(_("When (India)"), _("What"), _("Way"), _("Rupees"), _("More"), _("By")),
+            *("Ref_Id", "Tran_Id"),
+        ]
+    )
+    writer.writerows([list(_cells(line)) for line in lines])
+    return file.getvalue()
+
+
+def _cells(line: Line) -> Iterator[str]:
+    row = line.row
+    yield f"{row.at.astimezone(clock.IST):%d-%m-%Y %H:%M:%S}"
+    yield line.kind
+    yield line.direction
+    yield "" if row.amount_paise is None else to_rupees(row.amount_paise)
+    for text in (line.said, line.who, row.ref_id, row.tran_id):
+        yield f"'{text}" if text.startswith(FORMULA) else text

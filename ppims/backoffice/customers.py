@@ -1,0 +1,90 @@
+"""The list of customers: who is wanted stands in the address, and pages follow one another."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from customers.choices import Tier
+from customers.models import Customer
+from limits.models import Watched
+from ppims.backoffice.access import page, respond
+from ppims.core.errors import Malformed
+from ppims.models import Processor
+from ppims.reports.customers import Filters, Row
+from ppims.reports.customers import customers as listed
+from ppims.reports.keyset import PAGE_ROWS, Page
+
+TEMPLATE, ROWS = "ppims/customers.html", PAGE_ROWS
+NEAR = {"near": Watched.Level.NEAR, "reached": Watched.Level.AT_LIMIT}
+
+
+class Wanted(forms.Form):
+    """Who is wanted. Nothing chosen: everybody."""
+
+    tier = forms.ChoiceField(label=_("KYC"), required=False)
+    status = forms.ChoiceField(label=_("Status"), required=False)
+    processor = forms.ChoiceField(label=_("Processor"), required=False)
+    limit = forms.ChoiceField(label=_("Limit"), required=False)
+
+    def __init__(self, chosen: Mapping[str, Any]) -> None:
+        super().__init__(chosen)
+        self.processors = {p.system_id: p for p in Processor.objects.order_by("system_id")}
+        known = [(code, f"{code} · {p.name}") for code, p in self.processors.items()]
+        offered: dict[str, list[tuple[Any, Any]]] = {
+            "tier": list(Tier.choices),
+            "status": list(Customer.Status.choices),
+            "processor": known,
+            "limit": [("near", _("80% used, or more")), ("reached", _("Reached"))],
+        }
+        for name, choices in offered.items():
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = [("", _("All")), *choices]
+
+    def filters(self) -> Filters:
+        chosen = self.cleaned_data
+        processor = self.processors.get(chosen["processor"])
+        return Filters(
+            tier=chosen["tier"] or None,
+            status=chosen["status"] or None,
+            processor_id=processor.pk if processor else None,
+            level=NEAR.get(chosen["limit"]),
+        )
+
+
+@page("customers.view_customer")
+def customers(request: HttpRequest) -> HttpResponse:
+    """List customers, newest first; htmx asks for the list alone, or for the rows that follow."""
+    form, after = Wanted(request.GET), request.GET.get("after", "")
+    if not form.is_valid():
+        return respond(request, TEMPLATE, {"form": form}, partial="list", status=422)
+    try:
+        found = listed(form.filters(), cursor=after, rows=ROWS)
+    except Malformed:
+        raise Http404 from None
+    chosen = {name: value for name, value in form.cleaned_data.items() if value}
+    first = f"?{urlencode(chosen)}"
+    context = {"form": form, "chosen": chosen, "after": after, "first": first}
+    context |= _shown(found, chosen)
+    return respond(request, TEMPLATE, context, partial="rows" if after else "list")
+
+
+def _shown(found: Page[Row], chosen: dict[str, str]) -> dict[str, Any]:
+    more = f"?{urlencode({**chosen, 'after': found.next})}" if found.next else ""
+    return {
+        "rows": [(row, used_of_limit(row.permille)) for row in found.rows],
+        "more": more,
+        "is_cut_short": found.is_cut_short,
+    }
+
+
+def used_of_limit(permille: int | None) -> str:
+    """Say how much is used of the limit that is used most; of those below 80 % nothing."""
+    if permille is None:
+        return ""
+    return gettext("%(percent)s%% used") % {"percent": permille // 10}

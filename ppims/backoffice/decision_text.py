@@ -1,0 +1,164 @@
+"""Why a check was answered as it was: in words, with the rule, the figures of then, and what would
+have let it pass.
+"""
+
+from collections.abc import Callable
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from customers.choices import Tier, mask
+from limits import decision
+from limits.models import Direction, LimitCheck, Window
+from ppims.core.days import ist_date
+from ppims.core.money import to_inr
+
+
+def why(check: LimitCheck) -> list[str]:
+    """Give the sentences; of a check with its rule read."""
+    return _allowed(check) if check.is_allowed else DECLINED[check.reason](check)
+
+
+def by_what(check: LimitCheck) -> list[str]:
+    """Name the rule that decided, and what could not be judged."""
+    said = []
+    if check.rule:
+        rule = {"rule": str(check.rule), "source": check.rule.source}
+        said.append(_("The rule: %(rule)s. Its source: %(source)s.") % rule)
+    if decision.BALANCE in check.unjudged.split(","):
+        said.append(_("The limit for the balance was not judged: no balance was sent."))
+    return said
+
+
+def _allowed(check: LimitCheck) -> list[str]:
+    if check.rule is None:
+        return [_("At %(tier)s no rule of a month or a year limited it.") % _tier(check)]
+    taken = to_inr(_paise(check.used_paise) + _paise(check.held_paise))
+    said = _(
+        "With it %(taken)s of %(limit)s was used or on hold in the %(window)s: %(left)s was left."
+    )
+    return [said % {**_figures(check), "taken": taken}]
+
+
+def _over(check: LimitCheck) -> list[str]:
+    """Explain a MONTH or FINANCIAL_YEAR rule."""
+    used, held = _paise(check.used_paise), _paise(check.held_paise)
+    limit, left = _paise(check.limit), max(0, _paise(check.remaining_paise))
+    figures = _figures(check)
+    said = [
+        _(
+            "%(used)s of %(limit)s was used in the %(window)s, and %(held)s on hold: %(left)s was"
+            " left, less than the %(amount)s asked for."
+        )
+        % figures
+    ]
+    if check.amount_paise > limit:
+        said.append(_("It is more than the whole limit: only a higher KYC could let it pass."))
+    if left:
+        said.append(_("Up to %(left)s would have passed.") % figures)
+    if check.amount_paise <= limit - used and held:
+        said.append(
+            _("All of it would have passed had what was on hold been given back.") % figures
+        )
+    elif check.amount_paise <= limit:
+        said.append(_("It resets on %(resets)s; from then on it could pass.") % figures)
+    return said
+
+
+def _over_one(check: LimitCheck) -> list[str]:
+    figures = _figures(check)
+    return [
+        _("One transaction may be at most %(limit)s, and %(amount)s was asked for.") % figures,
+        _("Up to %(limit)s would have passed.") % figures,
+    ]
+
+
+def _over_balance(check: LimitCheck) -> list[str]:
+    room = max(0, _paise(check.limit) - _paise(check.balance_paise))
+    figures = {
+        **_figures(check),
+        "balance": to_inr(_paise(check.balance_paise)),
+        "room": to_inr(room),
+    }
+    said = [
+        _(
+            "The balance may be at most %(limit)s; it was %(balance)s,"
+            " and %(amount)s was to be loaded."
+        )
+        % figures
+    ]
+    if room >= check.amount_paise:
+        said.append(_("With the loads that were on hold it would have been more than that."))
+    elif room:
+        said.append(_("Up to %(room)s, less loads on hold, would have passed.") % figures)
+    else:
+        said.append(_("Nothing would have passed before some of it was spent."))
+    return said
+
+
+def _stopped(check: LimitCheck) -> list[str]:
+    months = int(check.limit or 0)
+    said = ngettext(
+        "At %(tier)s one may load for %(n)d month, and that was over.",
+        "At %(tier)s one may load for %(n)d months, and they were over.",
+        months,
+    )
+    return [
+        said % {**_tier(check), "n": months},
+        _("No amount would have passed; after a KYC upgrade the limits of that KYC count."),
+    ]
+
+
+def _blocked(check: LimitCheck) -> list[str]:
+    return [
+        _("The customer was blocked by us, whatever the limits said."),
+        _("No amount would have passed; once unblocked, the limits decide."),
+    ]
+
+
+def _account(check: LimitCheck) -> list[str]:
+    account = {"account": mask(check.account_number, shown=4)}
+    return [
+        _("Account %(account)s was not active at the processor, or not known as theirs.") % account,
+        _("No amount would have passed; with an active account, the limits decide."),
+    ]
+
+
+def _card(check: LimitCheck) -> list[str]:
+    return [
+        _("Card ••••%(last)s was not active at the processor.") % {"last": check.card_last_four},
+        _("No amount would have passed; with an active card, the limits decide."),
+    ]
+
+
+DECLINED: dict[str, Callable[[LimitCheck], list[str]]] = {
+    "MONTH_LIMIT": _over,
+    "FINANCIAL_YEAR_LIMIT": _over,
+    "TRANSACTION_LIMIT": _over_one,
+    "BALANCE_LIMIT": _over_balance,
+    "KYC_EXPIRED": _stopped,
+    "CUSTOMER_BLOCKED": _blocked,
+    "ACCOUNT_NOT_ACTIVE": _account,
+    "CARD_NOT_ACTIVE": _card,
+}
+
+
+def _tier(check: LimitCheck) -> dict[str, str]:
+    return {"tier": str(Tier(check.tier).label)}
+
+
+def _figures(check: LimitCheck) -> dict[str, str]:
+    return {
+        "amount": to_inr(check.amount_paise),
+        "limit": to_inr(_paise(check.limit)),
+        "used": to_inr(_paise(check.used_paise)),
+        "held": to_inr(_paise(check.held_paise)),
+        "left": to_inr(max(0, _paise(check.remaining_paise))),
+        "resets": ist_date(check.resets_on),
+        "window": str(Window(check.rule.window).label).lower() if check.rule else "",
+        "way": str(Direction(check.direction).label),
+    }
+
+
+def _paise(amount: int | None) -> int:
+    return int(amount or 0)

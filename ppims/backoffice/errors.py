@@ -1,0 +1,53 @@
+"""What is said where a page can't be: whole, or as the fragment that htmx asked for."""
+
+import sys
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse
+from django.template import loader
+
+from ppims.backoffice.access import has_role, is_fragment, respond
+from ppims.core.errors import ClockMoved, Unavailable
+from ppims.db import outages
+from ppims.models import User
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return respond(request, "400.html", partial="said", status=400)
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Say that the role doesn't open it; or to who has none, that nothing opens without one."""
+    user = getattr(request, "user", None)
+    is_without = isinstance(user, User) and not has_role(user)
+    template = "no_role.html" if is_without else "403.html"
+    return respond(request, template, partial="said", status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return respond(request, "404.html", partial="said", status=404)
+
+
+def csrf(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return respond(request, "403_csrf.html", partial="said", status=403)
+
+
+def fault(request: HttpRequest) -> HttpResponse:
+    """Answer for a page that failed: 503 where the database is busy or away, else 500.
+
+    Without request or context: nothing that could fail once more.
+    """
+    error = sys.exception()
+    cause = error.__cause__ if isinstance(error, Unavailable) else error
+    is_away = outages.is_outage(cause)
+    if cause and is_away:
+        outages.report_outage(cause)
+    status = 503 if is_away or isinstance(error, Unavailable) else 500
+    part = "#said" if is_fragment(request) else ""
+    context = {"has_clock_moved": isinstance(error, ClockMoved)}
+    text = loader.render_to_string(f"{status}.html{part}", context)
+    response = HttpResponse(text, status=status)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        refusal = error if isinstance(error, Unavailable) else Unavailable()
+        response["Retry-After"] = str(refusal.retry_after_seconds)
+    return response

@@ -1,0 +1,132 @@
+"""The filters of lists by time: what the address says, and what is looked for then."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from limits.models import LedgerEntry
+from ppims.backoffice import labels
+from ppims.core import clock
+from ppims.core.days import DayField
+from ppims.models import Processor
+from ppims.reports.keyset import Frame
+from ppims.reports.transactions import Filters, Kind
+
+ALLOWED, DECLINED, ANY_FLAG = "allowed", "declined", "ANY"
+TODAY, YESTERDAY, WEEK, MONTH, OWN = "today", "yesterday", "7-days", "month", "own"
+WHEN = [
+    ("", _("Any time")),
+    (TODAY, _("Today")),
+    (YESTERDAY, _("Yesterday")),
+    (WEEK, _("Last 7 days")),
+    (MONTH, _("This month")),
+    (OWN, _("Own dates")),
+]
+DAY = timedelta(days=1)
+DAYS_OF_WEEK = 7
+
+
+class FrameForm(forms.Form):
+    """A time frame; every field may be left out. Days are India's, both included."""
+
+    when = forms.ChoiceField(label=_("When"), required=False, choices=WHEN)
+    since = DayField(label=_("From"), required=False)
+    until = DayField(label=_("To"), required=False)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        since, until = cleaned.get("since"), cleaned.get("until")
+        if since and until and until < since:
+            self.add_error("until", gettext("This is before the first day."))
+        return cleaned
+
+    def frame(self, at: datetime) -> Frame:
+        """Give the time frame of a valid form, at an instant."""
+        said = self.cleaned_data
+        return _frame(said["when"], said["since"], said["until"], at)
+
+
+class FilterForm(FrameForm):
+    """What is looked for; every field may be left out."""
+
+    kind = forms.ChoiceField(label=_("What"), required=False)
+    processor = forms.ChoiceField(label=_("Processor"), required=False)
+    outcome = forms.ChoiceField(label=_("Outcome of checks"), required=False)
+    flag = forms.ChoiceField(label=_("Flag"), required=False)
+    field_order = ("kind", "processor", "outcome", "flag", "when", "since", "until")
+
+    def __init__(self, asked: Any) -> None:
+        super().__init__(asked)
+        self.processors = dict(
+            Processor.objects.order_by("system_id").values_list("system_id", "pk")
+        )
+        all_of_them = ("", _("All"))
+        offered = {
+            "kind": [all_of_them, *((_slug(kind), labels.KINDS[kind]) for kind in Kind)],
+            "processor": [all_of_them, *((name, name) for name in self.processors)],
+            "outcome": [all_of_them, (ALLOWED, _("Allowed")), (DECLINED, _("Declined")), *_why()],
+            "flag": [("", _("Any or none")), (ANY_FLAG, _("Flagged")), *_flags()],
+        }
+        for name, choices in offered.items():
+            self.fields[name].choices = choices  # type: ignore[attr-defined]
+
+    def filters(self, at: datetime) -> Filters:
+        """Give what a valid form looks for, at an instant."""
+        said = self.cleaned_data
+        outcome = said["outcome"]
+        is_reason = outcome not in {"", ALLOWED, DECLINED}
+        return Filters(
+            kind=KINDS.get(said["kind"]),
+            processor_id=self.processors.get(said["processor"]),
+            is_allowed=None if is_reason or not outcome else outcome == ALLOWED,
+            reason=outcome if is_reason else None,
+            flag=said["flag"] or None,
+            frame=self.frame(at),
+        )
+
+
+def canonical(request: HttpRequest) -> str:
+    """Give the query without what is empty, and without days that don't count; "": it is so."""
+    given = request.GET.dict()
+    days = {"since", "until"} if given.get("when") != OWN else set()
+    kept = {name: value for name, value in given.items() if value and name not in days}
+    return "" if kept == given else f"?{urlencode(kept)}"
+
+
+def midnight(day: date) -> datetime:
+    """Give the instant at which a day begins in India."""
+    return datetime.combine(day, datetime.min.time(), clock.IST)
+
+
+def _frame(when: str, since: date | None, until: date | None, at: datetime) -> Frame:
+    today = at.astimezone(clock.IST).date()
+    days = {
+        TODAY: (today, today),
+        YESTERDAY: (today - DAY, today - DAY),
+        WEEK: (today - (DAYS_OF_WEEK - 1) * DAY, today),
+        MONTH: (today.replace(day=1), today),
+        OWN: (since, until),
+    }
+    first, last = days.get(when, (None, None))
+    return Frame(midnight(first) if first else None, midnight(last + DAY) if last else None)
+
+
+def _slug(kind: Kind) -> str:
+    return kind.value.lower().replace(" ", "-")
+
+
+def _why() -> list[tuple[str, object]]:
+    kept = [code for code in labels.REASONS if code not in {"WITHIN_LIMITS", *labels.OF_REPEATS}]
+    return [(code, labels.REASONS[code]) for code in kept]
+
+
+def _flags() -> list[tuple[str, object]]:
+    return [(flag.value, str(flag.label).capitalize()) for flag in LedgerEntry.Flag]
+
+
+KINDS = {_slug(kind): kind for kind in Kind}

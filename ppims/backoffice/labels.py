@@ -1,0 +1,136 @@
+"""What codes are called on a screen. What a model's own choices name is named there; raw codes are
+shown only in a row's detail.
+"""
+
+from collections.abc import Mapping
+
+from django.utils.text import capfirst, get_text_list
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from customers.choices import InstrumentStatus
+from customers.models import Customer
+from limits.models import LedgerEntry
+from ppims.reports.transactions import Kind
+
+# How well a customer is known, where "KYC" is said already.
+TIERS: Mapping[str, object] = {"N": _("Min"), "P": _("New Min"), "F": _("Full KYC")}
+
+# Why a check was answered as it was.
+REASONS: Mapping[str, object] = {
+    "WITHIN_LIMITS": _("Within the limits"),
+    "MONTH_LIMIT": _("Over the month’s limit"),
+    "FINANCIAL_YEAR_LIMIT": _("Over the financial year’s limit"),
+    "TRANSACTION_LIMIT": _("Over the limit for one transaction"),
+    "BALANCE_LIMIT": _("Over the limit for the balance"),
+    "KYC_EXPIRED": _("Loading has stopped at this KYC"),
+    "CUSTOMER_BLOCKED": _("Blocked by us"),
+    "ACCOUNT_NOT_ACTIVE": _("Account not active"),
+    "CARD_NOT_ACTIVE": _("Card not active"),
+    "HOLD_EXPIRED": _("Its hold has ended"),
+    "HOLD_CLOSED": _("Its hold is closed"),
+}
+OF_REPEATS = ("HOLD_EXPIRED", "HOLD_CLOSED")  # answered to a repeated Ref_Id, and not kept
+
+# What was unusual about an entry, by flag: with its amounts.
+HAPPENED: Mapping[LedgerEntry.Flag, object] = {
+    LedgerEntry.Flag.LATE: _("Its hold had ended, or been released, before it was reported."),
+    LedgerEntry.Flag.DECLINED: _("Its check had been declined; it happened all the same."),
+    LedgerEntry.Flag.UNCHECKED: _("No check of this customer, this way, was open for it."),
+    LedgerEntry.Flag.AMOUNT_DIFFERS: _("%(amount)s was posted, where %(checked)s was checked."),
+    LedgerEntry.Flag.OVER_LIMIT: _(
+        "With it %(used)s was used and %(held)s on hold, over the limit of %(limit)s."
+    ),
+    LedgerEntry.Flag.BLOCKED: _(
+        "The customer was blocked by us, or the account of its check not active."
+    ),
+}
+
+# By which channel a processor, or staff, came to know of the KYC; others have codes of their own.
+CHANNELS: Mapping[str, object] = {"BRN": _("Branch"), "MOB": _("Mobile app")}
+
+YES_OR_NO: Mapping[str, object] = {"Y": _("Yes"), "N": _("No")}
+
+# What happened, in a list of transactions.
+KINDS: Mapping[Kind, object] = {
+    Kind.ADDED: _("Customer added"),
+    Kind.KNOWN: _("Customer known already"),
+    Kind.UPDATED: _("Customer updated"),
+    Kind.REFUSED: _("Report refused"),
+    Kind.KYC: _("KYC changed"),
+    Kind.CHECK: _("Check"),
+    Kind.POSTED: LedgerEntry.Kind.POST.label,
+    Kind.RELEASED: LedgerEntry.Kind.RELEASE.label,
+    Kind.REVERSED: LedgerEntry.Kind.REVERSE.label,
+    Kind.ADJUSTED: LedgerEntry.Kind.ADJUST.label,
+    Kind.MOVED: LedgerEntry.Kind.MOVE.label,
+    Kind.STAFF: _("Staff"),
+}
+
+
+def tier(code: str) -> str:
+    """Say a KYC tier in a table: "Min", "New Min", "Full KYC"."""
+    return str(TIERS[code])
+
+
+def customer_status(code: str) -> str:
+    """Say whether a customer is active, or blocked by us."""
+    return str(Customer.Status(code).label)
+
+
+def reason(code: str) -> str:
+    """Say a decision's reason; a code that has no words as it is."""
+    return str(REASONS.get(code, code))
+
+
+def channel(code: str) -> str:
+    """Say a KYC channel; a code that has no words as it is."""
+    return str(CHANNELS.get(code, code))
+
+
+def yes_or_no(code: str) -> str:
+    """Say what the wire tells by Y or N; "" where nothing was told."""
+    return str(YES_OR_NO.get(code, code))
+
+
+def outcome(is_allowed: bool, code: str) -> str:
+    """Say a check's answer: "Allowed", "Declined: over the month’s limit"."""
+    if is_allowed:
+        return gettext("Allowed")
+    why = reason(code)
+    return gettext("Declined: %(reason)s") % {"reason": why if code == why else lower_first(why)}
+
+
+def action(code: str) -> str:
+    """Say what was done as the audit writes it, where audit_text has no sentence for it."""
+    return capfirst(gettext(code))
+
+
+def lower_first(text: str) -> str:
+    """Begin a text within a sentence."""
+    return text[:1].lower() + text[1:]
+
+
+def flags(codes: str) -> str:
+    """Say a posting's flags, "LATE,OVER_LIMIT", as a list: "after its hold ended and over the
+    limit".
+    """
+    said = [str(LedgerEntry.Flag(code).label) for code in codes.split(",") if code]
+    return get_text_list(said, gettext("and"))
+
+
+def account(status: str, system_id: str) -> str:
+    """Say an account's state at its processor: "Account frozen (ENT)". A customer who is blocked by
+    us is another thing.
+    """
+    label = str(InstrumentStatus(status).label).lower()
+    return gettext("Account %(status)s (%(processor)s)") % {
+        "status": label,
+        "processor": system_id,
+    }
+
+
+def card(status: str, system_id: str) -> str:
+    """Say a card's state at its processor: "Card closed (ENT)"."""
+    label = str(InstrumentStatus(status).label).lower()
+    return gettext("Card %(status)s (%(processor)s)") % {"status": label, "processor": system_id}

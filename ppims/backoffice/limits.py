@@ -1,0 +1,87 @@
+"""The limits: in force, coming and past, with where each figure comes from."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from customers.choices import Tier
+from limits.models import Direction, LimitRule, Window
+from ppims.backoffice.access import page
+from ppims.core import clock
+from ppims.core.money import to_inr
+
+
+@dataclass(frozen=True)
+class Span:
+    """A rule and when it stops: at the start of its successor, if there is one."""
+
+    rule: LimitRule
+    until: datetime | None
+
+    @property
+    def limit(self) -> str:
+        return limit_of(self.rule)
+
+
+@page("limits.view_limitrule")
+def limits(request: HttpRequest) -> HttpResponse:
+    """Show every approved rule, and how many proposed ones wait."""
+    at = clock.now()
+    rules = list(LimitRule.objects.select_related("checker"))
+    spans = spans_of(rule for rule in rules if rule.state == LimitRule.State.APPROVED)
+    in_force = [s for s in spans if _start(s) <= at and (s.until is None or s.until > at)]
+    context = {
+        "at": at,
+        "in_force": in_force,
+        "without": without_rules([span.rule for span in in_force]),
+        "coming": sorted((s for s in spans if _start(s) > at), key=_start),
+        "past": sorted((s for s in spans if s.until and s.until <= at), key=_start, reverse=True),
+        "proposed": sum(rule.state == LimitRule.State.PROPOSED for rule in rules),
+    }
+    return render(request, "ppims/limits.html", context)
+
+
+def limit_of(rule: LimitRule) -> str:
+    """Write what a rule allows: rupees, months of a CREDIT_STOP, or that there is no limit."""
+    if rule.amount is None:
+        return _("No limit")
+    if rule.window == Window.CREDIT_STOP:
+        return ngettext("%(n)d month", "%(n)d months", rule.amount) % {"n": rule.amount}
+    return to_inr(rule.amount)
+
+
+def spans_of(rules: Iterable[LimitRule]) -> list[Span]:
+    """Give each approved rule its end, by tier, direction and window; one that never was in force,
+    since another took its place at its very start, is left out.
+    """
+    ordered = sorted(rules, key=lambda r: (*_kind(r), r.in_force_from, r.pk))
+    spans = []
+    for _same, group in groupby(ordered, _kind):
+        line = list(group)
+        ends = [rule.in_force_from for rule in line[1:]]
+        spans += [Span(rule, until) for rule, until in zip(line, [*ends, None], strict=True)]
+    return [span for span in spans if span.until != span.rule.in_force_from]
+
+
+def without_rules(rules: Iterable[LimitRule]) -> list[tuple[Tier, Direction]]:
+    """List each tier and direction of which no rule says anything: there is no limit."""
+    told_of = {(rule.tier, rule.direction) for rule in rules}
+    return [(tier, way) for tier in Tier for way in Direction if (tier, way) not in told_of]
+
+
+def _kind(rule: LimitRule) -> tuple[int, int, int]:
+    """Order as people do: tier by tier, spending first, the month before the year."""
+    ways, windows = list(Direction), list(Window)
+    tier, way = Tier(rule.tier).rank, ways.index(Direction(rule.direction))
+    return tier, way, windows.index(Window(rule.window))
+
+
+def _start(span: Span) -> datetime:
+    assert span.rule.in_force_from is not None  # the database holds it, of approved ones
+    return span.rule.in_force_from

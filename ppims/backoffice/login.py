@@ -1,0 +1,238 @@
+"""Logging in and out, one's own password, and who has guessed too often.
+
+A password is verified here as the API's are: one at a time, of each source in turn, and no more
+often than the throttle bears. django-axes counts besides, by address and username, in the database.
+"""
+
+import hmac
+import ipaddress
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import logout, update_session_auth_hash
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
+from django.contrib.auth.views import LoginView, LogoutView
+from django.core.exceptions import ValidationError
+from django.forms import BaseForm
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from ppims.backoffice.access import page, staff, to_log_in
+from ppims.core import clock
+from ppims.core.addresses import source_of
+from ppims.core.errors import TooManyAttempts, Unavailable
+from ppims.core.throttle import Throttle
+from ppims.core.turnstile import Turnstile
+from ppims.db.transaction import in_transaction
+from ppims.models import User
+from ppims.services import audit, credentials
+
+MOST_WRONG_PASSWORDS = 5
+# Apart from the API's: a processor that fails shuts out no staff who come from the same address.
+throttle = Throttle()
+turnstile = Turnstile("log-ins")
+View = Callable[..., HttpResponseBase]
+
+
+def in_turn(view: View) -> View:
+    """Let a form that asks for a password be read in its source's turn, and while its source has
+    not failed too often; others hear 503 or 429 at once.
+    """
+
+    @wraps(view)
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        if request.method != "POST":
+            return view(request)
+        source = _source(request)
+        try:
+            throttle.refuse_if_over(source, _name(request))
+            with turnstile.turn(source):
+                return view(request)
+        except TooManyAttempts as refusal:
+            return _wait(request, refusal.retry_after_seconds or 1, is_address=True)
+        except Unavailable:
+            response = render(request, "registration/busy.html", status=503)
+            response["Retry-After"] = "1"
+            return response
+
+    return answer
+
+
+class LogInForm(AuthenticationForm):
+    """Username and password."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _leave_the_focus_to_errors(self)
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        super().confirm_login_allowed(user)
+        if user.has_one_time_password_of_before(clock.now()):
+            raise ValidationError(
+                _("This one-time password was good for 24 hours. Ask an admin for another one.")
+            )
+
+
+def _passwords_in() -> Path | None:
+    """Name the file that holds the demo's passwords, where there is one."""
+    path, base = settings.PPIMS_DATA_DIR / "demo.json", settings.BASE_DIR
+    if settings.PRODUCTION or not path.exists():
+        return None
+    return path.relative_to(base) if path.is_relative_to(base) else path
+
+
+class LogIn(LoginView):
+    authentication_form = LogInForm
+    redirect_authenticated_user = True
+    extra_context = {"passwords_in": _passwords_in}
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        throttle.count_failure(_source(self.request), _name(self.request))
+        return super().form_invalid(form)
+
+
+log_in = in_turn(LogIn.as_view())
+end_session = LogoutView.as_view()
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def log_out(request: HttpRequest) -> HttpResponse:
+    """Log out; asked by GET, which a link of any page can, give the button for it."""
+    if request.method == "POST":
+        return end_session(request)
+    if not request.user.is_authenticated:
+        return redirect("login")
+    return render(request, "registration/log_out.html")
+
+
+class OwnPasswordForm(PasswordChangeForm):
+    """The password that one has, and a new one, which is none of the last."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _leave_the_focus_to_errors(self)
+
+    def clean(self) -> dict[str, Any] | None:
+        # With a wrong old one the new one is not looked at: that it is one of the last four would
+        # tell a guesser a password.
+        return self.cleaned_data if self.has_error("old_password") else super().clean()
+
+    def validate_password_for_user(self, user: Any, *_: Any) -> None:
+        """Say what is wrong with it beside the password itself, not beside its repetition."""
+        super().validate_password_for_user(user, "new_password1")
+
+    def save(self, commit: bool = True) -> Any:
+        self.user.take_password(self.cleaned_data["new_password1"])
+        self.user.save(update_fields=User.PASSWORD)
+        return self.user
+
+
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+@in_turn
+def password_change(request: HttpRequest) -> HttpResponse:
+    """Change one's own password; the one page that opens with a one-time password."""
+    if not request.user.is_authenticated:
+        return to_log_in(request)
+    user = staff(request)
+    if user.has_one_time_password_of_before(clock.now()):
+        logout(request)
+        return to_log_in(request, ended="one-time")
+    form = OwnPasswordForm(user, request.POST or None)
+    if not form.is_valid():
+        if form.has_error("old_password", "password_incorrect") and _was_guessed_at(request, user):
+            logout(request)
+            return to_log_in(request, ended="guesses")
+        status = 422 if form.is_bound else 200
+        return render(request, "registration/password.html", {"form": form}, status=status)
+
+    def work() -> None:
+        form.save()
+        audit.record("own password changed", at=clock.now(), user=user)
+
+    in_transaction(work)
+    update_session_auth_hash(request, user)
+    messages.success(request, _("Your password is changed."))
+    return redirect("home")
+
+
+def _was_guessed_at(request: HttpRequest, user: User) -> bool:
+    """Count a wrong old password, in whichever session of the user; tell whether it was the fifth.
+
+    In the user's row, not in the session: two requests of a session at once write the same count.
+    """
+    throttle.count_failure(_source(request), user.get_username())
+
+    def work() -> bool:
+        row = User.objects.select_for_update().get(pk=user.pk)
+        row.wrong_passwords += 1
+        is_over: bool = row.wrong_passwords >= MOST_WRONG_PASSWORDS
+        if is_over:
+            row.wrong_passwords = 0
+            audit.record("session ended: wrong passwords", at=clock.now(), user=user)
+        row.save(update_fields=["wrong_passwords"])
+        return is_over
+
+    return in_transaction(work)
+
+
+@page(methods=["POST"])
+def stay(request: HttpRequest) -> HttpResponse:
+    """Do nothing, which is enough: the session begins its time anew."""
+    return HttpResponse(status=204)
+
+
+def _leave_the_focus_to_errors(form: BaseForm) -> None:
+    for field in form.fields.values() if form.is_bound else ():
+        field.widget.attrs.pop("autofocus", None)
+
+
+# For django-axes.
+
+
+def address(request: HttpRequest) -> str | None:
+    """Tell the client's address as the API counts it; none where that is no address."""
+    try:
+        return str(ipaddress.ip_address(_source(request)))
+    except ValueError:
+        return None
+
+
+def counted_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
+    """Give what failures are counted under: a digest, for people type passwords there too."""
+    return digest_of((credentials or {}).get("username") or request.POST.get("username", ""))
+
+
+def digest_of(username: str) -> str:
+    key = settings.SECRET_KEY.encode()
+    return hmac.digest(key, b"log-in " + username.encode(), "sha256").hex()[:32]
+
+
+def locked_out(request: HttpRequest, _response: HttpResponse, _credentials: Any) -> HttpResponse:
+    """Say to who has guessed too often when to come back."""
+    return _wait(request, int(settings.AXES_COOLOFF_TIME.total_seconds()), is_address=False)
+
+
+def _wait(request: HttpRequest, seconds: int, *, is_address: bool) -> HttpResponse:
+    context = {"minutes": -(-seconds // 60), "is_address": is_address}
+    response = render(request, "registration/locked.html", context, status=429)
+    response["Retry-After"] = str(seconds)
+    return response
+
+
+def _source(request: HttpRequest) -> str:
+    return source_of(credentials.source_address(request))
+
+
+def _name(request: HttpRequest) -> str:
+    """Tell who it is, by log-in or by what is typed at one."""
+    user = request.user
+    return user.get_username() if user.is_authenticated else request.POST.get("username", "")

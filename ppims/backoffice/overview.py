@@ -1,0 +1,197 @@
+"""The overview: how the day goes, what waits for staff, who is near a limit, and the last thirty
+days.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+
+from customers.choices import Tier
+from ppims.backoffice import labels
+from ppims.backoffice.access import page, staff
+from ppims.backoffice.transaction_rows import customer_address, lines_of
+from ppims.core import clock
+from ppims.core.days import ist_date
+from ppims.core.money import to_inr
+from ppims.models import Processor
+from ppims.reports.overview import Day, Overview, Waiting
+from ppims.reports.overview import overview as report
+
+# As the regulator's returns number them.
+CLASSES = {Tier.MIN: "Y1", Tier.NEW_MIN: "Y2", Tier.FULL: "Y3"}
+HIGH, STEP = 100, 10  # of the chart, in units of its own
+A_MINUTE = 60
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure, what it counts, and the list that it is the length of; `address` "": no list."""
+
+    label: str
+    value: object
+    address: str = ""
+    note: str = ""
+    is_part: bool = False
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A day of the chart: what was spent, and on top of it what was loaded."""
+
+    day: Day
+    left: int
+    spent: int
+    loaded: int
+
+    @property
+    def spent_top(self) -> int:
+        return HIGH - self.spent
+
+    @property
+    def loaded_top(self) -> int:
+        return HIGH - self.spent - self.loaded
+
+
+@page("limits.view_ledgerentry")
+def overview(request: HttpRequest) -> HttpResponse:
+    """Show the figures, a minute old at most; of an empty installation, what to do first."""
+    told, at = report(), clock.now()
+    user = staff(request)
+    context: dict[str, Any] = {"told": told, "age": age(told.as_of, at)}
+    if told.is_complete and not sum(told.customers.values()):
+        context["first_steps"] = _first_steps(can_add=user.has_perm("ppims.add_processor"))
+        return render(request, "ppims/overview.html", context)
+    context |= {
+        "posted": list_of("transactions", kind="posted", when="today"),
+        "today": _today(told.today),
+        "waiting": _waiting(told, at),
+        "customers": _customers(told),
+        "bars": bars_of(told.days),
+        "highest": max(day.posted.paise for day in told.days),
+        "chart": sentence_of(told.days),
+        "days": [(day, _list_of_day(day)) for day in reversed(told.days)],
+        "spenders": [(each, customer_address(each.customer_id)) for each in told.top_spenders],
+        "lines": lines_of(told.last),
+    }
+    return render(request, "ppims/overview.html", context)
+
+
+def age(since: datetime, at: datetime) -> str:
+    """Say how long ago an instant was."""
+    if (at - since).total_seconds() < A_MINUTE:
+        return _("less than a minute")
+    return str(timesince(since, at, depth=1))
+
+
+def list_of(name: str, **asked: str) -> str:
+    """Give a list's address with its filters."""
+    return f"{reverse(name)}?{urlencode(asked)}" if asked else reverse(name)
+
+
+def bars_of(days: Sequence[Day]) -> list[Bar]:
+    """Draw the days beside each other, the highest as high as the chart."""
+    most = max(day.posted.paise for day in days)
+    return [
+        Bar(day, number * STEP, _height(day.spent.paise, most), _height(day.loaded.paise, most))
+        for number, day in enumerate(days)
+    ]
+
+
+def sentence_of(days: Sequence[Day]) -> str:
+    """Say in a sentence what the chart shows."""
+    best = max(days, key=lambda day: day.posted.paise)
+    if not best.posted.paise:
+        return _("Nothing was posted in the last 30 days.")
+    return _(
+        "In the last 30 days %(spent)s was spent and %(loaded)s loaded; most on %(day)s: %(most)s."
+    ) % {
+        "spent": to_inr(sum(day.spent.paise for day in days)),
+        "loaded": to_inr(sum(day.loaded.paise for day in days)),
+        "day": ist_date(best.day),
+        "most": to_inr(best.posted.paise),
+    }
+
+
+def _height(paise: int, most: int) -> int:
+    """Scale an amount; one that is there can be seen."""
+    return max(1, paise * HIGH // most) if paise else 0
+
+
+def _list_of_day(day: Day) -> str:
+    return list_of("transactions", when="own", since=f"{day.day}", until=f"{day.day}")
+
+
+def _today(day: Day) -> list[Figure]:
+    def listed(**asked: str) -> str:
+        return list_of("transactions", **asked, when="today")
+
+    reasons = sorted(day.declined.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [
+        Figure(_("Postings"), day.posted.count, listed(kind="posted")),
+        Figure(_("Declined"), day.declines, listed(outcome="declined")),
+        *(
+            Figure(labels.reason(code), count, listed(outcome=code), is_part=True)
+            for code, count in reasons
+        ),
+        Figure(_("Customers on-boarded"), day.added, listed(kind="customer-added")),
+    ]
+
+
+def _waiting(told: Overview, at: datetime) -> list[Figure]:
+    def figure(label: str, waiting: Waiting, name: str) -> Figure:
+        oldest = age(waiting.oldest_at, at) if waiting.oldest_at else ""
+        note = _("oldest: %(age)s") % {"age": oldest} if oldest else ""
+        return Figure(label, waiting.count, list_of(name), note)
+
+    return [
+        figure(_("Flagged postings"), told.flagged, "flagged"),
+        figure(_("Refused reports"), told.refused, "refused-reports"),
+        figure(_("Review items"), told.reviews, "reviews"),
+        figure(_("Proposals"), told.proposals, "approvals"),
+    ]
+
+
+def _customers(told: Overview) -> list[Figure]:
+    near = told.near + told.at_limit
+    return [
+        Figure(_("All"), sum(told.customers.values()), list_of("customers")),
+        *(
+            Figure(
+                f"{tier.label} ({CLASSES[tier]})",
+                told.customers[tier],
+                list_of("customers", tier=tier.value),
+                is_part=True,
+            )
+            for tier in Tier
+        ),
+        Figure(_("80% of a limit used, or more"), near, list_of("customers", limit="near")),
+        Figure(
+            _("Limit reached"), told.at_limit, list_of("customers", limit="reached"), is_part=True
+        ),
+    ]
+
+
+def _first_steps(*, can_add: bool) -> list[tuple[str, str, bool]]:
+    """List what to do first: what, where, and whether it is done."""
+    has_processor = Processor.objects.exists()
+    return [
+        (
+            _("An admin adds a payment processor; its password is shown once."),
+            reverse("admin:ppims_processor_add") if can_add else "",
+            has_processor,
+        ),
+        (
+            _("The processor adds a customer by the API, with its first call."),
+            reverse("api-1:openapi-view"),
+            False,
+        ),
+        (_("What it then checks and posts is seen here."), "", False),
+    ]

@@ -1,0 +1,268 @@
+"""Proposals of every kind, as Approvals shows them: before, after, why, and who decides."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from customers.models import Customer, KycProposal, Unblocking
+from customers.services import blocking, kyc
+from limits import ledger
+from limits.models import Adjustment, LimitRule
+from limits.services import adjustments, rules
+from ppims.backoffice import labels
+from ppims.backoffice.limits import limit_of
+from ppims.backoffice.template_filters import month
+from ppims.core import clock
+from ppims.core.days import NOTHING, ist, ist_start
+from ppims.core.money import to_inr
+from ppims.models import FourEyes, User
+
+Changes = list[tuple[str, str, str]]  # what, before, after
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of proposal: what it is called, who proposes and approves it, how it is told.
+
+    `moved` tells on whose rows the ground is another by now, and `is_barred_then` that those can't
+    be approved; `warnings` says by row what approving would do that nobody may have meant.
+    """
+
+    name: str
+    label: object
+    model: type[FourEyes]
+    propose: str
+    approve: str
+    decide: Callable[[int, str, User, str], object]
+    in_short: Callable[[Any], str]
+    changes: Callable[[Any], Changes]
+    moved: Callable[[Sequence[Any], datetime], set[int]] = lambda rows, at: set()
+    moved_in_words: object = ""
+    warnings: Callable[[Sequence[Any], datetime], dict[int, str]] = lambda rows, at: {}
+    is_barred_then: bool = True
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One proposal, for one person of the staff."""
+
+    kind: Kind
+    row: Any
+    user: User
+    is_stale: bool = False
+    warning: str = ""
+
+    @property
+    def customer(self) -> Customer | None:
+        return getattr(self.row, "customer", None)
+
+    @property
+    def in_short(self) -> str:
+        return self.kind.in_short(self.row)
+
+    @property
+    def changes(self) -> Changes:
+        return self.kind.changes(self.row)
+
+    @property
+    def reason(self) -> str:
+        return str(self.row.source if self.kind.model is LimitRule else self.row.reason)
+
+    @property
+    def is_waiting(self) -> bool:
+        return bool(self.row.state == FourEyes.State.PROPOSED)
+
+    @property
+    def is_own(self) -> bool:
+        return bool(self.row.maker_id == self.user.pk)
+
+    @property
+    def decisions(self) -> list[str]:
+        """Name what this person may decide now, of DECISIONS."""
+        if not self.is_waiting:
+            return []
+        if self.is_own:
+            return ["withdraw"] if self.user.has_perm(self.kind.propose) else []
+        if not self.user.has_perm(self.kind.approve):
+            return []
+        is_barred = self.is_stale and self.kind.is_barred_then
+        return ["reject"] if is_barred else ["approve", "reject"]
+
+
+DECISIONS = {
+    "approve": FourEyes.State.APPROVED,
+    "reject": FourEyes.State.REJECTED,
+    "withdraw": FourEyes.State.WITHDRAWN,
+}
+
+
+def waiting(user: User) -> list[Shown]:
+    """List every proposal that waits, the oldest first."""
+    found = [
+        shown
+        for kind in KINDS.values()
+        for shown in _shown(kind, _rows(kind).filter(state=FourEyes.State.PROPOSED), user)
+    ]
+    return sorted(found, key=lambda it: (it.row.proposed_at, it.row.pk))
+
+
+def decided(user: User, *, most: int) -> list[Shown]:
+    """List those decided last, the latest first, so many of a kind at most."""
+    found = [
+        Shown(kind, row, user)
+        for kind in KINDS.values()
+        for row in _rows(kind)
+        .exclude(state=FourEyes.State.PROPOSED)
+        .filter(maker__isnull=False)
+        .order_by("-pk")[:most]
+    ]
+    return sorted(found, key=lambda it: it.row.decided_at, reverse=True)[:most]
+
+
+def find(kind: Kind, pk: int, user: User) -> Shown | None:
+    """Find one proposal."""
+    return next(iter(_shown(kind, _rows(kind).filter(pk=pk), user)), None)
+
+
+def _shown(kind: Kind, found: Iterable[Any], user: User) -> list[Shown]:
+    rows = list(found)
+    waiting = [row for row in rows if row.state == FourEyes.State.PROPOSED]
+    at = clock.now()
+    moved, warnings = kind.moved(waiting, at), kind.warnings(waiting, at)
+    return [Shown(kind, row, user, row.pk in moved, warnings.get(row.pk, "")) for row in rows]
+
+
+def _rows(kind: Kind) -> Any:
+    rows: Any = kind.model._base_manager.select_related("maker", "checker")
+    if kind.model is LimitRule:
+        return rows
+    rows = rows.select_related("customer")
+    return rows.prefetch_related("customer__documents") if kind.model is KycProposal else rows
+
+
+def _kyc_in_short(row: KycProposal) -> str:
+    return f"{row.get_from_tier_display()} → {row.get_to_tier_display()}"
+
+
+def _kyc_changes(row: KycProposal) -> Changes:
+    ids = {int(pk) for pk in row.documents.split(",") if pk}
+    documents = [str(each) for each in row.customer.documents.all() if each.pk in ids]
+    before = ", ".join(documents) or NOTHING
+    updated_on = ist(row.updated_on) if row.updated_on else _("When it is approved")
+    return [
+        (_("KYC"), row.get_from_tier_display(), row.get_to_tier_display()),
+        (_("KYC channel"), labels.channel(row.from_channel), labels.channel(row.channel)),
+        (_("KYC done on"), ist(row.from_updated_on), updated_on),
+        (_("Document"), before, row.masked_document or before),
+    ]
+
+
+def _unblocking_changes(row: Unblocking) -> Changes:
+    status = Customer.Status
+    before = str(status.BLOCKED.label)
+    if row.customer.is_blocked:
+        before = f"{before}: {row.customer.blocked_reason}"
+    return [(_("Status"), before, str(status.ACTIVE.label))]
+
+
+def _adjustment_in_short(row: Adjustment) -> str:
+    sign = "+" if row.amount_paise > 0 else ""
+    amount = f"{sign}{to_inr(row.amount_paise)}"
+    return f"{row.get_direction_display()}, {month(row.month)}: {amount}"
+
+
+def _adjustment_changes(row: Adjustment) -> Changes:
+    what = f"{row.get_direction_display()}, {month(row.month)}"
+    if row.state != FourEyes.State.PROPOSED:
+        return [(what, NOTHING, _adjustment_in_short(row))]
+    standing = ledger.standing(row.customer_id, [row.month], clock.now())
+    used = standing.used[row.month, row.direction]
+    return [(what, to_inr(used), to_inr(used + row.amount_paise))]
+
+
+def _rule_changes(row: LimitRule) -> Changes:
+    at = row.decided_at or clock.now()
+    in_force = LimitRule.objects.in_force(at, tier=row.tier, direction=row.direction)
+    before = [rule for rule in in_force if rule.window == row.window and rule.pk != row.pk]
+    is_open = row.in_force_from is None or rules.counts_from_approval(row, at)
+    start = _("When it is approved") if is_open else ist_start(row.in_force_from)
+    return [
+        (str(row), limit_of(before[0]) if before else _("No rule"), limit_of(row)),
+        (_("From"), ist_start(before[0].in_force_from) if before else NOTHING, start),
+    ]
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            "kyc",
+            gettext_lazy("Change the KYC"),
+            KycProposal,
+            "customers.propose_kycproposal",
+            "customers.approve_kycproposal",
+            lambda pk, state, user, note: kyc.decide(
+                proposal_id=pk, state=state, user=user, note=note
+            ),
+            _kyc_in_short,
+            _kyc_changes,
+            lambda rows, at: {row.pk for row in rows if kyc.has_moved(row, row.customer)},
+            gettext_lazy(
+                "Stale: the customer’s KYC or documents have changed since this was proposed. It"
+                " can’t be approved; propose it anew."
+            ),
+        ),
+        Kind(
+            "unblocking",
+            gettext_lazy("Unblock"),
+            Unblocking,
+            "customers.propose_unblocking",
+            "customers.approve_unblocking",
+            lambda pk, state, user, note: blocking.decide_unblocking(
+                proposal_id=pk, state=state, user=user, note=note
+            ),
+            lambda row: _("Blocked by us → Active"),
+            _unblocking_changes,
+        ),
+        Kind(
+            "adjustment",
+            gettext_lazy("Adjust"),
+            Adjustment,
+            "limits.propose_adjustment",
+            "limits.approve_adjustment",
+            lambda pk, state, user, note: adjustments.decide(
+                adjustment_id=pk, state=state, user=user, note=note
+            ),
+            _adjustment_in_short,
+            _adjustment_changes,
+            adjustments.unbookable,
+            gettext_lazy(
+                "Stale: it would take away what is not used any more, or what a processor may still"
+                " reverse. It can’t be approved; propose it anew."
+            ),
+        ),
+        Kind(
+            "limit-rule",
+            gettext_lazy("Limit rule"),
+            LimitRule,
+            "limits.add_limitrule",
+            "limits.approve_limitrule",
+            lambda pk, state, user, note: rules.decide(
+                rule_id=pk, state=state, user=user, note=note
+            ),
+            lambda row: f"{row}: {limit_of(row)}",
+            _rule_changes,
+            rules.moved,
+            gettext_lazy(
+                "Stale: another rule is in force than when this was proposed. Look at what it"
+                " would replace now."
+            ),
+            rules.starts_in_words,
+            is_barred_then=False,
+        ),
+    )
+}

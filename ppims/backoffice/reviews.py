@@ -1,0 +1,87 @@
+"""The queue of review items: customers who may be one person."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from customers.forms import ReasonForm
+from customers.models import DuplicateReview
+from customers.review_evidence import evidence_of
+from customers.services.reviews import decide
+from ppims.backoffice.access import page, staff
+from ppims.backoffice.queue import DONE, _list, _read, _refuse_unless
+from ppims.backoffice.transaction_rows import customer_address
+from ppims.core.errors import Conflict, Malformed
+from ppims.reports import reviews
+
+OUTCOMES = DuplicateReview.Outcome
+
+
+# What a decision leads to.
+EFFECTS = {
+    OUTCOMES.SAME_PERSON: gettext_lazy("When it is sent again, it finds the customer on record."),
+    OUTCOMES.NUMBER_PASSED_ON: gettext_lazy(
+        "The customer on record loses the number; sent again, it is its new owner’s."
+    ),
+    OUTCOMES.DIFFERENT_PEOPLE: gettext_lazy("Nothing changes: what was claimed stays refused."),
+}
+
+
+TO_BE_MERGED = gettext_lazy("Two records of one person: it stays here until they can be merged.")
+
+
+@page("customers.view_duplicatereview")
+def reviews_list(request: HttpRequest) -> HttpResponse:
+    """List the review items that wait, or those that were decided."""
+    is_done = DONE in request.GET
+    found = _read(reviews.decided if is_done else reviews.waiting, request)
+    rows = [(item, customer_address(item.customer_id)) for item in found.rows]
+    return _list(request, "ppims/reviews.html", found, rows, is_done=is_done)
+
+
+@page("customers.view_duplicatereview", methods=("GET", "POST"))
+def review(request: HttpRequest, review_id: int) -> HttpResponse:
+    """Set record and claim side by side, and take a decision with its reason."""
+    _refuse_unless(request, "customers.decide_duplicatereview")
+    item = get_object_or_404(DuplicateReview.objects.select_related(*reviews.WITH), pk=review_id)
+    form = ReasonForm(request.POST if request.method == "POST" else None)
+    if form.is_valid() and _is_decided(request, item, form):
+        label = OUTCOMES(request.POST["outcome"]).label
+        messages.success(request, _("Decided: %(outcome)s.") % {"outcome": label})
+        return redirect("reviews")
+    context = {
+        "item": item,
+        "evidence": evidence_of(item),
+        "customer_address": customer_address(item.customer_id),
+        "claimant_address": customer_address(item.claimant_id) if item.claimant_id else "",
+        "form": form,
+        "outcomes": _outcomes_of(item),
+    }
+    status = 422 if form.errors else 200
+    return render(request, "ppims/review.html", context, status=status)
+
+
+def _outcomes_of(item: DuplicateReview) -> list[tuple[DuplicateReview.Outcome, object]]:
+    """List what it may be found to be, and what that leads to."""
+    effects = {**EFFECTS, OUTCOMES.SAME_PERSON: TO_BE_MERGED} if item.claimant_id else EFFECTS
+    return [
+        (outcome, effect)
+        for outcome, effect in effects.items()
+        if item.is_by_mobile or outcome != OUTCOMES.NUMBER_PASSED_ON
+    ]
+
+
+def _is_decided(request: HttpRequest, item: DuplicateReview, form: ReasonForm) -> bool:
+    outcome = request.POST.get("outcome", "")
+    if outcome not in OUTCOMES.values:
+        form.add_error(None, _("Choose what it is."))
+        return False
+    reason = form.cleaned_data["reason"]
+    try:
+        decide(review_id=item.pk, outcome=outcome, reason=reason, user=staff(request))
+    except (Conflict, Malformed) as refusal:
+        form.add_error(None, refusal.in_words())
+        return False
+    return True

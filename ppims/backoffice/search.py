@@ -1,0 +1,91 @@
+"""Search: sent by POST and kept in the session under a random key, so that no address and no log
+holds a name or a number.
+"""
+
+import re
+import secrets
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from ppims.backoffice.access import is_fragment, page, respond
+from ppims.backoffice.transaction_detail import transaction_address
+from ppims.backoffice.transaction_rows import Line, lines_of
+from ppims.reports import transactions
+from ppims.reports.keyset import Position
+from ppims.reports.search import LONGEST, MOST_HITS, Hit, hits
+
+TEMPLATE = "ppims/search.html"
+SEARCHES, MOST_KEPT = "searches", 10
+QUICK_HITS = 8  # as many as are shown while one types
+WITH_DIGITS, LAST_FOUR = re.compile(r"\S*\d\S*"), re.compile(r"\d{4}")
+
+
+@page("customers.view_customer", methods=("GET", "POST"))
+def search(request: HttpRequest) -> HttpResponse:
+    """Look for what was typed: lead to the one who is meant, else to all that may be; while one
+    types give the hits alone. Asked by GET tell what can be looked for.
+    """
+    text = " ".join(request.POST.get("q", "")[:LONGEST].split())
+    if is_fragment(request):
+        return respond(request, TEMPLATE, _found(text), partial="quick")
+    if request.method != "POST" or not text:
+        return render(request, TEMPLATE)
+    found = hits(text)
+    if len(found) == 1:
+        return redirect(address_of(found[0]))
+    return redirect("search-results", _kept(request, text))
+
+
+@page("customers.view_customer")
+def search_results(request: HttpRequest, key: str) -> HttpResponse:
+    """Show what fits a search of this session; it is made anew at every look."""
+    text = request.session.get(SEARCHES, {}).get(key)
+    return render(request, TEMPLATE, {"is_gone": True} if text is None else _found(text))
+
+
+def address_of(hit: Hit) -> str:
+    """Give where a hit leads: to the customer, or to the transaction that matched."""
+    if hit.source is not None and hit.row_id is not None:
+        return transaction_address(hit.source, hit.row_id)
+    return reverse("customer", args=[hit.customer_id])
+
+
+def _found(text: str) -> dict[str, Any]:
+    found = _with_rows(hits(text))
+    return {
+        "text": _shown(text),
+        "found": found,
+        "quick": found[:QUICK_HITS],
+        "is_full": len(found) == MOST_HITS,
+    }
+
+
+def _with_rows(found: list[Hit]) -> list[tuple[Hit, str, Line | None]]:
+    """Give each hit its address, and the transaction that matched, where one did."""
+    positions = {
+        hit: Position(0, transactions.SOURCES.index(hit.source), hit.row_id)
+        for hit in found
+        if hit.source is not None and hit.row_id is not None
+    }
+    rows = transactions.read(list(positions.values())) if positions else []
+    lines = dict(zip(positions, lines_of(rows), strict=True)) if rows else {}
+    return [(hit, address_of(hit), lines.get(hit)) for hit in found]
+
+
+def _shown(text: str) -> str:
+    """Write what was looked for as a page may show it: of numbers a card's last four alone."""
+    numbers = WITH_DIGITS.findall(text)
+    if len(numbers) == 1 and LAST_FOUR.fullmatch(numbers[0]):
+        return text
+    return WITH_DIGITS.sub("••••", text)
+
+
+def _kept(request: HttpRequest, text: str) -> str:
+    """Keep a search, and of those before it the last few: the key that it is kept under."""
+    key = secrets.token_urlsafe(12)
+    before = list(request.session.get(SEARCHES, {}).items())[1 - MOST_KEPT :]
+    request.session[SEARCHES] = dict([*before, (key, text)])
+    return key

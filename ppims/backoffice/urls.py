@@ -1,0 +1,64 @@
+"""The back office's addresses. tests/web/test_who_opens_what.py has a line for each."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path
+
+from ppims.backoffice import login, menu
+from ppims.backoffice.access import page, staff
+from ppims.backoffice.approvals import approval, approvals
+from ppims.backoffice.calls import calls
+from ppims.backoffice.customer import changes
+from ppims.backoffice.customer.notes import customer_note
+from ppims.backoffice.customer.page import customer
+from ppims.backoffice.customer.reveal import customer_reveal
+from ppims.backoffice.customer.statement import customer_statement
+from ppims.backoffice.customers import customers
+from ppims.backoffice.flagged import flagged_list, flagged_posting
+from ppims.backoffice.limits import limits
+from ppims.backoffice.overview import overview
+from ppims.backoffice.refused_reports import refused_list, refused_report
+from ppims.backoffice.reviews import review, reviews_list
+from ppims.backoffice.search import search, search_results
+from ppims.backoffice.transactions import transaction, transactions
+
+
+@page()
+def home(request: HttpRequest) -> HttpResponse:
+    """Lead to the first place that this person may open."""
+    first, *_ = menu.items_of(staff(request))
+    return redirect(first.url_name)
+
+
+urlpatterns = [
+    path("", home, name="home"),
+    path("log-in", login.log_in, name="login"),
+    path("log-out", login.log_out, name="logout"),
+    path("password", login.password_change, name="password_change"),
+    path("stay", login.stay, name="stay"),
+    path("limits", limits, name="limits"),
+    path("overview", overview, name="overview"),
+    path("overview/reviews", reviews_list, name="reviews"),
+    path("overview/reviews/<int:review_id>", review, name="review"),
+    path("overview/flagged", flagged_list, name="flagged"),
+    path("overview/flagged/<int:entry_id>", flagged_posting, name="flagged-posting"),
+    path("overview/refused", refused_list, name="refused-reports"),
+    path("overview/refused/<int:report_id>", refused_report, name="refused-report"),
+    path("transactions", transactions, name="transactions"),
+    path("transactions/<slug:source>/<int:row_id>", transaction, name="transaction"),
+    path("calls", calls, name="calls"),
+    path("search", search, name="search"),
+    path("search/<slug:key>", search_results, name="search-results"),
+    path("customers", customers, name="customers"),
+    path("customers/<int:unique_id>", customer, name="customer"),
+    path("customers/<int:unique_id>/reveal", customer_reveal, name="customer-reveal"),
+    path("customers/<int:unique_id>/note", customer_note, name="customer-note"),
+    path("customers/<int:unique_id>/statement", customer_statement, name="customer-statement"),
+    path("onboard", changes.onboard, name="onboard"),
+    path("customers/<int:unique_id>/edit", changes.edit, name="customer-edit"),
+    path("customers/<int:unique_id>/kyc", changes.change_kyc, name="customer-kyc"),
+    path("customers/<int:unique_id>/block", changes.block, name="customer-block"),
+    path("customers/<int:unique_id>/unblock", changes.unblock, name="customer-unblock"),
+    path("approvals", approvals, name="approvals"),
+    path("approvals/<slug:kind>/<int:pk>", approval, name="approval"),
+]

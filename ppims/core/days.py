@@ -1,0 +1,111 @@
+"""Days and instants as people in India type and read them: day first, whoever made the browser."""
+
+from datetime import date, datetime, time
+from typing import Any
+
+from django import forms
+from django.utils import dateformat, formats
+from django.utils.translation import gettext_lazy as _
+
+from ppims.core import clock
+
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
+WRITTEN, WIRED = "DD-MM-YYYY", "%d-%m-%Y"
+OUTSIDE = _("Choose a day from 01-01-1900 to 31-12-2199.")
+UNREADABLE = _("Write the day as DD-MM-YYYY, such as 01-12-2026.")
+NOTHING = "–"
+
+
+# Written.
+
+
+def ist(at: datetime | None) -> str:
+    """Write an instant in India's time: 25 Nov 2026, 4:17 PM."""
+    if at is None:
+        return NOTHING
+    return dateformat.format(at.astimezone(clock.IST), "j M Y, g:i A")
+
+
+def ist_date(day: date | None) -> str:
+    """Write a day, or an instant's day in India: 25 Nov 2026."""
+    if day is None:
+        return NOTHING
+    local = day.astimezone(clock.IST) if isinstance(day, datetime) else day
+    return dateformat.format(local, "j M Y")
+
+
+def ist_start(at: datetime | None) -> str:
+    """Write an instant that is most often the beginning of a day, which then needs no time."""
+    is_midnight = at is not None and at.astimezone(clock.IST).time() == time()
+    return ist_date(at) if is_midnight else ist(at)
+
+
+# Read.
+
+
+def read_day(text: str) -> date:
+    """Read a day as people type it, 01/12/2026 being the 1st of December. Raises ValueError."""
+    for each in formats.get_format("DATE_INPUT_FORMATS"):
+        try:
+            day = datetime.strptime(text.strip(), each).date()  # noqa: DTZ007 - a day has no zone
+        except ValueError:
+            continue
+        if FIRST_DAY <= day <= LAST_DAY:
+            return day
+    raise ValueError("no day that can be read")
+
+
+def as_wired(text: str) -> str:
+    """Write a typed day as the wire does, DD-MM-YYYY; what is none stays as it was typed."""
+    try:
+        return f"{read_day(text):{WIRED}}"
+    except ValueError:
+        return text
+
+
+class DayInput(forms.DateInput):
+    """A line of text: a browser's own picker has the month first where the browser is America's."""
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__({"placeholder": WRITTEN, "autocomplete": "off", **(attrs or {})}, WIRED)
+
+    def format_value(self, value: Any) -> str | None:
+        return as_wired(value) if isinstance(value, str) else super().format_value(value)
+
+
+def require_known_year(day: date) -> None:
+    """Refuse a day outside of 1900 to 2199: a ValidationError."""
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise forms.ValidationError(OUTSIDE, code="outside")
+
+
+class DayField(forms.DateField):
+    """A day, between 1900 and 2199: beyond, months and years can't be reckoned with."""
+
+    widget = DayInput
+    default_error_messages = {"invalid": UNREADABLE}
+    default_validators = [require_known_year]
+
+
+class MomentInput(forms.SplitDateTimeWidget):
+    """A day and, if one likes, a time of day, side by side."""
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs)
+        of_time = {"placeholder": "HH:MM", "autocomplete": "off", "aria-label": _("Time")}
+        self.widgets = DayInput({"aria-label": _("Day")}), forms.TimeInput(of_time, "%H:%M")
+
+
+class MomentField(forms.MultiValueField):
+    """An instant in India's time: a day and a time, which is 00:00 where none is given."""
+
+    widget = MomentInput
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__((DayField(required=False), forms.TimeField(required=False)), **more)
+
+    def compress(self, data_list: Any) -> datetime | None:
+        day, at = data_list or (None, None)
+        if day is None and at is not None:
+            raise forms.ValidationError(UNREADABLE, code="invalid")
+        return datetime.combine(day, at or time(), clock.IST) if day else None

@@ -1,0 +1,118 @@
+"""What people write in words: which characters it may hold, and when it says nothing.
+
+PostgreSQL takes no NUL, a log or a statement is one line a row, and a control for bidirectional
+text makes a page show other words than are on record: so every text that holds such a character is
+refused, of processors and of staff alike, on either database.
+"""
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterator
+
+from django.core.exceptions import ValidationError
+from django.db.models import Model
+from stdnum import luhn, verhoeff
+
+from ppims.core.errors import Malformed
+
+# Controls, and the ends of lines and paragraphs.
+FORBIDDEN_CATEGORIES = {"Cc", "Zl", "Zp"}
+# The joiners U+200C and 200D stay: names in Indian scripts are written with them.
+BIDI_CONTROLS = {*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
+IN_SEVERAL_LINES = {"\n", "\r", "\t"}
+# What nobody sees: spaces, and formats such as joiners and soft hyphens.
+UNSEEN_CATEGORIES = {"Zs", "Cf", *FORBIDDEN_CATEGORIES}
+NO_CONTROLS = "must have no control characters"
+
+# Digits, and what people put between those of one number: spaces, hyphens, what is not seen.
+NUMBER = re.compile(r"\d(?:[\s\u00ad\u200b-\u200d\u2010-\u2015\u2060\u2212-]*\d)*")
+AADHAAR_DIGITS = 12
+CARD_DIGITS = {13, 14, 16, 17, 18, 19}  # with 15 it may be a Unique_Id
+# A Unique_Id, and a mobile number with 91 or without: what stands beside one is another number.
+OWN_NUMBER = re.compile(r"\d{15}|(?:91)?[6-9]\d{9}")
+NO_NUMBERS = "must hold no whole document or card number: write its last four digits"
+
+
+def trim(text: str) -> str:
+    """Take away the spaces around a text; all of one in which there is nothing to see."""
+    if text.isascii():
+        return text.strip()
+    is_seen = any(unicodedata.category(c) not in UNSEEN_CATEGORIES for c in text)
+    return text.strip() if is_seen else ""
+
+
+def has_controls(text: str, *, but: Collection[str] = ()) -> bool:
+    """Tell whether a text holds controls, but for some that are allowed."""
+    if text.isprintable():  # neither controls nor formats are
+        return False
+    return any(
+        c in BIDI_CONTROLS or unicodedata.category(c) in FORBIDDEN_CATEGORIES
+        for c in text
+        if c not in but
+    )
+
+
+# What staff write: notes, reasons, findings.
+
+
+def require_text(text: str, field: str, *, most: int) -> str:
+    """Give what a person of the staff wrote, trimmed, of so many characters at most.
+
+    Raises Malformed, naming the field, where it says nothing, is longer, or holds what it may not.
+    """
+    said = trim(text)
+    if not said or len(said) > most:
+        raise Malformed([(field, f"is required, and {most} characters at most")])
+    if fault := _fault_of(said):
+        raise Malformed([(field, fault)])
+    return said
+
+
+def validate(text: str) -> None:
+    """Judge what a form's field holds by the rules of `require_text`, as Django's validators do."""
+    if fault := _fault_of(text) if trim(text) else "is required":
+        raise ValidationError(fault)
+
+
+def validate_row(row: Model) -> None:
+    """Judge each text of a row that a form is about to save. Raises ValidationError naming them."""
+    texts = {field.name: getattr(row, field.attname) for field in row._meta.concrete_fields}
+    faults = {n: NO_CONTROLS for n, it in texts.items() if isinstance(it, str) and has_controls(it)}
+    if faults:
+        raise ValidationError(faults)
+
+
+def _fault_of(text: str) -> str:
+    """Say what is wrong with a text of one's own words; "" where nothing is."""
+    if has_controls(text, but=IN_SEVERAL_LINES):
+        return NO_CONTROLS
+    return NO_NUMBERS if any(map(_is_secret, _numbers(text))) else ""
+
+
+def _numbers(text: str) -> Iterator[str]:
+    """Give each number that a text may hold in plain digits, however it is written in groups."""
+    for found in NUMBER.finditer(text):
+        groups = ["".join(map(_digit, group)) for group in re.findall(r"\d+", found[0])]
+        for first in range(len(groups)):
+            number = ""
+            for group in groups[first:]:
+                is_own = OWN_NUMBER.fullmatch(group)
+                if number and is_own:
+                    break
+                number += group
+                yield number
+                if is_own or len(number) > max(CARD_DIGITS):
+                    break
+
+
+def _digit(character: str) -> str:
+    return str(unicodedata.decimal(character))
+
+
+def _is_secret(number: str) -> bool:
+    """Tell whether a number is an Aadhaar's or a card's, by its check digit."""
+    if OWN_NUMBER.fullmatch(number):
+        return False
+    if len(number) == AADHAAR_DIGITS:
+        return bool(verhoeff.is_valid(number))
+    return len(number) in CARD_DIGITS and bool(luhn.is_valid(number))

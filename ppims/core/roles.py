@@ -1,0 +1,62 @@
+"""The five roles of the staff, each a group of permissions. Who may do what is decided here
+alone.
+"""
+
+VIEW = frozenset(
+    f"{app}.view_{model}"
+    for app, models in {
+        "customers": "customer registration account card document kycchange duplicatereview"
+        " unblocking customernote kycproposal",
+        "limits": "limitrule limitcheck hold ledgerentry monthlyusage adjustment seal"
+        " postingfinding refusedreport reportfinding",
+        "ppims": "processor",
+    }.items()
+    for model in models.split()
+)
+
+ROLES: dict[str, frozenset[str]] = {
+    "viewer": VIEW,
+    "maker": VIEW
+    | {
+        "customers.add_customer",
+        "customers.change_customer",
+        "customers.block_customer",
+        "customers.add_customernote",
+        "customers.reveal_customer",
+        "customers.propose_kycproposal",
+        "customers.propose_unblocking",
+        "customers.decide_duplicatereview",
+        "ppims.view_refusedcall",
+        "limits.propose_adjustment",
+        "limits.add_postingfinding",
+        "limits.add_reportfinding",
+    },
+    "checker": VIEW
+    | {
+        "customers.approve_kycproposal",
+        "customers.approve_unblocking",
+        "limits.approve_adjustment",
+        "ppims.view_refusedcall",
+    },
+    "auditor": VIEW
+    | {
+        "ppims.view_auditentry",
+        "ppims.view_refusedcall",
+        "limits.make_seal",
+        "customers.reveal_customer",
+        "customers.export_customer",
+    },
+    "admin": VIEW
+    | {
+        f"ppims.{verb}_{model}"
+        for verb in ("add", "change", "view")
+        for model in ("user", "processor")
+    }
+    | {
+        "auth.view_group",
+        "ppims.view_refusedcall",
+        "limits.add_limitrule",
+        "limits.approve_limitrule",
+        "limits.make_seal",
+    },
+}

@@ -1,0 +1,58 @@
+"""Another database beside the installation's own, for a while."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from ppims.db import url as db_url
+
+OTHER = "other"
+
+
+@contextmanager
+def opened(url: str, using: str = OTHER) -> Iterator[str]:
+    """Connect to the database that a URL names: its alias. A SQLite file that isn't there is made,
+    for its owner's eyes alone.
+
+    Raises ValueError, whose text may hold a password.
+    """
+    assert using not in connections.settings, "one at a time"
+    other = db_url.settings_of(url, busy_seconds=settings.PPIMS_BUSY_SECONDS, statement_seconds=0)
+    own = connections.settings[DEFAULT_DB_ALIAS]
+    both = connections.configure_settings({DEFAULT_DB_ALIAS: own, using: other})
+    connections.settings[using] = both[using]
+    try:
+        if (file := file_of(using)) and not file.exists():
+            file.touch(mode=0o600)
+        yield using
+    finally:
+        connections[using].close()
+        del connections[using], connections.settings[using]
+
+
+def url_of(file: Path) -> str:
+    """Write the URL of a SQLite file."""
+    return f"sqlite:///{quote(str(file.resolve()))}"
+
+
+def file_of(using: str = DEFAULT_DB_ALIAS) -> Path | None:
+    """Name the file of a SQLite database; None: it is in memory, or of another kind."""
+    known = connections.settings[using]
+    name = str(known["NAME"])
+    in_memory = ":memory:" in name or "mode=memory" in name
+    return None if in_memory or known["ENGINE"] != db_url.SQLITE else Path(name)
+
+
+@contextmanager
+def as_own(using: str) -> Iterator[None]:
+    """Let what works on the installation's own database work on another one."""
+    own = connections[DEFAULT_DB_ALIAS]
+    connections[DEFAULT_DB_ALIAS] = connections[using]
+    try:
+        yield
+    finally:
+        connections[DEFAULT_DB_ALIAS] = own

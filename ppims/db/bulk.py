@@ -1,0 +1,104 @@
+"""Many rows at once, given as the plain values that are signed: COPY on PostgreSQL, executemany on
+SQLite. For what makes whole tables, not for what answers.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import partial
+
+from django.apps import apps
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
+from django.db.models import Max
+
+from ppims.core.keys import Plain
+from ppims.db.fields import ByTime
+from ppims.db.transaction import in_transaction
+
+NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - written in UTC, as Django does on SQLite
+INDEXES = "SELECT name FROM sqlite_master WHERE type = 'index'"
+Row = list[Plain]
+Rows = dict[type[models.Model], list[Row]]
+
+
+def insert(
+    model: type[models.Model], rows: Sequence[Row], *, using: str = DEFAULT_DB_ALIAS
+) -> None:
+    """Insert rows: of each, a value for every field of the model, in their order; an instant is
+    microseconds, and is changed in place to what the database reads.
+    """
+    fields = model._meta.concrete_fields
+    for place, field in enumerate(fields):
+        if field.get_internal_type() == "DateTimeField":
+            _write_instants(rows, place)
+    database = connections[using]
+    name = database.ops.quote_name
+    columns = ", ".join(name(str(field.column)) for field in fields)
+    into = f"{name(model._meta.db_table)} ({columns})"
+    with database.cursor() as cursor:
+        if database.vendor == "postgresql":
+            with cursor.copy(f"COPY {into} FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+        else:
+            places = ", ".join(["%s"] * len(fields))
+            cursor.executemany(f"INSERT INTO {into} VALUES ({places})", rows)  # noqa: S608 - our own names
+
+
+def highest_id(*tables: type[models.Model]) -> int:
+    """Tell the highest number that any of the tables has handed out; 0 if none."""
+    return max(model._base_manager.aggregate(id=Max("pk"))["id"] or 0 for model in tables)
+
+
+def went_past_ids(*tables: type[models.Model]) -> None:
+    """Let PostgreSQL, which counts by itself, hand out keys after those that were inserted."""
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        for model in tables:
+            table = model._meta.db_table
+            sql = f"SELECT setval(pg_get_serial_sequence(%s, 'id'), max(id)) FROM {table}"  # noqa: S608 - our own name
+            cursor.execute(sql, [table])
+
+
+@contextmanager
+def indexes_by_time_later() -> Iterator[None]:
+    """Insert without the indexes by time, and make them in the end, whatever ends it: rows that
+    come customer by customer would each change another page of every one of them. For SQLite.
+    """
+    try:
+        with connection.cursor() as cursor:
+            for _, index in _indexes_by_time():
+                drop = f"DROP INDEX IF EXISTS {connection.ops.quote_name(index.name)}"
+                in_transaction(partial(cursor.execute, drop), takes_instant=False)
+        yield
+    finally:
+        make_indexes_by_time()
+
+
+def make_indexes_by_time() -> None:
+    """Make those that are missing, as whoever was killed while inserting has left it."""
+    editor = connection.schema_editor()
+    with connection.cursor() as cursor:
+        there = {name for (name,) in cursor.execute(INDEXES).fetchall()}
+        missing = [(table, index) for table, index in _indexes_by_time() if index.name not in there]
+        if missing and not connection.in_atomic_block:
+            cursor.execute("PRAGMA temp_store = FILE")  # lakhs of rows are sorted in it
+        for table, index in missing:
+            make = partial(cursor.execute, str(index.create_sql(table, editor)))
+            in_transaction(make, takes_instant=False)
+
+
+def _indexes_by_time() -> Iterator[tuple[type[models.Model], ByTime]]:
+    for table in apps.get_models():
+        for index in table._meta.indexes:
+            if isinstance(index, ByTime):
+                yield table, index
+
+
+def _write_instants(rows: Sequence[Row], place: int) -> None:
+    for row in rows:
+        at = row[place]
+        if at is not None:
+            assert isinstance(at, int)
+            row[place] = str(NAIVE_EPOCH + timedelta(0, 0, at))

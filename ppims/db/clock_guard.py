@@ -1,0 +1,208 @@
+"""Whether the clock that gives instants has jumped, this machine's or PostgreSQL's: it is compared
+with the time since boot, which nobody sets and which counts sleep too, by what both said at one
+moment of this boot. That pair is kept in the data folder.
+"""
+
+import json
+import logging
+import os
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+
+from ppims.core import clock
+from ppims.core.errors import ClockMoved
+from ppims.db import statements
+
+TOLERANCE_NS = 60 * 10**9
+# The pair moves along with a clock that runs faster or slower than this machine's, so that weeks of
+# it add up to nothing: by 500 parts in a million, which is what NTP slews by, 43 seconds a day.
+FOLLOWED_PPM = 500
+FOLLOWED_EVERY_NS, LOOKED_EVERY_NS = 10**9, 10**9
+KEPT_EVERY_NS, ALARM_EVERY_NS = 600 * 10**9, 60 * 10**9
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+READ_DATABASE_CLOCK = "SELECT clock_timestamp()"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What both clocks said at one moment, in nanoseconds: since boot, and since 1970."""
+
+    boottime_ns: int
+    clock_ns: int
+
+    def jump_to(self, now: "Pair") -> int:
+        """Tell how far the clock has moved from here, beyond the time that has passed."""
+        return (now.clock_ns - self.clock_ns) - (now.boottime_ns - self.boottime_ns)
+
+    def followed_to(self, now: "Pair") -> "Pair":
+        """Move along with the clock, no faster than it may drift."""
+        passed = now.boottime_ns - self.boottime_ns
+        most = passed * FOLLOWED_PPM // 10**6
+        drift = max(-most, min(most, self.jump_to(now)))
+        return Pair(now.boottime_ns, self.clock_ns + passed + drift)
+
+
+class Guard:
+    """One process's eye on the clock. Threads may use it at once: each field is replaced whole."""
+
+    def __init__(self, file: Path, of: str, boot_id: str | None) -> None:
+        """Look after the clock `of` the machine or the database. Without a boot_id nobody could
+        tell of what boot a kept pair is: then it is this process's own.
+        """
+        self.file, self.of, self.boot_id = file, of, boot_id
+        self._pair = self._kept_pair()
+        self._kept_at = self._pair.boottime_ns if self._pair else 0
+        self._looked_at = self._alarmed_at = -(10**18)
+        self._jump_ns = 0
+        self._steady = (0, 0)  # how far ahead the clock should be, and when to look at the pair
+
+    def jump_ns(self, clock_ns: int) -> int:
+        """Tell how far the clock has jumped, by what it says just now: 0 while it is within a
+        minute of where it should be.
+        """
+        boottime_ns = read_boottime_ns()
+        # Of every write: so no more is made and kept than once a second.
+        ahead_ns, until_ns = self._steady
+        if boottime_ns < until_ns and abs(clock_ns - boottime_ns - ahead_ns) <= TOLERANCE_NS:
+            self._jump_ns = 0
+        else:
+            self._jump_ns = self._judge(Pair(boottime_ns, clock_ns))
+        return self._jump_ns
+
+    def look(self) -> int:
+        """Tell how far the clock has jumped, as of the last second: PostgreSQL is asked no more
+        often.
+        """
+        now = read_boottime_ns()
+        if now - self._looked_at >= LOOKED_EVERY_NS:
+            self._looked_at = now
+            self.jump_ns(read_clock_ns())
+        return self._jump_ns
+
+    def accept(self) -> int:
+        """Take the clock for right as it is now, in this process: how far it had jumped. `publish`
+        lets the others know.
+        """
+        clock_ns = read_clock_ns()
+        jump = self.jump_ns(clock_ns)
+        self._pair, self._jump_ns = Pair(read_boottime_ns(), clock_ns), 0
+        self._steady = (0, 0)
+        return jump
+
+    def publish(self) -> None:
+        """Keep the pair for every process, and for those to come. Raises OSError."""
+        assert self._pair
+        draft = self.file.with_name(f"{self.file.name}.{os.getpid()}")
+        said = {"boot_id": self.boot_id, "of": self.of, **asdict(self._pair)}
+        draft.unlink(missing_ok=True)
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(said, file)
+        draft.rename(self.file)
+        self._kept_at = self._pair.boottime_ns
+
+    def alarm(self, jump_ns: int) -> None:
+        """Log it, once a minute."""
+        now = read_boottime_ns()
+        if now - self._alarmed_at >= ALARM_EVERY_NS:
+            self._alarmed_at = now
+            logger.critical("%s: set it right, or manage accept_clock", in_words(jump_ns))
+
+    def _judge(self, now: Pair) -> int:
+        pair = self._pair
+        if pair is None:
+            pair = now
+            self._keep(pair)
+        jump = pair.jump_to(now)
+        if abs(jump) > TOLERANCE_NS:
+            accepted = self._kept_pair()  # by an operator, in another process
+            if accepted is None or abs(accepted.jump_to(now)) > TOLERANCE_NS:
+                return jump
+            pair, self._kept_at = accepted, accepted.boottime_ns
+        self._pair = pair = pair.followed_to(now)
+        self._steady = pair.clock_ns - pair.boottime_ns, now.boottime_ns + FOLLOWED_EVERY_NS
+        if now.boottime_ns - self._kept_at > KEPT_EVERY_NS:
+            self._keep(pair)
+        return 0
+
+    def _keep(self, pair: Pair) -> None:
+        self._pair, self._kept_at = pair, pair.boottime_ns
+        if self.boot_id:
+            with suppress(OSError):  # a folder that may only be read: this process's own, then
+                self.publish()
+
+    def _kept_pair(self) -> Pair | None:
+        """Read the pair that is kept, if it is of this boot and this clock."""
+        try:
+            said = json.loads(self.file.read_text())
+            pair = Pair(int(said["boottime_ns"]), int(said["clock_ns"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        is_ours = self.boot_id and (said["boot_id"], said["of"]) == (self.boot_id, self.of)
+        return pair if is_ours else None
+
+
+def require_steady(reading: datetime | None = None) -> None:
+    """Refuse what would take an instant from a clock that has jumped; `reading` is the instant that
+    the database has just given. An instant that stands still is meant so.
+
+    Raises ClockMoved.
+    """
+    if clock.is_frozen():
+        return
+    guard = the_guard()
+    if reading is not None:
+        jump_ns = guard.jump_ns(_ns_of(reading))
+    else:
+        jump_ns = guard.jump_ns(time.time_ns()) if guard.of == "machine" else guard.look()
+    if jump_ns:
+        guard.alarm(jump_ns)
+        raise ClockMoved
+
+
+@cache
+def the_guard() -> Guard:
+    """Give this process's guard, made at first use."""
+    of = "database" if connection.vendor == "postgresql" else "machine"
+    return Guard(settings.PPIMS_DATA_DIR / "clock.json", of, _boot_id())
+
+
+def in_words(jump_ns: int) -> str:
+    """Say which clock has jumped, and how far."""
+    whose = "PostgreSQL's" if connection.vendor == "postgresql" else "this machine's"
+    way = "ahead" if jump_ns > 0 else "back"
+    return f"{whose} clock has jumped {way} by {round(abs(jump_ns) / 10**9):,} s"
+
+
+def read_clock_ns() -> int:
+    """Read the clock that gives instants, without the deliberate offset."""
+    if connection.vendor != "postgresql":
+        return time.time_ns()
+    row = statements.first(READ_DATABASE_CLOCK, ())
+    assert row
+    return _ns_of(row[0])
+
+
+def read_boottime_ns() -> int:
+    """Read the time since boot, sleep included; where there is none, the monotonic one."""
+    kind = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime_ns(kind)
+
+
+def _ns_of(instant: datetime) -> int:
+    return int(instant.timestamp() * 10**6) * 1_000
+
+
+def _boot_id() -> str | None:
+    try:
+        return BOOT_ID.read_text().strip() or None
+    except OSError:
+        return None

@@ -1,0 +1,56 @@
+"""One moment of the database, for all that the requests of one turn of an event loop read: one
+snapshot of it, and what they ask alike is asked once.
+
+Nobody reads in a moment that began before their request came: it ends where more comes in, and
+else with the turn.
+"""
+
+import asyncio
+import threading
+from contextlib import suppress
+from typing import Any
+
+from django.db import Error
+
+from ppims.db import statements
+
+Rows = list[tuple[Any, ...]]
+
+
+class Moment(threading.local):
+    """What a thread has read so far in its moment, by statement and values; None: it has none."""
+
+    read: dict[tuple[str, tuple[Any, ...]], Rows] | None = None
+
+
+_moment = Moment()
+
+
+def begin() -> None:
+    """Begin a moment on this thread's event loop, where there is none. Of a database that can't be
+    opened, who reads is told.
+    """
+    if _moment.read is None:
+        with suppress(Error):
+            statements.run("BEGIN", ())  # the snapshot is taken by what is read first
+            _moment.read = {}
+            asyncio.get_running_loop().call_soon(end)
+
+
+def end() -> None:
+    """End it, where there is one: what is read from now on is read anew."""
+    if _moment.read is not None:
+        _moment.read = None
+        with suppress(Error):  # SQLite may have ended it
+            statements.run("COMMIT", ())
+
+
+def every(sql: str, values: tuple[Any, ...]) -> Rows:
+    """Run a SELECT that many ask alike: its rows, read once a moment."""
+    read = _moment.read
+    if read is None:
+        return statements.every(sql, values)
+    asked = sql, values
+    if asked not in read:
+        read[asked] = statements.every(sql, values)
+    return read[asked]

@@ -1,0 +1,161 @@
+"""The one place where a transaction begins: for one use-case, or for a group of them."""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection, connections, transaction
+
+from ppims.core.errors import Unavailable
+from ppims.db import clock_guard, outages, statements
+from ppims.db.write_lock import turn
+
+T = TypeVar("T")
+Outcome = tuple[Any, BaseException | None]  # what a work gave, or why it gave nothing
+
+TRIES = 5
+
+
+class Again(Exception):
+    """Another transaction was first; what it committed is to be read: run the work once more."""
+
+
+def in_transaction(work: Callable[[], T], *, takes_instant: bool = True) -> T:
+    """Run work in one transaction: all of it or nothing. Inside an open transaction: in a savepoint
+    of it.
+
+    Work must do no I/O but the database's, and may run more than once: only where the database has
+    certainly kept nothing of it. Raises Unavailable where nothing can be said to be recorded; so
+    does work that takes an instant while the clock has jumped, as all does but what only counts.
+    """
+    if takes_instant:
+        work = partial(_after_the_clock, work)
+    if connection.in_atomic_block:
+        return _in_savepoint(work)
+    is_in_line = settings.PPIMS_GROUP_COMMIT and connection.vendor == "sqlite"
+    with turn(patience_seconds=settings.PPIMS_BUSY_SECONDS) if is_in_line else nullcontext():
+        return _alone(work)
+
+
+def _after_the_clock(work: Callable[[], T]) -> T:
+    clock_guard.require_steady()
+    return work()
+
+
+def _alone(work: Callable[[], T]) -> T:
+    last = time.monotonic() + settings.PPIMS_BUSY_SECONDS
+    for attempt in range(1, TRIES + 1):
+        is_committing = False
+        try:
+            with transaction.atomic(durable=True):
+                result = work()
+                _refuse_if_lost_unheard()
+                is_committing = True
+            return result
+        except (Again, DatabaseError, InterfaceError) as error:
+            if not isinstance(error, Again) and not outages.is_outage(error):
+                raise
+            outages.drop_connection_after(error)
+            is_over = attempt == TRIES or time.monotonic() > last
+            if is_over or not _is_worth_another(error, is_committing=is_committing):
+                raise Unavailable from error
+            time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spread, not secrecy
+    raise AssertionError("unreachable")
+
+
+def together(works: Sequence[Callable[[], Any]]) -> list[Outcome]:
+    """Run works one after another in one transaction, and commit once: what became of each.
+
+    Each keeps itself whole by `in_transaction`: a refusal undoes that one alone. Where the
+    transaction is lost, or its COMMIT fails, nothing of any is kept: all are Unavailable.
+    """
+    outcomes = []
+    try:
+        with transaction.atomic(durable=True):
+            for work in works:
+                outcomes.append(_outcome(work))
+                _refuse_if_lost_unheard(outcomes[-1][1])
+    except (Unavailable, DatabaseError, InterfaceError) as error:
+        connection.close_if_unusable_or_obsolete()
+        lost = Unavailable()
+        lost.__cause__ = error.__cause__ if isinstance(error, Unavailable) else error
+        return [(None, lost) for _ in works]
+    return outcomes
+
+
+def _in_savepoint(work: Callable[[], T]) -> T:
+    """Run work as a part of the open transaction, which a failure leaves as it was before.
+    (Django's own savepoints cost as much as three statements.)
+    """
+    statements.run("SAVEPOINT alone", ())
+    try:
+        result = work()
+    except BaseException:
+        connection.needs_rollback = False
+        if not _is_lost():
+            statements.run("ROLLBACK TO SAVEPOINT alone", ())
+            statements.run("RELEASE SAVEPOINT alone", ())
+        raise
+    statements.run("RELEASE SAVEPOINT alone", ())
+    return result
+
+
+@contextmanager
+def snapshot(using: str = "default") -> Iterator[None]:
+    """Read the database as it is at the first read, for as long as it takes; nobody waits for it,
+    and at no isolation level is it cancelled for what others write. Inside an open transaction: as
+    that one sees it.
+    """
+    database = connections[using]
+    if database.in_atomic_block:
+        yield
+        return
+    if database.vendor == "postgresql":
+        with transaction.atomic(using=using, durable=True), database.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            cursor.execute("SET LOCAL statement_timeout = 0")
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            yield
+        return
+    # atomic() would begin an IMMEDIATE transaction, which is a writer's.
+    with database.cursor() as cursor:
+        cursor.execute("BEGIN DEFERRED")
+        try:
+            yield
+        finally:
+            cursor.execute("ROLLBACK")
+
+
+def _outcome(work: Callable[[], Any]) -> Outcome:
+    try:
+        return work(), None
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the asker's
+        return None, error
+
+
+def _refuse_if_lost_unheard(error: BaseException | None = None) -> None:
+    """Raise Unavailable, because of the error, where the transaction is gone: atomic() would end
+    without a word where work did not hear of it, and nothing would be kept.
+    """
+    if connection.needs_rollback or _is_lost():
+        raise Unavailable from error
+
+
+def _is_lost() -> bool:
+    """Tell whether there is no transaction any more. SQLite ends one by itself on a full disk."""
+    if connection.closed_in_transaction:
+        return True
+    return connection.vendor == "sqlite" and not connection.connection.in_transaction
+
+
+def _is_worth_another(error: Exception, *, is_committing: bool) -> bool:
+    """Tell whether nothing of it can have been kept, and another try may do better. After a COMMIT
+    that heard no answer, nobody knows.
+    """
+    if isinstance(error, Again) or outages.sqlstate_of(error) in outages.ROLLED_BACK:
+        return True
+    return outages.is_lost_connection(error) and not is_committing

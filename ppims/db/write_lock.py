@@ -1,0 +1,52 @@
+"""Whose turn it is to write to SQLite. Whoever begins a transaction here stands in line for it:
+SQLite's own lock is tried for now and then, ever more seldom, and a page would wait for seconds
+beside groups that follow each other closely.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection
+
+from ppims.core.errors import Unavailable
+
+LOOKS_AGAIN_SECONDS = 0.001
+OPEN = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+
+
+@contextmanager
+def turn(*, patience_seconds: float | None = None) -> Iterator[None]:
+    """Wait for the turn, for ever unless told how long, and have it. Raises Unavailable where it
+    can't be had.
+    """
+    try:
+        line = os.open(f"{connection.settings_dict['NAME']}-turn", OPEN, 0o600)
+    except OSError as error:
+        raise Unavailable from error
+    try:
+        _wait(line, patience_seconds)
+        try:
+            yield
+        finally:
+            fcntl.flock(line, fcntl.LOCK_UN)  # a forked child may hold the file open still
+    finally:
+        os.close(line)
+
+
+def _wait(line: int, patience_seconds: float | None) -> None:
+    if patience_seconds is None:
+        fcntl.flock(line, fcntl.LOCK_EX)
+        return
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        try:
+            fcntl.flock(line, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise Unavailable from None
+            time.sleep(LOOKS_AGAIN_SECONDS)
+        else:
+            return

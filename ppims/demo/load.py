@@ -1,0 +1,163 @@
+"""The demo: its processors, its staff, the customer of the samples, and a year's story; written
+through the services, once.
+"""
+
+import json
+import os
+import random
+import secrets
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Group
+from django.db import transaction
+
+from customers.records import Told
+from customers.services import customers
+from limits.services import rules
+from ppims.core import clock
+from ppims.db.transaction import in_transaction
+from ppims.demo import refusals
+from ppims.demo.story import Story
+from ppims.models import Operation, Processor, User
+from ppims.services import audit, role_groups
+from ppims.services.idempotency import Call
+
+SEED = 20260401
+NO_LOG_IN = "!"  # the password of the demo's staff until there is a file that tells it
+SAMPLE_CUSTOMER = 482_915_307_264_158
+PASSWORDS = {"ENT": "ENT123", "CBS": "CBS123"}
+NAMES = {"ENT": "Enterprise card system", "CBS": "Core banking system"}
+STAFF = {
+    "asha": "viewer",
+    "farhan": "maker",
+    "lakshmi": "maker",
+    "gurpreet": "checker",
+    "thomas": "auditor",
+    "nandini": "admin",
+    "imran": "admin",
+}
+
+
+def load() -> bool:
+    """Load the demo, all of it or nothing; False: there are processors already."""
+    if Processor.objects.exists():
+        return False
+    with transaction.atomic():
+        _load_processors()
+        _load_staff()
+        with clock.frozen(clock.now().replace(microsecond=0) - timedelta(days=400)):
+            _load_sample_customer()
+        Story(random.Random(SEED), clock.now()).tell()  # noqa: S311 - the same story every time
+        refusals.tell()
+        with clock.frozen(clock.now() - timedelta(hours=50)):
+            _propose_draft_rules()
+    return True
+
+
+def write_access(*, url: str) -> None:
+    """Write var/demo.json (0600): where it is served, and every log-in.
+
+    Passwords are made once, for the demo's staff as `load` left it. Without the file, and beside
+    a database whose people have passwords, nothing is made and nothing written: it may be in use.
+    """
+    path = Path(settings.PPIMS_DATA_DIR) / "demo.json"
+    kept = json.loads(path.read_text("utf-8"))["users"] if path.exists() else []
+    without = list(User.objects.filter(username__in=STAFF, password=NO_LOG_IN).order_by("pk"))
+    if not kept and not without:
+        return
+    known = {user["username"] for user in kept}
+    users = kept + [_new_log_in(user) for user in without if user.username not in known]
+    _write_access_file(path, url, users)
+    # After the file, so that whatever stops in between, the next start gives these passwords.
+    passwords = {user["username"]: user["password"] for user in users}
+    in_transaction(lambda: _give_passwords(without, passwords))
+
+
+def _write_access_file(path: Path, url: str, users: list[dict[str, str]]) -> None:
+    processors = [
+        {"system_id": p.system_id, "username": p.username, "password": PASSWORDS[p.system_id]}
+        for p in Processor.objects.filter(system_id__in=PASSWORDS).order_by("pk")
+    ]
+    access = {
+        "url": url,
+        "api_url": f"{url}/{settings.PPIMS_API_PREFIXES[0]}",
+        "processors": processors,
+        "users": users,
+    }
+    write_private(path, access)
+
+
+def write_private(path: Path, said: object) -> None:
+    """Write JSON that only its owner reads (0600), whole or not at all."""
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    with open(
+        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+    ) as file:
+        json.dump(said, file, indent=2)
+    draft.rename(path)
+
+
+def _new_log_in(user: User) -> dict[str, str]:
+    role, password = STAFF[user.username], secrets.token_urlsafe(12)
+    return {"username": user.username, "password": password, "role": role}
+
+
+def _give_passwords(users: list[User], passwords: dict[str, str]) -> None:
+    for user in users:
+        user.password = make_password(passwords[user.username])
+        user.save(update_fields=["password"])
+        audit.record(
+            "user given the demo's password",
+            at=clock.now(),
+            detail={"username": user.username},
+        )
+
+
+def _load_processors() -> None:
+    for system_id, password in PASSWORDS.items():
+        Processor.objects.create(
+            system_id=system_id,
+            name=NAMES[system_id],
+            username=f"PPIM_{system_id}",
+            password=make_password(password),
+        )
+
+
+def _load_staff() -> None:
+    role_groups.set_up()
+    for username, role in STAFF.items():
+        user = User.objects.create(username=username, is_staff=True, password=NO_LOG_IN)
+        user.groups.add(Group.objects.get(name=role))
+
+
+def _load_sample_customer() -> None:
+    told = Told(
+        customer_id="910000000000001",
+        customer_name="Meera Iyer",
+        mobile_number="919812345670",
+        date_of_birth=date(1991, 2, 14),
+        email_id="meera.iyer@example.in",
+        address_line1="12 Lake View Road",
+        city="Chennai",
+        state="Tamil Nadu",
+        pincode="600017",
+        account_number="500100200301",
+        account_status="A",
+        kyc_flag="P",
+        kyc_updated_channel="PGO",
+        kyc_updated_on=datetime(2025, 4, 3, 4, 45, tzinfo=UTC),
+        cif_id="CIF-0001",
+        customer_type="N",
+    )
+    for processor in Processor.objects.order_by("pk"):
+        call = Call(processor, Operation.ADD_CUSTOMER, f"DEMO-SAMPLE-{processor.system_id}", {})
+        customers.add_customer(call=call, told=told, draw_unique_id=lambda: SAMPLE_CUSTOMER)
+
+
+def _propose_draft_rules() -> None:
+    pack = rules.read_pack(settings.BASE_DIR / "fixtures" / "limit_rules_rbi_draft_2026.json")
+    rules.propose(proposals=pack, user=User.objects.get(username="nandini"))

@@ -1,0 +1,231 @@
+"""Backups: one file that holds a SQLite copy of the database and a signed manifest of it.
+
+Whatever database is in use. Never a key: the manifest names those that are needed to read it.
+"""
+
+import hashlib
+import json
+import os
+import sqlite3
+import tempfile
+import tomllib
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
+from django.db.migrations.recorder import MigrationRecorder
+
+from limits.models import Seal
+from limits.services import seals
+from ppims.core import clock
+from ppims.core.errors import Refusal
+from ppims.core.keys import key_named, sign
+from ppims.db import alias
+from ppims.db.transaction import snapshot
+from ppims.maintenance import copy as maintenance_copy
+from ppims.maintenance.copy import Say
+from ppims.services import key_usage
+
+FORMAT = "ppims-backup-1"
+MANIFEST, DATABASE = "manifest.json", "ppims.sqlite3"
+MANIFEST_LIMIT_BYTES = 1024 * 1024
+CHUNK_BYTES = 1024 * 1024
+FASTEST = 1  # of zlib's levels: the slower ones save little, for half of it is digests
+# What zipfile raises for bytes that are not as they were written.
+UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, KeyError),
+    *(NotImplementedError, RuntimeError, OverflowError),
+)
+
+
+class Refused(Exception):
+    """Why a backup was not made, or not restored."""
+
+
+def make(file: Path, say: Say) -> dict[str, Any]:
+    """Back up the database, a running server's too, as it is at one instant: the manifest.
+
+    The file appears whole or not at all. Raises Refused, OSError, DatabaseError.
+    """
+    if file.exists():
+        raise Refused(f"{file} is there already: no backup is overwritten")
+    try:
+        seals.make_patiently()
+    except Refusal as refusal:
+        raise Refused(f"no seal could be made: {refusal.in_words()}") from refusal
+    # Beside the file, so that the last step is a rename; and for nobody else's eyes.
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as folder:
+        database, draft = Path(folder) / DATABASE, Path(folder) / "backup.zip"
+        with alias.opened(alias.url_of(database)) as copy:
+            say("copying the database")
+            _copy(copy, say)
+            say("checking the copy")
+            require_integrity(copy)
+            manifest = _described(copy)
+        say("packing it")
+        _pack(draft, database, manifest)
+        os.link(draft, file)  # unlike a rename, it overwrites nothing
+        sync(file.parent)
+    return manifest
+
+
+def read_manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
+    """Read what a backup says of itself. Raises Refused: it is none, or of another format, or was
+    changed, or a key that it needs is not here.
+    """
+    with _readable():
+        if sorted(archive.namelist()) != sorted((MANIFEST, DATABASE)):
+            raise Refused("is no backup of PPIMS")
+        with archive.open(MANIFEST) as member:
+            manifest = json.loads(member.read(MANIFEST_LIMIT_BYTES))
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), str):
+        raise Refused("is no backup of PPIMS")
+    if manifest["format"] != FORMAT:
+        raise Refused(f"is of a format that this program does not know: not {FORMAT}")
+    with _readable():
+        needed = [*manifest["keys"], f"ledger {manifest['key_id']}"]
+        missing = key_usage.missing([str(name) for name in needed])
+    if missing:
+        named = ", ".join(dict.fromkeys(missing))
+        raise Refused(
+            f"needs keys that are not here: {named}. Put the key files that belong to it into"
+            f" {settings.PPIMS_DATA_DIR / 'keys'}, in the place of any others, and restore again"
+        )
+    with _readable():
+        if manifest.pop("mac") != _mac(manifest):
+            raise Refused("is damaged, or was changed: its manifest has a wrong signature")
+        seals.read_exported(manifest["seal"])
+    return manifest
+
+
+def unpack(archive: zipfile.ZipFile, manifest: dict[str, Any], into: Path) -> None:
+    """Write the database of a backup to a file of its own. Raises Refused where it is not the one
+    that the manifest tells of.
+    """
+    size, digest = 0, hashlib.sha256()
+    with _readable(), archive.open(DATABASE) as member, private_file(into) as file:
+        while size <= manifest["size"] and (chunk := member.read(CHUNK_BYTES)):
+            size += len(chunk)
+            digest.update(chunk)
+            file.write(chunk)
+    if size != manifest["size"] or digest.hexdigest() != manifest["sha256"]:
+        raise Refused("is damaged: its database is not the one that its manifest tells of")
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a backup. Raises Refused, OSError."""
+    with file.open("rb") as raw:
+        with _readable():
+            archive = zipfile.ZipFile(raw)
+        with archive:
+            yield archive
+
+
+def require_integrity(using: str) -> None:
+    """Have SQLite check every page, index, constraint and foreign key. Raises Refused."""
+    with connections[using].cursor() as cursor:
+        for pragma, is_well in (("integrity_check", [("ok",)]), ("foreign_key_check", [])):
+            try:
+                cursor.execute(f"PRAGMA {pragma}")
+                found = cursor.fetchmany(1)
+            except DatabaseError as error:
+                found = [(str(error),)]
+            if found != is_well:
+                raise Refused(f"the copy fails SQLite's {pragma}: {found[0]}")
+
+
+@contextmanager
+def private_file(path: Path) -> Iterator[IO[bytes]]:
+    """Write a new file that only its owner reads, and that is on the disk at the end."""
+    with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _copy(copy: str, say: Say) -> None:
+    own = connections[DEFAULT_DB_ALIAS]
+    own.ensure_connection()
+    if own.vendor == "sqlite":
+        # All pages in one step: one snapshot, while writers go on. In several, each write of
+        # another process would begin it anew.
+        with closing(sqlite3.connect(connections[copy].settings_dict["NAME"])) as target:
+            own.connection.backup(target, pages=-1)
+        maintenance_copy.forget_what_stays(copy)
+        return
+    call_command("migrate", database=copy, verbosity=0)
+    with snapshot():
+        maintenance_copy.copy(DEFAULT_DB_ALIAS, copy, say)
+
+
+def _described(copy: str) -> dict[str, Any]:
+    """Tell of a copy what restoring it asks for. The seal is its newest."""
+    applied = sorted(MigrationRecorder(connections[copy]).applied_migrations())
+    with alias.as_own(copy), connections[copy].cursor() as cursor:
+        counts = {}
+        for table in maintenance_copy.tables():
+            cursor.execute(f'SELECT COUNT(*) FROM "{table.table}"')  # noqa: S608 - a table's name
+            counts[table.table] = cursor.fetchone()[0]
+        return {
+            "format": FORMAT,
+            "ppims": _version(),
+            "made_at": clock.now().isoformat(),
+            "migrations": [f"{app}.{name}" for app, name in applied],
+            "keys": key_usage.in_use(),
+            "counts": counts,
+            "seal": seals.exported(Seal.objects.latest("number")),
+            "key_id": settings.PPIMS_LEDGER_KEYS[0].id,
+        }
+
+
+def _pack(draft: Path, database: Path, manifest: dict[str, Any]) -> None:
+    digest = hashlib.sha256()
+    with (
+        private_file(draft) as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=FASTEST) as archive,
+    ):
+        with (
+            database.open("rb") as source,
+            archive.open(DATABASE, "w", force_zip64=True) as member,
+        ):
+            while chunk := source.read(CHUNK_BYTES):
+                digest.update(chunk)
+                member.write(chunk)
+        manifest |= {"size": database.stat().st_size, "sha256": digest.hexdigest()}
+        archive.writestr(MANIFEST, json.dumps({**manifest, "mac": _mac(manifest)}, indent=2))
+
+
+def _mac(manifest: dict[str, Any]) -> str:
+    """Sign all of a manifest but its own signature. Raises KeyMissing."""
+    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+    key = key_named(settings.PPIMS_LEDGER_KEYS, manifest["key_id"])
+    return sign(key, ("backup", text)).hex()
+
+
+def _version() -> str:
+    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text("utf-8"))["project"]
+    return str(project["version"])
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except UNREADABLE as error:
+        raise Refused(f"is damaged, or no backup of PPIMS: {error}") from error
+
+
+def sync(folder: Path) -> None:
+    """Have a folder's names on the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

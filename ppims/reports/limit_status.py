@@ -1,0 +1,145 @@
+"""Where one customer stands now: what is left to spend and to load, by which rules; what is on
+hold, and what was declined last.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from customers.models import Customer
+from limits import decision, ledger
+from limits.decision import CREDIT_STOP, FINANCIAL_YEAR, MONTH, Rule, Totals
+from limits.models import Direction, Hold, LedgerHead, LimitCheck, LimitRule
+from ppims.core import clock
+
+CHECKS_LOOKED_AT = 1_000  # so far back a decline is looked for
+NEAR_PERMILLE, FULL_PERMILLE = 800, 1_000
+
+
+class Level(StrEnum):
+    """How near a limit is."""
+
+    FAR = "far"
+    NEAR = "near"
+    REACHED = "reached"
+
+
+@dataclass(frozen=True)
+class Meter:
+    """A MONTH or FINANCIAL_YEAR rule, and what is used and on hold of its amount, in paise."""
+
+    rule: LimitRule
+    limit: int
+    totals: Totals
+
+    @property
+    def left(self) -> int:
+        return max(0, self.limit - self.totals.used - self.totals.held)
+
+    @property
+    def permille(self) -> int:
+        """Tell how much is used or on hold; more than 1,000 where it is over the limit."""
+        return (self.totals.used + self.totals.held) * FULL_PERMILLE // self.limit
+
+    @property
+    def used_permille(self) -> int:
+        return min(FULL_PERMILLE, self.totals.used * FULL_PERMILLE // self.limit)
+
+    @property
+    def held_permille(self) -> int:
+        return min(FULL_PERMILLE, self.permille) - self.used_permille
+
+    @property
+    def level(self) -> Level:
+        if self.permille < NEAR_PERMILLE:
+            return Level.FAR
+        return Level.NEAR if self.permille < FULL_PERMILLE else Level.REACHED
+
+
+@dataclass(frozen=True)
+class Way:
+    """Spending, or loading: `left` is paise, None without a limit; `by` is the rule it comes from.
+    Of a customer who is blocked nothing is left, whatever the limits say.
+
+    `stops_at` is when loading stops at this tier. `month` is what the month comes to.
+    """
+
+    direction: Direction
+    left: int | None
+    by: Meter | None
+    meters: Sequence[Meter]
+    others: Sequence[LimitRule]
+    month: Totals
+    stops_at: datetime | None = None
+    has_stopped: bool = False
+    is_blocked: bool = False
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A customer's limits, open holds and last decline, as of an instant."""
+
+    at: datetime
+    ways: Sequence[Way]
+    holds: Sequence[Hold]
+    last_decline: LimitCheck | None
+
+
+def standing(customer: Customer) -> Standing:
+    """Tell where a customer stands now. Five queries, no lock."""
+    head = LedgerHead.objects.filter(pk=customer.pk).first()
+    now = clock.now()
+    at = max(now, head.last_at) if head and head.last_at else now
+    months = clock.months_of_financial_year(clock.ist_month(at))
+    known = ledger.standing(customer.pk, months, at)
+    rules = LimitRule.objects.in_force(at, tier=customer.tier)
+    open_now = Hold.objects.filter(customer_id=customer.pk, expires_at__gt=at)
+    return Standing(
+        at,
+        [_way(customer, way, rules, known, at) for way in Direction],
+        list(open_now.select_related("processor").order_by("expires_at")),
+        _last_decline(customer.pk, head.check_count) if head else None,
+    )
+
+
+def _way(
+    customer: Customer,
+    direction: Direction,
+    rules: Sequence[LimitRule],
+    known: ledger.Standing,
+    at: datetime,
+) -> Way:
+    totals = known.totals(clock.ist_month(at), direction)
+    order = list(decision.AMOUNT_WINDOWS)
+    mine = [r for r in rules if r.direction == direction and r.amount is not None]
+    mine.sort(key=lambda r: order.index(r.window) if r.window in order else len(order))
+    meters = [
+        Meter(rule, int(rule.amount or 0), totals[rule.window])
+        for rule in mine
+        if rule.window in {MONTH, FINANCIAL_YEAR}
+    ]
+    tightest = decision.tightest([Rule(m.rule.pk, m.rule.window, m.limit) for m in meters], totals)
+    by = next((m for m in meters if tightest and m.rule.pk == tightest.rule.id), None)
+    stop = next((rule for rule in mine if rule.window == CREDIT_STOP), None)
+    stops_at = clock.months_later(customer.tier_since, int(stop.amount or 0)) if stop else None
+    has_stopped = stops_at is not None and at >= stops_at
+    return Way(
+        direction,
+        0 if has_stopped or customer.is_blocked else by.left if by else None,
+        by,
+        meters,
+        [rule for rule in mine if rule.window not in {MONTH, FINANCIAL_YEAR}],
+        totals[MONTH],
+        stops_at,
+        has_stopped,
+        customer.is_blocked,
+    )
+
+
+def _last_decline(customer_id: int, check_count: int) -> LimitCheck | None:
+    """Find the last check that was declined, by its number: of the newest alone."""
+    newest = LimitCheck.objects.filter(
+        customer_id=customer_id, number__gt=check_count - CHECKS_LOOKED_AT, is_allowed=False
+    )
+    return newest.select_related("processor", "rule").order_by("-number").first()

@@ -1,0 +1,351 @@
+"""Counts the overview's figures from what is new since the last time: one process at a time, for a
+short while, and so that nobody who checks or posts waits for it.
+
+Rows are taken by id up to an edge, below which all are there. All of it can be counted anew.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from django.db import connection
+from django.db.models import F, Q
+
+from limits.models import Figures
+from ppims.core import clock
+from ppims.core.errors import Unavailable
+from ppims.db import statements
+from ppims.db.statements import stored
+from ppims.db.transaction import in_transaction
+from ppims.reports import flagged, refused_reports
+from ppims.reports.keyset import Position, instant, microseconds
+from ppims.reports.near_limit import Watch
+
+FRESH_FOR = timedelta(seconds=60)
+CLAIMED_FOR = timedelta(seconds=10)
+SECONDS = 0.25
+DAYS = 31
+ROWS_AT_ONCE = 20_000
+EDGE_TRIES, EDGE_PAUSE_SECONDS = 10, 0.01
+FIRST_DAY = date(1970, 1, 1)
+INDIA_IS_AHEAD, DAY_OF = 19_800_000_000, 86_400_000_000  # microseconds
+
+State = dict[str, Any]
+
+EDGE = """
+    SELECT (SELECT COALESCE(MAX(id), 0) FROM limits_ledgerentry),
+           (SELECT COALESCE(MAX(id), 0) FROM limits_limitcheck),
+           (SELECT COALESCE(MAX(id), 0) FROM customers_kycchange),
+           (SELECT COALESCE(MAX(id), 0) FROM limits_postingfinding),
+           (SELECT COALESCE(MAX(id), 0) FROM limits_refusedreport),
+           (SELECT COALESCE(MAX(id), 0) FROM limits_reportfinding)
+"""
+EDGES = ("entry", "check", "kyc", "finding", "report", "report finding")
+# PostgreSQL hands out ids before it commits: what is below the edge is all there once everyone who
+# was writing these tables then has ended. Our own, if there is one, we see anyway.
+WRITING = """
+    SELECT DISTINCT virtualtransaction FROM pg_locks
+    WHERE mode = 'RowExclusiveLock' AND pid <> pg_backend_pid()
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND relation IN ('limits_ledgerentry'::regclass, 'limits_limitcheck'::regclass,
+                         'customers_kycchange'::regclass, 'limits_postingfinding'::regclass,
+                         'limits_refusedreport'::regclass, 'limits_reportfinding'::regclass)
+"""
+UP_TO = """
+    SELECT MAX(id) FROM (
+        SELECT id FROM {table} WHERE id > %s AND id <= %s ORDER BY id LIMIT %s) batch
+"""
+# India's day, from 1970 on; of what is too old to be told, none.
+DAY = f"CASE WHEN t.at < %s THEN -1 ELSE ({{at}} + {INDIA_IS_AHEAD}) / {DAY_OF} END"
+ENTRIES = """
+    SELECT {day} AS day, kind, direction, COUNT(*), CAST(SUM(amount_paise) AS bigint),
+           SUM(CASE WHEN flags = '' THEN 0 ELSE 1 END),
+           MIN(CASE WHEN flags = '' THEN NULL ELSE {at} END)
+    FROM limits_ledgerentry t WHERE id > %s AND id <= %s GROUP BY 1, 2, 3
+"""
+CHECKS = """
+    SELECT {day} AS day, is_allowed, reason, COUNT(*)
+    FROM limits_limitcheck t WHERE id > %s AND id <= %s GROUP BY 1, 2, 3
+"""
+KYC_CHANGES = """
+    SELECT {day} AS day, from_tier, to_tier, COUNT(*)
+    FROM customers_kycchange t WHERE id > %s AND id <= %s GROUP BY 1, 2, 3
+"""
+REPORTS = "SELECT COUNT(*) FROM {table} WHERE id > %s AND id <= %s"
+CLOSINGS = f"{REPORTS} AND NOT (finding = '')"
+TOUCHED = "SELECT DISTINCT customer_id FROM {table} WHERE id > %s AND id <= %s"
+
+
+def refresh(*, seconds: float = SECONDS) -> bool:
+    """Bring the figures up to date, if they are a minute old or not yet complete and nobody else is
+    at it; for so many seconds at most. Tell whether they are complete.
+    """
+    at = clock.now()
+    known = Figures.objects.filter(pk=1).first()
+    if known and not is_due(known, at):  # without a word to those who write
+        return True
+    try:
+        row = in_transaction(partial(_claimed, at))
+        edge = _edge() if row else None
+        if row and edge:
+            work = Work(_state(row, edge), edge, at)
+            work.run(seconds)
+            in_transaction(partial(_keep, row, work))
+    except Unavailable:  # whoever looks sees what there was
+        return False
+    return not is_due(Figures.objects.get(pk=1), at)
+
+
+def forget() -> None:
+    """Let everything be counted anew. Raises Unavailable."""
+    anew = partial(Figures.objects.update, state="{}", version=F("version") + 1)
+    in_transaction(anew)
+
+
+def flagged_after() -> Position:
+    """Tell where the flagged entries begin that wait: of none before it nobody has said what it
+    is.
+    """
+    row = Figures.objects.filter(pk=1).first()
+    at, row_id = json.loads(row.state).get("flagged_after", [0, 0]) if row else (0, 0)
+    return Position(at, 0, row_id)
+
+
+def refused_after() -> int:
+    """Tell up to which id no refused report waits."""
+    row = Figures.objects.filter(pk=1).first()
+    return int(json.loads(row.state).get("refused_after", 0)) if row else 0
+
+
+def is_due(row: Figures, at: datetime) -> bool:
+    """Tell whether figures have aged, or are not complete; also where the clock was set back."""
+    is_complete = bool(json.loads(row.state).get("is_complete"))
+    return not is_complete or not row.at <= at < row.at + FRESH_FOR
+
+
+def day_of(at: datetime) -> int:
+    """Number India's days from 1970 on."""
+    return (at.astimezone(clock.IST).date() - FIRST_DAY).days
+
+
+def _claimed(at: datetime) -> Figures | None:
+    """Claim the figures, made at first use; None: somebody else is at it."""
+    empty = Figures(number=1, at=at, claimed_until=at, state="{}")
+    Figures.objects.bulk_create([empty], ignore_conflicts=True)
+    free = Q(claimed_until__lte=at) | Q(claimed_until__gt=at + CLAIMED_FOR)  # or a clock set back
+    if not Figures.objects.filter(free, pk=1).update(claimed_until=at + CLAIMED_FOR):
+        return None
+    return Figures.objects.get(pk=1)
+
+
+def _edge() -> dict[str, int] | None:
+    """Tell the newest ids below which every row is there; None: others are still writing."""
+    edge = statements.first(EDGE, [])
+    assert edge
+    if connection.vendor == "postgresql" and not _have_ended(statements.every(WRITING, [])):
+        return None
+    return dict(zip(EDGES, edge, strict=True))
+
+
+def _have_ended(writers: list[tuple[Any, ...]]) -> bool:
+    """Wait a little for those who are writing."""
+    for _ in range(EDGE_TRIES):
+        if not set(writers) & set(statements.every(WRITING, [])):
+            return True
+        time.sleep(EDGE_PAUSE_SECONDS)
+    return False
+
+
+def _state(row: Figures, edge: dict[str, int]) -> State:
+    """Read what is counted so far; what was not counted when that was written begins at nothing."""
+    known, nothing = json.loads(row.state), _nothing(edge)
+    counted = {**nothing["counted"], **known.get("counted", {})}
+    return {**nothing, **known, "counted": counted}
+
+
+def _nothing(edge: dict[str, int]) -> State:
+    return {
+        "counted": dict.fromkeys(edge, 0),
+        "watched": {"entry": edge["entry"], "kyc": edge["kyc"]},
+        "tiers": {},
+        "flagged": 0,
+        "closed": 0,
+        "flagged_after": [0, 0],
+        "refused": 0,
+        "refused_closed": 0,
+        "refused_after": 0,
+        "days": {},
+        "month": 0,
+        "rules": [],
+        "walk": 0,
+        "floor": 0,
+    }
+
+
+@dataclass
+class Work:
+    """One refresh under way: the state, brought forward."""
+
+    state: State
+    edge: dict[str, int]
+    at: datetime
+
+    def __post_init__(self) -> None:
+        self.oldest = instant((day_of(self.at) - DAYS) * DAY_OF - INDIA_IS_AHEAD)
+        is_this_month = self.state["month"] == clock.ist_month(self.at)
+        self.watch = Watch(self.at, floor=self.state["floor"] if is_this_month else 0)
+
+    def run(self, seconds: float) -> None:
+        """Do what is to be done, step by step, until it is complete or the time is up."""
+        end = time.monotonic() + seconds
+        self._begin_anew_where_all_changed()
+        steps: list[Callable[[], bool]] = [
+            partial(self._watch_touched, "entry", "limits_ledgerentry"),
+            partial(self._watch_touched, "kyc", "customers_kycchange"),
+            partial(self._count, "entry", "limits_ledgerentry", ENTRIES, self._add_entries),
+            partial(self._count, "check", "limits_limitcheck", CHECKS, self._add_checks),
+            partial(self._count, "kyc", "customers_kycchange", KYC_CHANGES, self._add_kyc),
+            partial(self._add_up, "closed", "finding", "limits_postingfinding", CLOSINGS),
+            self._pass_closed,
+            partial(self._add_up, "refused", "report", "limits_refusedreport", REPORTS),
+            partial(
+                self._add_up, "refused_closed", "report finding", "limits_reportfinding", CLOSINGS
+            ),
+            self._pass_closed_reports,
+            self._walk,
+        ]
+        self.state["is_complete"] = all(_finish(step, end) for step in steps)
+        days, oldest = self.state["days"], day_of(self.oldest)
+        self.state["days"] = {day: figures for day, figures in days.items() if int(day) >= oldest}
+
+    def keep(self) -> None:
+        """Bring the table of those who are watched up to date, and take its figures."""
+        self.watch.keep()
+        self.state["floor"], self.state["near"] = self.watch.floor, self.watch.levels()
+        if self.state["is_complete"] and self.watch.misses_spenders():
+            self.state |= {"floor": 0, "walk": 0, "is_complete": False}
+
+    def _begin_anew_where_all_changed(self) -> None:
+        """Look at every customer again in a new month, and where other rules are in force."""
+        now = {"month": self.watch.month, "rules": self.watch.rules}
+        if any(self.state[name] != value for name, value in now.items()):
+            self.state |= {**now, "walk": 0}
+
+    def _count(
+        self, name: str, table: str, sql: str, add: Callable[[tuple[Any, ...]], None]
+    ) -> bool:
+        """Count some more rows of a table; False: there were none."""
+        after, last = self._next_rows(self.state["counted"], name, table)
+        if last is None:
+            return False
+        at = microseconds("t.at")
+        sql = sql.format(day=DAY.format(at=at), at=at)
+        for row in statements.every(sql, [stored(self.oldest), after, last]):
+            add(row)
+        self.state["counted"][name] = last
+        return True
+
+    def _next_rows(self, done: dict[str, int], name: str, table: str) -> tuple[int, int | None]:
+        after, edge = done[name], self.edge[name]
+        if after >= edge:
+            return after, None
+        found = statements.first(UP_TO.format(table=table), [after, edge, ROWS_AT_ONCE])
+        return after, found[0] if found else None
+
+    def _add_entries(self, row: tuple[Any, ...]) -> None:
+        day, kind, direction, count, paise, flagged, flagged_at = row
+        if kind == "S":
+            posted = self._day(day).setdefault("posted", {}).setdefault(direction, [0, 0])
+            posted[0] += count
+            posted[1] += paise
+        if flagged:
+            self.state["flagged"] += flagged
+            self.state["flagged_after"] = min(self.state["flagged_after"], [flagged_at, 0])
+
+    def _add_checks(self, row: tuple[Any, ...]) -> None:
+        day, is_allowed, reason, count = row
+        if not is_allowed:
+            declined = self._day(day).setdefault("declined", {})
+            declined[reason] = declined.get(reason, 0) + count
+
+    def _add_kyc(self, row: tuple[Any, ...]) -> None:
+        day, before, after, count = row
+        tiers = self.state["tiers"]
+        tiers[after] = tiers.get(after, 0) + count
+        if before:
+            tiers[before] = tiers.get(before, 0) - count
+        else:
+            figures = self._day(day)
+            figures["added"] = figures.get("added", 0) + count
+
+    def _add_up(self, figure: str, name: str, table: str, sql: str) -> bool:
+        """Add some more rows of a table to a figure; False: there were none."""
+        after, last = self._next_rows(self.state["counted"], name, table)
+        if last is None:
+            return False
+        (more,) = statements.first(sql.format(table=table), [after, last]) or (0,)
+        self.state[figure] += more
+        self.state["counted"][name] = last
+        return True
+
+    def _pass_closed(self) -> bool:
+        """Go on to just before the oldest flagged entry that waits; False: there it is."""
+        if self.state["flagged"] == self.state["closed"]:
+            return False
+        at, row_id = self.state["flagged_after"]
+        found, end = flagged.walk(Position(at, 0, row_id), 1, known=self.edge["finding"])
+        for oldest in found:
+            self.state["flagged_after"] = [oldest.at, oldest.id - 1]
+        if end and not found:
+            self.state["flagged_after"] = [end.at, end.id]
+        return end is not None and not found
+
+    def _pass_closed_reports(self) -> bool:
+        """Go on to just before the oldest refused report that waits; False: there it is."""
+        if self.state["refused"] == self.state["refused_closed"]:
+            return False
+        after = self.state["refused_after"]
+        found, end = refused_reports.walk(after, 1, known=self.edge["report finding"])
+        self.state["refused_after"] = found[0] - 1 if found else end or after
+        return end is not None and not found
+
+    def _day(self, day: int) -> State:
+        figures: State = self.state["days"].setdefault(str(day), {})
+        return figures
+
+    def _watch_touched(self, name: str, table: str) -> bool:
+        """Look again at whom new rows are about; False: there were none."""
+        after, last = self._next_rows(self.state["watched"], name, table)
+        if last is None:
+            return False
+        rows = statements.every(TOUCHED.format(table=table), [after, last])
+        self.watch.look_at([customer_id for (customer_id,) in rows])
+        self.state["watched"][name] = last
+        return True
+
+    def _walk(self) -> bool:
+        """Look at the next customers of all; False: all were looked at."""
+        if self.state["walk"] is None:
+            return False
+        self.state["walk"] = self.watch.walk_on(self.state["walk"])
+        return self.state["walk"] is not None
+
+
+def _finish(step: Callable[[], bool], end: float) -> bool:
+    """Repeat a step until it has nothing left to do; False: the time is up."""
+    while step():
+        if time.monotonic() > end:
+            return False
+    return True
+
+
+def _keep(row: Figures, work: Work) -> None:
+    """Keep what was counted, unless somebody else has meanwhile."""
+    mine = Figures.objects.filter(pk=1, version=row.version)
+    if mine.update(version=row.version + 1, at=work.at, claimed_until=work.at):
+        work.keep()
+        Figures.objects.filter(pk=1).update(state=json.dumps(work.state, separators=(",", ":")))

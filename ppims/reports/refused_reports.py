@@ -1,0 +1,59 @@
+"""The refused reports that staff have not closed yet, oldest first; and those that they have."""
+
+from collections.abc import Sequence
+
+from limits.models import RefusedReport, ReportFinding
+from ppims.db import statements
+from ppims.reports import keyset
+from ppims.reports.keyset import PAST_ALL_IDS, Page, Position
+
+WITH = ("customer", "processor", "posting")
+LOOK = """
+    SELECT t.id AS row_key, t.customer_id AS holder
+    FROM limits_refusedreport t WHERE t.id > %s ORDER BY t.id LIMIT {most:d}
+"""
+OPEN = """
+    SELECT row_key FROM ({look}) w WHERE NOT EXISTS (
+        SELECT 1 FROM limits_reportfinding f
+        WHERE f.customer_id = w.holder AND f.report_id = w.row_key
+            AND NOT (f.finding = '') AND f.id <= %s)
+    LIMIT %s
+"""
+LAST = "SELECT row_key FROM ({look}) w LIMIT 1 OFFSET {most:d}"
+
+
+def waiting(after: int, *, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[RefusedReport]:
+    """Give a page of the reports that wait for a finding, the oldest first; of those up to the id
+    `after` none does. Raises Malformed for a cursor of another list.
+    """
+    found, end = walk(keyset.position(cursor).id if cursor else after, rows + 1)
+    reports = RefusedReport.objects.select_related(*WITH).in_bulk(found[:rows])
+    page = [reports[key] for key in found[:rows]]
+    if len(found) > rows:
+        return Page(page, _written(found[rows - 1]))
+    return Page(page, _written(end) if end else "", end is not None)
+
+
+def closed(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[ReportFinding]:
+    """Give a page of findings, the last first. Raises Malformed for a cursor of another list."""
+    before = keyset.position(cursor).id
+    findings = ReportFinding.objects.filter(pk__lt=before).exclude(finding="")
+    joined = findings.select_related("user", "customer", "report__processor")
+    found = list(joined.order_by("-pk")[: rows + 1])
+    return Page(found[:rows], _written(found[rows - 1].pk) if len(found) > rows else "")
+
+
+def walk(after: int, rows: int, *, known: int = PAST_ALL_IDS) -> tuple[Sequence[int], int | None]:
+    """Find the first so many reports after one that no finding up to the known one closes; and
+    where this ended, if it looked at enough.
+    """
+    look = LOOK.format(most=keyset.LOOKED_AT)
+    found = [key for (key,) in statements.every(OPEN.format(look=look), [after, known, rows])]
+    if len(found) == rows:
+        return found, None
+    last = statements.first(LAST.format(look=look, most=keyset.LOOKED_AT - 1), [after])
+    return found, last[0] if last else None
+
+
+def _written(row_id: int) -> str:
+    return Position(0, 0, row_id).written()

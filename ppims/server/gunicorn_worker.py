@@ -1,0 +1,263 @@
+"""gunicorn's asgi worker, less patient: a request has so long to arrive from its first byte on, and
+an answer to be taken; and a worker has so many connections. Others go on unharmed meanwhile.
+"""
+
+import asyncio
+import math
+import os
+import re
+import resource
+import sys
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from gunicorn.asgi import protocol
+from gunicorn.asgi.parser import (
+    InvalidChunkSize,
+    InvalidHeader,
+    LimitRequestHeaders,
+    PythonProtocol,
+    UnsupportedTransferCoding,
+)
+from gunicorn.asgi.protocol import ASGIProtocol
+from gunicorn.workers import gasgi
+
+from ppims.core.addresses import is_trusted_proxy, source_of
+from ppims.db import shared_snapshot
+from ppims.db.statements import keep_connection
+from ppims.server.connections import Connections
+from ppims.server.http_refusals import LENGTH_DIGITS, asks_for_more_than_chunks, log_refusal, phrase
+
+ARRIVAL_SECONDS, TAKING_SECONDS = 10, 30
+CODINGS = b"transfer-encoding"
+PIPELINED_BYTES = 64 * 1024  # read of a connection, ahead of the answers to what came before
+HEADERS_BYTES, CHUNKS = 32 * 1024, 1024  # of a request: what is read in one turn of the loop
+# A field that nothing is wrong with (RFC 9110 section 5), and some of them. Possessive: a pattern
+# that gives back what it took would try a line of blanks in as many ways as it has pairs of them.
+FIELD = rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):[ \t]*+([\t\x20-\x7e\x80-\xff]*+)\r\n"
+EACH_FIELD, FIELDS = re.compile(FIELD), re.compile(b"(?:" + FIELD + b")+")
+
+
+class Parser(PythonProtocol):  # type: ignore[misc]  # it has no types
+    """Reads headers all at once where nothing is wrong with them; else gunicorn reads them, line by
+    line and byte by byte, and says what is wrong.
+    """
+
+    _header_count: int
+    _read_bytes = 0  # of a request's headers, line by line
+    _headers_list: list[tuple[bytes, bytes]]
+
+    def _parse_headers(self) -> bool:
+        end = 0 if self._buffer.startswith(b"\r\n") else self._buffer.find(b"\r\n\r\n")
+        if 0 < end <= self._limit_request_field_size - len(b"\r\n") and not self._header_count:
+            block = bytes(self._buffer[: end + 2])
+            fields = EACH_FIELD.findall(block) if FIELDS.fullmatch(block) else []
+            if 0 < len(fields) <= self._limit_request_fields:
+                del self._buffer[: end + 4]
+                self._headers_list = [
+                    (name.lower(), value.rstrip(b" \t")) for name, value in fields
+                ]
+                self._header_count, self._scan_from = len(fields), 0
+                self._finalize_headers()
+                return True
+        size = len(self._buffer)
+        read = self._read_bytes if self._header_count else 0
+        if read + (size if end < 0 else end) > HEADERS_BYTES:
+            raise LimitRequestHeaders("Too large")
+        is_whole = bool(super()._parse_headers())
+        self._read_bytes = read + size - len(self._buffer)
+        return is_whole
+
+    def _finalize_headers(self) -> None:
+        values = dict(self._headers_list)
+        if b"host" not in values and self.http_version >= (1, 1):
+            raise InvalidHeader("Host")
+        if len(values.get(b"content-length", b"")) > LENGTH_DIGITS:
+            raise InvalidHeader("Content-Length")
+        if CODINGS in values and asks_for_more_than_chunks(
+            value.decode("latin1") for name, value in self._headers_list if name == CODINGS
+        ):
+            raise UnsupportedTransferCoding("Transfer-Encoding")
+        super()._finalize_headers()
+
+
+class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
+    """One connection. Between requests it falls under gunicorn's own keep-alive."""
+
+    _arrival: asyncio.TimerHandle | None = None
+    _taking: asyncio.TimerHandle | None = None
+    _keepalive_handle: asyncio.TimerHandle | None
+    _idle_since = math.inf
+    _chunks = 0
+    _has_ended = False  # its client sends nothing more, but may listen
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)
+        self._max_buffer_size = PIPELINED_BYTES
+        self._arrival = self._after(ARRIVAL_SECONDS, self._has_not_arrived)
+        address, *_ = transport.get_extra_info("peername") or ("",)
+        source = "" if is_trusted_proxy(address) else source_of(address)
+        leaving = self.worker.connections.admit(self, source)
+        if leaving is not None:
+            leaving.give_way()
+
+    def give_way(self) -> None:
+        """Close it, in favour of one that may have something to say."""
+        self._stop(self._arrival)
+        self._keepalive_timeout()
+
+    def _feed_callback_parser(self, data: bytes) -> bool:
+        """Read what has come: just now, or ahead of the answer to what came before it."""
+        shared_snapshot.end()  # what it asks is to be read as of now
+        is_well_formed = bool(super()._feed_callback_parser(data))
+        request = self._body_receiver
+        if request is not None and request._complete:
+            self._stop(self._arrival)
+            self._arrival = None
+            self.worker.connections.answer(self)
+            return is_well_formed
+        if self._arrival is None:
+            seconds = 0 if self._has_ended else ARRIVAL_SECONDS
+            self._arrival = self._after(seconds, self._has_not_arrived)
+        self.worker.connections.wait_for(self)
+        return is_well_formed
+
+    def eof_received(self) -> bool:
+        """Go on answering what has come whole, and refuse what has not."""
+        self._has_ended = True
+        if self._arrival is not None:
+            self._has_not_arrived()
+        elif self._awaiting_request:
+            self._keepalive_timeout()
+        return True
+
+    def _on_headers_complete(self) -> bool:
+        self._chunks = 0
+        return bool(super()._on_headers_complete())
+
+    def _on_body(self, chunk: bytes) -> None:
+        """Take a part of the body; of one in chunks not as many as it has bytes."""
+        self._chunks += 1
+        if self._chunks > CHUNKS and self._callback_parser.is_chunked:
+            raise InvalidChunkSize("Too many")
+        super()._on_body(chunk)
+
+    def _resume_reading(self) -> None:
+        """Read on once less is waiting: gunicorn would with each answer, so that who asks faster
+        than it is answered would fill the memory.
+        """
+        if self._http1_buffered() <= self._max_buffer_size:
+            super()._resume_reading()
+
+    async def _serve_http_request(self, request: Any, sockname: Any, peername: Any) -> bool:
+        """Serve it within the connection's own task: gunicorn's way lets a program go on after its
+        answer, in a task for each request, and ours has nothing to do then.
+        """
+        is_kept = bool(await self._handle_http_request(request, sockname, peername))
+        if self._http1_buffered():
+            # What was sent ahead waits for the next turn of the loop. Else nothing comes between
+            # the answers to a whole pipeline, and all others wait until it has ended.
+            await asyncio.sleep(0)
+        return is_kept
+
+    def _arm_keepalive_timer(self) -> None:
+        """Look whether it is idle now and then, not anew after each answer."""
+        self._idle_since = self.worker.loop.time()
+        self.worker.connections.wait_for(self)
+        if self._has_ended:
+            self._keepalive_timeout()
+        elif self._keepalive_handle is None:
+            self._keepalive_handle = self._after(self._keepalive, self._close_if_idle)
+
+    def _cancel_keepalive_timer(self) -> None:
+        self._idle_since = math.inf
+        if self._closed:
+            super()._cancel_keepalive_timer()
+
+    def _close_if_idle(self) -> None:
+        left = self._idle_since + self._keepalive - self.worker.loop.time()
+        if left <= 0:
+            self._keepalive_timeout()
+        else:
+            self._keepalive_handle = self._after(min(left, self._keepalive), self._close_if_idle)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.worker.connections.wait_for(self)
+        self._taking = self._after(TAKING_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if not self._awaiting_request:
+            self.worker.connections.answer(self)
+        self._stop(self._taking)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop(self._arrival)
+        self._stop(self._taking)
+        self.worker.connections.remove(self)
+        super().connection_lost(exc)
+
+    def _has_not_arrived(self) -> None:
+        """Close it; or, where the headers are there, let the program refuse the request."""
+        if self._body_receiver is None:
+            self._keepalive_timeout()
+        else:
+            self._body_receiver._body_wait_expired = True
+            self._body_receiver._wake_waiter()
+
+    def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
+        """Refuse in the standard words. Of a fault of ours gunicorn has written a line already."""
+        if status != HTTPStatus.INTERNAL_SERVER_ERROR:
+            address, *_ = self.transport.get_extra_info("peername") or ("",)
+            log_refusal(self.log, address, status, type(sys.exception()).__name__)
+        super()._send_error_response(status, phrase(status), extra_headers)
+
+    def _after(self, seconds: float, what: Any) -> asyncio.TimerHandle:
+        handle: asyncio.TimerHandle = self.worker.loop.call_later(seconds, what)
+        return handle
+
+    def _stop(self, timer: asyncio.TimerHandle | None) -> None:
+        if timer is not None:
+            timer.cancel()
+
+
+class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
+    """What `--worker-class ppims.server.gunicorn_worker.Worker` names. It makes no other sort of
+    connection.
+    """
+
+    connections: Connections[Protocol]
+
+    def load_wsgi(self) -> None:
+        """Load the program, and with it the settings: the process that starts workers has none."""
+        super().load_wsgi()
+        # The hot path's reads run on the loop, by one connection of its thread: handing one to
+        # another thread would cost more than the read.
+        os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        keep_connection()
+        most = make_room_for_files(self.worker_connections, beside=own_files())
+        self.connections = Connections(most, settings.PPIMS_CONNECTIONS_PER_ADDRESS)
+
+
+def own_files() -> int:
+    """Count the files that a worker may have open beside its connections: on SQLite each thread has
+    the database's three.
+    """
+    return 64 + 3 * 2 * int(settings.PPIMS_THREADS)
+
+
+def make_room_for_files(wanted: int, *, beside: int) -> int:
+    """Say how many of the wanted connections this process may have, once it has allowed itself as
+    many as the system lets it. Without a free file it could take up nobody's any more.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limits = [limit for limit in (wanted + beside, hard) if limit != resource.RLIM_INFINITY]
+    if resource.RLIM_INFINITY != soft < min(limits):
+        soft = min(limits)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else max(min(wanted, soft - beside), 1)
+
+
+gasgi.ASGIProtocol, protocol.PythonProtocol = Protocol, Parser

@@ -1,0 +1,47 @@
+"""gunicorn's gthread worker, as strict as the other one and as brief:
+ppims/server/http_refusals.py.
+"""
+
+from typing import Any
+
+from gunicorn import util
+from gunicorn.http.errors import (
+    ExpectationFailed,
+    ForbiddenProxyRequest,
+    InvalidHeader,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+    UnsupportedTransferCoding,
+)
+from gunicorn.workers import gthread
+
+from ppims.server.http_refusals import asks_for_more_than_chunks, log_refusal, phrase
+
+STATUSES = {
+    ForbiddenProxyRequest: 403,
+    LimitRequestLine: 414,
+    ExpectationFailed: 417,
+    LimitRequestHeaders: 431,
+    UnsupportedTransferCoding: 501,
+}  # all else is a 400
+
+
+class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # it has no types
+    """What `--worker-class ppims.server.thread_worker.Worker` names."""
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Answer a request, or raise what it is refused for."""
+        if req.version >= (1, 1) and "HOST" not in dict(req.headers):
+            raise InvalidHeader("HOST")
+        if asks_for_more_than_chunks(v for n, v in req.headers if n == "TRANSFER-ENCODING"):
+            raise UnsupportedTransferCoding("TRANSFER-ENCODING")
+        return super().handle_request(req, conn)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        if not isinstance(exc, ParseException):
+            super().handle_error(req, client, addr, exc)
+            return
+        status = STATUSES.get(type(exc), 400)
+        log_refusal(self.log, (addr or ("",))[0], status, type(exc).__name__)
+        util.write_error(client, status, phrase(status), "")

@@ -1,0 +1,156 @@
+"""The only writer of AuditEntry: who did what, chained per customer it is about."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.apps.registry import Apps
+from django.conf import settings
+from django.db.models import Model
+
+from ppims.core import keys
+from ppims.db import bulk, row_proofs, statements
+from ppims.db.statements import Table
+from ppims.models import AuditEntry, AuditHead, Processor, User
+
+NO_CUSTOMER = 0
+ENTRY_FIELDS = ["subject", "number", "at", "user_id", "processor_id", "action", "detail"]
+HEAD_FIELDS = ["subject", "entry_count", "last_mac", "last_at"]
+ENTRIES, HEADS = Table(AuditEntry), Table(AuditHead)
+OF_SUBJECT = "WHERE subject = %s"
+NEW_HEAD = """
+    INSERT INTO ppims_audithead (subject, entry_count, last_mac, key_id, mac)
+    VALUES (%s, 0, '', '', '') ON CONFLICT DO NOTHING
+"""
+SET_HEAD = """
+    UPDATE ppims_audithead SET entry_count = %s, last_mac = %s, last_at = %s, key_id = %s, mac = %s
+    WHERE subject = %s
+"""
+Event = tuple[int, int, str, dict[str, object]]  # microseconds, processor, action, detail
+FIELDS = {AuditEntry: ENTRY_FIELDS, AuditHead: HEAD_FIELDS}
+
+
+def record(
+    action: str,
+    *,
+    at: datetime,
+    subject: int = NO_CUSTOMER,
+    user: User | None = None,
+    processor: Processor | None = None,
+    detail: dict[str, object] | None = None,
+    rows: Iterable[Model] = (),
+) -> AuditEntry:
+    """Append one entry, inside the use-case's transaction. Lock order: after LedgerHead and
+    Customer.
+
+    `detail` is JSON; document and card numbers never go into it. `rows` are those of the subject
+    that were made or changed, as they are now: the entry proves them from here on.
+    """
+    key = settings.PPIMS_LEDGER_KEYS[0]
+    head = _locked_head(subject)
+    proven = row_proofs.of_rows(key, rows)
+    entry = AuditEntry(
+        subject=subject,
+        number=head.entry_count + 1,
+        at=at,
+        user_id=user.pk if user else None,
+        processor_id=processor.pk if processor else None,
+        action=action,
+        detail=_written({**(detail or {}), **({row_proofs.PROOFS: proven} if proven else {})}),
+        key_id=key.id,
+    )
+    entry.mac = entry_mac(key, values_of(entry), bytes(head.last_mac))
+    ENTRIES.insert(entry)
+    head.entry_count, head.last_mac, head.last_at, head.key_id = entry.number, entry.mac, at, key.id
+    head.mac = head_mac(key, values_of(head))
+    counts = [head.entry_count, head.last_mac, statements.stored(at)]
+    statements.run(SET_HEAD, [*counts, head.key_id, head.mac, subject])
+    return entry
+
+
+def extend(
+    details: Iterable[dict[str, object]], *, action: str, at: datetime, apps: Apps, using: str
+) -> None:
+    """Append entries about no customer, by the installation itself, where nobody else writes: for
+    a migration, with its own models.
+    """
+    key = key_in_use()
+    heads = apps.get_model("ppims", "AuditHead")._base_manager.using(using)
+    entries = apps.get_model("ppims", "AuditEntry")._base_manager.using(using)
+    head = heads.filter(subject=NO_CUSTOMER).first()
+    number, mac = (head.entry_count, bytes(head.last_mac)) if head else (0, b"")
+    for number, detail in enumerate(details, start=number + 1):  # noqa: B020 - it goes on from there
+        row: dict[str, Any] = {"subject": NO_CUSTOMER, "number": number, "at": at, "user_id": None}
+        row |= {"processor_id": None, "action": action, "detail": _written(detail)}
+        mac = entry_mac(key, [keys.plain(row[name]) for name in ENTRY_FIELDS], mac)
+        entries.create(**row, key_id=key.id, mac=mac)
+    values: list[keys.Plain] = [NO_CUSTOMER, number, mac, keys.plain(at)]
+    signed = {"key_id": key.id, "mac": head_mac(key, values)}
+    counts = {"entry_count": number, "last_mac": mac, "last_at": at, **signed}
+    heads.update_or_create(subject=NO_CUSTOMER, defaults=counts)
+
+
+def key_in_use() -> keys.Key:
+    """Give the key that entries, and what they prove, are signed with from now on."""
+    return settings.PPIMS_LEDGER_KEYS[0]
+
+
+class Chains:
+    """Whole new audit chains, of customers nobody has heard of: gathered, then inserted."""
+
+    def __init__(self, ids: range) -> None:
+        self.key = settings.PPIMS_LEDGER_KEYS[0]
+        self.ids = iter(ids)
+        self.rows: bulk.Rows = {AuditEntry: [], AuditHead: []}
+
+    def add(self, subject: int, events: Sequence[Event]) -> None:
+        """Add a subject's whole chain so far."""
+        last_mac, number, at = b"", 0, 0
+        for number, (at, processor_id, action, detail) in enumerate(events, start=1):
+            values = (subject, number, at, None, processor_id, action, _written(detail))
+            last_mac = entry_mac(self.key, values, last_mac)
+            self.rows[AuditEntry].append([next(self.ids), *values, self.key.id, last_mac])
+        head = (subject, number, last_mac, at)
+        self.rows[AuditHead].append([*head, self.key.id, head_mac(self.key, head)])
+
+
+def insert(rows: bulk.Rows) -> None:
+    """Insert whole new chains, inside a transaction."""
+    bulk.insert(AuditEntry, rows[AuditEntry])
+    bulk.insert(AuditHead, rows[AuditHead])
+    bulk.went_past_ids(AuditEntry)
+
+
+def said(entry: AuditEntry) -> dict[str, Any]:
+    """Read what an entry says to people: its detail but for the proofs of rows."""
+    detail: dict[str, Any] = json.loads(entry.detail)
+    detail.pop(row_proofs.PROOFS, None)
+    return detail
+
+
+def values_of(row: AuditEntry | AuditHead) -> list[keys.Plain]:
+    """Give a row's signed values."""
+    kept = row.__dict__
+    return [keys.plain(kept[name]) for name in FIELDS[type(row)]]
+
+
+def entry_mac(key: keys.Key, values: Sequence[keys.Plain], previous: bytes) -> bytes:
+    """Chain an entry, its ENTRY_FIELDS, to the one before it of the same subject."""
+    return keys.sign(key, ("audit", previous, *values))
+
+
+def head_mac(key: keys.Key, values: Sequence[keys.Plain]) -> bytes:
+    return keys.sign(key, ("audit head", *values))
+
+
+def _written(detail: dict[str, object]) -> str:
+    return json.dumps(detail, ensure_ascii=False, sort_keys=True, default=str)
+
+
+def _locked_head(subject: int) -> AuditHead:
+    new = AuditHead(subject=subject, key_id="", mac=b"")
+    found = HEADS.locked(OF_SUBJECT, [subject])
+    if found is None and statements.run(NEW_HEAD, [subject]):
+        return new
+    return found or HEADS.locked(OF_SUBJECT, [subject]) or new

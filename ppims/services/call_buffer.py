@@ -1,0 +1,173 @@
+"""Refused calls on their way into the table: noted without waiting for anything, and written by a
+thread of their own, many at a time and within seconds. No answer rests on them, so they cost no
+fsync; who is killed loses the last.
+"""
+
+import logging
+import math
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.db import connection
+
+from ppims.core import clock
+from ppims.core.errors import Unavailable
+from ppims.db import outages, statements
+from ppims.db.transaction import in_transaction
+from ppims.models import Processor, RefusedCall
+
+KEPT_CODES = set(RefusedCall.Code.values)
+KEPT_OF_A_PROCESSOR = 10_000
+WAITING_AT_MOST, ROWS_AT_ONCE = 5_000, 100
+WRITES_AFTER_SECONDS, PURGES_EVERY_SECONDS = 2, 3_600  # what comes within the first goes together
+WELL_FORMED = re.compile("[A-Za-z0-9_-]{1,32}")
+# In WAL a commit then only writes: the fsync of the next booking makes it durable, too.
+WITHOUT_FSYNC = {
+    "sqlite": "PRAGMA synchronous = NORMAL",
+    "postgresql": "SET LOCAL synchronous_commit = off",
+}
+PAST_NUMBER = """
+    DELETE FROM ppims_refusedcall WHERE processor_id = %s AND id <= (
+        SELECT id FROM ppims_refusedcall WHERE processor_id = %s
+        ORDER BY id DESC LIMIT 1 OFFSET %s)
+"""
+PAST_TIME = "DELETE FROM ppims_refusedcall WHERE processor_id = %s AND at < %s"
+
+logger = logging.getLogger(__name__)
+
+
+class CallBuffer:
+    """What waits to be written, WAITING_AT_MOST calls: of more it is only said how many. Any thread
+    may note; the writing thread is made in the process that notes first.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[dict[str, Any]] = deque()
+        self._taken: list[RefusedCall] = []  # by the writing thread alone
+        self._has_come, self._starting = threading.Event(), threading.Lock()
+        self._is_started, self._lost, self._purge_due = False, 0, -math.inf
+
+    def note(
+        self, *, processor_id: int, operation: str, ref_id: object, code: str, fields: Iterable[str]
+    ) -> None:
+        """Note a refused call, if calls of such a code are kept. Never waits, never fails."""
+        if code not in KEPT_CODES:
+            return
+        if len(self._waiting) >= WAITING_AT_MOST:
+            self._lost += 1
+            return
+        is_well_formed = isinstance(ref_id, str) and WELL_FORMED.fullmatch(ref_id)
+        self._waiting.append(
+            {
+                "at": clock.now(),
+                "processor_id": processor_id,
+                "operation": operation,
+                "ref_id": ref_id if is_well_formed else "",
+                "code": code,
+                "fields": ",".join(dict.fromkeys(fields)),
+            }
+        )
+        self._has_come.set()
+        self.start()
+
+    def start(self) -> None:
+        """Make the writing thread, if there is none yet."""
+        if not self._is_started:
+            with self._starting:
+                if not self._is_started:
+                    self._is_started = True
+                    threading.Thread(target=self._serve, name="calls", daemon=True).start()
+
+    def write(self) -> int:
+        """Write the next ROWS_AT_ONCE that wait: how many. What can't be written waits on.
+
+        Raises Unavailable, DatabaseError, OSError.
+        """
+        while self._waiting and len(self._taken) < ROWS_AT_ONCE:
+            self._taken.append(RefusedCall(**self._waiting.popleft()))
+        if self._taken:
+            write(self._taken)
+        written, self._taken = len(self._taken), []
+        return written
+
+    def _serve(self) -> NoReturn:
+        while True:
+            if self._has_come.wait(PURGES_EVERY_SECONDS):
+                time.sleep(WRITES_AFTER_SECONDS)
+            self._has_come.clear()
+            try:
+                self._write_all()
+                self._purge_if_due()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next ones come
+                self._report(error)
+                self._has_come.set()
+
+    def _report(self, error: Exception) -> None:
+        """Say that calls wait on, for the database is away; or that they are dropped, for it would
+        not have them the next time either.
+        """
+        why = error.__cause__ or error if isinstance(error, Unavailable) else error
+        if isinstance(error, Unavailable | OSError) or outages.is_outage(why):
+            logger.warning("refused calls wait to be kept: %s", type(why).__name__)
+            outages.drop_connection_after(why)
+        else:
+            count, self._taken = len(self._taken), []
+            logger.warning("%d refused calls were dropped: %s", count, type(why).__name__)
+
+    def _write_all(self) -> None:
+        while self.write():
+            pass
+        if self._lost:
+            logger.warning("%d refused calls were not kept: too many came", self._lost)
+            self._lost = 0
+
+    def _purge_if_due(self) -> None:
+        """Delete what is past its time: with the first calls, and then every so often."""
+        now = time.monotonic()
+        if now >= self._purge_due:
+            purge(clock.now())
+            self._purge_due = now + PURGES_EVERY_SECONDS
+
+
+buffer = CallBuffer()
+
+
+def write(calls: Sequence[RefusedCall]) -> None:
+    """Write calls, and delete of their processors' what is beyond the number kept. Raises
+    Unavailable, DatabaseError.
+    """
+
+    def work() -> None:
+        if connection.vendor == "postgresql":
+            statements.run(WITHOUT_FSYNC["postgresql"], ())
+        RefusedCall.objects.bulk_create(calls)
+        for processor_id in {call.processor_id for call in calls}:
+            statements.run(PAST_NUMBER, [processor_id, processor_id, KEPT_OF_A_PROCESSOR])
+
+    if connection.vendor == "sqlite" and not connection.in_atomic_block:
+        statements.run(WITHOUT_FSYNC["sqlite"], ())
+    in_transaction(work)
+
+
+def oldest_kept(at: datetime) -> datetime:
+    """Tell from when on calls are kept, and shown, at an instant."""
+    return at - timedelta(days=settings.PPIMS_CALLS_DAYS)
+
+
+def purge(at: datetime) -> int:
+    """Delete the calls that are older than PPIMS_CALLS_DAYS: how many. Raises Unavailable,
+    DatabaseError.
+    """
+
+    def work() -> int:
+        before = statements.stored(oldest_kept(at))
+        ids = Processor.objects.values_list("pk", flat=True)
+        return sum(statements.run(PAST_TIME, [processor_id, before]) for processor_id in ids)
+
+    return in_transaction(work)

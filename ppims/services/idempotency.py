@@ -1,0 +1,94 @@
+"""One effect for one Ref_Id: who was first, and whether a repeat says the same (wire.md section
+6).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+from django.conf import settings
+
+from ppims.core import keys
+from ppims.core.errors import Conflict
+from ppims.db import statements
+from ppims.models import Operation, Processor, ReplayKey
+
+DIGEST_BYTES = 6
+ABSENT = bytes(DIGEST_BYTES)
+_framed_name = cache(keys.framed)
+
+CLAIM = """
+    INSERT INTO ppims_replaykey (processor_id, operation, ref_id, customer_id, row_id, digests)
+    VALUES (%s, %s, %s, 0, 0, %s) ON CONFLICT DO NOTHING
+"""
+SETTLE = """
+    UPDATE ppims_replaykey SET customer_id = %s, row_id = %s
+    WHERE processor_id = %s AND operation = %s AND ref_id = %s
+"""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request that changes something: who asks, which operation, its Ref_Id, and what it says.
+
+    `content` maps each declared field, in its declared order, to its meaning as text; a field that
+    an operation
+    gains later is declared last, so that old digests stay comparable.
+    """
+
+    processor: Processor
+    operation: Operation
+    ref_id: str
+    content: Mapping[str, str | None]
+    digests: bytes = field(init=False)  # made before anyone waits for this call's turn
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digests", digests_of(self.ref_id, self.content))
+
+
+def is_claimed(call: Call) -> bool:
+    """Tell whether the Ref_Id was answered before; who is first is decided by `claim` alone."""
+    return ReplayKey.objects.filter(pk=(call.processor.pk, call.operation, call.ref_id)).exists()
+
+
+def claim(call: Call) -> ReplayKey | None:
+    """Claim the Ref_Id, inside the use-case's transaction. None: it is ours, and `settle` must
+    follow.
+
+    A row: the same was asked before, and this points at its answer. Raises Conflict naming each
+    field that differs.
+    The unique insert decides who was first; on PostgreSQL it waits for whoever is before us.
+    """
+    if statements.run(CLAIM, [call.processor.pk, call.operation.value, call.ref_id, call.digests]):
+        return None
+    first = ReplayKey.objects.get(pk=(call.processor.pk, call.operation.value, call.ref_id))
+    different = _differing(call, bytes(first.digests), call.digests)
+    if different:
+        raise Conflict((name, "differs from what this Ref_Id said before") for name in different)
+    return first
+
+
+def digests_of(ref_id: str, content: Mapping[str, str | None]) -> bytes:
+    """Digest each field of what a call says: what a ReplayKey keeps of it."""
+    begun = keys.begun(settings.PPIMS_DIGEST_KEYS, ref_id, size=DIGEST_BYTES)
+    digests = []
+    for name, text in content.items():
+        if text is None:
+            digests.append(ABSENT)
+        else:
+            digest = begun.copy()
+            digest.update(_framed_name(name) + keys.framed(text))
+            digests.append(digest.digest())
+    return b"".join(digests)
+
+
+def settle(call: Call, *, customer_id: int, row_id: int) -> None:
+    """Point a claimed Ref_Id at the row that holds its answer."""
+    key = [call.processor.pk, call.operation.value, call.ref_id]
+    statements.run(SETTLE, [customer_id, row_id, *key])
+
+
+def _differing(call: Call, first: bytes, now: bytes) -> list[str]:
+    first = first.ljust(len(now), b"\0")
+    places = [slice(i, i + DIGEST_BYTES) for i in range(0, len(now), DIGEST_BYTES)]
+    return [name for name, at in zip(call.content, places, strict=True) if first[at] != now[at]]

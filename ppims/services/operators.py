@@ -1,0 +1,91 @@
+"""Who works at the machine itself: whose name commands record that change something for people."""
+
+import getpass
+import os
+import pwd
+from pathlib import Path
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import CommandError
+
+from ppims.core import clock
+from ppims.db.transaction import in_transaction
+from ppims.models import User
+from ppims.services import audit, role_groups
+
+LOGGED_IN = Path("/proc/self/loginuid")
+NOBODY_LOGGED_IN = 2**32 - 1
+TRIES = 3
+
+
+def name_operator() -> str:
+    """Name the operating system's user who runs this, and who had logged in to become that one.
+
+    As the kernel knows both, through sudo and su: variables such as LOGNAME say what one likes.
+    """
+    own = os.getuid()
+    try:
+        logged_in = int(LOGGED_IN.read_text())
+    except (OSError, ValueError):  # a kernel without audit
+        logged_in = NOBODY_LOGGED_IN
+    if logged_in in {own, NOBODY_LOGGED_IN}:
+        return _name(own)
+    return f"{_name(own)} (logged in as {_name(logged_in)})"
+
+
+def make_admin(*, username: str, email: str, password: str | None) -> User:
+    """Make an admin; without a password nobody logs in as that one yet. Raises ValidationError."""
+
+    def work() -> User:
+        role_groups.set_up()
+        User(username=username, email=email).full_clean(exclude=["password"])
+        user = User.objects.create_superuser(username, email, password)
+        _record("admin made at the machine", user)
+        return user
+
+    return in_transaction(work)
+
+
+def change_password(user: User, password: str) -> None:
+    """Give a user a lasting password. Raises ValidationError."""
+
+    def work() -> None:
+        row = User.objects.select_for_update().get(pk=user.pk)
+        validate_password(password, row)
+        row.take_password(password)
+        row.save(update_fields=User.PASSWORD)
+        _record("password changed at the machine", row)
+
+    in_transaction(work)
+
+
+def ask_new_password(user: User) -> str:
+    """Ask for a user's new password, twice, until it will do. Raises CommandError."""
+    for _ in range(TRIES):
+        try:
+            password, again = getpass.getpass("Password: "), getpass.getpass("Once more: ")
+        except EOFError:
+            break
+        if password != again:
+            print("These are two different passwords.")  # noqa: T201 - to who types them
+            continue
+        try:
+            validate_password(password, user)
+        except ValidationError as error:
+            print("\n".join(error.messages))  # noqa: T201
+            continue
+        return password
+    raise CommandError("No password was given that will do; nothing is changed.")
+
+
+def _record(action: str, user: User) -> None:
+    detail: dict[str, object] = {"username": user.username, "operator": name_operator()}
+    audit.record(action, at=clock.now(), detail=detail)
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"

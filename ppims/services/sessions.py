@@ -1,0 +1,75 @@
+"""Sessions of staff, in the database: encrypted, for they hold what somebody has searched for; and
+gone within an hour of their end.
+"""
+
+import logging
+import time
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from django.conf import settings
+from django.contrib.sessions.backends import db
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+
+from ppims.core import keys
+from ppims.core.errors import Unavailable
+from ppims.db.transaction import in_transaction
+
+CLEARED_EVERY_SECONDS = 3600
+
+logger = logging.getLogger(__name__)
+
+
+class SessionStore(db.SessionStore):
+    """Django's own, but for what stands in the row: bound to the session's key, so that no row's
+    content opens in another's place.
+    """
+
+    def encode(self, session_dict: Mapping[str, Any]) -> str:
+        text = self.serializer().dumps(session_dict).decode("latin-1")
+        ring = settings.PPIMS_SESSION_KEYS
+        key_id, sealed = keys.encrypt(ring, text, bound_to=self._bound_to)
+        return f"{key_id} {b64encode(sealed).decode()}"
+
+    def decode(self, session_data: bytes | str) -> dict[str, Any]:
+        """Read a row; what can't be read (of before, with a key that is gone) is an empty session,
+        and its owner logs in again.
+        """
+        key_id, _, sealed = str(session_data).partition(" ")
+        ring = settings.PPIMS_SESSION_KEYS
+        try:
+            text = keys.decrypt(ring, key_id, b64decode(sealed), bound_to=self._bound_to)
+        except (ValueError, keys.KeyMissing, InvalidTag):
+            return {}
+        session: dict[str, Any] = self.serializer().loads(text.encode("latin-1"))
+        return session
+
+    @property
+    def _bound_to(self) -> str:
+        return f"session {self.session_key}"
+
+
+class Cleared:
+    """Middleware: once an hour in each process, whatever page is asked for, ended sessions go."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+        self._due_at = time.monotonic() + CLEARED_EVERY_SECONDS
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self._get_response(request)
+        if time.monotonic() >= self._due_at:
+            self._due_at = time.monotonic() + CLEARED_EVERY_SECONDS
+            _clear_ended()
+        return response
+
+
+def _clear_ended() -> None:
+    try:
+        in_transaction(SessionStore.clear_expired)
+    except (DatabaseError, Unavailable) as error:
+        # The answer is there, and the next hour will do.
+        logger.warning("ended sessions are not cleared: %s", type(error).__name__)

@@ -1,0 +1,188 @@
+"""The wire format: envelope, messages, replies, and the refusals' shape. 'NA' stops here; None goes
+further in. What a request's fields may be is in ppims/wire/request_fields.py.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any, ClassVar, Generic, NoReturn, Self, TypeVar
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails
+
+from ppims.core.errors import TooLarge, UnreadableBody
+from ppims.wire.reply import WireReply
+from ppims.wire.request_fields import FREE_TEXT, is_absent, malformed, says_nothing
+
+BODY_LIMIT_BYTES = 64 * 1024
+ALL_CAPITALS = {"kyc": "KYC", "nri": "NRI"}
+
+
+def wire_name(name: str) -> str:
+    """Spell a field as the format does: kyc_updated_on is KYC_Updated_On. What is spelt so already
+    stays.
+    """
+    if name != name.lower():
+        return name
+    if name == "card_exp_date":  # so spelt
+        return "Card_Exp_date"
+    return "_".join(ALL_CAPITALS.get(word, word.capitalize()) for word in name.split("_"))
+
+
+# --- reading a body -------------------------------------------------------------------------------
+
+
+def parse_body(raw: bytes, word: str) -> dict[str, Any]:
+    """Read strict UTF-8 JSON that has a Data object with the operation's object in it.
+
+    Raises TooLarge, or UnreadableBody.
+    """
+    if len(raw) > BODY_LIMIT_BYTES:
+        raise TooLarge
+    try:
+        text = raw.decode("utf-8")
+        body = _read_json(text)
+        if "\\u" in text:
+            json.dumps(body, ensure_ascii=False).encode("utf-8")  # a lone surrogate fails
+    except (ValueError, RecursionError):
+        raise UnreadableBody from None
+    data = body.get("Data") if isinstance(body, dict) else None
+    if not isinstance(data, dict) or not isinstance(data.get(word), dict):
+        raise UnreadableBody
+    return {"Data": data}
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+_read_json = json.JSONDecoder(parse_constant=_no_constant).decode  # loads() makes one each time
+
+
+# --- a request ----------------------------------------------------------------------------------
+
+
+class Message(BaseModel):
+    """The fields of one operation. Absent fields are dropped before they are read; every error is
+    named at once.
+    """
+
+    model_config = ConfigDict(alias_generator=wire_name, extra="ignore", frozen=True)
+
+    free_texts: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        fields = cls.model_fields.values()
+        cls.free_texts = frozenset(str(f.alias) for f in fields if FREE_TEXT in f.metadata)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _name_all_errors(cls, sent: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(sent, dict):
+            return handler(sent)
+        present = {name: value for name, value in sent.items() if not is_absent(value)}
+        for name in cls.free_texts.intersection(present):
+            if says_nothing(present[name]):
+                del present[name]
+        errors = [
+            InitErrorDetails(type=malformed(message), loc=(wire_name(name),), input=None)
+            for name, message in cls.across(present)
+        ]
+        try:
+            message = handler(present)
+        except ValidationError as error:
+            errors = [*_line_errors(error), *errors]
+        if errors:
+            raise ValidationError.from_exception_data(cls.__name__, errors)
+        return message
+
+    @classmethod
+    def across(cls, present: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield (our field name, message) for what only several fields together show; may drop what
+        counts as absent.
+        """
+        yield from ()
+
+    def content(self) -> dict[str, str | None]:
+        """Give each field's meaning as text, in the declared order, but those that key a retry:
+        what sameness is of.
+        """
+        fields = self.model_dump(exclude={"ref_id", "system_id"})
+        return {name: None if value is None else str(value) for name, value in fields.items()}
+
+
+def _line_errors(error: ValidationError) -> Iterator[InitErrorDetails]:
+    """Turn pydantic's own errors into ours, so that no message repeats an input."""
+    named = set()
+    for line in error.errors(include_url=False, include_input=False):
+        if line["loc"] in named:
+            continue
+        named.add(line["loc"])
+        message = {"missing": "is required", "string_type": "must be text"}.get(
+            line["type"], line["msg"]
+        )
+        yield InitErrorDetails(type=malformed(message), loc=line["loc"], input=None)
+
+
+DataT = TypeVar("DataT")
+AnswerT = TypeVar("AnswerT", bound="Answer")
+MetaT = TypeVar("MetaT")
+
+
+class Credentials(BaseModel):
+    """Who asks: of each request's Data."""
+
+    Username: str = Field(examples=["PPIM_ENT"])
+    Password: str = Field(examples=["ENT123"], json_schema_extra={"format": "password"})
+
+
+class Request(BaseModel, Generic[DataT]):
+    """The envelope of a request."""
+
+    Data: DataT
+    Risk: Any = Field(default_factory=dict)
+
+
+# --- field types of a reply -----------------------------------------------------------------------
+
+
+class Answer(BaseModel):
+    """The documented fields of one operation's reply, spelt as the format does."""
+
+    model_config = ConfigDict(
+        alias_generator=wire_name,
+        validate_by_name=True,
+        validate_by_alias=False,
+        serialize_by_alias=True,
+    )
+
+    resp_code: str
+
+
+class Meta(BaseModel):
+    """What we add to the format; a part that says nothing is left out."""
+
+    Replayed: bool = Field(default=False, exclude_if=lambda replayed: not replayed)
+
+
+class Reply(BaseModel, Generic[AnswerT, MetaT]):
+    """The envelope of a reply: always all four."""
+
+    Data: AnswerT
+    Risk: dict[str, Any] = Field(default_factory=dict)
+    Links: dict[str, Any] = Field(default_factory=dict)
+    Meta: MetaT
+
+    def written(self) -> WireReply:
+        """Write it as pydantic's own writer does: ninja would make Python's dicts of it first, and
+        model_dump_json() text, and of that bytes.
+        """
+        written = self.__pydantic_serializer__.to_json(self)
+        return WireReply(written, resp_code=self.Data.resp_code)
