@@ -34,13 +34,13 @@ def flagged_list(request: HttpRequest) -> HttpResponse:
             (finding, names[finding.customer_id], customer_address(finding.customer_id))
             for finding in closed.rows
         ]
-        return _list(request, "ppims/flagged.html", closed, rows, is_done=True)
+        return _list(request, "limits/flagged.html", closed, rows, is_done=True)
 
     def waiting(*, cursor: str) -> Page[transactions.Row]:
         return flagged.waiting(overview_counts.flagged_after(), cursor=cursor)
 
     found = _read(waiting, request)
-    return _list(request, "ppims/flagged.html", found, lines_of(found.rows), is_done=False)
+    return _list(request, "limits/flagged.html", found, lines_of(found.rows), is_done=False)
 
 
 @page("limits.view_ledgerentry", methods=("GET", "POST"))
@@ -68,4 +68,4 @@ def flagged_posting(request: HttpRequest, entry_id: int) -> HttpResponse:
         "may_note": staff(request).has_perm("limits.add_postingfinding"),
     }
     status = 422 if form.errors else 200
-    return render(request, "ppims/flagged_posting.html", context, status=status)
+    return render(request, "limits/flagged_posting.html", context, status=status)

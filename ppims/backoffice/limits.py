@@ -44,7 +44,7 @@ def limits(request: HttpRequest) -> HttpResponse:
         "past": sorted((s for s in spans if s.until and s.until <= at), key=_start, reverse=True),
         "proposed": sum(rule.state == LimitRule.State.PROPOSED for rule in rules),
     }
-    return render(request, "ppims/limits.html", context)
+    return render(request, "limits/limits.html", context)
 
 
 def limit_of(rule: LimitRule) -> str:

@@ -27,7 +27,7 @@ from ppims.reports.transactions import Source
 @page("limits.view_refusedreport")
 def refused_list(request: HttpRequest) -> HttpResponse:
     """List the refused reports that wait for a finding, or those that were closed."""
-    template = "ppims/refused_reports.html"
+    template = "limits/refused_reports.html"
     if DONE in request.GET:
         closed = _read(reports_refused_reports.closed, request)
         return _list(request, template, closed, closed.rows, is_done=True)
@@ -63,4 +63,4 @@ def refused_report(request: HttpRequest, report_id: int) -> HttpResponse:
         "may_note": staff(request).has_perm("limits.add_reportfinding"),
     }
     status = 422 if form.errors else 200
-    return render(request, "ppims/refused_report.html", context, status=status)
+    return render(request, "limits/refused_report.html", context, status=status)

@@ -38,7 +38,7 @@ def reviews_list(request: HttpRequest) -> HttpResponse:
     is_done = DONE in request.GET
     found = _read(reviews.decided if is_done else reviews.waiting, request)
     rows = [(item, customer_address(item.customer_id)) for item in found.rows]
-    return _list(request, "ppims/reviews.html", found, rows, is_done=is_done)
+    return _list(request, "customers/reviews.html", found, rows, is_done=is_done)
 
 
 @page("customers.view_duplicatereview", methods=("GET", "POST"))
@@ -60,7 +60,7 @@ def review(request: HttpRequest, review_id: int) -> HttpResponse:
         "outcomes": _outcomes_of(item),
     }
     status = 422 if form.errors else 200
-    return render(request, "ppims/review.html", context, status=status)
+    return render(request, "customers/review.html", context, status=status)
 
 
 def _outcomes_of(item: DuplicateReview) -> list[tuple[DuplicateReview.Outcome, object]]:

@@ -51,14 +51,14 @@ def onboard(request: HttpRequest) -> HttpResponse:
         "may_be_added": may_be_added,
     }
     if is_looking(request):
-        return render(request, "ppims/onboard.html#looked", context)
+        return render(request, "customers/onboard.html#looked", context)
     if is_right and call and is_confirmed and may_be_added:
         added = _add(request, form, call, is_repeated=is_repeated)
         if added:
             return added
     if form.is_bound and alike and not form.errors:
         form.add_error(None, _said_of(alike, form))
-    return render(request, "ppims/onboard.html", context, status=422 if form.is_bound else 200)
+    return render(request, "customers/onboard.html", context, status=422 if form.is_bound else 200)
 
 
 @sensitive_post_parameters()
@@ -78,7 +78,7 @@ def edit(request: HttpRequest, unique_id: int) -> HttpResponse:
         )
         return _("The changes are recorded.")
 
-    return _answer(request, "ppims/customer_edit.html", form, customer, carry_out)
+    return _answer(request, "customers/customer_edit.html", form, customer, carry_out)
 
 
 @sensitive_post_parameters()
@@ -98,7 +98,7 @@ def change_kyc(request: HttpRequest, unique_id: int) -> HttpResponse:
         return _("It is proposed: another person approves it, under Approvals.")
 
     waiting = _waiting("kyc", customer.kyc_proposals)
-    return _answer(request, "ppims/customer_kyc.html", form, customer, carry_out, waiting)
+    return _answer(request, "customers/customer_kyc.html", form, customer, carry_out, waiting)
 
 
 @page("customers.block_customer", methods=POSTED)
@@ -112,7 +112,7 @@ def block(request: HttpRequest, unique_id: int) -> HttpResponse:
         blocking.block(customer_id=customer.pk, reason=reason, user=staff(request))
         return _("The customer is blocked: every check is declined from now on.")
 
-    return _answer(request, "ppims/customer_block.html", form, customer, carry_out)
+    return _answer(request, "customers/customer_block.html", form, customer, carry_out)
 
 
 @page("customers.propose_unblocking", methods=POSTED)
@@ -127,7 +127,7 @@ def unblock(request: HttpRequest, unique_id: int) -> HttpResponse:
         return _("It is proposed: another person approves it, under Approvals.")
 
     waiting = _waiting("unblocking", customer.unblockings)
-    return _answer(request, "ppims/customer_unblock.html", form, customer, carry_out, waiting)
+    return _answer(request, "customers/customer_unblock.html", form, customer, carry_out, waiting)
 
 
 def is_looking(request: HttpRequest) -> bool:

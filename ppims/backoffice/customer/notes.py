@@ -37,7 +37,7 @@ def customer_note(request: HttpRequest, unique_id: int) -> HttpResponse:
         notes.add_note(customer_id=unique_id, text=text, user=staff(request))
         return redirect(f"{reverse('customer', args=[unique_id])}#notes")
     status = 422 if form.is_bound else 200
-    return render(request, "ppims/note.html", {"customer": found, "form": form}, status=status)
+    return render(request, "customers/note.html", {"customer": found, "form": form}, status=status)
 
 
 def notes_of(request: HttpRequest, customer: Customer) -> dict[str, Any]:
