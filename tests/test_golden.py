@@ -1,5 +1,5 @@
-"""Golden messages: what is in fixtures/wire is what the server says, the docs show and the README
-runs.
+"""Golden messages: what is in fixtures/wire is what the server says, the docs link and the README
+posts.
 """
 
 import json
@@ -40,7 +40,7 @@ def read(name: str, kind: str) -> dict:
     return json.loads((openapi.GOLDEN / f"{name}.{kind}.json").read_text(encoding="utf-8"))
 
 
-def posted(name: str) -> tuple[int, dict]:
+def post(name: str) -> tuple[int, dict]:
     body = json.dumps(read(name, "request"))
     reply = Client().post(
         f"{PREFIX}/{name.split('.', maxsplit=1)[0]}", body, content_type="application/json"
@@ -67,7 +67,7 @@ def test_every_golden_message_is_told_in_the_story():
 def test_the_server_answers_as_the_golden_messages_say(sample_customer):
     given = None
     for name in STORY:
-        status, reply = posted(name)
+        status, reply = post(name)
         expected = read(name, "reply")
         if name == "add-customer.new":
             given = reply["Data"]["Unique_Id"]
@@ -80,32 +80,53 @@ def test_the_server_answers_as_the_golden_messages_say(sample_customer):
 
 def test_each_sample_runs_on_the_demo_by_itself_whatever_ran_before(sample_customer):
     for name in reversed(STORY):
-        _, reply = posted(name)
+        _, reply = post(name)
         assert reply["Data"]["Resp_Code"] not in {"999", "503"}, name
 
 
-def test_the_api_document_shows_every_golden_message_as_it_is():
-    blocks = [json.loads(block) for block in fenced("docs/api.md", "json")]
-    for name in STORY:
-        assert read(name, "request") in blocks, name
-        assert read(name, "reply") in blocks, name
+def test_the_api_document_links_every_golden_message_of_the_story():
+    links = linked_golden_files("docs/api.md")
+    assert {f"{name}.{kind}.json" for name in STORY for kind in ("request", "reply")} <= links
+
+
+def test_the_api_document_links_no_golden_file_that_is_not_there():
+    assert linked_golden_files("docs/api.md") <= {file.name for file in openapi.GOLDEN.iterdir()}
 
 
 def test_the_readme_calls_all_six_operations_with_golden_messages():
-    calls = re.findall(
-        rf"127\.0\.0\.1:8000{PREFIX}/(\S+) -d '(.*)'", (ROOT / "README.md").read_text()
-    )
-    assert {operation for operation, _ in calls} == set(WORDS)
-    for operation, body in calls:
-        known = [request for request, _, _ in openapi.golden(operation).values()]
-        assert json.loads(body) in known, operation
+    api, calls = read_calls_of_the_readme()
+    assert api == f"http://127.0.0.1:8000{PREFIX}"
+    assert sorted(operation for operation, _ in calls) == sorted(WORDS)
+    for operation, file in calls:
+        name = Path(file).name.removesuffix(".request.json")
+        assert ROOT / file == openapi.GOLDEN / f"{name}.request.json"
+        assert name.split(".")[0] == operation
+        assert name in STORY
+
+
+def test_each_call_of_the_readme_is_done_in_the_readmes_order(sample_customer):
+    """As the README says of a fresh demo: each answers 000, and the check's figures."""
+    _, calls = read_calls_of_the_readme()
+    replies = [post(Path(file).name.removesuffix(".request.json"))[1] for _, file in calls]
+    assert {reply["Data"]["Resp_Code"] for reply in replies} == {"000"}
+    [check] = [reply["Data"] for reply in replies if "Allow_Customer" in reply["Data"]]
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for field in ("Resp_Code", "Allow_Customer", "Cumulative_Bal", "Avail_Amount_Limit"):
+        assert f'"{field}": "{check[field]}"' in " ".join(readme.split())
 
 
 def test_the_readme_is_at_most_two_hundred_lines():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 200
 
 
-def fenced(path: str, language: str) -> list[str]:
-    return re.findall(
-        rf"```{language}\n(.*?)```", (ROOT / path).read_text(encoding="utf-8"), re.DOTALL
-    )
+def linked_golden_files(path: str) -> set[str]:
+    """Name the golden files that a document links, inline or by a reference."""
+    text = (ROOT / path).read_text(encoding="utf-8")
+    return set(re.findall(r"\.\./fixtures/wire/([\w.-]+\.json)\b", text))
+
+
+def read_calls_of_the_readme() -> tuple[str, list[tuple[str, str]]]:
+    """Read the address that README's curls post to, and of each its operation and file."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    [api] = re.findall(r"^API=(\S+)$", text, re.MULTILINE)
+    return api, re.findall(r"^curl -s \$API/(\S+) -d @(\S+)$", text, re.MULTILINE)

@@ -1,6 +1,7 @@
 """Golden refusals: each example of one in the API's description is what the server says."""
 
 import json
+import re
 
 import pytest
 from django.db import OperationalError
@@ -14,7 +15,7 @@ from ppims.services import credentials
 from ppims.wire import envelope
 from tests.conftest import PREFIX, WORDS
 from tests.refusals import BY_MOMENT, BY_REQUEST, CASES, RIGHT
-from tests.test_golden import AT, ROOT, fenced
+from tests.test_golden import AT, ROOT, linked_golden_files
 
 
 @pytest.fixture(autouse=True)
@@ -81,8 +82,19 @@ def test_each_refusal_that_is_described_has_such_an_example_and_no_other(operati
     assert ("409" in responses) == (operation not in openapi.READS)
 
 
-def test_the_api_document_shows_each_refusal_once():
-    blocks = [json.loads(block) for block in fenced("docs/api.md", "json")]
-    for case in [*BY_REQUEST, *BY_MOMENT]:
-        assert read(f"check-customer-limit.{case}") in blocks, case
-    assert "fixtures/wire" in (ROOT / "docs" / "api.md").read_text("utf-8")
+def test_the_api_document_links_each_refusal_once_with_its_codes():
+    text = (ROOT / "docs" / "api.md").read_text("utf-8")
+    table = re.findall(r"^\| \[([a-z-]+)\] \| (\d+) \| (\d+) \|", text, re.MULTILINE)
+    assert [case for case, _, _ in table] == [*BY_REQUEST, *BY_MOMENT]
+    for case, status, code in table:
+        file = f"check-customer-limit.{case}.reply.json"
+        assert text.count(f"[{case}]: ../fixtures/wire/{file}\n") == 1
+        assert code == read(f"check-customer-limit.{case}")["Data"]["Resp_Code"]
+        assert int(status) == (413 if case == "too-large" else openapi.http_status(code))
+
+
+def test_the_api_document_links_every_golden_file_or_tells_its_case():
+    told = {f"{operation}.{case}" for operation, case in CASES}
+    linked = linked_golden_files("docs/api.md")
+    files = {file.name for file in openapi.GOLDEN.iterdir()}
+    assert {name for name in files - linked if ".".join(name.split(".")[:2]) not in told} == set()

@@ -63,8 +63,8 @@ def test_an_icon_is_drawn_from_the_sprite_and_read_by_nobody():
 
 def test_every_reason_of_a_decision_has_words():
     api = Path(settings.BASE_DIR, "docs/api.md").read_text()
-    [told] = re.findall(r"`Reason`: (.*?)\. Its figures", api, re.DOTALL)
-    codes = set(re.findall(r"`([A-Z_]+)`", told))
+    [table] = re.findall(r"\n### Reasons\n(.*?)\nIf several apply", api, re.DOTALL)
+    codes = set(re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE))
     assert codes >= {decision.WITHIN_LIMITS, *decision.REASONS.values()}
     assert set(labels.REASONS) == codes
     assert {labels.reason(code) for code in codes}.isdisjoint(codes)
