@@ -1,0 +1,60 @@
+"""Documents: what they link and what code cites of them is there, and their lines are short."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+ROOT = Path(settings.BASE_DIR)
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+LONGEST_LINE = 120
+# The others were written before lines had a limit.
+SHORT_LINES = [path for path in DOCUMENTS if path.name not in {"CHANGELOG.md", "decisions.md"}]
+LINK = re.compile(r"\]\(([^)\s]+)\)|^\[[^\]]+\]: (\S+)$", re.MULTILINE)
+CITED = re.compile(r'docs/(\w+)\.md((?:(?:,| and)? "[^"]+")+)')
+
+
+def name_document(document: Path) -> str:
+    return document.relative_to(ROOT).as_posix()
+
+
+def list_headings(document: Path) -> set[str]:
+    return set(re.findall(r"^#+ (.+)$", document.read_text("utf-8"), re.MULTILINE))
+
+
+def list_citations() -> list[tuple[str, str, str]]:
+    """List what code, tests and documents cite: (where, which document, which heading)."""
+    found = []
+    for file in [*list_python_files(), *DOCUMENTS]:
+        lines = re.sub(r"^\s*#:? ", "", file.read_text("utf-8"), flags=re.MULTILINE)
+        for document, headings in CITED.findall(" ".join(lines.split())):
+            named = re.findall(r'"([^"]+)"', headings)
+            found += [(name_document(file), document, heading) for heading in named]
+    return found
+
+
+def list_python_files() -> list[Path]:
+    folders = ("ppims", "customers", "limits", "tests")
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_document)
+def test_each_link_leads_to_a_file(document: Path) -> None:
+    links = ["".join(found) for found in LINK.findall(document.read_text("utf-8"))]
+    files = [link.split("#")[0] for link in links if not re.match(r"https?:|#", link)]
+    assert [file for file in files if not (document.parent / file).exists()] == []
+
+
+def test_each_heading_that_is_cited_is_there() -> None:
+    headings = {document.stem: list_headings(document) for document in DOCUMENTS}
+    citations = list_citations()
+    assert citations
+    assert [each for each in citations if each[2] not in headings.get(each[1], set())] == []
+
+
+@pytest.mark.parametrize("document", SHORT_LINES, ids=name_document)
+def test_no_line_is_longer_than_a_screen_is_wide(document: Path) -> None:
+    lines = document.read_text("utf-8").splitlines()
+    long = [number for number, line in enumerate(lines, 1) if len(line) > LONGEST_LINE]
+    assert long == []
