@@ -135,7 +135,7 @@ def run_manage(arguments: list[str]) -> None:
 def run_bench(arguments: list[str]) -> None:
     on_postgres = {"--postgres", "--all"} & set(arguments)
     ensure_installed(POSTGRES_LOCK if on_postgres else RUN_LOCK)
-    become("-m", "ppims.bench", *arguments)
+    become("-m", "tests.bench", *arguments)
 
 
 COMMANDS = {"": serve, "test": run_tests, "manage": run_manage, "bench": run_bench}

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from ppims.bench import postgres
+from tests.postgresql import cluster
 
 SERIALIZABLE = "options=-c%20default_transaction_isolation%3Dserializable"
 RACES = ["tests/concurrency"]
@@ -49,11 +49,11 @@ def in_browser(arguments: list[str], *, is_required: bool = True) -> int:
 
 
 def on_postgres(*phases: tuple[list[str], str], is_required: bool = True) -> int:
-    if postgres.programs() is None:
+    if cluster.find_programs() is None:
         print(NONE_HERE)
         return 1 if is_required else 0
     names = {"--postgres": "PostgreSQL", "--serializable": "PostgreSQL at SERIALIZABLE"}
-    with postgres.cluster() as server:
+    with cluster.run_cluster() as server:
         for arguments, where in phases:
             url = server.url("ppims", query=SERIALIZABLE if where == "--serializable" else "")
             code = run_pytest(names[where], arguments, DATABASE_URL=url)

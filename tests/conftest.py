@@ -18,12 +18,12 @@ from django.test import Client, TransactionTestCase
 from limits.services import rules
 from ppims.api import root
 from ppims.backoffice import login
-from ppims.bench import postgres
 from ppims.db import append_only
 from ppims.models import Processor
 from ppims.services import credentials
 from ppims.services.call_buffer import CallBuffer
 from tests.factories import PASSWORD, make_processor, new_ref
+from tests.postgresql import cluster
 
 # A browser's tests are run by themselves (tests/__main__.py).
 collect_ignore = [] if os.environ.get("PPIMS_TEST_BROWSER") else ["browser"]
@@ -151,9 +151,9 @@ def _as_the_application(request):
 def postgres_server():
     """The server that the tests run on; on SQLite, one of our own."""
     if connection.vendor == "postgresql":
-        yield postgres.Server(configured.DATABASE_URL)
+        yield cluster.Server(configured.DATABASE_URL)
     else:
-        with postgres.cluster() as server:
+        with cluster.run_cluster() as server:
             yield server
 
 

@@ -84,7 +84,7 @@ def test_every_room_has_its_floor() -> None:
         for path in (ROOT / "ppims").iterdir()
         if path.suffix == ".py" or (path / "__init__.py").exists()
     }
-    assert there - placed == {"ppims.__init__", "ppims.settings", "ppims.migrations", "ppims.bench"}
+    assert there - placed == {"ppims.__init__", "ppims.settings", "ppims.migrations"}
 
 
 def test_no_migration_is_missing(tmp_path: Path) -> None:

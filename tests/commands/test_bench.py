@@ -13,12 +13,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from ppims.bench import chart, limiting
-from ppims.bench.installation import ROOT, Installation
-from ppims.bench.load import ADD, CHECK, UPDATE, Run
-from ppims.bench.results import Measured, Raw, Results, Spread
-from ppims.bench.rounds import OPERATIONS, Setup, lakhs
-from ppims.bench.targets import Scope, Target, targets
+from tests.bench import chart, limiting
+from tests.bench.installation import ROOT, Installation
+from tests.bench.load import ADD, CHECK, UPDATE, Run
+from tests.bench.results import Measured, Raw, Results, Spread
+from tests.bench.rounds import OPERATIONS, Setup, lakhs
+from tests.bench.targets import Scope, Target, targets
 
 IS_REQUIRED = "wrk" in os.environ.get("PPIMS_TEST_REQUIRE", "")
 needs_wrk = pytest.mark.skipif(
@@ -31,7 +31,7 @@ def bench(folder, *arguments, **variables):
     folder.mkdir()
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PPIMS_", "DATABASE_"))}
     return subprocess.run(
-        [sys.executable, "-m", "ppims.bench", *arguments],
+        [sys.executable, "-m", "tests.bench", *arguments],
         cwd=ROOT,
         env={**inherited, "TMPDIR": str(folder), **variables},
         capture_output=True,

@@ -11,9 +11,9 @@ from django.core.management import get_commands, load_command_class
 from limits.services import adjustments
 from limits.services.adjustments import Correction
 from ppims import __main__ as start
-from ppims.bench import __main__ as bench
 from ppims.core import clock
 from ppims.core.terminal import write_on_any_terminal
+from tests.bench import __main__ as bench
 from tests.factories import make_customer, make_processor
 from tests.web.admin_pages import user_of
 

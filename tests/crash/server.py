@@ -13,10 +13,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from ppims.bench.postgres import free_port
 from tests.concurrency.conftest import ROOT, Sqlite, installed, variables
 from tests.conftest import PREFIX, WORDS
 from tests.factories import PASSWORD
+from tests.ports import find_free_port
 
 # All of `python3 -m ppims` but the installing: the environment that runs the tests serves too.
 PROGRAM = """
@@ -37,7 +37,7 @@ class Server:
     def __init__(self, folder, **more):
         self.folder = folder
         self.more = more
-        self.port = free_port()
+        self.port = find_free_port()
         self.process = None
 
     def set_up(self):

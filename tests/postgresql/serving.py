@@ -12,9 +12,9 @@ from collections import Counter
 from contextlib import contextmanager
 from itertools import count
 
-from ppims.bench import postgres
 from tests.concurrency.conftest import ROOT, variables
 from tests.factories import PASSWORD
+from tests.ports import find_free_port
 
 PATIENCE_SECONDS = 60
 AMOUNT = 1_00
@@ -27,7 +27,7 @@ class Site:
 
     def __init__(self, made):
         self.made = made
-        self.url = f"http://127.0.0.1:{postgres.free_port()}"
+        self.url = f"http://127.0.0.1:{find_free_port()}"
         bind = ["--no-control-socket", "--bind", self.url.removeprefix("http://")]
         command = [sys.executable, *GUNICORN.split(), *bind, "ppims.wsgi:application"]
         environment = variables(made.folder, **made.database.variables)

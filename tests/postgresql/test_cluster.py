@@ -9,13 +9,13 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from ppims.bench import postgres
+from tests.postgresql import cluster
 
 pytestmark = pytest.mark.only_on("postgresql", "it is PostgreSQL's own")
 USER_OF_ONE = """
 import sys
-from ppims.bench import postgres
-with postgres.cluster() as server:
+from tests.postgresql import cluster
+with cluster.run_cluster() as server:
     print(server.url("postgres"), flush=True)
     sys.stdin.read()
 """
@@ -25,7 +25,7 @@ with postgres.cluster() as server:
 def test_it_is_gone_when_its_user_is(how):
     user = subprocess.Popen(
         [sys.executable, "-c", USER_OF_ONE],
-        cwd=postgres.ROOT,
+        cwd=cluster.ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -33,7 +33,7 @@ def test_it_is_gone_when_its_user_is(how):
     )
     url = user.stdout.readline().strip()
     folder = Path(unquote(urlsplit(url).netloc.rpartition("@")[2].partition(":")[0]))
-    assert postgres.Server(url).connect().execute("SELECT 1").fetchone() == (1,)
+    assert cluster.Server(url).connect().execute("SELECT 1").fetchone() == (1,)
     if how:
         user.send_signal(how)
     user.stdin.close()

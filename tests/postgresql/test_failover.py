@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from ppims.bench import postgres
 from tests.concurrency.conftest import installed
+from tests.postgresql import cluster
 from tests.postgresql.proxy import Proxied
 from tests.postgresql.serving import AMOUNT, PATIENCE_SECONDS, THREADS, posting, served
 
@@ -14,15 +14,15 @@ pytestmark = pytest.mark.only_on("postgresql", "SQLite has no standby")
 POSTED = "SELECT ref_id, amount_paise FROM limits_ledgerentry WHERE customer_id = ? ORDER BY ref_id"
 UNAVAILABLE, DONE = (503, "503", "1"), (200, "000", None)
 # What a commit said is on the standby too.
-SYNCHRONOUS = {**postgres.DURABLE, "synchronous_standby_names": "*"}
+SYNCHRONOUS = {**cluster.DURABLE, "synchronous_standby_names": "*"}
 
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
     """A site that reaches its primary through a proxy, as by a name that moves; and the standby."""
     with (
-        postgres.cluster(**SYNCHRONOUS) as primary,
-        postgres.standby(primary, **postgres.DURABLE) as standby,
+        cluster.run_cluster(**SYNCHRONOUS) as primary,
+        cluster.run_standby(primary, **cluster.DURABLE) as standby,
     ):
         database = Proxied(primary)
         with (

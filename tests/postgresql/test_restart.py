@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from ppims.bench import postgres
 from tests.concurrency.conftest import Postgresql, installed, new_ref
+from tests.postgresql import cluster
 from tests.postgresql.serving import AMOUNT, THREADS, posting, served
 
 pytestmark = pytest.mark.only_on("postgresql", "SQLite has no server to restart")
@@ -21,7 +21,7 @@ END_SESSIONS = """
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     with (
-        postgres.cluster(**postgres.DURABLE) as server,
+        cluster.run_cluster(**cluster.DURABLE) as server,
         installed(tmp_path_factory.mktemp("restart"), Postgresql(server)) as made,
         served(made) as serving,
     ):

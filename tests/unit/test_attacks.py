@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from ppims.bench import attackers, attacks
+from tests.bench import attackers, attacks
 
 pytestmark = pytest.mark.only_on("sqlite", "no database is asked")
 

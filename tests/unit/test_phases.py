@@ -4,10 +4,10 @@ from contextlib import nullcontext
 
 import pytest
 
-from ppims.bench import postgres
 from tests import __main__ as phases
+from tests.postgresql import cluster
 
-SERVER = postgres.Server("postgres://me:secret@%2Frun%2Fpostgresql:5433/")
+SERVER = cluster.Server("postgres://me:secret@%2Frun%2Fpostgresql:5433/")
 
 
 @pytest.fixture
@@ -27,8 +27,8 @@ def ran(monkeypatch):
 
     monkeypatch.setattr(phases.signal, "signal", lambda *_: None)
     monkeypatch.setattr(phases, "run_pytest", run)
-    monkeypatch.setattr(postgres, "cluster", lambda: nullcontext(SERVER))
-    monkeypatch.setattr(postgres, "programs", lambda: "somewhere")
+    monkeypatch.setattr(cluster, "run_cluster", lambda: nullcontext(SERVER))
+    monkeypatch.setattr(cluster, "find_programs", lambda: "somewhere")
     monkeypatch.setattr(phases.shutil, "which", lambda _: "/usr/bin/chromium")
     return coming
 
@@ -79,7 +79,7 @@ def test_arguments_go_to_one_run(ran, arguments, run):
 def test_where_there_is_no_postgresql_that_is_said_and_fails_where_it_is_asked_for(
     ran, monkeypatch, capsys, required, arguments, code
 ):
-    monkeypatch.setattr(postgres, "programs", lambda: None)
+    monkeypatch.setattr(cluster, "find_programs", lambda: None)
     monkeypatch.setenv("PPIMS_TEST_REQUIRE", required)
     assert phases.main(arguments) == code
     assert "NOT run" in capsys.readouterr().out

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ppims import __main__ as start
-from ppims.bench.postgres import free_port
 from tests.concurrency.conftest import ROOT, variables
+from tests.ports import find_free_port
 
 IS_GROUPED = "from django.conf import settings; print(settings.PPIMS_GROUP_COMMIT)"
 OURS = """PPIMS_DEMO_OPEN PPIMS_SERVER PPIMS_GROUP_COMMIT PPIMS_QUEUE_LENGTH
@@ -148,7 +148,7 @@ def test_serving_begins_with_who_may_reach_it(
 ) -> None:
     for name in ("PPIMS_ENV", "PPIMS_DEMO_OPEN"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PPIMS_BIND", f"0.0.0.0:{free_port()}")
+    monkeypatch.setenv("PPIMS_BIND", f"0.0.0.0:{find_free_port()}")
     monkeypatch.setattr(start, "ensure_installed", lambda _: pytest.fail("it goes on"))
     with pytest.raises(SystemExit, match="PPIMS_DEMO_OPEN"):
         start.serve([])

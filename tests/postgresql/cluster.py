@@ -1,7 +1,7 @@
 """A PostgreSQL of one's own, for tests and measuring: a cluster in a temporary folder, gone when
 its user is.
 
-`python -m ppims.bench.postgres` keeps one: it is spoken to in lines, and stops and removes the
+`python -m tests.postgresql.cluster` keeps one: it is spoken to in lines, and stops and removes the
 cluster when its standard input ends, whatever ended it.
 """
 
@@ -10,7 +10,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,8 @@ from urllib.parse import quote, urlsplit
 
 import psycopg
 
+from tests.ports import find_free_port
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEBIAN = Path("/usr/lib/postgresql")
 USER = "postgres"
@@ -37,7 +38,7 @@ SIGNALS = {"stop": signal.SIGINT, "crash": signal.SIGQUIT}  # PostgreSQL: fast, 
 _numbers = count(1)
 
 
-def programs() -> Path | None:
+def find_programs() -> Path | None:
     """Find the folder of PostgreSQL's programs: the newest of Debian's, or else the wheel's, which
     as root is none of ours: no other user can read it.
     """
@@ -111,12 +112,12 @@ class Cluster(Server):
         return heard
 
 
-def cluster(**settings: str | int) -> AbstractContextManager[Cluster]:
+def run_cluster(**settings: str | int) -> AbstractContextManager[Cluster]:
     """Run a cluster for a while. `settings` are postgresql.conf's, fsync="on" for instance."""
     return _kept(settings)
 
 
-def standby(primary: Cluster, **settings: str | int) -> AbstractContextManager[Cluster]:
+def run_standby(primary: Cluster, **settings: str | int) -> AbstractContextManager[Cluster]:
     """Run a standby of another cluster for a while, streaming from it."""
     return _kept(settings, primary.said["url"])
 
@@ -124,7 +125,7 @@ def standby(primary: Cluster, **settings: str | int) -> AbstractContextManager[C
 @contextmanager
 def _kept(settings: dict[str, str | int], *primary: str) -> Iterator[Cluster]:
     keeper = subprocess.Popen(
-        [sys.executable, "-m", "ppims.bench.postgres", json.dumps(settings), *primary],
+        [sys.executable, "-m", "tests.postgresql.cluster", json.dumps(settings), *primary],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -148,7 +149,7 @@ class Kept:
     def __init__(self, bin_folder: Path, folder: Path, settings: dict[str, str | int]) -> None:
         self.bin, self.folder, self.settings = bin_folder, folder, settings
         self.password = secrets.token_hex(16)
-        self.port = free_port()
+        self.port = find_free_port()
         self.log = folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -216,14 +217,9 @@ class Kept:
             )
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 def keep(settings: dict[str, str | int], primary: str = "") -> None:
     """Keep a cluster, or a standby of the primary at that URL, until standard input ends."""
-    bin_folder = programs()
+    bin_folder = find_programs()
     assert bin_folder, "there is no PostgreSQL here"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     folder = Path(tempfile.mkdtemp(prefix="ppims-postgres-"))

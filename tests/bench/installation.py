@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # They name an installation: the bench has its own. What else PPIMS_… says, it serves with.
 OWN = ("PPIMS_DATA_DIR", "PPIMS_BIND", "PPIMS_ENV", "PPIMS_WORKERS", "PPIMS_API_PREFIXES")
 OWN_ENDINGS = ("_KEYS", "_FILE")
-INSIDE = "import django; django.setup(); from ppims.bench.inside import main; main()"
+INSIDE = "import django; django.setup(); from tests.bench.inside import main; main()"
 SAMPLE = 200_000
 
 
@@ -83,7 +83,7 @@ class Installation:
         return ""
 
     def inside(self, *command: str) -> Any:
-        """Run a command of ppims.bench.inside: what it found."""
+        """Run a command of tests.bench.inside: what it found."""
         said = self._run("-c", INSIDE, *command, PPIMS_GROUP_COMMIT="0")
         return json.loads(said) if said.strip() else None
 

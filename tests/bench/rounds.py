@@ -8,12 +8,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ppims.bench import baselines, limiting, load, server
-from ppims.bench.installation import Installation
-from ppims.bench.load import ADD, CHANGE, CHECK, EMPTY, KYC, MIX, READS, STATUS, UPDATE, Load, Run
-from ppims.bench.results import NOWHERE, Growth, Killed, Measured, Overload, Raw, Results
-from ppims.bench.server import Running
-from ppims.bench.targets import TAIL_CLIENTS, Scope
+from tests.bench import baselines, limiting, load, server
+from tests.bench.installation import Installation
+from tests.bench.load import ADD, CHANGE, CHECK, EMPTY, KYC, MIX, READS, STATUS, UPDATE, Load, Run
+from tests.bench.results import NOWHERE, Growth, Killed, Measured, Overload, Raw, Results
+from tests.bench.server import Running
+from tests.bench.targets import TAIL_CLIENTS, Scope
 
 OPERATIONS = (KYC, STATUS, CHECK, UPDATE, ADD, CHANGE, MIX)
 READY = "/readyz"
@@ -255,7 +255,7 @@ def lakhs(number: int) -> str:
     if not head:
         return str(tail)
     groups = [f"{tail:03d}"]
-    while head >= 100:  # noqa: PLR2004 - two digits a group from there on
+    while head >= 100:  # two digits a group from there on
         head, two = divmod(head, 100)
         groups.insert(0, f"{two:02d}")
     return ",".join([str(head), *groups])

@@ -52,7 +52,7 @@ def customers(path: str, most: str) -> None:
         processor__system_id__in=numbers, status="A", customer__status="ACTIVE"
     ).values_list("processor__system_id", "customer_id", "customer__mobile", "number")
     drawn: dict[int, str] = {}
-    draw = random.Random(1)  # noqa: S311 - the same people each time
+    draw = random.Random(1)  # the same people each time
     for place, (system_id, customer, mobile, number) in enumerate(known.iterator()):
         slot = place if place < int(most) else draw.randrange(place + 1)
         if slot < int(most):

@@ -3,8 +3,8 @@
 from math import log10
 from xml.sax.saxutils import escape
 
-from ppims.bench.results import Results
-from ppims.bench.rounds import OPERATIONS, Plan, Setup, lakhs
+from tests.bench.results import Results
+from tests.bench.rounds import OPERATIONS, Plan, Setup, lakhs
 
 WIDTH, HEIGHT = 760, 420
 LEFT, RIGHT, TOP, BOTTOM = 80, 250, 50, 60

@@ -20,11 +20,11 @@ from typing import Any
 
 from rich.console import Console
 
-from ppims.bench import attacks, chart, load, report
-from ppims.bench.installation import Installation, is_own
-from ppims.bench.rounds import Bench, Plan, Setup, lakhs
-from ppims.bench.targets import targets
 from ppims.core.terminal import write_on_any_terminal
+from tests.bench import attacks, chart, load, report
+from tests.bench.installation import Installation, is_own
+from tests.bench.rounds import Bench, Plan, Setup, lakhs
+from tests.bench.targets import targets
 
 SIZES = (10_000, 100_000, 1_000_000)
 CLIENTS = (1, 8, 32, 64)
@@ -166,12 +166,12 @@ def _on_postgres(
     options: argparse.Namespace, sizes: list[int], stack: ExitStack
 ) -> Iterator[Installation]:
     """Give installations on a PostgreSQL that lasts as long as the stack, never reused."""
-    from ppims.bench import postgres  # noqa: PLC0415 - its driver is installed for --postgres alone
+    from tests.postgresql import cluster  # noqa: PLC0415 - needs the driver of PostgreSQL
 
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ppims-bench-")))
-    cluster = stack.enter_context(postgres.cluster(**postgres.DURABLE))
+    server = stack.enter_context(cluster.run_cluster(**cluster.DURABLE))
     for size in sizes:
-        url = cluster.url(cluster.new_database())
+        url = server.url(server.new_database())
         yield Installation(folder / f"postgres-{size}", size, options.months, url)
 
 

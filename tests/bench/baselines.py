@@ -9,10 +9,10 @@ from typing import Any
 
 import msgpack
 
-from ppims.bench.installation import Installation
-from ppims.bench.load import CHECK, UPDATE
-from ppims.bench.slow_disk import sitecustomize as slow_disk
 from ppims.db.url import PRAGMAS
+from tests.bench.installation import Installation
+from tests.bench.load import CHECK, UPDATE
+from tests.bench.slow_disk import sitecustomize as slow_disk
 
 BLOCK = b"\0" * 4096
 

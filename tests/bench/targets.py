@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from operator import attrgetter, ge, le
 from statistics import median
 
-from ppims.bench.load import ADD, CHECK, EMPTY, MIX, READS, UPDATE
-from ppims.bench.results import NOWHERE, ByRound, Results
+from tests.bench.load import ADD, CHECK, EMPTY, MIX, READS, UPDATE
+from tests.bench.results import NOWHERE, ByRound, Results
 
 Parts = dict[str, float]  # what a ratio was made of, and what each came to
 

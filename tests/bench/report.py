@@ -7,10 +7,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ppims.bench.load import EMPTY, Run
-from ppims.bench.results import NOWHERE, Results, Spread
-from ppims.bench.rounds import OPERATIONS, Plan, Setup
-from ppims.bench.targets import TAIL_CLIENTS, Target
+from tests.bench.load import EMPTY, Run
+from tests.bench.results import NOWHERE, Results, Spread
+from tests.bench.rounds import OPERATIONS, Plan, Setup
+from tests.bench.targets import TAIL_CLIENTS, Target
 
 WIDTH = 400  # as wide as it takes: a table that is wrapped can't be read, nor pasted
 NOTHING = "–"

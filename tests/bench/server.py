@@ -6,7 +6,6 @@ import http.client
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,7 +14,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ppims.bench.installation import ROOT, Installation
+from tests.bench.installation import ROOT, Installation
+from tests.ports import find_free_port
 
 # All of `python3 -m ppims` but the installing: whatever runs the bench serves too.
 PROGRAM = """
@@ -132,7 +132,7 @@ def serving(
     installation: Installation, *, workers: int, delay_ms: int = 0, before: tuple[str, ...] = ()
 ) -> Iterator[Running]:
     """Serve an installation for a while; `before` are the words of a command that starts it."""
-    port = free_port()
+    port = find_free_port()
     more = {"PPIMS_BIND": f"127.0.0.1:{port}", "PPIMS_WORKERS": str(workers)}
     variables = installation.variables(**more)
     if delay_ms:
@@ -147,12 +147,12 @@ def serving(
 @contextmanager
 def empty(folder: Path, *, workers: int) -> Iterator[Running]:
     """Serve one django-ninja operation that does nothing, on gthread, for a while."""
-    port = free_port()
+    port = find_free_port()
     options = [*EMPTY.split(), f"--workers={workers}", f"--bind=127.0.0.1:{port}"]
-    if os.access("/dev/shm", os.W_OK):  # noqa: S108 - as PPIMS itself is started
+    if os.access("/dev/shm", os.W_OK):  # as PPIMS itself is started
         options.append("--worker-tmp-dir=/dev/shm")
-    command = [sys.executable, "-m", "gunicorn", *options, "ppims.bench.empty:application"]
-    own = {"PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "ppims.bench.empty_settings"}
+    command = [sys.executable, "-m", "gunicorn", *options, "tests.bench.empty:application"]
+    own = {"PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "tests.bench.empty_settings"}
     variables = {**os.environ, **own}
     log = folder / "empty.log"
     with _started(command, variables, port=port, log=log, workers=workers) as running:
@@ -179,11 +179,6 @@ def _started(
         yield running
     finally:
         running.stop()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def descendants(pid: int) -> list[int]:

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, field
 from statistics import median, quantiles
 from typing import Any
 
-from ppims.bench.attackers import ATTACKS
-from ppims.bench.installation import ROOT, Installation
-from ppims.bench.server import Running, serving
+from tests.bench.attackers import ATTACKS
+from tests.bench.installation import ROOT, Installation
+from tests.bench.server import Running, serving
 
 CUSTOMERS = 1_000
 ROUNDS, SECONDS = 2, 3
@@ -100,7 +100,7 @@ def _served(installation: Installation) -> Iterator[Running]:
 
 @contextmanager
 def _attacked(name: str, port: int) -> Iterator[None]:
-    command = [sys.executable, "-m", "ppims.bench.attackers", name, str(port)]
+    command = [sys.executable, "-m", "tests.bench.attackers", name, str(port)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:

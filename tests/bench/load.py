@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ppims.bench.installation import Installation
-from ppims.bench.server import Running
+from tests.bench.installation import Installation
+from tests.bench.server import Running
 
 SCRIPT = Path(__file__).resolve().parent / "load.lua"
 MIX, EMPTY = "mix", "empty"

@@ -6,8 +6,8 @@ from operator import attrgetter
 from statistics import median
 from typing import Any
 
-from ppims.bench.load import CHECK, UPDATE, Run
-from ppims.bench.server import Memory
+from tests.bench.load import CHECK, UPDATE, Run
+from tests.bench.server import Memory
 
 ByRound = dict[int, float]
 RATE: Callable[[Run], float] = attrgetter("rate")

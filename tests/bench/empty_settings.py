@@ -1,10 +1,10 @@
-"""The settings of ppims.bench.empty: the middleware that `django-admin startproject` gives."""
+"""The settings of tests.bench.empty: the middleware that `django-admin startproject` gives."""
 
 import secrets
 
 SECRET_KEY = secrets.token_hex(32)
 ALLOWED_HOSTS = ["127.0.0.1"]
-ROOT_URLCONF = "ppims.bench.empty"
+ROOT_URLCONF = "tests.bench.empty"
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
