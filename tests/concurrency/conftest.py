@@ -90,7 +90,7 @@ class Postgresql:
 
     def __init__(self, server):
         self.server = server
-        self.name = self.server.new_database()
+        self.name = self.server.make_database()
         self.variables = {"DATABASE_URL": self.server.url(self.name)}
 
     def connect(self):

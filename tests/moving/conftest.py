@@ -102,6 +102,6 @@ def url(request, tmp_path):
         yield alias.url_of(folder / "100%.sqlite3")
         return
     server = request.getfixturevalue("postgres_server")
-    name = server.new_database()
+    name = server.make_database()
     yield server.url(name)
     server.drop_database(name)

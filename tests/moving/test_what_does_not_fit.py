@@ -78,7 +78,7 @@ def unfit(filled):
 @pytest.fixture
 def empty_postgres(request):
     server = request.getfixturevalue("postgres_server")
-    name = server.new_database()
+    name = server.make_database()
     yield server.url(name)
     server.drop_database(name)
 

