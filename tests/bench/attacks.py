@@ -1,5 +1,5 @@
-"""What attacks cost those who are none: how long a processor waits for an answer, with each attack
-and without, by turns. docs/performance.md tells how to read it.
+"""What attacks cost everybody else: how long a processor waits for an answer, with each attack and
+without, in turn. docs/performance.md says how to read it.
 """
 
 import json
@@ -13,16 +13,16 @@ from dataclasses import asdict, dataclass, field
 from statistics import median, quantiles
 from typing import Any
 
-from tests.bench.attackers import ATTACKS
+from tests.bench.attackers import ATTACKS_BY_NAME
 from tests.bench.installation import ROOT, Installation
-from tests.bench.server import Running, serving
+from tests.bench.server import Server, serve
 
-CUSTOMERS = 1_000
-ROUNDS, SECONDS = 2, 3
-PATIENCE_SECONDS = 10  # what none took counts as so much
-AFTER_A_START = {"guesses"}  # who has been verified is known to the worker that did it
-WORKERS = 1  # so that whoever asks meets the one that is attacked
-SHOWN = {
+CUSTOMER_COUNT = 1_000
+ROUND_COUNT, ASK_SECONDS = 2, 3
+PATIENCE_SECONDS = 10  # a call without an answer counts as so much
+AFTER_A_RESTART = {"guesses"}  # a worker remembers the log-ins that it has verified
+WORKER_COUNT = 1  # so that every call meets the worker that is attacked
+DESCRIPTIONS = {
     "pipelines": "4 connections, each 2,000 requests ahead of their answers, again and again",
     "guesses": "400 connections that try passwords of nobody, from 4 addresses, after a restart",
     "half-open": "2,600 connections from one address, half a header each",
@@ -31,7 +31,7 @@ SHOWN = {
 
 @dataclass
 class Waits:
-    """How long each answer took, a connection for each; and how often there was none."""
+    """How long each answer took, each over its own connection; and how many calls got none."""
 
     seconds: list[float] = field(default_factory=list)
     unanswered: int = 0
@@ -52,25 +52,27 @@ class Waits:
         return f"{self.p50_ms:.1f} / {self.p99_ms:.1f} / {self.worst_ms:.0f}"
 
 
-def run(installation: Installation, say: Callable[[str], None]) -> dict[str, tuple[Waits, Waits]]:
-    """Measure all attacks: each one's waits without it and with it."""
-    found = {name: (Waits(), Waits()) for name in ATTACKS}
-    raw = _call(installation)
-    for number in range(1, ROUNDS + 1):
+def measure_attacks(
+    installation: Installation, say: Callable[[str], None]
+) -> dict[str, tuple[Waits, Waits]]:
+    """Measure the waits without and with each attack."""
+    found = {name: (Waits(), Waits()) for name in ATTACKS_BY_NAME}
+    raw = _write_call(installation)
+    for number in range(1, ROUND_COUNT + 1):
         for name, (without, under) in found.items():
-            with _served(installation) as running:
-                _ask_for(SECONDS, running.port, raw, without)
-                if name not in AFTER_A_START:
-                    with _attacked(name, running.port):
-                        _ask_for(SECONDS, running.port, raw, under)
-            if name in AFTER_A_START:
-                with _served(installation) as running, _attacked(name, running.port):
-                    _ask_for(SECONDS, running.port, raw, under)
+            with _serve(installation) as server:
+                _ask_for(ASK_SECONDS, server.port, raw, without)
+                if name not in AFTER_A_RESTART:
+                    with _attack(name, server.port):
+                        _ask_for(ASK_SECONDS, server.port, raw, under)
+            if name in AFTER_A_RESTART:
+                with _serve(installation) as server, _attack(name, server.port):
+                    _ask_for(ASK_SECONDS, server.port, raw, under)
             say(f"round {number}, {name}: p99 {without.p99_ms:.0f} → {under.p99_ms:.0f} ms")
     return found
 
 
-def table(found: dict[str, tuple[Waits, Waits]]) -> str:
+def write_table(found: dict[str, tuple[Waits, Waits]]) -> str:
     """Write the figures as Markdown."""
     lines = [
         "| attack | p50 / p99 / worst, ms | with it | p99, with ÷ without | unanswered |",
@@ -79,12 +81,12 @@ def table(found: dict[str, tuple[Waits, Waits]]) -> str:
     for name, (without, under) in found.items():
         ratio = under.p99_ms / without.p99_ms
         unanswered = f"{under.unanswered} of {len(under.seconds)}"
-        lines.append(f"| {SHOWN[name]} | {without} | {under} | {ratio:.1f} | {unanswered} |")
+        lines.append(f"| {DESCRIPTIONS[name]} | {without} | {under} | {ratio:.1f} | {unanswered} |")
     return "\n".join(lines)
 
 
-def plain(found: dict[str, tuple[Waits, Waits]]) -> dict[str, Any]:
-    """Give all of it as JSON has it."""
+def make_plain(found: dict[str, tuple[Waits, Waits]]) -> dict[str, Any]:
+    """Make plain values for JSON."""
     return {
         name: {"without": asdict(without), "with": asdict(under)}
         for name, (without, under) in found.items()
@@ -92,19 +94,19 @@ def plain(found: dict[str, tuple[Waits, Waits]]) -> dict[str, Any]:
 
 
 @contextmanager
-def _served(installation: Installation) -> Iterator[Running]:
-    with serving(installation, workers=WORKERS) as running:
-        running.wait_until_it_answers("/readyz")
-        yield running
+def _serve(installation: Installation) -> Iterator[Server]:
+    with serve(installation, workers=WORKER_COUNT) as server:
+        server.wait_until_it_answers("/readyz")
+        yield server
 
 
 @contextmanager
-def _attacked(name: str, port: int) -> Iterator[None]:
+def _attack(name: str, port: int) -> Iterator[None]:
     command = [sys.executable, "-m", "tests.bench.attackers", name, str(port)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
-        process.stdout.readline()  # all of them have begun
+        process.stdout.readline()  # all its connections have begun
         yield
     finally:
         process.kill()
@@ -112,8 +114,8 @@ def _attacked(name: str, port: int) -> Iterator[None]:
         process.stdout.close()
 
 
-def _call(installation: Installation) -> bytes:
-    """Write a call of the first processor's, for a customer of its own."""
+def _write_call(installation: Installation) -> bytes:
+    """Write a call of the first processor, about one of its customers."""
     lines = [line.split() for line in installation.sample.read_text().splitlines()]
     number, system_id, username, password = next(w[1:] for w in lines if w[0] == "processor")
     unique_id = next(w[2] for w in lines if w[:2] == ["customer", number])
@@ -125,7 +127,7 @@ def _call(installation: Installation) -> bytes:
 
 
 def _ask_for(seconds: float, port: int, raw: bytes, waits: Waits) -> None:
-    """Ask one call after another, each over a connection of its own, as who comes anew does."""
+    """Make one call after another, each over its own connection, as a new client does."""
     ends = time.monotonic() + seconds
     while (began := time.monotonic()) < ends:
         is_answered = _is_answered(port, raw)
@@ -134,12 +136,12 @@ def _ask_for(seconds: float, port: int, raw: bytes, waits: Waits) -> None:
 
 
 def _is_answered(port: int, raw: bytes) -> bool:
-    said = b""
+    answer = b""
     try:
         with closing(socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS)) as wire:
             wire.sendall(raw)
             while data := wire.recv(1 << 16):
-                said += data
+                answer += data
     except OSError:
         return False
-    return b'"Resp_Code":"000"' in said
+    return b'"Resp_Code":"000"' in answer

@@ -1,129 +1,115 @@
-"""The chart of throughput against customers, as SVG that reads well on light and dark."""
+"""The chart of answers a second against customers, as SVG that reads well on light and dark."""
 
 from math import log10
 from xml.sax.saxutils import escape
 
+from tests.bench.plan import OPERATIONS, Plan, Setup, write_number
 from tests.bench.results import Results
-from tests.bench.rounds import OPERATIONS, Plan, Setup, lakhs
 
-WIDTH, HEIGHT = 760, 420
-LEFT, RIGHT, TOP, BOTTOM = 80, 250, 50, 60
-COLOURS = "#2f6fde #0a8f6c #c2410c #9333ea #b45309 #64748b #be185d".split()
-STEPS = (1, 2, 5, 10)
-LINES_AT_MOST = 6
-STYLE = """
+PAGE_WIDTH, PAGE_HEIGHT = 760, 420
+PLOT_LEFT, PLOT_RIGHT, PLOT_TOP, PLOT_BOTTOM = 80, 510, 50, 360
+PLOT_MARGIN, NAME_HEIGHT = 20, 18
+LINE_COLOURS = "#2f6fde #0a8f6c #c2410c #9333ea #b45309 #64748b #be185d".split()
+MOST_GRID_LINES = 6
+STYLE_SHEET = """
   text { font: 13px system-ui, sans-serif; fill: #1f2933 }
   .title { font-size: 15px; font-weight: 600 }
   .grid { stroke: #8895a7; stroke-opacity: .35 }
   polyline { fill: none; stroke-width: 2 }
   @media (prefers-color-scheme: dark) { text { fill: #e4e7eb } }
 """
+Line = list[tuple[int, float]]  # customers, and the rate there
 
 
-def draw(results: Results, plan: Plan) -> str:
+def draw_chart(results: Results, plan: Plan) -> str:
     """Draw each operation's median rate at most clients and workers, by number of customers."""
-    setups = [s for s in plan.setups if s.is_plain and not s.installation.url]
-    clients, workers = plan.clients[-1], plan.workers[-1]
-    rates: dict[str, list[tuple[int, float]]] = {}
-    for operation in OPERATIONS:
-        found = (
-            (
-                s.installation.customers,
-                results.of(s.name, operation, workers, clients),
-            )
-            for s in setups
-        )
-        rates[operation] = [(customers, rate.median) for customers, rate in found if rate]
-    top = max((rate for line in rates.values() for _, rate in line), default=1.0)
-    frame = Frame(setups, top)
-    what = f"{clients} clients, {workers} workers"
-    body = [*frame.grid(), *frame.lines(rates)]
+    where = (plan.most_workers, plan.most_clients)
+    lines: dict[str, Line] = {operation: [] for operation in OPERATIONS}
+    for operation, line in lines.items():
+        for setup in plan.sqlite_setups:
+            rate = results.find(setup.name, operation, *where)
+            if rate:
+                line.append((setup.installation.customers, rate.median))
+    frame = Frame(plan.sqlite_setups, max((rate for line in lines.values() for _, rate in line)))
+    conditions = f"{plan.most_clients} clients, {plan.most_workers} workers"
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"',
-            'aria-labelledby="title desc">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {PAGE_WIDTH} {PAGE_HEIGHT}"',
+            'role="img" aria-labelledby="title desc">',
             '<title id="title">Answers a second against customers</title>',
-            f'<desc id="desc">{escape(_described(rates, what))}</desc>',
-            f"<style>{STYLE}</style>",
-            f'<text class="title" x="{LEFT}" y="26">Answers a second, {escape(what)}</text>',
-            *body,
+            f'<desc id="desc">{escape(_describe(lines, conditions))}</desc>',
+            f"<style>{STYLE_SHEET}</style>",
+            f'<text class="title" x="{PLOT_LEFT}" y="26">Answers a second, {conditions}</text>',
+            *frame.draw_grid(),
+            *frame.draw_lines(lines),
             "</svg>\n",
         ]
     )
 
 
 class Frame:
-    """Where a number of customers and a rate are on the paper."""
+    """The plot's frame: where a number of customers and a rate are on the page."""
 
-    def __init__(self, setups: list[Setup], top: float) -> None:
+    def __init__(self, setups: list[Setup], top_rate: float) -> None:
         self.sizes = [setup.installation.customers for setup in setups]
-        self.step = _step(top)
-        self.top = self.step * (int(top / self.step) + 1)
+        self.step = _choose_step(top_rate)
+        self.steps = int(top_rate / self.step) + 1
 
-    def x(self, customers: int) -> float:
+    def scale_x(self, customers: int) -> float:
+        """Place a number of customers, by its logarithm."""
         first, last = log10(self.sizes[0]), log10(self.sizes[-1])
         part = (log10(customers) - first) / (last - first) if last > first else 0.5
-        return LEFT + 20 + part * (WIDTH - LEFT - RIGHT - 40)
+        return PLOT_LEFT + PLOT_MARGIN + part * (PLOT_RIGHT - PLOT_LEFT - 2 * PLOT_MARGIN)
 
-    def y(self, rate: float) -> float:
-        return HEIGHT - BOTTOM - rate / self.top * (HEIGHT - TOP - BOTTOM)
+    def scale_y(self, rate: float) -> float:
+        return PLOT_BOTTOM - rate / (self.step * self.steps) * (PLOT_BOTTOM - PLOT_TOP)
 
-    def grid(self) -> list[str]:
-        """Draw the axes: rates from zero on, customers by their logarithm."""
-        made = []
-        for number in range(round(self.top / self.step) + 1):
-            y = self.y(number * self.step)
-            made.append(
-                f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-            )
-            made.append(_text(LEFT - 8, y + 4, lakhs(round(number * self.step)), anchor="end"))
-        made += [
-            _text(self.x(n), HEIGHT - BOTTOM + 20, lakhs(n), anchor="middle") for n in self.sizes
-        ]
-        middle = (LEFT + WIDTH - RIGHT) / 2
-        return [*made, _text(middle, HEIGHT - 16, "customers", anchor="middle")]
+    def draw_grid(self) -> list[str]:
+        """Draw the axes, with a line for each step of the rate."""
+        drawn = []
+        for rate in (number * self.step for number in range(self.steps + 1)):
+            y = self.scale_y(rate)
+            x = f'x1="{PLOT_LEFT}" x2="{PLOT_RIGHT}"'
+            drawn.append(f'<line class="grid" {x} y1="{y:.1f}" y2="{y:.1f}"/>')
+            drawn.append(_draw_text(PLOT_LEFT - 8, y + 4, write_number(rate), anchor="end"))
+        for size in self.sizes:
+            x_of_size, y = self.scale_x(size), PLOT_BOTTOM + 20
+            drawn.append(_draw_text(x_of_size, y, write_number(size), anchor="middle"))
+        middle = (PLOT_LEFT + PLOT_RIGHT) / 2
+        return [*drawn, _draw_text(middle, PAGE_HEIGHT - 16, "customers", anchor="middle")]
 
-    def lines(self, rates: dict[str, list[tuple[int, float]]]) -> list[str]:
-        """Draw a line for each operation, and its name where it ends, none over another."""
-        made, free = [], float(TOP)
-        coloured = dict(zip(rates, COLOURS, strict=True))
-        drawn = sorted((line[-1][1], name) for name, line in rates.items() if line)
-        for _, name in reversed(drawn):
-            points = [(self.x(customers), self.y(rate)) for customers, rate in rates[name]]
+    def draw_lines(self, lines: dict[str, Line]) -> list[str]:
+        """Draw a line for each operation, with its name at its end, below the name before."""
+        drawn, free_y = [], float(PLOT_TOP)
+        colours = dict(zip(lines, LINE_COLOURS, strict=True))
+        from_the_top = sorted(((line[-1][1], name) for name, line in lines.items() if line))[::-1]
+        for _, name in from_the_top:
+            points = [(self.scale_x(size), self.scale_y(rate)) for size, rate in lines[name]]
             path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-            colour = coloured[name]
-            made.append(f'<polyline points="{path}" stroke="{colour}"/>')
-            made += [
-                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>' for x, y in points
-            ]
-            free = max(free, points[-1][1])
-            key = f'<rect x="{WIDTH - RIGHT + 26}" y="{free - 5:.1f}" width="10" height="10"'
-            made.append(f'{key} fill="{colour}"/>')
-            made.append(_text(WIDTH - RIGHT + 42, free + 4, name))
-            free += 18
-        return made
+            drawn.append(f'<polyline points="{path}" stroke="{colours[name]}"/>')
+            for x, y in points:
+                drawn.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colours[name]}"/>')
+            free_y = max(free_y, points[-1][1])
+            box = f'<rect x="{PLOT_RIGHT + 26}" y="{free_y - 5:.1f}" width="10" height="10"'
+            drawn.append(f'{box} fill="{colours[name]}"/>')
+            drawn.append(_draw_text(PLOT_RIGHT + 42, free_y + 4, name))
+            free_y += NAME_HEIGHT
+        return drawn
 
 
-def _step(top: float) -> float:
-    power = 10.0 ** int(log10(max(top, 1)) - 1)
-    return next(
-        (
-            step * scale
-            for scale in (power, 10 * power)
-            for step in STEPS
-            if top / (step * scale) <= LINES_AT_MOST
-        ),
-        100.0 * power,
-    )
+def _choose_step(top_rate: float) -> int:
+    """Choose 1, 2 or 5 times a power of ten, so that the grid has few lines."""
+    steps = (digit * int(10**power) for power in range(9) for digit in (1, 2, 5))
+    return next(step for step in steps if top_rate / step <= MOST_GRID_LINES)
 
 
-def _text(x: float, y: float, words: str, *, anchor: str = "start") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(words)}</text>'
+def _draw_text(x: float, y: float, text: str, *, anchor: str = "start") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
-def _described(rates: dict[str, list[tuple[int, float]]], what: str) -> str:
-    lines = (
-        f"{name}: " + ", ".join(f"{rate:,.0f} at {lakhs(customers)}" for customers, rate in line)
-        for name, line in rates.items()
-    )
-    return f"At {what}, answers a second by customers. " + "; ".join(lines)
+def _describe(lines: dict[str, Line], conditions: str) -> str:
+    texts = []
+    for name, line in lines.items():
+        rates = ", ".join(f"{rate:,.0f} at {write_number(size)}" for size, rate in line)
+        texts.append(f"{name}: {rates}")
+    return f"At {conditions}, answers a second by customers. {'; '.join(texts)}"

@@ -1,5 +1,5 @@
-"""One django-ninja operation that does nothing but read its body and answer, in the smallest
-project: what is measured against.
+"""A baseline: one django-ninja operation that reads its body and answers with it, in Django's
+smallest project.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the bench asks of an installation from the inside, each in a process of its own."""
+"""What the bench does inside an installation, each command in a process of its own."""
 
 import json
 import os
@@ -27,20 +27,20 @@ from ppims.seed.writing import SYSTEM_IDS
 from ppims.services.idempotency import Call
 
 Statement = tuple[str, Any]  # as Python's sqlite3 takes it
-PLACE = re.compile("(?<!%)%s")  # as Django's own backend finds them
-OUTSIDE = ("SAVEPOINT", "RELEASE", "ROLLBACK")
-KINDS = {
+PLACEHOLDER = re.compile("(?<!%)%s")  # as Django's own backend finds them
+TRANSACTION_WORDS = ("SAVEPOINT", "RELEASE", "ROLLBACK")
+WRITE_KINDS = {
     "A": (Operation.ADD_CUSTOMER, Receipt),
     "M": (Operation.UPDATE_CUSTOMER, Receipt),
     "C": (Operation.CHECK_LIMIT, LimitCheck),
     "U": (Operation.UPDATE_LIMIT, LedgerEntry),
 }
-LOOKED_UP_AT_ONCE = 500
+REFS_A_QUERY = 500
 
 
-def customers(path: str, most: str) -> None:
-    """Write whom requests are about: the processors with their log-ins, then customers drawn at
-    random, each with its processor, Unique_Id, mobile number and account.
+def write_customers(path: str, most: str) -> None:
+    """Write a file of the processors with their log-ins, then of customers drawn at random, each
+    with its processor, Unique_Id, mobile number and account: requests are about these.
     """
     accesses = json.loads((settings.PPIMS_DATA_DIR / "seed.json").read_text())["processors"]
     numbers = {access["system_id"]: i for i, access in enumerate(accesses, start=1)}
@@ -63,39 +63,41 @@ def customers(path: str, most: str) -> None:
         file.writelines(f"{line}\n" for line in (*lines, *people))
 
 
-def record(path: str, sample: str, times: str, first: str) -> None:
-    """Write what statements so many checks, the updates that settle them, and adds make of the
-    database; nothing of it stays.
+def record_statements(path: str, sample: str, times: str, first: str) -> None:
+    """Write a file of the statements that so many checks, the updates that settle them, and adds
+    make; they are rolled back.
     """
-    asked = list(islice(_each_once(sample), int(times)))
+    asked = list(islice(_pick_customers(sample), int(times)))
     numbers = count(int(first))
     refs = [f"BC{next(numbers)}" for _ in asked]
     with transaction.atomic():
         found = {
             "check-customer-limit": [
-                _statements(partial(_check, about, ref))
+                _collect_statements(partial(_check_limit, about, ref))
                 for about, ref in zip(asked, refs, strict=True)
             ],
             "update-customer-limit": [
-                _statements(partial(_update, about, ref, next(numbers)))
+                _collect_statements(partial(_update_limit, about, ref, next(numbers)))
                 for about, ref in zip(asked, refs, strict=True)
             ],
-            "add-customer": [_statements(partial(_add, about, next(numbers))) for about in asked],
+            "add-customer": [
+                _collect_statements(partial(_add_customer, about, next(numbers))) for about in asked
+            ],
         }
         transaction.set_rollback(True)
     Path(path).write_bytes(msgpack.packb(found))
 
 
-def acknowledged(path: str) -> None:
-    """Say which of the Ref_Ids that were answered with 000 have no row here."""
+def find_lost(path: str) -> None:
+    """Find the Ref_Ids that were answered with 000 and have no row here."""
     processors = dict(Processor.objects.values_list("system_id", "pk"))
     by_number = [processors[name] for name in SYSTEM_IDS]
     lost = []
-    refs: dict[str, list[str]] = {kind: [] for kind in KINDS}
+    refs: dict[str, list[str]] = {kind: [] for kind in WRITE_KINDS}
     for line in Path(path).read_text().split():
         refs[line[1]].append(line)
-    for kind, (operation, model) in KINDS.items():
-        for batch in _batches(refs[kind]):
+    for kind, (operation, model) in WRITE_KINDS.items():
+        for batch in _split_batches(refs[kind]):
             rows = dict(
                 ReplayKey.objects.filter(
                     processor_id__in=by_number, operation=operation, ref_id__in=batch
@@ -108,17 +110,17 @@ def acknowledged(path: str) -> None:
     print(json.dumps({"acknowledged": sum(map(len, refs.values())), "lost": lost}))
 
 
-def size() -> None:
-    """Say how many bytes the database has, on PostgreSQL."""
+def measure_size() -> None:
+    """Measure the bytes of a database on PostgreSQL."""
     with connection.cursor() as cursor:
         cursor.execute("CHECKPOINT")
         cursor.execute("SELECT pg_database_size(current_database())")
         print(cursor.fetchone()[0])
 
 
-def _each_once(sample: str) -> Iterator[tuple[Processor, str, str]]:
-    """Yield (processor, Unique_Id, account) of those whom requests are about, no customer twice:
-    the loop may stop before the last check, and an update says how many its customer has.
+def _pick_customers(sample: str) -> Iterator[tuple[Processor, str, str]]:
+    """Yield (processor, Unique_Id, account) of the sample, no customer twice: a loop may stop
+    before a customer's second check, and the update's row then wouldn't fit its ledger head.
     """
     processors = [Processor.objects.get(system_id=name) for name in SYSTEM_IDS]
     seen = set()
@@ -130,7 +132,7 @@ def _each_once(sample: str) -> Iterator[tuple[Processor, str, str]]:
                 yield processors[int(number) - 1], unique_id, account.strip()
 
 
-def _check(about: tuple[Processor, str, str], ref: str) -> None:
+def _check_limit(about: tuple[Processor, str, str], ref: str) -> None:
     processor, unique_id, account = about
     message = CheckLimitIn.model_validate(
         {
@@ -147,7 +149,7 @@ def _check(about: tuple[Processor, str, str], ref: str) -> None:
     checks.check_limit(call=call, ask=message.ask())
 
 
-def _update(about: tuple[Processor, str, str], check: str, number: int) -> None:
+def _update_limit(about: tuple[Processor, str, str], check: str, number: int) -> None:
     processor, unique_id, _ = about
     message = UpdateLimitIn.model_validate(
         {
@@ -166,7 +168,7 @@ def _update(about: tuple[Processor, str, str], check: str, number: int) -> None:
     updates.update_limit(call=call, report=message.report())
 
 
-def _add(about: tuple[Processor, str, str], number: int) -> None:
+def _add_customer(about: tuple[Processor, str, str], number: int) -> None:
     processor, digits = about[0], f"{number:012d}"
     message = AddCustomerIn.model_validate(
         {
@@ -201,34 +203,34 @@ def _add(about: tuple[Processor, str, str], number: int) -> None:
     people.add_customer(call=call, told=told_by(message))
 
 
-def _statements(work: Callable[[], None]) -> list[Statement]:
-    """Do the work: the statements that it made, but those around a transaction."""
-    made: list[Statement] = []
+def _collect_statements(work: Callable[[], None]) -> list[Statement]:
+    """Collect the statements that some work makes, without those around a transaction."""
+    found: list[Statement] = []
 
-    def note(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
-        if not sql.startswith(OUTSIDE):
+    def collect(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
+        if not sql.startswith(TRANSACTION_WORDS):
             rows = parameters if many else [parameters]
-            made.extend(_as_sqlite_takes_it(sql, row) for row in rows)
+            found.extend(_convert_statement(sql, row) for row in rows)
         return execute(sql, parameters, many, context)
 
-    with connection.execute_wrapper(note):
+    with connection.execute_wrapper(collect):
         work()
-    assert any(sql.lstrip().startswith("INSERT") for sql, _ in made), "no insert was seen"
-    return made
+    assert any(sql.lstrip().startswith("INSERT") for sql, _ in found), "no insert was seen"
+    return found
 
 
-def _as_sqlite_takes_it(sql: str, values: Any) -> Statement:
+def _convert_statement(sql: str, values: Any) -> Statement:
     if values is None:
         return sql, []
     if isinstance(values, dict):
         names = {name: f":{name}" for name in values}
-        return sql % names, {name: _plain(value) for name, value in values.items()}
-    places = PLACE.sub("?", sql).replace("%%", "%")
-    return places, [_plain(value) for value in values]
+        return sql % names, {name: _convert_value(value) for name, value in values.items()}
+    places = PLACEHOLDER.sub("?", sql).replace("%%", "%")
+    return places, [_convert_value(value) for value in values]
 
 
-def _plain(value: Any) -> Any:
-    """Give a value as Django's own adapters do."""
+def _convert_value(value: Any) -> Any:
+    """Convert a value as Django's own adapters do."""
     if isinstance(value, memoryview):
         return bytes(value)
     if isinstance(value, datetime):
@@ -236,19 +238,17 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def _batches(refs: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(refs), LOOKED_UP_AT_ONCE):
-        yield refs[start : start + LOOKED_UP_AT_ONCE]
+def _split_batches(refs: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(refs), REFS_A_QUERY):
+        yield refs[start : start + REFS_A_QUERY]
 
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "customers": customers,
-    "record": record,
-    "acknowledged": acknowledged,
-    "size": size,
+INSIDE_COMMANDS: dict[str, Callable[..., None]] = {
+    command.__name__: command
+    for command in (write_customers, record_statements, find_lost, measure_size)
 }
 
 
 def main() -> None:
-    """Do what the arguments say; what was found is printed as JSON."""
-    COMMANDS[sys.argv[1]](*sys.argv[2:])
+    """Run the command that the arguments name; it prints what it finds as JSON."""
+    INSIDE_COMMANDS[sys.argv[1]](*sys.argv[2:])

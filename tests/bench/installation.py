@@ -10,23 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-# They name an installation: the bench has its own. What else PPIMS_… says, it serves with.
-OWN = ("PPIMS_DATA_DIR", "PPIMS_BIND", "PPIMS_ENV", "PPIMS_WORKERS", "PPIMS_API_PREFIXES")
+ROOT = Path(__file__).resolve().parents[2]
+# These say which installation is meant, and the bench has its own. With what else PPIMS_… says,
+# the bench serves.
+OWN_VARIABLES = ("PPIMS_DATA_DIR", "PPIMS_BIND", "PPIMS_ENV", "PPIMS_WORKERS", "PPIMS_API_PREFIXES")
 OWN_ENDINGS = ("_KEYS", "_FILE")
-INSIDE = "import django; django.setup(); from tests.bench.inside import main; main()"
-SAMPLE = 200_000
+INSIDE_PROGRAM = "import django; django.setup(); from tests.bench.inside import main; main()"
+SAMPLE_CUSTOMERS = 200_000
 
 
 def is_own(name: str) -> bool:
-    """Tell whether a variable is about which installation is meant, not about how it serves."""
+    """Say whether a variable tells which installation is meant, and not how it serves."""
     is_ours = name.startswith(("PPIMS_", "DATABASE_URL"))
-    return name in OWN or name == "DATABASE_URL" or (is_ours and name.endswith(OWN_ENDINGS))
+    return name in {*OWN_VARIABLES, "DATABASE_URL"} or (is_ours and name.endswith(OWN_ENDINGS))
 
 
 @dataclass(frozen=True)
 class Size:
-    """How large a database is, as a file or on a server; and the -wal, before a checkpoint."""
+    """The bytes of a database, as a file or on a server; and of the -wal, before a checkpoint."""
 
     database_bytes: int
     wal_bytes: int
@@ -34,7 +35,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Installation:
-    """Made-up customers in a folder, and in a database: SQLite's file there, or at a URL."""
+    """Made-up customers in a folder and a database: SQLite's file there, or the one at a URL."""
 
     folder: Path
     customers: int
@@ -51,11 +52,11 @@ class Installation:
 
     @property
     def sample(self) -> Path:
-        """Give the file that says whom requests are about."""
+        """The file of the customers that requests are about."""
         return self.folder / "customers.txt"
 
-    def variables(self, **more: str) -> dict[str, str]:
-        """Give the environment of a process that works on it."""
+    def make_environment(self, **more: str) -> dict[str, str]:
+        """Make the environment of a process that works on this installation."""
         inherited = {name: value for name, value in os.environ.items() if not is_own(name)}
         own = {"PPIMS_DATA_DIR": str(self.folder), "PYTHONPATH": str(ROOT)}
         own |= {"DJANGO_SETTINGS_MODULE": "ppims.settings"}
@@ -67,57 +68,59 @@ class Installation:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.manage("migrate", "--verbosity", "0")
         size = ("--customers", str(self.customers), "--months", str(self.months))
-        self._run(str(ROOT / "manage.py"), "seed", *size, is_shown=True)
-        self.inside("customers", str(self.sample), str(SAMPLE))
+        self._run_python(str(ROOT / "manage.py"), "seed", *size, is_shown=True)
+        self.run_inside("write_customers", str(self.sample), str(SAMPLE_CUSTOMERS))
 
     def manage(self, *command: str) -> None:
-        """Run a command of PPIMS. Raises RuntimeError with what it said where it fails."""
-        self._run(str(ROOT / "manage.py"), *command)
+        """Run a command of PPIMS. Raises RuntimeError with its last lines if it fails."""
+        self._run_python(str(ROOT / "manage.py"), *command)
 
     def verify(self) -> str:
-        """Verify the ledger: what is not as it should be."""
+        """Verify the ledger: return what it finds wrong, or nothing."""
         try:
             self.manage("verify_ledger")
         except RuntimeError as error:
             return str(error)
         return ""
 
-    def inside(self, *command: str) -> Any:
-        """Run a command of tests.bench.inside: what it found."""
-        said = self._run("-c", INSIDE, *command, PPIMS_GROUP_COMMIT="0")
-        return json.loads(said) if said.strip() else None
+    def run_inside(self, *command: str) -> Any:
+        """Run a command of tests.bench.inside, and return what it finds."""
+        printed = self._run_python("-c", INSIDE_PROGRAM, *command, PPIMS_GROUP_COMMIT="0")
+        return json.loads(printed) if printed.strip() else None
 
-    def numbers(self, many: int) -> int:
-        """Hand out the first of so many numbers, for Ref_Ids and new people: none twice."""
+    def take_numbers(self, many: int) -> int:
+        """Take so many numbers for Ref_Ids and new people, none twice: return the first."""
         path = self.folder / "next_number"
         first = int(path.read_text()) if path.exists() else 1_000_000
         path.write_text(str(first + many))
         return first
 
-    def size(self) -> Size:
-        """Measure it, all that is in the log moved to where it stays."""
+    def measure_size(self) -> Size:
+        """Measure the database, after a checkpoint has emptied its -wal."""
         if self.url:
-            return Size(int(self.inside("size")), 0)
+            return Size(int(self.run_inside("measure_size")), 0)
         log = self.file.with_name(f"{self.file.name}-wal")
         wal_bytes = log.stat().st_size if log.exists() else 0
         with closing(sqlite3.connect(self.file, timeout=30)) as database:
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return Size(self.file.stat().st_size, wal_bytes)
 
-    def _run(self, *command: str, is_shown: bool = False, **more: str) -> str:
-        """Run Python: what it printed. What it says besides is shown at once, or if it fails."""
+    def _run_python(self, *command: str, is_shown: bool = False, **more: str) -> str:
+        """Run Python: return its standard output. Its standard error is shown at once, or if it
+        fails.
+        """
         done = subprocess.run(
             [sys.executable, *command],
             cwd=ROOT,
-            env=self.variables(**more),
+            env=self.make_environment(**more),
             stdout=subprocess.PIPE,
             stderr=None if is_shown else subprocess.PIPE,
             text=True,
             check=False,
         )
         if done.returncode != 0:
-            said = "\n".join((done.stderr or done.stdout).splitlines()[-12:])
+            end = "\n".join((done.stderr or done.stdout).splitlines()[-12:])
             raise RuntimeError(
-                f"{' '.join(command[-3:])} failed: exit code {done.returncode}\n{said}"
+                f"{' '.join(command[-3:])} failed: exit code {done.returncode}\n{end}"
             )
         return done.stdout

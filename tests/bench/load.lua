@@ -1,9 +1,9 @@
 -- One operation of PPIMS, or a mix of them, for wrk with one thread:
---   wrk -t1 ... -s load.lua URL -- operation=mix customers=PATH number=1000 out=PATH [pool=PATH] [heard=PATH]
+--   wrk -t1 ... -s load.lua URL -- operation=mix customers=PATH number=1000 out=PATH [pool=PATH] [writes=PATH]
 --
--- A Ref_Id says what it is for: "BC123-45" is a check, the 123rd request, of the customer in line 45
--- of the file. It goes along as x-fapi-uuid, comes back as X-Request-Id, and so tells which request
--- a response answers: nothing has to be remembered.
+-- "BC123-45" is the Ref_Id of a check, the 123rd request, for the customer in line 45 of the file.
+-- It is sent as x-fapi-uuid too and comes back as X-Request-Id: so each response names its request,
+-- and nothing has to be remembered.
 
 local PREFIX = "/api/PPIM/v1/"
 local AMOUNT, BALANCE, BALANCE_AFTER = "1.00", "5000.00", "4999.00"
@@ -13,16 +13,16 @@ local processors, people, starts = {}, "", {}
 local operation, makes, number
 local first, last = 1, 0 -- of unsettled
 
--- What done() reads, out of another Lua state: unsettled are the checks that were allowed and have
--- no update yet (kept from one run to the next in the file `pool`); acknowledged is every write.
+-- done() reads these out of another Lua state. unsettled: checks that were allowed and have no update
+-- yet (the file `pool` keeps them from one run to the next). acknowledged: every good write.
 counts, unsettled, acknowledged = {}, {}, {}
 
 function setup(thread)
   threads[#threads + 1] = thread
 end
 
--- Customers stay in one text, of which each line's start is known: two lakh tables would cost this
--- side as much again, and the cores are shared.
+-- Customers stay in one text, and `starts` has the start of each line: two lakh tables would make
+-- each request twice as dear, and server and load share the cores.
 local function read_customers(path)
   local file = assert(io.open(path))
   people = file:read("*a")
@@ -101,7 +101,7 @@ make["check-customer-limit"] = function()
   return post("check-customer-limit", "Check_Limit", new_ref("C", line), customer.processor, about)
 end
 
--- Of the check that was allowed first among those not yet settled; without one, UNCHECKED.
+-- The update of the check that was allowed first and is not yet settled; without one, UNCHECKED.
 make["update-customer-limit"] = function()
   local check, line = unsettled[first], nil
   if check then
@@ -121,7 +121,7 @@ make["update-customer-limit"] = function()
   return post("update-customer-limit", "Update_Limit", ref, customer.processor, about)
 end
 
--- A person who was never there, with a document: numbers are handed out once.
+-- A new person with a document: each number is handed out once.
 make["add-customer"] = function()
   local line = anyone()
   local ref = new_ref("A", line)
@@ -146,7 +146,7 @@ make["update-customer"] = function()
   return post("update-customer", "Update_Customer", ref, customer.processor, about)
 end
 
--- 45 % checks, 45 % the updates of those that were allowed, 8 % status, 2 % adds.
+-- 45 % checks, 45 % updates of those that were allowed, 8 % status, 2 % adds.
 make["mix"] = function()
   local chance = math.random()
   if chance < 0.02 then
@@ -159,7 +159,7 @@ make["mix"] = function()
   return make["check-customer-limit"]()
 end
 
--- The operation that does nothing is asked what check-customer-kyc is.
+-- The empty operation gets the same request as check-customer-kyc.
 make["empty"] = make["check-customer-kyc"]
 
 function init(arguments)
@@ -168,7 +168,7 @@ function init(arguments)
     local name, value = text:match("^(%w+)=(.*)$")
     given[name] = value
   end
-  operation, out, pool, heard = given.operation, given.out, given.pool, given.heard
+  operation, out, pool, writes = given.operation, given.out, given.pool, given.writes
   number = tonumber(given.number)
   math.randomseed(number)
   read_customers(given.customers)
@@ -210,7 +210,7 @@ function response(status, headers, body)
   elseif kind == "U" and not body:find('"Flags":[]', 1, true) then
     count("flagged")
   end
-  if heard and kind ~= "K" and kind ~= "S" then
+  if writes and kind ~= "K" and kind ~= "S" then
     acknowledged[#acknowledged + 1] = ref
   end
 end
@@ -229,12 +229,12 @@ end
 function done(summary, latency)
   local thread = threads[1]
   write_lines(thread:get("pool"), thread:get("unsettled"))
-  write_lines(thread:get("heard"), thread:get("acknowledged"))
+  write_lines(thread:get("writes"), thread:get("acknowledged"))
   local file = assert(io.open(thread:get("out"), "w"))
   local errors = summary.errors
   file:write(string.format(
-    '{"requests":%d,"microseconds":%d,"p50_us":%d,"p99_us":%d,"worst_us":%d,"broken":%d,"late":%d',
-    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+    '{"microseconds":%d,"p50_us":%d,"p99_us":%d,"worst_us":%d,"broken":%d,"late":%d',
+    summary.duration, latency:percentile(50), latency:percentile(99),
     latency.max, errors.connect + errors.read + errors.write, errors.timeout))
   file:write(',"counts":{')
   local comma = ""

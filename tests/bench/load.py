@@ -7,19 +7,18 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tests.bench.installation import Installation
-from tests.bench.server import Running
+from tests.bench.server import Server
 
-SCRIPT = Path(__file__).resolve().parent / "load.lua"
-MIX, EMPTY = "mix", "empty"
-KYC, STATUS = "check-customer-kyc", "customer-registration-status"
-CHECK, UPDATE = "check-customer-limit", "update-customer-limit"
-ADD, CHANGE = "add-customer", "update-customer"
-READS, WRITES = (KYC, STATUS), (CHECK, UPDATE, ADD, CHANGE)
+LUA_SCRIPT = Path(__file__).resolve().parent / "load.lua"
+MIXED_CALLS, EMPTY_OPERATION = "mix", "empty"
+CHECK_KYC, FIND_STATUS = "check-customer-kyc", "customer-registration-status"
+CHECK_LIMIT, UPDATE_LIMIT = "check-customer-limit", "update-customer-limit"
+ADD_CUSTOMER, UPDATE_CUSTOMER = "add-customer", "update-customer"
+READ_OPERATIONS = (CHECK_KYC, FIND_STATUS)
 TIMEOUT_SECONDS = 60
-SHED = "503 "
+SHED_PREFIX = "503 "
 REQUESTS_A_SECOND = 100_000  # more than wrk can make
 
 
@@ -28,9 +27,18 @@ class NoWrk(Exception):
 
 
 @dataclass(frozen=True)
+class Load:
+    """What to ask, with how many clients at once, for how long."""
+
+    operation: str
+    clients: int
+    seconds: int
+
+
+@dataclass(frozen=True)
 class Run:
-    """What came of one load. `counts` are the answers, by "HTTP-status Resp_Code" where they are
-    not good ones; of good ones also C, U, S, A …, by operation, declined and flagged.
+    """What came of one load. `counts` are the answers: those that are not good by "HTTP-status
+    Resp_Code"; all good ones by "good", and besides by operation (C, U, S, A …), declined, flagged.
     """
 
     operation: str
@@ -47,80 +55,98 @@ class Run:
     load_cpu_seconds: float
 
     @property
+    def good(self) -> int:
+        return self.counts.get("good", 0)
+
+    @property
     def rate(self) -> float:
-        """Give the good answers a second."""
-        return self.counts.get("good", 0) / self.seconds
+        """The good answers a second."""
+        return self.good / self.seconds
 
     @property
     def pairs(self) -> int:
-        """Count the checks that were settled by an update."""
+        """The checks that an update has settled."""
         return self.counts.get("U", 0)
 
     @property
+    def pair_rate(self) -> float:
+        return self.pairs / self.seconds
+
+    @property
+    def declined(self) -> int:
+        return self.counts.get("declined", 0)
+
+    @property
+    def flagged(self) -> int:
+        return self.counts.get("flagged", 0)
+
+    @property
     def shed(self) -> int:
-        return sum(n for name, n in self.counts.items() if name.startswith(SHED))
+        return sum(n for name, n in self.counts.items() if name.startswith(SHED_PREFIX))
 
     @property
     def errors(self) -> int:
-        """Count the answers that were neither good nor shed, and the connections that broke."""
-        wrong = (n for name, n in self.counts.items() if " " in name and not name.startswith(SHED))
-        return sum(wrong) + self.broken + self.late
+        """The answers that were neither good nor shed, and the connections that broke."""
+        bad = sum(n for name, n in self.counts.items() if " " in name)
+        return bad - self.shed + self.broken + self.late
 
 
-def require_wrk() -> str:
-    """Give the path of wrk. Raises NoWrk."""
+def find_wrk() -> str:
+    """Find wrk's path. Raises NoWrk."""
     found = shutil.which("wrk")
     if found is None:
         raise NoWrk("wrk makes the load, and is not here: apt-get install wrk")
     return found
 
 
-@dataclass(frozen=True)
-class Load:
-    """What to ask, of how many clients at once, for how long."""
-
-    operation: str
-    clients: int
-    seconds: int
-
-
-def drive(
-    load: Load, running: Running, installation: Installation, *, heard: Path | None = None
-) -> Run:
-    """Load a server; `heard` is a file for the Ref_Ids of all writes that were answered with 000.
-    What checks leave open goes to the pool, and updates take from there.
+def run_load(load: Load, server: Server, installation: Installation) -> Run:
+    """Load a server, and count its answers. The checks that stay open go to the pool's file, and
+    updates take theirs from there.
     """
-    running.wait_until_quiet()
-    before, own_before = running.cpu_seconds(), _childrens_cpu_seconds()
-    process = begin(load, running, installation, heard=heard)
+    server.wait_until_quiet()
+    before, own_before = server.read_cpu_seconds(), _read_own_cpu_seconds()
+    process = start_load(load, server, installation)
     try:
         output, _ = process.communicate()
     finally:
-        process.kill()  # of use where one is interrupted
-    out = _out(installation)
-    if process.returncode != 0 or not out.exists():
+        process.kill()  # of use where the bench is interrupted
+    counted = _name_output(installation)
+    if process.returncode != 0 or not counted.exists():
         raise RuntimeError(f"wrk failed: {output[-2000:]}")
-    return judge(load, running, out, before, own_before)
+    found = json.loads(counted.read_text())
+    after = server.read_cpu_seconds()
+    return Run(
+        operation=load.operation,
+        clients=load.clients,
+        workers=server.workers,
+        seconds=found.pop("microseconds") / 1e6,
+        server_cpu_seconds=[round(after[pid] - before.get(pid, 0), 2) for pid in after],
+        load_cpu_seconds=round(_read_own_cpu_seconds() - own_before, 2),
+        **found,
+    )
 
 
-def begin(
-    load: Load, running: Running, installation: Installation, *, heard: Path | None = None
+def start_load(
+    load: Load, server: Server, installation: Installation, *, acknowledged: Path | None = None
 ) -> "subprocess.Popen[str]":
-    """Start a load."""
-    out = _out(installation)
-    out.unlink(missing_ok=True)
+    """Start a load. wrk writes the Ref_Ids of all writes that were answered with 000 to the file
+    `acknowledged`.
+    """
+    counted = _name_output(installation)
+    counted.unlink(missing_ok=True)
+    needs_pool = load.operation in {CHECK_LIMIT, UPDATE_LIMIT}
     words = {
         "operation": load.operation,
         "customers": installation.sample,
-        "number": installation.numbers(load.seconds * REQUESTS_A_SECOND),
-        "out": out,
-        "pool": pool(installation) if load.operation in {CHECK, UPDATE} else None,
-        "heard": heard,
+        "number": installation.take_numbers(load.seconds * REQUESTS_A_SECOND),
+        "out": counted,
+        "pool": name_pool(installation) if needs_pool else None,
+        "writes": acknowledged,
     }
     options = f"-t1 -c{load.clients} -d{load.seconds}s --timeout {TIMEOUT_SECONDS}s"
     return subprocess.Popen(
         [
-            *(require_wrk(), *options.split(), "-s", str(SCRIPT), running.url, "--"),
+            *(find_wrk(), *options.split(), "-s", str(LUA_SCRIPT), server.url, "--"),
             *(f"{name}={value}" for name, value in words.items() if value is not None),
         ],
         stdout=subprocess.PIPE,
@@ -130,42 +156,21 @@ def begin(
     )
 
 
-def judge(
-    load: Load, running: Running, out: Path, before: dict[int, float], own_before: float
-) -> Run:
-    """Read what the script has counted."""
-    said: dict[str, Any] = json.loads(out.read_text())
-    after = running.cpu_seconds()
-    return Run(
-        operation=load.operation,
-        clients=load.clients,
-        workers=running.workers,
-        seconds=said["microseconds"] / 1e6,
-        p50_us=said["p50_us"],
-        p99_us=said["p99_us"],
-        worst_us=said["worst_us"],
-        counts=said["counts"],
-        broken=said["broken"],
-        late=said["late"],
-        server_cpu_seconds=[round(after[pid] - before.get(pid, 0), 2) for pid in after],
-        load_cpu_seconds=round(_childrens_cpu_seconds() - own_before, 2),
-    )
-
-
-def pool(installation: Installation) -> Path:
-    """Give the file of checks that were allowed and have no update yet."""
+def name_pool(installation: Installation) -> Path:
+    """Name the file of the checks that were allowed and have no update yet."""
     return installation.folder / "pool.txt"
 
 
-def pool_size(installation: Installation) -> int:
-    path = pool(installation)
+def count_pool(installation: Installation) -> int:
+    """Count the checks of the pool."""
+    path = name_pool(installation)
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
-def _out(installation: Installation) -> Path:
+def _name_output(installation: Installation) -> Path:
     return installation.folder / f"wrk-{os.getpid()}.json"
 
 
-def _childrens_cpu_seconds() -> float:
+def _read_own_cpu_seconds() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

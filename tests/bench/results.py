@@ -1,4 +1,4 @@
-"""What was measured, kept as it comes; and the medians of it."""
+"""What the bench has measured, as it comes, and medians over the rounds."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
@@ -6,12 +6,13 @@ from operator import attrgetter
 from statistics import median
 from typing import Any
 
-from tests.bench.load import CHECK, UPDATE, Run
+from tests.bench.load import CHECK_LIMIT, UPDATE_LIMIT, Run
 from tests.bench.server import Memory
 
 ByRound = dict[int, float]
-RATE: Callable[[Run], float] = attrgetter("rate")
-NOWHERE = ""  # the setup of the empty operation
+Figure = Callable[[Run], float]
+GOOD_RATE: Figure = attrgetter("rate")
+NO_SETUP = ""  # the empty operation has no database
 
 
 @dataclass(frozen=True)
@@ -22,25 +23,31 @@ class Spread:
     least: float
     most: float
 
-    @classmethod
-    def of(cls, values: Iterable[float]) -> "Spread | None":
-        """Give the spread of some values; of none, none."""
-        found = list(values)
-        return cls(median(found), min(found), max(found)) if found else None
+
+def spread(values: Iterable[float]) -> Spread | None:
+    """Find the median, the least and the most of some values; None where there are none."""
+    found = list(values)
+    return Spread(median(found), min(found), max(found)) if found else None
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One load, where, and in which round."""
+class Sample:
+    """One load: on which setup, and in which round."""
 
     setup: str
     round: int
     run: Run
 
+    @property
+    def key(self) -> tuple[str, str, int, int]:
+        return self.setup, self.run.operation, self.run.workers, self.run.clients
+
 
 @dataclass(frozen=True)
-class Raw:
-    """What a bare loop of the same statements did a second, right before a server was started."""
+class RawRates:
+    """How often a second a bare loop made the statements of each operation. It ran right before
+    the server was started.
+    """
 
     setup: str
     round: int
@@ -48,14 +55,14 @@ class Raw:
     rates: dict[str, float]
 
     @property
-    def pairs(self) -> float:
-        """Give the rate of checks each with its update."""
-        return 1 / (1 / self.rates[CHECK] + 1 / self.rates[UPDATE])
+    def pair_rate(self) -> float:
+        """The rate of checks, each with its update."""
+        return 1 / (1 / self.rates[CHECK_LIMIT] + 1 / self.rates[UPDATE_LIMIT])
 
 
 @dataclass(frozen=True)
 class Growth:
-    """By how much a mix has let a database grow; -wal: before its checkpoint."""
+    """By how much the mixed calls made a database grow; `wal_bytes` is before a checkpoint."""
 
     setup: str
     workers: int
@@ -70,7 +77,7 @@ class Growth:
 
 @dataclass(frozen=True)
 class Overload:
-    """What comes of five times the clients: good answers a second, beside the best there were."""
+    """A load of five times the clients, and the best rate measured beside it."""
 
     setup: str
     best_clients: int
@@ -79,17 +86,22 @@ class Overload:
 
     @property
     def kept(self) -> float:
+        """The part of the best rate that is left, in good answers."""
         return self.run.rate / self.best_rate if self.best_rate else 0
 
 
 @dataclass(frozen=True)
-class Killed:
-    """What was acknowledged before kill -9, and what of it was gone afterwards."""
+class Kill:
+    """A kill -9: the acknowledged writes, and those that were gone afterwards."""
 
     setup: str
     acknowledged: int
     lost: list[str]
-    verify_found: str  # nothing, if all is as it should be
+    verify_found: str  # empty if the ledger verifies
+
+    @property
+    def has_failed(self) -> bool:
+        return bool(self.lost or self.verify_found)
 
     def __str__(self) -> str:
         ledger = self.verify_found or "the ledger verifies"
@@ -100,89 +112,88 @@ class Killed:
 class Results:
     """All that one call of the bench has measured."""
 
-    runs: list[Measured] = field(default_factory=list)
-    empty: list[Measured] = field(default_factory=list)
-    raw: list[Raw] = field(default_factory=list)
+    runs: list[Sample] = field(default_factory=list)
+    raw: list[RawRates] = field(default_factory=list)
     fsync: list[tuple[str, float]] = field(default_factory=list)
     memory: list[tuple[str, int, dict[int, Memory]]] = field(default_factory=list)
     growth: list[Growth] = field(default_factory=list)
     overload: list[Overload] = field(default_factory=list)
-    killed: list[Killed] = field(default_factory=list)
+    kills: list[Kill] = field(default_factory=list)
     busy: int = 0
-    small: dict[str, Any] = field(default_factory=dict)
+    low_end: dict[str, Any] = field(default_factory=dict)
 
-    def by_round(
+    def find_by_round(
         self,
         setup: str,
         operation: str,
         workers: int,
         clients: int,
-        figure: Callable[[Run], float] = RATE,
+        figure: Figure = GOOD_RATE,
     ) -> ByRound:
-        """Give one figure of the runs of a kind: unless otherwise asked, good answers a second."""
+        """Find a figure of some runs by their round: good answers a second, unless another is
+        asked for.
+        """
         key = (setup, operation, workers, clients)
-        runs = (*self.runs, *self.empty)
-        return {m.round: figure(m.run) for m in runs if _key(m) == key}
+        return {sample.round: figure(sample.run) for sample in self.runs if sample.key == key}
 
-    def of(
+    def find(
         self,
         setup: str,
         operation: str,
         workers: int,
         clients: int,
-        figure: Callable[[Run], float] = RATE,
-    ) -> "Spread | None":
-        """Give the spread of a figure over the rounds."""
-        return Spread.of(self.by_round(setup, operation, workers, clients, figure).values())
+        figure: Figure = GOOD_RATE,
+    ) -> Spread | None:
+        """Find the spread of a figure over the rounds."""
+        return spread(self.find_by_round(setup, operation, workers, clients, figure).values())
 
-    def fsync_rate(self, setup: str) -> Spread | None:
-        """Give the disk's own rate, while a setup was measured."""
-        return Spread.of(rate for name, rate in self.fsync if name == setup)
+    def find_fsync_rate(self, setup: str) -> Spread | None:
+        """Find the disk's own rate, as it was while a setup was measured."""
+        return spread(rate for name, rate in self.fsync if name == setup)
 
-    def raw_by_round(self, setup: str, workers: int) -> dict[int, "Raw"]:
-        """Give what a bare loop did right before a server was started."""
-        return {r.round: r for r in self.raw if (r.setup, r.workers) == (setup, workers)}
+    def find_raw_by_round(self, setup: str, workers: int) -> dict[int, RawRates]:
+        """Find the rates of the bare loops that ran right before a server was started."""
+        return {raw.round: raw for raw in self.raw if (raw.setup, raw.workers) == (setup, workers)}
 
-    def raw_rate(self, setup: str, operation: str) -> Spread | None:
-        """Give the rate of an operation's statements in a bare loop."""
-        return Spread.of(raw.rates[operation] for raw in self.raw if raw.setup == setup)
+    def find_raw_rate(self, setup: str, operation: str) -> Spread | None:
+        """Find the rate of an operation's statements in a bare loop."""
+        return spread(raw.rates[operation] for raw in self.raw if raw.setup == setup)
 
-    def resident_mib(self, setup: str, workers: int) -> Spread | None:
-        """Give what all processes of a server hold, the database's mapped file apart."""
-        return Spread.of(
-            sum(memory.apart for memory in held.values()) / 1024
-            for name, number, held in self.memory
+    def find_resident_mib(self, setup: str, workers: int) -> Spread | None:
+        """Find the memory that all processes of a server hold together."""
+        return spread(
+            sum(memory.pss for memory in by_process.values()) / 1024
+            for name, number, by_process in self.memory
             if (name, number) == (setup, workers)
         )
 
-    def as_json(self) -> dict[str, Any]:
-        """Give all of it as plain values, with what is made of them."""
+    def require_nothing_lost(self) -> None:
+        """Raise RuntimeError if an acknowledged write was lost or the ledger doesn't verify."""
+        for kill in self.kills:
+            if kill.has_failed:
+                raise RuntimeError(f"after kill -9: {kill} {' '.join(kill.lost[:10])}".rstrip())
+
+    def make_plain(self) -> dict[str, Any]:
+        """Make plain values for JSON, with what is worked out of them."""
         plain = asdict(self)
-        plain["runs"] = [{"setup": m.setup, "round": m.round, **_plain(m.run)} for m in self.runs]
-        plain["empty"] = [{"round": m.round, **_plain(m.run)} for m in self.empty]
+        plain["runs"] = [
+            {"setup": s.setup, "round": s.round, **_make_plain_run(s.run)} for s in self.runs
+        ]
         plain["memory"] = [
-            {
-                "setup": setup,
-                "workers": workers,
-                "kib_by_process": {p: asdict(m) for p, m in of.items()},
-            }
-            for setup, workers, of in self.memory
+            {"setup": s, "workers": w, "kib_by_process": {p: asdict(m) for p, m in held.items()}}
+            for s, w, held in self.memory
         ]
         plain["growth"] = [
             {**asdict(g), "bytes_a_thousand_pairs": round(g.bytes_a_thousand_pairs)}
             for g in self.growth
         ]
         plain["overload"] = [
-            {**asdict(o), "run": _plain(o.run), "kept": round(o.kept, 3)} for o in self.overload
+            {**asdict(o), "run": _make_plain_run(o.run), "kept": round(o.kept, 3)}
+            for o in self.overload
         ]
         return plain
 
 
-def _key(measured: Measured) -> tuple[str, str, int, int]:
-    run = measured.run
-    return measured.setup, run.operation, run.workers, run.clients
-
-
-def _plain(run: Run) -> dict[str, Any]:
-    made = {"rate": round(run.rate, 1), "pairs": run.pairs}
-    return {**asdict(run), **made, "shed": run.shed, "errors": run.errors}
+def _make_plain_run(run: Run) -> dict[str, Any]:
+    more = {"rate": round(run.rate, 1), "pairs": run.pairs, "shed": run.shed, "errors": run.errors}
+    return {**asdict(run), **more}

@@ -1,10 +1,9 @@
-"""The server that is measured, started as `python3 -m ppims` starts it; and the one of an empty
-operation, to measure it against.
+"""The server that is measured, started as `python3 -m ppims` starts it; and the server of an empty
+operation, which it is compared with.
 """
 
 import http.client
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -17,8 +16,8 @@ from pathlib import Path
 from tests.bench.installation import ROOT, Installation
 from tests.ports import find_free_port
 
-# All of `python3 -m ppims` but the installing: whatever runs the bench serves too.
-PROGRAM = """
+# `python3 -m ppims` without its installing: whatever runs the bench serves too.
+START_PROGRAM = """
 import os
 import sys
 from pathlib import Path
@@ -29,35 +28,27 @@ start.VENV_PYTHON = Path(sys.executable)
 start.make_environment = os.environ.copy  # with the slow disk that PYTHONPATH may hold
 sys.exit(start.main([]))
 """
-EMPTY = "--worker-class gthread --threads 4 --no-control-socket --log-level warning"
-SLOW_DISK = Path(__file__).resolve().parent / "slow_disk"
+GTHREAD_OPTIONS = "--worker-class gthread --threads 4 --no-control-socket --log-level warning"
+SLOW_DISK_FOLDER = Path(__file__).resolve().parent / "slow_disk"
 PATIENCE_SECONDS = 60
 QUIET_SECONDS, QUIET_CPU_SECONDS = 0.15, 0.01
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
-HEAD = re.compile(r"^[0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ \S+ *(.*)$")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Memory:
-    """What processes hold, in KiB: `pss` counts a page that n of them share as 1/n for each.
-    `database` are the pages of the database's mapped file, `anonymous` what is no file's.
+    """The memory of a process, in KiB: `pss` counts a page that n processes share as 1/n,
+    `anonymous` is what belongs to no file.
     """
 
-    rss: int = 0
-    pss: int = 0
-    database_rss: int = 0
-    database_pss: int = 0
-    anonymous: int = 0
-
-    @property
-    def apart(self) -> int:
-        """Give what is resident, the database's mapped file apart."""
-        return self.pss - self.database_pss
+    rss: int
+    pss: int
+    anonymous: int
 
 
 @dataclass
-class Running:
-    """A server that answers at an address."""
+class Server:
+    """A server that answers at a port."""
 
     process: "subprocess.Popen[bytes]"
     port: int
@@ -75,28 +66,28 @@ class Running:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the server did not start:\n{self.log.read_text()[-2000:]}")
             time.sleep(0.02)
-        self.pids = descendants(self.process.pid)
+        self.pids = list_processes(self.process.pid)
 
     def wait_until_quiet(self) -> None:
-        """Wait while it works through what the load before has left: for half a minute at most."""
+        """Wait until it has worked off the load before: for half a minute at most."""
         deadline, before = time.monotonic() + PATIENCE_SECONDS / 2, -1.0
         while time.monotonic() < deadline:
-            spent = sum(self.cpu_seconds().values())
+            spent = sum(self.read_cpu_seconds().values())
             if spent - before <= QUIET_CPU_SECONDS:
                 return
             before = spent
             time.sleep(QUIET_SECONDS)
 
-    def cpu_seconds(self) -> dict[int, float]:
-        """Say how many seconds of processor each of its processes has had."""
-        return {pid: spent for pid in self.pids if (spent := _cpu_seconds(pid)) is not None}
+    def read_cpu_seconds(self) -> dict[int, float]:
+        """Read the CPU time of each of its processes."""
+        return {pid: spent for pid in self.pids if (spent := _read_cpu_seconds(pid)) is not None}
 
-    def memory(self) -> dict[int, Memory]:
-        """Say what memory each of its processes holds."""
-        return {pid: held for pid in self.pids if (held := _memory(pid)) is not None}
+    def read_memory(self) -> dict[int, Memory]:
+        """Read the memory of each of its processes."""
+        return {pid: held for pid in self.pids if (held := _read_memory(pid)) is not None}
 
     def stop(self) -> None:
-        """End it as an operator would; by force where it takes too long."""
+        """End it as an operator would, or by force where that takes too long."""
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -105,18 +96,18 @@ class Running:
                 self.kill()
 
     def kill(self) -> None:
-        """Kill all of it at once, so that none can notice."""
-        for pid in descendants(self.process.pid):
+        """Kill all its processes at once, so that none notices the end of another."""
+        for pid in list_processes(self.process.pid):
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue  # it was about to end
         self.process.wait(PATIENCE_SECONDS)
 
-    def said(self, what: str) -> int:
-        """Count the lines of its log that hold this."""
+    def count_in_log(self, text: str) -> int:
+        """Count the lines of its log that hold a text."""
         with self.log.open(errors="replace") as lines:
-            return sum(what in line for line in lines)
+            return sum(text in line for line in lines)
 
     def _answers(self, path: str) -> bool:
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
@@ -128,42 +119,41 @@ class Running:
 
 
 @contextmanager
-def serving(
-    installation: Installation, *, workers: int, delay_ms: int = 0, before: tuple[str, ...] = ()
-) -> Iterator[Running]:
-    """Serve an installation for a while; `before` are the words of a command that starts it."""
+def serve(
+    installation: Installation, *, workers: int, delay_ms: int = 0, prefix: tuple[str, ...] = ()
+) -> Iterator[Server]:
+    """Serve an installation for a while; `prefix` are the words of a command that starts it."""
     port = find_free_port()
     more = {"PPIMS_BIND": f"127.0.0.1:{port}", "PPIMS_WORKERS": str(workers)}
-    variables = installation.variables(**more)
+    variables = installation.make_environment(**more)
     if delay_ms:
         variables["BENCH_FSYNC_DELAY_MS"] = str(delay_ms)
-        variables["PYTHONPATH"] = f"{SLOW_DISK}:{ROOT}"
+        variables["PYTHONPATH"] = f"{SLOW_DISK_FOLDER}:{ROOT}"
     log = installation.folder / "server.log"
-    command = [*before, sys.executable, "-c", PROGRAM]
-    with _started(command, variables, port=port, log=log, workers=workers) as running:
-        yield running
+    command = [*prefix, sys.executable, "-c", START_PROGRAM]
+    with _run(command, variables, port=port, log=log, workers=workers) as server:
+        yield server
 
 
 @contextmanager
-def empty(folder: Path, *, workers: int) -> Iterator[Running]:
+def serve_empty(folder: Path, *, workers: int) -> Iterator[Server]:
     """Serve one django-ninja operation that does nothing, on gthread, for a while."""
     port = find_free_port()
-    options = [*EMPTY.split(), f"--workers={workers}", f"--bind=127.0.0.1:{port}"]
+    options = [*GTHREAD_OPTIONS.split(), f"--workers={workers}", f"--bind=127.0.0.1:{port}"]
     if os.access("/dev/shm", os.W_OK):  # as PPIMS itself is started
         options.append("--worker-tmp-dir=/dev/shm")
     command = [sys.executable, "-m", "gunicorn", *options, "tests.bench.empty:application"]
     own = {"PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "tests.bench.empty_settings"}
     variables = {**os.environ, **own}
-    log = folder / "empty.log"
-    with _started(command, variables, port=port, log=log, workers=workers) as running:
-        running.wait_until_it_answers("/")
-        yield running
+    with _run(command, variables, port=port, log=folder / "empty.log", workers=workers) as server:
+        server.wait_until_it_answers("/")
+        yield server
 
 
 @contextmanager
-def _started(
+def _run(
     command: list[str], variables: dict[str, str], *, port: int, log: Path, workers: int
-) -> Iterator[Running]:
+) -> Iterator[Server]:
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -174,19 +164,19 @@ def _started(
             stderr=output,
             start_new_session=True,  # Ctrl-C is the bench's
         )
-    running = Running(process, port, log, workers)
+    server = Server(process, port, log, workers)
     try:
-        yield running
+        yield server
     finally:
-        running.stop()
+        server.stop()
 
 
-def descendants(pid: int) -> list[int]:
-    """List a process and all that it has led to."""
+def list_processes(pid: int) -> list[int]:
+    """List a process and all its descendants."""
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            parents[int(stat.parent.name)] = int(_after_name(stat.read_text())[1])
+            parents[int(stat.parent.name)] = int(_split_stat(stat.read_text())[1])
         except OSError:
             continue  # has ended
     found = [pid]
@@ -195,35 +185,23 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def _cpu_seconds(pid: int) -> float | None:
+def _read_cpu_seconds(pid: int) -> float | None:
     try:
-        fields = _after_name(Path(f"/proc/{pid}/stat").read_text())
+        fields = _split_stat(Path(f"/proc/{pid}/stat").read_text())
     except OSError:
         return None
     return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
 
 
-def _after_name(stat: str) -> list[str]:
-    """Give the fields after the program's name, which may hold anything: the first is the state."""
+def _split_stat(stat: str) -> list[str]:
+    """Split off the fields after the program's name, which may hold anything: first the state."""
     return stat.rpartition(")")[2].split()
 
 
-def _memory(pid: int) -> Memory | None:
-    memory, is_database = Memory(), False
+def _read_memory(pid: int) -> Memory | None:
     try:
-        maps = Path(f"/proc/{pid}/smaps").read_text()
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
     except OSError:
         return None
-    for line in maps.splitlines():
-        if head := HEAD.match(line):
-            is_database = "ppims.sqlite3" in head.group(1)
-            continue
-        name, _, value = line.partition(":")
-        if name in {"Rss", "Pss", "Anonymous"}:
-            kib = int(value.split()[0])
-            memory.rss += kib if name == "Rss" else 0
-            memory.pss += kib if name == "Pss" else 0
-            memory.anonymous += kib if name == "Anonymous" else 0
-            memory.database_rss += kib if name == "Rss" and is_database else 0
-            memory.database_pss += kib if name == "Pss" and is_database else 0
-    return memory
+    kib = {name: int(value.split()[0]) for name, _, value in (li.partition(":") for li in lines)}
+    return Memory(rss=kib["Rss"], pss=kib["Pss"], anonymous=kib["Anonymous"])

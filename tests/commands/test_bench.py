@@ -1,5 +1,5 @@
-"""`python3 -m ppims bench --quick`: it measures everything once, and leaves nothing behind. What it
-finds is judged nowhere here: a test machine is busy with other tests.
+"""`python3 -m ppims bench`: it measures everything once, and leaves nothing behind. No test
+asks how fast: a test machine is busy with other tests.
 """
 
 import json
@@ -9,16 +9,23 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from tests.bench import chart, limiting
+from tests.bench import chart, small_machine
 from tests.bench.installation import ROOT, Installation
-from tests.bench.load import ADD, CHECK, UPDATE, Run
-from tests.bench.results import Measured, Raw, Results, Spread
-from tests.bench.rounds import OPERATIONS, Setup, lakhs
-from tests.bench.targets import Scope, Target, targets
+from tests.bench.load import (
+    ADD_CUSTOMER,
+    CHECK_LIMIT,
+    EMPTY_OPERATION,
+    MIXED_CALLS,
+    READ_OPERATIONS,
+    UPDATE_LIMIT,
+    Run,
+)
+from tests.bench.plan import OPERATIONS, Plan, Setup, write_number
+from tests.bench.ratios import Ratio, make_ratios
+from tests.bench.results import NO_SETUP, Kill, RawRates, Results, Sample, Spread
 
 IS_REQUIRED = "wrk" in os.environ.get("PPIMS_TEST_REQUIRE", "")
 needs_wrk = pytest.mark.skipif(
@@ -61,19 +68,24 @@ def test_quick_measures_everything_and_leaves_nothing_behind(tmp_path):
     assert done.returncode == 0, done.stderr
     assert list(own.iterdir()) == []
     assert programs_of(own) == []
-    said = json.loads(figures.read_text())
-    assert [name for name, value in said.items() if value in ([], {})] == []
-    assert [t["name"] for t in said["targets"] if t["value"] is None] == [
-        "p50, most ÷ fewest customers"  # there is one size only
-    ]
-    assert {run["operation"] for run in said["runs"]} == set(OPERATIONS)
-    runs = [*said["runs"], *said["empty"], *(o["run"] for o in said["overload"])]
+    found = json.loads(figures.read_text())
+    assert [name for name, value in found.items() if value in ([], {})] == []
+    assert {run["operation"] for run in found["runs"]} == {EMPTY_OPERATION, *OPERATIONS}
+    runs = [*found["runs"], *(overload["run"] for overload in found["overload"])]
     assert [run for run in runs if run["errors"]] == []
     assert [run for run in runs if not run["rate"] > 0 < run["p50_us"] <= run["worst_us"]] == []
-    (killed,) = said["killed"]
-    assert killed["acknowledged"] > 0
-    assert (killed["lost"], killed["verify_found"]) == ([], "")
-    assert "TARGET" in done.stdout
+    (kill,) = found["kills"]
+    assert kill["acknowledged"] > 0
+    assert (kill["lost"], kill["verify_found"]) == ([], "")
+    ratios = [ratio["name"] for ratio in found["ratios"]]
+    assert [name for name in ratios if f"| RATIO {name} " not in done.stdout] == []
+    # There is one size, so that no p50 is compared with another size's.
+    assert {name.partition(" ÷ ")[2] for name in ratios} == {
+        "empty operation",
+        "raw loop",
+        "1",
+        "p50",
+    }
     assert ET.parse(drawing).getroot().tag.endswith("svg")
 
 
@@ -100,102 +112,125 @@ def test_a_small_machine_begins_with_nothing_of_the_file_in_memory(tmp_path, mon
     monkeypatch.setattr(
         os, "posix_fadvise", lambda fd, *said: told.append((advise(fd, *said), said))
     )
-    limiting.forget_pages(file)
+    small_machine.forget_pages(file)
     assert told == [(None, (0, 0, os.POSIX_FADV_DONTNEED))]
     assert file.read_bytes() == b"kept"
 
 
 @pytest.mark.only_on("sqlite", "it touches no database")
-@pytest.mark.parametrize("versions", [limiting.VERSIONS, ()])
+@pytest.mark.parametrize("versions", [small_machine.CGROUP_VERSIONS, ()])
 def test_what_is_kept_small_gets_one_core_and_no_more_than_512_mb(monkeypatch, versions):
-    monkeypatch.setattr(limiting, "VERSIONS", versions)
-    with limiting.small() as small:
-        command = [*small.before, sys.executable, "-c", TOO_MUCH]
+    monkeypatch.setattr(small_machine, "CGROUP_VERSIONS", versions)
+    with small_machine.make_limiter() as limiter:
+        command = [*limiter.prefix, sys.executable, "-c", TOO_MUCH]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-            small.hold(process.pid)
+            limiter.limit(process.pid)
             cores = os.sched_getaffinity(process.pid)
             process.stdin.close()
-            assert process.wait(60) != 0, small.means
+            assert process.wait(60) != 0, limiter.means
     assert len(cores) == 1
 
 
 # What is made of the figures.
 
 
-def run(operation="mix", **figures):
-    made = {"clients": 64, "workers": 2, "seconds": 2.0, "p50_us": 1, "p99_us": 2, "worst_us": 3}
-    made |= {"counts": {}, "broken": 0, "late": 0}
-    made |= {"server_cpu_seconds": [], "load_cpu_seconds": 0.0}
-    return Run(operation=operation, **{**made, **figures})
+def make_run(operation=MIXED_CALLS, **figures):
+    some = {"clients": 64, "workers": 2, "seconds": 2.0, "p50_us": 1, "p99_us": 2, "worst_us": 3}
+    some |= {"counts": {}, "broken": 0, "late": 0}
+    some |= {"server_cpu_seconds": [], "load_cpu_seconds": 0.0}
+    return Run(operation=operation, **{**some, **figures})
+
+
+def make_plan(folder, *sizes):
+    """Plan setups on SQLite of so many customers, with 64 clients, on one worker and on two."""
+    setups = tuple(Setup(Installation(folder, size, 1)) for size in sizes)
+    times = {"rounds": 3, "seconds": 2, "raw_times": 1}
+    which = {"is_quick": False, "does_overload": False}
+    return Plan(setups, folder, workers=(1, 2), clients=(64,), **times, **which)
 
 
 def test_an_answer_is_good_shed_or_an_error():
     counts = {"good": 10, "C": 6, "U": 4, "declined": 1, "503 503": 2, "409 409": 3, "200 500": 4}
-    found = run(counts=counts, broken=5, late=6)
-    assert (found.rate, found.pairs, found.shed, found.errors) == (5, 4, 2, 3 + 4 + 5 + 6)
+    run = make_run(counts=counts, broken=5, late=6)
+    assert (run.rate, run.pairs, run.shed, run.errors) == (5, 4, 2, 3 + 4 + 5 + 6)
+    assert (run.declined, run.flagged, run.pair_rate) == (1, 0, 2)
 
 
 def test_a_figure_is_the_median_of_its_rounds():
-    rates = [run(counts={"good": good}) for good in (2, 20, 4)]
-    others = [run(clients=8, counts={"good": 99}), run("other", counts={"good": 99})]
-    runs = [Measured("here", number, each) for number, each in enumerate(rates)]
-    runs += [Measured("here", 1, each) for each in others]
-    found = Results(runs=[*runs, Measured("there", 1, rates[1])])
-    assert found.of("here", "mix", 2, 64) == Spread(2, 1, 10)
-    assert found.of("here", "mix", 1, 64) is None
+    rates = [make_run(counts={"good": good}) for good in (2, 20, 4)]
+    others = [make_run(clients=8, counts={"good": 99}), make_run("other", counts={"good": 99})]
+    samples = [Sample("here", number, each) for number, each in enumerate(rates)]
+    samples += [Sample("here", 1, each) for each in others]
+    results = Results(runs=[*samples, Sample("there", 1, rates[1])])
+    assert results.find("here", MIXED_CALLS, 2, 64) == Spread(2, 1, 10)
+    assert results.find("here", MIXED_CALLS, 1, 64) is None
 
 
-def test_a_ratio_is_made_within_a_round_and_its_median_counts():
-    raws = {1: 100.0, 2: 10.0, 3: 1.0}  # a disk that others use more and more
-    rates = {CHECK: 1, UPDATE: 2, ADD: 3}
+def test_a_ratio_is_made_within_a_round_and_its_median_is_shown(tmp_path):
+    disk = {1: 100.0, 2: 10.0, 3: 1.0}  # others use it more and more
+    rates = {CHECK_LIMIT: 1, UPDATE_LIMIT: 2, ADD_CUSTOMER: 3}
     raw = [
-        Raw("here", number, 2, {name: raw * times for name, times in rates.items()})
-        for number, raw in raws.items()
+        RawRates("1,000", number, 2, {name: speed * times for name, times in rates.items()})
+        for number, speed in disk.items()
     ]
     good = {1: 100, 2: 20, 3: 6}  # in two seconds: 0.5, 1 and 3 times as many
-    runs = [Measured("here", number, run(CHECK, counts={"good": g})) for number, g in good.items()]
-    scope = Scope(setups=("here",), slow=None, workers=(1, 2), clients=(64,), operations=())
-    found = {t.name: t for t in targets(Results(runs=runs, raw=raw), scope)}
-    assert found["check, update ÷ raw loop"].parts == {f"{CHECK}, here": 1.0}
-    assert raw[0].pairs == pytest.approx(1 / (1 / 100 + 1 / 200))
+    runs = [
+        Sample("1,000", number, make_run(CHECK_LIMIT, counts={"good": answers}))
+        for number, answers in good.items()
+    ]
+    found = make_ratios(Results(runs=runs, raw=raw), make_plan(tmp_path, 1_000, 2_000))
+    assert found == [Ratio(f"{CHECK_LIMIT} ÷ raw loop", 2, 64, {"1,000": 1.0})]
+    assert raw[0].pair_rate == pytest.approx(1 / (1 / 100 + 1 / 200))
+
+
+def make_reads(setup, workers, p50_us):
+    times = {"workers": workers, "p50_us": p50_us, "counts": {"good": 100 * (1 + workers)}}
+    return [Sample(setup, 1, make_run(operation, **times)) for operation in READ_OPERATIONS]
+
+
+def test_each_read_is_compared_with_each_of_its_baselines(tmp_path):
+    runs = [
+        Sample(NO_SETUP, 1, make_run(EMPTY_OPERATION, workers=workers, counts={"good": 100}))
+        for workers in (1, 2)
+    ]
+    for workers in (1, 2):
+        runs += [*make_reads("1,000", workers, 2), *make_reads("2,000", workers, 3)]
+    found = make_ratios(Results(runs=runs), make_plan(tmp_path, 1_000, 2_000))
+    for operation in READ_OPERATIONS:
+        assert [ratio for ratio in found if ratio.name.startswith(operation)] == [
+            Ratio(f"{operation} ÷ empty operation", 1, 64, {"1,000": 2.0, "2,000": 2.0}),
+            Ratio(f"{operation} ÷ empty operation", 2, 64, {"1,000": 3.0, "2,000": 3.0}),
+            Ratio(f"{operation}: p50 ÷ that of 1,000", 2, 64, {"2,000": 1.5}),
+            Ratio(f"{operation}: 2 workers ÷ 1", 2, 64, {"1,000": 1.5, "2,000": 1.5}),
+        ]
+    assert len(found) == 4 * len(READ_OPERATIONS)
 
 
 @pytest.mark.parametrize(
-    ("parts", "verdict"),
-    [
-        ({}, "not measured"),
-        ({"a": 2.0, "b": 0.49}, "below the floor"),
-        ({"a": 2.0, "b": 0.5}, "floor"),
-        ({"a": 2.0, "b": 0.9}, "aim"),
-        ({"a": 2.0, "b": 1.3}, "moonshot"),
-    ],
+    ("lost", "verify_found", "message"),
+    [(["BC1-2"], "", "1 lost; the ledger verifies BC1-2"), ([], "a gap", "0 lost; a gap")],
 )
-def test_the_worst_part_decides_what_a_target_has_reached(parts, verdict):
-    assert Target("more is better", 0.5, 0.9, 1.3, parts).verdict == verdict
-
-
-@pytest.mark.parametrize(
-    ("worst", "verdict"),
-    [(6.01, "below the floor"), (6, "floor"), (4, "aim"), (2.5, "moonshot")],
-)
-def test_less_may_be_better(worst, verdict):
-    assert Target("less is better", 6, 4, 2.5, {"a": 1.0, "b": worst}).verdict == verdict
+def test_a_lost_write_or_a_ledger_that_does_not_verify_is_a_failure(lost, verify_found, message):
+    results = Results(kills=[Kill("here", 7, [], "")])
+    results.require_nothing_lost()
+    results.kills.append(Kill("here", 7, lost, verify_found))
+    with pytest.raises(RuntimeError, match=f"^after kill -9: of 7 acknowledged {message}$"):
+        results.require_nothing_lost()
 
 
 def test_the_chart_has_every_size_and_operation(tmp_path):
-    setups = [Setup(Installation(tmp_path, size, 1)) for size in (10_000, 1_000_000)]
-    plan = SimpleNamespace(setups=setups, clients=(64,), workers=(2,))
-    runs = [
-        Measured(setup.name, 1, run(operation, counts={"good": 2000}))
-        for setup in setups
+    plan = make_plan(tmp_path, 10_000, 1_000_000)
+    samples = [
+        Sample(setup.name, 1, make_run(operation, counts={"good": 2000}))
+        for setup in plan.setups
         for operation in OPERATIONS
     ]
-    drawn = chart.draw(Results(runs=runs), plan)
+    drawn = chart.draw_chart(Results(runs=samples), plan)
     texts = {text.text for text in ET.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")}
-    assert texts >= {"10,000", "10,00,000", *OPERATIONS}
+    assert texts >= {"0", "1,000", "10,000", "10,00,000", *OPERATIONS}
 
 
 def test_numbers_are_written_as_in_india():
     numbers = (0, 999, 1000, 99_999, 100_000, 1_000_000, 12_345_678)
     written = ["0", "999", "1,000", "99,999", "1,00,000", "10,00,000", "1,23,45,678"]
-    assert [lakhs(number) for number in numbers] == written
+    assert [write_number(number) for number in numbers] == written

@@ -1,4 +1,4 @@
-"""What `bench --attacks` says of what it has measured."""
+"""`bench --attacks`: its table, and what each attack does."""
 
 import asyncio
 from contextlib import suppress
@@ -13,15 +13,15 @@ pytestmark = pytest.mark.only_on("sqlite", "no database is asked")
 def test_the_table_compares_each_attack_with_none():
     calm = attacks.Waits([0.002] * 99 + [0.1])
     under = attacks.Waits([0.004] * 98 + [0.2] * 2, unanswered=1)
-    lines = attacks.table({"pipelines": (calm, under)}).splitlines()
+    lines = attacks.write_table({"pipelines": (calm, under)}).splitlines()
     cells = [cell.strip() for cell in lines[-1].strip("|").split("|")]
     assert len(lines) == 3
     assert cells[1:] == ["2.0 / 99.0 / 100", "4.0 / 200.0 / 200", "2.0", "1 of 100"]
 
 
-def test_every_attack_has_its_words():
-    assert set(attacks.SHOWN) == set(attackers.ATTACKS)
-    assert set(attackers.ATTACKS) >= attacks.AFTER_A_START
+def test_every_attack_has_its_description():
+    assert set(attacks.DESCRIPTIONS) == set(attackers.ATTACKS_BY_NAME)
+    assert set(attackers.ATTACKS_BY_NAME) >= attacks.AFTER_A_RESTART
 
 
 @pytest.mark.parametrize(
@@ -32,10 +32,10 @@ def test_every_attack_has_its_words():
         ("half-open", b"POST /api/PPIM/v1/ch"),
     ],
 )
-def test_an_attack_does_what_its_words_say(name, asks):
+def test_an_attack_sends_what_its_description_says(name, asks):
     """Against a server that takes everything and says nothing."""
 
-    async def attacked():
+    async def attack():
         taken = []
 
         async def take(reader, writer):
@@ -43,13 +43,13 @@ def test_an_attack_does_what_its_words_say(name, asks):
             writer.close()
 
         server = await asyncio.start_server(take, "127.0.0.1", 0)
-        _, one = attackers.ATTACKS[name]
+        _, attack_once = attackers.ATTACKS_BY_NAME[name]
         port = server.sockets[0].getsockname()[1]
         with suppress(TimeoutError, OSError, EOFError):
-            await asyncio.wait_for(one(port, 1), 1)
+            await asyncio.wait_for(attack_once(port, 1), 1)
         server.close()
         return taken
 
-    (said,) = asyncio.run(attacked())
-    assert asks in said
-    assert name != "half-open" or b"\r\n" not in said
+    (sent,) = asyncio.run(attack())
+    assert asks in sent
+    assert name != "half-open" or b"\r\n" not in sent

@@ -1,5 +1,5 @@
-"""A slow disk, for whichever Python starts with this folder in its path: each commit waits, the
-write lock held, BENCH_FSYNC_DELAY_MS longer.
+"""A slow disk, for each Python that starts with this folder in its path: each commit holds the
+write lock for BENCH_FSYNC_DELAY_MS longer.
 """
 
 import os
