@@ -7,8 +7,9 @@ import dj_database_url
 
 SQLITE, POSTGRESQL = "django.db.backends.sqlite3", "django.db.backends.postgresql"
 
-# synchronous=FULL: an acknowledged posting survives a power cut. Temp, mmap, cache, checkpoint:
-# docs/decisions.md.
+# synchronous=FULL: an acknowledged posting survives a power cut. Why these:
+# docs/decisions.md, "SQLite first, and durable before it answers" and "No connection maps the
+# database file".
 PRAGMAS = (
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
     "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0; PRAGMA cache_size=-8000;"
