@@ -20,7 +20,9 @@ def name_document(document: Path) -> str:
 
 
 def list_headings(document: Path) -> set[str]:
-    return set(re.findall(r"^#+ (.+)$", document.read_text("utf-8"), re.MULTILINE))
+    """List the headings of a document; of the decisions their titles, too."""
+    found = re.findall(r"^#+ (.+)$|^- \*\*([^*]+)\.\*\*", document.read_text("utf-8"), re.MULTILINE)
+    return {"".join(each) for each in found}
 
 
 def list_citations() -> list[tuple[str, str, str]]:

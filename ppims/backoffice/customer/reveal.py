@@ -32,7 +32,9 @@ def customer_reveal(request: HttpRequest, unique_id: int) -> HttpResponse:
         request.session[REVEALED] = [unique_id, int(time())]
         return redirect("customer", unique_id)
     status = 422 if form.is_bound else 200
-    return render(request, "customers/reveal.html", {"customer": found, "form": form}, status=status)
+    return render(
+        request, "customers/reveal.html", {"customer": found, "form": form}, status=status
+    )
 
 
 def reveal(*, customer_id: int, reason: str, user: User) -> None:
