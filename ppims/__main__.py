@@ -133,6 +133,7 @@ def run_manage(arguments: list[str]) -> None:
 
 
 def run_bench(arguments: list[str]) -> None:
+    # It lies among the tests, but needs none of their packages.
     on_postgres = {"--postgres", "--all"} & set(arguments)
     ensure_installed(POSTGRES_LOCK if on_postgres else RUN_LOCK)
     become("-m", "tests.bench", *arguments)

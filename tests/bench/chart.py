@@ -30,7 +30,8 @@ def draw_chart(results: Results, plan: Plan) -> str:
             rate = results.find(setup.name, operation, *where)
             if rate:
                 line.append((setup.installation.customers, rate.median))
-    frame = Frame(plan.sqlite_setups, max((rate for line in lines.values() for _, rate in line)))
+    top_rate = max((rate for line in lines.values() for _, rate in line), default=1.0)
+    frame = Frame(plan.sqlite_setups, top_rate)
     conditions = f"{plan.most_clients} clients, {plan.most_workers} workers"
     return "\n".join(
         [

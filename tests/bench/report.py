@@ -10,7 +10,7 @@ from rich.table import Table
 from tests.bench.load import EMPTY_OPERATION, MIXED_CALLS
 from tests.bench.plan import OPERATIONS, TAIL_CLIENTS, Plan, Setup
 from tests.bench.ratios import Ratio
-from tests.bench.results import NO_SETUP, Figure, Results, Spread, spread
+from tests.bench.results import NO_SETUP, Figure, Results, Spread, make_spread
 
 TABLE_WIDTH = 400  # as wide as it takes: a table that is wrapped can't be read, nor pasted
 NO_FIGURE = "–"
@@ -121,7 +121,7 @@ def _write_cpu(results: Results, setup: Setup, workers: int) -> str:
 
 def _write_growth(results: Results, setup: Setup, workers: int) -> str:
     found = [g for g in results.growth if (g.setup, g.workers) == (setup.name, workers)]
-    grown = spread(growth.bytes_a_thousand_pairs / 1000 for growth in found)
+    grown = make_spread(growth.bytes_a_thousand_pairs / 1000 for growth in found)
     if grown is None:
         return NO_FIGURE
     return f"{grown.median:,.0f}; {max(growth.wal_bytes for growth in found) / 1000:,.0f}"

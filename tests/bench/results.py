@@ -24,7 +24,7 @@ class Spread:
     most: float
 
 
-def spread(values: Iterable[float]) -> Spread | None:
+def make_spread(values: Iterable[float]) -> Spread | None:
     """Find the median, the least and the most of some values; None where there are none."""
     found = list(values)
     return Spread(median(found), min(found), max(found)) if found else None
@@ -145,11 +145,11 @@ class Results:
         figure: Figure = GOOD_RATE,
     ) -> Spread | None:
         """Find the spread of a figure over the rounds."""
-        return spread(self.find_by_round(setup, operation, workers, clients, figure).values())
+        return make_spread(self.find_by_round(setup, operation, workers, clients, figure).values())
 
     def find_fsync_rate(self, setup: str) -> Spread | None:
         """Find the disk's own rate, as it was while a setup was measured."""
-        return spread(rate for name, rate in self.fsync if name == setup)
+        return make_spread(rate for name, rate in self.fsync if name == setup)
 
     def find_raw_by_round(self, setup: str, workers: int) -> dict[int, RawRates]:
         """Find the rates of the bare loops that ran right before a server was started."""
@@ -157,11 +157,11 @@ class Results:
 
     def find_raw_rate(self, setup: str, operation: str) -> Spread | None:
         """Find the rate of an operation's statements in a bare loop."""
-        return spread(raw.rates[operation] for raw in self.raw if raw.setup == setup)
+        return make_spread(raw.rates[operation] for raw in self.raw if raw.setup == setup)
 
     def find_resident_mib(self, setup: str, workers: int) -> Spread | None:
         """Find the memory that all processes of a server hold together."""
-        return spread(
+        return make_spread(
             sum(memory.pss for memory in by_process.values()) / 1024
             for name, number, by_process in self.memory
             if (name, number) == (setup, workers)

@@ -34,7 +34,7 @@ needs_wrk = pytest.mark.skipif(
 )
 
 
-def bench(folder, *arguments, **variables):
+def run_bench(folder, *arguments, **variables):
     folder.mkdir()
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PPIMS_", "DATABASE_"))}
     return subprocess.run(
@@ -48,7 +48,7 @@ def bench(folder, *arguments, **variables):
     )
 
 
-def programs_of(folder):
+def list_programs(folder):
     """List what runs with this folder in its environment."""
     found = []
     for path in Path("/proc").glob("[0-9]*/environ"):
@@ -64,10 +64,10 @@ def programs_of(folder):
 @pytest.mark.only_on("sqlite", "it brings its own databases")
 def test_quick_measures_everything_and_leaves_nothing_behind(tmp_path):
     own, figures, drawing = tmp_path / "own", tmp_path / "bench.json", tmp_path / "bench.svg"
-    done = bench(own, "--quick", "--json", str(figures), "--svg", str(drawing))
+    done = run_bench(own, "--quick", "--json", str(figures), "--svg", str(drawing))
     assert done.returncode == 0, done.stderr
     assert list(own.iterdir()) == []
-    assert programs_of(own) == []
+    assert list_programs(own) == []
     found = json.loads(figures.read_text())
     assert [name for name, value in found.items() if value in ([], {})] == []
     assert {run["operation"] for run in found["runs"]} == {EMPTY_OPERATION, *OPERATIONS}
@@ -91,9 +91,28 @@ def test_quick_measures_everything_and_leaves_nothing_behind(tmp_path):
 
 @pytest.mark.only_on("sqlite", "it touches no database")
 def test_without_wrk_one_line_says_how_to_get_it(tmp_path):
-    done = bench(tmp_path / "own", "--quick", PATH="/nowhere")
+    done = run_bench(tmp_path / "own", "--quick", PATH="/nowhere")
     assert done.returncode == 1
     assert done.stderr == "ppims: wrk makes the load, and is not here: apt-get install wrk\n"
+
+
+WITHOUT_TEST_PACKAGES = """
+import sys
+for name in ("factory", "hypothesis", "psycopg", "pytest", "schemathesis"):
+    sys.modules[name] = None  # importing it fails
+import django
+django.setup()
+import tests.bench.__main__, tests.bench.inside
+"""
+
+
+@pytest.mark.only_on("sqlite", "it touches no database")
+def test_it_needs_no_package_but_those_that_serve(tmp_path):
+    """`python3 -m ppims bench` installs no other, except PostgreSQL's driver where it needs it."""
+    environment = Installation(tmp_path, 1, 1).make_environment()
+    subprocess.run(
+        [sys.executable, "-c", WITHOUT_TEST_PACKAGES], cwd=ROOT, env=environment, check=True
+    )
 
 
 TOO_MUCH = """
