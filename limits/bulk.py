@@ -5,7 +5,7 @@ writes only of customers who have no check and no entry yet.
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 
 from django.conf import settings
@@ -324,7 +324,11 @@ class Book:
             for held in self.holds.values()
             if held.expires_at > at and held.month == month and held.direction == direction
         )
-        return {MONTH: Totals(self.used.get((month, direction), 0), held, _day_after(month))}
+        return {
+            MONTH: Totals(
+                self.used.get((month, direction), 0), held, clock.first_day_after_month(month)
+            )
+        }
 
     def _standing(self, at: int) -> Standing:
         held: dict[tuple[int, str, int], int] = {}
@@ -364,11 +368,6 @@ def month_of(at: int) -> int:
 @cache
 def _month_of_day(day: int) -> int:
     return clock.ist_month(instant(day * DAY))
-
-
-@cache
-def _day_after(month: int) -> date:
-    return clock.first_day_after_month(month)
 
 
 def _hold_until(processor: Processor, at: int) -> int:

@@ -102,9 +102,9 @@ def tightest(rules: Sequence[Rule], totals: Mapping[str, Totals]) -> Gauge | Non
     return min(gauges, key=lambda g: (g.remaining, g.rule.window != MONTH), default=None)
 
 
-def figures(rules: Sequence[Rule], totals: Mapping[str, Totals], *, added: int = 0) -> Figures:
-    """Give the figures as they stand, or after a further amount."""
-    return figures_of(tightest(rules, totals), totals, added=added)
+def figures(rules: Sequence[Rule], totals: Mapping[str, Totals]) -> Figures:
+    """Give the figures as they stand."""
+    return figures_of(tightest(rules, totals), totals)
 
 
 def figures_of(gauge: Gauge | None, totals: Mapping[str, Totals], *, added: int = 0) -> Figures:

@@ -107,16 +107,18 @@ def _a_new_worker(monkeypatch):
     """Let a test begin as a worker does; the thread that writes refused calls would not see its
     transaction.
     """
-    _forget()
+    forget_log_ins()
     monkeypatch.setattr(CallBuffer, "start", lambda _: None)
     monkeypatch.setattr(root, "buffer", CallBuffer())
     yield
-    _forget()
+    forget_log_ins()
 
 
-def _forget():
-    credentials.forget_everything()
-    login.throttle.forget()
+def forget_log_ins():
+    """Forget who was verified and how often log-ins failed, as a new worker knows of neither."""
+    credentials._verified.clear()
+    for throttle in (credentials.throttle, login.throttle):
+        throttle._windows.clear()
 
 
 @pytest.fixture(scope="session")

@@ -87,10 +87,6 @@ class KycProposal(FourEyes):
         return f"{self.get_from_tier_display()} → {self.get_to_tier_display()}"
 
     @property
-    def is_upward(self) -> bool:
-        return Tier(self.to_tier).rank > Tier(self.from_tier).rank
-
-    @property
     def masked_document(self) -> str:
         """Name the document that comes with it, masked; "" where none does."""
         if not self.document_kind:

@@ -43,7 +43,7 @@ def read_pack(path: Path) -> list[Proposal]:
     return [Proposal(**{**row, "in_force_from": _start_of(row["in_force_from"])}) for row in rows]
 
 
-def load_first_pack(path: Path = FIRST_PACK) -> bool:
+def load_first_pack() -> bool:
     """Load the pack of the first start, approved by the installation itself; False: there are rules
     already.
 
@@ -58,12 +58,14 @@ def load_first_pack(path: Path = FIRST_PACK) -> bool:
         if LimitRule.objects.exists():
             return False
         at = clock.now()
-        rules = [_row(proposal, None, at) for proposal in read_pack(path)]
+        rules = [_row(proposal, None, at) for proposal in read_pack(FIRST_PACK)]
         for rule in rules:
             rule.state, rule.decided_at = FourEyes.State.APPROVED, at
             rule.in_force_from = rule.in_force_from or at
             rule.save(force_insert=True)
-        audit.record("first limit rules loaded", at=at, detail={"pack": path.name}, rows=rules)
+        audit.record(
+            "first limit rules loaded", at=at, detail={"pack": FIRST_PACK.name}, rows=rules
+        )
         return True
 
     return in_transaction(work)

@@ -3,7 +3,6 @@ section 7.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -50,14 +49,6 @@ AUDIT_MOVED = """
 """
 
 
-@dataclass(frozen=True)
-class Exported:
-    """A seal as its file tells it, and the mac of the one before, which it is chained to."""
-
-    seal: Seal
-    previous_mac: bytes
-
-
 def make(*, user: User | None = None) -> Seal:
     """Seal all heads as they are now, and keep the seal. Nobody waits for it but, on PostgreSQL,
     writers for one look.
@@ -100,7 +91,7 @@ def exported(seal: Seal) -> dict[str, Any]:
     return {"format": FORMAT, **{name: _as_json(value) for name, value in fields.items()}}
 
 
-def read_exported(data: Any) -> Exported:
+def read_exported(data: Any) -> Seal:
     """Read a seal's file. Raises ValueError (it is none, or its signature is wrong), KeyMissing."""
     names = [*signing.FIELDS[Seal], "key_id", "mac", "previous_mac"]
     if not isinstance(data, dict) or data.get("format") != FORMAT or not set(names) <= set(data):
@@ -113,7 +104,7 @@ def read_exported(data: Any) -> Exported:
     seal = Seal(**fields)
     if mac_of(seal, previous_mac) != seal.mac:
         raise ValueError("has a wrong signature")
-    return Exported(seal, previous_mac)
+    return seal
 
 
 def mac_of(seal: Seal, previous_mac: bytes) -> bytes:

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from django.db import connection
 
-from limits.models import LedgerEntry, LimitCheck
-from limits.services.seals import Exported
+from limits.models import LedgerEntry, LimitCheck, Seal
 from limits.verify import ledger, ownerless
 from limits.verify.chains import Finding, ledger_keys, read_leanly
 from limits.verify.history import AboutNone
@@ -47,7 +46,7 @@ LOST_HOLD = """
 
 def verify(
     *,
-    exported: Exported | None = None,
+    exported: Seal | None = None,
     progress: Progress = lambda _: None,
     processes: int = 0,
     with_columns: bool = True,

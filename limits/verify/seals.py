@@ -8,7 +8,6 @@ from typing import Any
 from limits import signing
 from limits.models import Seal
 from limits.services import seals
-from limits.services.seals import Exported
 from limits.verify.chains import Finding, Ring, differs, named_row, no_key
 from ppims.core.keys import Running
 from ppims.db.streaming import Reader, joined
@@ -88,7 +87,7 @@ class Sealed:
     whose own signature is wrong proves nothing: it is a finding, and left out.
     """
 
-    def __init__(self, ring: Ring, exported: Exported | None) -> None:
+    def __init__(self, ring: Ring, exported: Seal | None) -> None:
         self.findings: list[Finding] = []
         self.seals = list(self._genuine(ring))
         if exported:
@@ -119,8 +118,8 @@ class Sealed:
                 yield seal
             previous, last_number = seal.mac, seal.number
 
-    def _compare(self, exported: Exported) -> None:
-        number, mac = exported.seal.number, bytes(exported.seal.mac)
+    def _compare(self, exported: Seal) -> None:
+        number, mac = exported.number, bytes(exported.mac)
         kept = next((seal for seal in self.seals if seal.number == number), None)
         if kept is None:
             self.findings.append(Finding(f"seal {number}", "is missing: the file has it"))

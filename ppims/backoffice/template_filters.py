@@ -20,7 +20,6 @@ register.filter("ist_date", ist_date)
 register.filter("ist_start", ist_start)
 register.filter("tier", labels.tier)
 register.filter("reason", labels.reason)
-register.filter("flags", labels.flags)
 register.filter("customer_status", labels.customer_status)
 register.filter("lower_first", labels.lower_first)
 

@@ -76,10 +76,6 @@ def first_day_after_month(month: int) -> date:
     return date(year + number // 12, number % 12 + 1, 1)
 
 
-def first_day_after_financial_year(month: int) -> date:
-    return first_day_after_month(months_of_financial_year(month)[-1])
-
-
 def months_later(at: datetime, months: int) -> datetime:
     """Give 00:00 IST of the same day some months later, or of that month's last day."""
     local = at.astimezone(IST)

@@ -50,9 +50,6 @@ class Throttle:
             if len(self._windows) > KEPT_COUNTERS:
                 self._make_room()
 
-    def forget(self) -> None:
-        self._windows.clear()
-
     def _counters(self, source: str, username: str) -> tuple[bytes, bytes]:
         """Name the counter of this source and username, and that of the source alone."""
         of_source = hashlib.blake2b(framed(source), digest_size=16, key=self._key)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection, connections, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from ppims.core.errors import Unavailable
 from ppims.db import clock_guard, outages, statements
@@ -105,24 +105,23 @@ def _in_savepoint(work: Callable[[], T]) -> T:
 
 
 @contextmanager
-def snapshot(using: str = "default") -> Iterator[None]:
+def snapshot() -> Iterator[None]:
     """Read the database as it is at the first read, for as long as it takes; nobody waits for it,
     and at no isolation level is it cancelled for what others write. Inside an open transaction: as
     that one sees it.
     """
-    database = connections[using]
-    if database.in_atomic_block:
+    if connection.in_atomic_block:
         yield
         return
-    if database.vendor == "postgresql":
-        with transaction.atomic(using=using, durable=True), database.cursor() as cursor:
+    if connection.vendor == "postgresql":
+        with transaction.atomic(durable=True), connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             cursor.execute("SET LOCAL statement_timeout = 0")
             cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             yield
         return
     # atomic() would begin an IMMEDIATE transaction, which is a writer's.
-    with database.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute("BEGIN DEFERRED")
         try:
             yield

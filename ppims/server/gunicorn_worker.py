@@ -27,7 +27,7 @@ from ppims.core.addresses import is_trusted_proxy, source_of
 from ppims.db import shared_snapshot
 from ppims.db.statements import keep_connection
 from ppims.server.connections import Connections
-from ppims.server.http_refusals import LENGTH_DIGITS, asks_for_more_than_chunks, log_refusal, phrase
+from ppims.server.http_refusals import LENGTH_DIGITS, asks_for_more_than_chunks, log_refusal
 
 ARRIVAL_SECONDS, TAKING_SECONDS = 10, 30
 CODINGS = b"transfer-encoding"
@@ -212,7 +212,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
         if status != HTTPStatus.INTERNAL_SERVER_ERROR:
             address, *_ = self.transport.get_extra_info("peername") or ("",)
             log_refusal(self.log, address, status, type(sys.exception()).__name__)
-        super()._send_error_response(status, phrase(status), extra_headers)
+        super()._send_error_response(status, HTTPStatus(status).phrase, extra_headers)
 
     def _after(self, seconds: float, what: Any) -> asyncio.TimerHandle:
         handle: asyncio.TimerHandle = self.worker.loop.call_later(seconds, what)

@@ -3,7 +3,6 @@ said: a line in the log and a status, neither of which repeats what was sent.
 """
 
 from collections.abc import Iterable
-from http import HTTPStatus
 from typing import Any
 
 from gunicorn.glogging import Logger
@@ -26,11 +25,6 @@ def log_refusal(log: Any, address: object, status: int, why: str) -> None:
     length was wrong, that is a piece of the body, with names and passwords.
     """
     log.warning("request refused", extra={"address": address, "status": int(status), "why": why})
-
-
-def phrase(status: int) -> str:
-    """Give the standard words for a status."""
-    return HTTPStatus(status).phrase
 
 
 class Log(Logger):  # type: ignore[misc]  # it has no types

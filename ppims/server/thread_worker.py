@@ -2,6 +2,7 @@
 ppims/server/http_refusals.py.
 """
 
+from http import HTTPStatus
 from typing import Any
 
 from gunicorn import util
@@ -16,7 +17,7 @@ from gunicorn.http.errors import (
 )
 from gunicorn.workers import gthread
 
-from ppims.server.http_refusals import asks_for_more_than_chunks, log_refusal, phrase
+from ppims.server.http_refusals import asks_for_more_than_chunks, log_refusal
 
 STATUSES = {
     ForbiddenProxyRequest: 403,
@@ -44,4 +45,4 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # it has no types
             return
         status = STATUSES.get(type(exc), 400)
         log_refusal(self.log, (addr or ("",))[0], status, type(exc).__name__)
-        util.write_error(client, status, phrase(status), "")
+        util.write_error(client, status, HTTPStatus(status).phrase, "")

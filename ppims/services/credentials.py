@@ -110,12 +110,6 @@ def may_ask(request: HttpRequest) -> bool:
     return not address or is_loopback(address)
 
 
-def forget_everything() -> None:
-    """Forget what was verified and counted: a new worker's state, for tests."""
-    _verified.clear()
-    throttle.forget()
-
-
 def _found(username: str) -> Processor | None:
     by_username = PROCESSORS.selection(BY_USERNAME)
     rows = shared_snapshot.every(by_username, (username,)) if username.isprintable() else []

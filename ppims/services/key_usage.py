@@ -28,9 +28,9 @@ def record_use() -> None:
     KeyInUse.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def in_use(using: str = "default") -> list[str]:
+def in_use() -> list[str]:
     """Name the keys that the database was written with: "ledger 1a2b3c4d"."""
-    rows = KeyInUse.objects.using(using).order_by("purpose", "first_used_at", "key_id")
+    rows = KeyInUse.objects.order_by("purpose", "first_used_at", "key_id")
     return [f"{row.purpose} {row.key_id}" for row in rows]
 
 

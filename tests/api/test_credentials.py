@@ -11,6 +11,7 @@ from customers.models import Customer
 from ppims.models import Processor
 from ppims.services import credentials
 from tests.api.said import NOBODY, OPERATIONS, added, asked, blank, booked, done, refused, valid
+from tests.conftest import forget_log_ins
 from tests.factories import PASSWORD, person
 
 KYC = "check-customer-kyc"
@@ -159,7 +160,7 @@ def test_argon2_is_asked_once_a_process_and_credential(ent, cbs, hashings):
     for _ in range(3):
         assert ask(ent)[0] == ask(cbs)[0] == 200
     assert hashings == [PASSWORD, PASSWORD]
-    credentials.forget_everything()
+    forget_log_ins()
     ask(ent)
     assert len(hashings) == 3
 

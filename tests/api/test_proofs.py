@@ -15,6 +15,7 @@ from ppims.core.errors import NotAuthenticated, TooManyAttempts
 from ppims.models import Processor
 from ppims.services import credentials
 from tests.api.said import NOBODY, refused
+from tests.conftest import forget_log_ins
 from tests.factories import make_password_once
 
 KYC = "check-customer-kyc"
@@ -47,7 +48,7 @@ def proof_of(caller):
 
 
 def ask_another_worker(caller, *a, **more):
-    credentials.forget_everything()
+    forget_log_ins()
     return ask(caller, *a, **more)
 
 
@@ -57,7 +58,7 @@ def test_another_worker_knows_it_without_a_hash(proven, hashings):
 
 
 def test_it_is_never_throttled_there(proven, hashings, settings):
-    credentials.forget_everything()
+    forget_log_ins()
     settings.PPIMS_FAILED_LOGINS_PER_USERNAME = 1
     assert [ask(proven, OTHER)[0] for _ in range(2)] == [401, 429]
     assert ask(proven)[0] == 200
@@ -148,7 +149,7 @@ def test_a_credential_that_changed_meanwhile_is_refused_and_no_proof_of_it_kept(
 
 def test_who_is_calling_is_found_by_one_statement(proven, django_assert_num_queries):
     recognized = partial(credentials.recognized, proven.processor.username, LONG)
-    for forget in (lambda: None, credentials.forget_everything):
+    for forget in (lambda: None, forget_log_ins):
         forget()
         with django_assert_num_queries(1):
             assert recognized() == proven.processor

@@ -8,7 +8,7 @@ from django.db import IntegrityError, OperationalError
 from ppims.api import root
 from ppims.core.errors import Unavailable
 from ppims.models import Processor, RefusedCall
-from ppims.services import call_buffer, credentials
+from ppims.services import call_buffer
 from tests.api.said import (
     LONG_AGO,
     NOBODY,
@@ -26,6 +26,7 @@ from tests.api.said import (
     unknown,
     valid,
 )
+from tests.conftest import forget_log_ins
 
 CHECK, KYC, STATUS = "check-customer-limit", "check-customer-kyc", "customer-registration-status"
 UPDATE = "update-customer-limit"
@@ -134,7 +135,7 @@ def test_who_did_not_log_in_leaves_nothing(ent, kept, settings):
     refused(ent.call(KYC, **valid(KYC), _password="wrong"), 401, "401")
     settings.PPIMS_FAILED_LOGINS_PER_USERNAME = 1
     refused(ent.call(KYC, **valid(KYC), _password="wrong"), 429, "429")
-    credentials.forget_everything()
+    forget_log_ins()
     ent.send(KYC, "{")
     ent.send("no-such-operation", "{}")
     assert ent.client.get("/api/PPIM/v1/check-customer-kyc").status_code == 405

@@ -94,7 +94,7 @@ def test_a_backup_holds_every_row_and_says_what_it_is(filled, tmp_path, capsys, 
         f"{purpose} {getattr(settings, f'PPIMS_{purpose.upper()}_KEYS')[0].id}"
         for purpose in ("digest", "document", "ledger")
     ]
-    assert seals.read_exported(manifest["seal"]).seal.number == 2
+    assert seals.read_exported(manifest["seal"]).number == 2
     assert "limits.0002_adjustments_and_seals" in manifest["migrations"]
 
 

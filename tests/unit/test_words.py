@@ -80,7 +80,7 @@ def test_every_reason_of_a_decision_has_words():
     ],
 )
 def test_flags_are_said_as_a_list(codes, said):
-    assert rendered("{{ it|flags }}", it=codes) == said
+    assert labels.flags(codes) == said
 
 
 def test_blocked_by_us_is_not_what_a_processor_froze():

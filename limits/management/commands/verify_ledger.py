@@ -9,8 +9,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from limits.models import Seal
 from limits.services import seals
-from limits.services.seals import Exported
 from limits.verify import rows_to_read, verify
 from ppims.core.keys import KeyMissing
 from ppims.core.progress import bar
@@ -45,7 +45,7 @@ WORTH_PROCESSES = 100_000  # rows: a process takes a second to begin
 NOT_SO = "The ledger is not as it should be."
 
 
-def read_seal(path: Path) -> Exported:
+def read_seal(path: Path) -> Seal:
     """Raises CommandError where the file is no seal of this installation."""
     try:
         return seals.read_exported(json.loads(path.read_text("utf-8")))
