@@ -4,14 +4,12 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from ppims.backoffice.access import page, respond
-from ppims.core.errors import Malformed
-from ppims.models import Processor, RefusedCall
+from ppims.models import Processor
 from ppims.reports import calls as report
-from ppims.reports.keyset import Page
 
 TEMPLATE, CURSOR = "ppims/calls.html", "after"
 
@@ -38,7 +36,7 @@ def calls(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return respond(request, TEMPLATE, {"form": form}, partial="found", status=422)
     asked = form.cleaned_data["processor"]
-    found = _found(form.processors.get(asked), request.GET.get(CURSOR, ""))
+    found = report.calls(form.processors.get(asked), cursor=request.GET.get(CURSOR, ""))
     context = {
         "form": form,
         "calls": found.rows,
@@ -46,10 +44,3 @@ def calls(request: HttpRequest) -> HttpResponse:
         "more": urlencode({"processor": asked, CURSOR: found.next}) if found.next else "",
     }
     return respond(request, TEMPLATE, context, partial="rows" if CURSOR in request.GET else "found")
-
-
-def _found(processor_id: int | None, cursor: str) -> Page[RefusedCall]:
-    try:
-        return report.calls(processor_id, cursor=cursor)
-    except Malformed:
-        raise Http404 from None

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -13,7 +13,6 @@ from customers.choices import Tier
 from customers.models import Customer
 from limits.models import Watched
 from ppims.backoffice.access import page, respond
-from ppims.core.errors import Malformed
 from ppims.models import Processor
 from ppims.reports.customers import Filters, Row
 from ppims.reports.customers import customers as listed
@@ -63,10 +62,7 @@ def customers(request: HttpRequest) -> HttpResponse:
     form, after = Wanted(request.GET), request.GET.get("after", "")
     if not form.is_valid():
         return respond(request, TEMPLATE, {"form": form}, partial="list", status=422)
-    try:
-        found = listed(form.filters(), cursor=after, rows=ROWS)
-    except Malformed:
-        raise Http404 from None
+    found = listed(form.filters(), cursor=after, rows=ROWS)
     chosen = {name: value for name, value in form.cleaned_data.items() if value}
     first = f"?{urlencode(chosen)}"
     context = {"form": form, "chosen": chosen, "after": after, "first": first}

@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import TextChoices
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -76,10 +76,7 @@ def _after_note(
 
 
 def _read(report: Callable[..., Page[T]], request: HttpRequest) -> Page[T]:
-    try:
-        return report(cursor=request.GET.get(CURSOR, ""))
-    except Malformed:
-        raise Http404 from None
+    return report(cursor=request.GET.get(CURSOR, ""))
 
 
 def _list(

@@ -11,10 +11,9 @@ from ppims.backoffice.filters import OWN, FilterForm, canonical
 from ppims.backoffice.transaction_detail import facts_of
 from ppims.backoffice.transaction_rows import SOURCES, lines_of
 from ppims.core import clock
-from ppims.core.errors import Malformed
 from ppims.reports import keyset
 from ppims.reports import transactions as report
-from ppims.reports.keyset import PAST_ALL_IDS, Page, Position
+from ppims.reports.keyset import PAST_ALL_IDS, Position
 from ppims.reports.transactions import Row
 
 TEMPLATE = "ppims/transactions.html"
@@ -30,7 +29,8 @@ def transactions(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         context = {"form": form, "has_days": True}
         return respond(request, TEMPLATE, context, partial="found", status=422)
-    found = _found(form, request.GET.get(CURSOR, ""))
+    filters, after = form.filters(clock.now()), request.GET.get(CURSOR, "")
+    found = report.transactions(filters, cursor=after, rows=keyset.PAGE_ROWS)
     asked = {name: value for name, value in request.GET.items() if name != CURSOR}
     context = {
         "form": form,
@@ -54,14 +54,6 @@ def transaction(request: HttpRequest, source: str, row_id: int) -> HttpResponse:
         context["facts"] = facts_of(row, staff(request))
     template = f"{TEMPLATE}#row" if is_fragment(request) else "ppims/transaction.html"
     return render(request, template, context)
-
-
-def _found(form: FilterForm, cursor: str) -> Page[Row]:
-    try:
-        filters = form.filters(clock.now())
-        return report.transactions(filters, cursor=cursor, rows=keyset.PAGE_ROWS)
-    except Malformed:
-        raise Http404 from None
 
 
 def _row(source: str, row_id: int) -> Row:

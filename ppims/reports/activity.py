@@ -32,7 +32,7 @@ Found = list[tuple[Position, int]]  # a position's id is a check's or an entry's
 def activity(
     customer_id: int, frame: Frame = ALWAYS, *, cursor: str = "", rows: int = keyset.PAGE_ROWS
 ) -> Page[Row]:
-    """Give a page of what happened to a customer, last first. Raises Malformed for a cursor of
+    """Give a page of what happened to a customer, last first. Raises Http404 for a cursor of
     another list.
     """
     after = keyset.position(cursor)

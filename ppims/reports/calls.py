@@ -11,7 +11,7 @@ def calls(
     processor_id: int | None = None, *, cursor: str = "", rows: int = keyset.PAGE_ROWS
 ) -> Page[RefusedCall]:
     """Give a page of the refused calls of a processor, or of all, as long as they are kept. Raises
-    Malformed for a cursor of another list.
+    Http404 for a cursor of another list.
     """
     before = keyset.position(cursor).id
     kept = RefusedCall.objects.filter(pk__lt=before, at__gte=call_buffer.oldest_kept(clock.now()))

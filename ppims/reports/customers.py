@@ -48,7 +48,7 @@ class Row:
 
 
 def customers(filters: Filters, *, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[Row]:
-    """Give a page of customers. Raises Malformed for a cursor of another list.
+    """Give a page of customers. Raises Http404 for a cursor of another list.
 
     Where who is wanted is rare a page may be cut short, after keyset.LOOKED_AT of them.
     """

@@ -29,7 +29,7 @@ LAST = "SELECT moment, row_key FROM ({look}) w LIMIT 1 OFFSET {most:d}"
 
 def waiting(since: Position, *, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[Row]:
     """Give a page of the entries that wait for a finding, the oldest first, none of which lies
-    before `since`. Raises Malformed for a cursor of another list.
+    before `since`. Raises Http404 for a cursor of another list.
     """
     after = keyset.position(cursor) if cursor else since
     found, end = walk(after, rows + 1)
@@ -41,7 +41,7 @@ def waiting(since: Position, *, cursor: str = "", rows: int = keyset.PAGE_ROWS) 
 
 
 def closed(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[PostingFinding]:
-    """Give a page of findings, the last first. Raises Malformed for a cursor of another list."""
+    """Give a page of findings, the last first. Raises Http404 for a cursor of another list."""
     before = keyset.position(cursor).id
     findings = PostingFinding.objects.filter(pk__lt=before).exclude(finding="")
     found = list(findings.select_related("user", "entry").order_by("-pk")[: rows + 1])

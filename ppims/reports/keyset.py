@@ -10,8 +10,8 @@ from heapq import merge
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db import connection
+from django.http import Http404
 
-from ppims.core.errors import Malformed
 from ppims.core.keys import EPOCH, MICROSECOND
 from ppims.db import statements
 from ppims.db.streaming import POSTGRESQL, SQLITE
@@ -40,12 +40,12 @@ FIRST = Position(2**55, 99, PAST_ALL_IDS)  # before all
 
 
 def position(cursor: str) -> Position:
-    """Read a cursor; "" is the first page's. Raises Malformed."""
+    """Read a cursor; "" is the first page's. Raises Http404 where it is none."""
     if not cursor:
         return FIRST
     found = WRITTEN.fullmatch(cursor)
     if found is None:
-        raise Malformed([("cursor", "is none of this list's")])
+        raise Http404("No cursor")
     at, rank, row_id = found.groups()
     return Position(int(at, 16), int(rank), min(int(row_id, 16), PAST_ALL_IDS))
 

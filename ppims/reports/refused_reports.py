@@ -24,7 +24,7 @@ LAST = "SELECT row_key FROM ({look}) w LIMIT 1 OFFSET {most:d}"
 
 def waiting(after: int, *, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[RefusedReport]:
     """Give a page of the reports that wait for a finding, the oldest first; of those up to the id
-    `after` none does. Raises Malformed for a cursor of another list.
+    `after` none does. Raises Http404 for a cursor of another list.
     """
     found, end = walk(keyset.position(cursor).id if cursor else after, rows + 1)
     reports = RefusedReport.objects.select_related(*WITH).in_bulk(found[:rows])
@@ -35,7 +35,7 @@ def waiting(after: int, *, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Pa
 
 
 def closed(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[ReportFinding]:
-    """Give a page of findings, the last first. Raises Malformed for a cursor of another list."""
+    """Give a page of findings, the last first. Raises Http404 for a cursor of another list."""
     before = keyset.position(cursor).id
     findings = ReportFinding.objects.filter(pk__lt=before).exclude(finding="")
     joined = findings.select_related("user", "customer", "report__processor")

@@ -13,7 +13,7 @@ TO_BE_MERGED = Q(outcome=DuplicateReview.Outcome.SAME_PERSON, claimant__isnull=F
 
 
 def waiting(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[DuplicateReview]:
-    """Give a page of open review items, the oldest first. Raises Malformed for a cursor of another
+    """Give a page of open review items, the oldest first. Raises Http404 for a cursor of another
     list.
     """
     after = keyset.position(cursor) if cursor else Position(0, 0, 0)
@@ -28,7 +28,7 @@ def waiting(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[Duplicate
 
 
 def decided(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[DuplicateReview]:
-    """Give a page of those that are done with, the newest first. Raises Malformed likewise."""
+    """Give a page of those that are done with, the newest first. Raises Http404 likewise."""
     before = keyset.position(cursor).id
     items = DuplicateReview.objects.filter(pk__lt=before).exclude(UNDECIDED).exclude(TO_BE_MERGED)
     return _page(list(items.select_related(*WITH).order_by("-pk")[: rows + 1]), rows)

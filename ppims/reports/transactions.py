@@ -97,7 +97,7 @@ class Row:
 
 
 def transactions(filters: Filters, *, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[Row]:
-    """Give a page of what was received, last first. Raises Malformed for a cursor of another list.
+    """Give a page of what was received, last first. Raises Http404 for a cursor of another list.
 
     Where what is wanted is rare a page may be cut short, after keyset.LOOKED_AT index entries of
     each source.

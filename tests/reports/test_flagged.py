@@ -5,6 +5,7 @@ import random
 from datetime import timedelta
 
 import pytest
+from django.http import Http404
 
 from limits.models import Figures, LedgerEntry, PostingFinding
 from limits.services.flagged import closing_of, note
@@ -240,6 +241,6 @@ def test_those_that_were_closed_are_listed_the_last_first(entries, maker):
 @pytest.mark.parametrize(
     "listed", [lambda cursor: flagged.waiting(START, cursor=cursor), flagged.closed]
 )
-def test_what_is_no_cursor_is_malformed(db, listed):
-    with pytest.raises(Malformed):
+def test_what_is_no_cursor_is_not_found(db, listed):
+    with pytest.raises(Http404):
         listed(cursor="x")

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from django.http import Http404
 
 from limits.models import Figures, ReportFinding
 from limits.services.refused_reports import closing_of, note, notes_of, reports_of
@@ -193,6 +194,6 @@ def test_those_that_were_closed_are_listed_the_last_first(reports, maker):
 @pytest.mark.parametrize(
     "listed", [lambda cursor: refused_reports.waiting(0, cursor=cursor), refused_reports.closed]
 )
-def test_what_is_no_cursor_is_malformed(db, listed):
-    with pytest.raises(Malformed):
+def test_what_is_no_cursor_is_not_found(db, listed):
+    with pytest.raises(Http404):
         listed(cursor="x")

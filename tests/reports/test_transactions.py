@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from django.http import Http404
 
 from customers.records import Told
 from customers.services import blocking, customers
 from limits.models import LedgerEntry, LimitCheck
-from ppims.core.errors import Malformed
 from ppims.models import Operation, User
 from ppims.reports import keyset
 from ppims.reports.keyset import Frame
@@ -206,8 +206,8 @@ def test_a_walk_cut_short_hides_nothing_of_the_others(story, ent, monkeypatch):
 
 
 @pytest.mark.parametrize("cursor", ["x", "1-2", "1-2-3-4", "-1-0-1", "g-0-1", "1-0-1 "])
-def test_what_is_no_cursor_is_malformed(ent, cursor):
-    with pytest.raises(Malformed):
+def test_what_is_no_cursor_is_not_found(ent, cursor):
+    with pytest.raises(Http404):
         transactions(ALL, cursor=cursor)
 
 

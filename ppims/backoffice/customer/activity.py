@@ -3,13 +3,12 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import Http404, HttpRequest
+from django.http import HttpRequest
 
 from customers.models import Customer
 from ppims.backoffice.filters import OWN, FrameForm
 from ppims.backoffice.transaction_rows import lines_of
 from ppims.core import clock
-from ppims.core.errors import Malformed
 from ppims.reports.activity import activity
 
 CURSOR, ROWS = "after", 20
@@ -25,10 +24,7 @@ def activity_of(request: HttpRequest, customer: Customer) -> tuple[dict[str, Any
     context = {"form": form, "asked": asked, "is_theirs": True, "first": urlencode(asked)}
     if not form.is_valid():
         return {**context, "has_days": True}, 422
-    try:
-        found = activity(customer.pk, form.frame(clock.now()), cursor=after, rows=ROWS)
-    except Malformed:
-        raise Http404 from None
+    found = activity(customer.pk, form.frame(clock.now()), cursor=after, rows=ROWS)
     more = urlencode({**asked, CURSOR: found.next}) if found.next else ""
     has_days = asked.get("when") == OWN
     shown = {"has_days": has_days, "is_later": after, "lines": lines_of(found.rows), "more": more}
