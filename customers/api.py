@@ -6,6 +6,7 @@ from typing import cast
 from django.http import HttpRequest
 from ninja import Router
 
+from customers import records
 from customers.schemas import (
     AddCustomerData,
     AddCustomerOut,
@@ -59,9 +60,7 @@ async def update_customer(request: HttpRequest, body: Request[UpdateCustomerData
 @router.post("/check-customer-kyc", response=KycReply, summary="Check customer KYC")
 async def check_customer_kyc(request: HttpRequest, body: Request[CheckKycData]) -> WireReply:
     """Tell how well the customer is known. Nothing is kept; each call answers afresh."""
-    registration = customers.check_kyc(
-        processor=_caller(request), unique_id=body.Data.Check_KYC.unique_id
-    )
+    registration = records.visible(_caller(request), body.Data.Check_KYC.unique_id)
     return KycReply(Data=CheckKycOut.of(registration), Meta=Meta()).written()
 
 

@@ -3,7 +3,7 @@ name's words.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import reduce
 from operator import or_
 
@@ -67,7 +67,7 @@ def is_named(name: str, asked: Iterable[str]) -> bool:
     return all(any(word.startswith(each) for word in words) for each in asked)
 
 
-def names(customer_ids: Iterable[int]) -> Mapping[int, str]:
+def names(customer_ids: Collection[int]) -> Mapping[int, str]:
     """Give the names of some customers."""
     return dict(Customer.objects.filter(pk__in=customer_ids).values_list("pk", "name"))
 

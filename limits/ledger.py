@@ -110,7 +110,7 @@ class Standing(NamedTuple):
         """Sum up the month, and the financial year it belongs to, as far as it was read."""
         year = clock.months_of_financial_year(month)
         return {
-            MONTH: self._over([month], direction, resets_on=clock.first_day_after_month(month)),
+            MONTH: self._over((month,), direction, resets_on=clock.first_day_after_month(month)),
             FINANCIAL_YEAR: self._over(
                 year, direction, resets_on=clock.first_day_after_month(year[-1])
             ),
@@ -128,7 +128,7 @@ class Standing(NamedTuple):
         key = (entry.month, entry.direction)
         return self._replace(used={**self.used, key: self.used[key] + effect_paise(entry)})
 
-    def _over(self, months: list[int], direction: str, *, resets_on: date) -> Totals:
+    def _over(self, months: tuple[int, ...], direction: str, *, resets_on: date) -> Totals:
         used = held = 0
         for (month, way), paise in self.used.items():
             if way == direction and month in months:
@@ -203,11 +203,11 @@ def _standing_statement(months: frozenset[int]) -> str:
     return STANDING.format(months=", ".join(f"({month:d})" for month in sorted(months)))
 
 
-def months_needed(month: int, rules: Iterable[Rule]) -> list[int]:
+def months_needed(month: int, rules: Iterable[Rule]) -> tuple[int, ...]:
     """List the months whose usage the rules ask for."""
     if any(rule.window == FINANCIAL_YEAR for rule in rules):
         return clock.months_of_financial_year(month)
-    return [month]
+    return (month,)
 
 
 def keep_check(head: LedgerHead, check: LimitCheck, *, said: bytes, has_expired: bool) -> None:

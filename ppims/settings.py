@@ -232,17 +232,13 @@ AUTH_PASSWORD_VALIDATORS = [
 PASSWORD_HASHERS = ["ppims.services.credentials.Argon2"]
 LANGUAGE_CODE = "en-in"
 FORMAT_MODULE_PATH = ["ppims.core.locales"]
-USE_I18N = True
-USE_TZ = True
 TIME_ZONE = "Asia/Kolkata"
-USE_THOUSAND_SEPARATOR = False
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # In production they are collected, named by their content, compressed and kept by browsers.
 STATIC_ROOT = PPIMS_DATA_DIR / "static" if PRODUCTION else None
 WHITENOISE_USE_FINDERS = not PRODUCTION
-WHITENOISE_AUTOREFRESH = False
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

@@ -142,11 +142,6 @@ def edit_customer(
     reviews.keeping_doubts(work, told, processor=registration.processor)
 
 
-def check_kyc(*, processor: Processor, unique_id: int) -> Registration:
-    """Find the customer and KYC as this processor sees them. Raises UnknownCustomer."""
-    return records.visible(processor, unique_id)
-
-
 def _person_meant(told: Told, processor: Processor, at: datetime) -> Customer | None:
     """Find the person an add is about: by document, else by mobile. Raises Doubt or Conflict."""
     assert told.mobile_number
@@ -228,17 +223,15 @@ def _set_statuses(
 
 def _change_columns(told: Told, customer: Customer) -> dict[str, object]:
     changes: dict[str, object] = {}
-    for name, before, after in _new_columns(told, customer):
+    for name, column in COLUMNS.items():
+        before, after = getattr(customer, column), getattr(told, name)
+        if after is None or after == before:
+            continue
         changes[name] = [str(before), str(after)]
-        setattr(customer, COLUMNS[name], after)
+        setattr(customer, column, after)
         if name == "customer_name":
-            name_words.learn(customer.pk, customer.name, before=str(before))
+            name_words.learn(customer.pk, customer.name, before=before)
     return changes
-
-
-def _new_columns(told: Told, customer: Customer) -> list[tuple[str, object, object]]:
-    pairs = [(name, getattr(customer, COLUMNS[name]), getattr(told, name)) for name in COLUMNS]
-    return [(name, now, new) for name, now, new in pairs if new is not None and new != now]
 
 
 def _change_mobile(customer: Customer, mobile: str) -> None:

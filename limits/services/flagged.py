@@ -50,8 +50,7 @@ def note(*, entry_id: int, finding: str, note: str, user: User) -> PostingFindin
 
 def closing_of(entry: LedgerEntry) -> PostingFinding | None:
     """Give what a flagged entry was found to be; None: it waits."""
-    closed = PostingFinding.objects.filter(customer_id=entry.customer_id, entry=entry)
-    return next(iter(closed.exclude(finding="").select_related("user")), None)
+    return next((kept for kept in notes_of(entry) if kept.finding), None)
 
 
 def notes_of(entry: LedgerEntry) -> list[PostingFinding]:

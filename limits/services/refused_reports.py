@@ -85,8 +85,7 @@ def note(*, report_id: int, finding: str, note: str, user: User) -> ReportFindin
 
 def closing_of(report: RefusedReport) -> ReportFinding | None:
     """Give what a refused report was found to be; None: it waits."""
-    noted = ReportFinding.objects.filter(customer_id=report.customer_id, report=report)
-    return next(iter(noted.exclude(finding="").select_related("user")), None)
+    return next((kept for kept in notes_of(report) if kept.finding), None)
 
 
 def notes_of(report: RefusedReport) -> list[ReportFinding]:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
+from pydantic_core import to_json
 
 from ppims.core.errors import (
     Conflict,
@@ -56,7 +57,7 @@ class DocumentedApi(NinjaAPI):
     ) -> Any:
         reply = temporal_response or WireReply()
         reply.status_code = status or reply.status_code
-        reply.content = self.renderer.render(request, data, response_status=reply.status_code)
+        reply.content = to_json(data)
         return reply
 
     def get_openapi_schema(self, **options: Any) -> OpenAPISchema:

@@ -10,8 +10,6 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest
 from ninja.errors import ValidationError
 from ninja.parser import Parser
-from ninja.renderers import BaseRenderer
-from pydantic_core import to_json
 
 from customers.api import router as customers_router
 from customers.schemas import AddCustomerOut, CheckKycOut, UpdateCustomerOut
@@ -97,22 +95,12 @@ class ParsedOnce(Parser):
         return cast("WireRequest", request).wire_body
 
 
-class WireJson(BaseRenderer):
-    """Writes refusals; replies write themselves."""
-
-    media_type = "application/json"
-
-    def render(self, request: HttpRequest, data: Any, *, response_status: int) -> bytes:
-        return to_json(data)
-
-
 api = DocumentedApi(
     title="PPIMS",
     version="1",
     description="Six operations that payment processors call. docs/api.md explains them.",
     auth=authenticate,
     parser=ParsedOnce(),
-    renderer=WireJson(),
     # Swagger draws its icons from data: addresses; this page alone may.
     docs_decorator=csp_update({"img-src": [SELF, "data:"]}),
 )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.utils.text import get_text_list
+from django.utils.text import capfirst, get_text_list
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -81,7 +81,7 @@ def deed(action: str, detail: str) -> str:
     try:
         return str(DEEDS[action]) % Named(json.loads(detail))
     except (KeyError, ValueError):
-        return labels.action(action)
+        return capfirst(gettext(action))
 
 
 def fields_of(detail: Detail) -> list[str]:

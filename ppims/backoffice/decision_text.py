@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 
 from customers.choices import Tier, mask
 from limits import decision
-from limits.models import Direction, LimitCheck, Window
+from limits.models import LimitCheck, Window
 from ppims.core.days import ist_date
 from ppims.core.money import to_inr
 
@@ -156,7 +156,6 @@ def _figures(check: LimitCheck) -> dict[str, str]:
         "left": to_inr(max(0, _paise(check.remaining_paise))),
         "resets": ist_date(check.resets_on),
         "window": str(Window(check.rule.window).label).lower() if check.rule else "",
-        "way": str(Direction(check.direction).label),
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from customers import search
 from limits.models import LedgerEntry, PostingFinding
 from limits.services import flagged as findings
 from ppims.backoffice.access import page, staff
@@ -19,7 +20,7 @@ from ppims.backoffice.queue import (
     _refuse_unless,
 )
 from ppims.backoffice.transaction_detail import facts_of, happened
-from ppims.backoffice.transaction_rows import customer_address, lines_of, names_of
+from ppims.backoffice.transaction_rows import customer_address, lines_of
 from ppims.reports import flagged, overview_counts, transactions
 from ppims.reports.keyset import Page, Position
 
@@ -29,7 +30,7 @@ def flagged_list(request: HttpRequest) -> HttpResponse:
     """List the flagged postings that wait for a finding, or those that were closed."""
     if DONE in request.GET:
         closed = _read(flagged.closed, request)
-        names = names_of(finding.customer_id for finding in closed.rows)
+        names = search.names({finding.customer_id for finding in closed.rows})
         rows: list[Any] = [
             (finding, names[finding.customer_id], customer_address(finding.customer_id))
             for finding in closed.rows

@@ -4,7 +4,7 @@ shown only in a row's detail.
 
 from collections.abc import Mapping
 
-from django.utils.text import capfirst, get_text_list
+from django.utils.text import get_text_list
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -99,11 +99,6 @@ def outcome(is_allowed: bool, code: str) -> str:
         return gettext("Allowed")
     why = reason(code)
     return gettext("Declined: %(reason)s") % {"reason": why if code == why else lower_first(why)}
-
-
-def action(code: str) -> str:
-    """Say what was done as the audit writes it, where audit_text has no sentence for it."""
-    return capfirst(gettext(code))
 
 
 def lower_first(text: str) -> str:

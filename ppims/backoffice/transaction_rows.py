@@ -1,13 +1,13 @@
 """Rows of transactions as pages write them: with names in the place of keys, and in words."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from django.urls import reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 
-from customers.models import Customer
+from customers.search import names
 from limits.models import Direction
 from ppims.backoffice import labels
 from ppims.backoffice.audit_text import deed
@@ -52,7 +52,7 @@ class Line:
 
 def lines_of(rows: Sequence[Row]) -> list[Line]:
     """Give rows their names, by three queries at most."""
-    customers = names_of(row.customer_id for row in rows if row.customer_id)
+    customers = names({row.customer_id for row in rows if row.customer_id})
     processors = dict(Processor.objects.values_list("pk", "system_id"))
     people = {row.user_id for row in rows if row.user_id}
     users = dict(User.objects.filter(pk__in=people).values_list("pk", "username")) if people else {}
@@ -75,13 +75,6 @@ def by_whom(username: str, system_id: str) -> str:
             "processor": system_id,
         }
     return username or system_id
-
-
-def names_of(ids: Iterable[int]) -> dict[int, str]:
-    """Read what customers are called."""
-    wanted = set(ids)
-    found = Customer.objects.filter(pk__in=wanted).values_list("pk", "name")
-    return dict(found) if wanted else {}
 
 
 def customer_address(customer_id: int) -> str:

@@ -65,9 +65,12 @@ def ist_month(at: datetime) -> int:
     return local.year * 100 + local.month
 
 
-def months_of_financial_year(month: int) -> list[int]:
+@cache
+def months_of_financial_year(month: int) -> tuple[int, ...]:
     """List the twelve months, April to March, of the financial year that a month belongs to."""
-    return [*_financial_year(month)]
+    year, number = divmod(month, 100)
+    first = year if number >= APRIL else year - 1
+    return (*range(first * 100 + 4, first * 100 + 13), *range(first * 100 + 101, first * 100 + 104))
 
 
 @cache
@@ -88,13 +91,6 @@ def months_later(at: datetime, months: int) -> datetime:
 def whole_second_up(at: datetime) -> datetime:
     """Round up to a whole second, so that what is written to the second is exact."""
     return at if at.microsecond == 0 else at.replace(microsecond=0) + timedelta(seconds=1)
-
-
-@cache
-def _financial_year(month: int) -> tuple[int, ...]:
-    year, number = divmod(month, 100)
-    first = year if number >= APRIL else year - 1
-    return (*range(first * 100 + 4, first * 100 + 13), *range(first * 100 + 101, first * 100 + 104))
 
 
 def _read_offset(path: str) -> timedelta:

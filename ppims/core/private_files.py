@@ -28,6 +28,18 @@ def make_database_private(database: Path) -> None:
                 path.chmod(OWNER_ALONE)
 
 
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner reads, in the place of one that may be there: whole or not
+    at all. Raises OSError.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ALONE)
+    with open(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    draft.rename(path)
+
+
 def readers_of(path: Path, who: int) -> str:
     """Say that others may read, or change, a file, and the command that mends it; "" where not."""
     if not stat.S_IMODE(path.stat().st_mode) & who:

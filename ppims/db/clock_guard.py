@@ -5,7 +5,6 @@ moment of this boot. That pair is kept in the data folder.
 
 import json
 import logging
-import os
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ from django.db import connection
 
 from ppims.core import clock
 from ppims.core.errors import ClockMoved
+from ppims.core.private_files import write_private
 from ppims.db import statements
 
 TOLERANCE_NS = 60 * 10**9
@@ -101,12 +101,8 @@ class Guard:
     def publish(self) -> None:
         """Keep the pair for every process, and for those to come. Raises OSError."""
         assert self._pair
-        draft = self.file.with_name(f"{self.file.name}.{os.getpid()}")
         said = {"boot_id": self.boot_id, "of": self.of, **asdict(self._pair)}
-        draft.unlink(missing_ok=True)
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(said, file)
-        draft.rename(self.file)
+        write_private(self.file, json.dumps(said))
         self._kept_at = self._pair.boottime_ns
 
     def alarm(self, jump_ns: int) -> None:

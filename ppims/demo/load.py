@@ -3,7 +3,6 @@ through the services, once.
 """
 
 import json
-import os
 import random
 import secrets
 from datetime import UTC, date, datetime, timedelta
@@ -18,6 +17,7 @@ from customers.records import Told
 from customers.services import customers
 from limits.services import rules
 from ppims.core import clock
+from ppims.core.private_files import write_private
 from ppims.db.transaction import in_transaction
 from ppims.demo import refusals
 from ppims.demo.story import Story
@@ -87,18 +87,7 @@ def _write_access_file(path: Path, url: str, users: list[dict[str, str]]) -> Non
         "processors": processors,
         "users": users,
     }
-    write_private(path, access)
-
-
-def write_private(path: Path, said: object) -> None:
-    """Write JSON that only its owner reads (0600), whole or not at all."""
-    draft = path.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    with open(
-        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-    ) as file:
-        json.dump(said, file, indent=2)
-    draft.rename(path)
+    write_private(path, json.dumps(access, indent=2))
 
 
 def _new_log_in(user: User) -> dict[str, str]:

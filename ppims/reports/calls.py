@@ -3,7 +3,7 @@
 from ppims.core import clock
 from ppims.models import RefusedCall
 from ppims.reports import keyset
-from ppims.reports.keyset import Page, Position
+from ppims.reports.keyset import Page
 from ppims.services import call_buffer
 
 
@@ -13,10 +13,7 @@ def calls(
     """Give a page of the refused calls of a processor, or of all, as long as they are kept. Raises
     Http404 for a cursor of another list.
     """
-    before = keyset.position(cursor).id
-    kept = RefusedCall.objects.filter(pk__lt=before, at__gte=call_buffer.oldest_kept(clock.now()))
+    kept = RefusedCall.objects.filter(at__gte=call_buffer.oldest_kept(clock.now()))
     if processor_id is not None:
         kept = kept.filter(processor_id=processor_id)
-    found = list(kept.select_related("processor").order_by("-pk")[: rows + 1])
-    more = Position(0, 0, found[rows - 1].pk).written() if len(found) > rows else ""
-    return Page(found[:rows], more)
+    return keyset.newest_first(kept.select_related("processor"), cursor, rows)

@@ -8,9 +8,9 @@ from customers.models import Customer, Registration
 from limits.models import Watched
 from ppims.core import clock
 from ppims.reports import keyset
-from ppims.reports.keyset import ALWAYS, Page, Position, Walk
+from ppims.reports.keyset import ALWAYS, Condition, Page, Position, Walk
 
-BLOCKED = "t.\"status\" = 'BLOCKED'"
+BLOCKED = ("t.\"status\" = 'BLOCKED'",)
 OF_TIER = "EXISTS (SELECT 1 FROM customers_customer c WHERE c.unique_id = {key} AND c.tier = %s)"
 OF_STATUS = (
     "EXISTS (SELECT 1 FROM customers_customer c WHERE c.unique_id = {key} AND c.status = %s)"
@@ -78,27 +78,23 @@ def _walk(filters: Filters) -> Walk:
         at="created_at",
         columns=["tier", "status"],
         within=within,
-        wanted=[sql for sql, _ in wanted],
-        wanted_values=[value for _, value in wanted],
+        wanted=wanted,
     )
 
 
 def _near(filters: Filters) -> Walk:
     """Walk through those who are near a limit this month."""
-    found = _conditions(
+    wanted = _conditions(
         filters, tier=OF_TIER.format(key="row_key"), status=OF_STATUS.format(key="row_key")
     )
-    wanted = [("level >= %s", filters.level), *found]
     return Walk(
         0,
         "limits_watched",
         key="customer_id",
         at="created_at",
         columns=["level"],
-        within=['t."month" = %s', 't."level" > 0'],
-        within_values=[clock.ist_month(clock.now())],
-        wanted=[sql for sql, _ in wanted],
-        wanted_values=[value for _, value in wanted],
+        within=[('t."month" = %s', clock.ist_month(clock.now())), ('t."level" > 0',)],
+        wanted=[("level >= %s", filters.level), *wanted],
     )
 
 
@@ -114,16 +110,14 @@ def _through(filters: Filters, processor_id: int) -> Walk:
         "customers_registration",
         at="registered_at",
         columns=["customer_id"],
-        within=['t."processor_id" = %s'],
-        within_values=[processor_id],
-        wanted=[sql for sql, _ in wanted],
-        wanted_values=[value for _, value in wanted],
+        within=[('t."processor_id" = %s', processor_id)],
+        wanted=wanted,
     )
 
 
-def _conditions(filters: Filters, *, tier: str, status: str = "") -> list[tuple[str, object]]:
-    asked = [(tier, filters.tier), (status, filters.status), (THROUGH, filters.processor_id)]
-    return [(sql, value) for sql, value in asked if value is not None]
+def _conditions(filters: Filters, *, tier: str, status: str = "") -> list[Condition]:
+    asked = ((tier, filters.tier), (status, filters.status), (THROUGH, filters.processor_id))
+    return [each for each in asked if each[1] is not None]
 
 
 def _customers_of(registrations: Sequence[int]) -> list[int]:

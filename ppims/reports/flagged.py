@@ -42,11 +42,8 @@ def waiting(since: Position, *, cursor: str = "", rows: int = keyset.PAGE_ROWS) 
 
 def closed(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[PostingFinding]:
     """Give a page of findings, the last first. Raises Http404 for a cursor of another list."""
-    before = keyset.position(cursor).id
-    findings = PostingFinding.objects.filter(pk__lt=before).exclude(finding="")
-    found = list(findings.select_related("user", "entry").order_by("-pk")[: rows + 1])
-    more = Position(0, 0, found[rows - 1].pk).written() if len(found) > rows else ""
-    return Page(found[:rows], more)
+    findings = PostingFinding.objects.exclude(finding="").select_related("user", "entry")
+    return keyset.newest_first(findings, cursor, rows)
 
 
 def walk(

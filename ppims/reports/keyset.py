@@ -10,6 +10,7 @@ from heapq import merge
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db import connection
+from django.db.models import Model, QuerySet
 from django.http import Http404
 
 from ppims.core.keys import EPOCH, MICROSECOND
@@ -17,6 +18,7 @@ from ppims.db import statements
 from ppims.db.streaming import POSTGRESQL, SQLITE
 
 T = TypeVar("T")
+M = TypeVar("M", bound=Model)
 PAGE_ROWS = 50
 # So many entries of an index are looked at for one page: some ten milliseconds.
 LOOKED_AT = 20_000
@@ -72,6 +74,7 @@ class Frame:
 
 
 ALWAYS = Frame()
+Condition = tuple[Any, ...]  # SQL of ours, and the values in it
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,8 @@ class Walk:
     """One source of a list: an index in the order of time, and what of it is wanted.
 
     `columns` are what `wanted` reads, all of them in the index; `within` are the conditions that
-    the index itself meets, being partial or beginning with them. All are SQL of ours.
+    the index itself meets, being partial or beginning with them. Each condition is SQL of ours,
+    and the values in it.
     """
 
     rank: int
@@ -87,10 +91,8 @@ class Walk:
     key: str = "id"
     at: str = "at"
     columns: Sequence[str] = ()
-    within: Sequence[str] = ()
-    within_values: Sequence[Any] = ()
-    wanted: Sequence[str] = ()
-    wanted_values: Sequence[Any] = ()
+    within: Sequence[Condition] = ()
+    wanted: Sequence[Condition] = ()
 
 
 def page(
@@ -115,6 +117,13 @@ def page(
     return Page(read(chosen), cut_at.written() if cut_at else "", cut_at is not None)
 
 
+def newest_first(kept: QuerySet[M], cursor: str, rows: int) -> Page[M]:
+    """Give one page of a table's rows by their keys, the last first."""
+    found = list(kept.filter(pk__lt=position(cursor).id).order_by("-pk")[: rows + 1])
+    more = Position(0, 0, found[rows - 1].pk).written() if len(found) > rows else ""
+    return Page(found[:rows], more)
+
+
 def _found(
     walk: Walk, frame: Frame, after: Position, rows: int
 ) -> tuple[list[Position], Position | None]:
@@ -124,8 +133,8 @@ def _found(
         sql = f"{looked_at} LIMIT {rows:d}"
         return [Position(at, walk.rank, key) for at, key, *_ in statements.every(sql, values)], None
     all_of_them = f"SELECT moment, row_key FROM ({looked_at} LIMIT {LOOKED_AT:d}) w"  # noqa: S608
-    sql = f"{all_of_them} WHERE {' AND '.join(walk.wanted)} LIMIT {rows:d}"
-    found = statements.every(sql, [*values, *walk.wanted_values])
+    sql = f"{all_of_them} WHERE {_all(walk.wanted)} LIMIT {rows:d}"
+    found = statements.every(sql, [*values, *_values_of(walk.wanted)])
     positions = [Position(at, walk.rank, key) for at, key in found]
     if len(positions) == rows:
         return positions, None
@@ -141,21 +150,28 @@ def _looked_at(walk: Walk, frame: Frame, after: Position) -> tuple[str, list[Any
     bound = given(instant(after.at))
     # One bound, and on the first page too: SQLite goes by the first of several alone, and without
     # any it would rather sort all for a page of two rows.
-    last, values = f"{at} <= %s AND ({at} < %s OR {key} < %s)", [bound, bound, before]
+    last: Condition = (f"{at} <= %s AND ({at} < %s OR {key} < %s)", bound, bound, before)
     if connection.vendor == "postgresql":
-        last, values = f"({at}, {key}) < (%s, %s)", [bound, before]
+        last = (f"({at}, {key}) < (%s, %s)", bound, before)
     if frame.until is not None and micros(frame.until) <= after.at:
-        last, values = f"{at} < %s", [given(frame.until)]
-    where, values = [*walk.within, last], [*walk.within_values, *values]
+        last = (f"{at} < %s", given(frame.until))
+    where = [*walk.within, last]
     if frame.since is not None:
-        where.append(f"{at} >= %s")
-        values.append(given(frame.since))
+        where.append((f"{at} >= %s", given(frame.since)))
     columns = "".join(f', t."{column}"' for column in walk.columns)
     sql = f"""
         SELECT {microseconds(f't."{walk.at}"')} AS moment, {key} AS row_key{columns}
-        FROM {walk.table} t WHERE {" AND ".join(where)}
+        FROM {walk.table} t WHERE {_all(where)}
         ORDER BY {at} DESC, {key} DESC"""  # noqa: S608 - names of ours
-    return sql, values
+    return sql, _values_of(where)
+
+
+def _all(conditions: Sequence[Condition]) -> str:
+    return " AND ".join(sql for sql, *_ in conditions)
+
+
+def _values_of(conditions: Sequence[Condition]) -> list[Any]:
+    return [value for _, *values in conditions for value in values]
 
 
 def instant_column(column: str) -> str:

@@ -8,12 +8,13 @@ from typing import Any
 
 from django.db.models import Count, Min, Model, Q
 
+from customers import search
 from customers.choices import Tier
-from customers.models import Customer, DuplicateReview, KycProposal, Unblocking
+from customers.models import DuplicateReview, KycProposal, Unblocking
 from limits.models import Adjustment, Direction, Figures, LimitRule, RefusedReport, Watched
 from ppims.core import clock
 from ppims.models import FourEyes
-from ppims.reports import near_limit, overview_counts
+from ppims.reports import near_limit, overview_counts, reviews
 from ppims.reports.keyset import instant
 from ppims.reports.transactions import Filters, Row, transactions
 
@@ -148,10 +149,8 @@ def _waiting_refused(state: Mapping[str, Any]) -> Waiting:
 
 def _waiting_reviews() -> Waiting:
     """Count what DuplicateReview.is_open says is open."""
-    same = Q(outcome=DuplicateReview.Outcome.SAME_PERSON, claimant__isnull=False)
-    return _together(
-        [_waiting(DuplicateReview, query, "opened_at") for query in (Q(outcome=""), same)]
-    )
+    waiting = (reviews.UNDECIDED, reviews.TO_BE_MERGED)
+    return _together([_waiting(DuplicateReview, query, "opened_at") for query in waiting])
 
 
 def _waiting_proposals() -> Waiting:
@@ -172,6 +171,5 @@ def _together(parts: Sequence[Waiting]) -> Waiting:
 def _top_spenders(month: int) -> list[Spender]:
     spent = Watched.objects.filter(month=month, debit_paise__gt=0).order_by("-debit_paise", "pk")
     top = list(spent.values_list("pk", "debit_paise")[: near_limit.SHOWN_SPENDERS])
-    found = Customer.objects.filter(pk__in=[customer_id for customer_id, _ in top])
-    names = dict(found.values_list("pk", "name"))
+    names = search.names([customer_id for customer_id, _ in top])
     return [Spender(customer_id, names[customer_id], paise) for customer_id, paise in top]

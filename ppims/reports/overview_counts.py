@@ -36,25 +36,24 @@ INDIA_IS_AHEAD, DAY_OF = 19_800_000_000, 86_400_000_000  # microseconds
 
 State = dict[str, Any]
 
-EDGE = """
-    SELECT (SELECT COALESCE(MAX(id), 0) FROM limits_ledgerentry),
-           (SELECT COALESCE(MAX(id), 0) FROM limits_limitcheck),
-           (SELECT COALESCE(MAX(id), 0) FROM customers_kycchange),
-           (SELECT COALESCE(MAX(id), 0) FROM limits_postingfinding),
-           (SELECT COALESCE(MAX(id), 0) FROM limits_refusedreport),
-           (SELECT COALESCE(MAX(id), 0) FROM limits_reportfinding)
-"""
-EDGES = ("entry", "check", "kyc", "finding", "report", "report finding")
+TABLES = {
+    "entry": "limits_ledgerentry",
+    "check": "limits_limitcheck",
+    "kyc": "customers_kycchange",
+    "finding": "limits_postingfinding",
+    "report": "limits_refusedreport",
+    "report finding": "limits_reportfinding",
+}
+NEWEST = "(SELECT COALESCE(MAX(id), 0) FROM {})"
+EDGE = f"SELECT {', '.join(map(NEWEST.format, TABLES.values()))}"
 # PostgreSQL hands out ids before it commits: what is below the edge is all there once everyone who
 # was writing these tables then has ended. Our own, if there is one, we see anyway.
-WRITING = """
+WRITING = f"""
     SELECT DISTINCT virtualtransaction FROM pg_locks
     WHERE mode = 'RowExclusiveLock' AND pid <> pg_backend_pid()
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-        AND relation IN ('limits_ledgerentry'::regclass, 'limits_limitcheck'::regclass,
-                         'customers_kycchange'::regclass, 'limits_postingfinding'::regclass,
-                         'limits_refusedreport'::regclass, 'limits_reportfinding'::regclass)
-"""
+        AND relation IN ({", ".join(map("'{}'::regclass".format, TABLES.values()))})
+"""  # noqa: S608 - names of ours
 UP_TO = """
     SELECT MAX(id) FROM (
         SELECT id FROM {table} WHERE id > %s AND id <= %s ORDER BY id LIMIT %s) batch
@@ -148,7 +147,7 @@ def _edge() -> dict[str, int] | None:
     assert edge
     if connection.vendor == "postgresql" and not _have_ended(statements.every(WRITING, [])):
         return None
-    return dict(zip(EDGES, edge, strict=True))
+    return dict(zip(TABLES, edge, strict=True))
 
 
 def _have_ended(writers: list[tuple[Any, ...]]) -> bool:
@@ -203,18 +202,17 @@ class Work:
         """Do what is to be done, step by step, until it is complete or the time is up."""
         end = time.monotonic() + seconds
         self._begin_anew_where_all_changed()
+        watched, counted = (partial(self._go_on, self.state[it]) for it in ("watched", "counted"))
         steps: list[Callable[[], bool]] = [
-            partial(self._watch_touched, "entry", "limits_ledgerentry"),
-            partial(self._watch_touched, "kyc", "customers_kycchange"),
-            partial(self._count, "entry", "limits_ledgerentry", ENTRIES, self._add_entries),
-            partial(self._count, "check", "limits_limitcheck", CHECKS, self._add_checks),
-            partial(self._count, "kyc", "customers_kycchange", KYC_CHANGES, self._add_kyc),
-            partial(self._add_up, "closed", "finding", "limits_postingfinding", CLOSINGS),
+            partial(watched, "entry", self._watch_touched),
+            partial(watched, "kyc", self._watch_touched),
+            partial(counted, "entry", partial(self._count, ENTRIES, self._add_entries)),
+            partial(counted, "check", partial(self._count, CHECKS, self._add_checks)),
+            partial(counted, "kyc", partial(self._count, KYC_CHANGES, self._add_kyc)),
+            partial(counted, "finding", partial(self._add_up, "closed", CLOSINGS)),
             self._pass_closed,
-            partial(self._add_up, "refused", "report", "limits_refusedreport", REPORTS),
-            partial(
-                self._add_up, "refused_closed", "report finding", "limits_reportfinding", CLOSINGS
-            ),
+            partial(counted, "report", partial(self._add_up, "refused", REPORTS)),
+            partial(counted, "report finding", partial(self._add_up, "refused_closed", CLOSINGS)),
             self._pass_closed_reports,
             self._walk,
         ]
@@ -235,26 +233,24 @@ class Work:
         if any(self.state[name] != value for name, value in now.items()):
             self.state |= {**now, "walk": 0}
 
-    def _count(
-        self, name: str, table: str, sql: str, add: Callable[[tuple[Any, ...]], None]
-    ) -> bool:
-        """Count some more rows of a table; False: there were none."""
-        after, last = self._next_rows(self.state["counted"], name, table)
-        if last is None:
+    def _go_on(self, done: dict[str, int], name: str, use: Callable[[str, int, int], None]) -> bool:
+        """Use the next rows of a table, from an id on up to another; False: there were none."""
+        after, edge, table = done[name], self.edge[name], TABLES[name]
+        bounds = [after, edge, ROWS_AT_ONCE]
+        found = statements.first(UP_TO.format(table=table), bounds) if after < edge else None
+        if not found or found[0] is None:
             return False
+        use(table, after, found[0])
+        done[name] = found[0]
+        return True
+
+    def _count(
+        self, sql: str, add: Callable[[tuple[Any, ...]], None], _table: str, after: int, last: int
+    ) -> None:
         at = microseconds("t.at")
         sql = sql.format(day=DAY.format(at=at), at=at)
         for row in statements.every(sql, [stored(self.oldest), after, last]):
             add(row)
-        self.state["counted"][name] = last
-        return True
-
-    def _next_rows(self, done: dict[str, int], name: str, table: str) -> tuple[int, int | None]:
-        after, edge = done[name], self.edge[name]
-        if after >= edge:
-            return after, None
-        found = statements.first(UP_TO.format(table=table), [after, edge, ROWS_AT_ONCE])
-        return after, found[0] if found else None
 
     def _add_entries(self, row: tuple[Any, ...]) -> None:
         day, kind, direction, count, paise, flagged, flagged_at = row
@@ -282,15 +278,9 @@ class Work:
             figures = self._day(day)
             figures["added"] = figures.get("added", 0) + count
 
-    def _add_up(self, figure: str, name: str, table: str, sql: str) -> bool:
-        """Add some more rows of a table to a figure; False: there were none."""
-        after, last = self._next_rows(self.state["counted"], name, table)
-        if last is None:
-            return False
+    def _add_up(self, figure: str, sql: str, table: str, after: int, last: int) -> None:
         (more,) = statements.first(sql.format(table=table), [after, last]) or (0,)
         self.state[figure] += more
-        self.state["counted"][name] = last
-        return True
 
     def _pass_closed(self) -> bool:
         """Go on to just before the oldest flagged entry that waits; False: there it is."""
@@ -317,15 +307,10 @@ class Work:
         figures: State = self.state["days"].setdefault(str(day), {})
         return figures
 
-    def _watch_touched(self, name: str, table: str) -> bool:
-        """Look again at whom new rows are about; False: there were none."""
-        after, last = self._next_rows(self.state["watched"], name, table)
-        if last is None:
-            return False
+    def _watch_touched(self, table: str, after: int, last: int) -> None:
+        """Look again at whom new rows are about."""
         rows = statements.every(TOUCHED.format(table=table), [after, last])
         self.watch.look_at([customer_id for (customer_id,) in rows])
-        self.state["watched"][name] = last
-        return True
 
     def _walk(self) -> bool:
         """Look at the next customers of all; False: all were looked at."""

@@ -36,11 +36,9 @@ def waiting(after: int, *, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Pa
 
 def closed(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[ReportFinding]:
     """Give a page of findings, the last first. Raises Http404 for a cursor of another list."""
-    before = keyset.position(cursor).id
-    findings = ReportFinding.objects.filter(pk__lt=before).exclude(finding="")
+    findings = ReportFinding.objects.exclude(finding="")
     joined = findings.select_related("user", "customer", "report__processor")
-    found = list(joined.order_by("-pk")[: rows + 1])
-    return Page(found[:rows], _written(found[rows - 1].pk) if len(found) > rows else "")
+    return keyset.newest_first(joined, cursor, rows)
 
 
 def walk(after: int, rows: int, *, known: int = PAST_ALL_IDS) -> tuple[Sequence[int], int | None]:

@@ -101,7 +101,7 @@ def _by_all(words: list[str]) -> dict[int, list[list[_Match]]]:
     """Find whom all the words match, at least one of them a number."""
     by_word: list[tuple[str, Found]] = [(word, _by_number(word)) for word in words]
     possible = {customer_id for _, found in by_word for customer_id in found}
-    names = search.names(possible) if possible else {}
+    names = search.names(possible)
     return {
         customer_id: matches
         for customer_id in sorted(possible)

@@ -6,18 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from customers.models import KycChange
 from limits.models import LedgerEntry, LimitCheck
 from ppims.models import AuditEntry
 from ppims.reports import keyset
-from ppims.reports.keyset import ALWAYS, Frame, Page, Position, Walk
+from ppims.reports.keyset import ALWAYS, Condition, Frame, Page, Position, Walk
 
-DECLINED = 'NOT t."is_allowed"'
-FLAGGED = "NOT (t.\"flags\" = '')"
-CHANGED = "NOT (t.\"from_tier\" = '')"
-BY_STAFF = 't."processor_id" IS NULL'
+DECLINED = ('NOT t."is_allowed"',)
+FLAGGED = ("NOT (t.\"flags\" = '')",)
+CHANGED = ("NOT (t.\"from_tier\" = '')",)
+BY_STAFF = ('t."processor_id" IS NULL',)
 
 
 class Kind(StrEnum):
@@ -116,10 +115,9 @@ def read(positions: Sequence[Position]) -> list[Row]:
     return [found[each.rank, each.id] for each in positions]
 
 
-def of_processor(filters: Filters) -> dict[str, Any]:
-    if filters.processor_id is None:
-        return {"wanted": [], "wanted_values": []}
-    return {"wanted": ["processor_id = %s"], "wanted_values": [filters.processor_id]}
+def of_processor(filters: Filters) -> list[Condition]:
+    whose = filters.processor_id
+    return [] if whose is None else [("processor_id = %s", whose)]
 
 
 def _is_of_checks(filters: Filters) -> bool:
@@ -129,45 +127,41 @@ def _is_of_checks(filters: Filters) -> bool:
 def _checks(filters: Filters) -> list[Walk]:
     if filters.kind not in {None, Kind.CHECK} or filters.flag:
         return []
-    more, columns, within = of_processor(filters), ["processor_id"], []
+    wanted, columns, within = of_processor(filters), ["processor_id"], []
     if filters.reason is not None:
-        more["wanted"].append("reason = %s")
-        more["wanted_values"].append(filters.reason)
+        wanted.append(("reason = %s", filters.reason))
     if filters.is_allowed is False or filters.reason not in {None, "WITHIN_LIMITS"}:
         columns, within = ["processor_id", "reason"], [DECLINED]
     elif _is_of_checks(filters):
         columns = ["processor_id", "reason", "is_allowed"]
-        more["wanted"].append("is_allowed")
+        wanted.append(("is_allowed",))
     rank = SOURCES.index(Source.CHECK)
-    return [Walk(rank, "limits_limitcheck", columns=columns, within=within, **more)]
+    return [Walk(rank, "limits_limitcheck", columns=columns, within=within, wanted=wanted)]
 
 
 def _entries(filters: Filters) -> list[Walk]:
     if filters.kind not in {None, *OF_ENTRIES} or _is_of_checks(filters):
         return []
-    more, columns, within = of_processor(filters), ["processor_id", "kind"], []
+    wanted, columns, within = of_processor(filters), ["processor_id", "kind"], []
     if filters.kind is not None:
-        more["wanted"].append("kind = %s")
-        more["wanted_values"].append(OF_ENTRIES[filters.kind].value)
+        wanted.append(("kind = %s", OF_ENTRIES[filters.kind].value))
     if filters.kind in {Kind.ADJUSTED, Kind.MOVED}:
         within = [BY_STAFF]
     elif filters.flag:
         within = [FLAGGED]
     if filters.flag not in {None, "ANY"}:
         columns.append("flags")
-        more["wanted"].append("',' || flags || ',' LIKE %s")
-        more["wanted_values"].append(f"%,{filters.flag},%")
+        wanted.append(("',' || flags || ',' LIKE %s", f"%,{filters.flag},%"))
     rank = SOURCES.index(Source.ENTRY)
-    return [Walk(rank, "limits_ledgerentry", columns=columns, within=within, **more)]
+    return [Walk(rank, "limits_ledgerentry", columns=columns, within=within, wanted=wanted)]
 
 
 def _kyc_changes(filters: Filters) -> list[Walk]:
     if filters.kind not in {None, Kind.KYC} or filters.flag or _is_of_checks(filters):
         return []
-    more = of_processor(filters)
-    rank = SOURCES.index(Source.KYC_CHANGE)
+    wanted, rank = of_processor(filters), SOURCES.index(Source.KYC_CHANGE)
     table = "customers_kycchange"
-    return [Walk(rank, table, columns=["processor_id"], within=[CHANGED], **more)]
+    return [Walk(rank, table, columns=["processor_id"], within=[CHANGED], wanted=wanted)]
 
 
 def _audit(filters: Filters) -> list[Walk]:
@@ -175,13 +169,12 @@ def _audit(filters: Filters) -> list[Walk]:
     if filters.kind not in kinds or filters.flag or _is_of_checks(filters):
         return []
     rank, table = SOURCES.index(Source.AUDIT), "ppims_auditentry"
-    more = of_processor(filters)
+    wanted = of_processor(filters)
     if filters.kind == Kind.STAFF:
-        return [] if more["wanted"] else [Walk(rank, table, within=[BY_STAFF])]
+        return [] if wanted else [Walk(rank, table, within=[BY_STAFF])]
     if filters.kind is not None:
-        more["wanted"].append("action = %s")
-        more["wanted_values"].append(filters.kind.value)
-    return [Walk(rank, table, columns=["processor_id", "action"], **more)]
+        wanted.append(("action = %s", filters.kind.value))
+    return [Walk(rank, table, columns=["processor_id", "action"], wanted=wanted)]
 
 
 def read_checks(ids: Sequence[int]) -> list[Row]:

@@ -22,6 +22,7 @@ from customers.models import Registration
 from limits.bulk import Rulebook
 from limits.models import LedgerEntry, LimitCheck
 from ppims.core import clock
+from ppims.core.private_files import write_private
 from ppims.core.process_pool import working
 from ppims.db import bulk
 from ppims.db.transaction import in_transaction
@@ -135,7 +136,7 @@ def _make_processors() -> None:
             {"system_id": name, "username": f"PPIM_{name}", "password": secrets.token_urlsafe(18)}
             for name in SYSTEM_IDS
         ]
-        load.write_private(path, {"processors": made})
+        write_private(path, json.dumps({"processors": made}, indent=2))
     for access in json.loads(path.read_text("utf-8"))["processors"]:
         there = Processor.objects.filter(system_id=access["system_id"]).first()
         if there and check_password(access["password"], there.password):

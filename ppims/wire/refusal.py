@@ -3,21 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import (
-    BaseModel,
-)
-
 from ppims.core.errors import Refusal, TooLarge, UnreadableBody
 from ppims.wire.envelope import BODY_LIMIT_BYTES, wire_name
-
-
-class FieldError(BaseModel):
-    Field: str
-    Message: str
-
-
-class RefusalMeta(BaseModel):
-    Errors: list[FieldError]
 
 
 def refusal_body(refusal: Refusal, word: str, blank: Mapping[str, str]) -> dict[str, Any]:

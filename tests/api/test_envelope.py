@@ -10,8 +10,8 @@ import pytest
 from django.db import InterfaceError, OperationalError
 from django.test import Client
 
+from customers import records
 from customers.models import Customer
-from customers.services import customers
 from tests.api.said import NOBODY, OPERATIONS, added, blank, done, malformed, named, valid
 from tests.conftest import PREFIX, WORDS
 from tests.factories import person
@@ -236,10 +236,10 @@ def test_a_refusal_writes_every_documented_field(ent, operation):
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
 def test_an_unreachable_database_is_503_with_retry_after(ent, monkeypatch, error):
-    def broken(**_):
+    def broken(*_):
         raise error("connection to 10.0.0.1 lost")
 
-    monkeypatch.setattr(customers, "check_kyc", broken)
+    monkeypatch.setattr(records, "visible", broken)
     status, body, response = ent.call("check-customer-kyc", Unique_Id=NOBODY)
     assert (status, body["Data"]) == (503, blank("check-customer-kyc", "503"))
     assert int(response["Retry-After"]) >= 1

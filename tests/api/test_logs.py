@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from customers import records
 from customers.services import customers
 from limits.services import checks
 from ppims.server.logs import Formatter, Handler
@@ -127,7 +128,7 @@ def fault_of_a_fault(*_, **__):
     ("operation", "module", "service"),
     [
         ("add-customer", customers, "add_customer"),
-        ("check-customer-kyc", customers, "check_kyc"),
+        ("check-customer-kyc", records, "visible"),
         ("check-customer-limit", checks, "check_limit"),
     ],
 )

@@ -146,7 +146,7 @@ def failing(error):
 @pytest.mark.parametrize("name", SOME)
 def test_the_api_answers_503_or_999(ent, caplog, monkeypatch, name, closed):
     unique_id = make_customer(ent.processor)
-    monkeypatch.setattr("customers.services.customers.check_kyc", failing(EACH[name]))
+    monkeypatch.setattr("customers.records.visible", failing(EACH[name]))
     with caplog.at_level(logging.WARNING):
         status, body, response = ent.call("check-customer-kyc", Unique_Id=str(unique_id))
     said = (status, body["Data"]["Resp_Code"], response.get("Retry-After"))

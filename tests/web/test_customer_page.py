@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.urls import reverse
 
+from customers.models import Customer
 from customers.services import blocking
 from limits.models import LimitRule
 from ppims.backoffice.customer import page as customer_page
@@ -250,7 +251,7 @@ def test_it_says_nothing_private(meera, ent, role):
 )
 def test_one_is_offered_what_one_may_do(meera, role, active, blocked):
     def offered():
-        found = customer_page.customer_or_404(meera)
+        found = Customer.objects.get(pk=meera)
         actions = customer_page.actions_of(found, user_of(role))
         names = {action.url_name for action, _ in actions}
         return sorted(names & {"customer-block", "customer-unblock"})

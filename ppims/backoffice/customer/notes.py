@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -12,7 +12,6 @@ from customers import models
 from customers.models import Customer
 from customers.services import notes
 from ppims.backoffice.access import page, staff
-from ppims.backoffice.customer.profile import customer_or_404
 from ppims.core.free_text import validate
 
 SHOWN, BEFORE, MOST_DIGITS = 50, "notes", 18
@@ -30,7 +29,7 @@ class NoteForm(forms.Form):
 @page("customers.add_customernote", methods=("GET", "POST"))
 def customer_note(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Add a note, and go back to the customer's notes."""
-    found = customer_or_404(unique_id)
+    found = get_object_or_404(Customer, pk=unique_id)
     form = NoteForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         text = form.cleaned_data["text"]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -16,7 +16,7 @@ from limits.models import Direction, LimitCheck, LimitRule
 from ppims.backoffice.access import is_fragment, page, staff
 from ppims.backoffice.customer.activity import CURSOR, activity_of
 from ppims.backoffice.customer.notes import notes_of
-from ppims.backoffice.customer.profile import customer_or_404, person_of
+from ppims.backoffice.customer.profile import person_of
 from ppims.backoffice.customer.reveal import is_revealed
 from ppims.backoffice.decision_text import by_what, why
 from ppims.backoffice.filters import canonical
@@ -62,7 +62,7 @@ def customer(request: HttpRequest, unique_id: int) -> HttpResponse:
     """
     if tidier := canonical(request):
         return redirect(request.path + tidier)
-    found = customer_or_404(unique_id)
+    found = get_object_or_404(Customer, pk=unique_id)
     happened, status = activity_of(request, found)
     if is_fragment(request):
         part = ROWS if CURSOR in request.GET else f"{TEMPLATE}#activity"

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from django.http import Http404
 from django.utils.translation import gettext as _
 
 from customers.choices import mask, mask_day
@@ -121,14 +120,6 @@ def _who_added(customer: Customer) -> str:
     entries = AuditEntry.objects.filter(subject=customer.pk, number=1, action="customer added")
     names = entries.values_list("user__username", "processor__system_id")
     return next((by_whom(user or "", system_id or "") for user, system_id in names), "")
-
-
-def customer_or_404(unique_id: int) -> Customer:
-    """Read a customer. Raises Http404 where there is none."""
-    try:
-        return Customer.objects.get(pk=unique_id)
-    except (Customer.DoesNotExist, OverflowError):
-        raise Http404 from None
 
 
 def _masked_email(email: str) -> str:

@@ -4,11 +4,11 @@ from time import time
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext_lazy as _
 
+from customers.models import Customer
 from ppims.backoffice.access import page, staff
-from ppims.backoffice.customer.profile import customer_or_404
 from ppims.core import clock
 from ppims.core.free_text import require_text, validate
 from ppims.db.transaction import in_transaction
@@ -25,7 +25,7 @@ class ReasonForm(forms.Form):
 @page("customers.reveal_customer", methods=("GET", "POST"))
 def customer_reveal(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Ask for the reason; then show the customer's page unmasked, once."""
-    found = customer_or_404(unique_id)
+    found = get_object_or_404(Customer, pk=unique_id)
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         reveal(customer_id=unique_id, reason=form.cleaned_data["reason"], user=staff(request))

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 
+from customers.models import Customer
 from ppims.backoffice.access import page, staff
-from ppims.backoffice.customer.profile import customer_or_404
 from ppims.backoffice.filters import FrameForm
 from ppims.backoffice.transaction_rows import Line, lines_of
 from ppims.core import clock
@@ -30,7 +30,7 @@ BYTE_ORDER_MARK = "\ufeff"  # so that spreadsheets read UTF-8
 @page("customers.export_customer", methods=("POST",))
 def customer_statement(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Send what happened in a time frame as a file; where it is too much, say so."""
-    found = customer_or_404(unique_id)
+    found = get_object_or_404(Customer, pk=unique_id)
     form = FrameForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("That is no time frame: nothing was exported."))
