@@ -13,7 +13,7 @@ from customers.records import Told
 from customers.services import reviews
 from ppims.core import clock
 from ppims.core.errors import Conflict, Malformed
-from ppims.db.transaction import in_transaction
+from ppims.db.transaction import wrap_in_transaction
 from ppims.models import FourEyes, User
 from ppims.services import audit
 
@@ -100,22 +100,19 @@ def propose(
     return proposal
 
 
+@wrap_in_transaction
 def decide(*, proposal_id: int, state: str, user: User, note: str = "") -> KycProposal:
     """Approve or reject another's proposal, or withdraw one's own. Raises Conflict where that may
     not be, or what it stands on has changed; Malformed for a rejection without a reason.
     """
-
-    def work() -> KycProposal:
-        proposal = KycProposal.objects.select_for_update().get(pk=proposal_id)
-        customer = records.locked(proposal.customer_id)
-        at = clock.now()
-        proposal.decide(state, user=user, at=at, note=note)
-        rows = _carry_out(proposal, customer, at) if state == FourEyes.State.APPROVED else []
-        proposal.save(update_fields=FourEyes.DECISION)
-        _audit(f"KYC change {state.lower()}", proposal, user, at, [proposal, *rows])
-        return proposal
-
-    return in_transaction(work)
+    proposal = KycProposal.objects.select_for_update().get(pk=proposal_id)
+    customer = records.locked(proposal.customer_id)
+    at = clock.now()
+    proposal.decide(state, user=user, at=at, note=note)
+    rows = _carry_out(proposal, customer, at) if state == FourEyes.State.APPROVED else []
+    proposal.save(update_fields=FourEyes.DECISION)
+    _audit(f"KYC change {state.lower()}", proposal, user, at, [proposal, *rows])
+    return proposal
 
 
 def has_moved(proposal: KycProposal, customer: Customer) -> bool:

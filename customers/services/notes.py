@@ -3,22 +3,17 @@
 from customers.models.notes import NOTE_CHARACTERS, CustomerNote
 from ppims.core import clock
 from ppims.core.free_text import require_text
-from ppims.db.transaction import in_transaction
+from ppims.db.transaction import wrap_in_transaction
 from ppims.models import User
 from ppims.services import audit
 
 
+@wrap_in_transaction
 def add_note(*, customer_id: int, text: str, user: User) -> CustomerNote:
     """Add a note about a customer. Raises Malformed for one that may not be kept."""
     said = require_text(text, "text", most=NOTE_CHARACTERS)
-
-    def work() -> CustomerNote:
-        at = clock.now()
-        note = CustomerNote.objects.create(customer_id=customer_id, author=user, at=at, text=said)
-        detail: dict[str, object] = {"note": note.pk}
-        audit.record(
-            "note added", at=at, subject=customer_id, user=user, detail=detail, rows=[note]
-        )
-        return note
-
-    return in_transaction(work)
+    at = clock.now()
+    note = CustomerNote.objects.create(customer_id=customer_id, author=user, at=at, text=said)
+    detail: dict[str, object] = {"note": note.pk}
+    audit.record("note added", at=at, subject=customer_id, user=user, detail=detail, rows=[note])
+    return note

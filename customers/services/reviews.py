@@ -15,7 +15,7 @@ from customers.review_evidence import keep_evidence
 from ppims.core import clock
 from ppims.core.errors import Conflict
 from ppims.core.free_text import require_text
-from ppims.db.transaction import in_transaction
+from ppims.db.transaction import in_transaction, wrap_in_transaction
 from ppims.models import LONGEST_NOTE, Processor, User
 from ppims.services import audit
 
@@ -49,6 +49,7 @@ def keeping_doubts(work: Callable[[], T], told: Told, *, processor: Processor) -
         raise
 
 
+@wrap_in_transaction
 def decide(*, review_id: int, outcome: str, reason: str, user: User) -> DuplicateReview:
     """Decide a review: SAME_PERSON, NUMBER_PASSED_ON (the mobile then finds nobody) or
     DIFFERENT_PEOPLE.
@@ -57,39 +58,33 @@ def decide(*, review_id: int, outcome: str, reason: str, user: User) -> Duplicat
     not a number.
     """
     given = require_text(reason, "reason", most=LONGEST_NOTE)
-
-    def work() -> DuplicateReview:
-        review = DuplicateReview.objects.select_for_update().get(pk=review_id)
-        if review.outcome:
-            raise Conflict([("outcome", "was decided before")])
-        keep_evidence(review)  # before anything of it changes
-        rows: list[Model] = [review]
-        if outcome == DuplicateReview.Outcome.NUMBER_PASSED_ON:
-            rows.append(_pass_number_on(review))
-        review.outcome = DuplicateReview.Outcome(outcome)
-        review.reason, review.decided_by, review.decided_at = given, user, clock.now()
-        review.save(update_fields=DECISION)
-        audit.record(
-            "duplicate review decided",
-            at=review.decided_at,
-            subject=review.customer_id,
-            user=user,
-            detail={"review": review.pk, "outcome": outcome, "reason": review.reason},
-            rows=rows,
-        )
-        return review
-
-    return in_transaction(work)
+    review = DuplicateReview.objects.select_for_update().get(pk=review_id)
+    if review.outcome:
+        raise Conflict([("outcome", "was decided before")])
+    keep_evidence(review)  # before anything of it changes
+    rows: list[Model] = [review]
+    if outcome == DuplicateReview.Outcome.NUMBER_PASSED_ON:
+        rows.append(_pass_number_on(review))
+    review.outcome = DuplicateReview.Outcome(outcome)
+    review.reason, review.decided_by, review.decided_at = given, user, clock.now()
+    review.save(update_fields=DECISION)
+    audit.record(
+        "duplicate review decided",
+        at=review.decided_at,
+        subject=review.customer_id,
+        user=user,
+        detail={"review": review.pk, "outcome": outcome, "reason": review.reason},
+        rows=rows,
+    )
+    return review
 
 
+@wrap_in_transaction
 def _open_reviews(doubt: Doubt, told: Told, *, processor: Processor) -> None:
-    def work() -> None:
-        for holder in doubt.holders:
-            open_review(
-                told, holder=holder, claimant=doubt.claimant, processor=processor, at=clock.now()
-            )
-
-    in_transaction(work)
+    for holder in doubt.holders:
+        open_review(
+            told, holder=holder, claimant=doubt.claimant, processor=processor, at=clock.now()
+        )
 
 
 def _pass_number_on(review: DuplicateReview) -> Customer:

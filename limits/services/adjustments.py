@@ -16,7 +16,7 @@ from limits.services.updates import book
 from ppims.core import clock
 from ppims.core.errors import Conflict, Malformed, UnknownCustomer
 from ppims.core.free_text import require_text, trim
-from ppims.db.transaction import in_transaction
+from ppims.db.transaction import wrap_in_transaction
 from ppims.models import LONGEST_NOTE, FourEyes, User
 from ppims.services import audit
 
@@ -37,53 +37,47 @@ class Correction:
     reason: str
 
 
+@wrap_in_transaction
 def propose(*, correction: Correction, user: User, operator: str = "") -> Adjustment:
     """Propose a correction; nothing changes until another person approves it. `operator` is who
     typed it at the machine, if it was there.
 
     Raises Malformed naming each wrong field, or UnknownCustomer.
     """
-
-    def work() -> Adjustment:
-        at = clock.now()
-        _judge(correction, at)
-        adjustment = Adjustment.objects.create(
-            customer_id=correction.unique_id,
-            month=correction.month,
-            direction=correction.direction,
-            amount_paise=correction.amount_paise,
-            reason=trim(correction.reason),
-            maker=user,
-            operator=operator,
-            proposed_at=at,
-        )
-        _audit("adjustment proposed", adjustment, user, at)
-        return adjustment
-
-    return in_transaction(work)
+    at = clock.now()
+    _judge(correction, at)
+    adjustment = Adjustment.objects.create(
+        customer_id=correction.unique_id,
+        month=correction.month,
+        direction=correction.direction,
+        amount_paise=correction.amount_paise,
+        reason=trim(correction.reason),
+        maker=user,
+        operator=operator,
+        proposed_at=at,
+    )
+    _audit("adjustment proposed", adjustment, user, at)
+    return adjustment
 
 
+@wrap_in_transaction
 def decide(*, adjustment_id: int, state: str, user: User, note: str = "") -> Adjustment:
     """Approve or reject another's proposal, or withdraw one's own; approved, it is booked.
 
     Raises Conflict where that may not be, or where it would take away what can't be taken;
     Malformed for a rejection without a reason.
     """
-
-    def work() -> Adjustment:
-        adjustment: Adjustment = Adjustment.objects.select_for_update().get(pk=adjustment_id)
-        head, at = ledger.lock(adjustment.customer_id)
-        adjustment.decide(state, user=user, at=at, note=note)
-        adjustment.save(update_fields=FourEyes.DECISION)
-        if state == FourEyes.State.APPROVED:
-            if unbookable([adjustment], at):
-                raise Conflict([("amount_paise", UNBOOKABLE)])
-            customer = Customer.objects.get(pk=adjustment.customer_id)
-            book(head, _entry(adjustment, customer, at), customer, flags=())
-        _audit(f"adjustment {state.lower()}", adjustment, user, at)
-        return adjustment
-
-    return in_transaction(work)
+    adjustment: Adjustment = Adjustment.objects.select_for_update().get(pk=adjustment_id)
+    head, at = ledger.lock(adjustment.customer_id)
+    adjustment.decide(state, user=user, at=at, note=note)
+    adjustment.save(update_fields=FourEyes.DECISION)
+    if state == FourEyes.State.APPROVED:
+        if unbookable([adjustment], at):
+            raise Conflict([("amount_paise", UNBOOKABLE)])
+        customer = Customer.objects.get(pk=adjustment.customer_id)
+        book(head, _entry(adjustment, customer, at), customer, flags=())
+    _audit(f"adjustment {state.lower()}", adjustment, user, at)
+    return adjustment
 
 
 def unbookable(rows: Sequence[Adjustment], at: datetime) -> set[int]:

@@ -6,11 +6,12 @@ from limits.models import LedgerEntry, PostingFinding
 from ppims.core import clock
 from ppims.core.errors import Conflict
 from ppims.core.free_text import require_text
-from ppims.db.transaction import in_transaction
+from ppims.db.transaction import wrap_in_transaction
 from ppims.models import LONGEST_NOTE, User
 from ppims.services import audit
 
 
+@wrap_in_transaction
 def note(*, entry_id: int, finding: str, note: str, user: User) -> PostingFinding:
     """Keep a note on a flagged entry; with a finding it is closed.
 
@@ -18,34 +19,30 @@ def note(*, entry_id: int, finding: str, note: str, user: User) -> PostingFindin
     closed.
     """
     said = require_text(note, "note", most=LONGEST_NOTE)
-
-    def work() -> PostingFinding:
-        entry = LedgerEntry.objects.only("customer_id", "flags").get(pk=entry_id)
-        if not entry.flags:
-            raise Conflict([("entry", "is not flagged")])
-        kept = PostingFinding(
-            customer_id=entry.customer_id,
-            entry=entry,
-            finding=PostingFinding.Finding(finding) if finding else "",
-            note=said,
-            user=user,
-            at=clock.now(),
-        )
-        try:
-            kept.save(force_insert=True)
-        except IntegrityError:
-            raise Conflict([("entry", "was closed before")]) from None
-        audit.record(
-            f"flagged posting {'closed' if finding else 'noted'}",
-            at=kept.at,
-            subject=kept.customer_id,
-            user=user,
-            detail={"entry": entry_id, "finding": kept.finding, "reason": kept.note},
-            rows=[kept],
-        )
-        return kept
-
-    return in_transaction(work)
+    entry = LedgerEntry.objects.only("customer_id", "flags").get(pk=entry_id)
+    if not entry.flags:
+        raise Conflict([("entry", "is not flagged")])
+    kept = PostingFinding(
+        customer_id=entry.customer_id,
+        entry=entry,
+        finding=PostingFinding.Finding(finding) if finding else "",
+        note=said,
+        user=user,
+        at=clock.now(),
+    )
+    try:
+        kept.save(force_insert=True)
+    except IntegrityError:
+        raise Conflict([("entry", "was closed before")]) from None
+    audit.record(
+        f"flagged posting {'closed' if finding else 'noted'}",
+        at=kept.at,
+        subject=kept.customer_id,
+        user=user,
+        detail={"entry": entry_id, "finding": kept.finding, "reason": kept.note},
+        rows=[kept],
+    )
+    return kept
 
 
 def closing_of(entry: LedgerEntry) -> PostingFinding | None:

@@ -15,7 +15,7 @@ from limits.models import LimitRule
 from ppims.core import clock
 from ppims.core.days import ist_start
 from ppims.core.free_text import require_text
-from ppims.db.transaction import in_transaction
+from ppims.db.transaction import in_transaction, wrap_in_transaction
 from ppims.models import FourEyes, User
 from ppims.services import audit
 
@@ -71,41 +71,35 @@ def load_first_pack() -> bool:
     return in_transaction(work)
 
 
+@wrap_in_transaction
 def propose(*, proposals: list[Proposal], user: User, operator: str = "") -> list[LimitRule]:
     """Propose rules; none of them counts until another person approves it. `operator` is who typed
     it at the machine, if it was there. Raises Malformed for a source that may not be kept.
     """
-
-    def work() -> list[LimitRule]:
-        at = clock.now()
-        rules = [_row(proposal, user, at) for proposal in proposals]
-        for rule in rules:
-            rule.operator = operator
-            rule.save(force_insert=True)
-            _audit("limit rule proposed", rule, user, at)
-        return rules
-
-    return in_transaction(work)
+    at = clock.now()
+    rules = [_row(proposal, user, at) for proposal in proposals]
+    for rule in rules:
+        rule.operator = operator
+        rule.save(force_insert=True)
+        _audit("limit rule proposed", rule, user, at)
+    return rules
 
 
+@wrap_in_transaction
 def decide(*, rule_id: int, state: str, user: User, note: str = "") -> LimitRule:
     """Approve or reject another's proposal, or withdraw one's own. Raises Conflict where that may
     not be, Malformed for a rejection without a reason.
 
     A start that lies before the approval becomes the instant of approval.
     """
-
-    def work() -> LimitRule:
-        rule: LimitRule = LimitRule.objects.select_for_update().get(pk=rule_id)
-        at = clock.now()
-        rule.decide(state, user=user, at=at, note=note)
-        if state == FourEyes.State.APPROVED:
-            rule.in_force_from = max(rule.in_force_from or at, at)
-        rule.save(update_fields=[*FourEyes.DECISION, "in_force_from"])
-        _audit(f"limit rule {state.lower()}", rule, user, at)
-        return rule
-
-    return in_transaction(work)
+    rule: LimitRule = LimitRule.objects.select_for_update().get(pk=rule_id)
+    at = clock.now()
+    rule.decide(state, user=user, at=at, note=note)
+    if state == FourEyes.State.APPROVED:
+        rule.in_force_from = max(rule.in_force_from or at, at)
+    rule.save(update_fields=[*FourEyes.DECISION, "in_force_from"])
+    _audit(f"limit rule {state.lower()}", rule, user, at)
+    return rule
 
 
 def starts_in_words(rules: Iterable[LimitRule], at: datetime) -> dict[int, str]:

@@ -4,8 +4,8 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from functools import partial
-from typing import Any, TypeVar
+from functools import partial, wraps
+from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
@@ -14,6 +14,7 @@ from ppims.core.errors import Unavailable
 from ppims.db import clock_guard, outages, statements
 from ppims.db.write_lock import turn
 
+P = ParamSpec("P")
 T = TypeVar("T")
 Outcome = tuple[Any, BaseException | None]  # what a work gave, or why it gave nothing
 
@@ -39,6 +40,16 @@ def in_transaction(work: Callable[[], T], *, takes_instant: bool = True) -> T:
     is_in_line = settings.PPIMS_GROUP_COMMIT and connection.vendor == "sqlite"
     with turn(patience_seconds=settings.PPIMS_BUSY_SECONDS) if is_in_line else nullcontext():
         return _alone(work)
+
+
+def wrap_in_transaction(use_case: Callable[P, T]) -> Callable[P, T]:
+    """Run the whole of a use-case by `in_transaction`."""
+
+    @wraps(use_case)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        return in_transaction(partial(use_case, *args, **kwargs))
+
+    return run
 
 
 def _after_the_clock(work: Callable[[], T]) -> T:

@@ -19,7 +19,7 @@ from django.db import connection
 from ppims.core import clock
 from ppims.core.errors import Unavailable
 from ppims.db import outages, statements
-from ppims.db.transaction import in_transaction
+from ppims.db.transaction import in_transaction, wrap_in_transaction
 from ppims.models import Processor, RefusedCall
 
 KEPT_CODES = set(RefusedCall.Code.values)
@@ -160,14 +160,11 @@ def oldest_kept(at: datetime) -> datetime:
     return at - timedelta(days=settings.PPIMS_CALLS_DAYS)
 
 
+@wrap_in_transaction
 def purge(at: datetime) -> int:
     """Delete the calls that are older than PPIMS_CALLS_DAYS: how many. Raises Unavailable,
     DatabaseError.
     """
-
-    def work() -> int:
-        before = statements.stored(oldest_kept(at))
-        ids = Processor.objects.values_list("pk", flat=True)
-        return sum(statements.run(PAST_TIME, [processor_id, before]) for processor_id in ids)
-
-    return in_transaction(work)
+    before = statements.stored(oldest_kept(at))
+    ids = Processor.objects.values_list("pk", flat=True)
+    return sum(statements.run(PAST_TIME, [processor_id, before]) for processor_id in ids)

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
 from ppims.core import clock
-from ppims.db.transaction import in_transaction
+from ppims.db.transaction import wrap_in_transaction
 from ppims.models import User
 from ppims.services import audit, role_groups
 
@@ -34,30 +34,24 @@ def name_operator() -> str:
     return f"{_name(own)} (logged in as {_name(logged_in)})"
 
 
+@wrap_in_transaction
 def make_admin(*, username: str, email: str, password: str | None) -> User:
     """Make an admin; without a password nobody logs in as that one yet. Raises ValidationError."""
-
-    def work() -> User:
-        role_groups.set_up()
-        User(username=username, email=email).full_clean(exclude=["password"])
-        user = User.objects.create_superuser(username, email, password)
-        _record("admin made at the machine", user)
-        return user
-
-    return in_transaction(work)
+    role_groups.set_up()
+    User(username=username, email=email).full_clean(exclude=["password"])
+    user = User.objects.create_superuser(username, email, password)
+    _record("admin made at the machine", user)
+    return user
 
 
+@wrap_in_transaction
 def change_password(user: User, password: str) -> None:
     """Give a user a lasting password. Raises ValidationError."""
-
-    def work() -> None:
-        row = User.objects.select_for_update().get(pk=user.pk)
-        validate_password(password, row)
-        row.take_password(password)
-        row.save(update_fields=User.PASSWORD)
-        _record("password changed at the machine", row)
-
-    in_transaction(work)
+    row = User.objects.select_for_update().get(pk=user.pk)
+    validate_password(password, row)
+    row.take_password(password)
+    row.save(update_fields=User.PASSWORD)
+    _record("password changed at the machine", row)
 
 
 def ask_new_password(user: User) -> str:
