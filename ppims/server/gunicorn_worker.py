@@ -3,7 +3,6 @@ an answer to be taken; and a worker has so many connections. Others go on unharm
 """
 
 import asyncio
-import math
 import os
 import re
 import resource
@@ -87,8 +86,6 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
 
     _arrival: asyncio.TimerHandle | None = None
     _taking: asyncio.TimerHandle | None = None
-    _keepalive_handle: asyncio.TimerHandle | None
-    _idle_since = math.inf
     _chunks = 0
     _has_ended = False  # its client sends nothing more, but may listen
 
@@ -162,25 +159,11 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
         return is_kept
 
     def _arm_keepalive_timer(self) -> None:
-        """Look whether it is idle now and then, not anew after each answer."""
-        self._idle_since = self.worker.loop.time()
+        """Note that it has been answered; close it where its client sends nothing more."""
         self.worker.connections.wait_for(self)
+        super()._arm_keepalive_timer()
         if self._has_ended:
             self._keepalive_timeout()
-        elif self._keepalive_handle is None:
-            self._keepalive_handle = self._after(self._keepalive, self._close_if_idle)
-
-    def _cancel_keepalive_timer(self) -> None:
-        self._idle_since = math.inf
-        if self._closed:
-            super()._cancel_keepalive_timer()
-
-    def _close_if_idle(self) -> None:
-        left = self._idle_since + self._keepalive - self.worker.loop.time()
-        if left <= 0:
-            self._keepalive_timeout()
-        else:
-            self._keepalive_handle = self._after(min(left, self._keepalive), self._close_if_idle)
 
     def pause_writing(self) -> None:
         super().pause_writing()
