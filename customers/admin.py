@@ -30,6 +30,14 @@ def never(*_: object, **__: object) -> bool:
     return False
 
 
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Rows to look at, the newest first: none is added, edited or deleted here."""
+
+    has_add_permission = has_change_permission = has_delete_permission = never
+    ordering = ["-pk"]
+    show_full_result_count = False
+
+
 def staff(request: HttpRequest) -> User:
     assert isinstance(request.user, User)
     return request.user
@@ -187,15 +195,12 @@ class OpenFilter(admin.SimpleListFilter):
 
 
 @admin.register(DuplicateReview)
-class DuplicateReviewAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    has_add_permission = has_change_permission = has_delete_permission = never
+class DuplicateReviewAdmin(ReadOnlyAdmin):
     actions = [_outcome(outcome) for outcome in DuplicateReview.Outcome]
     opened_at, decided_at = instant("opened_at", "Opened"), instant("decided_at", "Decided")
     list_display = ["__str__", unique_id, "processor", opened_at, "outcome", "decided_by"]
     list_filter = [OpenFilter]
     list_select_related = ["processor", "decided_by"]
-    ordering = ["-pk"]
-    show_full_result_count = False
     readonly_fields: ClassVar[Any] = [
         *(unique_id, "claimant", "is_by_mobile", "processor", opened_at),
         *("outcome", "reason", "decided_by", decided_at),
@@ -214,8 +219,7 @@ class DuplicateReviewAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Unblocking)
-class UnblockingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    has_add_permission = has_change_permission = has_delete_permission = never
+class UnblockingAdmin(ReadOnlyAdmin):
     actions = decisions(
         lambda pk, state, user, note: blocking.decide_unblocking(
             proposal_id=pk, state=state, user=user, note=note
@@ -230,8 +234,6 @@ class UnblockingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = fields = readonly_fields
     list_filter = ["state"]
     list_select_related = ["maker", "checker"]
-    ordering = ["-pk"]
-    show_full_result_count = False
 
     def has_approve_permission(self, request: HttpRequest) -> bool:
         return staff(request).has_perm("customers.approve_unblocking")

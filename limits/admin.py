@@ -13,7 +13,16 @@ from django.urls import path
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST, require_safe
 
-from customers.admin import UNIQUE_ID_DIGITS, decisions, instant, ist, never, staff, unique_id
+from customers.admin import (
+    UNIQUE_ID_DIGITS,
+    ReadOnlyAdmin,
+    decisions,
+    instant,
+    ist,
+    never,
+    staff,
+    unique_id,
+)
 from customers.choices import mask
 from limits.forms import LimitRuleForm
 from limits.models import Hold, LedgerEntry, LimitCheck, LimitRule, Seal, Window
@@ -153,17 +162,14 @@ def limit_judged(check: LimitCheck) -> str:
 amount, at = money("amount_paise", "Amount"), instant("at", "At")
 
 
-class HistoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """A list to look at: newest first, found by Unique_Id or Ref_Id, never changed."""
+class HistoryAdmin(ReadOnlyAdmin):
+    """A list that is searched by Unique_Id or Ref_Id."""
 
-    has_add_permission = has_change_permission = has_delete_permission = never
     operation = Operation.CHECK_LIMIT
     row = "pk"
     search_fields = ["=customer_id", "=ref_id"]
     search_help_text = "A whole Unique_Id or Ref_Id. Never personal data: it would stand in URLs."
-    ordering = ["-pk"]
     sortable_by = ()
-    show_full_result_count = False
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -230,17 +236,15 @@ class LedgerEntryAdmin(HistoryAdmin):
 
 
 @admin.register(Seal)
-class SealAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class SealAdmin(ReadOnlyAdmin):
     """Made here at the press of a button; its file is fetched here, to be kept elsewhere."""
 
-    has_add_permission = has_change_permission = has_delete_permission = never
     readonly_fields: ClassVar[Any] = [
         *("number", at, "entry_count", "check_count", "audit_count", "key_id"),
     ]
     list_display = fields = readonly_fields
     ordering = ["-number"]
     sortable_by = ()
-    show_full_result_count = False
 
     def has_make_permission(self, request: HttpRequest) -> bool:
         return staff(request).has_perm("limits.make_seal")

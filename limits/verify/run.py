@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator
 
-from django.db import connection
-
 from limits.models import LedgerEntry, LimitCheck, Seal
 from limits.verify import ledger, ownerless
 from limits.verify.chains import Finding, ledger_keys, read_leanly
 from limits.verify.history import AboutNone
 from limits.verify.ledger import Progress
 from limits.verify.seals import Sealed
-from ppims.db import append_only, column_limits
+from ppims.db import append_only, column_limits, statements
 from ppims.db.streaming import Row
 from ppims.db.transaction import snapshot
 from ppims.models import AuditEntry
@@ -95,7 +93,5 @@ def _lost() -> Iterator[Finding]:
 
 
 def _rows(sql: str) -> list[Row]:
-    with snapshot(), connection.cursor() as cursor:
-        cursor.execute(sql)
-        rows: list[Row] = cursor.fetchall()
-    return rows
+    with snapshot():
+        return statements.every(sql, ())

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from customers.admin import Action, ask_reason, by_unique_id, instant, never, staff
+from customers.admin import Action, ReadOnlyAdmin, ask_reason, by_unique_id, instant, never, staff
 from customers.models import Account, Card, Customer, Document, KycChange, Registration
 from customers.services import blocking
 from limits import decision, ledger
@@ -90,8 +90,7 @@ def mobile(customer: Customer) -> str:
 
 
 @admin.register(Customer)
-class CustomerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    has_add_permission = has_change_permission = has_delete_permission = never
+class CustomerAdmin(ReadOnlyAdmin):
     actions = [
         _with_reason("block", "Block", "block", blocking.block),
         _with_reason(
@@ -102,11 +101,9 @@ class CustomerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     created_at = instant("created_at", "Added")
     list_display = ["unique_id", "name", mobile, "tier", "status", created_at]
     list_filter = ["tier", "status"]
-    ordering = ["-pk"]
     sortable_by = ()
     search_fields = ["=unique_id"]
     search_help_text = "A whole Unique_Id. Never personal data: it would stand in URLs and logs."
-    show_full_result_count = False
     readonly_fields: ClassVar[Any] = [
         *(
             "unique_id",

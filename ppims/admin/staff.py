@@ -22,7 +22,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 
-from customers.admin import by_unique_id, instant, ist, never, staff
+from customers.admin import ReadOnlyAdmin, by_unique_id, instant, ist, never, staff
 from ppims.backoffice import login
 from ppims.core import clock, roles
 from ppims.db.transaction import in_transaction
@@ -255,17 +255,14 @@ def _described_processor(processor: Processor) -> dict[str, object]:
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    has_add_permission = has_change_permission = has_delete_permission = never
+class AuditEntryAdmin(ReadOnlyAdmin):
     at = instant("at", "At")
     list_display = [at, "action", "about", "user", "processor"]
     list_display_links = ["action"]
     list_select_related = ["user", "processor"]
-    ordering = ["-pk"]
     sortable_by = ()
     search_fields = ["=subject"]
     search_help_text = "A whole Unique_Id."
-    show_full_result_count = False
     readonly_fields: ClassVar[Any] = [
         at,
         "action",

@@ -66,11 +66,12 @@ class FilterForm(FrameForm):
             Processor.objects.order_by("system_id").values_list("system_id", "pk")
         )
         all_of_them = ("", _("All"))
+        flags = [(flag.value, str(flag.label).capitalize()) for flag in LedgerEntry.Flag]
         offered = {
             "kind": [all_of_them, *((_slug(kind), labels.KINDS[kind]) for kind in Kind)],
             "processor": [all_of_them, *((name, name) for name in self.processors)],
             "outcome": [all_of_them, (ALLOWED, _("Allowed")), (DECLINED, _("Declined")), *_why()],
-            "flag": [("", _("Any or none")), (ANY_FLAG, _("Flagged")), *_flags()],
+            "flag": [("", _("Any or none")), (ANY_FLAG, _("Flagged")), *flags],
         }
         for name, choices in offered.items():
             self.fields[name].choices = choices  # type: ignore[attr-defined]
@@ -123,10 +124,6 @@ def _slug(kind: Kind) -> str:
 def _why() -> list[tuple[str, object]]:
     kept = [code for code in labels.REASONS if code not in {"WITHIN_LIMITS", *labels.OF_REPEATS}]
     return [(code, labels.REASONS[code]) for code in kept]
-
-
-def _flags() -> list[tuple[str, object]]:
-    return [(flag.value, str(flag.label).capitalize()) for flag in LedgerEntry.Flag]
 
 
 KINDS = {_slug(kind): kind for kind in Kind}

@@ -22,7 +22,7 @@ from ppims.backoffice.queue import (
 from ppims.backoffice.transaction_detail import facts_of, happened
 from ppims.backoffice.transaction_rows import customer_address, lines_of
 from ppims.reports import flagged, overview_counts, transactions
-from ppims.reports.keyset import Page, Position
+from ppims.reports.keyset import Position
 
 
 @page("limits.view_ledgerentry")
@@ -36,11 +36,7 @@ def flagged_list(request: HttpRequest) -> HttpResponse:
             for finding in closed.rows
         ]
         return _list(request, "limits/flagged.html", closed, rows, is_done=True)
-
-    def waiting(*, cursor: str) -> Page[transactions.Row]:
-        return flagged.waiting(overview_counts.flagged_after(), cursor=cursor)
-
-    found = _read(waiting, request)
+    found = _read(partial(flagged.waiting, overview_counts.flagged_after()), request)
     return _list(request, "limits/flagged.html", found, lines_of(found.rows), is_done=False)
 
 

@@ -77,7 +77,10 @@ def overview(request: HttpRequest) -> HttpResponse:
         "bars": bars_of(told.days),
         "highest": max(day.posted.paise for day in told.days),
         "chart": sentence_of(told.days),
-        "days": [(day, _list_of_day(day)) for day in reversed(told.days)],
+        "days": [
+            (day, list_of("transactions", when="own", since=f"{day.day}", until=f"{day.day}"))
+            for day in reversed(told.days)
+        ],
         "spenders": [(each, customer_address(each.customer_id)) for each in told.top_spenders],
         "lines": lines_of(told.last),
     }
@@ -123,10 +126,6 @@ def sentence_of(days: Sequence[Day]) -> str:
 def _height(paise: int, most: int) -> int:
     """Scale an amount; one that is there can be seen."""
     return max(1, paise * HIGH // most) if paise else 0
-
-
-def _list_of_day(day: Day) -> str:
-    return list_of("transactions", when="own", since=f"{day.day}", until=f"{day.day}")
 
 
 def _today(day: Day) -> list[Figure]:

@@ -144,10 +144,6 @@ def _rows(kind: Kind) -> Any:
     return rows.prefetch_related("customer__documents") if kind.model is KycProposal else rows
 
 
-def _kyc_in_short(row: KycProposal) -> str:
-    return f"{row.get_from_tier_display()} → {row.get_to_tier_display()}"
-
-
 def _kyc_changes(row: KycProposal) -> Changes:
     ids = {int(pk) for pk in row.documents.split(",") if pk}
     documents = [str(each) for each in row.customer.documents.all() if each.pk in ids]
@@ -208,7 +204,7 @@ KINDS = {
             lambda pk, state, user, note: kyc.decide(
                 proposal_id=pk, state=state, user=user, note=note
             ),
-            _kyc_in_short,
+            str,
             _kyc_changes,
             lambda rows, at: {row.pk for row in rows if kyc.has_moved(row, row.customer)},
             gettext_lazy(

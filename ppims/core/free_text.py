@@ -92,7 +92,10 @@ def _fault_of(text: str) -> str:
 def _numbers(text: str) -> Iterator[str]:
     """Give each number that a text may hold in plain digits, however it is written in groups."""
     for found in NUMBER.finditer(text):
-        groups = ["".join(map(_digit, group)) for group in re.findall(r"\d+", found[0])]
+        groups = [
+            "".join(str(unicodedata.decimal(digit)) for digit in group)
+            for group in re.findall(r"\d+", found[0])
+        ]
         for first in range(len(groups)):
             number = ""
             for group in groups[first:]:
@@ -103,10 +106,6 @@ def _numbers(text: str) -> Iterator[str]:
                 yield number
                 if is_own or len(number) > max(CARD_DIGITS):
                     break
-
-
-def _digit(character: str) -> str:
-    return str(unicodedata.decimal(character))
 
 
 def _is_secret(number: str) -> bool:

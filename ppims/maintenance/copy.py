@@ -14,7 +14,6 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.management.color import no_style
 from django.db import connections, transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Model
 from msgpack import packb
 
 from ppims.core.progress import bar
@@ -92,12 +91,14 @@ def tables() -> list[Reader]:
         for model in kept_models()
     }
     order = TopologicalSorter(pointed_at).static_order()
-    return [_reader(model) for model in order]
-
-
-def _reader(model: type[Model]) -> Reader:
-    names = [field.attname for field in model._meta.concrete_fields]
-    return Reader(model, names, empty=LEFT_EMPTY.get(model._meta.db_table, ()))
+    return [
+        Reader(
+            model,
+            [field.attname for field in model._meta.concrete_fields],
+            empty=LEFT_EMPTY.get(model._meta.db_table, ()),
+        )
+        for model in order
+    ]
 
 
 def forget_what_stays(using: str) -> None:
