@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 
 from customers.forms import ReasonForm
 from customers.models import DuplicateReview, Unblocking
-from customers.review_evidence import Evidence, evidence_of
+from customers.review_evidence import Evidence, list_evidence
 from customers.services import blocking, reviews
 from ppims.core import clock
 from ppims.core.errors import Malformed, Refusal
@@ -25,7 +25,7 @@ UNIQUE_ID_DIGITS = 15
 # What every admin uses.
 
 
-def never(*_: object, **__: object) -> bool:
+def refuse_everyone(*_: object, **__: object) -> bool:
     """Stand in for a has_*_permission: nobody may, whatever the role."""
     return False
 
@@ -33,12 +33,12 @@ def never(*_: object, **__: object) -> bool:
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Rows to look at, the newest first: none is added, edited or deleted here."""
 
-    has_add_permission = has_change_permission = has_delete_permission = never
+    has_add_permission = has_change_permission = has_delete_permission = refuse_everyone
     ordering = ["-pk"]
     show_full_result_count = False
 
 
-def staff(request: HttpRequest) -> User:
+def get_staff(request: HttpRequest) -> User:
     assert isinstance(request.user, User)
     return request.user
 
@@ -47,7 +47,7 @@ def ist(at: datetime | None) -> str:
     return f"{at.astimezone(clock.IST):%d %b %Y, %H:%M:%S} IST" if at else "–"
 
 
-def instant(name: str, label: str) -> Callable[[Model], str]:
+def make_instant_column(name: str, label: str) -> Callable[[Model], str]:
     """Make a column, or a field of a page, that shows an instant in India's time."""
 
     @admin.display(description=label)
@@ -62,7 +62,7 @@ def unique_id(row: Any) -> str:
     return str(row.customer_id)
 
 
-def by_unique_id(rows: QuerySet[Any], text: str, column: str = "pk") -> QuerySet[Any]:
+def search_by_unique_id(rows: QuerySet[Any], text: str, column: str = "pk") -> QuerySet[Any]:
     """Search by a whole Unique_Id, and by nothing else."""
     text = text.strip()
     if not text:
@@ -71,12 +71,12 @@ def by_unique_id(rows: QuerySet[Any], text: str, column: str = "pk") -> QuerySet
     return rows.filter(**{column: int(text)}) if is_one else rows.none()
 
 
-def decisions(decide: Decide, *, maker: str) -> list[Action]:
+def make_decisions(decide: Decide, *, maker: str) -> list[Action]:
     """Make the actions of the two-person rule; `maker` is the permission to withdraw."""
     return [
-        _decision("approve", "Approve", FourEyes.State.APPROVED, "approve", decide),
-        _rejection(decide),
-        _decision("withdraw", "Withdraw my own", FourEyes.State.WITHDRAWN, maker, decide),
+        _make_decision("approve", "Approve", FourEyes.State.APPROVED, "approve", decide),
+        _make_rejection(decide),
+        _make_decision("withdraw", "Withdraw my own", FourEyes.State.WITHDRAWN, maker, decide),
     ]
 
 
@@ -101,9 +101,9 @@ def ask_reason(
         try:
             carry_out(row.pk, form.cleaned_data["reason"])
         except Malformed as refusal:
-            form.add_error("reason", refusal.in_words())
+            form.add_error("reason", refusal.describe())
         except Refusal as refusal:
-            model_admin.message_user(request, f"{row}: {refusal.in_words()}.", messages.ERROR)
+            model_admin.message_user(request, f"{row}: {refusal.describe()}.", messages.ERROR)
         else:
             model_admin.message_user(request, f"{title}: {row}.", messages.SUCCESS)
         if form.is_valid():
@@ -114,14 +114,14 @@ def ask_reason(
     return TemplateResponse(request, "admin/reason.html", context, status=status)
 
 
-def _rejection(decide: Decide) -> Action:
+def _make_rejection(decide: Decide) -> Action:
     @admin.action(description="Reject", permissions=["approve"])
     def reject(
         model_admin: admin.ModelAdmin,  # type: ignore[type-arg]
         request: HttpRequest,
         queryset: QuerySet[Any],
     ) -> TemplateResponse | None:
-        state, user = FourEyes.State.REJECTED, staff(request)
+        state, user = FourEyes.State.REJECTED, get_staff(request)
         return ask_reason(
             model_admin,
             request,
@@ -134,7 +134,7 @@ def _rejection(decide: Decide) -> Action:
     return reject
 
 
-def _decision(name: str, verb: str, state: str, permission: str, decide: Decide) -> Action:
+def _make_decision(name: str, verb: str, state: str, permission: str, decide: Decide) -> Action:
     @admin.action(description=verb, permissions=[permission])
     def act(
         model_admin: admin.ModelAdmin,  # type: ignore[type-arg]
@@ -143,9 +143,9 @@ def _decision(name: str, verb: str, state: str, permission: str, decide: Decide)
     ) -> None:
         for row in queryset:
             try:
-                decide(row.pk, state, staff(request), "")
+                decide(row.pk, state, get_staff(request), "")
             except Refusal as refusal:
-                model_admin.message_user(request, f"{row}: {refusal.in_words()}.", messages.ERROR)
+                model_admin.message_user(request, f"{row}: {refusal.describe()}.", messages.ERROR)
             else:
                 done = FourEyes.State(state).label
                 model_admin.message_user(request, f"{done}: {row}.", messages.SUCCESS)
@@ -157,7 +157,7 @@ def _decision(name: str, verb: str, state: str, permission: str, decide: Decide)
 # Duplicate reviews.
 
 
-def _outcome(outcome: DuplicateReview.Outcome) -> Action:
+def _make_outcome(outcome: DuplicateReview.Outcome) -> Action:
     @admin.action(description=outcome.label, permissions=["decide"])
     def act(
         model_admin: admin.ModelAdmin,  # type: ignore[type-arg]
@@ -170,9 +170,9 @@ def _outcome(outcome: DuplicateReview.Outcome) -> Action:
             queryset,
             action=outcome.value.lower(),
             title=str(outcome.label),
-            evidence=evidence_of,
+            evidence=list_evidence,
             carry_out=lambda pk, reason: reviews.decide(
-                review_id=pk, outcome=outcome, reason=reason, user=staff(request)
+                review_id=pk, outcome=outcome, reason=reason, user=get_staff(request)
             ),
         )
 
@@ -196,8 +196,11 @@ class OpenFilter(admin.SimpleListFilter):
 
 @admin.register(DuplicateReview)
 class DuplicateReviewAdmin(ReadOnlyAdmin):
-    actions = [_outcome(outcome) for outcome in DuplicateReview.Outcome]
-    opened_at, decided_at = instant("opened_at", "Opened"), instant("decided_at", "Decided")
+    actions = [_make_outcome(outcome) for outcome in DuplicateReview.Outcome]
+    opened_at, decided_at = (
+        make_instant_column("opened_at", "Opened"),
+        make_instant_column("decided_at", "Decided"),
+    )
     list_display = ["__str__", unique_id, "processor", opened_at, "outcome", "decided_by"]
     list_filter = [OpenFilter]
     list_select_related = ["processor", "decided_by"]
@@ -208,25 +211,28 @@ class DuplicateReviewAdmin(ReadOnlyAdmin):
     fields = readonly_fields
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
-        return staff(request).has_perm("customers.decide_duplicatereview")
+        return get_staff(request).has_perm("customers.decide_duplicatereview")
 
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         review = context["original"]
-        context.update(evidence=evidence_of(review), outcomes=DuplicateReview.Outcome.choices)
+        context.update(evidence=list_evidence(review), outcomes=DuplicateReview.Outcome.choices)
         return super().render_change_form(request, context, *args, **kwargs)
 
 
 @admin.register(Unblocking)
 class UnblockingAdmin(ReadOnlyAdmin):
-    actions = decisions(
+    actions = make_decisions(
         lambda pk, state, user, note: blocking.decide_unblocking(
             proposal_id=pk, state=state, user=user, note=note
         ),
         maker="propose",
     )
-    proposed_at, decided_at = instant("proposed_at", "Proposed"), instant("decided_at", "Decided")
+    proposed_at, decided_at = (
+        make_instant_column("proposed_at", "Proposed"),
+        make_instant_column("decided_at", "Decided"),
+    )
     readonly_fields: ClassVar[Any] = [
         *(unique_id, "reason", "state", "maker", proposed_at, "checker", decided_at),
         "decision_note",
@@ -236,7 +242,7 @@ class UnblockingAdmin(ReadOnlyAdmin):
     list_select_related = ["maker", "checker"]
 
     def has_approve_permission(self, request: HttpRequest) -> bool:
-        return staff(request).has_perm("customers.approve_unblocking")
+        return get_staff(request).has_perm("customers.approve_unblocking")
 
     def has_propose_permission(self, request: HttpRequest) -> bool:
-        return staff(request).has_perm("customers.propose_unblocking")
+        return get_staff(request).has_perm("customers.propose_unblocking")

@@ -14,10 +14,10 @@ from customers.schemas import (
     CheckKycOut,
     UpdateCustomerData,
     UpdateCustomerOut,
-    told_by,
+    read_details,
 )
 from customers.services import customers
-from ppims.db.group_commit import written
+from ppims.db.group_commit import run_write
 from ppims.models import Operation, Processor
 from ppims.services.idempotency import Call
 from ppims.wire.envelope import Meta, Reply, Request
@@ -37,32 +37,36 @@ async def add_customer(request: HttpRequest, body: Request[AddCustomerData]) -> 
     200.
     """
     message = body.Data.Add_Customer
-    call = Call(_caller(request), Operation.ADD_CUSTOMER, message.ref_id, message.content())
-    receipt, is_replay = await written(
-        partial(customers.add_customer, call=call, told=told_by(message))
+    call = Call(
+        _get_caller(request), Operation.ADD_CUSTOMER, message.ref_id, message.make_content()
     )
-    reply = AddReply(Data=AddCustomerOut.of(receipt), Meta=Meta(Replayed=is_replay))
-    return reply.written()
+    receipt, is_replay = await run_write(
+        partial(customers.add_customer, call=call, details=read_details(message))
+    )
+    reply = AddReply(Data=AddCustomerOut.from_receipt(receipt), Meta=Meta(Replayed=is_replay))
+    return reply.write()
 
 
 @router.post("/update-customer", response=UpdateReply, summary="Update customer")
 async def update_customer(request: HttpRequest, body: Request[UpdateCustomerData]) -> WireReply:
     """Change what is known of a customer; absent fields stay as they are."""
     message = body.Data.Update_Customer
-    call = Call(_caller(request), Operation.UPDATE_CUSTOMER, message.ref_id, message.content())
-    receipt, is_replay = await written(
-        partial(customers.update_customer, call=call, told=told_by(message))
+    call = Call(
+        _get_caller(request), Operation.UPDATE_CUSTOMER, message.ref_id, message.make_content()
     )
-    reply = UpdateReply(Data=UpdateCustomerOut.of(receipt), Meta=Meta(Replayed=is_replay))
-    return reply.written()
+    receipt, is_replay = await run_write(
+        partial(customers.update_customer, call=call, details=read_details(message))
+    )
+    reply = UpdateReply(Data=UpdateCustomerOut.from_receipt(receipt), Meta=Meta(Replayed=is_replay))
+    return reply.write()
 
 
 @router.post("/check-customer-kyc", response=KycReply, summary="Check customer KYC")
 async def check_customer_kyc(request: HttpRequest, body: Request[CheckKycData]) -> WireReply:
     """Tell how well the customer is known. Nothing is kept; each call answers afresh."""
-    registration = records.visible(_caller(request), body.Data.Check_KYC.unique_id)
-    return KycReply(Data=CheckKycOut.of(registration), Meta=Meta()).written()
+    registration = records.find_registration(_get_caller(request), body.Data.Check_KYC.unique_id)
+    return KycReply(Data=CheckKycOut.from_registration(registration), Meta=Meta()).write()
 
 
-def _caller(request: HttpRequest) -> Processor:
+def _get_caller(request: HttpRequest) -> Processor:
     return cast("Processor", request.auth)  # type: ignore[attr-defined]  # ninja sets it

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from django.db.models import Model
 
-from customers.choices import MOBILE, InstrumentStatus
+from customers.choices import MOBILE_KIND, InstrumentStatus
 from customers.models import (
     Account,
     Card,
@@ -16,16 +16,16 @@ from customers.models import (
     Receipt,
     Registration,
 )
-from customers.models.name_words import words_of
-from customers.records import Told
-from ppims.core.keys import Plain, plain
+from customers.models.name_words import split_words
+from customers.records import CustomerDetails
+from ppims.core.keys import Plain, make_plain
 from ppims.db import bulk, row_proofs
 from ppims.models import ReplayKey
 from ppims.services import audit
 from ppims.services.idempotency import Call
 
-NUMBERED = (Registration, Account, Card, Document, KycChange, Receipt)
-DONE = "000"
+NUMBERED_MODELS = (Registration, Account, Card, Document, KycChange, Receipt)
+DONE_CODE = "000"
 
 
 class Records:
@@ -33,12 +33,12 @@ class Records:
 
     def __init__(self, ids: range) -> None:
         self.chains = audit.Chains(ids)
-        self.ids: dict[type[Model], Iterator[int]] = {model: iter(ids) for model in NUMBERED}
+        self.ids: dict[type[Model], Iterator[int]] = {model: iter(ids) for model in NUMBERED_MODELS}
         self.rows: bulk.Rows = {
-            m: [] for m in (Customer, NameWord, Identifier, *NUMBERED, ReplayKey)
+            m: [] for m in (Customer, NameWord, Identifier, *NUMBERED_MODELS, ReplayKey)
         }
 
-    def numbered(self, model: type[Model], *values: Plain) -> int:
+    def number_row(self, model: type[Model], *values: Plain) -> int:
         """Keep a row under the next number: that number."""
         number = next(self.ids[model])
         self.rows[model].append([number, *values])
@@ -49,13 +49,13 @@ def insert(rows: bulk.Rows) -> None:
     """Insert the rows of a batch, inside a transaction."""
     for model, rows_of_it in rows.items():
         bulk.insert(model, rows_of_it)
-    bulk.went_past_ids(*NUMBERED)
+    bulk.move_sequences_past_ids(*NUMBERED_MODELS)
 
 
 class Person:
     """One of them, as told so far. Instants are microseconds."""
 
-    told: Told
+    details: CustomerDetails
 
     def __init__(self, records: Records, unique_id: int) -> None:
         self.records, self.unique_id = records, unique_id
@@ -64,53 +64,59 @@ class Person:
         self.events: list[audit.Event] = []
         self.tier = ""
 
-    def add(self, call: Call, told: Told, *, at: int) -> None:
+    def add(self, call: Call, details: CustomerDetails, *, at: int) -> None:
         """Keep what services.customers.add_customer would; the first one makes the person."""
         if not self.events:
-            self.told, self.created_at = told, at
-            self._identify(MOBILE, str(told.mobile_number))
-            self._change_kyc(call, told, at)
+            self.details, self.created_at = details, at
+            self._identify(MOBILE_KIND, str(details.mobile_number))
+            self._change_kyc(call, details, at)
         whose = (self.unique_id, call.processor.pk)
-        names = (told.customer_id, told.cif_id, told.customer_type, told.ppi_type)
+        names = (details.customer_id, details.cif_id, details.customer_type, details.ppi_type)
         self._keep(Registration, *whose, *(name or "" for name in names), at)
-        if told.account_number:
-            status = told.account_status or InstrumentStatus.ACTIVE.value
-            self._keep(Account, *whose, told.account_number, status)
-        if told.card_number:
-            number = (Card.digest_of(told.card_number), told.card_number[-4:])
-            status = told.card_status or InstrumentStatus.ACTIVE.value
-            self._keep(Card, *whose, *number, told.card_exp_date or "", status)
-        self._record_document(told, at)
-        self._answer(call, "customer added", {}, at)
+        if details.account_number:
+            status = details.account_status or InstrumentStatus.ACTIVE.value
+            self._keep(Account, *whose, details.account_number, status)
+        if details.card_number:
+            number = (Card.digest_of(details.card_number), details.card_number[-4:])
+            status = details.card_status or InstrumentStatus.ACTIVE.value
+            self._keep(Card, *whose, *number, details.card_exp_date or "", status)
+        self._record_document(details, at)
+        self._keep_receipt(call, "customer added", {}, at)
 
-    def rise(self, call: Call, told: Told, *, at: int) -> None:
+    def raise_kyc(self, call: Call, details: CustomerDetails, *, at: int) -> None:
         """Keep what customers.services.customers.update_customer would of a KYC tier raised, with a
         document where one is told.
         """
-        assert told.kyc_flag
-        changes: dict[str, object] = {"kyc_flag": [self.tier, told.kyc_flag]}
-        self._change_kyc(call, told, at)
-        if self._record_document(told, at):
-            changes["document"] = told.ovid_type
-        self._answer(call, "customer updated", {"changes": changes}, at)
+        assert details.kyc_flag
+        changes: dict[str, object] = {"kyc_flag": [self.tier, details.kyc_flag]}
+        self._change_kyc(call, details, at)
+        if self._record_document(details, at):
+            changes["document"] = details.ovid_type
+        self._keep_receipt(call, "customer updated", {"changes": changes}, at)
 
     def close(self) -> None:
         """Keep what is of the person as a whole, once all is told."""
-        self.records.rows[Customer].append(self._row())
-        for word in words_of(str(self.told.customer_name)):
+        self.records.rows[Customer].append(self._make_row())
+        for word in split_words(str(self.details.customer_name)):
             self.records.rows[NameWord].append([word, self.unique_id])
         self.records.chains.add(self.unique_id, self.events)
 
-    def _row(self) -> bulk.Row:
-        told = self.told
-        assert told.date_of_birth
-        address = (told.address_line1, told.address_line2, told.city, told.state, told.pincode)
-        texts = (told.maiden_name, told.email_id, *address, told.nri_flag)
+    def _make_row(self) -> bulk.Row:
+        details = self.details
+        assert details.date_of_birth
+        address = (
+            details.address_line1,
+            details.address_line2,
+            details.city,
+            details.state,
+            details.pincode,
+        )
+        texts = (details.maiden_name, details.email_id, *address, details.nri_flag)
         return [
             self.unique_id,
-            told.customer_name,
-            told.mobile_number,
-            told.date_of_birth.isoformat(),
+            details.customer_name,
+            details.mobile_number,
+            details.date_of_birth.isoformat(),
             *(text or "" for text in texts),
             self.tier,
             self.tier_since,
@@ -128,29 +134,29 @@ class Person:
 
     def _keep(self, model: type[Model], *values: Plain, also: bytes = b"") -> int:
         """Keep a row under the next number, to be proven by the next audit entry: that number."""
-        number = self.records.numbered(model, *values)
+        number = self.records.number_row(model, *values)
         self._prove(model, [number, *values], also)
         return number
 
     def _prove(self, model: type[Model], values: Sequence[Plain], also: bytes = b"") -> None:
-        key, its = self.records.chains.key, row_proofs.shape(model)
-        name, proof = row_proofs.of_values(key, its, values, also)
+        key, its = self.records.chains.key, row_proofs.read_shape(model)
+        name, proof = row_proofs.prove_values(key, its, values, also)
         self.proofs[name] = proof
 
-    def _change_kyc(self, call: Call, told: Told, at: int) -> None:
-        before, self.tier = self.tier, str(told.kyc_flag)
-        self.channel = str(told.kyc_updated_channel)
-        updated_on = plain(told.kyc_updated_on)
+    def _change_kyc(self, call: Call, details: CustomerDetails, at: int) -> None:
+        before, self.tier = self.tier, str(details.kyc_flag)
+        self.channel = str(details.kyc_updated_channel)
+        updated_on = make_plain(details.kyc_updated_on)
         self.updated_on = updated_on if isinstance(updated_on, int) else at
         self.tier_since = min(self.updated_on, at)
         kyc = (self.channel, self.updated_on, before, self.tier, self.tier_since)
         self._keep(KycChange, self.unique_id, at, call.processor.pk, None, *kyc)
-        self._prove(Customer, self._row())
+        self._prove(Customer, self._make_row())
 
-    def _record_document(self, told: Told, at: int) -> bool:
-        if told.document is None or told.document[0] in self.documents:
+    def _record_document(self, details: CustomerDetails, at: int) -> bool:
+        if details.document is None or details.document[0] in self.documents:
             return False
-        kind, number = told.document
+        kind, number = details.document
         self.documents.add(kind)
         self._identify(kind, number)
         paper = Document(customer_id=self.unique_id, kind=kind)
@@ -159,14 +165,14 @@ class Person:
         self._keep(Document, self.unique_id, kind, *sealed, at, None)
         return True
 
-    def _answer(self, call: Call, action: str, changes: dict[str, object], at: int) -> None:
+    def _keep_receipt(self, call: Call, action: str, changes: dict[str, object], at: int) -> None:
         key = (call.processor.pk, call.operation.value, call.ref_id)
         kyc = (self.tier, self.channel, self.updated_on)
         receipt = self._keep(
-            *(Receipt, self.unique_id, *key, at, DONE, self.unique_id, None, *kyc),
+            *(Receipt, self.unique_id, *key, at, DONE_CODE, self.unique_id, None, *kyc),
             also=call.digests,
         )
         self.records.rows[ReplayKey].append([*key, self.unique_id, receipt, call.digests])
-        detail = {"ref_id": call.ref_id, **changes, row_proofs.PROOFS: self.proofs}
+        detail = {"ref_id": call.ref_id, **changes, row_proofs.PROOFS_KEY: self.proofs}
         self.events.append((at, call.processor.pk, action, detail))
         self.proofs = {}

@@ -28,7 +28,7 @@ class InstrumentStatus(models.TextChoices):
     NEW = "N", _("New")
 
 
-USABLE = (InstrumentStatus.ACTIVE, InstrumentStatus.NEW)
+USABLE_STATUSES = (InstrumentStatus.ACTIVE, InstrumentStatus.NEW)
 
 
 class DocumentKind(models.TextChoices):
@@ -43,7 +43,7 @@ class DocumentKind(models.TextChoices):
     NPR_LETTER = "NPR", _("NPR letter")
 
 
-MOBILE = "MOB"
+MOBILE_KIND = "MOB"
 
 
 def mask(value: str, *, shown: int) -> str:

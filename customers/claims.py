@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from customers.models import Customer, DuplicateReview, Identifier
-from customers.records import Told
+from customers.records import CustomerDetails
 from ppims.core.errors import Conflict
 
 
@@ -20,37 +20,37 @@ class Doubt(Conflict):
         self.claimant = claimant
 
 
-def claim_digest(told: Told, claimant: Customer | None) -> bytes:
-    claim = describe_claim(told, claimant)
+def claim_digest(details: CustomerDetails, claimant: Customer | None) -> bytes:
+    claim = describe_claim(details, claimant)
     parts = ("mobile_number", "date_of_birth", "ovid_type", "ovid_value")
     return Identifier.digest_of("claim", "\0".join(claim[part] or "" for part in parts))
 
 
 def find_reviews(
-    told: Told, *, holders: Iterable[int], claimant: Customer | None
+    details: CustomerDetails, *, holders: Iterable[int], claimant: Customer | None
 ) -> list[DuplicateReview]:
     """Find the items about this very claim, open or decided, in the order they were opened."""
     found = DuplicateReview.objects.filter(
-        customer__in=list(holders), claim_digest=claim_digest(told, claimant)
+        customer__in=list(holders), claim_digest=claim_digest(details, claimant)
     )
     return list(found.select_related("customer").order_by("pk"))
 
 
-def found_same_person(told: Told, holder: Customer) -> bool:
+def has_found_same_person(details: CustomerDetails, holder: Customer) -> bool:
     """Tell whether staff have found that this very claim is the customer on record."""
     return DuplicateReview.objects.filter(
         customer=holder,
-        claim_digest=claim_digest(told, None),
+        claim_digest=claim_digest(details, None),
         outcome=DuplicateReview.Outcome.SAME_PERSON,
     ).exists()
 
 
-def describe_claim(told: Told, claimant: Customer | None) -> dict[str, str | None]:
-    born = told.date_of_birth or (claimant.date_of_birth if claimant else None)
+def describe_claim(details: CustomerDetails, claimant: Customer | None) -> dict[str, str | None]:
+    born = details.date_of_birth or (claimant.date_of_birth if claimant else None)
     return {
-        "customer_name": told.customer_name or (claimant.name if claimant else None),
-        "mobile_number": told.mobile_number,
+        "customer_name": details.customer_name or (claimant.name if claimant else None),
+        "mobile_number": details.mobile_number,
         "date_of_birth": born.isoformat() if born else None,
-        "ovid_type": told.ovid_type,
-        "ovid_value": told.ovid_value,
+        "ovid_type": details.ovid_type,
+        "ovid_value": details.ovid_value,
     }

@@ -18,57 +18,61 @@ from pydantic import ValidationError
 
 from customers.choices import DocumentKind, InstrumentStatus, Tier
 from customers.models import Customer
-from customers.records import Told
-from customers.schemas import AddCustomerIn, UpdateCustomerIn, told_by
+from customers.records import CustomerDetails
+from customers.schemas import AddCustomerIn, UpdateCustomerIn, read_details
 from customers.services import customers, kyc
 from ppims.core import clock
-from ppims.core.days import DayInput, as_wired
+from ppims.core.days import DayInput, write_wire_day
 from ppims.core.errors import Refusal
 from ppims.core.free_text import validate
 from ppims.models import LONGEST_NOTE, Processor
-from ppims.wire.envelope import Message, wire_name
+from ppims.wire.envelope import Message, spell_wire_name
 from ppims.wire.request_fields import OptionalText, Pincode
 
 M = TypeVar("M", bound=Message)
 
 REF_ID = re.compile(r"STAFF-[0-9a-f]{24}")
 OF_STAFF = {"Ref_Id": "STAFF", "System_Id": "STAFF", "Unique_Id": "1" * 15}  # of no meaning there
-CHANNEL, CUSTOMER_TYPE = "BRN", "N"
-FILLED_IN = {"kyc_updated_channel": CHANNEL, "customer_type": CUSTOMER_TYPE, "account_status": "A"}
+DEFAULT_CHANNEL, CUSTOMER_TYPE = "BRN", "N"
+FILLED_IN = {
+    "kyc_updated_channel": DEFAULT_CHANNEL,
+    "customer_type": CUSTOMER_TYPE,
+    "account_status": "A",
+}
 OF_A_PERSON = ("customer_name", "mobile_number", "date_of_birth", "ovid_type", "ovid_value")
-FIRST = (
+FIRST_FIELDS = (
     *("system_id", "customer_name", "mobile_number", "date_of_birth"),
     *("customer_id", "account_number", "kyc_flag"),
 )
-MORE = (
+MORE_FIELDS = (
     *("ovid_type", "ovid_value", "account_status", "kyc_updated_channel", "kyc_updated_on"),
     *("customer_type", "card_number", "card_exp_date", "card_status", "cif_id", "email_id"),
     *("address_line1", "address_line2", "city", "state", "pincode"),
 )
-REMOVABLE = (
+REMOVABLE_FIELDS = (
     *("maiden_name", "email_id", "address_line1", "address_line2", "city", "state", "pincode"),
 )
-EMPTY = [("", "–")]
-DATE = _("Day first: DD-MM-YYYY")
+EMPTY_CHOICE = [("", "–")]
+DATE_HINT = _("Day first: DD-MM-YYYY")
 CHILD_YEARS = 10  # whoever is younger most likely has a slip in the birth date
 
 
-def text(label: Any, **more: Any) -> forms.CharField:
+def make_text_field(label: Any, **more: Any) -> forms.CharField:
     """Make a line of text; whether it may be empty, or how long it is, its reader knows."""
     attrs = {"autocomplete": "off", **more.pop("attrs", {})}
     return forms.CharField(label=label, required=False, widget=forms.TextInput(attrs=attrs), **more)
 
 
-def day(label: Any, **more: Any) -> forms.CharField:
+def make_day_field(label: Any, **more: Any) -> forms.CharField:
     """Make a line for a day, which the wire's own rules read."""
     return forms.CharField(label=label, required=False, widget=DayInput(), **more)
 
 
-def choice(label: Any, choices: Any, **more: Any) -> forms.ChoiceField:
+def make_choice_field(label: Any, choices: Any, **more: Any) -> forms.ChoiceField:
     return forms.ChoiceField(label=label, choices=choices, required=False, **more)
 
 
-def new_ref_id() -> str:
+def draw_ref_id() -> str:
     """Draw the Ref_Id that comes with a form: sent twice, it adds once."""
     return f"STAFF-{secrets.token_hex(12)}"
 
@@ -86,37 +90,37 @@ class OnboardForm(forms.Form):
     """A new customer: seven fields for Min KYC, three that are filled in, and what else is told."""
 
     ref_id = forms.RegexField(
-        REF_ID, required=False, initial=new_ref_id, widget=forms.HiddenInput()
+        REF_ID, required=False, initial=draw_ref_id, widget=forms.HiddenInput()
     )
-    system_id = choice(_("Processor"), [])
-    customer_name = text(_("Name"))
-    mobile_number = text(_("Mobile number"), attrs={"inputmode": "tel"})
-    date_of_birth = day(_("Date of birth"), help_text=DATE)
-    customer_id = text(_("Customer_Id"), help_text=_("The processor’s own"))
-    account_number = text(_("Account number"))
-    kyc_flag = choice(
+    system_id = make_choice_field(_("Processor"), [])
+    customer_name = make_text_field(_("Name"))
+    mobile_number = make_text_field(_("Mobile number"), attrs={"inputmode": "tel"})
+    date_of_birth = make_day_field(_("Date of birth"), help_text=DATE_HINT)
+    customer_id = make_text_field(_("Customer_Id"), help_text=_("The processor’s own"))
+    account_number = make_text_field(_("Account number"))
+    kyc_flag = make_choice_field(
         _("KYC"),
         Tier,
         help_text=_("Full KYC waits for another person; until then it is Min KYC."),
     )
-    ovid_type = choice(_("Document"), [*EMPTY, *DocumentKind.choices])
-    ovid_value = text(_("Document number"), help_text=_("For Full KYC both are needed."))
-    account_status = choice(_("Account status"), InstrumentStatus)
-    kyc_updated_channel = text(_("KYC channel"))
-    kyc_updated_on = text(
+    ovid_type = make_choice_field(_("Document"), [*EMPTY_CHOICE, *DocumentKind.choices])
+    ovid_value = make_text_field(_("Document number"), help_text=_("For Full KYC both are needed."))
+    account_status = make_choice_field(_("Account status"), InstrumentStatus)
+    kyc_updated_channel = make_text_field(_("KYC channel"))
+    kyc_updated_on = make_text_field(
         _("KYC done on"), help_text=_("DD-MM-YYYY, with HH:MM if you like; empty: now")
     )
-    customer_type = text(_("Customer type"))
-    card_number = text(_("Card number"), attrs={"inputmode": "numeric"})
-    card_exp_date = text(_("Card expires"))
-    card_status = choice(_("Card status"), [*EMPTY, *InstrumentStatus.choices])
-    cif_id = text(_("Cif_Id"))
-    email_id = text(_("E-mail"))
-    address_line1 = text(_("Address"))
-    address_line2 = text(_("Address, second line"))
-    city = text(_("City"))
-    state = text(_("State"))
-    pincode = text(_("Pincode"), attrs={"inputmode": "numeric"})
+    customer_type = make_text_field(_("Customer type"))
+    card_number = make_text_field(_("Card number"), attrs={"inputmode": "numeric"})
+    card_exp_date = make_text_field(_("Card expires"))
+    card_status = make_choice_field(_("Card status"), [*EMPTY_CHOICE, *InstrumentStatus.choices])
+    cif_id = make_text_field(_("Cif_Id"))
+    email_id = make_text_field(_("E-mail"))
+    address_line1 = make_text_field(_("Address"))
+    address_line2 = make_text_field(_("Address, second line"))
+    city = make_text_field(_("City"))
+    state = make_text_field(_("State"))
+    pincode = make_text_field(_("Pincode"), attrs={"inputmode": "numeric"})
     confirmed = forms.CharField(required=False, widget=forms.HiddenInput())
 
     def __init__(self, data: Mapping[str, Any] | None = None) -> None:
@@ -126,21 +130,21 @@ class OnboardForm(forms.Form):
         named = [(key, f"{row.name} ({key})") for key, row in self.processors.items()]
         processor = self.fields["system_id"]
         assert isinstance(processor, forms.ChoiceField)
-        processor.choices = named if len(named) == 1 else [*EMPTY, *named]
+        processor.choices = named if len(named) == 1 else [*EMPTY_CHOICE, *named]
         self.message: AddCustomerIn | None = None
         self.child_born: date | None = None
 
     @property
     def first_fields(self) -> list[forms.BoundField]:
-        return [self[name] for name in FIRST]
+        return [self[name] for name in FIRST_FIELDS]
 
     @property
     def more_fields(self) -> list[forms.BoundField]:
-        return [self[name] for name in MORE]
+        return [self[name] for name in MORE_FIELDS]
 
     @property
     def has_errors_in_more(self) -> bool:
-        return any(name in self.errors for name in MORE)
+        return any(name in self.errors for name in MORE_FIELDS)
 
     @property
     def processor(self) -> Processor | None:
@@ -148,19 +152,21 @@ class OnboardForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         self.message = read(self, AddCustomerIn)
-        self.child_born = warn_of_child(self, self.told().date_of_birth)
+        self.child_born = warn_of_child(self, self.read_details().date_of_birth)
         return self.cleaned_data
 
-    def told(self) -> Told:
+    def read_details(self) -> CustomerDetails:
         """Give what is told; where something is wrong, what is right of the person alone."""
         if self.message is not None:
-            return told_by(self.message)
+            return read_details(self.message)
         right = [name for name in OF_A_PERSON if name not in self.errors]
-        said = {wire_name(name): self.cleaned_data.get(name) or "" for name in right}
+        said = {spell_wire_name(name): self.cleaned_data.get(name) or "" for name in right}
         try:
-            return told_by(UpdateCustomerIn.model_validate({**OF_STAFF, **_as_sent(said)}))
+            return read_details(
+                UpdateCustomerIn.model_validate({**OF_STAFF, **_write_as_sent(said)})
+            )
         except ValidationError:
-            return Told()
+            return CustomerDetails()
 
 
 class EditIn(UpdateCustomerIn):
@@ -178,22 +184,24 @@ class EditForm(forms.Form):
     is, stays. What a customer can do without is removed by a tick.
     """
 
-    customer_name = text(_("Name"), show_hidden_initial=True)
-    maiden_name = text(_("Maiden name"))
-    mobile_number = text(_("Mobile number"), attrs={"inputmode": "tel"})
-    date_of_birth = day(_("Date of birth"))
-    email_id = text(_("E-mail"))
-    address_line1 = text(_("Address"))
-    address_line2 = text(_("Address, second line"))
-    city = text(_("City"))
-    state = text(_("State"))
-    pincode = text(_("Pincode"), attrs={"inputmode": "numeric"})
+    customer_name = make_text_field(_("Name"), show_hidden_initial=True)
+    maiden_name = make_text_field(_("Maiden name"))
+    mobile_number = make_text_field(_("Mobile number"), attrs={"inputmode": "tel"})
+    date_of_birth = make_day_field(_("Date of birth"))
+    email_id = make_text_field(_("E-mail"))
+    address_line1 = make_text_field(_("Address"))
+    address_line2 = make_text_field(_("Address, second line"))
+    city = make_text_field(_("City"))
+    state = make_text_field(_("State"))
+    pincode = make_text_field(_("Pincode"), attrs={"inputmode": "numeric"})
 
     def __init__(self, customer: Customer, data: Mapping[str, Any] | None = None) -> None:
         super().__init__(data, initial={"customer_name": customer.name})
-        self.told = Told()
+        self.details = CustomerDetails()
         self.child_born: date | None = None
-        on_record = [name for name in REMOVABLE if getattr(customer, customers.COLUMNS[name])]
+        on_record = [
+            name for name in REMOVABLE_FIELDS if getattr(customer, customers.COLUMN_NAMES[name])
+        ]
         self.fields["removed"] = forms.MultipleChoiceField(
             label=_("Remove"),
             required=False,
@@ -205,8 +213,8 @@ class EditForm(forms.Form):
         )
         self.accounts = self._ask_status(_("Account"), customer.accounts)
         self.cards = self._ask_status(_("Card"), customer.cards)
-        self.fields["mobile_number"].help_text = _on_record(customer.masked_mobile)
-        self.fields["date_of_birth"].help_text = DATE
+        self.fields["mobile_number"].help_text = _describe_on_record(customer.masked_mobile)
+        self.fields["date_of_birth"].help_text = DATE_HINT
 
     @property
     def person_fields(self) -> list[forms.BoundField]:
@@ -221,16 +229,16 @@ class EditForm(forms.Form):
         said = {name: value for name, value in self.cleaned_data.items() if name in changed}
         if any(said.values()):
             message = read(self, EditIn, only=said)
-            self.told = told_by(message) if message else Told()
-        self.child_born = warn_of_child(self, self.told.date_of_birth)
+            self.details = read_details(message) if message else CustomerDetails()
+        self.child_born = warn_of_child(self, self.details.date_of_birth)
         removed: dict[str, Any] = dict.fromkeys(self.cleaned_data.get("removed", ()), "")
         for name in removed:
             if said.get(name):
                 self.add_error(name, gettext("is given, and to be removed: choose one"))
-        self.told = replace(self.told, **removed)
+        self.details = replace(self.details, **removed)
         return self.cleaned_data
 
-    def statuses(self, names: Mapping[str, int]) -> dict[int, str]:
+    def list_changed_statuses(self, names: Mapping[str, int]) -> dict[int, str]:
         """Give the statuses that were changed, of accounts or of cards, by their rows' keys."""
         changed = set(self.changed_data)
         return {pk: self.cleaned_data[n] for n, pk in names.items() if n in changed}
@@ -240,7 +248,7 @@ class EditForm(forms.Form):
         for row in rows.select_related("processor").order_by("pk"):
             name = f"{row._meta.model_name}_{row.pk}"
             names[name] = row.pk
-            self.fields[name] = choice(
+            self.fields[name] = make_choice_field(
                 f"{label} {row.masked} ({row.processor.system_id})",
                 InstrumentStatus,
                 initial=row.status,
@@ -252,13 +260,13 @@ class EditForm(forms.Form):
 class KycForm(forms.Form):
     """How well a customer is known from now on, and why. A tier that nobody touched stays."""
 
-    kyc_flag = choice(_("KYC"), Tier, show_hidden_initial=True)
-    kyc_updated_channel = text(_("KYC channel"))
-    kyc_updated_on = text(
+    kyc_flag = make_choice_field(_("KYC"), Tier, show_hidden_initial=True)
+    kyc_updated_channel = make_text_field(_("KYC channel"))
+    kyc_updated_on = make_text_field(
         _("KYC done on"), help_text=_("DD-MM-YYYY, with HH:MM if you like; empty: now")
     )
-    ovid_type = choice(_("Document"), [*EMPTY, *DocumentKind.choices])
-    ovid_value = text(_("Document number"))
+    ovid_type = make_choice_field(_("Document"), [*EMPTY_CHOICE, *DocumentKind.choices])
+    ovid_value = make_text_field(_("Document number"))
     reason = forms.CharField(
         label=_("Reason"),
         required=False,
@@ -268,20 +276,22 @@ class KycForm(forms.Form):
     )
 
     def __init__(self, customer: Customer, data: Mapping[str, Any] | None = None) -> None:
-        super().__init__(data, initial={"kyc_flag": customer.tier, "kyc_updated_channel": CHANNEL})
+        super().__init__(
+            data, initial={"kyc_flag": customer.tier, "kyc_updated_channel": DEFAULT_CHANNEL}
+        )
         self.customer = customer
-        self.told = Told()
+        self.details = CustomerDetails()
 
     def clean(self) -> dict[str, Any]:
         message = read(self, UpdateCustomerIn)
-        self.told = told_by(message) if message else Told()
+        self.details = read_details(message) if message else CustomerDetails()
         if not set(self.changed_data) - {"reason"}:
             self.add_error(None, gettext("says nothing to change"))
         if "kyc_flag" not in self.changed_data:
-            self.told = replace(self.told, kyc_flag=None)
+            self.details = replace(self.details, kyc_flag=None)
         elif self._has_moved():
             return self.cleaned_data
-        tier = self.told.kyc_flag
+        tier = self.details.kyc_flag
         is_proposal = tier is not None and kyc.needs_another(tier, before=self.customer.tier)
         if is_proposal and not self.cleaned_data.get("reason"):
             self.add_error("reason", gettext("is required"))
@@ -304,10 +314,10 @@ def read(form: forms.Form, kind: type[M], *, only: Mapping[str, Any] | None = No
     """Read what a form says as the API reads a message; None, and errors in the form, where
     something is wrong.
     """
-    said = {wire_name(name): value for name, value in (only or form.cleaned_data).items()}
+    said = {spell_wire_name(name): value for name, value in (only or form.cleaned_data).items()}
     own = OF_STAFF if issubclass(kind, UpdateCustomerIn) else {}
     try:
-        return kind.model_validate({**own, **_as_sent(said)})
+        return kind.model_validate({**own, **_write_as_sent(said)})
     except ValidationError as error:
         ours = {field.alias: name for name, field in kind.model_fields.items()}
         for line in error.errors(include_url=False, include_input=False):
@@ -323,7 +333,7 @@ def refuse(form: forms.Form, refusal: Refusal) -> None:
 
 def warn_of_child(form: forms.Form, born: date | None) -> date | None:
     """Have a child's birth date confirmed, each date anew: that date; None where there is none."""
-    if born is None or born <= _years_ago(CHILD_YEARS):
+    if born is None or born <= _subtract_years(CHILD_YEARS):
         return None
     if form.data.get("child_born") != born.isoformat():
         form.add_error(None, gettext("That is a child’s birth date: look below, then go on."))
@@ -336,29 +346,33 @@ def add_error(form: forms.Form, name: str, message: str) -> None:
     form.add_error(name if is_seen else None, gettext(message))
 
 
-def _years_ago(years: int) -> date:
+def _subtract_years(years: int) -> date:
     """Give this day so many years ago; of 29 February the day before where there was none."""
     today = clock.today()
     day = min(today.day, monthrange(today.year - years, today.month)[1])
     return today.replace(year=today.year - years, day=day)
 
 
-def _as_sent(said: Mapping[str, Any]) -> dict[str, Any]:
+def _write_as_sent(said: Mapping[str, Any]) -> dict[str, Any]:
     """Write dates as the wire does, however they were typed; a day without a time begins."""
     sent = dict(said)
     if "Date_Of_Birth" in sent:
-        sent["Date_Of_Birth"] = as_wired(sent["Date_Of_Birth"])
+        sent["Date_Of_Birth"] = write_wire_day(sent["Date_Of_Birth"])
     if sent.get("KYC_Updated_On"):
-        sent["KYC_Updated_On"] = _instant_as_wired(sent["KYC_Updated_On"].strip())
+        sent["KYC_Updated_On"] = _write_instant(sent["KYC_Updated_On"].strip())
     return sent
 
 
-def _instant_as_wired(text: str) -> str:
+def _write_instant(text: str) -> str:
     day, _space, time = text.rpartition(" ")
     if ":" not in time:
         day, time = text, "00:00:00"
-    return f"{as_wired(day)} {time}:00" if time.count(":") == 1 else f"{as_wired(day)} {time}"
+    return (
+        f"{write_wire_day(day)} {time}:00"
+        if time.count(":") == 1
+        else f"{write_wire_day(day)} {time}"
+    )
 
 
-def _on_record(masked: str) -> Any:
+def _describe_on_record(masked: str) -> Any:
     return format_lazy("{} {}", _("On record:"), masked) if masked else _("None on record")

@@ -8,17 +8,17 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from customers import conflicts, records, search
-from customers.choices import MOBILE
+from customers.choices import MOBILE_KIND
 from customers.models import Customer
-from customers.models.name_words import words_of
-from customers.records import Told
+from customers.models.name_words import split_words
+from customers.records import CustomerDetails
 from ppims.core import keys
 from ppims.models import Processor
 
-NAMESAKES, SHOWN = 1_000, 5
+MOST_NAMESAKES, MOST_SHOWN = 1_000, 5
 
 
-class Same(models.TextChoices):
+class MatchedOn(models.TextChoices):
     """What is the same of both."""
 
     MOBILE = "MOBILE", _("same mobile number")
@@ -27,7 +27,7 @@ class Same(models.TextChoices):
     BIRTH = "BIRTH", _("same date of birth")
 
 
-class Then(models.TextChoices):
+class Effect(models.TextChoices):
     """What comes of it when it is added all the same."""
 
     KNOWN = "KNOWN", _("This processor knows this customer already: there is nothing to add.")
@@ -41,72 +41,81 @@ class Then(models.TextChoices):
 
 
 @dataclass(frozen=True)
-class Likeness:
+class Match:
     """A customer on record, in what both are alike, and what comes of adding."""
 
     customer: Customer
-    same: tuple[Same, ...]
-    then: Then
+    matched_on: tuple[MatchedOn, ...]
+    effect: Effect
 
 
-def alike(told: Told, processor: Processor) -> list[Likeness]:
+def find_matches(details: CustomerDetails, processor: Processor) -> list[Match]:
     """Find who on record has the mobile, the document, or name and birth date: those first whose
     numbers they are; nobody, until the birth date is told, which decides. A bounded number of
     look-ups, whatever the number of customers.
     """
-    if not told.date_of_birth:
+    if not details.date_of_birth:
         return []
-    by_mobile = records.holder_of(MOBILE, told.mobile_number) if told.mobile_number else None
-    by_document = records.holder_of(*told.document) if told.document else None
+    by_mobile = (
+        records.find_holder(MOBILE_KIND, details.mobile_number) if details.mobile_number else None
+    )
+    by_document = records.find_holder(*details.document) if details.document else None
     meant = by_document or by_mobile
     ids = [pk for pk in (meant, by_mobile) if pk]
-    found = list(dict.fromkeys([*ids, *_namesakes(told)]))[:SHOWN]
+    found = list(dict.fromkeys([*ids, *_find_namesakes(details)]))[:MOST_SHOWN]
     customers = Customer.objects.in_bulk(found)
     return [
-        Likeness(
+        Match(
             customers[pk],
-            tuple(_same(told, customers[pk], by_mobile=by_mobile, by_document=by_document)),
-            _then(told, customers[pk], processor, is_meant=pk == meant, by_mobile=by_mobile),
+            tuple(_compare(details, customers[pk], by_mobile=by_mobile, by_document=by_document)),
+            _predict_effect(
+                details, customers[pk], processor, is_meant=pk == meant, by_mobile=by_mobile
+            ),
         )
         for pk in found
     ]
 
 
-def token_of(likenesses: Iterable[Likeness]) -> str:
+def sum_up_matches(likenesses: Iterable[Match]) -> str:
     """Sum up a warning, so that it is this very one which a person confirms."""
-    parts = [f"{each.customer.pk} {each.then} {' '.join(each.same)}" for each in likenesses]
+    parts = [f"{each.customer.pk} {each.effect} {' '.join(each.matched_on)}" for each in likenesses]
     return keys.digest(settings.PPIMS_DIGEST_KEYS, "likeness", *parts).hex()
 
 
-def _namesakes(told: Told) -> list[int]:
-    if not told.customer_name or not told.date_of_birth:
+def _find_namesakes(details: CustomerDetails) -> list[int]:
+    if not details.customer_name or not details.date_of_birth:
         return []
-    named = search.named(told.customer_name, most=NAMESAKES)
-    born = Customer.objects.filter(pk__in=named, date_of_birth=told.date_of_birth)
-    return list(born.order_by("pk").values_list("pk", flat=True)[:SHOWN])
+    named = search.find_by_name(details.customer_name, most=MOST_NAMESAKES)
+    born = Customer.objects.filter(pk__in=named, date_of_birth=details.date_of_birth)
+    return list(born.order_by("pk").values_list("pk", flat=True)[:MOST_SHOWN])
 
 
-def _same(
-    told: Told, customer: Customer, *, by_mobile: int | None, by_document: int | None
-) -> Iterable[Same]:
+def _compare(
+    details: CustomerDetails, customer: Customer, *, by_mobile: int | None, by_document: int | None
+) -> Iterable[MatchedOn]:
     if customer.pk == by_mobile:
-        yield Same.MOBILE
+        yield MatchedOn.MOBILE
     if customer.pk == by_document:
-        yield Same.DOCUMENT
-    words = words_of(told.customer_name or "")
+        yield MatchedOn.DOCUMENT
+    words = split_words(details.customer_name or "")
     if words and search.is_named(customer.name, words):
-        yield Same.NAME
-    if told.date_of_birth == customer.date_of_birth:
-        yield Same.BIRTH
+        yield MatchedOn.NAME
+    if details.date_of_birth == customer.date_of_birth:
+        yield MatchedOn.BIRTH
 
 
-def _then(
-    told: Told, customer: Customer, processor: Processor, *, is_meant: bool, by_mobile: int | None
-) -> Then:
+def _predict_effect(
+    details: CustomerDetails,
+    customer: Customer,
+    processor: Processor,
+    *,
+    is_meant: bool,
+    by_mobile: int | None,
+) -> Effect:
     is_by_mobile = customer.pk == by_mobile
     if not is_meant:
-        return Then.ASKED if is_by_mobile else Then.ANOTHER
-    is_by_document = told.document and records.holder_of(*told.document) == customer.pk
-    if not is_by_document and conflicts.is_doubtful(told, customer):
-        return Then.DOUBT
-    return Then.KNOWN if records.is_registered(processor, customer) else Then.JOINS
+        return Effect.ASKED if is_by_mobile else Effect.ANOTHER
+    is_by_document = details.document and records.find_holder(*details.document) == customer.pk
+    if not is_by_document and conflicts.is_doubtful(details, customer):
+        return Effect.DOUBT
+    return Effect.KNOWN if records.is_registered(processor, customer) else Effect.JOINS

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from django.db.models import Model
 from stdnum.in_ import aadhaar, pan
 
-from customers.choices import MOBILE, DocumentKind, InstrumentStatus, Tier
+from customers.choices import MOBILE_KIND, DocumentKind, InstrumentStatus, Tier
 from customers.models import (
     Account,
     Card,
@@ -20,8 +20,8 @@ from customers.models import (
 )
 from ppims.core.errors import UnknownCustomer
 from ppims.db import statements
-from ppims.db.statements import Table, joined
-from ppims.db.transaction import Again
+from ppims.db.statements import Table, read_joined
+from ppims.db.transaction import RunAgain
 from ppims.models import Processor, User
 
 STRICT_CHECKS = {DocumentKind.AADHAAR: aadhaar.is_valid, DocumentKind.PAN: pan.is_valid}
@@ -31,31 +31,33 @@ DOCUMENTS, ACCOUNTS, CARDS = Table(Document), Table(Account), Table(Card)
 KYC_CHANGES = Table(KycChange)
 # As much of either as calls ask for: reading all of it would cost twice the statement.
 KNOWN_AS = Table(Registration, "r", only=("id", "customer_id", "processor_id", "cif_id"))
-KNOWN = Table(
+KNOWN_CUSTOMERS = Table(
     Customer,
     "c",
     only="unique_id tier tier_since kyc_updated_channel kyc_updated_on status".split(),
 )
-VISIBLE = """
+SEE_REGISTRATION = """
     JOIN customers_customer c ON c.unique_id = r.customer_id
     WHERE r.customer_id = %s AND r.processor_id = %s
 """
 CUSTOMER_OF = Registration._meta.get_field("customer")
-REGISTERED = "SELECT 1 FROM customers_registration WHERE customer_id = %s AND processor_id = %s"
-HOLDER = "SELECT customer_id FROM customers_identifier WHERE kind = %s AND digest = %s"
+FIND_REGISTERED = (
+    "SELECT 1 FROM customers_registration WHERE customer_id = %s AND processor_id = %s"
+)
+FIND_HOLDER = "SELECT customer_id FROM customers_identifier WHERE kind = %s AND digest = %s"
 ON_RECORD = "WHERE customer_id = %s AND kind = %s AND replaced_at IS NULL"
 OF_ACCOUNT = "WHERE customer_id = %s AND processor_id = %s AND number = %s"
 OF_CARD = "WHERE customer_id = %s AND processor_id = %s AND digest = %s"
 STATUS_OF_ACCOUNT = f"SELECT status FROM customers_account {OF_ACCOUNT}"  # noqa: S608
 STATUS_OF_CARD = f"SELECT status FROM customers_card {OF_CARD}"  # noqa: S608
-IDENTIFY = """
+INSERT_IDENTIFIER = """
     INSERT INTO customers_identifier (kind, digest, customer_id)
     VALUES (%s, %s, %s) ON CONFLICT DO NOTHING
 """
 
 
 @dataclass(frozen=True)
-class Told:
+class CustomerDetails:
     """What a message tells of a customer, in the wire's words; None: it says nothing of that."""
 
     unique_id: int | None = None
@@ -97,16 +99,16 @@ class Told:
         return check is None or check(number)
 
 
-def random_unique_id() -> int:
+def draw_unique_id() -> int:
     """Draw 15 digits, the first of them 1 to 9."""
     return 10**14 + secrets.randbelow(9 * 10**14)
 
 
-def visible(processor: Processor, unique_id: int) -> Registration:
+def find_registration(processor: Processor, unique_id: int) -> Registration:
     """Find the customer as this processor sees it. Raises UnknownCustomer, also where only others
     know it.
     """
-    found = joined((KNOWN_AS, KNOWN), VISIBLE, [unique_id, processor.pk])
+    found = read_joined((KNOWN_AS, KNOWN_CUSTOMERS), SEE_REGISTRATION, [unique_id, processor.pk])
     if found is None:
         raise UnknownCustomer
     registration: Registration = found[0]
@@ -116,41 +118,41 @@ def visible(processor: Processor, unique_id: int) -> Registration:
 
 def is_registered(processor: Processor, customer: Customer) -> bool:
     """Tell whether the processor knows the customer."""
-    return statements.first(REGISTERED, [customer.pk, processor.pk]) is not None
+    return statements.read_row(FIND_REGISTERED, [customer.pk, processor.pk]) is not None
 
 
-def status_of_account(customer_id: int, processor_id: int, number: str) -> str | None:
+def find_account_status(customer_id: int, processor_id: int, number: str) -> str | None:
     """Tell the status of an account as its processor has told it; None: not told of."""
-    found = statements.first(STATUS_OF_ACCOUNT, [customer_id, processor_id, number])
+    found = statements.read_row(STATUS_OF_ACCOUNT, [customer_id, processor_id, number])
     return found[0] if found else None
 
 
-def status_of_card(customer_id: int, processor_id: int, number: str) -> str | None:
+def find_card_status(customer_id: int, processor_id: int, number: str) -> str | None:
     """Tell the status of a card as its processor has told it; None: not told of."""
-    found = statements.first(STATUS_OF_CARD, [customer_id, processor_id, Card.digest_of(number)])
+    found = statements.read_row(STATUS_OF_CARD, [customer_id, processor_id, Card.digest_of(number)])
     return found[0] if found else None
 
 
-def holder_of(kind: str, value: str) -> int | None:
+def find_holder(kind: str, value: str) -> int | None:
     """Tell whose this mobile number or document is: a Unique_Id."""
-    found = statements.first(HOLDER, [kind, Identifier.digest_of(kind, value)])
+    found = statements.read_row(FIND_HOLDER, [kind, Identifier.digest_of(kind, value)])
     return found[0] if found else None
 
 
-def locked(unique_id: int) -> Customer:
+def lock_customer(unique_id: int) -> Customer:
     """Lock a customer's own row against other changes of it; limits never wait for this."""
     return Customer.objects.select_for_update(no_key=True).get(pk=unique_id)
 
 
-def locked_or_unknown(unique_id: int) -> Customer:
+def lock_known_customer(unique_id: int) -> Customer:
     """Lock a customer's own row. Raises UnknownCustomer."""
     try:
-        return locked(unique_id)
+        return lock_customer(unique_id)
     except Customer.DoesNotExist:
         raise UnknownCustomer from None
 
 
-def first_registration(unique_id: int) -> Registration:
+def find_first_registration(unique_id: int) -> Registration:
     """Find through whom the customer was first known. Raises UnknownCustomer."""
     found = Registration.objects.filter(customer_id=unique_id).select_related("processor")
     registration = found.order_by("pk").first()
@@ -163,8 +165,10 @@ def identify(customer: Customer, kind: str, value: str) -> None:
     """Make a mobile number or document find this customer. Raises Again where someone else was
     first.
     """
-    if not statements.run(IDENTIFY, [kind, Identifier.digest_of(kind, value), customer.pk]):
-        raise Again
+    if not statements.run(
+        INSERT_IDENTIFIER, [kind, Identifier.digest_of(kind, value), customer.pk]
+    ):
+        raise RunAgain
 
 
 def forget(customer: Customer, kind: str, digest: bytes) -> None:
@@ -173,84 +177,96 @@ def forget(customer: Customer, kind: str, digest: bytes) -> None:
 
 
 def create(
-    told: Told, *, unique_id: int, processor: Processor | None, user: User | None, at: datetime
+    details: CustomerDetails,
+    *,
+    unique_id: int,
+    processor: Processor | None,
+    user: User | None,
+    at: datetime,
 ) -> tuple[Customer, KycChange]:
     """Record a new person with mobile, document and the first line of KYC history."""
-    assert told.customer_name and told.mobile_number and told.date_of_birth and told.kyc_flag  # noqa: PT018
-    assert told.kyc_updated_channel
-    updated_on = told.kyc_updated_on or at
+    assert details.customer_name
+    assert details.mobile_number
+    assert details.date_of_birth
+    assert details.kyc_flag
+    assert details.kyc_updated_channel
+    updated_on = details.kyc_updated_on or at
     customer = Customer(
         unique_id=unique_id,
-        name=told.customer_name,
-        mobile=told.mobile_number,
-        date_of_birth=told.date_of_birth,
-        maiden_name=told.maiden_name or "",
-        email=told.email_id or "",
-        address_line1=told.address_line1 or "",
-        address_line2=told.address_line2 or "",
-        city=told.city or "",
-        state=told.state or "",
-        pincode=told.pincode or "",
-        nri_flag=told.nri_flag or "",
-        tier=told.kyc_flag,
+        name=details.customer_name,
+        mobile=details.mobile_number,
+        date_of_birth=details.date_of_birth,
+        maiden_name=details.maiden_name or "",
+        email=details.email_id or "",
+        address_line1=details.address_line1 or "",
+        address_line2=details.address_line2 or "",
+        city=details.city or "",
+        state=details.state or "",
+        pincode=details.pincode or "",
+        nri_flag=details.nri_flag or "",
+        tier=details.kyc_flag,
         tier_since=min(updated_on, at),
-        kyc_updated_channel=told.kyc_updated_channel,
+        kyc_updated_channel=details.kyc_updated_channel,
         kyc_updated_on=updated_on,
         created_at=at,
     )
     CUSTOMERS.insert(customer)
     name_words.learn(unique_id, customer.name)
-    identify(customer, MOBILE, told.mobile_number)
+    identify(customer, MOBILE_KIND, details.mobile_number)
     change = record_kyc_change(customer, from_tier="", processor=processor, user=user, at=at)
     return customer, change
 
 
-def register(told: Told, *, customer: Customer, processor: Processor, at: datetime) -> list[Model]:
+def register(
+    details: CustomerDetails, *, customer: Customer, processor: Processor, at: datetime
+) -> list[Model]:
     """Make the customer visible to the processor, with account, card and a document not yet on
     record: the rows that are new or changed.
     """
     registration = Registration(
         customer_id=customer.pk,
         processor_id=processor.pk,
-        customer_ref=told.customer_id or "",
-        cif_id=told.cif_id or "",
-        customer_type=told.customer_type or "",
-        ppi_type=told.ppi_type or "",
+        customer_ref=details.customer_id or "",
+        cif_id=details.cif_id or "",
+        customer_type=details.customer_type or "",
+        ppi_type=details.ppi_type or "",
         registered_at=at,
     )
     REGISTRATIONS.insert(registration)
-    account = record_account(told, customer=customer, processor=processor)
-    card = record_card(told, customer=customer, processor=processor)
+    account = record_account(details, customer=customer, processor=processor)
+    card = record_card(details, customer=customer, processor=processor)
     document = None
-    if told.document and document_on_record(customer, told.document[0]) is None:
-        document = _add_document(told.document, customer=customer, at=at)
+    if details.document and find_document(customer, details.document[0]) is None:
+        document = _add_document(details.document, customer=customer, at=at)
     return [row for row in (registration, account, card, document) if row is not None]
 
 
-def document_on_record(customer: Customer, kind: str) -> Document | None:
-    return DOCUMENTS.one(ON_RECORD, [customer.pk, kind])
+def find_document(customer: Customer, kind: str) -> Document | None:
+    return DOCUMENTS.read_row(ON_RECORD, [customer.pk, kind])
 
 
-def record_document(told: Told, *, customer: Customer, at: datetime) -> list[Document]:
+def record_document(
+    details: CustomerDetails, *, customer: Customer, at: datetime
+) -> list[Document]:
     """Record a document, in the place of one of its kind: the rows that are new or changed; none
     where it is on record already.
     """
-    assert told.document
-    kind, number = told.document
-    before = document_on_record(customer, kind)
+    assert details.document
+    kind, number = details.document
+    before = find_document(customer, kind)
     digest = Identifier.digest_of(kind, number)
     if before is None:
-        return [_add_document(told.document, customer=customer, at=at)]
+        return [_add_document(details.document, customer=customer, at=at)]
     if bytes(before.digest) == digest:
         return []
     forget(customer, kind, bytes(before.digest))
     before.replaced_at = at
     before.save(update_fields=["replaced_at"])
-    return [before, _add_document(told.document, customer=customer, at=at)]
+    return [before, _add_document(details.document, customer=customer, at=at)]
 
 
-def _add_document(told: tuple[str, str], *, customer: Customer, at: datetime) -> Document:
-    kind, number = told
+def _add_document(details: tuple[str, str], *, customer: Customer, at: datetime) -> Document:
+    kind, number = details
     identify(customer, kind, number)
     document = Document(customer_id=customer.pk, kind=kind, recorded_at=at)
     document.seal(number)
@@ -258,14 +274,16 @@ def _add_document(told: tuple[str, str], *, customer: Customer, at: datetime) ->
     return document
 
 
-def record_account(told: Told, *, customer: Customer, processor: Processor) -> Account | None:
+def record_account(
+    details: CustomerDetails, *, customer: Customer, processor: Processor
+) -> Account | None:
     """Add an account that this channel has not sent before, or set the status of a known one: the
     row, where that changes anything.
     """
-    if not told.account_number:
+    if not details.account_number:
         return None
-    key = (customer.pk, processor.pk, told.account_number)
-    known, now = ACCOUNTS.one(OF_ACCOUNT, key), told.account_status
+    key = (customer.pk, processor.pk, details.account_number)
+    known, now = ACCOUNTS.read_row(OF_ACCOUNT, key), details.account_status
     if known is None:
         status = now or InstrumentStatus.ACTIVE.value
         named = {"customer_id": key[0], "processor_id": key[1], "number": key[2]}
@@ -275,21 +293,23 @@ def record_account(told: Told, *, customer: Customer, processor: Processor) -> A
     return known if set_status(known, now) else None
 
 
-def record_card(told: Told, *, customer: Customer, processor: Processor) -> Card | None:
+def record_card(
+    details: CustomerDetails, *, customer: Customer, processor: Processor
+) -> Card | None:
     """Add a card that this channel has not sent before, or set the status of a known one: the row,
     where that changes anything.
     """
-    if not told.card_number:
+    if not details.card_number:
         return None
-    digest, now = Card.digest_of(told.card_number), told.card_status
-    known = CARDS.one(OF_CARD, [customer.pk, processor.pk, digest])
+    digest, now = Card.digest_of(details.card_number), details.card_status
+    known = CARDS.read_row(OF_CARD, [customer.pk, processor.pk, digest])
     if known is None:
         card = Card(
             customer_id=customer.pk,
             processor_id=processor.pk,
             digest=digest,
-            last_four=told.card_number[-4:],
-            expires=told.card_exp_date or "",
+            last_four=details.card_number[-4:],
+            expires=details.card_exp_date or "",
             status=now or InstrumentStatus.ACTIVE.value,
         )
         CARDS.insert(card)
@@ -307,16 +327,21 @@ def set_status(known: Account | Card, now: str | None) -> bool:
 
 
 def change_kyc(
-    told: Told, *, customer: Customer, processor: Processor | None, user: User | None, at: datetime
+    details: CustomerDetails,
+    *,
+    customer: Customer,
+    processor: Processor | None,
+    user: User | None,
+    at: datetime,
 ) -> KycChange | None:
     """Set tier, channel and date as told, unsaved, and keep the change; None: nothing of it was
     new.
     """
     before = customer.tier
-    tier = Tier(told.kyc_flag or before)
+    tier = Tier(details.kyc_flag or before)
     unraised = customer.kyc_updated_on if tier == before else at
-    updated_on = told.kyc_updated_on or unraised
-    channel = told.kyc_updated_channel or customer.kyc_updated_channel
+    updated_on = details.kyc_updated_on or unraised
+    channel = details.kyc_updated_channel or customer.kyc_updated_channel
     if (tier, channel, updated_on) == (
         before,
         customer.kyc_updated_channel,

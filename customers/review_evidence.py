@@ -13,7 +13,7 @@ from customers.choices import DocumentKind, mask, mask_day
 from customers.models import Customer, Document, DuplicateReview, Identifier
 from ppims.core import keys
 
-NOTHING = "–"
+NO_VALUE = "–"
 LABELS = {
     "name": _("Name"),
     "mobile_number": _("Mobile number"),
@@ -37,7 +37,7 @@ class Evidence(NamedTuple):
         return str(LABELS[self.name])
 
 
-def evidence_of(review: DuplicateReview) -> list[Evidence]:
+def list_evidence(review: DuplicateReview) -> list[Evidence]:
     """Set record beside claim, both masked: as they are, or as they were when it was decided."""
     if not review.evidence:
         return _compare(review)
@@ -45,7 +45,7 @@ def evidence_of(review: DuplicateReview) -> list[Evidence]:
         settings.PPIMS_DOCUMENT_KEYS,
         review.evidence_key_id,
         bytes(review.evidence),
-        bound_to=_bound_to(review),
+        bound_to=_bind_to(review),
     )
     return [Evidence(*row) for row in json.loads(kept)]
 
@@ -55,11 +55,11 @@ def keep_evidence(review: DuplicateReview) -> None:
     review.evidence_key_id, review.evidence = keys.encrypt(
         settings.PPIMS_DOCUMENT_KEYS,
         json.dumps(_compare(review), ensure_ascii=False),
-        bound_to=_bound_to(review),
+        bound_to=_bind_to(review),
     )
 
 
-def _bound_to(review: DuplicateReview) -> str:
+def _bind_to(review: DuplicateReview) -> str:
     return f"evidence of {review.bound_to}"
 
 
@@ -71,31 +71,31 @@ def _compare(review: DuplicateReview) -> list[Evidence]:
         Evidence(
             "name",
             customer.name,
-            name or NOTHING,
+            name or NO_VALUE,
             name.casefold() == customer.name.casefold() if name else None,
         ),
         Evidence(
             "mobile_number",
-            customer.masked_mobile or NOTHING,
-            mask(mobile or "", shown=4) or NOTHING,
+            customer.masked_mobile or NO_VALUE,
+            mask(mobile or "", shown=4) or NO_VALUE,
             mobile == customer.mobile if mobile else None,
         ),
         Evidence(
             "date_of_birth",
             mask_day(customer.date_of_birth),
-            mask_day(born) if born else NOTHING,
+            mask_day(born) if born else NO_VALUE,
             born == customer.date_of_birth if born else None,
         ),
-        _documents(customer, claim["ovid_type"], claim["ovid_value"]),
+        _compare_documents(customer, claim["ovid_type"], claim["ovid_value"]),
     ]
 
 
-def _documents(customer: Customer, kind: str | None, number: str | None) -> Evidence:
+def _compare_documents(customer: Customer, kind: str | None, number: str | None) -> Evidence:
     known = list(customer.documents.filter(replaced_at__isnull=True).order_by("kind"))
-    claimed = f"{DocumentKind(kind).label} {mask(number or '', shown=4)}" if kind else NOTHING
+    claimed = f"{DocumentKind(kind).label} {mask(number or '', shown=4)}" if kind else NO_VALUE
     return Evidence(
         "document",
-        ", ".join(map(str, known)) or NOTHING,
+        ", ".join(map(str, known)) or NO_VALUE,
         claimed,
         _is_on_record(known, kind, number) if kind and number else None,
     )

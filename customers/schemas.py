@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, WithJsonSchema
 
 from customers.models import Receipt, Registration
-from customers.records import Told
+from customers.records import CustomerDetails
 from ppims.wire.envelope import Answer, Credentials, Message
 from ppims.wire.reply_fields import IdOut, InstantOut, TextOut
 from ppims.wire.request_fields import (
@@ -23,7 +23,7 @@ from ppims.wire.request_fields import (
     Pincode,
     Text,
     UniqueId,
-    malformed,
+    make_malformed,
 )
 
 KycFlag = Literal["N", "P", "F"]
@@ -31,17 +31,17 @@ Status = Literal["A", "I", "C", "F", "N"]
 OvidType = Literal["ADR", "PAN", "DRL", "VOT", "PSP", "NRG", "NPR"]
 
 
-def _document_number(value: object) -> str:
+def _read_document_number(value: object) -> str:
     if isinstance(value, str) and value.isascii():
         number = re.sub(r"[ /-]", "", value).upper()
         if re.fullmatch(r"[A-Z0-9]{4,20}", number):
             return number
-    raise malformed("must have 4 to 20 letters and digits")
+    raise make_malformed("must have 4 to 20 letters and digits")
 
 
 OvidValue = Annotated[
     str,
-    BeforeValidator(_document_number),
+    BeforeValidator(_read_document_number),
     WithJsonSchema({"type": "string", "examples": ["123456789012"]}),
 ]
 
@@ -90,7 +90,7 @@ class AddCustomerIn(Message):
     nri_flag: Literal["Y", "N"] | None = None
 
     @classmethod
-    def across(cls, present: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    def check_across(cls, present: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield from judge_document(present)
         if (
             present.get("KYC_Flag") == "F"
@@ -122,7 +122,7 @@ class UpdateCustomerIn(Message):
     cif_id: Id | None = None
 
     @classmethod
-    def across(cls, present: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    def check_across(cls, present: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield from judge_document(present)
         for name in ("account", "card"):
             if f"{name.title()}_Status" in present and f"{name.title()}_Number" not in present:
@@ -150,10 +150,10 @@ class CheckKycData(Credentials):
     Check_KYC: CheckKycIn
 
 
-def told_by(message: AddCustomerIn | UpdateCustomerIn) -> Told:
+def read_details(message: AddCustomerIn | UpdateCustomerIn) -> CustomerDetails:
     """Hand a message's fields on; both speak of them in the same words."""
-    known = {field.name for field in fields(Told)}
-    return Told(**message.model_dump(include=known))
+    known = {field.name for field in fields(CustomerDetails)}
+    return CustomerDetails(**message.model_dump(include=known))
 
 
 class AddCustomerOut(Answer):
@@ -163,7 +163,7 @@ class AddCustomerOut(Answer):
     kyc_updated_on: InstantOut
 
     @classmethod
-    def of(cls, receipt: Receipt) -> "AddCustomerOut":
+    def from_receipt(cls, receipt: Receipt) -> "AddCustomerOut":
         return cls(
             resp_code=receipt.resp_code,
             unique_id=receipt.unique_id,
@@ -178,7 +178,7 @@ class UpdateCustomerOut(Answer):
     old_unique_id: IdOut
 
     @classmethod
-    def of(cls, receipt: Receipt) -> "UpdateCustomerOut":
+    def from_receipt(cls, receipt: Receipt) -> "UpdateCustomerOut":
         return cls(
             resp_code=receipt.resp_code,
             unique_id=receipt.unique_id,
@@ -195,7 +195,7 @@ class CheckKycOut(Answer):
     old_unique_id: IdOut
 
     @classmethod
-    def of(cls, registration: Registration) -> "CheckKycOut":
+    def from_registration(cls, registration: Registration) -> "CheckKycOut":
         customer = registration.customer
         return cls(
             resp_code="000",

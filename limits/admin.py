@@ -16,11 +16,11 @@ from django.views.decorators.http import require_POST, require_safe
 from customers.admin import (
     UNIQUE_ID_DIGITS,
     ReadOnlyAdmin,
-    decisions,
-    instant,
+    get_staff,
     ist,
-    never,
-    staff,
+    make_decisions,
+    make_instant_column,
+    refuse_everyone,
     unique_id,
 )
 from customers.choices import mask
@@ -34,7 +34,7 @@ from ppims.core.money import to_inr
 from ppims.models import Operation, Processor, ReplayKey
 
 
-def money(name: str, label: str) -> Callable[[Model], str]:
+def make_money_column(name: str, label: str) -> Callable[[Model], str]:
     """Make a column, or a field of a page, that shows paise as rupees."""
 
     @admin.display(description=label)
@@ -45,7 +45,7 @@ def money(name: str, label: str) -> Callable[[Model], str]:
     return shown
 
 
-def limit_of(amount: int, window: str | None) -> str:
+def write_limit(amount: int, window: str | None) -> str:
     return f"{amount} months" if window == Window.CREDIT_STOP else to_inr(amount)
 
 
@@ -54,26 +54,26 @@ def limit_of(amount: int, window: str | None) -> str:
 
 @admin.display(description="Amount")
 def amount_of(rule: LimitRule) -> str:
-    return "No limit" if rule.amount is None else limit_of(rule.amount, rule.window)
+    return "No limit" if rule.amount is None else write_limit(rule.amount, rule.window)
 
 
 @admin.display(description="In force from")
 def start_of(rule: LimitRule) -> str:
-    return _start(rule, rules.starts_in_words([rule], clock.now()))
+    return _start(rule, rules.describe_starts([rule], clock.now()))
 
 
-def starts() -> Callable[[LimitRule], str]:
+def make_starts_column() -> Callable[[LimitRule], str]:
     """Make the column of starts of one list, which counts the customers once for all its rows."""
 
     @cache
-    def warnings() -> dict[int, str]:
+    def list_warnings() -> dict[int, str]:
         waiting = LimitRule.objects.filter(state=LimitRule.State.PROPOSED)
-        return rules.starts_in_words(waiting, clock.now())
+        return rules.describe_starts(waiting, clock.now())
 
     @admin.display(description="In force from")
     def shown(rule: LimitRule) -> str:
         is_waiting = rule.state == LimitRule.State.PROPOSED
-        return _start(rule, warnings() if is_waiting else {})
+        return _start(rule, list_warnings() if is_waiting else {})
 
     return shown
 
@@ -88,8 +88,8 @@ def _start(rule: LimitRule, warnings: dict[int, str]) -> str:
 @admin.register(LimitRule)
 class LimitRuleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = LimitRuleForm
-    has_change_permission = has_delete_permission = never
-    actions = decisions(
+    has_change_permission = has_delete_permission = refuse_everyone
+    actions = make_decisions(
         lambda pk, state, user, note: rules.decide(rule_id=pk, state=state, user=user, note=note),
         maker="add",
     )
@@ -97,7 +97,10 @@ class LimitRuleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     _shown: ClassVar[Any] = [
         *("tier", start_of, "direction", "window", amount_of),
         *("state", "maker", "checker", "source"),
-        *(instant("proposed_at", "Proposed"), instant("decided_at", "Decided")),
+        *(
+            make_instant_column("proposed_at", "Proposed"),
+            make_instant_column("decided_at", "Decided"),
+        ),
         "decision_note",
     ]
     list_filter = ["state", "tier", "direction", "window"]
@@ -106,7 +109,9 @@ class LimitRuleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     show_full_result_count = False
 
     def get_list_display(self, request: HttpRequest) -> Any:
-        return [starts() if column is start_of else column for column in self._shown[:9]]
+        return [
+            make_starts_column() if column is start_of else column for column in self._shown[:9]
+        ]
 
     def get_fields(self, request: HttpRequest, obj: LimitRule | None = None) -> Any:
         return self._shown if obj else self._asked
@@ -115,21 +120,21 @@ class LimitRuleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return self.get_fields(request, obj) if obj else []
 
     def has_approve_permission(self, request: HttpRequest) -> bool:
-        return staff(request).has_perm("limits.approve_limitrule")
+        return get_staff(request).has_perm("limits.approve_limitrule")
 
     def save_model(self, request: HttpRequest, obj: LimitRule, form: Any, change: bool) -> None:
         """Propose it: another person decides."""
         asked = Proposal(**{name: form.cleaned_data[name] for name in self._asked})
-        [rule] = rules.propose(proposals=[asked], user=staff(request))
+        [rule] = rules.propose(proposals=[asked], user=get_staff(request))
         obj.pk = rule.pk
-        for warning in rules.starts_in_words([rule], clock.now()).values():
+        for warning in rules.describe_starts([rule], clock.now()).values():
             self.message_user(request, warning, messages.ERROR)
 
 
 # What was answered, held and posted.
 
 
-def found(
+def find_rows(
     queryset: QuerySet[Any], text: str, *, operation: Operation, row: str = "pk"
 ) -> tuple[QuerySet[Any], bool]:
     """Find by whole Unique_Id or Ref_Id, the latter through ReplayKey: never by a scan."""
@@ -156,10 +161,10 @@ def account_of(check: LimitCheck) -> str:
 def limit_judged(check: LimitCheck) -> str:
     if check.limit is None:
         return "–"
-    return limit_of(check.limit, check.rule.window if check.rule else None)
+    return write_limit(check.limit, check.rule.window if check.rule else None)
 
 
-amount, at = money("amount_paise", "Amount"), instant("at", "At")
+amount, at = make_money_column("amount_paise", "Amount"), make_instant_column("at", "At")
 
 
 class HistoryAdmin(ReadOnlyAdmin):
@@ -174,7 +179,7 @@ class HistoryAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        return found(queryset, search_term, operation=self.operation, row=self.row)
+        return find_rows(queryset, search_term, operation=self.operation, row=self.row)
 
 
 @admin.register(LimitCheck)
@@ -186,13 +191,22 @@ class LimitCheckAdmin(HistoryAdmin):
     list_select_related = ["processor"]
     readonly_fields: ClassVar[Any] = [
         *(unique_id, "number", "processor", "ref_id", at, "direction", amount),
-        *(money("balance_paise", "Balance before"), account_of, "card_last_four", "tier"),
-        *("is_allowed", "reason", "rule", limit_judged, money("used_paise", "Used")),
-        *(money("held_paise", "Held"), money("remaining_paise", "Left"), "resets_on"),
-        *(instant("hold_until", "Held until"), "unjudged"),
         *(
-            money("cumulative_paise", "Replied as used"),
-            money("available_paise", "Replied as left"),
+            make_money_column("balance_paise", "Balance before"),
+            account_of,
+            "card_last_four",
+            "tier",
+        ),
+        *("is_allowed", "reason", "rule", limit_judged, make_money_column("used_paise", "Used")),
+        *(
+            make_money_column("held_paise", "Held"),
+            make_money_column("remaining_paise", "Left"),
+            "resets_on",
+        ),
+        *(make_instant_column("hold_until", "Held until"), "unjudged"),
+        *(
+            make_money_column("cumulative_paise", "Replied as used"),
+            make_money_column("available_paise", "Replied as left"),
         ),
     ]
     fields = readonly_fields
@@ -204,7 +218,7 @@ class HoldAdmin(HistoryAdmin):
     search_fields = ["=customer_id", "=limit_check__ref_id"]
     readonly_fields: ClassVar[Any] = [
         *("limit_check", unique_id, "processor", "direction", amount),
-        *(instant("expires_at", "Held until"),),
+        *(make_instant_column("expires_at", "Held until"),),
     ]
     list_display = fields = readonly_fields
     list_filter = ["direction"]
@@ -221,12 +235,21 @@ class LedgerEntryAdmin(HistoryAdmin):
     list_select_related = ["processor"]
     readonly_fields: ClassVar[Any] = [
         *(unique_id, "number", "processor", "ref_id", at, "month", "kind", "direction", amount),
-        *(money("balance_paise", "Balance after"), "tran_id", "enquiry_ref_id", "limit_check"),
-        *("reverses", "flags", "tier", money("used_after_paise", "Used after it")),
-        *(money("held_after_paise", "Held after it"), money("limit_paise", "Limit"), "rule"),
         *(
-            money("cumulative_paise", "Replied as used"),
-            money("available_paise", "Replied as left"),
+            make_money_column("balance_paise", "Balance after"),
+            "tran_id",
+            "enquiry_ref_id",
+            "limit_check",
+        ),
+        *("reverses", "flags", "tier", make_money_column("used_after_paise", "Used after it")),
+        *(
+            make_money_column("held_after_paise", "Held after it"),
+            make_money_column("limit_paise", "Limit"),
+            "rule",
+        ),
+        *(
+            make_money_column("cumulative_paise", "Replied as used"),
+            make_money_column("available_paise", "Replied as left"),
         ),
     ]
     fields = readonly_fields
@@ -247,7 +270,7 @@ class SealAdmin(ReadOnlyAdmin):
     sortable_by = ()
 
     def has_make_permission(self, request: HttpRequest) -> bool:
-        return staff(request).has_perm("limits.make_seal")
+        return get_staff(request).has_perm("limits.make_seal")
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         context = {"may_make": self.has_make_permission(request)}
@@ -257,7 +280,7 @@ class SealAdmin(ReadOnlyAdmin):
         view = self.admin_site.admin_view
         return [
             path("make/", view(require_POST(self.make)), name="limits_seal_make"),
-            path("<int:number>/file/", view(require_safe(self.file)), name="limits_seal_file"),
+            path("<int:number>/file/", view(require_safe(self.send_file)), name="limits_seal_file"),
             *super().get_urls(),
         ]
 
@@ -265,19 +288,19 @@ class SealAdmin(ReadOnlyAdmin):
         if not self.has_make_permission(request):
             raise PermissionDenied
         try:
-            seal = seals.make(user=staff(request))
+            seal = seals.make(user=get_staff(request))
         except Refusal as refusal:
-            self.message_user(request, refusal.in_words(), messages.ERROR)
+            self.message_user(request, refusal.describe(), messages.ERROR)
             return redirect("admin:limits_seal_changelist")
         self.message_user(request, f"{seal} is made. Fetch its file, and keep it elsewhere.")
         return redirect("admin:limits_seal_change", seal.pk)
 
-    def file(self, request: HttpRequest, number: int) -> HttpResponse:
+    def send_file(self, request: HttpRequest, number: int) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
         name = f"seal-{number:06d}.json"
         return JsonResponse(
-            seals.exported(get_object_or_404(Seal, pk=number)),
+            seals.export_seal(get_object_or_404(Seal, pk=number)),
             json_dumps_params={"indent": 2},
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )

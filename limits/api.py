@@ -20,7 +20,7 @@ from limits.schemas import (
     UpdateLimitOut,
 )
 from limits.services import checks, refused_reports, updates
-from ppims.db.group_commit import written
+from ppims.db.group_commit import run_write
 from ppims.models import Operation, Processor
 from ppims.services.idempotency import Call
 from ppims.wire.envelope import Meta, Reply, Request
@@ -47,10 +47,10 @@ async def customer_registration_status(
     left to spend.
     """
     message = body.Data.Check_Reg_Status
-    status = checks.registration_status(
-        processor=_caller(request), mobile=message.mobile_number, document=message.document
+    status = checks.find_registration_status(
+        processor=_get_caller(request), mobile=message.mobile_number, document=message.document
     )
-    return StatusReply(Data=CheckRegStatusOut.of(status), Meta=Meta()).written()
+    return StatusReply(Data=CheckRegStatusOut.from_status(status), Meta=Meta()).write()
 
 
 @router.post(
@@ -63,10 +63,10 @@ async def check_customer_limit(request: HttpRequest, body: Request[CheckLimitDat
     Meta.Decision.Hold_Until.
     """
     message = body.Data.Check_Limit
-    call = Call(_caller(request), Operation.CHECK_LIMIT, message.ref_id, message.content())
-    check, is_replay = await written(partial(checks.check_limit, call=call, ask=message.ask()))
-    meta = CheckLimitMeta(Decision=DecisionOut.of(check), Replayed=is_replay)
-    return CheckReply(Data=CheckLimitOut.of(check), Meta=meta).written()
+    call = Call(_get_caller(request), Operation.CHECK_LIMIT, message.ref_id, message.make_content())
+    check, is_replay = await run_write(partial(checks.check_limit, call=call, ask=message.ask()))
+    meta = CheckLimitMeta(Decision=DecisionOut.from_check(check), Replayed=is_replay)
+    return CheckReply(Data=CheckLimitOut.from_check(check), Meta=meta).write()
 
 
 @router.post(
@@ -79,15 +79,17 @@ async def update_customer_limit(request: HttpRequest, body: Request[UpdateLimitD
     Ref_Id along.
     """
     message = body.Data.Update_Limit
-    call = Call(_caller(request), Operation.UPDATE_LIMIT, message.ref_id, message.content())
-    report = message.report()
+    call = Call(
+        _get_caller(request), Operation.UPDATE_LIMIT, message.ref_id, message.make_content()
+    )
+    report = message.make_report()
     try:
-        entry, is_replay = await written(partial(updates.update_limit, call=call, report=report))
+        entry, is_replay = await run_write(partial(updates.update_limit, call=call, report=report))
     except updates.OtherAmount as refusal:
         await _keep_refused(call, report, refusal.posting)
         raise
-    meta = UpdateLimitMeta.of(entry, is_replay=is_replay)
-    return UpdateReply(Data=UpdateLimitOut.of(entry), Meta=meta).written()
+    meta = UpdateLimitMeta.from_entry(entry, is_replay=is_replay)
+    return UpdateReply(Data=UpdateLimitOut.from_entry(entry), Meta=meta).write()
 
 
 async def _keep_refused(call: Call, report: updates.Report, posting: LedgerEntry) -> None:
@@ -96,10 +98,10 @@ async def _keep_refused(call: Call, report: updates.Report, posting: LedgerEntry
     """
     keeping = partial(refused_reports.keep, call=call, report=report, posting=posting)
     try:
-        await written(keeping)
+        await run_write(keeping)
     except Exception as error:  # noqa: BLE001 - the processor is told 409 all the same
         logger.warning("a refused report was not kept: %s", type(error).__name__)
 
 
-def _caller(request: HttpRequest) -> Processor:
+def _get_caller(request: HttpRequest) -> Processor:
     return cast("Processor", request.auth)  # type: ignore[attr-defined]  # ninja sets it

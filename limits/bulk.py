@@ -12,8 +12,16 @@ from django.conf import settings
 
 from customers.choices import Tier
 from limits import decision, signing
-from limits.decision import CREDIT_STOP, FINANCIAL_YEAR, MONTH, Decision, Question, Rule, Totals
-from limits.ledger import EFFECTS, Standing
+from limits.decision import (
+    CREDIT_STOP,
+    FINANCIAL_YEAR,
+    MONTH_WINDOW,
+    Decision,
+    Question,
+    Rule,
+    Totals,
+)
+from limits.ledger import EFFECT_SIGNS, Usage
 from limits.models import (
     Direction,
     Hold,
@@ -23,21 +31,25 @@ from limits.models import (
     LimitRule,
     MonthlyUsage,
 )
-from limits.services.checks import Ask, rules_for
+from limits.services.checks import Ask, find_rules
 from limits.services.updates import SETTLES_ITS_MONTH_WITHIN, Flag, Kind, Report
 from ppims.core import clock
-from ppims.core.keys import EPOCH, MICROSECOND, Plain
+from ppims.core.keys import EPOCH, ONE_MICROSECOND, Plain
 from ppims.db import bulk
 from ppims.models import FourEyes, Processor, ReplayKey
 from ppims.services.idempotency import Call
 
 # All instants here are microseconds, as they are signed.
-SECOND, MINUTE, DAY = 1_000_000, 60_000_000, 86_400_000_000
-INDIA_IS_AHEAD = 330 * MINUTE
-SETTLES_WITHIN = SETTLES_ITS_MONTH_WITHIN // MICROSECOND
+SECOND_MICROS, MINUTE_MICROS, DAY_MICROS = 1_000_000, 60_000_000, 86_400_000_000
+INDIA_IS_AHEAD = 330 * MINUTE_MICROS
+SETTLES_WITHIN = SETTLES_ITS_MONTH_WITHIN // ONE_MICROSECOND
 TABLES = (LimitCheck, Hold, LedgerEntry, LedgerHead, MonthlyUsage, ReplayKey)
-POST, RELEASE, REVERSE = Kind.POST.value, Kind.RELEASE.value, Kind.REVERSE.value
-LATE, DECLINED, UNCHECKED = Flag.LATE.value, Flag.DECLINED.value, Flag.UNCHECKED.value
+POST_KIND, RELEASE_KIND, REVERSE_KIND = Kind.POST.value, Kind.RELEASE.value, Kind.REVERSE.value
+LATE_FLAG, DECLINED_FLAG, UNCHECKED_FLAG = (
+    Flag.LATE.value,
+    Flag.DECLINED.value,
+    Flag.UNCHECKED.value,
+)
 AMOUNT_DIFFERS, OVER_LIMIT = Flag.AMOUNT_DIFFERS.value, Flag.OVER_LIMIT.value
 
 
@@ -82,15 +94,15 @@ class Rulebook:
     def __init__(self) -> None:
         approved = LimitRule.objects.filter(state=FourEyes.State.APPROVED)
         starts = sorted(set(approved.values_list("in_force_from", flat=True)))
-        self.starts = [(start - EPOCH) // MICROSECOND for start in starts]
+        self.starts = [(start - EPOCH) // ONE_MICROSECOND for start in starts]
         self.known = {
-            (place, tier, direction): _in_force(tier, direction, at)
+            (place, tier, direction): _find_in_force(tier, direction, at)
             for place, at in enumerate([EPOCH, *starts])
             for tier in Tier.values
             for direction in Direction.values
         }
 
-    def at(self, tier: str, direction: str, at: int) -> InForce:
+    def find_rules(self, tier: str, direction: str, at: int) -> InForce:
         return self.known[bisect_right(self.starts, at), tier, direction]
 
 
@@ -104,18 +116,18 @@ class Histories:
         self.rows: bulk.Rows = {model: [] for model in TABLES}
 
     def keep_check(self, check_id: int, values: Sequence[Plain], said: bytes) -> None:
-        mac = signing.check_mac(self.key, values, said)
+        mac = signing.sign_check(self.key, values, said)
         self.rows[LimitCheck].append([check_id, *values, self.key.id, mac])
 
     def keep_entry(
         self, entry_id: int, values: Sequence[Plain], previous: bytes, said: bytes
     ) -> bytes:
-        digest = signing.entry_digest(self.key, values, previous, said)
+        digest = signing.digest_entry(self.key, values, previous, said)
         self.rows[LedgerEntry].append([entry_id, *values, self.key.id, digest])
         return digest
 
     def keep_head(self, values: Sequence[Plain]) -> None:
-        mac = signing.head_mac(self.key, values)
+        mac = signing.sign_head(self.key, values)
         self.rows[LedgerHead].append([*values, self.key.id, mac])
 
     def keep_answer(self, processor_id: int, call: Call, customer_id: int, row_id: int) -> None:
@@ -152,16 +164,16 @@ class Book:
             next(self.histories.check_ids),
             processor_id,
             at,
-            month_of(at),
+            number_month(at),
             ask.direction,
             ask.amount_paise,
-            _hold_until(call.processor, at) if decided.is_allowed else 0,
+            _find_hold_end(call.processor, at) if decided.is_allowed else 0,
         )
         self.asked[processor_id, call.ref_id] = asked
         if decided.is_allowed:
             self.holds[asked.id] = asked
         self.check_count, self.last_at = self.check_count + 1, at
-        values = self._check_values(call.ref_id, ask, asked, decided)
+        values = self._list_check_values(call.ref_id, ask, asked, decided)
         self.histories.keep_check(asked.id, values, call.digests)
         self.histories.keep_answer(processor_id, call, self.customer_id, asked.id)
         return decided.is_allowed
@@ -169,17 +181,17 @@ class Book:
     def update(self, call: Call, report: Report, *, at: int) -> None:
         """Book what happened as update_limit would."""
         processor_id = call.processor.pk
-        booking = self._booking(processor_id, report, at)
-        if report.kind != RELEASE:
+        booking = self._find_booking(processor_id, report, at)
+        if report.kind != RELEASE_KIND:
             key = (booking.month, report.direction)
-            effect = EFFECTS.get(report.kind, 1) * report.amount_paise
+            effect = EFFECT_SIGNS.get(report.kind, 1) * report.amount_paise
             self.used[key] = self.used.get(key, 0) + effect
         entry_id = next(self.histories.entry_ids)
-        if report.kind == POST and report.tran_id:
+        if report.kind == POST_KIND and report.tran_id:
             posted = (processor_id, report.tran_id, report.direction)
             self.posted[posted] = (entry_id, booking.month)
         self.entry_count, self.last_at = self.entry_count + 1, at
-        values = self._entry_values(processor_id, call.ref_id, report, booking, at)
+        values = self._list_entry_values(processor_id, call.ref_id, report, booking, at)
         before, said = self.last_digest, call.digests
         self.last_digest = self.histories.keep_entry(entry_id, values, before, said)
         self.histories.keep_answer(processor_id, call, self.customer_id, entry_id)
@@ -198,21 +210,21 @@ class Book:
             self.histories.keep_head((self.customer_id, *counts, self.last_digest, self.last_at))
 
     def _decide(self, processor_id: int, ask: Ask, at: int) -> Decision:
-        in_force = self.histories.rules.at(self.tier, ask.direction, at)
+        in_force = self.histories.rules.find_rules(self.tier, ask.direction, at)
         stop = in_force.stop
         return decision.decide(
             Question(
-                instant(at),
+                read_micros(at),
                 ask.amount_paise,
                 in_force.rules,
-                self._totals(in_force, month_of(at), ask.direction, at),
+                self._sum_totals(in_force, number_month(at), ask.direction, at),
                 ask.balance_paise,
-                self._standing(at).held_credit(processor_id) if self.holds else 0,
-                clock.months_later(instant(self.tier_since), stop.amount) if stop else None,
+                self._sum_usage(at).sum_held_credit(processor_id) if self.holds else 0,
+                clock.add_months(read_micros(self.tier_since), stop.amount) if stop else None,
             )
         )
 
-    def _check_values(
+    def _list_check_values(
         self, ref_id: str, ask: Ask, asked: Asked, decided: Decision
     ) -> Sequence[Plain]:
         rule = decided.rule
@@ -246,45 +258,47 @@ class Book:
             None,
         )
 
-    def _booking(self, processor_id: int, report: Report, at: int) -> Booking:
+    def _find_booking(self, processor_id: int, report: Report, at: int) -> Booking:
         """Find where an update goes: limits.services.updates' _post, _release and _reverse."""
-        if report.kind == REVERSE:
+        if report.kind == REVERSE_KIND:
             key = (processor_id, report.tran_id or "", report.direction)
             entry_id, month = self.posted[key]
             return Booking(month, reverses_id=entry_id)
         asked = self.asked.get((processor_id, report.enquiry_ref_id or ""))
         if asked is None or asked.is_settled:
-            return Booking(month_of(at), flags=(UNCHECKED,) if report.kind == POST else ())
+            return Booking(
+                number_month(at), flags=(UNCHECKED_FLAG,) if report.kind == POST_KIND else ()
+            )
         hold = self.holds.pop(asked.id, None)
-        if report.kind == RELEASE:
+        if report.kind == RELEASE_KIND:
             return Booking(asked.month, check_id=asked.id)
         asked.is_settled = True
         flags = []
         if not asked.expires_at:
-            flags.append(DECLINED)
+            flags.append(DECLINED_FLAG)
         elif hold is None or hold.expires_at <= at:
-            flags.append(LATE)
+            flags.append(LATE_FLAG)
         if report.amount_paise != asked.amount_paise:
             flags.append(AMOUNT_DIFFERS)
         is_of_its_month = asked.expires_at and at - asked.at <= SETTLES_WITHIN
-        month = asked.month if is_of_its_month else month_of(at)
+        month = asked.month if is_of_its_month else number_month(at)
         return Booking(month, check_id=asked.id, flags=tuple(flags))
 
-    def _entry_values(
+    def _list_entry_values(
         self, processor_id: int, ref_id: str, report: Report, booking: Booking, at: int
     ) -> Sequence[Plain]:
-        in_force = self.histories.rules.at(self.tier, report.direction, at)
-        arrival, rules = month_of(at), in_force.rules
-        totals = self._totals(in_force, booking.month, report.direction, at)
-        gauge = decision.tightest(rules, totals)
-        judged = gauge.totals if gauge else totals[MONTH]
-        is_over = report.kind == POST and gauge is not None and gauge.remaining < 0
+        in_force = self.histories.rules.find_rules(self.tier, report.direction, at)
+        arrival, rules = number_month(at), in_force.rules
+        totals = self._sum_totals(in_force, booking.month, report.direction, at)
+        gauge = decision.find_tightest(rules, totals)
+        judged = gauge.totals if gauge else totals[MONTH_WINDOW]
+        is_over = report.kind == POST_KIND and gauge is not None and gauge.remaining < 0
         flags = (*booking.flags, OVER_LIMIT) if is_over else booking.flags
         left = gauge
         if arrival != booking.month:
-            totals = self._totals(in_force, arrival, report.direction, at)
-            left = decision.tightest(rules, totals)
-        shown = decision.figures_of(left, totals)
+            totals = self._sum_totals(in_force, arrival, report.direction, at)
+            left = decision.find_tightest(rules, totals)
+        shown = decision.make_figures(left, totals)
         return (
             self.customer_id,
             self.entry_count,
@@ -313,30 +327,30 @@ class Book:
             shown.available,
         )
 
-    def _totals(
+    def _sum_totals(
         self, in_force: InForce, month: int, direction: str, at: int
     ) -> Mapping[str, Totals]:
         """Sum up as Standing does; the year only where a rule asks, which is seldom."""
         if in_force.ask_for_the_year:
-            return self._standing(at).totals(month, direction)
+            return self._sum_usage(at).sum_totals(month, direction)
         held = sum(
             held.amount_paise
             for held in self.holds.values()
             if held.expires_at > at and held.month == month and held.direction == direction
         )
         return {
-            MONTH: Totals(
-                self.used.get((month, direction), 0), held, clock.first_day_after_month(month)
+            MONTH_WINDOW: Totals(
+                self.used.get((month, direction), 0), held, clock.find_first_day_after_month(month)
             )
         }
 
-    def _standing(self, at: int) -> Standing:
+    def _sum_usage(self, at: int) -> Usage:
         held: dict[tuple[int, str, int], int] = {}
         for hold in self.holds.values():
             if hold.expires_at > at:
                 key = (hold.month, hold.direction, hold.processor_id)
                 held[key] = held.get(key, 0) + hold.amount_paise
-        return Standing(self.used, held)
+        return Usage(self.used, held)
 
 
 def insert(rows: bulk.Rows) -> None:
@@ -347,29 +361,29 @@ def insert(rows: bulk.Rows) -> None:
     bulk.insert(LedgerHead, rows[LedgerHead])
     bulk.insert(MonthlyUsage, rows[MonthlyUsage])
     bulk.insert(ReplayKey, rows[ReplayKey])
-    bulk.went_past_ids(LimitCheck, LedgerEntry)
+    bulk.move_sequences_past_ids(LimitCheck, LedgerEntry)
 
 
-def _in_force(tier: str, direction: str, at: datetime) -> InForce:
-    rules = rules_for(tier, direction, at)
+def _find_in_force(tier: str, direction: str, at: datetime) -> InForce:
+    rules = find_rules(tier, direction, at)
     stop = next((rule for rule in rules if rule.window == CREDIT_STOP), None)
     return InForce(rules, stop, any(rule.window == FINANCIAL_YEAR for rule in rules))
 
 
-def instant(at: int) -> datetime:
+def read_micros(at: int) -> datetime:
     return EPOCH + timedelta(0, 0, at)
 
 
-def month_of(at: int) -> int:
-    """Number the calendar month in India, as clock.ist_month does."""
-    return _month_of_day((at + INDIA_IS_AHEAD) // DAY)
+def number_month(at: int) -> int:
+    """Number the calendar month in India, as clock.number_ist_month does."""
+    return _number_month_of_day((at + INDIA_IS_AHEAD) // DAY_MICROS)
 
 
 @cache
-def _month_of_day(day: int) -> int:
-    return clock.ist_month(instant(day * DAY))
+def _number_month_of_day(day: int) -> int:
+    return clock.number_ist_month(read_micros(day * DAY_MICROS))
 
 
-def _hold_until(processor: Processor, at: int) -> int:
-    until = at + (processor.hold_minutes or settings.PPIMS_HOLD_MINUTES) * MINUTE
-    return -(-until // SECOND) * SECOND
+def _find_hold_end(processor: Processor, at: int) -> int:
+    until = at + (processor.hold_minutes or settings.PPIMS_HOLD_MINUTES) * MINUTE_MICROS
+    return -(-until // SECOND_MICROS) * SECOND_MICROS

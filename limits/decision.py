@@ -7,14 +7,19 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
-MONTH, FINANCIAL_YEAR = "MONTH", "FINANCIAL_YEAR"
-TRANSACTION, BALANCE, CREDIT_STOP = "TRANSACTION", "BALANCE", "CREDIT_STOP"
-AMOUNT_WINDOWS = (MONTH, FINANCIAL_YEAR, TRANSACTION, BALANCE)  # in the order that breaks a tie
+MONTH_WINDOW, FINANCIAL_YEAR = "MONTH", "FINANCIAL_YEAR"
+TRANSACTION_WINDOW, BALANCE_WINDOW, CREDIT_STOP = "TRANSACTION", "BALANCE", "CREDIT_STOP"
+AMOUNT_WINDOWS = (
+    MONTH_WINDOW,
+    FINANCIAL_YEAR,
+    TRANSACTION_WINDOW,
+    BALANCE_WINDOW,
+)  # in the order that breaks a tie
 REASONS = {
-    MONTH: "MONTH_LIMIT",
+    MONTH_WINDOW: "MONTH_LIMIT",
     FINANCIAL_YEAR: "FINANCIAL_YEAR_LIMIT",
-    TRANSACTION: "TRANSACTION_LIMIT",
-    BALANCE: "BALANCE_LIMIT",
+    TRANSACTION_WINDOW: "TRANSACTION_LIMIT",
+    BALANCE_WINDOW: "BALANCE_LIMIT",
 }
 WITHIN_LIMITS = "WITHIN_LIMITS"
 KYC_EXPIRED = "KYC_EXPIRED"  # by CREDIT_STOP alone
@@ -70,7 +75,7 @@ class Gauge(NamedTuple):
         return self.rule.amount - self.totals.used - self.totals.held
 
 
-class Figures(NamedTuple):
+class ReplyFigures(NamedTuple):
     """What a reply gives: used + held, and what is left; None where there is no limit."""
 
     cumulative: int
@@ -85,7 +90,7 @@ class Decision:
 
     is_allowed: bool
     reason: str
-    figures: Figures
+    figures: ReplyFigures
     rule: Rule | None = None
     used: int | None = None
     held: int | None = None
@@ -94,24 +99,28 @@ class Decision:
     unjudged: tuple[str, ...] = ()
 
 
-def tightest(rules: Sequence[Rule], totals: Mapping[str, Totals]) -> Gauge | None:
+def find_tightest(rules: Sequence[Rule], totals: Mapping[str, Totals]) -> Gauge | None:
     """Find the MONTH or FINANCIAL_YEAR rule with the least remaining; of two alike, MONTH."""
     gauges = [
-        Gauge(rule, totals[rule.window]) for rule in rules if rule.window in {MONTH, FINANCIAL_YEAR}
+        Gauge(rule, totals[rule.window])
+        for rule in rules
+        if rule.window in {MONTH_WINDOW, FINANCIAL_YEAR}
     ]
-    return min(gauges, key=lambda g: (g.remaining, g.rule.window != MONTH), default=None)
+    return min(gauges, key=lambda g: (g.remaining, g.rule.window != MONTH_WINDOW), default=None)
 
 
-def figures(rules: Sequence[Rule], totals: Mapping[str, Totals]) -> Figures:
+def sum_figures(rules: Sequence[Rule], totals: Mapping[str, Totals]) -> ReplyFigures:
     """Give the figures as they stand."""
-    return figures_of(tightest(rules, totals), totals)
+    return make_figures(find_tightest(rules, totals), totals)
 
 
-def figures_of(gauge: Gauge | None, totals: Mapping[str, Totals], *, added: int = 0) -> Figures:
+def make_figures(
+    gauge: Gauge | None, totals: Mapping[str, Totals], *, added: int = 0
+) -> ReplyFigures:
     """Give the figures of the tightest rule; where there is none, the month's."""
-    shown = gauge.totals if gauge else totals[MONTH]
+    shown = gauge.totals if gauge else totals[MONTH_WINDOW]
     cumulative = shown.used + shown.held + added
-    return Figures(cumulative, max(0, gauge.remaining - added) if gauge else None)
+    return ReplyFigures(cumulative, max(0, gauge.remaining - added) if gauge else None)
 
 
 def decide(question: Question) -> Decision:
@@ -119,23 +128,25 @@ def decide(question: Question) -> Decision:
     rule with least left.
     """
     unjudged = (
-        (BALANCE,)
-        if question.balance is None and any(r.window == BALANCE for r in question.rules)
+        (BALANCE_WINDOW,)
+        if question.balance is None and any(r.window == BALANCE_WINDOW for r in question.rules)
         else ()
     )
-    state = _reason_of_state(question)
+    state = _find_reason_of_state(question)
     stop = next((r for r in question.rules if r.window == CREDIT_STOP), None)
     if state:
-        return Decision(False, state, figures(question.rules, question.totals), unjudged=unjudged)
+        return Decision(
+            False, state, sum_figures(question.rules, question.totals), unjudged=unjudged
+        )
     if stop and question.stops_at and question.at >= question.stops_at:
-        return _declined(question, stop, KYC_EXPIRED, unjudged)
-    failing = _failing(question)
+        return _make_declined(question, stop, KYC_EXPIRED, unjudged)
+    failing = _find_failing_rule(question)
     if failing:
-        return _declined(question, failing, REASONS[failing.window], unjudged)
-    return _allowed(question, unjudged)
+        return _make_declined(question, failing, REASONS[failing.window], unjudged)
+    return _make_allowed(question, unjudged)
 
 
-def _reason_of_state(question: Question) -> str | None:
+def _find_reason_of_state(question: Question) -> str | None:
     if question.is_blocked:
         return "CUSTOMER_BLOCKED"
     if not question.is_account_active:
@@ -145,9 +156,11 @@ def _reason_of_state(question: Question) -> str | None:
     return None
 
 
-def _failing(question: Question) -> Rule | None:
+def _find_failing_rule(question: Question) -> Rule | None:
     left = [
-        (_left(rule, question), rule) for rule in question.rules if rule.window in AMOUNT_WINDOWS
+        (_work_out_left(rule, question), rule)
+        for rule in question.rules
+        if rule.window in AMOUNT_WINDOWS
     ]
     failing = [
         (amount, rule) for amount, rule in left if amount is not None and question.amount > amount
@@ -156,38 +169,40 @@ def _failing(question: Question) -> Rule | None:
     return ranked[0][1] if ranked else None
 
 
-def _left(rule: Rule, question: Question) -> int | None:
+def _work_out_left(rule: Rule, question: Question) -> int | None:
     """Give what a rule would still let pass; None where it can't be judged."""
-    if rule.window == TRANSACTION:
+    if rule.window == TRANSACTION_WINDOW:
         return rule.amount
-    if rule.window == BALANCE:
+    if rule.window == BALANCE_WINDOW:
         if question.balance is None:
             return None
         return rule.amount - question.balance - question.held_credit_here
     return Gauge(rule, question.totals[rule.window]).remaining
 
 
-def _declined(question: Question, rule: Rule, reason: str, unjudged: tuple[str, ...]) -> Decision:
-    as_they_stand = figures(question.rules, question.totals)
-    if rule.window not in {MONTH, FINANCIAL_YEAR}:
+def _make_declined(
+    question: Question, rule: Rule, reason: str, unjudged: tuple[str, ...]
+) -> Decision:
+    as_they_stand = sum_figures(question.rules, question.totals)
+    if rule.window not in {MONTH_WINDOW, FINANCIAL_YEAR}:
         return Decision(False, reason, as_they_stand, rule=rule, unjudged=unjudged)
-    return _of_gauge(
+    return _make_decision(
         False, reason, as_they_stand, Gauge(rule, question.totals[rule.window]), 0, unjudged
     )
 
 
-def _allowed(question: Question, unjudged: tuple[str, ...]) -> Decision:
-    gauge = tightest(question.rules, question.totals)
-    after = figures_of(gauge, question.totals, added=question.amount)
+def _make_allowed(question: Question, unjudged: tuple[str, ...]) -> Decision:
+    gauge = find_tightest(question.rules, question.totals)
+    after = make_figures(gauge, question.totals, added=question.amount)
     if gauge is None:
         return Decision(True, WITHIN_LIMITS, after, unjudged=unjudged)
-    return _of_gauge(True, WITHIN_LIMITS, after, gauge, question.amount, unjudged)
+    return _make_decision(True, WITHIN_LIMITS, after, gauge, question.amount, unjudged)
 
 
-def _of_gauge(
+def _make_decision(
     is_allowed: bool,
     reason: str,
-    shown: Figures,
+    shown: ReplyFigures,
     gauge: Gauge,
     added: int,
     unjudged: tuple[str, ...],

@@ -13,15 +13,15 @@ from django.db import connection
 
 from customers.models import Customer
 from limits import signing
-from limits.decision import FINANCIAL_YEAR, MONTH, Rule, Totals
+from limits.decision import FINANCIAL_YEAR, MONTH_WINDOW, Rule, Totals
 from limits.models import Direction, LedgerEntry, LedgerHead, LimitCheck, MonthlyUsage
 from ppims.core import clock
 from ppims.core.errors import Unavailable, UnknownCustomer
 from ppims.db import clock_guard, statements
-from ppims.db.statements import Table, stored
+from ppims.db.statements import Table, store_value
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
-EFFECTS: dict[str, int] = {
+EFFECT_SIGNS: dict[str, int] = {
     LedgerEntry.Kind.RELEASE: 0,
     LedgerEntry.Kind.REVERSE: -1,
 }  # of all other kinds: 1
@@ -35,7 +35,7 @@ SUM_OF_ENTRIES = """
 """
 
 # What all of a customer's entries add up to, by month; a month of releases alone has no row.
-SUMS = """
+SUM_BY_MONTH = """
     SELECT month,
            CAST(SUM(CASE direction WHEN 'D' THEN effect ELSE 0 END) AS bigint),
            CAST(SUM(CASE direction WHEN 'C' THEN effect ELSE 0 END) AS bigint)
@@ -44,12 +44,12 @@ SUMS = """
           FROM limits_ledgerentry WHERE customer_id = %s AND kind <> 'F') effects
     GROUP BY month
 """
-USAGE = ("month", "debit_paise", "credit_paise")
+USAGE_COLUMNS = ("month", "debit_paise", "credit_paise")
 
 # Used and held in one statement, so that a read without a lock can't see a hold gone and its
 # posting not yet there.
 # Formatted from constants above and from whole numbers: no text of a caller is in it.
-STANDING = f"""
+READ_USAGE = f"""
     WITH month_asked(number) AS (VALUES {{months}})
     SELECT 'used', month_asked.number, 0,
            COALESCE(cached.debit_paise, ({SUM_OF_ENTRIES.format(direction="D")}), 0),
@@ -68,7 +68,7 @@ HEADS, CHECKS, ENTRIES = Table(LedgerHead, "h"), Table(LimitCheck), Table(Ledger
 
 # The lock's own statement: what it reads is as of the lock. On PostgreSQL the clock is read around
 # it: in the same select list it would be a time before the wait.
-LOCK = {
+LOCK_HEAD = {
     "sqlite": "SELECT NULL, {columns} FROM limits_ledgerhead h WHERE customer_id = %s",
     "postgresql": """
         SELECT clock_timestamp(), locked.*
@@ -80,13 +80,13 @@ SET_HEAD = """
     SET entry_count = %s, check_count = %s, last_digest = %s, last_at = %s, key_id = %s, mac = %s
     WHERE customer_id = %s
 """
-SWEEP = "DELETE FROM limits_hold WHERE customer_id = %s AND expires_at <= %s"
-OPEN = """
+DELETE_EXPIRED = "DELETE FROM limits_hold WHERE customer_id = %s AND expires_at <= %s"
+INSERT_HOLD = """
     INSERT INTO limits_hold
         (limit_check_id, customer_id, processor_id, month, direction, amount_paise, expires_at)
     VALUES (%s, %s, %s, %s, %s, %s, %s)
 """
-CLOSE = "DELETE FROM limits_hold WHERE limit_check_id = %s"
+DELETE_HOLD = "DELETE FROM limits_hold WHERE limit_check_id = %s"
 SET_USAGE = """
     INSERT INTO limits_monthlyusage (customer_id, month, debit_paise, credit_paise)
     VALUES (%s, %s, %s, %s)
@@ -97,7 +97,7 @@ SET_USAGE = """
 logger = logging.getLogger(__name__)
 
 
-class Standing(NamedTuple):
+class Usage(NamedTuple):
     """What a customer has used, by (month, direction), and holds open, by (month, direction,
     processor): paise. And whether there are holds that have expired.
     """
@@ -106,17 +106,19 @@ class Standing(NamedTuple):
     held: Mapping[tuple[int, str, int], int]
     has_expired: bool = False
 
-    def totals(self, month: int, direction: str) -> dict[str, Totals]:
+    def sum_totals(self, month: int, direction: str) -> dict[str, Totals]:
         """Sum up the month, and the financial year it belongs to, as far as it was read."""
-        year = clock.months_of_financial_year(month)
+        year = clock.list_months_of_financial_year(month)
         return {
-            MONTH: self._over((month,), direction, resets_on=clock.first_day_after_month(month)),
-            FINANCIAL_YEAR: self._over(
-                year, direction, resets_on=clock.first_day_after_month(year[-1])
+            MONTH_WINDOW: self._sum_months(
+                (month,), direction, resets_on=clock.find_first_day_after_month(month)
+            ),
+            FINANCIAL_YEAR: self._sum_months(
+                year, direction, resets_on=clock.find_first_day_after_month(year[-1])
             ),
         }
 
-    def held_credit(self, processor_id: int) -> int:
+    def sum_held_credit(self, processor_id: int) -> int:
         """Sum one processor's open credit holds, whatever their month."""
         return sum(
             paise
@@ -124,11 +126,11 @@ class Standing(NamedTuple):
             if direction == Direction.CREDIT and holder == processor_id
         )
 
-    def after(self, entry: LedgerEntry) -> "Standing":
+    def add_entry(self, entry: LedgerEntry) -> "Usage":
         key = (entry.month, entry.direction)
-        return self._replace(used={**self.used, key: self.used[key] + effect_paise(entry)})
+        return self._replace(used={**self.used, key: self.used[key] + find_effect_paise(entry)})
 
-    def _over(self, months: tuple[int, ...], direction: str, *, resets_on: date) -> Totals:
+    def _sum_months(self, months: tuple[int, ...], direction: str, *, resets_on: date) -> Totals:
         used = held = 0
         for (month, way), paise in self.used.items():
             if way == direction and month in months:
@@ -146,30 +148,30 @@ def lock(customer_id: int) -> tuple[LedgerHead, datetime]:
     Raises UnknownCustomer; Unavailable where the clock is more than a minute behind that, or has
     jumped.
     """
-    found = _locked(customer_id)
+    found = _lock_head(customer_id)
     if found is None:
         if not Customer.objects.filter(pk=customer_id).exists():
             raise UnknownCustomer
         LedgerHead.objects.bulk_create(
-            [_signed(LedgerHead(customer_id=customer_id))], ignore_conflicts=True
+            [_sign_head(LedgerHead(customer_id=customer_id))], ignore_conflicts=True
         )
-        found = _locked(customer_id)
+        found = _lock_head(customer_id)
         assert found
     head, reading = found
-    return head, _instant(head, reading)
+    return head, _take_instant(head, reading)
 
 
-def _locked(customer_id: int) -> tuple[LedgerHead, datetime | None] | None:
-    row = statements.first(_lock_statement(), [customer_id])
-    return (HEADS.made(row[1:]), row[0]) if row else None
+def _lock_head(customer_id: int) -> tuple[LedgerHead, datetime | None] | None:
+    row = statements.read_row(_lock_statement(), [customer_id])
+    return (HEADS.make_model(row[1:]), row[0]) if row else None
 
 
 @cache
 def _lock_statement() -> str:
-    return LOCK[connection.vendor].format(columns=HEADS.columns())
+    return LOCK_HEAD[connection.vendor].format(columns=HEADS.write_columns())
 
 
-def _instant(head: LedgerHead, reading: datetime | None) -> datetime:
+def _take_instant(head: LedgerHead, reading: datetime | None) -> datetime:
     clock_guard.require_steady(reading)
     at = clock.now(reading)
     if head.last_at is None or at >= head.last_at:
@@ -181,32 +183,32 @@ def _instant(head: LedgerHead, reading: datetime | None) -> datetime:
     return head.last_at
 
 
-def standing(customer_id: int, months: Iterable[int], at: datetime) -> Standing:
+def read_usage(customer_id: int, months: Iterable[int], at: datetime) -> Usage:
     """Read what is used in some months, and all that is held open at an instant."""
-    sql = _standing_statement(frozenset(months))
-    arguments = {"customer": customer_id, "at": stored(at)}
+    sql = _write_usage_statement(frozenset(months))
+    arguments = {"customer": customer_id, "at": store_value(at)}
     used: dict[tuple[int, str], int] = {}
     held: dict[tuple[int, str, int], int] = {}
     has_expired = False
-    for kind, month, processor_id, debit, credit in statements.every(sql, arguments):
+    for kind, month, processor_id, debit, credit in statements.read_rows(sql, arguments):
         if kind == "used":
             used[month, "D"], used[month, "C"] = debit, credit
         elif kind == "held":
             held[month, "D", processor_id], held[month, "C", processor_id] = debit, credit
         else:
             has_expired = True
-    return Standing(used, held, has_expired)
+    return Usage(used, held, has_expired)
 
 
 @lru_cache(256)
-def _standing_statement(months: frozenset[int]) -> str:
-    return STANDING.format(months=", ".join(f"({month:d})" for month in sorted(months)))
+def _write_usage_statement(months: frozenset[int]) -> str:
+    return READ_USAGE.format(months=", ".join(f"({month:d})" for month in sorted(months)))
 
 
-def months_needed(month: int, rules: Iterable[Rule]) -> tuple[int, ...]:
+def list_months_needed(month: int, rules: Iterable[Rule]) -> tuple[int, ...]:
     """List the months whose usage the rules ask for."""
     if any(rule.window == FINANCIAL_YEAR for rule in rules):
-        return clock.months_of_financial_year(month)
+        return clock.list_months_of_financial_year(month)
     return (month,)
 
 
@@ -216,34 +218,34 @@ def keep_check(head: LedgerHead, check: LimitCheck, *, said: bytes, has_expired:
     """
     key = settings.PPIMS_LEDGER_KEYS[0]
     check.number = head.check_count + 1
-    check.key_id, check.mac = key.id, signing.check_mac(key, signing.values_of(check), said)
+    check.key_id, check.mac = key.id, signing.sign_check(key, signing.list_values(check), said)
     CHECKS.insert(check)
     if has_expired:
-        statements.run(SWEEP, [check.customer_id, stored(check.at)])
+        statements.run(DELETE_EXPIRED, [check.customer_id, store_value(check.at)])
     if check.hold_until:
         hold = (check.pk, check.customer_id, check.processor_id, check.month, check.direction)
-        statements.run(OPEN, [*hold, check.amount_paise, stored(check.hold_until)])
+        statements.run(INSERT_HOLD, [*hold, check.amount_paise, store_value(check.hold_until)])
     head.check_count, head.last_at = check.number, check.at
     _save(head)
 
 
 def close_hold(check_id: int) -> None:
     """Free what a check holds, if it still does."""
-    statements.run(CLOSE, [check_id])
+    statements.run(DELETE_HOLD, [check_id])
 
 
-def append(head: LedgerHead, entry: LedgerEntry, now_used: Standing, said: bytes = b"") -> None:
+def append(head: LedgerHead, entry: LedgerEntry, now_used: Usage, said: bytes = b"") -> None:
     """Append an entry to the customer's chain, signed with what its Ref_Id said, and set the
     month's usage to what it is with it.
     """
     key = settings.PPIMS_LEDGER_KEYS[0]
     entry.number = head.entry_count + 1
-    values, previous = signing.values_of(entry), bytes(head.last_digest)
-    entry.key_id, entry.digest = key.id, signing.entry_digest(key, values, previous, said)
+    values, previous = signing.list_values(entry), bytes(head.last_digest)
+    entry.key_id, entry.digest = key.id, signing.digest_entry(key, values, previous, said)
     ENTRIES.insert(entry)
     if entry.kind != LedgerEntry.Kind.RELEASE:
         used = [now_used.used[entry.month, way] for way in (Direction.DEBIT, Direction.CREDIT)]
-        _cache_usage(entry.customer_id, entry.month, *used)
+        _keep_usage(entry.customer_id, entry.month, *used)
     head.entry_count, head.last_digest, head.last_at = entry.number, entry.digest, entry.at
     _save(head)
 
@@ -252,34 +254,34 @@ def rebuild_usage(customer_id: int) -> int:
     """Set a customer's cached usage to the ledger's sums, under the customer's lock: how many
     months were not so. It takes no instant: a clock that is wrong is none of its business.
     """
-    _locked(customer_id)
-    rows = statements.every(SUMS, [customer_id])
+    _lock_head(customer_id)
+    rows = statements.read_rows(SUM_BY_MONTH, [customer_id])
     sums = {month: (debit, credit) for month, debit, credit in rows}
     usage = MonthlyUsage.objects.filter(customer_id=customer_id)
-    cached = {m: (debit, credit) for m, debit, credit in usage.values_list(*USAGE)}
+    cached = {m: (debit, credit) for m, debit, credit in usage.values_list(*USAGE_COLUMNS)}
     usage.filter(month__in=cached.keys() - sums.keys()).delete()
     for month, amounts in sums.items():
         if cached.get(month) != amounts:
-            _cache_usage(customer_id, month, *amounts)
+            _keep_usage(customer_id, month, *amounts)
     return sum(cached.get(month) != sums.get(month) for month in cached | sums)
 
 
-def effect_paise(entry: LedgerEntry) -> int:
+def find_effect_paise(entry: LedgerEntry) -> int:
     """Tell what an entry adds to what is used."""
-    return EFFECTS.get(entry.kind, 1) * int(entry.amount_paise)
+    return EFFECT_SIGNS.get(entry.kind, 1) * int(entry.amount_paise)
 
 
-def _cache_usage(customer_id: int, month: int, debit_paise: int, credit_paise: int) -> None:
+def _keep_usage(customer_id: int, month: int, debit_paise: int, credit_paise: int) -> None:
     statements.run(SET_USAGE, [customer_id, month, debit_paise, credit_paise])
 
 
-def _signed(head: LedgerHead) -> LedgerHead:
+def _sign_head(head: LedgerHead) -> LedgerHead:
     key = settings.PPIMS_LEDGER_KEYS[0]
-    head.key_id, head.mac = key.id, signing.head_mac(key, signing.values_of(head))
+    head.key_id, head.mac = key.id, signing.sign_head(key, signing.list_values(head))
     return head
 
 
 def _save(head: LedgerHead) -> None:
-    _signed(head)
-    counts = (head.entry_count, head.check_count, head.last_digest, stored(head.last_at))
+    _sign_head(head)
+    counts = (head.entry_count, head.check_count, head.last_digest, store_value(head.last_at))
     statements.run(SET_HEAD, [*counts, head.key_id, head.mac, head.pk])

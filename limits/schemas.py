@@ -28,16 +28,16 @@ from ppims.wire.request_fields import (
 TranType = Literal["D", "C"]
 
 
-def _balance_or_nothing(value: object) -> int | None:
+def _read_balance(value: object) -> int | None:
     try:
-        return money.balance_to_paise(value) if isinstance(value, str) else None
+        return money.read_balance_paise(value) if isinstance(value, str) else None
     except ValueError:
         return None
 
 
 AnyBalance = Annotated[
     int | None,
-    BeforeValidator(_balance_or_nothing),
+    BeforeValidator(_read_balance),
     WithJsonSchema({"type": "string", "examples": ["10500.00"]}),
 ]
 
@@ -52,7 +52,7 @@ class CheckRegStatusIn(Message):
     ovid_value: OvidValue | None = None
 
     @classmethod
-    def across(cls, present: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    def check_across(cls, present: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield from judge_document(present)
 
     @property
@@ -93,7 +93,7 @@ class UpdateLimitIn(Message):
     enquiry_ref_id: Id | None = None
 
     @classmethod
-    def across(cls, present: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    def check_across(cls, present: dict[str, Any]) -> Iterator[tuple[str, str]]:
         enquiry = present.get("Enquiry_Ref_Id")
         readable = isinstance(enquiry, str) and re.fullmatch("[A-Za-z0-9_-]{1,32}", enquiry)
         if present.get("Tran_Status") in ("S", "R") and not readable:
@@ -101,7 +101,7 @@ class UpdateLimitIn(Message):
         if present.get("Tran_Status") == "R" and "Tran_Id" not in present:
             yield "tran_id", "is required to reverse"
 
-    def report(self) -> Report:
+    def make_report(self) -> Report:
         return Report(
             self.unique_id,
             self.tran_status,
@@ -135,7 +135,7 @@ class CheckRegStatusOut(Answer):
     utilized_bal: AmountOut
 
     @classmethod
-    def of(cls, status: RegistrationStatus) -> "CheckRegStatusOut":
+    def from_status(cls, status: RegistrationStatus) -> "CheckRegStatusOut":
         customer = status.customer
         return cls(
             resp_code="000" if customer else "500",
@@ -158,7 +158,7 @@ class CheckLimitOut(Answer):
     old_unique_id: IdOut
 
     @classmethod
-    def of(cls, check: LimitCheck) -> "CheckLimitOut":
+    def from_check(cls, check: LimitCheck) -> "CheckLimitOut":
         return cls(
             resp_code="000",
             unique_id=check.customer_id,
@@ -175,7 +175,7 @@ class UpdateLimitOut(Answer):
     avail_limit: AmountOut
 
     @classmethod
-    def of(cls, entry: LedgerEntry) -> "UpdateLimitOut":
+    def from_entry(cls, entry: LedgerEntry) -> "UpdateLimitOut":
         return cls(
             resp_code="000",
             cumulative_bal=entry.cumulative_paise,
@@ -199,11 +199,11 @@ class DecisionOut(BaseModel):
     Unjudged: list[str]
 
     @classmethod
-    def of(cls, check: LimitCheck) -> "DecisionOut":
+    def from_check(cls, check: LimitCheck) -> "DecisionOut":
         return cls(
             Reason=check.reason,
             Rule=check.rule_id,
-            Limit=_limit(check),
+            Limit=_write_limit(check),
             Used=check.used_paise,
             Held=check.held_paise,
             Remaining=check.remaining_paise,
@@ -219,16 +219,16 @@ class CheckLimitMeta(Meta):
 
 class UpdateLimitMeta(Meta):
     Flags: list[str]
-    Month: str | None = reply_fields.left_out_if_none()
+    Month: str | None = reply_fields.make_optional_field()
 
     @classmethod
-    def of(cls, entry: LedgerEntry, *, is_replay: bool) -> "UpdateLimitMeta":
+    def from_entry(cls, entry: LedgerEntry, *, is_replay: bool) -> "UpdateLimitMeta":
         month = f"{entry.month % 100:02d}-{entry.month // 100}"
         moves_money = entry.kind != LedgerEntry.Kind.RELEASE
         return cls(Flags=entry.flag_list, Month=month if moves_money else None, Replayed=is_replay)
 
 
-def _limit(check: LimitCheck) -> str | None:
+def _write_limit(check: LimitCheck) -> str | None:
     if check.limit is None:
         return None
     is_months = check.reason == KYC_EXPIRED

@@ -22,7 +22,7 @@ from ppims.core.terminal import write_on_any_terminal
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
-STAMP = VENV / "ppims.stamp"
+STAMP_FILE = VENV / "ppims.stamp"
 INSTALL_LOCK = ROOT / ".venv.lock"
 RUN_LOCK = ROOT / "requirements.lock"
 POSTGRES_LOCK = ROOT / "requirements-postgres.lock"
@@ -33,7 +33,7 @@ LOCKS = (RUN_LOCK, POSTGRES_LOCK, TEST_LOCK)
 # Of what pip.conf and the environment say, the index and the way to it are theirs; what is
 # installed and where to, the lock and .venv alone say.
 INTO_VENV = ("--no-user", "--target=", "--root=/", f"--prefix={VENV}")
-MISLEADING = {
+MISLEADING_VARIABLES = {
     *("PIP_DRY_RUN", "PIP_PYTHON", "PIP_REQUIREMENT", "PIP_CONSTRAINT", "PIP_EDITABLE"),
     *("PIP_PLATFORM", "PIP_PYTHON_VERSION", "PIP_IMPLEMENTATION", "PIP_ABI"),
     *("PYTHONHOME", "PYTHONPATH"),
@@ -58,7 +58,7 @@ DEMO_ALONE = (
     " PPIMS_ENV=production for real data; to show made-up data to others, PPIMS_DEMO_OPEN=1"
 )
 
-USAGE = """\
+USAGE_TEXT = """\
 python3 -m ppims                 set up what is missing, then serve (Ctrl-C stops it)
 python3 -m ppims test            run all tests, on SQLite and on a PostgreSQL of their own
 python3 -m ppims test ...        run pytest with these arguments, on SQLite
@@ -68,7 +68,7 @@ python3 -m ppims manage ...      run a Django command, such as: manage createsup
 
 PPIMS_BIND=HOST:PORT chooses the address; .env.example has every variable."""
 
-WELCOME = """
+WELCOME_TEXT = """
 PPIMS answers at {url}
   Staff           {url}/
   API reference   {url}/api/PPIM/v1/docs
@@ -79,15 +79,15 @@ PPIMS answers at {url}
 Ctrl-C stops it."""
 
 
-def main(arguments: list[str]) -> int:
+def run_command(arguments: list[str]) -> int:
     require_python(sys.version_info[:2])
     write_on_any_terminal()
     command, *rest = arguments or [""]
     if command in {"-h", "--help", "help"}:
-        print(USAGE)
+        print(USAGE_TEXT)
         return 0
     if command not in COMMANDS:
-        print(f"ppims: there is no command {command!r}\n\n{USAGE}", file=sys.stderr)
+        print(f"ppims: there is no command {command!r}\n\n{USAGE_TEXT}", file=sys.stderr)
         return 2
     try:
         COMMANDS[command](rest)
@@ -109,16 +109,16 @@ def require_python(version: tuple[int, ...]) -> None:
 
 def serve(_: list[str]) -> None:
     # Looked at first: a wrong variable is told at once, not after the install.
-    workers, threads = whole_number("PPIMS_WORKERS", 2), whole_number("PPIMS_THREADS", 4)
-    server = one_of("PPIMS_SERVER", SERVERS)
+    workers, threads = read_whole_number("PPIMS_WORKERS", 2), read_whole_number("PPIMS_THREADS", 4)
+    server = read_choice("PPIMS_SERVER", SERVERS)
     host, port = choose_address(os.environ.get("PPIMS_BIND", ""))
     require_a_fit_place(host)
     url = f"http://{EVERY_ADDRESS.get(host, host)}:{port}"
     ensure_installed(lock_for([]))
     print("ppims: preparing the database (the first time takes longest)", flush=True)
     manage("prepare", "--url", url)
-    print(welcome(url), flush=True)
-    become("-m", "gunicorn", *gunicorn_options(server, f"{host}:{port}", workers, threads))
+    print(write_welcome(url), flush=True)
+    become("-m", "gunicorn", *make_gunicorn_options(server, f"{host}:{port}", workers, threads))
 
 
 def run_tests(arguments: list[str]) -> None:
@@ -148,7 +148,7 @@ def become(*arguments: str) -> None:
 
 def make_environment() -> dict[str, str]:
     """The environment of whatever is started from here: nobody else's packages in it."""
-    kept = {name: value for name, value in os.environ.items() if name not in MISLEADING}
+    kept = {name: value for name, value in os.environ.items() if name not in MISLEADING_VARIABLES}
     return {**kept, "PYTHONPATH": str(ROOT)}
 
 
@@ -158,7 +158,7 @@ def make_environment() -> dict[str, str]:
 
 def lock_for(arguments: list[str]) -> Path:
     """PostgreSQL's driver too, where DATABASE_URL or an argument names such a database."""
-    texts = (variable("DATABASE_URL"), *arguments)
+    texts = (read_variable("DATABASE_URL"), *arguments)
     named = any(re.match("(--[a-z]+=)?postgres", text) for text in texts)
     return POSTGRES_LOCK if named else RUN_LOCK
 
@@ -173,16 +173,16 @@ def ensure_installed(lock: Path) -> None:
 
 
 def is_installed(lock: Path) -> bool:
-    return VENV_PYTHON.exists() and stamp_line(lock) in read_stamp().splitlines()
+    return VENV_PYTHON.exists() and write_stamp_line(lock) in read_stamp().splitlines()
 
 
-def stamp_line(lock: Path) -> str:
+def write_stamp_line(lock: Path) -> str:
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()
     return f"{sys.implementation.cache_tag} {digest}"
 
 
 def read_stamp() -> str:
-    return STAMP.read_text() if STAMP.exists() else ""
+    return STAMP_FILE.read_text() if STAMP_FILE.exists() else ""
 
 
 def install(lock: Path, guard: int) -> None:
@@ -191,15 +191,15 @@ def install(lock: Path, guard: int) -> None:
         make_venv()
     print(f"ppims: installing {lock.name} into {VENV.name} (only when it has changed)", flush=True)
     previous = read_stamp()
-    STAMP.unlink(missing_ok=True)
+    STAMP_FILE.unlink(missing_ok=True)
     # pip keeps the guard open too: should this process be killed, the next start waits for pip.
-    pip = quietly(*pip_install(lock), keep_open=(guard,))
+    pip = run_quietly(*make_pip_command(lock), keep_open=(guard,))
     if pip.returncode != 0:
-        STAMP.write_text(previous)  # no network, most often: what was there still works
+        STAMP_FILE.write_text(previous)  # no network, most often: what was there still works
         said = "\n".join(f"    {line}" for line in pip.stdout.splitlines()[-8:])
         raise SystemExit(f"ppims: could not install {lock.name}; start again to retry:\n{said}")
     satisfied = LOCKS[: LOCKS.index(lock) + 1]
-    STAMP.write_text("".join(f"{stamp_line(each)}\n" for each in satisfied))
+    STAMP_FILE.write_text("".join(f"{write_stamp_line(each)}\n" for each in satisfied))
 
 
 def make_venv() -> None:
@@ -212,7 +212,7 @@ def make_venv() -> None:
         raise SystemExit(f"ppims: could not make {VENV.name}: {error}") from error
 
 
-def pip_install(lock: Path) -> list[str]:
+def make_pip_command(lock: Path) -> list[str]:
     # Debian's Python without python3-venv makes a .venv without pip: the outer pip fills it.
     if any(VENV.glob("lib/python*/site-packages/pip")):
         pip = [str(VENV_PYTHON), "-m", "pip"]
@@ -226,11 +226,11 @@ def choose_address(wanted: str) -> tuple[str, int]:
     """Return the host and port to listen on: the wanted ones, or else the first port not taken."""
     if not wanted:
         for port in DEFAULT_PORTS:
-            if not why_not(DEFAULT_HOST, port):
+            if not explain_no_listening(DEFAULT_HOST, port):
                 return DEFAULT_HOST, port
         raise SystemExit("ppims: every port from 8000 to 8099 is taken; set PPIMS_BIND=HOST:PORT")
     host, port = parse_address(wanted)
-    problem = why_not(host, port)
+    problem = explain_no_listening(host, port)
     if problem:
         raise SystemExit(f"ppims: can't listen on PPIMS_BIND={wanted}: {problem}")
     return host, port
@@ -245,7 +245,7 @@ def parse_address(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def why_not(host: str, port: int) -> str:
+def explain_no_listening(host: str, port: int) -> str:
     """Say what keeps a server from listening there; nothing if it can."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -259,10 +259,13 @@ def require_a_fit_place(host: str) -> None:
     """Production says by which names it is called; the demo listens on this machine alone, unless
     it is told otherwise.
     """
-    if variable("PPIMS_ENV") == "production":
-        if not variable("PPIMS_ALLOWED_HOSTS").strip(" ,"):
+    if read_variable("PPIMS_ENV") == "production":
+        if not read_variable("PPIMS_ALLOWED_HOSTS").strip(" ,"):
             raise SystemExit(NO_HOSTS)
-    elif not is_this_machine(host) and variable("PPIMS_DEMO_OPEN").lower() not in {"1", "true"}:
+    elif not is_this_machine(host) and read_variable("PPIMS_DEMO_OPEN").lower() not in {
+        "1",
+        "true",
+    }:
         raise SystemExit(DEMO_ALONE.format(host=host))
 
 
@@ -272,27 +275,27 @@ def is_this_machine(host: str) -> bool:
     return all(ipaddress.ip_address(address).is_loopback for *_, (address, *_) in found)
 
 
-def variable(name: str) -> str:
+def read_variable(name: str) -> str:
     """Read NAME, or the file that NAME_FILE names, as ppims/settings.py does."""
     path = os.environ.get(f"{name}_FILE")
     return Path(path).read_text("utf-8").strip() if path else os.environ.get(name, "")
 
 
-def whole_number(name: str, default: int) -> int:
+def read_whole_number(name: str, default: int) -> int:
     text = os.environ.get(name, "") or str(default)
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise SystemExit(f"ppims: {name} is {text!r}, not a whole number from 1")
     return int(text)
 
 
-def one_of(name: str, choices: dict[str, str]) -> str:
+def read_choice(name: str, choices: dict[str, str]) -> str:
     text = os.environ.get(name, "") or next(iter(choices))
     if text not in choices:
         raise SystemExit(f"ppims: {name} is {text!r}, not {' or '.join(choices)}")
     return choices[text]
 
 
-def gunicorn_options(server: str, bind: str, workers: int, threads: int) -> list[str]:
+def make_gunicorn_options(server: str, bind: str, workers: int, threads: int) -> list[str]:
     *options_of_server, application = server.format(threads=threads).split()
     options = f"{' '.join(options_of_server)} --workers {workers} --bind {bind}"
     options += " --graceful-timeout 10 --log-level warning --no-control-socket"
@@ -303,15 +306,15 @@ def gunicorn_options(server: str, bind: str, workers: int, threads: int) -> list
     return [*options.split(), "--chdir", str(ROOT), application]
 
 
-def welcome(url: str) -> str:
+def write_welcome(url: str) -> str:
     data_dir = Path(os.environ.get("PPIMS_DATA_DIR") or ROOT / "var")
     demo = data_dir / "demo.json"
     passwords = demo if demo.exists() else "yours: python3 -m ppims manage createsuperuser"
-    return WELCOME.format(url=url, data_dir=data_dir, passwords=passwords)
+    return WELCOME_TEXT.format(url=url, data_dir=data_dir, passwords=passwords)
 
 
 def manage(*arguments: str) -> None:
-    done = quietly(str(VENV_PYTHON), str(ROOT / "manage.py"), *arguments)
+    done = run_quietly(str(VENV_PYTHON), str(ROOT / "manage.py"), *arguments)
     if done.returncode != 0:
         # A traceback's last line is what went wrong; the rest is one command away.
         said = (done.stdout.splitlines() or [f"exit code {done.returncode}"])[-1]
@@ -319,7 +322,7 @@ def manage(*arguments: str) -> None:
         raise SystemExit(f"ppims: {said}\n({more} tells more)")
 
 
-def quietly(*command: str, keep_open: tuple[int, ...] = ()) -> subprocess.CompletedProcess[str]:
+def run_quietly(*command: str, keep_open: tuple[int, ...] = ()) -> subprocess.CompletedProcess[str]:
     """Run a program with its output kept back, and out of Ctrl-C's reach: that is ours to tell."""
     return subprocess.run(
         command,
@@ -335,4 +338,4 @@ def quietly(*command: str, keep_open: tuple[int, ...] = ()) -> subprocess.Comple
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(sys.argv[1:]))

@@ -16,7 +16,7 @@ from typing import Any
 from asgiref.wsgi import WsgiToAsgiInstance
 from django.conf import settings
 
-from ppims.api.django_handler import Answer, Unread, plain, serve
+from ppims.api.django_handler import Answer, Unread, make_plain_answer, serve
 
 from ppims.api import dispatch  # isort: skip - Django is set up by now
 from ppims.api.root import WireRequest  # isort: skip
@@ -35,8 +35,8 @@ ASKED_OF = {
     b"x-forwarded-for": "HTTP_X_FORWARDED_FOR",
     b"x-forwarded-proto": "HTTP_X_FORWARDED_PROTO",
 }
-PAGES = ThreadPoolExecutor(settings.PPIMS_THREADS, "pages")
-CALLS = ThreadPoolExecutor(settings.PPIMS_THREADS, "calls")
+PAGE_THREADS = ThreadPoolExecutor(settings.PPIMS_THREADS, "pages")
+CALL_THREADS = ThreadPoolExecutor(settings.PPIMS_THREADS, "calls")
 
 
 async def application(
@@ -48,13 +48,13 @@ async def application(
         return
     if scope["type"] != "http":
         raise ValueError(f"no {scope['type']} here")
-    scope["path"] = _path(scope["path"])
+    scope["path"] = _read_path(scope["path"])
     try:
         status, headers, content = await _answer(scope, receive)
     except Exception as error:  # noqa: BLE001 - nobody else would answer in the envelope
         reply = dispatch.answer_outside(scope["method"], scope["path"], error)
-        fault = plain(HTTPStatus.INTERNAL_SERVER_ERROR)
-        status, headers, content = fault if reply is None else _parts(reply)
+        fault = make_plain_answer(HTTPStatus.INTERNAL_SERVER_ERROR)
+        status, headers, content = fault if reply is None else _make_answer(reply)
     raw = [(name.encode(), value.encode("latin1")) for name, value in headers]
     if scope["method"] == "HEAD":
         content = b""
@@ -63,28 +63,28 @@ async def application(
 
 
 async def _answer(scope: Message, receive: Receive) -> Answer:
-    operation = dispatch.operation_of(scope["method"], scope["path"])
+    operation = dispatch.find_operation(scope["method"], scope["path"])
     is_page = operation is None
     most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE if is_page else envelope.BODY_LIMIT_BYTES
-    meta = _meta(scope)
-    body = await _body(receive, most, int(meta.get("CONTENT_LENGTH", 0)))
+    meta = _write_meta(scope)
+    body = await _read_body(receive, most, int(meta.get("CONTENT_LENGTH", 0)))
     if operation is None or not settings.PPIMS_GROUP_COMMIT:
-        return await _in_a_thread(scope, operation, body)
+        return await _answer_in_a_thread(scope, operation, body)
     shared_snapshot.begin()
     request = WireRequest(scope["method"], scope["path"], meta, partial(_read, body))
-    return _parts(await dispatch.answered(request, operation))
+    return _make_answer(await dispatch.answer_request(request, operation))
 
 
-def _parts(reply: WireReply) -> Answer:
+def _make_answer(reply: WireReply) -> Answer:
     return reply.status_code, [*reply.headers.items()], reply.content
 
 
-def _path(target: str) -> str:
+def _read_path(target: str) -> str:
     """Give the path alone, where a proxy asks for http://host/path."""
     return target if target.startswith("/") else f"/{target.partition('://')[2].partition('/')[2]}"
 
 
-async def _body(receive: Receive, most: int, announced: int) -> bytes | None:
+async def _read_body(receive: Receive, most: int, announced: int) -> bytes | None:
     """Read the body; of one that is larger than that, something as large. None where the rest of it
     does not come, for which ppims/server/gunicorn_worker.py sets a time.
     """
@@ -107,7 +107,7 @@ def _read(body: bytes | None) -> bytes:
     return body
 
 
-def _meta(scope: Message) -> dict[str, str]:
+def _write_meta(scope: Message) -> dict[str, str]:
     """Write what is asked of the headers as WSGI has it."""
     meta = {"REMOTE_ADDR": scope["client"][0] if scope.get("client") else ""}
     for name, value in scope["headers"]:
@@ -117,15 +117,15 @@ def _meta(scope: Message) -> dict[str, str]:
     return meta
 
 
-async def _in_a_thread(scope: Message, operation: str | None, body: bytes | None) -> Answer:
+async def _answer_in_a_thread(scope: Message, operation: str | None, body: bytes | None) -> Answer:
     if operation is None and body is None:
-        return plain(HTTPStatus.BAD_REQUEST)
-    environ = _environ(scope, body)
-    pool = PAGES if operation is None else CALLS
-    return await asyncio.get_running_loop().run_in_executor(pool, _by_wsgi, environ)
+        return make_plain_answer(HTTPStatus.BAD_REQUEST)
+    environ = _write_environ(scope, body)
+    pool = PAGE_THREADS if operation is None else CALL_THREADS
+    return await asyncio.get_running_loop().run_in_executor(pool, _answer_by_wsgi, environ)
 
 
-def _environ(scope: Message, body: bytes | None) -> dict[str, Any]:
+def _write_environ(scope: Message, body: bytes | None) -> dict[str, Any]:
     """Write a request as WSGI has it."""
     bridge: Any = WsgiToAsgiInstance(serve)  # type: ignore[no-untyped-call]
     bridge.scope = scope
@@ -135,7 +135,7 @@ def _environ(scope: Message, body: bytes | None) -> dict[str, Any]:
     return environ
 
 
-def _by_wsgi(environ: dict[str, Any]) -> Answer:
+def _answer_by_wsgi(environ: dict[str, Any]) -> Answer:
     begun: list[Any] = []
     start: Any = lambda status, headers, *_: begun.extend((int(status.split()[0]), headers))  # noqa: E731
     parts: Any = serve(environ, start)

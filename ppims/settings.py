@@ -17,51 +17,53 @@ from ppims.db import url
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
-def text(name: str, default: str = "") -> str:
+def read_text(name: str, default: str = "") -> str:
     """Read NAME, or the file that NAME_FILE names."""
     path = os.environ.get(f"{name}_FILE")
     return Path(path).read_text("utf-8").strip() if path else os.environ.get(name, default)
 
 
-def words(name: str, default: str = "") -> list[str]:
-    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+def read_words(name: str, default: str = "") -> list[str]:
+    return [word.strip() for word in read_text(name, default).split(",") if word.strip()]
 
 
-def number(name: str, default: int, *, least: int, most: int) -> int:
-    value = text(name, str(default))
+def read_number(name: str, default: int, *, least: int, most: int) -> int:
+    value = read_text(name, str(default))
     if not value.isdecimal() or not least <= int(value) <= most:
         raise ImproperlyConfigured(f"{name} is a whole number from {least} to {most}")
     return int(value)
 
 
-def flag(name: str, default: str = "0") -> bool:
-    value = text(name, default).lower()
+def read_flag(name: str, default: str = "0") -> bool:
+    value = read_text(name, default).lower()
     if value not in {"0", "1", "true", "false", ""}:
         raise ImproperlyConfigured(f"{name} is 0 or 1")
     return value in {"1", "true"}
 
 
-PPIMS_ENV = text("PPIMS_ENV", "demo")
+PPIMS_ENV = read_text("PPIMS_ENV", "demo")
 if PPIMS_ENV not in {"demo", "production"}:
     raise ImproperlyConfigured("PPIMS_ENV is demo or production")
 PRODUCTION = PPIMS_ENV == "production"
 # The demo's passwords are no secret: requests from elsewhere are refused, however it is bound.
-PPIMS_THIS_MACHINE_ALONE = not PRODUCTION and not flag("PPIMS_DEMO_OPEN")
+PPIMS_THIS_MACHINE_ALONE = not PRODUCTION and not read_flag("PPIMS_DEMO_OPEN")
 DEBUG = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # of a page: no form needs more
 
 # --- where data lives -----------------------------------------------------------------------------
 
 private_files.make_only_private_files()
-PPIMS_DATA_DIR = Path(text("PPIMS_DATA_DIR") or BASE_DIR / "var").resolve()
+PPIMS_DATA_DIR = Path(read_text("PPIMS_DATA_DIR") or BASE_DIR / "var").resolve()
 PPIMS_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-DATABASE_URL = text("DATABASE_URL") or f"sqlite:///{quote(str(PPIMS_DATA_DIR / 'ppims.sqlite3'))}"
-PPIMS_BUSY_SECONDS = number("PPIMS_BUSY_SECONDS", 5, least=1, most=60)
-PPIMS_STATEMENT_SECONDS = number("PPIMS_STATEMENT_SECONDS", 30, least=0, most=3600)
+DATABASE_URL = (
+    read_text("DATABASE_URL") or f"sqlite:///{quote(str(PPIMS_DATA_DIR / 'ppims.sqlite3'))}"
+)
+PPIMS_BUSY_SECONDS = read_number("PPIMS_BUSY_SECONDS", 5, least=1, most=60)
+PPIMS_STATEMENT_SECONDS = read_number("PPIMS_STATEMENT_SECONDS", 30, least=0, most=3600)
 try:
     DATABASES = {
-        "default": url.settings_of(
+        "default": url.make_settings(
             DATABASE_URL,
             busy_seconds=PPIMS_BUSY_SECONDS,
             statement_seconds=PPIMS_STATEMENT_SECONDS,
@@ -71,7 +73,7 @@ except ValueError:  # its text may hold the password
     raise ImproperlyConfigured(
         "DATABASE_URL is sqlite:///PATH or postgres://USER:PASSWORD@HOST/NAME"
     ) from None
-SQLITE = DATABASES["default"]["ENGINE"] == url.SQLITE
+SQLITE = DATABASES["default"]["ENGINE"] == url.SQLITE_ENGINE
 if SQLITE:
     private_files.make_database_private(Path(str(DATABASES["default"]["NAME"])))
 DEFAULT_AUTO_FIELD = "ppims.db.fields.BigId"
@@ -79,23 +81,25 @@ DEFAULT_AUTO_FIELD = "ppims.db.fields.BigId"
 # On SQLite one thread a process makes the API's writes, many to one commit:
 # ppims/db/group_commit.py. A database in memory is one thread's own.
 PPIMS_GROUP_COMMIT = (
-    flag("PPIMS_GROUP_COMMIT", "1") and SQLITE and DATABASES["default"]["NAME"] != ":memory:"
+    read_flag("PPIMS_GROUP_COMMIT", "1") and SQLITE and DATABASES["default"]["NAME"] != ":memory:"
 )
-PPIMS_THREADS = number("PPIMS_THREADS", 4, least=1, most=1000)
-PPIMS_QUEUE_LENGTH = number("PPIMS_QUEUE_LENGTH", 512, least=1, most=100_000)
-PPIMS_QUEUE_SECONDS = number("PPIMS_QUEUE_SECONDS", 5, least=1, most=60)
-PPIMS_CONNECTIONS_PER_ADDRESS = number("PPIMS_CONNECTIONS_PER_ADDRESS", 250, least=1, most=100_000)
+PPIMS_THREADS = read_number("PPIMS_THREADS", 4, least=1, most=1000)
+PPIMS_QUEUE_LENGTH = read_number("PPIMS_QUEUE_LENGTH", 512, least=1, most=100_000)
+PPIMS_QUEUE_SECONDS = read_number("PPIMS_QUEUE_SECONDS", 5, least=1, most=60)
+PPIMS_CONNECTIONS_PER_ADDRESS = read_number(
+    "PPIMS_CONNECTIONS_PER_ADDRESS", 250, least=1, most=100_000
+)
 
 
 # --- keys: var/keys at first start, or the environment --------------------------------------------
 
 
-def key_ring(name: str) -> keys.Ring:
+def read_key_ring(name: str) -> keys.Ring:
     """Read PPIMS_<NAME>_KEYS, or the key file; a new installation, and only that, makes the
     file.
     """
     path = PPIMS_DATA_DIR / "keys" / f"{name}.key"
-    given = text(f"PPIMS_{name.upper()}_KEYS")
+    given = read_text(f"PPIMS_{name.upper()}_KEYS")
     if (
         not given
         and not path.exists()
@@ -107,7 +111,7 @@ def key_ring(name: str) -> keys.Ring:
         )
     if not given and keys.make_key_file(path):
         PPIMS_NEW_KEY_FILES.append(path)
-    if problem := _readers_of_keys(name, path):
+    if problem := _describe_readers_of_keys(name, path):
         raise ImproperlyConfigured(f"The {name} keys are no secret: {problem}")
     try:
         return keys.read_ring(given or path.read_text("utf-8"))
@@ -115,44 +119,44 @@ def key_ring(name: str) -> keys.Ring:
         raise ImproperlyConfigured(f"The {name} keys are not 32 bytes each, in base64.") from error
 
 
-def _readers_of_keys(name: str, own: Path) -> str:
+def _describe_readers_of_keys(name: str, own: Path) -> str:
     """Say that others may read the file that the keys are in. The group of one that is named is for
     whoever mounts it there to choose.
     """
     if named := os.environ.get(f"PPIMS_{name.upper()}_KEYS_FILE"):
-        return private_files.readers_of(Path(named), private_files.OTHERS)
-    if text(f"PPIMS_{name.upper()}_KEYS"):
+        return private_files.describe_readers(Path(named), private_files.OTHERS_BITS)
+    if read_text(f"PPIMS_{name.upper()}_KEYS"):
         return ""
-    return private_files.readers_of(own, private_files.ANYONE_ELSE)
+    return private_files.describe_readers(own, private_files.ANYONE_ELSE)
 
 
 PPIMS_NEW_KEY_FILES: list[Path] = []  # those made just now
-PPIMS_LEDGER_KEYS = key_ring("ledger")
-PPIMS_DIGEST_KEYS = key_ring("digest")
-PPIMS_DOCUMENT_KEYS = key_ring("document")
-PPIMS_SESSION_KEYS = key_ring("session")
+PPIMS_LEDGER_KEYS = read_key_ring("ledger")
+PPIMS_DIGEST_KEYS = read_key_ring("digest")
+PPIMS_DOCUMENT_KEYS = read_key_ring("document")
+PPIMS_SESSION_KEYS = read_key_ring("session")
 SECRET_KEY, *SECRET_KEY_FALLBACKS = [key.secret.hex() for key in PPIMS_SESSION_KEYS]
 
 # --- the API --------------------------------------------------------------------------------------
 
-PPIMS_API_PREFIXES = [p.strip("/") for p in words("PPIMS_API_PREFIXES", "/api/PPIM/v1")]
+PPIMS_API_PREFIXES = [p.strip("/") for p in read_words("PPIMS_API_PREFIXES", "/api/PPIM/v1")]
 if not PPIMS_API_PREFIXES or not all(PPIMS_API_PREFIXES):
     raise ImproperlyConfigured("PPIMS_API_PREFIXES needs at least one path")
-PPIMS_STRICT_DOCUMENTS = flag("PPIMS_STRICT_DOCUMENTS")
-PPIMS_HOLD_MINUTES = number("PPIMS_HOLD_MINUTES", 15, least=1, most=1440)
-PPIMS_CALLS_DAYS = number("PPIMS_CALLS_DAYS", 30, least=1, most=3_660)
-PPIMS_FAILED_LOGINS_PER_USERNAME = number(
+PPIMS_STRICT_DOCUMENTS = read_flag("PPIMS_STRICT_DOCUMENTS")
+PPIMS_HOLD_MINUTES = read_number("PPIMS_HOLD_MINUTES", 15, least=1, most=1440)
+PPIMS_CALLS_DAYS = read_number("PPIMS_CALLS_DAYS", 30, least=1, most=3_660)
+PPIMS_FAILED_LOGINS_PER_USERNAME = read_number(
     "PPIMS_FAILED_LOGINS_PER_USERNAME", 60, least=1, most=10**6
 )
-PPIMS_FAILED_LOGINS_PER_ADDRESS = number(
+PPIMS_FAILED_LOGINS_PER_ADDRESS = read_number(
     "PPIMS_FAILED_LOGINS_PER_ADDRESS", 300, least=1, most=10**6
 )
-PPIMS_FAILED_LOGINS_WINDOW_SECONDS = number(
+PPIMS_FAILED_LOGINS_WINDOW_SECONDS = read_number(
     "PPIMS_FAILED_LOGINS_WINDOW_SECONDS", 300, least=1, most=86_400
 )
-PPIMS_TRUSTED_PROXIES = [ipaddress.ip_network(word) for word in words("PPIMS_TRUSTED_PROXIES")]
-PPIMS_BEHIND_TLS_PROXY = PRODUCTION and flag("PPIMS_BEHIND_TLS_PROXY")
-PPIMS_CLOCK_OFFSET_FILE = text("PPIMS_CLOCK_OFFSET_FILE")
+PPIMS_TRUSTED_PROXIES = [ipaddress.ip_network(word) for word in read_words("PPIMS_TRUSTED_PROXIES")]
+PPIMS_BEHIND_TLS_PROXY = PRODUCTION and read_flag("PPIMS_BEHIND_TLS_PROXY")
+PPIMS_CLOCK_OFFSET_FILE = read_text("PPIMS_CLOCK_OFFSET_FILE")
 if "PPIMS_CLOCK_OFFSET_FILE" in os.environ and PRODUCTION:
     raise ImproperlyConfigured(
         "PPIMS_CLOCK_OFFSET_FILE is for trying things out: production refuses it"
@@ -160,8 +164,8 @@ if "PPIMS_CLOCK_OFFSET_FILE" in os.environ and PRODUCTION:
 
 # --- Django ---------------------------------------------------------------------------------------
 
-ALLOWED_HOSTS = words("PPIMS_ALLOWED_HOSTS", "" if PRODUCTION else "localhost,127.0.0.1,[::1]")
-CSRF_TRUSTED_ORIGINS = words("PPIMS_TRUSTED_ORIGINS")
+ALLOWED_HOSTS = read_words("PPIMS_ALLOWED_HOSTS", "" if PRODUCTION else "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = read_words("PPIMS_TRUSTED_ORIGINS")
 INSTALLED_APPS = [
     "ppims",
     "customers",
@@ -178,8 +182,8 @@ INSTALLED_APPS = [
     "template_partials",
 ]
 MIDDLEWARE = [
-    "ppims.api.dispatch.middleware",
-    "ppims.server.health.middleware",
+    "ppims.api.dispatch.make_middleware",
+    "ppims.server.health.make_middleware",
     "ppims.backoffice.access.refuse_nul",
     "django.middleware.security.SecurityMiddleware",
     "ppims.server.static_files.StaticFiles",
@@ -207,7 +211,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "ppims.backoffice.menu.frame",
+                "ppims.backoffice.menu.make_frame",
             ],
             "libraries": {"ppims": "ppims.backoffice.template_filters"},
         },
@@ -264,9 +268,9 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_CLIENT_IP_CALLABLE = "ppims.backoffice.login.address"
-AXES_USERNAME_CALLABLE = "ppims.backoffice.login.counted_name"
-AXES_LOCKOUT_CALLABLE = "ppims.backoffice.login.locked_out"
+AXES_CLIENT_IP_CALLABLE = "ppims.backoffice.login.find_address"
+AXES_USERNAME_CALLABLE = "ppims.backoffice.login.digest_counted_name"
+AXES_LOCKOUT_CALLABLE = "ppims.backoffice.login.refuse_locked_out"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 
@@ -304,7 +308,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "ppims.server.logs.Formatter"}},
     "handlers": {"stderr": {"class": "ppims.server.logs.Handler", "formatter": "json"}},
-    "root": {"handlers": ["stderr"], "level": text("PPIMS_LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["stderr"], "level": read_text("PPIMS_LOG_LEVEL", "INFO")},
     "loggers": {
         name: {"handlers": ["stderr"], "level": "WARNING", "propagate": False}
         for name in ("axes", "django")

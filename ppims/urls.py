@@ -15,7 +15,7 @@ pattern, app_name, namespace = api.urls
 handler400 = errors.bad_request
 handler403 = errors.forbidden
 handler404 = errors.not_found
-handler500 = errors.fault
+handler500 = errors.answer_fault
 
 urlpatterns = [
     *(
@@ -25,7 +25,7 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     # Log-in, log-out and password are the back office's, for the admin too.
-    path("admin/login/", access.back_to),
+    path("admin/login/", access.send_back),
     path("admin/logout/", login.log_out),
     path("admin/password_change/", RedirectView.as_view(pattern_name="password_change")),
     path("admin/", admin.site.urls),

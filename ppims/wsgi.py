@@ -6,7 +6,7 @@ from io import BytesIO
 from django.conf import settings
 from gunicorn.http.errors import ParseException
 
-from ppims.api.django_handler import Environ, Start, Unread, operation_of, refuse, serve
+from ppims.api.django_handler import Environ, Start, Unread, find_operation, refuse, serve
 
 from ppims.wire.envelope import BODY_LIMIT_BYTES  # isort: skip - Django is set up by now
 
@@ -16,7 +16,7 @@ def application(environ: Environ, start_response: Start) -> Iterable[bytes]:
 
     Where it does not come, or in chunks that are none, it is a 400.
     """
-    is_call = operation_of(environ) is not None
+    is_call = find_operation(environ) is not None
     most = BODY_LIMIT_BYTES if is_call else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     if not _take_body(environ, most) and not is_call:
         return refuse(environ, start_response, "the body did not come")

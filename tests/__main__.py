@@ -22,24 +22,24 @@ NO_BROWSER = "ppims: no chromium here, its tests were NOT run (apt-get install c
 NONE_HERE = "ppims: no PostgreSQL here, its tests were NOT run (apt-get install postgresql)"
 
 
-def main(arguments: list[str]) -> int:
+def run_tests(arguments: list[str]) -> int:
     # Ctrl-C reaches pytest too: it tells how far it came, and then it is our turn to end.
     signal.signal(signal.SIGINT, lambda *_: None)
     where, *rest = arguments or [""]
     if where in {"--postgres", "--serializable"}:
-        return on_postgres((rest, where))
+        return run_on_postgres((rest, where))
     if where.startswith(BROWSER):
-        return in_browser(arguments)
+        return run_in_browser(arguments)
     if arguments:
         return run_pytest("SQLite", arguments)
     required = os.environ.get("PPIMS_TEST_REQUIRE", "")
-    code = run_pytest("SQLite", []) or in_browser([BROWSER], is_required="browser" in required)
-    return code or on_postgres(
+    code = run_pytest("SQLite", []) or run_in_browser([BROWSER], is_required="browser" in required)
+    return code or run_on_postgres(
         ([], "--postgres"), (RACES, "--serializable"), is_required="postgres" in required
     )
 
 
-def in_browser(arguments: list[str], *, is_required: bool = True) -> int:
+def run_in_browser(arguments: list[str], *, is_required: bool = True) -> int:
     """Run them in one process, of their own: where a browser runs, Django refuses its ORM."""
     if shutil.which("chromium") is None:
         print(NO_BROWSER)
@@ -48,7 +48,7 @@ def in_browser(arguments: list[str], *, is_required: bool = True) -> int:
     return run_pytest("SQLite, in chromium", ["-n", "0", *arguments], **own)
 
 
-def on_postgres(*phases: tuple[list[str], str], is_required: bool = True) -> int:
+def run_on_postgres(*phases: tuple[list[str], str], is_required: bool = True) -> int:
     if cluster.find_programs() is None:
         print(NONE_HERE)
         return 1 if is_required else 0
@@ -77,4 +77,4 @@ def run_pytest(name: str, arguments: list[str], **variables: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_tests(sys.argv[1:]))

@@ -22,7 +22,7 @@ from ppims.db import append_only
 from ppims.models import Processor
 from ppims.services import credentials
 from ppims.services.call_buffer import CallBuffer
-from tests.factories import PASSWORD, make_processor, new_ref
+from tests.factories import PASSWORD, draw_ref, make_processor
 from tests.postgresql import cluster
 
 # A browser's tests are run by themselves (tests/__main__.py).
@@ -39,13 +39,13 @@ WORDS = {
 PREFIX = "/api/PPIM/v1"
 
 
-def _flushing_what_only_grows(teardown):
+def let_flush_empty_append_only_tables(teardown):
     """TransactionTestCase flushes every table: our triggers refuse that, and stand aside for it.
     What every test finds is there again for whichever comes next.
     """
 
     @wraps(teardown)
-    def wrapped(case):
+    def flush(case):
         append_only.remove(*append_only.TABLES)
         try:
             teardown(case)
@@ -53,7 +53,7 @@ def _flushing_what_only_grows(teardown):
             append_only.install(*append_only.TABLES)
         rules.load_first_pack()
 
-    return wrapped
+    return flush
 
 
 def pytest_configure():
@@ -82,13 +82,13 @@ DATABASES = {"db", "transactional_db", "installation"}
 
 
 def pytest_collection_modifyitems(config, items):
-    left_out = [item for item in items if not _runs_on(connection.vendor, item)]
+    left_out = [item for item in items if not is_for_vendor(connection.vendor, item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
 
 
-def _runs_on(vendor, item):
+def is_for_vendor(vendor, item):
     only_on = item.get_closest_marker("only_on")
     if only_on:
         only, _reason = only_on.args
@@ -97,7 +97,7 @@ def _runs_on(vendor, item):
     return vendor == "sqlite" or bool(touches)
 
 
-TransactionTestCase._fixture_teardown = _flushing_what_only_grows(
+TransactionTestCase._fixture_teardown = let_flush_empty_append_only_tables(
     TransactionTestCase._fixture_teardown
 )
 
@@ -166,10 +166,10 @@ class Caller:
     processor: Processor
     client: Client
 
-    def body(self, operation: str, **fields: Any) -> dict[str, Any]:
+    def make_body(self, operation: str, **fields: Any) -> dict[str, Any]:
         username = fields.pop("_username", self.processor.username)
         password = fields.pop("_password", PASSWORD)
-        fields = {"Ref_Id": new_ref(), "System_Id": self.processor.system_id, **fields}
+        fields = {"Ref_Id": draw_ref(), "System_Id": self.processor.system_id, **fields}
         message = {name: value for name, value in fields.items() if value is not None}
         return {
             "Data": {WORDS[operation]: message, "Username": username, "Password": password},
@@ -177,7 +177,7 @@ class Caller:
         }
 
     def call(self, operation: str, **fields: Any) -> tuple[int, dict[str, Any], Any]:
-        return self.send(operation, json.dumps(self.body(operation, **fields)))
+        return self.send(operation, json.dumps(self.make_body(operation, **fields)))
 
     def send(
         self, operation: str, body: str | bytes, **headers: Any

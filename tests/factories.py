@@ -12,7 +12,7 @@ from factory.django import DjangoModelFactory
 
 from customers import records
 from customers.models import Customer
-from customers.records import Told
+from customers.records import CustomerDetails
 from customers.services import blocking, customers
 from limits.models import LedgerEntry, LimitCheck, LimitRule, RefusedReport
 from limits.services import checks, refused_reports, updates
@@ -29,11 +29,11 @@ _numbers = count(1)
 make_password_once = cache(make_password)
 
 
-def new_ref() -> str:
+def draw_ref() -> str:
     return f"R{next(_numbers):09d}"
 
 
-def new_mobile() -> str:
+def draw_mobile() -> str:
     return f"919{next(_numbers):09d}"
 
 
@@ -53,11 +53,11 @@ class ToldFactory(factory.Factory):
     """What an add tells of a new New Min KYC customer."""
 
     class Meta:
-        model = Told
+        model = CustomerDetails
 
     customer_id = factory.Sequence("{:012d}".format)
     customer_name = "Meera Iyer"
-    mobile_number = factory.LazyFunction(new_mobile)
+    mobile_number = factory.LazyFunction(draw_mobile)
     date_of_birth = date(1991, 2, 14)
     account_number = factory.SelfAttribute("customer_id")
     account_status = "A"
@@ -70,12 +70,12 @@ def make_processor(system_id: str = "ENT", **fields: Any) -> Processor:
     return ProcessorFactory(system_id=system_id, **fields)
 
 
-def make_customer(processor: Processor, *more: Processor, **told: Any) -> int:
+def make_customer(processor: Processor, *more: Processor, **details: Any) -> int:
     """Add a New Min KYC customer through each of the processors: the Unique_Id."""
-    person = ToldFactory(**told)
+    person = ToldFactory(**details)
     for who in (processor, *more):
-        call = Call(who, Operation.ADD_CUSTOMER, new_ref(), {})
-        receipt, _ = customers.add_customer(call=call, told=person)
+        call = Call(who, Operation.ADD_CUSTOMER, draw_ref(), {})
+        receipt, _ = customers.add_customer(call=call, details=person)
     return receipt.unique_id
 
 
@@ -101,14 +101,14 @@ def set_blocked(unique_id: int, *, blocked: bool) -> None:
 def set_tier(unique_id: int, tier: str) -> None:
     """Give a customer another tier, whichever it is, audited."""
     customer, at = Customer.objects.get(pk=unique_id), clock.now()
-    told = Told(kyc_flag=tier)
-    change = records.change_kyc(told, customer=customer, processor=None, user=None, at=at)
+    details = CustomerDetails(kyc_flag=tier)
+    change = records.change_kyc(details, customer=customer, processor=None, user=None, at=at)
     if change:
         customer.save()
         audit.record("tier of a test", at=at, subject=unique_id, rows=[customer, change])
 
 
-def check(
+def make_check(
     processor: Processor,
     unique_id: int,
     paise: int,
@@ -117,11 +117,11 @@ def check(
     **more: Any,
 ) -> tuple[LimitCheck, bool]:
     ask = Ask(unique_id, direction, paise, **more)
-    call = Call(processor, Operation.CHECK_LIMIT, ref_id or new_ref(), _content(ask))
+    call = Call(processor, Operation.CHECK_LIMIT, ref_id or draw_ref(), _make_content(ask))
     return checks.check_limit(call=call, ask=ask)
 
 
-def post(
+def make_posting(
     processor: Processor,
     unique_id: int,
     paise: int,
@@ -132,7 +132,7 @@ def post(
     enquiry: str | None = None,
 ) -> tuple[LedgerEntry, bool]:
     report = Report(unique_id, kind, direction, paise, None, tran_id, enquiry)
-    call = Call(processor, Operation.UPDATE_LIMIT, ref_id or new_ref(), _content(report))
+    call = Call(processor, Operation.UPDATE_LIMIT, ref_id or draw_ref(), _make_content(report))
     return updates.update_limit(call=call, report=report)
 
 
@@ -141,20 +141,20 @@ def refuse(
 ) -> RefusedReport:
     """Report by a Tran_Id that is posted already another amount, which is refused: what is kept."""
     report = Report(unique_id, "S", direction, paise, None, tran_id)
-    call = Call(processor, Operation.UPDATE_LIMIT, new_ref(), _content(report))
+    call = Call(processor, Operation.UPDATE_LIMIT, draw_ref(), _make_content(report))
     with pytest.raises(updates.OtherAmount) as refusal:
         updates.update_limit(call=call, report=report)
     refused_reports.keep(call=call, report=report, posting=refusal.value.posting)
     return RefusedReport.objects.get(customer_id=unique_id, ref_id=call.ref_id)
 
 
-def person(**changes: Any) -> dict[str, Any]:
+def make_person(**changes: Any) -> dict[str, Any]:
     """Give the fields of a valid Add_Customer; a change of None leaves the field out."""
     number = next(_numbers)
     fields = {
         "Customer_Id": f"{number:012d}",
         "Customer_Name": "Meera Iyer",
-        "Mobile_Number": new_mobile(),
+        "Mobile_Number": draw_mobile(),
         "Date_Of_Birth": "14-02-1991",
         "Account_Number": f"{number:012d}",
         "Account_Status": "A",
@@ -167,5 +167,5 @@ def person(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _content(said: Ask | Report) -> dict[str, str | None]:
+def _make_content(said: Ask | Report) -> dict[str, str | None]:
     return {name: None if value is None else str(value) for name, value in vars(said).items()}

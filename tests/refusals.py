@@ -3,7 +3,7 @@
 from tests.conftest import WORDS
 
 # The request of each operation that all others differ from in one thing.
-RIGHT = {
+RIGHT_CASES = {
     "add-customer": "new",
     "update-customer": "changed",
     "customer-registration-status": "known",
@@ -22,4 +22,4 @@ CASES = [
     if not (case == "unknown-customer" and operation in UNKNOWN_ELSEWHERE)
     and not (case == "winding-down" and operation not in NOT_WHILE_WINDING_DOWN)
 ]
-REQUESTED = {f"{operation}.{case}" for operation, case in CASES if case in BY_REQUEST}
+REQUESTED_CASES = {f"{operation}.{case}" for operation, case in CASES if case in BY_REQUEST}

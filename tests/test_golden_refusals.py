@@ -14,20 +14,20 @@ from ppims.models import Processor
 from ppims.services import credentials
 from ppims.wire import envelope
 from tests.conftest import PREFIX, WORDS
-from tests.refusals import BY_MOMENT, BY_REQUEST, CASES, RIGHT
+from tests.refusals import BY_MOMENT, BY_REQUEST, CASES, RIGHT_CASES
 from tests.test_golden import AT, ROOT, linked_golden_files
 
 
 @pytest.fixture(autouse=True)
 def _sample_customer(db):
-    with clock.frozen(AT):
+    with clock.freeze(AT):
         load._load_processors()
         load._load_sample_customer()
         yield
 
 
 def read(name, kind="reply"):
-    return json.loads((openapi.GOLDEN / f"{name}.{kind}.json").read_text("utf-8"))
+    return json.loads((openapi.GOLDEN_FOLDER / f"{name}.{kind}.json").read_text("utf-8"))
 
 
 def send(operation, body):
@@ -36,9 +36,9 @@ def send(operation, body):
     return reply.status_code, reply.json(), reply.headers
 
 
-def body_of(operation, case):
+def make_body(operation, case):
     """Give what is sent, after making it the moment for that answer."""
-    right = f"{operation}.{RIGHT[operation]}"
+    right = f"{operation}.{RIGHT_CASES[operation]}"
     name = {"too-many-attempts": f"{operation}.wrong-password"}.get(case, right)
     body = json.dumps(read(f"{operation}.{case}" if case in BY_REQUEST else name, "request"))
     return body + " " * envelope.BODY_LIMIT_BYTES if case == "too-large" else body
@@ -54,18 +54,18 @@ def make_it_the_moment(case, settings, monkeypatch):
         settings.PPIMS_FAILED_LOGINS_PER_ADDRESS = 1
         send("check-customer-kyc", json.dumps(read("check-customer-kyc.wrong-password", "request")))
     if case in {"busy", "fault"}:
-        monkeypatch.setattr(credentials, "recognized", fail)
+        monkeypatch.setattr(credentials, "recognize", fail)
 
 
 @pytest.mark.parametrize(("operation", "case"), CASES)
 def test_the_server_refuses_as_the_golden_reply_says(operation, case, settings, monkeypatch):
     make_it_the_moment(case, settings, monkeypatch)
-    status, reply, headers = send(operation, body_of(operation, case))
+    status, reply, headers = send(operation, make_body(operation, case))
     expected = read(f"{operation}.{case}")
     code = expected["Data"]["Resp_Code"]
     assert (reply, status) == (
         expected,
-        413 if case == "too-large" else openapi.http_status(code),
+        413 if case == "too-large" else openapi.find_http_status(code),
     )
     assert ("Retry-After" in headers) == (code in {"429", "503"})
 
@@ -79,7 +79,7 @@ def test_each_refusal_that_is_described_has_such_an_example_and_no_other(operati
         assert examples, status
         for case, example in examples.items():
             assert example["value"] == read(f"{operation}.{case}")
-    assert ("409" in responses) == (operation not in openapi.READS)
+    assert ("409" in responses) == (operation not in openapi.READ_OPERATIONS)
 
 
 def test_the_api_document_links_each_refusal_once_with_its_codes():
@@ -90,11 +90,11 @@ def test_the_api_document_links_each_refusal_once_with_its_codes():
         file = f"check-customer-limit.{case}.reply.json"
         assert text.count(f"[{case}]: ../fixtures/wire/{file}\n") == 1
         assert code == read(f"check-customer-limit.{case}")["Data"]["Resp_Code"]
-        assert int(status) == (413 if case == "too-large" else openapi.http_status(code))
+        assert int(status) == (413 if case == "too-large" else openapi.find_http_status(code))
 
 
 def test_the_api_document_links_every_golden_file_or_tells_its_case():
     told = {f"{operation}.{case}" for operation, case in CASES}
     linked = linked_golden_files("docs/api.md")
-    files = {file.name for file in openapi.GOLDEN.iterdir()}
+    files = {file.name for file in openapi.GOLDEN_FOLDER.iterdir()}
     assert {name for name in files - linked if ".".join(name.split(".")[:2]) not in told} == set()

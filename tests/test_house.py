@@ -23,13 +23,13 @@ LONGEST_FUNCTION_LINES = 50
 LONGEST_FILE_LINES = 400
 
 
-def sources(*folders: str) -> list[Path]:
+def list_sources(*folders: str) -> list[Path]:
     """List the Python files that people wrote there, migrations left out."""
     found = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
     return [path for path in found if "migrations" not in path.parts]
 
 
-def name(path: Path) -> str:
+def write_name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
@@ -105,7 +105,7 @@ def test_django_finds_nothing_wrong_with_a_production_set_up(tmp_path: Path) -> 
 # Size.
 
 
-def functions(path: Path) -> Iterator[tuple[str, int]]:
+def list_functions(path: Path) -> Iterator[tuple[str, int]]:
     """Give each function's name and its lines, decorators left out."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -115,23 +115,26 @@ def functions(path: Path) -> Iterator[tuple[str, int]]:
 
 def test_every_function_is_at_most_fifty_lines() -> None:
     long = {
-        f"{name(path)}: {function}": lines
-        for path in sources(*PACKAGES, "tests")
-        for function, lines in functions(path)
+        f"{write_name(path)}: {function}": lines
+        for path in list_sources(*PACKAGES, "tests")
+        for function, lines in list_functions(path)
         if lines > LONGEST_FUNCTION_LINES
     }
     assert long == {}
 
 
 def test_every_file_is_at_most_four_hundred_lines() -> None:
-    lines = {name(path): len(path.read_text().splitlines()) for path in sources(*PACKAGES, "tests")}
+    lines = {
+        write_name(path): len(path.read_text().splitlines())
+        for path in list_sources(*PACKAGES, "tests")
+    }
     assert {file: count for file, count in lines.items() if count > LONGEST_FILE_LINES} == {}
 
 
 # Words.
 
 
-def code_of(path: Path) -> str:
+def read_code(path: Path) -> str:
     """Give a file's code alone: comments and texts may speak of what the code must not do."""
     tokens = tokenize.generate_tokens(io.StringIO(path.read_text()).readline)
     return " ".join(t.string for t in tokens if t.type in {tokenize.NAME, tokenize.OP})
@@ -139,14 +142,14 @@ def code_of(path: Path) -> str:
 
 def test_money_is_never_a_float_nor_a_decimal_column() -> None:
     forbidden = re.compile(r"\b(FloatField|DecimalField)\b|\bfloat \(")
-    money = [*sources("limits", "customers"), ROOT / "ppims" / "core" / "money.py"]
-    assert [name(path) for path in money if forbidden.search(code_of(path))] == []
+    money = [*list_sources("limits", "customers"), ROOT / "ppims" / "core" / "money.py"]
+    assert [write_name(path) for path in money if forbidden.search(read_code(path))] == []
 
 
 IN_DATABASES = re.compile(r"__i?regex|\bREGEXP\b|\bSIMILAR TO\b|~\*", re.IGNORECASE)
 
 
-def patterns(node: ast.AST) -> list[str]:
+def list_patterns(node: ast.AST) -> list[str]:
     """List the patterns of a node that aren't written where it is, nor constants of the module."""
     if isinstance(node, ast.Constant):
         return IN_DATABASES.findall(str(node.value))
@@ -159,10 +162,10 @@ def patterns(node: ast.AST) -> list[str]:
 def test_no_pattern_is_ever_somebody_elses() -> None:
     """What a person sends as a pattern could hold the interpreter for minutes."""
     found = {
-        f"{name(path)}: {pattern}"
-        for path in sources(*PACKAGES)
+        f"{write_name(path)}: {pattern}"
+        for path in list_sources(*PACKAGES)
         for node in ast.walk(ast.parse(path.read_text()))
-        for pattern in patterns(node)
+        for pattern in list_patterns(node)
     }
     assert found == {
         "ppims/backoffice/admin_site.py: __regex",  # its docstring tells what it is against
@@ -179,7 +182,9 @@ def test_nothing_is_left_to_do() -> None:
         path for path in files if path.suffix not in {".pyc", ".png"} and "vendor" not in path.parts
     ]
     text = {
-        name(path): path.read_bytes().decode(errors="replace") for path in own if path.is_file()
+        write_name(path): path.read_bytes().decode(errors="replace")
+        for path in own
+        if path.is_file()
     }
     assert [file for file, words in text.items() if forbidden.search(words)] == []
 
@@ -187,31 +192,31 @@ def test_nothing_is_left_to_do() -> None:
 # Locks.
 
 
-def locked(file: str) -> dict[str, str]:
+def read_lock(file: str) -> dict[str, str]:
     """Map each package of a lock file to its version; every one of them has its hashes."""
     entries = re.split(r"\n(?=[a-z0-9])", (ROOT / file).read_text())[1:]
     assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
     return dict(re.match(r"([a-z0-9.-]+)==([^ ]+)", entry).groups() for entry in entries)
 
 
-def packages(requirements: list[str]) -> set[str]:
+def list_packages(requirements: list[str]) -> set[str]:
     return {re.match(r"[A-Za-z0-9._-]+", each).group().lower() for each in requirements}
 
 
 def test_the_lock_has_every_dependency_with_its_hashes() -> None:
-    assert packages(PROJECT["project"]["dependencies"]) <= set(locked("requirements.lock"))
+    assert list_packages(PROJECT["project"]["dependencies"]) <= set(read_lock("requirements.lock"))
 
 
 def test_the_lock_for_tests_has_every_dependency_of_tests() -> None:
-    wanted = packages(PROJECT["project"]["optional-dependencies"]["test"])
-    assert wanted <= set(locked("requirements-test.lock"))
+    wanted = list_packages(PROJECT["project"]["optional-dependencies"]["test"])
+    assert wanted <= set(read_lock("requirements-test.lock"))
 
 
 LOCKS = [f"requirements{which}.lock" for which in ("", "-postgres", "-test")]
 
 
 def test_each_lock_holds_all_of_the_one_before_at_the_same_versions() -> None:
-    run, postgres, test = (locked(file).items() for file in LOCKS)
+    run, postgres, test = (read_lock(file).items() for file in LOCKS)
     assert run <= postgres <= test
     assert "psycopg" in dict(postgres)
 
@@ -243,7 +248,7 @@ CHANGERS = {
 }
 
 
-def rows_of(model: str, tree: ast.AST) -> set[str]:
+def name_rows(model: str, tree: ast.AST) -> set[str]:
     """Name what holds such a row there: what it was assigned to, or annotated as."""
     named = set()
     for node in ast.walk(tree):
@@ -256,19 +261,21 @@ def rows_of(model: str, tree: ast.AST) -> set[str]:
     return named
 
 
-def written(model: str, path: Path, methods: re.Pattern[str]) -> list[str]:
+def list_writes(model: str, path: Path, methods: re.Pattern[str]) -> list[str]:
     """List the calls there that write rows of a model, by its manager or by a name for its rows."""
     tree = ast.parse(path.read_text())
-    rows = "|".join([rf"{model}\.objects\b.*", *rows_of(model, tree)])
+    rows = "|".join([rf"{model}\.objects\b.*", *name_rows(model, tree)])
     calls = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Call)]
     found = [re.match(rf"({rows})\.(?=\w+\()", call) for call in calls]
     in_bulk = [call for call in calls if re.match(rf"(bulk\.)?insert\({model}\b", call)]
     one_by_one = [m.string for m in found if m and methods.match(m.string, m.end())]
-    one_by_one += by_hand(model, tree, "INSERT INTO" if methods is WRITES else "UPDATE|DELETE FROM")
+    one_by_one += list_handwritten(
+        model, tree, "INSERT INTO" if methods is WRITES else "UPDATE|DELETE FROM"
+    )
     return one_by_one + (in_bulk if methods is WRITES else [])
 
 
-def by_hand(model: str, tree: ast.AST, verbs: str) -> list[str]:
+def list_handwritten(model: str, tree: ast.AST, verbs: str) -> list[str]:
     """List the statements there, written by hand, that begin so for the model's table."""
     texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
     pattern = re.compile(rf"\s*({verbs}) \w+_{model.lower()}\b")
@@ -277,13 +284,17 @@ def by_hand(model: str, tree: ast.AST, verbs: str) -> list[str]:
 
 @pytest.mark.parametrize("model", WRITERS)
 def test_a_table_of_the_ledger_has_its_writers_and_no_others(model: str) -> None:
-    writers = {name(path) for path in sources(*PACKAGES) if written(model, path, WRITES)}
+    writers = {
+        write_name(path) for path in list_sources(*PACKAGES) if list_writes(model, path, WRITES)
+    }
     assert writers == WRITERS[model]
 
 
 @pytest.mark.parametrize("model", WRITERS)
 def test_no_row_of_the_ledger_is_changed_or_deleted_elsewhere(model: str) -> None:
-    changers = {name(path) for path in sources(*PACKAGES) if written(model, path, CHANGES)}
+    changers = {
+        write_name(path) for path in list_sources(*PACKAGES) if list_writes(model, path, CHANGES)
+    }
     assert changers <= CHANGERS.get(model, set())
 
 
@@ -301,16 +312,16 @@ def test_a_write_is_noticed_in_each_of_its_forms(tmp_path: Path) -> None:
         "OPEN = 'INSERT INTO limits_hold VALUES (1)'",
     ):
         path.write_text(line)
-        assert written("Hold", path, WRITES), line
-        assert not written("LimitCheck", path, WRITES), line
+        assert list_writes("Hold", path, WRITES), line
+        assert not list_writes("LimitCheck", path, WRITES), line
     path.write_text("Hold.objects.filter(a=1).delete()\nHold.objects.get(pk=1)")
-    assert written("Hold", path, CHANGES) == ["Hold.objects.filter(a=1).delete()"]
+    assert list_writes("Hold", path, CHANGES) == ["Hold.objects.filter(a=1).delete()"]
     path.write_text("CLOSE = 'DELETE FROM limits_hold WHERE a = 1'")
-    assert written("Hold", path, CHANGES)
-    assert written("Hold", path, WRITES) == []
+    assert list_writes("Hold", path, CHANGES)
+    assert list_writes("Hold", path, WRITES) == []
 
 
-def statements() -> dict[str, str]:
+def list_table_statements() -> dict[str, str]:
     """Map each table of ours, many-to-many ones left out, to what made it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
@@ -323,7 +334,9 @@ def statements() -> dict[str, str]:
 @pytest.mark.only_on("sqlite", "PostgreSQL has no rowids")
 @pytest.mark.django_db
 def test_tables_that_are_read_by_their_key_alone_have_no_rowid() -> None:
-    without = {table for table, sql in statements().items() if sql.endswith("WITHOUT ROWID")}
+    without = {
+        table for table, sql in list_table_statements().items() if sql.endswith("WITHOUT ROWID")
+    }
     names = ("ppims_replaykey", "customers_identifier", "customers_nameword", "limits_monthlyusage")
     assert without >= set(names)
 
@@ -331,6 +344,6 @@ def test_tables_that_are_read_by_their_key_alone_have_no_rowid() -> None:
 @pytest.mark.only_on("sqlite", "PostgreSQL has no rowids")
 @pytest.mark.django_db
 def test_no_table_of_ours_writes_a_second_one_at_every_insert() -> None:
-    tables = statements()
+    tables = list_table_statements()
     assert "limits_ledgerentry" in tables
     assert [table for table, sql in tables.items() if "AUTOINCREMENT" in sql.upper()] == []

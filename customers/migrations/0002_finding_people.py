@@ -5,7 +5,7 @@ import ppims.db.fields
 from django.conf import settings
 from django.db import migrations, models
 
-from customers.models.name_words import words_of
+from customers.models.name_words import split_words
 from ppims.db import bulk
 
 AT_ONCE = 10_000
@@ -17,7 +17,7 @@ def write_words(apps, schema_editor):
     using = schema_editor.connection.alias
     last = 0
     while names := customers.using(using).filter(pk__gt=last).values_list("name", "pk")[:AT_ONCE]:
-        rows = sorted([each, pk] for name, pk in names for each in words_of(name))
+        rows = sorted([each, pk] for name, pk in names for each in split_words(name))
         bulk.insert(word, rows, using=using)
         last = names[len(names) - 1][1]
 

@@ -8,8 +8,8 @@ import unicodedata
 
 from django.db import migrations
 
-from customers.models.name_words import INSERT, words_of
-from ppims.core.progress import bar
+from customers.models.name_words import INSERT_WORD, split_words
+from ppims.core.progress import show_bar
 
 AT_ONCE = 10_000
 APOSTROPHES = dict.fromkeys(map(ord, "'’`"))
@@ -26,17 +26,17 @@ def cut_anew(apps, schema_editor):
     database = schema_editor.connection
     customers = apps.get_model("customers", "Customer").objects.using(database.alias)
     names = customers.order_by("pk").values_list("pk", "name")
-    with bar("names", total=customers.count()) as advance, database.cursor() as cursor:
+    with show_bar("names", total=customers.count()) as advance, database.cursor() as cursor:
         last = 0
         while batch := list(names.filter(pk__gt=last)[:AT_ONCE]):
             gone, new = [], []
             for customer, name in batch:
                 if not name.isascii():  # of others the words are the same
-                    before, now = words_of_before(name), set(words_of(name))
+                    before, now = words_of_before(name), set(split_words(name))
                     gone += [(word, customer) for word in sorted(before - now)]
                     new += [(word, customer) for word in sorted(now - before)]
             cursor.executemany(FORGET, gone)
-            cursor.executemany(INSERT, new)
+            cursor.executemany(INSERT_WORD, new)
             last = batch[-1][0]
             advance(len(batch))
 

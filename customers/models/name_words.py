@@ -14,7 +14,7 @@ ACCENTS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\ufe00-\ufe0f\ufe2
 WORD_CHARACTERS = 100
 LETTERS = ("L", "M", "N")  # and digits; what stands between others ends a word
 
-INSERT = """
+INSERT_WORD = """
     INSERT INTO customers_nameword (word, customer_id) VALUES (%s, %s) ON CONFLICT DO NOTHING
 """
 
@@ -32,19 +32,19 @@ class NameWord(models.Model):
         return f"a word of {self.customer_id}"
 
 
-def words_of(name: str) -> list[str]:
+def split_words(name: str) -> list[str]:
     """Write a name's words as they are looked for: in one case, without signs and accents, whatever
     joiners and soft hyphens are in them; each once, and of each as much as its column holds, for a
     word can grow by that (ß is ss then).
     """
     apart = unicodedata.normalize("NFKD", name.translate(APOSTROPHES))
     folded = ACCENTS.sub("", unicodedata.normalize("NFKD", apart.casefold()))
-    kept = "".join(_kept(c) for c in folded)
+    kept = "".join(_keep_character(c) for c in folded)
     words = (word[:WORD_CHARACTERS] for word in unicodedata.normalize("NFC", kept).split())
     return list(dict.fromkeys(words))
 
 
-def _kept(character: str) -> str:
+def _keep_character(character: str) -> str:
     """Give a character as a word holds it: nothing of what is not seen, a space of what ends it."""
     category = unicodedata.category(character)
     if category == "Cf":  # joiners, soft hyphens
@@ -54,9 +54,9 @@ def _kept(character: str) -> str:
 
 def learn(customer_id: int, name: str, *, before: str = "") -> None:
     """Let the words of a name find the customer, and those of the name before no longer."""
-    new, old = set(words_of(name)), set(words_of(before))
+    new, old = set(split_words(name)), set(split_words(before))
     if old - new:
         gone = NameWord.objects.filter(customer_id=customer_id, word__in=old - new)
         gone.delete()
     with connection.cursor() as cursor:
-        cursor.executemany(INSERT, [(word, customer_id) for word in sorted(new - old)])
+        cursor.executemany(INSERT_WORD, [(word, customer_id) for word in sorted(new - old)])

@@ -3,7 +3,7 @@
 from django.db.models import Model
 
 from customers import records
-from customers.conflicts import given
+from customers.conflicts import require_reason
 from customers.models import Customer, Unblocking
 from ppims.core import clock
 from ppims.core.errors import Conflict
@@ -17,10 +17,10 @@ def block(*, customer_id: int, reason: str, user: User) -> None:
     """Block a customer at once: the next check declines. Raises Malformed without a reason,
     Conflict if blocked.
     """
-    customer = records.locked_or_unknown(customer_id)
+    customer = records.lock_known_customer(customer_id)
     if customer.is_blocked:
         raise Conflict([("status", "is blocked already")])
-    customer.status, customer.blocked_reason = Customer.Status.BLOCKED, given(reason)
+    customer.status, customer.blocked_reason = Customer.Status.BLOCKED, require_reason(reason)
     customer.save(update_fields=["status", "blocked_reason"])
     audit.record(
         "customer blocked",
@@ -35,14 +35,14 @@ def block(*, customer_id: int, reason: str, user: User) -> None:
 @wrap_in_transaction
 def propose_unblocking(*, customer_id: int, reason: str, user: User) -> Unblocking:
     """Propose to unblock a customer; nothing changes until another person approves it."""
-    customer = records.locked_or_unknown(customer_id)
+    customer = records.lock_known_customer(customer_id)
     if not customer.is_blocked:
         raise Conflict([("status", "is not blocked")])
     if customer.unblockings.filter(state=FourEyes.State.PROPOSED).exists():
         raise Conflict([("status", "has an open proposal already")])
     at = clock.now()
     proposal = Unblocking.objects.create(
-        customer=customer, reason=given(reason), maker=user, proposed_at=at
+        customer=customer, reason=require_reason(reason), maker=user, proposed_at=at
     )
     audit.record(
         "unblocking proposed",
@@ -61,7 +61,7 @@ def decide_unblocking(*, proposal_id: int, state: str, user: User, note: str = "
     not be, Malformed for a rejection without a reason.
     """
     proposal = Unblocking.objects.select_for_update().get(pk=proposal_id)
-    customer = records.locked(proposal.customer_id)
+    customer = records.lock_customer(proposal.customer_id)
     at, rows = clock.now(), list[Model]([proposal])
     proposal.decide(state, user=user, at=at, note=note)
     proposal.save(update_fields=FourEyes.DECISION)

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import Model
 
 from customers import conflicts, records
-from customers.choices import MOBILE
+from customers.choices import MOBILE_KIND
 from customers.claims import Doubt
 from customers.models import (
     Account,
@@ -19,7 +19,7 @@ from customers.models import (
     Registration,
     name_words,
 )
-from customers.records import Told
+from customers.records import CustomerDetails
 from customers.services import kyc, reviews
 from ppims.core import clock
 from ppims.core.errors import Conflict, Malformed
@@ -30,9 +30,9 @@ from ppims.services.idempotency import Call
 
 Statuses = Mapping[int, str]
 
-DONE, KNOWN = "000", "200"
+DONE_CODE, KNOWN_CODE = "000", "200"
 RECEIPTS = Table(Receipt)
-COLUMNS = {
+COLUMN_NAMES = {
     "customer_name": "name",
     "maiden_name": "maiden_name",
     "date_of_birth": "date_of_birth",
@@ -48,9 +48,9 @@ COLUMNS = {
 def add_customer(
     *,
     call: Call,
-    told: Told,
+    details: CustomerDetails,
     user: User | None = None,
-    draw_unique_id: Callable[[], int] = records.random_unique_id,
+    draw_unique_id: Callable[[], int] = records.draw_unique_id,
 ) -> tuple[Receipt, bool]:
     """Add a customer, or register a known one through another processor: (the answer, is it a
     replay). Full KYC by a user of the staff is proposed, and Min KYC until it is approved.
@@ -63,11 +63,11 @@ def add_customer(
         if first is not None:
             return Receipt.objects.get(pk=first.row_id), True
         at = clock.now()
-        conflicts.judge_document(told)
-        known, rows = _person_meant(told, call.processor, at), list[Model]()
+        conflicts.require_valid_document(details)
+        known, rows = _find_person_meant(details, call.processor, at), list[Model]()
         if known is None:
             rows += records.create(
-                kyc.until_approved(told, user),
+                kyc.lower_until_approved(details, user),
                 unique_id=draw_unique_id(),
                 processor=call.processor,
                 user=user,
@@ -75,20 +75,20 @@ def add_customer(
             )
         customer = known or rows[0]
         assert isinstance(customer, Customer)
-        code = KNOWN if records.is_registered(call.processor, customer) else DONE
-        if code == DONE:
-            rows += records.register(told, customer=customer, processor=call.processor, at=at)
-        receipt = _answer(call, customer, code, at)
-        action = "customer added" if code == DONE else "customer known already"
-        _audit(action, call, customer, at, {}, [*rows, receipt], user)
+        code = KNOWN_CODE if records.is_registered(call.processor, customer) else DONE_CODE
+        if code == DONE_CODE:
+            rows += records.register(details, customer=customer, processor=call.processor, at=at)
+        receipt = _keep_receipt(call, customer, code, at)
+        action = "customer added" if code == DONE_CODE else "customer known already"
+        _record_audit(action, call, customer, at, {}, [*rows, receipt], user)
         if user is not None and known is None:
-            kyc.propose_at_first(told, customer=customer, user=user, at=at)
+            kyc.propose_at_first(details, customer=customer, user=user, at=at)
         return receipt, False
 
-    return reviews.keeping_doubts(work, told, processor=call.processor)
+    return reviews.keep_doubts(work, details, processor=call.processor)
 
 
-def update_customer(*, call: Call, told: Told) -> tuple[Receipt, bool]:
+def update_customer(*, call: Call, details: CustomerDetails) -> tuple[Receipt, bool]:
     """Change what is known of a customer; what is not told stays: (the answer, is it a replay).
 
     Raises UnknownCustomer, Malformed (Full KYC without a document) or Conflict.
@@ -99,35 +99,35 @@ def update_customer(*, call: Call, told: Told) -> tuple[Receipt, bool]:
         if first is not None:
             return Receipt.objects.get(pk=first.row_id), True
         at = clock.now()
-        assert told.unique_id is not None
-        registration = records.visible(call.processor, told.unique_id)
-        customer = records.locked(told.unique_id)
-        conflicts.judge_document(told)
-        conflicts.judge_upgrade(told, customer)
-        conflicts.judge_conflicts(told, customer)
-        changes, rows = _apply(told, call.processor, customer, registration, at)
-        receipt = _answer(call, customer, DONE, at)
-        _audit("customer updated", call, customer, at, changes, [*rows, receipt])
+        assert details.unique_id is not None
+        registration = records.find_registration(call.processor, details.unique_id)
+        customer = records.lock_customer(details.unique_id)
+        conflicts.require_valid_document(details)
+        conflicts.require_document_for_full_kyc(details, customer)
+        conflicts.require_no_conflict(details, customer)
+        changes, rows = _apply(details, call.processor, customer, registration, at)
+        receipt = _keep_receipt(call, customer, DONE_CODE, at)
+        _record_audit("customer updated", call, customer, at, changes, [*rows, receipt])
         return receipt, False
 
-    return reviews.keeping_doubts(work, told, processor=call.processor)
+    return reviews.keep_doubts(work, details, processor=call.processor)
 
 
 def edit_customer(
-    *, customer_id: int, told: Told, accounts: Statuses, cards: Statuses, user: User
+    *, customer_id: int, details: CustomerDetails, accounts: Statuses, cards: Statuses, user: User
 ) -> None:
     """Change, by staff, what is known of a customer but KYC and documents, and the status of
     accounts and cards, by their keys; what is not told stays, what is told as "" is removed.
 
     Raises UnknownCustomer, Malformed where nothing changes, or Conflict.
     """
-    registration = records.first_registration(customer_id)
+    registration = records.find_first_registration(customer_id)
 
     def work() -> None:
-        customer = records.locked_or_unknown(customer_id)
+        customer = records.lock_known_customer(customer_id)
         at = clock.now()
-        conflicts.judge_conflicts(told, customer)
-        changes, rows = _apply(told, registration.processor, customer, registration, at)
+        conflicts.require_no_conflict(details, customer)
+        changes, rows = _apply(details, registration.processor, customer, registration, at)
         for name, model, statuses in (("accounts", Account, accounts), ("cards", Card, cards)):
             if set_ones := _set_statuses(model, customer, statuses):
                 changes[name] = [said for said, _ in set_ones]
@@ -139,52 +139,62 @@ def edit_customer(
             "customer updated", at=at, subject=customer_id, user=user, detail=detail, rows=rows
         )
 
-    reviews.keeping_doubts(work, told, processor=registration.processor)
+    reviews.keep_doubts(work, details, processor=registration.processor)
 
 
-def _person_meant(told: Told, processor: Processor, at: datetime) -> Customer | None:
+def _find_person_meant(
+    details: CustomerDetails, processor: Processor, at: datetime
+) -> Customer | None:
     """Find the person an add is about: by document, else by mobile. Raises Doubt or Conflict."""
-    assert told.mobile_number
-    by_mobile = records.holder_of(MOBILE, told.mobile_number)
-    by_document = records.holder_of(*told.document) if told.document else None
+    assert details.mobile_number
+    by_mobile = records.find_holder(MOBILE_KIND, details.mobile_number)
+    by_document = records.find_holder(*details.document) if details.document else None
     holder = by_document or by_mobile
-    customer = records.locked(holder) if holder else None
-    if customer is not None and by_document is None and conflicts.is_doubtful(told, customer):
+    customer = records.lock_customer(holder) if holder else None
+    if customer is not None and by_document is None and conflicts.is_doubtful(details, customer):
         # This name alone, whatever else differs: more would tell of a stranger.
         errors = [("mobile_number", "is another person's, as far as the record shows")]
         raise Doubt(errors, holders=[customer.pk], claimant=None)
-    if told.unique_id not in {None, holder}:
+    if details.unique_id not in {None, holder}:
         raise Conflict([("unique_id", "is not this person's")])
     if customer is not None and by_mobile not in {None, customer.pk}:
         assert by_mobile
-        reviews.open_review(told, holder=by_mobile, claimant=customer, processor=processor, at=at)
+        reviews.open_review(
+            details, holder=by_mobile, claimant=customer, processor=processor, at=at
+        )
     return customer
 
 
 def _apply(
-    told: Told, processor: Processor, customer: Customer, registration: Registration, at: datetime
+    details: CustomerDetails,
+    processor: Processor,
+    customer: Customer,
+    registration: Registration,
+    at: datetime,
 ) -> tuple[dict[str, object], list[Model]]:
     """Make the changes; what changed, for the audit: from and to, and of documents and cards only
     that they did; and the rows that are new or changed.
     """
-    changes, rows = _change_columns(told, customer), list[Model]()
-    if told.mobile_number and told.mobile_number != customer.mobile:
-        changes["mobile_number"] = [customer.mobile, told.mobile_number]
-        _change_mobile(customer, told.mobile_number)
+    changes, rows = _change_columns(details, customer), list[Model]()
+    if details.mobile_number and details.mobile_number != customer.mobile:
+        changes["mobile_number"] = [customer.mobile, details.mobile_number]
+        _change_mobile(customer, details.mobile_number)
     before = customer.tier
-    change = records.change_kyc(told, customer=customer, processor=processor, user=None, at=at)
+    change = records.change_kyc(details, customer=customer, processor=processor, user=None, at=at)
     if change:
         changes["kyc_flag"] = [before, customer.tier]
         rows.append(change)
     if changes:
         _save(customer)
         rows.append(customer)
-    documents = records.record_document(told, customer=customer, at=at) if told.document else []
-    account = records.record_account(told, customer=customer, processor=processor)
-    card = records.record_card(told, customer=customer, processor=processor)
-    of_cif_id = _change_cif_id(told, registration, changes)
+    documents = (
+        records.record_document(details, customer=customer, at=at) if details.document else []
+    )
+    account = records.record_account(details, customer=customer, processor=processor)
+    card = records.record_card(details, customer=customer, processor=processor)
+    of_cif_id = _change_cif_id(details, registration, changes)
     if documents:
-        changes["document"] = told.ovid_type
+        changes["document"] = details.ovid_type
     if account:
         changes["account"] = True
     if card:
@@ -194,14 +204,14 @@ def _apply(
 
 
 def _change_cif_id(
-    told: Told, registration: Registration, changes: dict[str, object]
+    details: CustomerDetails, registration: Registration, changes: dict[str, object]
 ) -> Registration | None:
     """Change the Cif_Id that the processor knows the customer by: the row, where it is another."""
-    if not told.cif_id or told.cif_id == registration.cif_id:
+    if not details.cif_id or details.cif_id == registration.cif_id:
         return None
-    changes["cif_id"] = [registration.cif_id, told.cif_id]
+    changes["cif_id"] = [registration.cif_id, details.cif_id]
     whole = Registration.objects.get(pk=registration.pk)
-    whole.cif_id = told.cif_id
+    whole.cif_id = details.cif_id
     whole.save(update_fields=["cif_id"])
     return whole
 
@@ -221,10 +231,10 @@ def _set_statuses(
     return changed
 
 
-def _change_columns(told: Told, customer: Customer) -> dict[str, object]:
+def _change_columns(details: CustomerDetails, customer: Customer) -> dict[str, object]:
     changes: dict[str, object] = {}
-    for name, column in COLUMNS.items():
-        before, after = getattr(customer, column), getattr(told, name)
+    for name, column in COLUMN_NAMES.items():
+        before, after = getattr(customer, column), getattr(details, name)
         if after is None or after == before:
             continue
         changes[name] = [str(before), str(after)]
@@ -235,17 +245,17 @@ def _change_columns(told: Told, customer: Customer) -> dict[str, object]:
 
 
 def _change_mobile(customer: Customer, mobile: str) -> None:
-    records.forget(customer, MOBILE, Identifier.digest_of(MOBILE, customer.mobile))
-    records.identify(customer, MOBILE, mobile)
+    records.forget(customer, MOBILE_KIND, Identifier.digest_of(MOBILE_KIND, customer.mobile))
+    records.identify(customer, MOBILE_KIND, mobile)
     customer.mobile = mobile
 
 
 def _save(customer: Customer) -> None:
     kyc = ["mobile", "tier", "tier_since", "kyc_updated_channel", "kyc_updated_on"]
-    customer.save(update_fields=[*COLUMNS.values(), *kyc])
+    customer.save(update_fields=[*COLUMN_NAMES.values(), *kyc])
 
 
-def _answer(call: Call, customer: Customer, code: str, at: datetime) -> Receipt:
+def _keep_receipt(call: Call, customer: Customer, code: str, at: datetime) -> Receipt:
     receipt = Receipt(
         customer_id=customer.pk,
         processor_id=call.processor.pk,
@@ -264,7 +274,7 @@ def _answer(call: Call, customer: Customer, code: str, at: datetime) -> Receipt:
     return receipt
 
 
-def _audit(
+def _record_audit(
     action: str,
     call: Call,
     customer: Customer,

@@ -7,45 +7,50 @@ from typing import TypeVar
 from django.db.models import Model
 
 from customers import records
-from customers.choices import MOBILE
+from customers.choices import MOBILE_KIND
 from customers.claims import Doubt, claim_digest, describe_claim
 from customers.models import Customer, DuplicateReview, Identifier
-from customers.records import Told
+from customers.records import CustomerDetails
 from customers.review_evidence import keep_evidence
 from ppims.core import clock
 from ppims.core.errors import Conflict
 from ppims.core.free_text import require_text
-from ppims.db.transaction import in_transaction, wrap_in_transaction
+from ppims.db.transaction import run_in_transaction, wrap_in_transaction
 from ppims.models import LONGEST_NOTE, Processor, User
 from ppims.services import audit
 
 T = TypeVar("T")
-DECISION = ("outcome", "reason", "decided_by", "decided_at", "evidence_key_id", "evidence")
+DECISION_FIELDS = ("outcome", "reason", "decided_by", "decided_at", "evidence_key_id", "evidence")
 
 
 def open_review(
-    told: Told, *, holder: int, claimant: Customer | None, processor: Processor, at: datetime
+    details: CustomerDetails,
+    *,
+    holder: int,
+    claimant: Customer | None,
+    processor: Processor,
+    at: datetime,
 ) -> None:
     """Put a doubt before the staff, once a pair; inside a transaction."""
     review = DuplicateReview(
         customer_id=holder,
         claimant=claimant,
-        claim_digest=claim_digest(told, claimant),
-        is_by_mobile=told.mobile_number is not None
-        and records.holder_of(MOBILE, told.mobile_number) == holder,
+        claim_digest=claim_digest(details, claimant),
+        is_by_mobile=details.mobile_number is not None
+        and records.find_holder(MOBILE_KIND, details.mobile_number) == holder,
         processor=processor,
         opened_at=at,
     )
-    review.seal(describe_claim(told, claimant))
+    review.seal(describe_claim(details, claimant))
     DuplicateReview.objects.bulk_create([review], ignore_conflicts=True)
 
 
-def keeping_doubts(work: Callable[[], T], told: Told, *, processor: Processor) -> T:
+def keep_doubts(work: Callable[[], T], details: CustomerDetails, *, processor: Processor) -> T:
     """Do work in a transaction; the review items of a Doubt are kept, in another one."""
     try:
-        return in_transaction(work)
+        return run_in_transaction(work)
     except Doubt as doubt:
-        _open_reviews(doubt, told, processor=processor)
+        _open_reviews(doubt, details, processor=processor)
         raise
 
 
@@ -67,7 +72,7 @@ def decide(*, review_id: int, outcome: str, reason: str, user: User) -> Duplicat
         rows.append(_pass_number_on(review))
     review.outcome = DuplicateReview.Outcome(outcome)
     review.reason, review.decided_by, review.decided_at = given, user, clock.now()
-    review.save(update_fields=DECISION)
+    review.save(update_fields=DECISION_FIELDS)
     audit.record(
         "duplicate review decided",
         at=review.decided_at,
@@ -80,19 +85,19 @@ def decide(*, review_id: int, outcome: str, reason: str, user: User) -> Duplicat
 
 
 @wrap_in_transaction
-def _open_reviews(doubt: Doubt, told: Told, *, processor: Processor) -> None:
+def _open_reviews(doubt: Doubt, details: CustomerDetails, *, processor: Processor) -> None:
     for holder in doubt.holders:
         open_review(
-            told, holder=holder, claimant=doubt.claimant, processor=processor, at=clock.now()
+            details, holder=holder, claimant=doubt.claimant, processor=processor, at=clock.now()
         )
 
 
 def _pass_number_on(review: DuplicateReview) -> Customer:
     mobile = review.read_claim()["mobile_number"]
-    holder = records.locked(review.customer_id)
+    holder = records.lock_customer(review.customer_id)
     if not review.is_by_mobile or mobile is None or holder.mobile != mobile:
         raise Conflict([("outcome", "no mobile number of this customer is claimed")])
-    records.forget(holder, MOBILE, Identifier.digest_of(MOBILE, mobile))
+    records.forget(holder, MOBILE_KIND, Identifier.digest_of(MOBILE_KIND, mobile))
     holder.mobile = ""
     holder.save(update_fields=["mobile"])
     return holder

@@ -13,8 +13,8 @@ from django.db.models import Max
 from ppims.services import audit
 from ppims.core import clock
 from ppims.db import row_proofs
-from ppims.core.progress import bar
-from ppims.db.streaming import joined, Reader
+from ppims.core.progress import show_bar
+from ppims.db.streaming import stream_joined, Reader
 
 AT_ONCE = 1_000
 ACTION = "rows taken as they were"
@@ -49,18 +49,18 @@ def _is_done(apps, using):
     """Tell whether the audit proves rows already: then nothing is from before."""
     entries = _rows_of(apps, "ppims.AuditEntry", using).filter(subject=0)
     may = entries.filter(detail__contains='"proofs"').values_list("detail", flat=True)
-    return any(row_proofs.PROOFS in json.loads(detail) for detail in may.iterator())
+    return any(row_proofs.PROOFS_KEY in json.loads(detail) for detail in may.iterator())
 
 
 def _details(apps, using, newest, rules, total):
     ids = _rows_of(apps, "customers.Customer", using).order_by("pk").values_list("pk", flat=True)
     after = -(2**63)
-    with bar("Proving rows as they are", total=total) as advance:
+    with show_bar("Proving rows as they are", total=total) as advance:
         while customers := list(ids.filter(pk__gt=after)[:AT_ONCE]) or rules:
             last, taken = (customers or [after])[-1], {}
             if customers:
                 taken = _taken(apps, using, (after, last))
-            yield {row_proofs.PROOFS: rules, "taken": taken, "last": newest}
+            yield {row_proofs.PROOFS_KEY: rules, "taken": taken, "last": newest}
             advance(len(customers))
             rules, after = {}, last
 
@@ -76,17 +76,17 @@ def _taken(apps, using, span):
 
 def _proofs(apps, label, owner, using, span):
     model = apps.get_model(label)
-    its = row_proofs.shape(model)
+    its = row_proofs.read_shape(model)
     readers, joins = [Reader(model, [owner, *its.columns])], ""
     if label == "customers.Receipt":
         readers.append(Reader(apps.get_model("ppims.ReplayKey"), ["digests"], "k"))
         joins = WITH_REF_ID
     tail = f'{joins} WHERE t."{owner}" > %s AND t."{owner}" <= %s'
-    for customer, *values in list(joined(readers, tail, span, using=using)):
+    for customer, *values in list(stream_joined(readers, tail, span, using=using)):
         also = values.pop() if joins else b""
         is_open = label == "customers.DuplicateReview" and not values[its.columns.index("outcome")]
         if not is_open:
-            name, proof = row_proofs.of_values(audit.key_in_use(), its, values, also or b"")
+            name, proof = row_proofs.prove_values(audit.find_key(), its, values, also or b"")
             yield customer, name, proof
 
 

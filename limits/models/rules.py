@@ -29,7 +29,7 @@ class Window(models.TextChoices):
 
 
 class LimitRuleQuerySet(models.QuerySet):  # type: ignore[type-arg]  # not subscriptable at run time
-    def in_force(
+    def list_in_force(
         self, at: datetime, *, tier: str | None = None, direction: str | None = None
     ) -> list["LimitRule"]:
         """Give the approved rules in force at an instant: per tier, direction and window the latest

@@ -23,7 +23,9 @@ from ppims.services import audit
 Kind = LedgerEntry.Kind
 FIRST_MONTH = 190001
 MOST_PAISE = 10**14
-UNBOOKABLE = "takes away what is not used, or what its processor is to reverse by its Tran_Id"
+UNBOOKABLE_REASON = (
+    "takes away what is not used, or what its processor is to reverse by its Tran_Id"
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def propose(*, correction: Correction, user: User, operator: str = "") -> Adjust
         operator=operator,
         proposed_at=at,
     )
-    _audit("adjustment proposed", adjustment, user, at)
+    _record_audit("adjustment proposed", adjustment, user, at)
     return adjustment
 
 
@@ -72,15 +74,15 @@ def decide(*, adjustment_id: int, state: str, user: User, note: str = "") -> Adj
     adjustment.decide(state, user=user, at=at, note=note)
     adjustment.save(update_fields=FourEyes.DECISION)
     if state == FourEyes.State.APPROVED:
-        if unbookable([adjustment], at):
-            raise Conflict([("amount_paise", UNBOOKABLE)])
+        if find_unbookable([adjustment], at):
+            raise Conflict([("amount_paise", UNBOOKABLE_REASON)])
         customer = Customer.objects.get(pk=adjustment.customer_id)
-        book(head, _entry(adjustment, customer, at), customer, flags=())
-    _audit(f"adjustment {state.lower()}", adjustment, user, at)
+        book(head, _make_entry(adjustment, customer, at), customer, flags=())
+    _record_audit(f"adjustment {state.lower()}", adjustment, user, at)
     return adjustment
 
 
-def unbookable(rows: Sequence[Adjustment], at: datetime) -> set[int]:
+def find_unbookable(rows: Sequence[Adjustment], at: datetime) -> set[int]:
     """Tell which proposals would be refused if they were approved now, by their keys.
 
     What is used has to stay enough for every reversal that may still come: those are never
@@ -89,18 +91,18 @@ def unbookable(rows: Sequence[Adjustment], at: datetime) -> set[int]:
     takes = [row for row in rows if row.amount_paise < 0]
     of_customers = {"customer_id__in": {row.customer_id for row in takes}}
     of_months = {**of_customers, "month__in": {row.month for row in takes}}
-    reversible = _reversible(of_months)
+    reversible = _sum_reversible(of_months)
     cached = {(u.customer_id, u.month): u for u in MonthlyUsage.objects.filter(**of_months)}
     found = set()
     for row in takes:
         usage = cached.get((row.customer_id, row.month))
-        used = _used(row, at) if usage is None else _of(usage, row.direction)
+        used = _read_used(row, at) if usage is None else _get_direction(usage, row.direction)
         if used + row.amount_paise < reversible.get((row.customer_id, row.month, row.direction), 0):
             found.add(row.pk)
     return found
 
 
-def _reversible(of_months: dict[str, Any]) -> dict[tuple[int, int, str], int]:
+def _sum_reversible(of_months: dict[str, Any]) -> dict[tuple[int, int, str], int]:
     """Sum what processors may still reverse, by customer, month and direction."""
     still = Sum("amount_paise", filter=Q(kind=Kind.POST) & ~Q(tran_id=""), default=0) - Sum(
         "amount_paise", filter=Q(kind=Kind.REVERSE), default=0
@@ -113,12 +115,12 @@ def _reversible(of_months: dict[str, Any]) -> dict[tuple[int, int, str], int]:
     }
 
 
-def _of(usage: MonthlyUsage, direction: str) -> int:
+def _get_direction(usage: MonthlyUsage, direction: str) -> int:
     return usage.debit_paise if direction == Direction.DEBIT else usage.credit_paise
 
 
-def _used(row: Adjustment, at: datetime) -> int:
-    return ledger.standing(row.customer_id, [row.month], at).used[row.month, row.direction]
+def _read_used(row: Adjustment, at: datetime) -> int:
+    return ledger.read_usage(row.customer_id, [row.month], at).used[row.month, row.direction]
 
 
 def _judge(correction: Correction, at: datetime) -> None:
@@ -126,7 +128,7 @@ def _judge(correction: Correction, at: datetime) -> None:
     if not Customer.objects.filter(pk=correction.unique_id).exists():
         raise UnknownCustomer
     is_month = correction.month % 100 in range(1, 13)
-    if not (is_month and FIRST_MONTH <= correction.month <= clock.ist_month(at)):
+    if not (is_month and FIRST_MONTH <= correction.month <= clock.number_ist_month(at)):
         errors.append(("month", "is a month until now, such as 202611"))
     if correction.direction not in Direction.values:
         errors.append(("direction", "is D or C"))
@@ -140,12 +142,12 @@ def _judge(correction: Correction, at: datetime) -> None:
         raise Malformed(errors)
 
 
-def _entry(adjustment: Adjustment, customer: Customer, at: datetime) -> LedgerEntry:
+def _make_entry(adjustment: Adjustment, customer: Customer, at: datetime) -> LedgerEntry:
     return LedgerEntry(
         customer=customer,
         unique_id_sent=customer.pk,
         at=at,
-        arrival_month=clock.ist_month(at),
+        arrival_month=clock.number_ist_month(at),
         month=adjustment.month,
         kind=Kind.ADJUST,
         direction=adjustment.direction,
@@ -155,7 +157,7 @@ def _entry(adjustment: Adjustment, customer: Customer, at: datetime) -> LedgerEn
     )
 
 
-def _audit(action: str, adjustment: Adjustment, user: User, at: datetime) -> None:
+def _record_audit(action: str, adjustment: Adjustment, user: User, at: datetime) -> None:
     fields = ["month", "direction", "amount_paise", "reason"]
     fields += [name for name in ("decision_note", "operator") if getattr(adjustment, name)]
     audit.record(

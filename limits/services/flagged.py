@@ -45,12 +45,12 @@ def note(*, entry_id: int, finding: str, note: str, user: User) -> PostingFindin
     return kept
 
 
-def closing_of(entry: LedgerEntry) -> PostingFinding | None:
+def find_closing(entry: LedgerEntry) -> PostingFinding | None:
     """Give what a flagged entry was found to be; None: it waits."""
-    return next((kept for kept in notes_of(entry) if kept.finding), None)
+    return next((kept for kept in list_notes(entry) if kept.finding), None)
 
 
-def notes_of(entry: LedgerEntry) -> list[PostingFinding]:
+def list_notes(entry: LedgerEntry) -> list[PostingFinding]:
     """List what was noted of a flagged entry, its finding among it, in the order it was."""
     noted = PostingFinding.objects.filter(customer_id=entry.customer_id, entry=entry)
     return sorted(noted.select_related("user"), key=lambda kept: kept.pk)

@@ -77,18 +77,18 @@ def note(*, report_id: int, finding: str, note: str, user: User) -> ReportFindin
     return kept
 
 
-def closing_of(report: RefusedReport) -> ReportFinding | None:
+def find_closing(report: RefusedReport) -> ReportFinding | None:
     """Give what a refused report was found to be; None: it waits."""
-    return next((kept for kept in notes_of(report) if kept.finding), None)
+    return next((kept for kept in list_notes(report) if kept.finding), None)
 
 
-def notes_of(report: RefusedReport) -> list[ReportFinding]:
+def list_notes(report: RefusedReport) -> list[ReportFinding]:
     """List what was noted of a refused report, its finding among it, in the order it was."""
     noted = ReportFinding.objects.filter(customer_id=report.customer_id, report=report)
     return sorted(noted.select_related("user"), key=lambda kept: kept.pk)
 
 
-def reports_of(posting: LedgerEntry) -> list[RefusedReport]:
+def list_reports(posting: LedgerEntry) -> list[RefusedReport]:
     """List what was refused for what a posting has booked, the first of it first."""
     refused = RefusedReport.objects.filter(customer_id=posting.customer_id, posting=posting)
     return sorted(refused, key=lambda report: report.pk)

@@ -15,7 +15,7 @@ from limits.models import LimitRule
 from ppims.core import clock
 from ppims.core.days import ist_start
 from ppims.core.free_text import require_text
-from ppims.db.transaction import in_transaction, wrap_in_transaction
+from ppims.db.transaction import run_in_transaction, wrap_in_transaction
 from ppims.models import FourEyes, User
 from ppims.services import audit
 
@@ -40,7 +40,7 @@ def read_pack(path: Path) -> list[Proposal]:
     approval".
     """
     rows = json.loads(path.read_text("utf-8"))["rules"]
-    return [Proposal(**{**row, "in_force_from": _start_of(row["in_force_from"])}) for row in rows]
+    return [Proposal(**{**row, "in_force_from": _find_start(row["in_force_from"])}) for row in rows]
 
 
 def load_first_pack() -> bool:
@@ -58,7 +58,7 @@ def load_first_pack() -> bool:
         if LimitRule.objects.exists():
             return False
         at = clock.now()
-        rules = [_row(proposal, None, at) for proposal in read_pack(FIRST_PACK)]
+        rules = [_make_rule(proposal, None, at) for proposal in read_pack(FIRST_PACK)]
         for rule in rules:
             rule.state, rule.decided_at = FourEyes.State.APPROVED, at
             rule.in_force_from = rule.in_force_from or at
@@ -68,7 +68,7 @@ def load_first_pack() -> bool:
         )
         return True
 
-    return in_transaction(work)
+    return run_in_transaction(work)
 
 
 @wrap_in_transaction
@@ -77,11 +77,11 @@ def propose(*, proposals: list[Proposal], user: User, operator: str = "") -> lis
     it at the machine, if it was there. Raises Malformed for a source that may not be kept.
     """
     at = clock.now()
-    rules = [_row(proposal, user, at) for proposal in proposals]
+    rules = [_make_rule(proposal, user, at) for proposal in proposals]
     for rule in rules:
         rule.operator = operator
         rule.save(force_insert=True)
-        _audit("limit rule proposed", rule, user, at)
+        _record_audit("limit rule proposed", rule, user, at)
     return rules
 
 
@@ -98,11 +98,11 @@ def decide(*, rule_id: int, state: str, user: User, note: str = "") -> LimitRule
     if state == FourEyes.State.APPROVED:
         rule.in_force_from = max(rule.in_force_from or at, at)
     rule.save(update_fields=[*FourEyes.DECISION, "in_force_from"])
-    _audit(f"limit rule {state.lower()}", rule, user, at)
+    _record_audit(f"limit rule {state.lower()}", rule, user, at)
     return rule
 
 
-def starts_in_words(rules: Iterable[LimitRule], at: datetime) -> dict[int, str]:
+def describe_starts(rules: Iterable[LimitRule], at: datetime) -> dict[int, str]:
     """Say of proposals whose start has passed, or who have none, what that means, by their keys:
     for the maker when proposing, and for the checker before approving.
     """
@@ -110,7 +110,7 @@ def starts_in_words(rules: Iterable[LimitRule], at: datetime) -> dict[int, str]:
     tiers = {rule.tier for rule in late}
     known = Customer.objects.filter(tier__in=tiers).order_by().values_list("tier")
     counts = dict(known.annotate(customers=Count("pk"))) if tiers else {}
-    return {rule.pk: _start_in_words(rule, counts.get(rule.tier, 0)) for rule in late}
+    return {rule.pk: _describe_start(rule, counts.get(rule.tier, 0)) for rule in late}
 
 
 def counts_from_approval(rule: LimitRule, at: datetime) -> bool:
@@ -119,7 +119,7 @@ def counts_from_approval(rule: LimitRule, at: datetime) -> bool:
     return is_waiting and (rule.in_force_from is None or rule.in_force_from <= at)
 
 
-def _start_in_words(rule: LimitRule, customers: int) -> str:
+def _describe_start(rule: LimitRule, customers: int) -> str:
     counts = ngettext(
         "it counts from the moment of approval, for %(n)s customer.",
         "it counts from the moment of approval, for %(n)s customers.",
@@ -131,28 +131,28 @@ def _start_in_words(rule: LimitRule, customers: int) -> str:
     return gettext("The start, %(start)s, has passed: %(counts)s") % said
 
 
-def moved(rows: Sequence[LimitRule], at: datetime) -> set[int]:
+def find_moved(rows: Sequence[LimitRule], at: datetime) -> set[int]:
     """Tell before which proposals another rule stands by now than when they were made, by their
     keys.
     """
     instants = {at, *(row.proposed_at for row in rows)} if rows else set()
-    in_force = {instant: _in_force(instant) for instant in instants}
+    in_force = {instant: _read_in_force(instant) for instant in instants}
     return {
         row.pk
         for row in rows
-        if in_force[row.proposed_at].get(_place(row)) != in_force[at].get(_place(row))
+        if in_force[row.proposed_at].get(_find_place(row)) != in_force[at].get(_find_place(row))
     }
 
 
-def _in_force(at: datetime) -> dict[tuple[str, str, str], int]:
-    return {_place(rule): rule.pk for rule in LimitRule.objects.in_force(at)}
+def _read_in_force(at: datetime) -> dict[tuple[str, str, str], int]:
+    return {_find_place(rule): rule.pk for rule in LimitRule.objects.list_in_force(at)}
 
 
-def _place(rule: LimitRule) -> tuple[str, str, str]:
+def _find_place(rule: LimitRule) -> tuple[str, str, str]:
     return rule.tier, rule.direction, rule.window
 
 
-def _row(proposal: Proposal, maker: User | None, at: datetime) -> LimitRule:
+def _make_rule(proposal: Proposal, maker: User | None, at: datetime) -> LimitRule:
     return LimitRule(
         tier=proposal.tier,
         direction=proposal.direction,
@@ -165,15 +165,15 @@ def _row(proposal: Proposal, maker: User | None, at: datetime) -> LimitRule:
     )
 
 
-def _start_of(day: str | None) -> datetime | None:
+def _find_start(day: str | None) -> datetime | None:
     return datetime.combine(date.fromisoformat(day), time(), clock.IST) if day else None
 
 
-def _audit(action: str, rule: LimitRule, user: User, at: datetime) -> None:
+def _record_audit(action: str, rule: LimitRule, user: User, at: datetime) -> None:
     fields = ["tier", "direction", "window", "amount", "in_force_from", "source"]
     fields += [name for name in ("decision_note", "operator") if getattr(rule, name)]
     detail = {"rule": rule.pk, **{name: getattr(rule, name) for name in fields}}
-    in_force = LimitRule.objects.in_force(at, tier=rule.tier, direction=rule.direction)
+    in_force = LimitRule.objects.list_in_force(at, tier=rule.tier, direction=rule.direction)
     for before in in_force:
         if before.window == rule.window and before.pk != rule.pk:
             detail["before"] = before.amount

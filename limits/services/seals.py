@@ -13,23 +13,23 @@ from limits import signing
 from limits.models import LedgerHead, Seal
 from ppims.core import clock, keys
 from ppims.core.errors import Conflict, Unavailable
-from ppims.db.streaming import Reader, joined
-from ppims.db.transaction import in_transaction, snapshot
+from ppims.db.streaming import Reader, stream_joined
+from ppims.db.transaction import read_snapshot, run_in_transaction
 from ppims.models import AuditHead, User
 from ppims.services import audit
 
-FORMAT = "ppims-seal-1"
-TRIES = 12
-LEDGER, AUDIT = "sealed ledger heads", "sealed audit heads"
+SEAL_FORMAT = "ppims-seal-1"
+MOST_TRIES = 12
+LEDGER_PURPOSE, AUDIT_PURPOSE = "sealed ledger heads", "sealed audit heads"
 # Whoever adds a row has locked one of these first, and holds it until the commit.
-HEADS = "limits_ledgerhead, ppims_audithead"
+HEAD_TABLES = "limits_ledgerhead, ppims_audithead"
 
-CUT = """
+READ_CUT = """
     SELECT (SELECT COALESCE(MAX(id), 0) FROM limits_ledgerentry),
            (SELECT COALESCE(MAX(id), 0) FROM limits_limitcheck),
            (SELECT COALESCE(MAX(id), 0) FROM ppims_auditentry)
 """
-COUNTS = """
+COUNT_AFTER = """
     SELECT (SELECT COUNT(*) FROM limits_ledgerentry WHERE id > %s),
            (SELECT COUNT(*) FROM limits_limitcheck WHERE id > %s),
            (SELECT COUNT(*) FROM ppims_auditentry WHERE id > %s)
@@ -55,8 +55,8 @@ def make(*, user: User | None = None) -> Seal:
 
     Raises Conflict where another seal is being made, Unavailable.
     """
-    with snapshot():
-        seal = _drafted()
+    with read_snapshot():
+        seal = _draft_seal()
 
     def work() -> Seal:
         try:
@@ -67,7 +67,7 @@ def make(*, user: User | None = None) -> Seal:
         audit.record("sealed", at=clock.now(), user=user, detail={"seal": seal.number})
         return seal
 
-    return in_transaction(work)
+    return run_in_transaction(work)
 
 
 def make_patiently() -> Seal:
@@ -76,49 +76,53 @@ def make_patiently() -> Seal:
 
     Raises what `make` raises, at last.
     """
-    for _ in range(TRIES - 1):
+    for _ in range(MOST_TRIES - 1):
         with suppress(Conflict, Unavailable):
             return make()
     return make()
 
 
-def exported(seal: Seal) -> dict[str, Any]:
+def export_seal(seal: Seal) -> dict[str, Any]:
     """Give a seal as JSON, for a file that is kept elsewhere."""
-    with snapshot():
+    with read_snapshot():
         previous = Seal.objects.filter(pk=seal.number - 1).first()
     fields = {name: getattr(seal, name) for name in [*signing.FIELDS[Seal], "key_id", "mac"]}
     fields["previous_mac"] = previous.mac if previous else b""
-    return {"format": FORMAT, **{name: _as_json(value) for name, value in fields.items()}}
+    return {"format": SEAL_FORMAT, **{name: _write_json(value) for name, value in fields.items()}}
 
 
 def read_exported(data: Any) -> Seal:
     """Read a seal's file. Raises ValueError (it is none, or its signature is wrong), KeyMissing."""
     names = [*signing.FIELDS[Seal], "key_id", "mac", "previous_mac"]
-    if not isinstance(data, dict) or data.get("format") != FORMAT or not set(names) <= set(data):
+    if (
+        not isinstance(data, dict)
+        or data.get("format") != SEAL_FORMAT
+        or not set(names) <= set(data)
+    ):
         raise ValueError("is no seal of PPIMS")
     try:
-        fields = {name: _from_json(name, data[name]) for name in names}
+        fields = {name: _read_json(name, data[name]) for name in names}
     except TypeError as error:
         raise ValueError("is no seal of PPIMS") from error
     previous_mac = fields.pop("previous_mac")
     seal = Seal(**fields)
-    if mac_of(seal, previous_mac) != seal.mac:
+    if sign_seal(seal, previous_mac) != seal.mac:
         raise ValueError("has a wrong signature")
     return seal
 
 
-def mac_of(seal: Seal, previous_mac: bytes) -> bytes:
+def sign_seal(seal: Seal, previous_mac: bytes) -> bytes:
     """Sign a seal anew. Raises KeyMissing."""
-    key = keys.key_named(settings.PPIMS_LEDGER_KEYS, seal.key_id)
-    return signing.seal_mac(key, signing.values_of(seal), previous_mac)
+    key = keys.find_key(settings.PPIMS_LEDGER_KEYS, seal.key_id)
+    return signing.sign_seal(key, signing.list_values(seal), previous_mac)
 
 
-def _drafted() -> Seal:
-    cut = _cut()
+def _draft_seal() -> Seal:
+    cut = _read_cut()
     key = settings.PPIMS_LEDGER_KEYS[0]
-    before = Seal.objects.order_by("-number").first() or _nothing_sealed()
+    before = Seal.objects.order_by("-number").first() or _make_empty_seal()
     since = (before.last_entry_id, before.last_check_id, before.last_audit_id)
-    entries, checks, audits = _row(COUNTS, since)
+    entries, checks, audits = _read_row(COUNT_AFTER, since)
     seal = Seal(
         number=before.number + 1,
         at=clock.now(),
@@ -128,29 +132,29 @@ def _drafted() -> Seal:
         entry_count=before.entry_count + entries,
         check_count=before.check_count + checks,
         audit_count=before.audit_count + audits,
-        ledger_digest=_digest(key, LEDGER, LEDGER_HEADS, LEDGER_MOVED, since[:2]),
-        audit_digest=_digest(key, AUDIT, AUDIT_HEADS, AUDIT_MOVED, since[2:]),
+        ledger_digest=_digest(key, LEDGER_PURPOSE, LEDGER_HEADS, LEDGER_MOVED, since[:2]),
+        audit_digest=_digest(key, AUDIT_PURPOSE, AUDIT_HEADS, AUDIT_MOVED, since[2:]),
         key_id=key.id,
     )
-    seal.mac = mac_of(seal, bytes(before.mac))
+    seal.mac = sign_seal(seal, bytes(before.mac))
     return seal
 
 
-def _cut() -> tuple[int, ...]:
+def _read_cut() -> tuple[int, ...]:
     """Find the newest rows. On PostgreSQL an older id may still be on its way to its commit: so
     writers are let finish and kept waiting for this one look, which is also the snapshot's first.
     """
     if connection.vendor != "postgresql":
-        return _row(CUT)
+        return _read_row(READ_CUT)
     with connection.cursor() as cursor:
         cursor.execute("SAVEPOINT before_the_cut")
-        cursor.execute(f"LOCK TABLE {HEADS} IN EXCLUSIVE MODE")
-        cut = _row(CUT)
+        cursor.execute(f"LOCK TABLE {HEAD_TABLES} IN EXCLUSIVE MODE")
+        cut = _read_row(READ_CUT)
         cursor.execute("ROLLBACK TO SAVEPOINT before_the_cut")  # gives the lock back
     return cut
 
 
-def _row(sql: str, parameters: tuple[int, ...] = ()) -> tuple[int, ...]:
+def _read_row(sql: str, parameters: tuple[int, ...] = ()) -> tuple[int, ...]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         row: tuple[int, ...] = cursor.fetchone()
@@ -159,25 +163,25 @@ def _row(sql: str, parameters: tuple[int, ...] = ()) -> tuple[int, ...]:
 
 def _digest(key: keys.Key, what: str, heads: Reader, moved: str, since: tuple[int, ...]) -> bytes:
     digest = keys.Running(key, what)
-    for values in joined((heads,), moved, since):
+    for values in stream_joined((heads,), moved, since):
         digest.add(values)
     return digest.digest()
 
 
-def _nothing_sealed() -> Seal:
+def _make_empty_seal() -> Seal:
     counts = dict.fromkeys(
         ("last_entry_id", "last_check_id", "last_audit_id", "entry_count", "check_count"), 0
     )
     return Seal(number=0, audit_count=0, mac=b"", **counts)
 
 
-def _as_json(value: Any) -> int | str:
+def _write_json(value: Any) -> int | str:
     if isinstance(value, datetime):
         return value.isoformat()
     return value if isinstance(value, int | str) else bytes(value).hex()
 
 
-def _from_json(name: str, value: Any) -> Any:
+def _read_json(name: str, value: Any) -> Any:
     if name == "at":
         return datetime.fromisoformat(value)
     if name.endswith(("digest", "mac")):

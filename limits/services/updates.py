@@ -12,12 +12,12 @@ from customers.models import Customer
 from limits import decision, ledger
 from limits.decision import Gauge
 from limits.models import Direction, LedgerEntry, LedgerHead, LimitCheck
-from limits.services.checks import is_account_usable, rules_for
+from limits.services.checks import find_rules, is_account_usable
 from ppims.core import clock
 from ppims.core.errors import Conflict
 from ppims.db import statements
-from ppims.db.statements import stored
-from ppims.db.transaction import in_transaction
+from ppims.db.statements import store_value
+from ppims.db.transaction import run_in_transaction
 from ppims.models import Operation, ReplayKey
 from ppims.services import idempotency
 from ppims.services.idempotency import Call
@@ -25,16 +25,16 @@ from ppims.services.idempotency import Call
 Kind, Flag = LedgerEntry.Kind, LedgerEntry.Flag
 
 # In the index's own words: SQLite takes a partial index by no others.
-POSTED = """
+FIND_POSTED = """
     WHERE customer_id = %s AND processor_id = %s AND tran_id = %s AND direction = %s
         AND kind = 'S' AND NOT (tran_id = '')
 """
-NAMED = """
+FIND_NAMED = """
     JOIN ppims_replaykey k ON k.row_id = t.id
     WHERE k.processor_id = %s AND k.operation = 'CL' AND k.ref_id = %s
         AND k.customer_id = %s AND t.direction = %s
 """
-STATE = """
+READ_STATE = """
     SELECT EXISTS (SELECT 1 FROM limits_ledgerentry
                    WHERE customer_id = %s AND limit_check_id = %s AND kind = 'S'),
            EXISTS (SELECT 1 FROM limits_hold WHERE limit_check_id = %s AND expires_at > %s)
@@ -89,7 +89,7 @@ def update_limit(*, call: Call, report: Report) -> tuple[LedgerEntry, bool]:
         if first is not None:
             return LedgerEntry.objects.get(pk=first.row_id), True
         head, at = ledger.lock(report.unique_id)
-        customer = records.visible(call.processor, report.unique_id).customer
+        customer = records.find_registration(call.processor, report.unique_id).customer
         place = {Kind.POST: _post, Kind.RELEASE: _release, Kind.REVERSE: _reverse}[
             Kind(report.kind)
         ]
@@ -97,18 +97,18 @@ def update_limit(*, call: Call, report: Report) -> tuple[LedgerEntry, bool]:
         idempotency.settle(call, customer_id=customer.pk, row_id=entry.pk)
         return entry, False
 
-    return in_transaction(work)
+    return run_in_transaction(work)
 
 
 def _post(call: Call, report: Report, at: datetime) -> Booking:
-    posting = _posted(call, report)
+    posting = _find_posted(call, report)
     if posting and posting.amount_paise != report.amount_paise:
         raise OtherAmount(posting)
     if posting:
         raise Conflict([("tran_id", "is posted already")])
-    check = _check_named(call, report)
-    month = clock.ist_month(at)
-    is_settled, is_held = _state_of(check, at) if check else (False, False)
+    check = _find_check_named(call, report)
+    month = clock.number_ist_month(at)
+    is_settled, is_held = _read_state(check, at) if check else (False, False)
     if check is None or is_settled:
         return Booking(month, flags=(Flag.UNCHECKED,))
     flags = []
@@ -126,24 +126,24 @@ def _post(call: Call, report: Report, at: datetime) -> Booking:
 
 def _release(call: Call, report: Report, at: datetime) -> Booking:
     errors = []
-    check = _check_named(call, report)
-    is_anothers = check is None and _key_named(call, report) is not None
-    if is_anothers or (check is not None and _state_of(check, at)[0]):
+    check = _find_check_named(call, report)
+    is_anothers = check is None and _find_key_named(call, report) is not None
+    if is_anothers or (check is not None and _read_state(check, at)[0]):
         errors.append(("enquiry_ref_id", "is settled, or another customer's or direction's"))
-    if report.tran_id and _posted(call, report):
+    if report.tran_id and _find_posted(call, report):
         errors.append(("tran_id", "is posted: what undoes it is an R"))
     if errors:
         raise Conflict(errors)
     if check is None:
-        return Booking(clock.ist_month(at))
+        return Booking(clock.number_ist_month(at))
     ledger.close_hold(check.pk)
     return Booking(check.month, limit_check=check)
 
 
 def _reverse(call: Call, report: Report, at: datetime) -> Booking:
-    posting = _posted(call, report)
+    posting = _find_posted(call, report)
     if posting is None:
-        raise Conflict([_why_not_posted(call, report)])
+        raise Conflict([_explain_not_posted(call, report)])
     undone = LedgerEntry.objects.filter(
         customer_id=report.unique_id, month=posting.month, reverses=posting
     )
@@ -153,25 +153,25 @@ def _reverse(call: Call, report: Report, at: datetime) -> Booking:
     return Booking(posting.month, reverses=posting)
 
 
-def _posted(call: Call, report: Report) -> LedgerEntry | None:
+def _find_posted(call: Call, report: Report) -> LedgerEntry | None:
     """Find what is posted by this Tran_Id in the report's direction: a transfer between two wallets
     of one person has one number for its debit and its credit.
     """
     if not report.tran_id:
         return None
     key = [report.unique_id, call.processor.pk, report.tran_id, report.direction]
-    return ledger.ENTRIES.one(POSTED, key)
+    return ledger.ENTRIES.read_row(FIND_POSTED, key)
 
 
-def _why_not_posted(call: Call, report: Report) -> tuple[str, str]:
+def _explain_not_posted(call: Call, report: Report) -> tuple[str, str]:
     """Name the field for which there is nothing to reverse."""
     (other,) = set(Direction.values) - {report.direction}
-    if _posted(call, replace(report, direction=other)):
+    if _find_posted(call, replace(report, direction=other)):
         return "tran_type", "is not the one that this Tran_Id is posted with"
     return "tran_id", "is not posted by you for this customer"
 
 
-def _key_named(call: Call, report: Report) -> ReplayKey | None:
+def _find_key_named(call: Call, report: Report) -> ReplayKey | None:
     """Find the check that is named, among this processor's own only."""
     if not report.enquiry_ref_id:
         return None
@@ -180,17 +180,19 @@ def _key_named(call: Call, report: Report) -> ReplayKey | None:
     ).first()
 
 
-def _check_named(call: Call, report: Report) -> LimitCheck | None:
+def _find_check_named(call: Call, report: Report) -> LimitCheck | None:
     """Find the check that is named, if it is this customer's and of this direction."""
     if not report.enquiry_ref_id:
         return None
     asked = [call.processor.pk, report.enquiry_ref_id, report.unique_id, report.direction]
-    return ledger.CHECKS.one(NAMED, asked)
+    return ledger.CHECKS.read_row(FIND_NAMED, asked)
 
 
-def _state_of(check: LimitCheck, at: datetime) -> tuple[bool, bool]:
+def _read_state(check: LimitCheck, at: datetime) -> tuple[bool, bool]:
     """Tell whether a check has been settled, and whether its hold is open."""
-    state = statements.first(STATE, [check.customer_id, check.pk, check.pk, stored(at)])
+    state = statements.read_row(
+        READ_STATE, [check.customer_id, check.pk, check.pk, store_value(at)]
+    )
     assert state
     return bool(state[0]), bool(state[1])
 
@@ -199,13 +201,13 @@ def _book(
     call: Call, report: Report, customer: Customer, head: LedgerHead, booking: Booking, at: datetime
 ) -> LedgerEntry:
     check, undone = booking.limit_check, booking.reverses
-    entry = ledger.ENTRIES.new(
+    entry = ledger.ENTRIES.make_row(
         customer_id=customer.pk,
         unique_id_sent=report.unique_id,
         processor_id=call.processor.pk,
         ref_id=call.ref_id,
         at=at,
-        arrival_month=clock.ist_month(at),
+        arrival_month=clock.number_ist_month(at),
         month=booking.month,
         kind=report.kind,
         direction=report.direction,
@@ -234,33 +236,33 @@ def book(
     it; under the customer's lock. `account` is the one that its check named, `said` what its
     Ref_Id said.
     """
-    rules = rules_for(customer.tier, entry.direction, entry.at)
+    rules = find_rules(customer.tier, entry.direction, entry.at)
     months = {
-        *ledger.months_needed(entry.arrival_month, rules),
-        *ledger.months_needed(entry.month, rules),
+        *ledger.list_months_needed(entry.arrival_month, rules),
+        *ledger.list_months_needed(entry.month, rules),
     }
-    after = ledger.standing(customer.pk, months, entry.at).after(entry)
-    totals = after.totals(entry.month, entry.direction)
-    gauge = decision.tightest(rules, totals)
-    judged = gauge.totals if gauge else totals[decision.MONTH]
+    after = ledger.read_usage(customer.pk, months, entry.at).add_entry(entry)
+    totals = after.sum_totals(entry.month, entry.direction)
+    gauge = decision.find_tightest(rules, totals)
+    judged = gauge.totals if gauge else totals[decision.MONTH_WINDOW]
     entry.used_after_paise, entry.held_after_paise = judged.used, judged.held
     entry.limit_paise = gauge.rule.amount if gauge else None
     entry.rule_id = gauge.rule.id if gauge else None
-    entry.flags = ",".join([*flags, *_flags_after(entry, customer, gauge, account)])
+    entry.flags = ",".join([*flags, *_judge_flags(entry, customer, gauge, account)])
     if entry.arrival_month != entry.month:
-        totals = after.totals(entry.arrival_month, entry.direction)
-        gauge = decision.tightest(rules, totals)
-    shown = decision.figures_of(gauge, totals)
+        totals = after.sum_totals(entry.arrival_month, entry.direction)
+        gauge = decision.find_tightest(rules, totals)
+    shown = decision.make_figures(gauge, totals)
     entry.cumulative_paise, entry.available_paise = shown.cumulative, shown.available
     ledger.append(head, entry, after, said)
     return entry
 
 
-def _flags_after(
+def _judge_flags(
     entry: LedgerEntry, customer: Customer, gauge: Gauge | None, account: str
 ) -> list[str]:
     """Judge what adds to the month booked: never to refuse it."""
-    if ledger.effect_paise(entry) <= 0:
+    if ledger.find_effect_paise(entry) <= 0:
         return []
     flags = []
     if gauge and gauge.remaining < 0:

@@ -5,6 +5,6 @@ against what was sealed. All of it streams: memory does not grow with the tables
 """
 
 from limits.verify.chains import Finding
-from limits.verify.run import rows_to_read, verify
+from limits.verify.run import count_rows_to_read, verify
 
-__all__ = ["Finding", "rows_to_read", "verify"]
+__all__ = ["Finding", "count_rows_to_read", "verify"]

@@ -15,7 +15,7 @@ from ppims.db import statements
 from ppims.db.streaming import Row
 
 Ring = Mapping[str, Key]
-UNREADABLE = "holds what its columns are not for"
+UNREADABLE_ROW = "holds what its columns are not for"
 
 EVERY_ID = 2**63 - 1
 first_column = itemgetter(0)
@@ -32,7 +32,7 @@ class Finding:
         return f"{self.row}: {self.problem}"
 
 
-def ledger_keys() -> dict[str, Key]:
+def map_ledger_keys() -> dict[str, Key]:
     """Give the ledger keys by name."""
     return {key.id: key for key in settings.PPIMS_LEDGER_KEYS}
 
@@ -43,21 +43,21 @@ class Feed:
     def __init__(self, rows: Iterable[Row]) -> None:
         self._groups = groupby(rows, first_column)
         self._rows: Iterator[Row]
-        self._next()
+        self._read_next()
 
     def take(self, owner: int) -> Iterator[Row]:
         """Give the owner's rows, all of which must be read before the next call."""
         if self.owner == owner:
             yield from self._rows
-            self._next()
+            self._read_next()
 
-    def strays(self, upto: int) -> Iterator[Row]:
+    def find_strays(self, upto: int) -> Iterator[Row]:
         """Give the first row of each owner before this one, whom nobody asked for."""
         while self.owner is not None and self.owner < upto:
             yield next(iter(self._rows))
-            self._next()
+            self._read_next()
 
-    def _next(self) -> None:
+    def _read_next(self) -> None:
         self.owner: int | None
         self.owner, self._rows = next(self._groups, (None, iter(())))
 
@@ -68,21 +68,21 @@ def read_leanly() -> None:
         statements.run("PRAGMA cache_size = -4000", ())
 
 
-def counted(counts: Iterable[object]) -> int:
+def add_up_counts(counts: Iterable[object]) -> int:
     """Add up what heads count, but for what is no number."""
     return sum(count for count in counts if isinstance(count, int))
 
 
-def named_row(name: str, names: list[str]) -> Any:
+def make_row_type(name: str, names: list[str]) -> Any:
     """Make a tuple with names for a row's columns."""
     return namedtuple(name, names)
 
 
-def no_key(key_id: object) -> str:
+def describe_missing_key(key_id: object) -> str:
     return f"its key {key_id} is not at hand"
 
 
-def differs(what: str, found: object, expected: object) -> str:
+def describe_difference(what: str, found: object, expected: object) -> str:
     """Say what was found and what was expected; bytes in hexadecimal."""
     texts = [v.hex() if isinstance(v, bytes) else str(v) for v in (found, expected)]
     return f"{what} is {texts[0]}, expected {texts[1]}"

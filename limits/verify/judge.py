@@ -13,16 +13,16 @@ from limits import signing
 from limits.decision import CREDIT_STOP, FINANCIAL_YEAR, KYC_EXPIRED, REASONS, WITHIN_LIMITS
 from limits.models import Direction, LedgerEntry, LimitCheck
 from limits.services.updates import SETTLES_ITS_MONTH_WITHIN
-from limits.verify.chains import Ring, differs, named_row, no_key
-from limits.verify.past_state import GAUGES, Person, RulesThen
+from limits.verify.chains import Ring, describe_difference, describe_missing_key, make_row_type
+from limits.verify.past_state import GAUGE_WINDOWS, Person, RulesThen
 from ppims.core import clock
-from ppims.core.keys import MICROSECOND
+from ppims.core.keys import ONE_MICROSECOND
 
 Flag = LedgerEntry.Flag
 # Plain texts: to look up an enumeration's members takes long, with so many rows.
-POST, RELEASE = LedgerEntry.Kind.POST.value, LedgerEntry.Kind.RELEASE.value
-REVERSE, ADJUST = LedgerEntry.Kind.REVERSE.value, LedgerEntry.Kind.ADJUST.value
-BLOCKED = Flag.BLOCKED.value
+POST_KIND, RELEASE_KIND = LedgerEntry.Kind.POST.value, LedgerEntry.Kind.RELEASE.value
+REVERSE_KIND, ADJUST_KIND = LedgerEntry.Kind.REVERSE.value, LedgerEntry.Kind.ADJUST.value
+BLOCKED_FLAG = Flag.BLOCKED.value
 OF_HOLD = ["limit_check_id", "customer_id", "processor_id", "month", "direction", "amount_paise"]
 OF_CHECK = ["customer_id", "processor_id", "at", "month", "direction", "amount_paise"]
 OF_POSTING = ["customer_id", "processor_id", "kind", "month", "direction", "amount_paise"]
@@ -32,16 +32,16 @@ OF_CHECK += ["is_allowed", "hold_until", "account_number"]
 OF_REF_ID = ["row_id", "customer_id", "digests"]
 
 
-def _row(name: str, model: type[Model], *unsigned: str, **joined: list[str]) -> Any:
+def _make_row_type(name: str, model: type[Model], *unsigned: str, **joined: list[str]) -> Any:
     """Shape a row: its signed fields first, in the order in which they are signed; then the others,
     and those of the rows that it points at.
     """
     pointed_at = [f"{prefix}_{field}" for prefix, fields in joined.items() for field in fields]
-    return named_row(name, [*signing.business_fields(model), *unsigned, *pointed_at])
+    return make_row_type(name, [*signing.list_signed_fields(model), *unsigned, *pointed_at])
 
 
-Check = _row("Check", LimitCheck, "id", "key_id", "mac", hold=OF_HOLD, ref=OF_REF_ID)
-Entry = _row(
+Check = _make_row_type("Check", LimitCheck, "id", "key_id", "mac", hold=OF_HOLD, ref=OF_REF_ID)
+Entry = _make_row_type(
     "Entry",
     LedgerEntry,
     *("id", "key_id", "digest"),
@@ -52,11 +52,11 @@ Entry = _row(
 )
 SIGNED_OF_CHECK = len(signing.FIELDS[LimitCheck])
 SIGNED_OF_ENTRY = len(signing.FIELDS[LedgerEntry])
-SETTLES_WITHIN = SETTLES_ITS_MONTH_WITHIN // MICROSECOND
+SETTLES_WITHIN = SETTLES_ITS_MONTH_WITHIN // ONE_MICROSECOND
 # Of a check, which windows the limit is of that decided; a state needs none.
 WINDOWS: dict[str, tuple[str, ...]] = {reason: (window,) for window, reason in REASONS.items()}
-WINDOWS |= {WITHIN_LIMITS: GAUGES, KYC_EXPIRED: (CREDIT_STOP,)}
-STATES = {"CUSTOMER_BLOCKED", "ACCOUNT_NOT_ACTIVE", "CARD_NOT_ACTIVE"}
+WINDOWS |= {WITHIN_LIMITS: GAUGE_WINDOWS, KYC_EXPIRED: (CREDIT_STOP,)}
+STATE_REASONS = {"CUSTOMER_BLOCKED", "ACCOUNT_NOT_ACTIVE", "CARD_NOT_ACTIVE"}
 
 
 @dataclass(frozen=True)
@@ -82,44 +82,50 @@ class Customer:
 
     # Checks.
 
-    def check(self, row: Any, now: int) -> str | None:
+    def judge_check(self, row: Any, now: int) -> str | None:
         """Take the next check; say what is wrong with it."""
         expected, self.check_count = self.check_count + 1, row.number
         self.last_at = max(self.last_at, row.at)
         if row.hold_limit_check_id is not None or (row.is_allowed and row.hold_until > now):
             self.may_hold.append(row)
         if row.number != expected:
-            return differs("its number", row.number, expected)
+            return describe_difference("its number", row.number, expected)
         if row.key_id not in self._ring:
-            return no_key(row.key_id)
+            return describe_missing_key(row.key_id)
         said = None if row.id <= self._before.check_id else row.ref_digests or b""
-        mac = signing.check_mac(self._ring[row.key_id], row[:SIGNED_OF_CHECK], said)
+        mac = signing.sign_check(self._ring[row.key_id], row[:SIGNED_OF_CHECK], said)
         if mac != row.mac:
-            return _ref_problem(row) or differs("its mac", row.mac, mac)
+            return _find_ref_problem(row) or describe_difference("its mac", row.mac, mac)
         return (
-            _ref_problem(row)
-            or self._rule_problem(row, row.rule_id, row.limit, WINDOWS.get(row.reason, ()))
-            or self._state_problem(row)
+            _find_ref_problem(row)
+            or self._find_rule_problem(row, row.rule_id, row.limit, WINDOWS.get(row.reason, ()))
+            or self._find_state_problem(row)
         )
 
-    def _state_problem(self, row: Any) -> str | None:
+    def _find_state_problem(self, row: Any) -> str | None:
         """Say where the answer goes against what the customer and the account were then."""
         account = (row.processor_id, row.account_number)
-        if row.reason in STATES or not self._person.is_surely_at_work(account, row.at):
+        if row.reason in STATE_REASONS or not self._person.is_surely_at_work(account, row.at):
             if (row.reason == "CUSTOMER_BLOCKED") not in self._person.may_be_blocked(row.at):
-                return differs("its reason", row.reason, "one that the customer's state gives")
+                return describe_difference(
+                    "its reason", row.reason, "one that the customer's state gives"
+                )
             usable = self._person.may_be_usable(account, row.at) if account[1] else {True}
             is_of_account = row.reason == "ACCOUNT_NOT_ACTIVE"
             if row.reason != "CUSTOMER_BLOCKED" and (not is_of_account) not in usable:
-                return differs("its reason", row.reason, "one that its account's status gives")
-        if row.reason in STATES or row.direction != Direction.CREDIT.value:
+                return describe_difference(
+                    "its reason", row.reason, "one that its account's status gives"
+                )
+        if row.reason in STATE_REASONS or row.direction != Direction.CREDIT.value:
             return None
-        stopped = self._rules.may_have_stopped(row, self._person.tiers(row.at))
+        stopped = self._rules.may_have_stopped(row, self._person.list_tiers(row.at))
         if (row.reason == KYC_EXPIRED) not in stopped:
-            return differs("its reason", row.reason, "one that the months at its tier give")
+            return describe_difference(
+                "its reason", row.reason, "one that the months at its tier give"
+            )
         return None
 
-    def hold_problem(self, row: Any, now: int) -> str | None:
+    def find_hold_problem(self, row: Any, now: int) -> str | None:
         """After all entries: say what is wrong with the hold of a check, or with its lack."""
         is_over = not row.is_allowed or row.id in self._answered
         if row.hold_limit_check_id is None:
@@ -130,55 +136,55 @@ class Customer:
         found = row[-len(OF_HOLD) - len(OF_REF_ID) : -len(OF_REF_ID)][1:]
         owner = (row.customer_id, row.processor_id)
         expected = (*owner, row.month, row.direction, row.amount_paise, row.hold_until)
-        return None if found == expected else differs("its hold", found, expected)
+        return None if found == expected else describe_difference("its hold", found, expected)
 
     # Entries.
 
-    def entry(self, row: Any) -> str | None:
+    def judge_entry(self, row: Any) -> str | None:
         """Take the next entry; say what is wrong with it."""
         expected, self.entry_count = self.entry_count + 1, row.number
         previous, self.last_digest = self.last_digest, row.digest
         self.last_at = max(self.last_at, row.at)
         sums = self._take(row)
         if row.number != expected:
-            return differs("its number", row.number, expected)
+            return describe_difference("its number", row.number, expected)
         if row.key_id not in self._ring:
-            return no_key(row.key_id)
+            return describe_missing_key(row.key_id)
         said = None if row.id <= self._before.entry_id else row.ref_digests or b""
-        digest = signing.entry_digest(self._ring[row.key_id], row[:SIGNED_OF_ENTRY], previous, said)
+        digest = signing.digest_entry(self._ring[row.key_id], row[:SIGNED_OF_ENTRY], previous, said)
         if digest != row.digest:
-            return _ref_problem(row) or differs("its digest", row.digest, digest)
+            return _find_ref_problem(row) or describe_difference("its digest", row.digest, digest)
         return (
-            (row.processor_id is not None and _ref_problem(row))
+            (row.processor_id is not None and _find_ref_problem(row))
             or sums
-            or self._link_problem(row)
-            or self._flag_problem(row)
+            or self._find_link_problem(row)
+            or self._find_flag_problem(row)
         )
 
     def _take(self, row: Any) -> str | None:
         key = (row.month, row.direction)
-        if row.kind == RELEASE:
+        if row.kind == RELEASE_KIND:
             pass
-        elif row.kind == REVERSE:
+        elif row.kind == REVERSE_KIND:
             self.totals[key] -= row.amount_paise
             self._reversed[row.reverses_id] += row.amount_paise
         else:
             self.totals[key] += row.amount_paise
         if self.totals[key] < 0:
             return f"what is used in {row.month} is below zero with it"
-        used = self._used(row)
+        used = self._sum_used(row)
         if row.used_after_paise != used:
-            return differs("its used_after_paise", row.used_after_paise, used)
-        return self._rule_problem(row, row.rule_id, row.limit_paise, GAUGES)
+            return describe_difference("its used_after_paise", row.used_after_paise, used)
+        return self._find_rule_problem(row, row.rule_id, row.limit_paise, GAUGE_WINDOWS)
 
-    def _used(self, row: Any) -> int:
+    def _sum_used(self, row: Any) -> int:
         rule = self._rules.get(row.rule_id)
         if rule is None or rule.window != FINANCIAL_YEAR:
             return self.totals[row.month, row.direction]
-        months = clock.months_of_financial_year(row.month)
+        months = clock.list_months_of_financial_year(row.month)
         return sum(self.totals.get((month, row.direction), 0) for month in months)
 
-    def _rule_problem(
+    def _find_rule_problem(
         self, row: Any, rule_id: int | None, limit: Any, windows: Sequence[str]
     ) -> str | None:
         """Say what is wrong with the tier, and with the limit that decided, at a row's instant."""
@@ -186,63 +192,69 @@ class Customer:
         is_settled = row.at > person.settled_at and row.tier == person.tier
         if is_settled and rule_id and self._rules.is_surely(row, rule_id, limit, windows):
             return None
-        tiers = [tier.code for tier in person.tiers(row.at)]
+        tiers = [tier.code for tier in person.list_tiers(row.at)]
         if tiers and row.tier not in tiers:
-            return differs("its tier", row.tier, " or ".join(tiers))
+            return describe_difference("its tier", row.tier, " or ".join(tiers))
         if rule_id is None:
             if limit is not None:
-                return differs("its limit", limit, None)
-            is_bound = any(None not in self._rules.seen(row, window) for window in windows)
+                return describe_difference("its limit", limit, None)
+            is_bound = any(None not in self._rules.list_seen(row, window) for window in windows)
             return "it has no limit, though a rule was in force then" if is_bound else None
         rule = self._rules.get(rule_id)
         if rule is None:
             return f"its limit rule {rule_id} is not there"
         if rule.amount != limit:
-            return differs(f"the amount of its limit rule {rule_id}", rule.amount, limit)
-        if rule.window not in windows or rule_id not in self._rules.seen(row, rule.window):
+            return describe_difference(
+                f"the amount of its limit rule {rule_id}", rule.amount, limit
+            )
+        if rule.window not in windows or rule_id not in self._rules.list_seen(row, rule.window):
             return f"its limit rule {rule_id} was not in force for it then"
         return None
 
-    def _link_problem(self, row: Any) -> str | None:
+    def _find_link_problem(self, row: Any) -> str | None:
         """Say what is wrong with the check, posting or adjustment that it points at."""
         if row.limit_check_id is not None:
             self._answered.add(row.limit_check_id)
             found = (row.check_customer_id, row.check_processor_id, row.check_direction)
             expected = (row.customer_id, row.processor_id, row.direction)
             if found != expected:
-                return differs("its check's customer, processor and direction", found, expected)
-        if row.kind == REVERSE:
-            return self._reversal_problem(row)
-        return self._adjustment_problem(row) if row.kind == ADJUST else None
+                return describe_difference(
+                    "its check's customer, processor and direction", found, expected
+                )
+        if row.kind == REVERSE_KIND:
+            return self._find_reversal_problem(row)
+        return self._find_adjustment_problem(row) if row.kind == ADJUST_KIND else None
 
-    def _adjustment_problem(self, row: Any) -> str | None:
+    def _find_adjustment_problem(self, row: Any) -> str | None:
         found = row[-len(OF_ADJUSTMENT) - len(OF_REF_ID) : -len(OF_REF_ID)]
         expected = (row.customer_id, row.month, row.direction, row.amount_paise, "APPROVED")
-        return None if found == expected else differs("its adjustment", found, expected)
+        return None if found == expected else describe_difference("its adjustment", found, expected)
 
-    def _reversal_problem(self, row: Any) -> str | None:
+    def _find_reversal_problem(self, row: Any) -> str | None:
         found = row[-len(OF_POSTING) - len(OF_ADJUSTMENT) - len(OF_REF_ID) :][: len(OF_POSTING) - 1]
-        expected = (row.customer_id, row.processor_id, POST, row.month, row.direction)
+        expected = (row.customer_id, row.processor_id, POST_KIND, row.month, row.direction)
         if found != expected:
-            return differs("the posting that it reverses", found, expected)
+            return describe_difference("the posting that it reverses", found, expected)
         if self._reversed[row.reverses_id] > row.posting_amount_paise:
             undone = self._reversed[row.reverses_id]
-            return differs("what is reversed of its posting", undone, row.posting_amount_paise)
+            return describe_difference(
+                "what is reversed of its posting", undone, row.posting_amount_paise
+            )
         return None
 
-    def _flag_problem(self, row: Any) -> str | None:
-        flags, month = self._expected(row)
-        if row.kind == RELEASE and row.limit_check_id is not None:
+    def _find_flag_problem(self, row: Any) -> str | None:
+        flags, month = self._expect(row)
+        if row.kind == RELEASE_KIND and row.limit_check_id is not None:
             self._released.add(row.limit_check_id)
         if row.month != month:
-            return differs("its month", row.month, month)
+            return describe_difference("its month", row.month, month)
         found = row.flags.split(",") if row.flags else []
         account = (row.processor_id, row.check_account_number or "")
-        if row.kind == POST and (found or not self._person.is_surely_at_work(account, row.at)):
-            is_flagged = BLOCKED in found
+        if row.kind == POST_KIND and (found or not self._person.is_surely_at_work(account, row.at)):
+            is_flagged = BLOCKED_FLAG in found
             if (is_flagged in self._may_be_blocked(row, account)) == is_flagged:
-                flags.append(BLOCKED)
-        return None if found == flags else differs("its flags", found, flags)
+                flags.append(BLOCKED_FLAG)
+        return None if found == flags else describe_difference("its flags", found, flags)
 
     def _may_be_blocked(self, row: Any, account: tuple[int, str]) -> set[bool]:
         """Tell whether a posting may be flagged as BLOCKED, and whether not: by the customer, or
@@ -252,23 +264,23 @@ class Customer:
         usable = self._person.may_be_usable(account, row.at) if account[1] else {True}
         return {is_blocked or not is_usable for is_blocked in blocked for is_usable in usable}
 
-    def _expected(self, row: Any) -> tuple[list[str], int]:
+    def _expect(self, row: Any) -> tuple[list[str], int]:
         """Tell the flags that an entry should have, as far as they can be judged, and its month."""
         flags: list[str] = []
-        month = row.month if row.kind in (REVERSE, ADJUST) else row.arrival_month
-        if row.kind == POST and row.limit_check_id is None:
+        month = row.month if row.kind in (REVERSE_KIND, ADJUST_KIND) else row.arrival_month
+        if row.kind == POST_KIND and row.limit_check_id is None:
             flags.append(Flag.UNCHECKED.value)
-        elif row.kind == POST:
-            flags += self._flags_of_check(row)
+        elif row.kind == POST_KIND:
+            flags += self._expect_flags_of_check(row)
             if row.check_is_allowed and row.at - row.check_at <= SETTLES_WITHIN:
                 month = row.check_month
-        elif row.kind == RELEASE and row.limit_check_id is not None:
+        elif row.kind == RELEASE_KIND and row.limit_check_id is not None:
             month = row.check_month
         if _adds(row) and _is_over(row):
             flags.append(Flag.OVER_LIMIT.value)
         return flags, month
 
-    def _flags_of_check(self, row: Any) -> list[str]:
+    def _expect_flags_of_check(self, row: Any) -> list[str]:
         flags = []
         if not row.check_is_allowed:
             flags.append(Flag.DECLINED.value)
@@ -279,7 +291,7 @@ class Customer:
         return flags
 
 
-def _ref_problem(row: Any) -> str | None:
+def _find_ref_problem(row: Any) -> str | None:
     if row.ref_row_id is None:
         return f"its Ref_Id {row.ref_id} is gone"
     if (row.ref_row_id, row.ref_customer_id) != (row.id, row.customer_id):
@@ -288,7 +300,7 @@ def _ref_problem(row: Any) -> str | None:
 
 
 def _adds(row: Any) -> bool:
-    return bool(row.kind == POST or (row.kind == ADJUST and row.amount_paise > 0))
+    return bool(row.kind == POST_KIND or (row.kind == ADJUST_KIND and row.amount_paise > 0))
 
 
 def _is_over(row: Any) -> bool:

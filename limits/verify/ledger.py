@@ -12,39 +12,39 @@ from limits.verify import judge
 from limits.verify.audit import Audits
 from limits.verify.chains import (
     EVERY_ID,
-    UNREADABLE,
+    UNREADABLE_ROW,
     Feed,
     Finding,
     Ring,
-    counted,
-    differs,
-    ledger_keys,
-    no_key,
+    add_up_counts,
+    describe_difference,
+    describe_missing_key,
+    map_ledger_keys,
     read_leanly,
 )
-from limits.verify.history import TAKEN, AboutNone, History, Taken
+from limits.verify.history import TAKEN_OVER, AboutNone, History, Taken
 from limits.verify.judge import Check, Customer, Entry, SignedBefore
-from limits.verify.ownerless import rules_then
+from limits.verify.ownerless import read_rules_then
 from limits.verify.records import Records
-from limits.verify.seals import Bounds, Marks, Moved, Sealed, moved_heads
+from limits.verify.seals import Bounds, Marks, Moved, Sealed, find_moved_heads
 from ppims.core import clock, keys
-from ppims.core.process_pool import working
+from ppims.core.process_pool import run_jobs
 from ppims.db import statements
-from ppims.db.streaming import Reader, Row, joined
-from ppims.db.transaction import snapshot
+from ppims.db.streaming import Reader, Row, stream_joined
+from ppims.db.transaction import read_snapshot
 from ppims.models import AuditEntry, ReplayKey
 
 CUSTOMERS_AT_ONCE = 1_000
 Progress = Callable[[int], None]
 
-HEAD = Reader(LedgerHead, [*signing.FIELDS[LedgerHead], "key_id", "mac"])
-USAGE = Reader(MonthlyUsage, ["customer_id", "month", "debit_paise", "credit_paise"])
-CHECK = (
+HEAD_READER = Reader(LedgerHead, [*signing.FIELDS[LedgerHead], "key_id", "mac"])
+USAGE_READER = Reader(MonthlyUsage, ["customer_id", "month", "debit_paise", "credit_paise"])
+CHECK_READER = (
     Reader(LimitCheck, [*signing.FIELDS[LimitCheck], "id", "key_id", "mac"]),
     Reader(Hold, judge.OF_HOLD, "h"),
     Reader(ReplayKey, judge.OF_REF_ID, "k"),
 )
-ENTRY = (
+ENTRY_READER = (
     Reader(LedgerEntry, [*signing.FIELDS[LedgerEntry], "id", "key_id", "digest"]),
     Reader(LimitCheck, judge.OF_CHECK, "c"),
     Reader(LedgerEntry, judge.OF_POSTING, "p"),
@@ -52,21 +52,23 @@ ENTRY = (
     Reader(ReplayKey, judge.OF_REF_ID, "k"),
 )
 TAKEN_ROW = Reader(AuditEntry, ["at", "detail", "key_id"])
-NEXT = """
+NEXT_CUSTOMERS = """
     SELECT unique_id FROM customers_customer WHERE unique_id > %s
     ORDER BY unique_id LIMIT 1 OFFSET %s
 """
-CUSTOMERS = "SELECT unique_id FROM customers_customer WHERE unique_id > %s AND unique_id <= %s"
-HEADS = "WHERE customer_id > %s AND customer_id <= %s"
+CUSTOMERS_BETWEEN = (
+    "SELECT unique_id FROM customers_customer WHERE unique_id > %s AND unique_id <= %s"
+)
+HEADS_TAIL = "WHERE customer_id > %s AND customer_id <= %s"
 LAST_HEADS = "WHERE customer_id > %s"  # text, which SQLite takes, is more than any number
-USAGES = "WHERE customer_id > %s AND customer_id <= %s ORDER BY customer_id, month"
-CHECKS = """
+USAGES_TAIL = "WHERE customer_id > %s AND customer_id <= %s ORDER BY customer_id, month"
+CHECKS_TAIL = """
     LEFT JOIN limits_hold h ON h.limit_check_id = t.id
     LEFT JOIN ppims_replaykey k
         ON k.processor_id = t.processor_id AND k.operation = 'CL' AND k.ref_id = t.ref_id
     WHERE t.customer_id > %s AND t.customer_id <= %s ORDER BY t.customer_id, t.number
 """
-ENTRIES = """
+ENTRIES_TAIL = """
     LEFT JOIN limits_limitcheck c ON c.id = t.limit_check_id
     LEFT JOIN limits_ledgerentry p ON p.id = t.reverses_id
     LEFT JOIN limits_adjustment a ON a.id = t.adjustment_id
@@ -104,8 +106,8 @@ def walk(
     many processes beside this one.
     """
     before = SignedBefore(about_none.last_check_id, about_none.last_entry_id)
-    work = partial(walked, sealed.bounds, before)
-    with working(work, _jobs(about_none.taken), processes=processes) as done:
+    work = partial(walk_customers, sealed.bounds, before)
+    with run_jobs(work, _list_jobs(about_none.taken), processes=processes) as done:
         for each in done:
             yield from each.findings
             sealed.take(each.moved)
@@ -113,21 +115,21 @@ def walk(
             progress(each.rows)
 
 
-def walked(bounds: Bounds, before: SignedBefore, job: Job) -> Walked:
+def walk_customers(bounds: Bounds, before: SignedBefore, job: Job) -> Walked:
     """Walk through the customers of a job."""
     read_leanly()
-    with snapshot():
-        batch = Batch(ledger_keys(), bounds, before, job)
-        findings = list(batch.findings())
-    rows = counted(count for head in batch.heads.values() for count in head[1:3])
+    with read_snapshot():
+        batch = Batch(map_ledger_keys(), bounds, before, job)
+        findings = list(batch.verify())
+    rows = add_up_counts(count for head in batch.heads.values() for count in head[1:3])
     return Walked(findings, batch.moved, batch.audits.moved, rows + batch.audits.rows)
 
 
-def _jobs(taken: list[Taken]) -> Iterator[Job]:
+def _list_jobs(taken: list[Taken]) -> Iterator[Job]:
     after = -EVERY_ID
     while after < EVERY_ID:
-        with snapshot():
-            row = statements.first(NEXT, (after, CUSTOMERS_AT_ONCE - 1))
+        with read_snapshot():
+            row = statements.read_row(NEXT_CUSTOMERS, (after, CUSTOMERS_AT_ONCE - 1))
         upto = row[0] if row else EVERY_ID
         theirs = (each.row_id for each in taken if each.last > after and each.first <= upto)
         yield Job(after, upto, tuple(theirs))
@@ -140,119 +142,120 @@ class Batch:
     def __init__(self, ring: Ring, bounds: Bounds, before: SignedBefore, job: Job) -> None:
         self._ring, self._bounds, self._before = ring, bounds, before
         span = (job.after, job.upto)
-        customers = statements.every(CUSTOMERS, span)
-        tail, values = (LAST_HEADS, span[:1]) if job.upto == EVERY_ID else (HEADS, span)
-        self.heads = {head[0]: head for head in joined((HEAD,), tail, values)}
-        self._rules = rules_then()
-        self._begun = _taken(job)
+        customers = statements.read_rows(CUSTOMERS_BETWEEN, span)
+        tail, values = (LAST_HEADS, span[:1]) if job.upto == EVERY_ID else (HEADS_TAIL, span)
+        self.heads = {head[0]: head for head in stream_joined((HEAD_READER,), tail, values)}
+        self._rules = read_rules_then()
+        self._begun = _begin_histories(job)
         self.audits = Audits(ring, bounds.audits, *span)
         self._records = Records(ring, *span)
         self._owners = {*(pk for (pk,) in customers), *self.heads, *self.audits.heads}
         self.moved: list[Moved] = []
         # Read after the snapshot's first look: what has been swept by then had expired by now.
-        self._now = int(keys.plain(clock.now()) or 0)
-        self._usage = Feed(joined((USAGE,), USAGES, span))
-        self._checks = Feed(joined(CHECK, CHECKS, span))
-        self._entries = Feed(joined(ENTRY, ENTRIES, span))
+        self._now = int(keys.make_plain(clock.now()) or 0)
+        self._usage = Feed(stream_joined((USAGE_READER,), USAGES_TAIL, span))
+        self._checks = Feed(stream_joined(CHECK_READER, CHECKS_TAIL, span))
+        self._entries = Feed(stream_joined(ENTRY_READER, ENTRIES_TAIL, span))
 
-    def findings(self) -> Iterator[Finding]:
+    def verify(self) -> Iterator[Finding]:
         for owner in self._owners:
             if not isinstance(owner, int):
-                yield Finding(f"ledger head of customer {owner}", UNREADABLE)
+                yield Finding(f"ledger head of customer {owner}", UNREADABLE_ROW)
         for owner in sorted(owner for owner in self._owners if isinstance(owner, int)):
-            yield from self._strays(owner)
+            yield from self._find_strays(owner)
             history = self._begun.get(owner) or History()
-            yield from self.audits.findings(owner, history)
-            yield from self._records.findings(owner, history)
+            yield from self.audits.verify(owner, history)
+            yield from self._records.verify(owner, history)
             if owner in self.heads:
-                yield from self._customer(self.heads[owner])
+                yield from self._verify_customer(self.heads[owner])
             else:
-                yield from self._strays(owner + 1)
-        yield from self._strays(EVERY_ID)
+                yield from self._find_strays(owner + 1)
+        yield from self._find_strays(EVERY_ID)
 
-    def _strays(self, upto: int) -> Iterator[Finding]:
-        yield from self.audits.strays(upto)
-        yield from self._records.strays(upto)
+    def _find_strays(self, upto: int) -> Iterator[Finding]:
+        yield from self.audits.find_strays(upto)
+        yield from self._records.find_strays(upto)
         for what, feed in (("check", self._checks), ("ledger entry", self._entries)):
-            for row in feed.strays(upto):
-                yield Finding(named(what, row), "its customer has no ledger head")
-        for row in self._usage.strays(upto):
+            for row in feed.find_strays(upto):
+                yield Finding(name_row(what, row), "its customer has no ledger head")
+        for row in self._usage.find_strays(upto):
             yield Finding(f"usage of customer {row[0]} in {row[1]}", "there is no ledger head")
 
-    def _customer(self, head: Row) -> Iterator[Finding]:
+    def _verify_customer(self, head: Row) -> Iterator[Finding]:
         customer_id = head[0]
         person = self._records.person
         customer = Customer(self._ring, self._rules, person, self._before)
         checks, entries = Marks(self._bounds.checks), Marks(self._bounds.entries)
         for row in self._checks.take(customer_id):
             check = Check._make(row)
-            problem = _judged(customer.check, check, self._now)
+            problem = _judge(customer.judge_check, check, self._now)
             if problem:
-                yield Finding(named("check", row), problem)
+                yield Finding(name_row("check", row), problem)
             else:
                 checks.note(check.id, check.number, b"", check.at)
         for row in self._entries.take(customer_id):
             entry = Entry._make(row)
-            problem = _judged(customer.entry, entry)
+            problem = _judge(customer.judge_entry, entry)
             if problem:
-                yield Finding(named("ledger entry", row), problem)
+                yield Finding(name_row("ledger entry", row), problem)
             else:
                 entries.note(entry.id, entry.number, entry.digest, entry.at)
-        yield from self._after(customer, head)
-        self.moved += moved_heads(customer_id, entries, checks, len(self._bounds.entries))
+        yield from self._verify_rest(customer, head)
+        self.moved += find_moved_heads(customer_id, entries, checks, len(self._bounds.entries))
 
-    def _after(self, customer: Customer, head: Row) -> Iterator[Finding]:
+    def _verify_rest(self, customer: Customer, head: Row) -> Iterator[Finding]:
         """Judge what rests on all of a customer's rows: head, holds, cached usage."""
         customer_id, key_id, mac = head[0], *head[-2:]
         found = (customer.entry_count, customer.check_count, customer.last_digest, customer.last_at)
-        problem = _head_problem(head[1:-2], found) or self._mac_problem(head, key_id, mac)
+        problem = _find_head_problem(head[1:-2], found) or self._find_mac_problem(head, key_id, mac)
         if problem:
             yield Finding(f"ledger head of customer {customer_id}", problem)
         for check in customer.may_hold:
-            problem = _judged(customer.hold_problem, check, self._now)
+            problem = _judge(customer.find_hold_problem, check, self._now)
             if problem:
-                yield Finding(named("check", check), problem)
+                yield Finding(name_row("check", check), problem)
         for _, month, *cached in self._usage.take(customer_id):
             summed = [customer.totals.get((month, way), 0) for way in "DC"]
             if cached != summed:
                 yield Finding(
-                    f"usage of customer {customer_id} in {month}", differs("it", cached, summed)
+                    f"usage of customer {customer_id} in {month}",
+                    describe_difference("it", cached, summed),
                 )
 
-    def _mac_problem(self, head: Row, key_id: str, mac: bytes) -> str | None:
+    def _find_mac_problem(self, head: Row, key_id: str, mac: bytes) -> str | None:
         if key_id not in self._ring:
-            return no_key(key_id)
-        expected = signing.head_mac(self._ring[key_id], head[:-2])
-        return None if expected == mac else differs("its mac", mac, expected)
+            return describe_missing_key(key_id)
+        expected = signing.sign_head(self._ring[key_id], head[:-2])
+        return None if expected == mac else describe_difference("its mac", mac, expected)
 
 
-def _judged(judge: Callable[..., str | None], *row: Any) -> str | None:
+def _judge(judge: Callable[..., str | None], *row: Any) -> str | None:
     """Judge a row, whatever its columns hold: SQLite takes text where a number should be."""
     try:
         return judge(*row)
     except (TypeError, ValueError):
-        return UNREADABLE
+        return UNREADABLE_ROW
 
 
-def named(what: str, row: Any) -> str:
+def name_row(what: str, row: Any) -> str:
     """Name a check or an entry by its customer and its place; both are its first columns."""
     return f"{what} {row[1]} of customer {row[0]}"
 
 
-def _head_problem(head: Row, found: Row) -> str | None:
+def _find_head_problem(head: Row, found: Row) -> str | None:
     names = ("its count of entries", "its count of checks", "its last digest", "its last instant")
     for name, kept, came in zip(names, head, found, strict=True):
         if (kept or 0) != (came or 0):
-            return differs(name, kept, came)
+            return describe_difference(name, kept, came)
     return None
 
 
-def _taken(job: Job) -> dict[int, History]:
+def _begin_histories(job: Job) -> dict[int, History]:
     """Begin the histories of customers whose rows were taken as they were."""
     begun = {}
     for row_id in job.taken:
-        for at, detail, key_id in joined((TAKEN_ROW,), "WHERE id = %s", (row_id,)):
-            for customer, rows in json.loads(detail)[TAKEN].items():
+        for at, detail, key_id in stream_joined((TAKEN_ROW,), "WHERE id = %s", (row_id,)):
+            for customer, rows in json.loads(detail)[TAKEN_OVER].items():
                 proofs = {name: (text, key_id) for name, text in rows.items()}
                 begun[int(customer)] = History(proofs, at)
     return begun

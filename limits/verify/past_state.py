@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from customers.choices import USABLE
-from limits.decision import CREDIT_STOP, FINANCIAL_YEAR, MONTH
+from customers.choices import USABLE_STATUSES
+from limits.decision import CREDIT_STOP, FINANCIAL_YEAR, MONTH_WINDOW
 from ppims.core import clock
-from ppims.core.keys import EPOCH, MICROSECOND
+from ppims.core.keys import EPOCH, ONE_MICROSECOND
 
 T = TypeVar("T")
 
-ALWAYS, FOR_EVER = -(2**63), 2**63 - 1
+ALL_TIME, FOR_EVER = -(2**63), 2**63 - 1
 # A change takes its instant before its COMMIT, and until that others read what was; and on
 # PostgreSQL instants come from more than one clock.
-TOLERANCE = 60_000_000
-UNKNOWN, BLOCKED = "?", "BLOCKED"
-GAUGES = (MONTH, FINANCIAL_YEAR)
+TOLERANCE_MICROS = 60_000_000
+UNKNOWN_STATUS, BLOCKED_STATUS = "?", "BLOCKED"
+GAUGE_WINDOWS = (MONTH_WINDOW, FINANCIAL_YEAR)
 NEVER_ASKED = (None,)
 
 
@@ -30,14 +30,14 @@ class Timeline(Generic[T]):
     __slots__ = ("changes", "last", "settled_at")
 
     def __init__(self, first: T) -> None:
-        self.changes: list[tuple[int, T]] = [(ALWAYS, first)]
-        self.last, self.settled_at = first, ALWAYS
+        self.changes: list[tuple[int, T]] = [(ALL_TIME, first)]
+        self.last, self.settled_at = first, ALL_TIME
 
     def add(self, at: int, value: T) -> None:
         self.changes.append((at, value))
-        self.last, self.settled_at = value, max(self.settled_at, at + TOLERANCE)
+        self.last, self.settled_at = value, max(self.settled_at, at + TOLERANCE_MICROS)
 
-    def seen(self, at: int) -> Sequence[T]:
+    def list_seen(self, at: int) -> Sequence[T]:
         """List what may have been read at an instant: what was then, or within a minute of it."""
         if at > self.settled_at:
             return (self.last,)
@@ -45,7 +45,7 @@ class Timeline(Generic[T]):
         return [
             value
             for (start, value), end in zip(self.changes, ends, strict=True)
-            if start - TOLERANCE <= at <= end + TOLERANCE
+            if start - TOLERANCE_MICROS <= at <= end + TOLERANCE_MICROS
         ]
 
 
@@ -70,27 +70,27 @@ class Person:
         # From then on nothing has changed; and what was so then. Most rows need no closer look.
         self.settled_at = statuses.settled_at
         self.tier = tiers.last.code if tiers else None
-        self._is_at_work = statuses.last not in {BLOCKED, UNKNOWN}
+        self._is_at_work = statuses.last not in {BLOCKED_STATUS, UNKNOWN_STATUS}
         if tiers:
             self.settled_at = max(self.settled_at, tiers.settled_at)
         for account in accounts.values():
             self.settled_at = max(self.settled_at, account.settled_at)
-            self._is_at_work &= account.last in USABLE
+            self._is_at_work &= account.last in USABLE_STATUSES
 
-    def tiers(self, at: int) -> Sequence[Tier]:
+    def list_tiers(self, at: int) -> Sequence[Tier]:
         """List the tiers that may have been read; none where nothing is known."""
-        return self._tiers.seen(at) if self._tiers else ()
+        return self._tiers.list_seen(at) if self._tiers else ()
 
     def may_be_blocked(self, at: int) -> set[bool]:
         """Tell whether the customer may have been seen blocked, and whether not."""
-        return _known(value == BLOCKED for value in _certain(self._statuses, at))
+        return _drop_unknown(value == BLOCKED_STATUS for value in _list_certain(self._statuses, at))
 
     def may_be_usable(self, account: tuple[int, str], at: int) -> set[bool]:
         """Tell whether an account may have been seen active or new, and whether not."""
         timeline = self._accounts.get(account)
         if timeline is None:
             return {False}
-        return _known(value in USABLE for value in _certain(timeline, at))
+        return _drop_unknown(value in USABLE_STATUSES for value in _list_certain(timeline, at))
 
     def is_surely_at_work(self, account: tuple[int, str], at: int) -> bool:
         """Tell, of nearly all instants, that the customer was not blocked and the account, if one
@@ -100,13 +100,13 @@ class Person:
         return is_settled and (not account[1] or account in self._accounts)
 
 
-def _certain(timeline: Timeline[str | None], at: int) -> Sequence[str | None]:
+def _list_certain(timeline: Timeline[str | None], at: int) -> Sequence[str | None]:
     """List what may have been read; nothing where that is not known."""
-    values = timeline.seen(at)
-    return () if UNKNOWN in values else values
+    values = timeline.list_seen(at)
+    return () if UNKNOWN_STATUS in values else values
 
 
-def _known(answers: Any) -> set[bool]:
+def _drop_unknown(answers: Any) -> set[bool]:
     return set(answers) or {True, False}
 
 
@@ -138,28 +138,28 @@ class RulesThen:
     def get(self, rule_id: int) -> RuleThen | None:
         return self._rules.get(rule_id)
 
-    def seen(self, row: Any, window: str) -> Sequence[int | None]:
+    def list_seen(self, row: Any, window: str) -> Sequence[int | None]:
         """List which limits of a window may have been read for a check or an entry; None: none."""
         timeline = self._timelines.get((row.tier, row.direction, window))
-        return timeline.seen(row.at) if timeline else NEVER_ASKED
+        return timeline.list_seen(row.at) if timeline else NEVER_ASKED
 
     def is_surely(self, row: Any, rule_id: int, limit: int, windows: Sequence[str]) -> bool:
         """Tell, of nearly all rows, that this limit was in force for it; False: look closer."""
         what = (row.tier, row.direction, rule_id, limit, windows)
         span = self._spans.get(what)
         if span is None:
-            span = self._spans[what] = self._span(*what)
+            span = self._spans[what] = self._find_span(*what)
         return bool(span[0] <= row.at <= span[1])
 
-    def _span(
+    def _find_span(
         self, tier: str, direction: str, rule_id: int, limit: int, windows: Sequence[str]
     ) -> tuple[int, int]:
         rule = self._rules.get(rule_id)
         if rule is None or (rule.tier, rule.direction, rule.amount) != (tier, direction, limit):
-            return FOR_EVER, ALWAYS
+            return FOR_EVER, ALL_TIME
         timeline = self._timelines.get((tier, direction, rule.window))
         if timeline is None or rule.window not in windows or timeline.last != rule_id:
-            return FOR_EVER, ALWAYS
+            return FOR_EVER, ALL_TIME
         return timeline.changes[-1][0], FOR_EVER
 
     def may_have_stopped(self, row: Any, tiers: Sequence[Tier]) -> set[bool]:
@@ -167,12 +167,12 @@ class RulesThen:
         was given.
         """
         answers = set()
-        for pk in self.seen(row, CREDIT_STOP):
+        for pk in self.list_seen(row, CREDIT_STOP):
             months = self._rules[pk].amount if pk is not None else None
             if months is None:
                 answers.add(False)
                 continue
             for tier in tiers:
-                stops_at = clock.months_later(EPOCH + tier.since * MICROSECOND, months)
-                answers.add(EPOCH + row.at * MICROSECOND >= stops_at)
-        return _known(answers)
+                stops_at = clock.add_months(EPOCH + tier.since * ONE_MICROSECOND, months)
+                answers.add(EPOCH + row.at * ONE_MICROSECOND >= stops_at)
+        return _drop_unknown(answers)

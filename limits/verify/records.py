@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from customers.choices import MOBILE
+from customers.choices import MOBILE_KIND
 from customers.models import (
     Account,
     Card,
@@ -23,10 +23,10 @@ from customers.models import (
 from limits.models import Adjustment, PostingFinding, RefusedReport, ReportFinding
 from limits.verify.chains import Feed, Finding, Ring
 from limits.verify.history import History
-from limits.verify.past_state import UNKNOWN, Person, Tier, Timeline
+from limits.verify.past_state import UNKNOWN_STATUS, Person, Tier, Timeline
 from ppims.db import row_proofs
 from ppims.db.row_proofs import Shape
-from ppims.db.streaming import Reader, Row, joined
+from ppims.db.streaming import Reader, Row, stream_joined
 from ppims.models import ReplayKey
 
 OF_A_CUSTOMER: tuple[type[Model], ...] = (
@@ -35,8 +35,8 @@ OF_A_CUSTOMER: tuple[type[Model], ...] = (
     *(RefusedReport, ReportFinding),
 )
 READ_AGAIN = (Customer, Account, Document, KycChange)
-NOBODY = Person(None, Timeline(UNKNOWN), {})
-LABELS = {row_proofs.shape(m).name: str(m._meta.verbose_name) for m in OF_A_CUSTOMER}
+UNKNOWN_PERSON = Person(None, Timeline(UNKNOWN_STATUS), {})
+LABELS = {row_proofs.read_shape(m).name: str(m._meta.verbose_name) for m in OF_A_CUSTOMER}
 IN_ORDER = """
     WHERE t."{owner}" > %s AND t."{owner}" <= %s ORDER BY t."{owner}", t."{key}"
 """
@@ -47,8 +47,8 @@ WITH_REF_ID = """
 IDENTIFIERS = Reader(Identifier, ["customer_id", "kind", "digest"])
 OF_REF_ID = ["row_id", "customer_id", "digests"]
 UNHEARD_OF = "is there, though the audit knows nothing of it"
-CHANGED = "is not as the audit says it came to be"
-GONE = "is gone, though the audit knows of it"
+CHANGED_ROW = "is not as the audit says it came to be"
+MISSING_ROW = "is gone, though the audit knows of it"
 Rows = dict[type[Model], list[dict[str, Any]]]
 
 
@@ -57,45 +57,47 @@ class Records:
 
     def __init__(self, ring: Ring, after: int, upto: int) -> None:
         self._ring = ring
-        self._feeds = {model: Feed(_rows_of(model, after, upto)) for model in OF_A_CUSTOMER}
+        self._feeds = {model: Feed(_read_rows(model, after, upto)) for model in OF_A_CUSTOMER}
         identifiers = IN_ORDER.format(owner="customer_id", key="kind")
-        self._identifiers = Feed(joined((IDENTIFIERS,), identifiers, (after, upto)))
-        self.person = NOBODY
+        self._identifiers = Feed(stream_joined((IDENTIFIERS,), identifiers, (after, upto)))
+        self.person = UNKNOWN_PERSON
 
-    def findings(self, customer_id: int, history: History) -> Iterator[Finding]:
+    def verify(self, customer_id: int, history: History) -> Iterator[Finding]:
         """Judge one customer's rows; `person` is then what they say of when."""
         rows: Rows = {model: [] for model in READ_AGAIN}
         unseen = dict(history.proofs)
         for model, feed in self._feeds.items():
             if feed.owner != customer_id:
                 continue
-            its = row_proofs.shape(model)
+            its = row_proofs.read_shape(model)
             for _, *values in feed.take(customer_id):
                 key = values[its.key]
                 if model in rows:
                     rows[model].append(dict(zip(its.columns, values, strict=True)))
-                problem = self._problem(its, values, unseen.pop(f"{its.name} {key}", None))
+                problem = self._find_problem(its, values, unseen.pop(f"{its.name} {key}", None))
                 if problem and not (problem == UNHEARD_OF and _may_be_untold(model, its, values)):
-                    yield Finding(_named(its.name, key, customer_id), problem)
+                    yield Finding(_name_row(its.name, key, customer_id), problem)
         for name in unseen:
             table, _, key = name.partition(" ")
-            yield Finding(_named(table, key, customer_id), GONE)
-        yield from self._of_identifiers(customer_id, rows)
-        self.person = _person(rows, history)
+            yield Finding(_name_row(table, key, customer_id), MISSING_ROW)
+        yield from self._verify_identifiers(customer_id, rows)
+        self.person = _make_person(rows, history)
 
-    def strays(self, upto: int) -> Iterator[Finding]:
+    def find_strays(self, upto: int) -> Iterator[Finding]:
         """Find rows of whoever is no customer."""
         for model, feed in self._feeds.items():
             if feed.owner is None or feed.owner >= upto:
                 continue
-            its = row_proofs.shape(model)
-            for owner, *values in feed.strays(upto):
-                name = _named(its.name, values[its.key], owner)
+            its = row_proofs.read_shape(model)
+            for owner, *values in feed.find_strays(upto):
+                name = _name_row(its.name, values[its.key], owner)
                 yield Finding(name, "its customer is not there")
-        for owner, kind, _ in self._identifiers.strays(upto):
+        for owner, kind, _ in self._identifiers.find_strays(upto):
             yield Finding(f"identifier {kind} of customer {owner}", "its customer is not there")
 
-    def _problem(self, its: Shape, values: list[Any], known: tuple[str, str] | None) -> str | None:
+    def _find_problem(
+        self, its: Shape, values: list[Any], known: tuple[str, str] | None
+    ) -> str | None:
         count, also = len(its.columns), b""
         if len(values) > count:  # a receipt's Ref_Id
             row_id, owner, also = values[count:]
@@ -103,12 +105,14 @@ class Records:
                 return "its Ref_Id is gone"
             if (row_id, owner) != (values[0], values[1]):
                 return "its Ref_Id points at another row"
-        return problem_of(self._ring, its, values, known, also)
+        return find_problem(self._ring, its, values, known, also)
 
-    def _of_identifiers(self, customer_id: int, rows: Rows) -> Iterator[Finding]:
+    def _verify_identifiers(self, customer_id: int, rows: Rows) -> Iterator[Finding]:
         """Find numbers that find nobody, or somebody else, though they are on record."""
         mobiles = [row["mobile"] for row in rows[Customer] if row["mobile"]]
-        expected = {(MOBILE, Identifier.digest_of(MOBILE, str(mobile))) for mobile in mobiles}
+        expected = {
+            (MOBILE_KIND, Identifier.digest_of(MOBILE_KIND, str(mobile))) for mobile in mobiles
+        }
         on_record = (row for row in rows[Document] if row["replaced_at"] is None)
         expected |= {(row["kind"], row["digest"]) for row in on_record}
         found = {(kind, digest) for _, kind, digest in self._identifiers.take(customer_id)}
@@ -118,7 +122,7 @@ class Records:
             yield Finding(f"identifier {kind} of customer {customer_id}", "is not on record")
 
 
-def problem_of(
+def find_problem(
     ring: Ring, its: Shape, values: Sequence[Any], known: tuple[str, str] | None, also: bytes = b""
 ) -> str | None:
     """Say what is wrong with a row, by the newest proof that the audit has of it."""
@@ -126,20 +130,20 @@ def problem_of(
         return UNHEARD_OF
     text, key_id = known
     try:
-        is_so = key_id in ring and row_proofs.proof(ring[key_id], its, values, also) == text
+        is_so = key_id in ring and row_proofs.write_proof(ring[key_id], its, values, also) == text
     except (TypeError, ValueError):
         is_so = False
-    return None if is_so else CHANGED
+    return None if is_so else CHANGED_ROW
 
 
-def _rows_of(model: type[Model], after: int, upto: int) -> Iterator[Row]:
+def _read_rows(model: type[Model], after: int, upto: int) -> Iterator[Row]:
     owner = "unique_id" if model is Customer else "customer_id"
     tail = IN_ORDER.format(owner=owner, key=model._meta.pk.column)
-    readers = [Reader(model, [owner, *row_proofs.shape(model).columns])]
+    readers = [Reader(model, [owner, *row_proofs.read_shape(model).columns])]
     if model is Receipt:
         tail = WITH_REF_ID + tail
         readers.append(Reader(ReplayKey, OF_REF_ID, "k"))
-    return joined(readers, tail, (after, upto))
+    return stream_joined(readers, tail, (after, upto))
 
 
 def _may_be_untold(model: type[Model], its: Shape, values: Sequence[Any]) -> bool:
@@ -147,12 +151,12 @@ def _may_be_untold(model: type[Model], its: Shape, values: Sequence[Any]) -> boo
     return model is DuplicateReview and not values[its.columns.index("outcome")]
 
 
-def _named(name: str, key: object, customer_id: object) -> str:
+def _name_row(name: str, key: object, customer_id: object) -> str:
     label = f"{LABELS.get(name, name)} {key}"
     return label if name == "customer" else f"{label} of customer {customer_id}"
 
 
-def _person(rows: Rows, history: History) -> Person:
+def _make_person(rows: Rows, history: History) -> Person:
     tiers: Timeline[Tier] | None = None
     for change in rows[KycChange]:
         tier = Tier(change["to_tier"], change["tier_since"])
@@ -161,6 +165,7 @@ def _person(rows: Rows, history: History) -> Person:
         else:
             tiers.add(change["at"], tier)
     accounts = {
-        (row["processor_id"], row["number"]): history.of_account(row["id"]) for row in rows[Account]
+        (row["processor_id"], row["number"]): history.find_account_timeline(row["id"])
+        for row in rows[Account]
     }
     return Person(tiers, history.of_customer, accounts)

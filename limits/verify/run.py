@@ -4,23 +4,23 @@ from collections.abc import Iterator
 
 from limits.models import LedgerEntry, LimitCheck, Seal
 from limits.verify import ledger, ownerless
-from limits.verify.chains import Finding, ledger_keys, read_leanly
+from limits.verify.chains import Finding, map_ledger_keys, read_leanly
 from limits.verify.history import AboutNone
 from limits.verify.ledger import Progress
 from limits.verify.seals import Sealed
 from ppims.db import append_only, column_limits, statements
 from ppims.db.streaming import Row
-from ppims.db.transaction import snapshot
+from ppims.db.transaction import read_snapshot
 from ppims.models import AuditEntry
 
 # Whose rows a Ref_Id answers for: operation, table, what a row is, and which rows have one.
-ANSWERS = (
+ANSWER_TABLES = (
     ("CL", "limits_limitcheck", "check", "id IS NOT NULL"),
     ("UL", "limits_ledgerentry", "ledger entry", "processor_id IS NOT NULL"),
     ("AC", "customers_receipt", "customer added", "operation = 'AC'"),
     ("UC", "customers_receipt", "customer updated", "operation = 'UC'"),
 )
-COUNTS = """
+COUNT_ROWS = """
     SELECT (SELECT COUNT(*) FROM ppims_replaykey WHERE operation = '{operation}'),
            (SELECT COUNT(*) FROM {table} WHERE {having})
 """
@@ -56,42 +56,42 @@ def verify(
     into PostgreSQL's columns.
     """
     read_leanly()
-    ring = ledger_keys()
-    with snapshot():
+    ring = map_ledger_keys()
+    with read_snapshot():
         sealed = Sealed(ring, exported)
     yield from sealed.findings
     history = AboutNone()
     yield from ownerless.walk(ring, sealed, history)
     yield from ledger.walk(sealed, history, progress, processes)
-    yield from _lost()
-    yield from sealed.heads()
-    for name in append_only.missing():
+    yield from _find_lost()
+    yield from sealed.verify_heads()
+    for name in append_only.list_missing():
         yield Finding(f"trigger {name}", "is missing, or not as it was made")
     if with_columns:
         yield from (Finding(*unfit) for unfit in column_limits.find_unfit())
 
 
-def rows_to_read() -> int:
+def count_rows_to_read() -> int:
     """Count what `progress` will be told of in all, as it is now."""
     models = (LimitCheck, LedgerEntry, AuditEntry)
-    with snapshot():
+    with read_snapshot():
         return sum(model._default_manager.count() for model in models)
 
 
-def _lost() -> Iterator[Finding]:
+def _find_lost() -> Iterator[Finding]:
     """Find Ref_Ids without their answers, and holds without a check."""
-    for operation, table, what, having in ANSWERS:
+    for operation, table, what, having in ANSWER_TABLES:
         words = {"operation": operation, "table": table, "having": having}
-        ((ref_ids, answers),) = _rows(COUNTS.format(**words))
+        ((ref_ids, answers),) = _read_rows(COUNT_ROWS.format(**words))
         if ref_ids != answers:
-            for (ref_id,) in _rows(LOST_KEY.format(**words)):
+            for (ref_id,) in _read_rows(LOST_KEY.format(**words)):
                 yield Finding(f"Ref_Id {ref_id} of a {what}", "points at no row of its own")
-    for (ref_id,) in _rows(STRANGE_KEY):
+    for (ref_id,) in _read_rows(STRANGE_KEY):
         yield Finding(f"Ref_Id {ref_id}", "is of no operation")
-    for (check_id,) in _rows(LOST_HOLD):
+    for (check_id,) in _read_rows(LOST_HOLD):
         yield Finding(f"hold of check {check_id}", "its check is not there")
 
 
-def _rows(sql: str) -> list[Row]:
-    with snapshot():
-        return statements.every(sql, ())
+def _read_rows(sql: str) -> list[Row]:
+    with read_snapshot():
+        return statements.read_rows(sql, ())

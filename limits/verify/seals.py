@@ -8,14 +8,26 @@ from typing import Any
 from limits import signing
 from limits.models import Seal
 from limits.services import seals
-from limits.verify.chains import Finding, Ring, differs, named_row, no_key
+from limits.verify.chains import (
+    Finding,
+    Ring,
+    describe_difference,
+    describe_missing_key,
+    make_row_type,
+)
 from ppims.core.keys import Running
-from ppims.db.streaming import Reader, joined
+from ppims.db.streaming import Reader, stream_joined
 
-KEPT = [*signing.FIELDS[Seal], "key_id", "mac"]
-READER = Reader(Seal, KEPT)
-Kept = named_row("Kept", KEPT)
-SEALED = ("entries", "checks", "audit entries", "digest of ledger heads", "digest of audit heads")
+SEAL_COLUMNS = [*signing.FIELDS[Seal], "key_id", "mac"]
+SEAL_READER = Reader(Seal, SEAL_COLUMNS)
+Kept = make_row_type("Kept", SEAL_COLUMNS)
+SEALED_NAMES = (
+    "entries",
+    "checks",
+    "audit entries",
+    "digest of ledger heads",
+    "digest of audit heads",
+)
 
 
 class Marks(dict[int, tuple[int, bytes, int]]):
@@ -50,7 +62,7 @@ class Moved:
     checks: int = 0
 
 
-def moved_heads(customer: int, entries: Marks, checks: Marks, seals: int) -> Iterator[Moved]:
+def find_moved_heads(customer: int, entries: Marks, checks: Marks, seals: int) -> Iterator[Moved]:
     """Tell what a customer's entries and checks had come to at each of so many seals that found
     them moved.
     """
@@ -69,7 +81,7 @@ def moved_heads(customer: int, entries: Marks, checks: Marks, seals: int) -> Ite
         yield Moved(place, head, number - before[0], count - before[1])
 
 
-def moved_subject(subject: int, entries: Marks, seals: int) -> Iterator[Moved]:
+def find_moved_subject(subject: int, entries: Marks, seals: int) -> Iterator[Moved]:
     """Tell what an audit chain had come to at each of so many seals that found it moved."""
     before = 0
     for place in sorted(entries):
@@ -89,11 +101,11 @@ class Sealed:
 
     def __init__(self, ring: Ring, exported: Seal | None) -> None:
         self.findings: list[Finding] = []
-        self.seals = list(self._genuine(ring))
+        self.seals = list(self._read_genuine(ring))
         if exported:
             self._compare(exported)
-        self.ledger = [Running(ring[seal.key_id], seals.LEDGER) for seal in self.seals]
-        self.audit = [Running(ring[seal.key_id], seals.AUDIT) for seal in self.seals]
+        self.ledger = [Running(ring[seal.key_id], seals.LEDGER_PURPOSE) for seal in self.seals]
+        self.audit = [Running(ring[seal.key_id], seals.AUDIT_PURPOSE) for seal in self.seals]
         self.bounds = Bounds(
             [seal.last_entry_id for seal in self.seals],
             [seal.last_check_id for seal in self.seals],
@@ -101,17 +113,21 @@ class Sealed:
         )
         self.counts = [[0, 0, 0] for _ in self.seals]
 
-    def _genuine(self, ring: Ring) -> Iterator[Any]:
+    def _read_genuine(self, ring: Ring) -> Iterator[Any]:
         """Give the seals whose signature is right; tell of the others."""
         previous, last_number = b"", 0
-        for row in joined((READER,), "ORDER BY number", ()):
+        for row in stream_joined((SEAL_READER,), "ORDER BY number", ()):
             seal = Kept._make(row)
-            problem = no_key(seal.key_id)
+            problem = describe_missing_key(seal.key_id)
             if seal.number != last_number + 1:
                 self.findings.append(Finding(f"seal {last_number + 1}", "is missing"))
             if seal.key_id in ring:
-                expected = signing.seal_mac(ring[seal.key_id], row[:-2], previous)
-                problem = differs("its mac", seal.mac, expected) if expected != seal.mac else ""
+                expected = signing.sign_seal(ring[seal.key_id], row[:-2], previous)
+                problem = (
+                    describe_difference("its mac", seal.mac, expected)
+                    if expected != seal.mac
+                    else ""
+                )
             if problem:
                 self.findings.append(Finding(f"seal {seal.number}", problem))
             else:
@@ -124,7 +140,7 @@ class Sealed:
         if kept is None:
             self.findings.append(Finding(f"seal {number}", "is missing: the file has it"))
         elif kept.mac != mac:
-            problem = differs("its mac", kept.mac, mac)
+            problem = describe_difference("its mac", kept.mac, mac)
             self.findings.append(Finding(f"seal {number}", f"{problem}, by the file"))
 
     def take(self, moved: Iterable[Moved]) -> None:
@@ -140,7 +156,7 @@ class Sealed:
             self.audit[each.place].add(each.head)
             self.counts[each.place][2] += each.entries
 
-    def heads(self) -> Iterator[Finding]:
+    def verify_heads(self) -> Iterator[Finding]:
         """After the walks: find the seals that the rows don't come to."""
         counted = [0, 0, 0]
         for place, seal in enumerate(self.seals):
@@ -149,7 +165,7 @@ class Sealed:
             there: list[object] = [*counted, *digests]
             sealed: list[object] = [seal.entry_count, seal.check_count, seal.audit_count]
             sealed += [seal.ledger_digest, seal.audit_digest]
-            for what, found, expected in zip(SEALED, there, sealed, strict=True):
+            for what, found, expected in zip(SEALED_NAMES, there, sealed, strict=True):
                 if found != expected:
-                    problem = differs(f"what it covers: {what}", found, expected)
+                    problem = describe_difference(f"what it covers: {what}", found, expected)
                     yield Finding(f"seal {seal.number}", problem)

@@ -7,21 +7,29 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from customers.admin import Action, ReadOnlyAdmin, ask_reason, by_unique_id, instant, never, staff
+from customers.admin import (
+    Action,
+    ReadOnlyAdmin,
+    ask_reason,
+    get_staff,
+    make_instant_column,
+    refuse_everyone,
+    search_by_unique_id,
+)
 from customers.models import Account, Card, Customer, Document, KycChange, Registration
 from customers.services import blocking
 from limits import decision, ledger
 from limits.models import Direction, Hold, LimitRule, MonthlyUsage
-from ppims.backoffice.admin_site import without_secrets
-from ppims.backoffice.customer.page import left_in_words
+from ppims.backoffice.admin_site import defer_secrets
+from ppims.backoffice.customer.page import write_left
 from ppims.core import clock
 from ppims.core.money import to_inr
 
-WINDOWS = {decision.MONTH: "This month", decision.FINANCIAL_YEAR: "This financial year"}
+WINDOWS = {decision.MONTH_WINDOW: "This month", decision.FINANCIAL_YEAR: "This financial year"}
 
 
 class Inline(admin.TabularInline):  # type: ignore[type-arg]
-    has_add_permission = has_change_permission = has_delete_permission = never
+    has_add_permission = has_change_permission = has_delete_permission = refuse_everyone
     extra = 0
     ordering = ["pk"]
 
@@ -31,12 +39,12 @@ class Inline(admin.TabularInline):  # type: ignore[type-arg]
         rows = super().get_queryset(request)
         if beside:
             rows = rows.select_related(*beside)
-        return without_secrets(rows, beside)
+        return defer_secrets(rows, beside)
 
 
 class RegistrationInline(Inline):
     model = Registration
-    registered_at = instant("registered_at", "Registered")
+    registered_at = make_instant_column("registered_at", "Registered")
     readonly_fields: ClassVar[Any] = ["processor", "customer_type", "ppi_type", registered_at]
     fields = readonly_fields
 
@@ -44,8 +52,8 @@ class RegistrationInline(Inline):
 class DocumentInline(Inline):
     model = Document
     readonly_fields: ClassVar[Any] = [
-        instant("recorded_at", "Recorded"),
-        instant("replaced_at", "Replaced"),
+        make_instant_column("recorded_at", "Recorded"),
+        make_instant_column("replaced_at", "Replaced"),
     ]
     fields = readonly_fields
 
@@ -65,18 +73,21 @@ class CardInline(Inline):
 class KycInline(Inline):
     model = KycChange
     verbose_name_plural = "KYC history"
-    at, updated_on = instant("at", "At"), instant("updated_on", "KYC_Updated_On")
+    at, updated_on = (
+        make_instant_column("at", "At"),
+        make_instant_column("updated_on", "KYC_Updated_On"),
+    )
     readonly_fields: ClassVar[Any] = [at, "processor", "user", "channel", updated_on]
     fields = readonly_fields
 
 
-def _with_reason(name: str, title: str, permission: str, carry_out: Any) -> Action:
+def _make_action_with_reason(name: str, title: str, permission: str, carry_out: Any) -> Action:
     @admin.action(description=title, permissions=[permission])
     def act(
         model_admin: "CustomerAdmin", request: HttpRequest, queryset: QuerySet[Customer]
     ) -> HttpResponse | None:
         def work(pk: int, reason: str) -> object:
-            return carry_out(customer_id=pk, reason=reason, user=staff(request))
+            return carry_out(customer_id=pk, reason=reason, user=get_staff(request))
 
         return ask_reason(model_admin, request, queryset, action=name, title=title, carry_out=work)
 
@@ -92,13 +103,13 @@ def mobile(customer: Customer) -> str:
 @admin.register(Customer)
 class CustomerAdmin(ReadOnlyAdmin):
     actions = [
-        _with_reason("block", "Block", "block", blocking.block),
-        _with_reason(
+        _make_action_with_reason("block", "Block", "block", blocking.block),
+        _make_action_with_reason(
             "propose_unblocking", "Propose unblocking", "propose", blocking.propose_unblocking
         ),
     ]
     inlines = [RegistrationInline, DocumentInline, AccountInline, CardInline, KycInline]
-    created_at = instant("created_at", "Added")
+    created_at = make_instant_column("created_at", "Added")
     list_display = ["unique_id", "name", mobile, "tier", "status", created_at]
     list_filter = ["tier", "status"]
     sortable_by = ()
@@ -110,39 +121,39 @@ class CustomerAdmin(ReadOnlyAdmin):
             "name",
             mobile,
             "tier",
-            instant("tier_since", "Tier since"),
+            make_instant_column("tier_since", "Tier since"),
         ),
-        *("kyc_updated_channel", instant("kyc_updated_on", "KYC_Updated_On")),
+        *("kyc_updated_channel", make_instant_column("kyc_updated_on", "KYC_Updated_On")),
         *("status", "blocked_reason", created_at),
     ]
     fields = readonly_fields
 
     def has_block_permission(self, request: HttpRequest) -> bool:
-        return staff(request).has_perm("customers.block_customer")
+        return get_staff(request).has_perm("customers.block_customer")
 
     def has_propose_permission(self, request: HttpRequest) -> bool:
-        return staff(request).has_perm("customers.propose_unblocking")
+        return get_staff(request).has_perm("customers.propose_unblocking")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        return by_unique_id(queryset, search_term), False
+        return search_by_unique_id(queryset, search_term), False
 
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        context.update(_usage(context["original"]))
+        context.update(_describe_usage(context["original"]))
         return super().render_change_form(request, context, *args, **kwargs)
 
 
-def _usage(customer: Customer) -> dict[str, object]:
+def _describe_usage(customer: Customer) -> dict[str, object]:
     """Give what is used, held and left now; the months kept; and how many holds are open."""
     at = clock.now()
-    month = clock.ist_month(at)
-    standing = ledger.standing(customer.pk, clock.months_of_financial_year(month), at)
+    month = clock.number_ist_month(at)
+    usage = ledger.read_usage(customer.pk, clock.list_months_of_financial_year(month), at)
     amounts = {
         (rule.direction, rule.window): rule.amount
-        for rule in LimitRule.objects.in_force(at, tier=customer.tier)
+        for rule in LimitRule.objects.list_in_force(at, tier=customer.tier)
     }
     months = MonthlyUsage.objects.filter(customer=customer, month__gt=month - 100, month__lte=month)
     return {
@@ -150,30 +161,30 @@ def _usage(customer: Customer) -> dict[str, object]:
             (
                 way.label,
                 WINDOWS[window],
-                *_figures(totals, amounts.get((way.value, window))),
-                _left(customer, totals, amounts.get((way.value, window))),
+                *_write_figures(totals, amounts.get((way.value, window))),
+                _write_left(customer, totals, amounts.get((way.value, window))),
             )
             for way in Direction
-            for window, totals in standing.totals(month, way.value).items()
+            for window, totals in usage.sum_totals(month, way.value).items()
         ],
         "months": [
-            (_month(m.month), to_inr(m.debit_paise), to_inr(m.credit_paise))
+            (_write_month(m.month), to_inr(m.debit_paise), to_inr(m.credit_paise))
             for m in months.order_by("-month")
         ],
         "open_holds": Hold.objects.filter(customer=customer, expires_at__gt=at).count(),
     }
 
 
-def _month(number: int) -> str:
+def _write_month(number: int) -> str:
     year, month = divmod(number, 100)
     return f"{date(year, month, 1):%b %Y}"
 
 
-def _figures(totals: decision.Totals, limit: int | None) -> tuple[str, str, str]:
+def _write_figures(totals: decision.Totals, limit: int | None) -> tuple[str, str, str]:
     written = "No limit" if limit is None else to_inr(limit)
     return to_inr(totals.used), to_inr(totals.held), written
 
 
-def _left(customer: Customer, totals: decision.Totals, limit: int | None) -> str:
+def _write_left(customer: Customer, totals: decision.Totals, limit: int | None) -> str:
     left = None if limit is None else limit - totals.used - totals.held
-    return left_in_words(left, is_blocked=customer.is_blocked)
+    return write_left(left, is_blocked=customer.is_blocked)

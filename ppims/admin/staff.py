@@ -22,26 +22,33 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 
-from customers.admin import ReadOnlyAdmin, by_unique_id, instant, ist, never, staff
+from customers.admin import (
+    ReadOnlyAdmin,
+    get_staff,
+    ist,
+    make_instant_column,
+    refuse_everyone,
+    search_by_unique_id,
+)
 from ppims.backoffice import login
 from ppims.core import clock, roles
-from ppims.db.transaction import in_transaction
+from ppims.db.transaction import run_in_transaction
 from ppims.models import AuditEntry, Processor, User
 from ppims.services import audit, credentials
 
-PLAIN = {
+PLAIN_VALIDATORS = {
     "system_id": RegexValidator(r"\A[A-Za-z0-9_-]+\Z", "Only A-Z, a-z, 0-9, - and _."),
     "username": RegexValidator(r"\A[!-~]+\Z", "Letters, digits and signs, without spaces."),
 }
-INSTANT = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d:\d\d")
+INSTANT_TEXT = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d:\d\d")
 LONG_NUMBER = re.compile(r"\d{4,}(?=\d{4})")
 
 
 def _record(request: HttpRequest, action: str, **detail: object) -> None:
     def work() -> None:
-        audit.record(action, at=clock.now(), user=staff(request), detail=detail)
+        audit.record(action, at=clock.now(), user=get_staff(request), detail=detail)
 
-    in_transaction(work)
+    run_in_transaction(work)
 
 
 # Users.
@@ -82,7 +89,7 @@ class StaffChangeForm(RoleForm, UserChangeForm):  # type: ignore[type-arg]
 class StaffAdmin(UserAdmin):  # type: ignore[type-arg]
     """People of the staff. An admin gives them one-time passwords, and never knows another."""
 
-    has_delete_permission = never
+    has_delete_permission = refuse_everyone
     form, add_form, add_form_template = StaffChangeForm, RoleForm, None
     person: Any = ("Person", {"fields": ["first_name", "last_name", "email"]})
     role: Any = ("Role", {"fields": ["groups", "is_active"]})
@@ -98,11 +105,11 @@ class StaffAdmin(UserAdmin):  # type: ignore[type-arg]
 
     @admin.display(description="Role")
     def role_name(self, user: User) -> str:
-        return ", ".join(_groups(user)) or "none: nothing opens"
+        return ", ".join(_list_groups(user)) or "none: nothing opens"
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Keep a superuser, whom no role binds, out of the hands of those whom theirs binds."""
-        if obj is not None and obj.is_superuser and not staff(request).is_superuser:
+        if obj is not None and obj.is_superuser and not get_staff(request).is_superuser:
             return False
         return super().has_change_permission(request, obj)
 
@@ -113,16 +120,16 @@ class StaffAdmin(UserAdmin):  # type: ignore[type-arg]
             raise Http404
         if not self.has_change_permission(request, user):
             raise PermissionDenied
-        if user == staff(request):
+        if user == get_staff(request):
             return redirect("password_change")
         if request.method == "POST":
-            return self.with_one_time_password(request, user)
-        return self._password_page(request, user)
+            return self.show_one_time_password(request, user)
+        return self._render_password_page(request, user)
 
     def response_add(self, request: HttpRequest, obj: User, *_: Any, **__: Any) -> HttpResponse:
-        return self.with_one_time_password(request, obj)
+        return self.show_one_time_password(request, obj)
 
-    def with_one_time_password(self, request: HttpRequest, user: User) -> HttpResponse:
+    def show_one_time_password(self, request: HttpRequest, user: User) -> HttpResponse:
         """Show it in this very answer; whoever was logged in by the old one no longer is."""
 
         def work() -> str:
@@ -132,9 +139,9 @@ class StaffAdmin(UserAdmin):  # type: ignore[type-arg]
             reset(username=login.digest_of(user.username))
             return password
 
-        return self._password_page(request, user, password=in_transaction(work))
+        return self._render_password_page(request, user, password=run_in_transaction(work))
 
-    def _password_page(self, request: HttpRequest, user: User, **more: str) -> HttpResponse:
+    def _render_password_page(self, request: HttpRequest, user: User, **more: str) -> HttpResponse:
         title = f"One-time password of {user}"
         context = {**self.admin_site.each_context(request), "opts": self.opts, "title": title}
         template = "admin/one_time_password.html"
@@ -142,19 +149,19 @@ class StaffAdmin(UserAdmin):  # type: ignore[type-arg]
         return TemplateResponse(request, template, page, headers={"Cache-Control": "no-store"})
 
     def log_addition(self, request: HttpRequest, obj: User, message: Any) -> Any:
-        _record(request, "user added", **_described_user(obj))
+        _record(request, "user added", **_describe_user(obj))
         return super().log_addition(request, obj, message)
 
     def log_change(self, request: HttpRequest, obj: User, message: Any) -> Any:
-        _record(request, "user changed", changes=message, **_described_user(obj))
+        _record(request, "user changed", changes=message, **_describe_user(obj))
         return super().log_change(request, obj, message)
 
 
-def _groups(user: User) -> list[str]:
+def _list_groups(user: User) -> list[str]:
     return sorted(group.name for group in user.groups.all())
 
 
-def _described_user(user: User) -> dict[str, object]:
+def _describe_user(user: User) -> dict[str, object]:
     fields = ("username", "is_active", "is_staff")
     names = list(user.groups.order_by("name").values_list("name", flat=True))
     return {**{name: getattr(user, name) for name in fields}, "groups": names}
@@ -177,8 +184,8 @@ class ProcessorForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in PLAIN.keys() & self.fields.keys():
-            self.fields[name].validators.append(PLAIN[name])
+        for name in PLAIN_VALIDATORS.keys() & self.fields.keys():
+            self.fields[name].validators.append(PLAIN_VALIDATORS[name])
 
 
 @admin.action(description="Make a new password", permissions=["change"])
@@ -189,13 +196,13 @@ def make_new_password(
     if len(chosen) != 1:
         model_admin.message_user(request, "Choose exactly one.", messages.ERROR)
         return None
-    return model_admin.with_new_password(request, chosen[0])
+    return model_admin.show_new_password(request, chosen[0])
 
 
 @admin.register(Processor)
 class ProcessorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = ProcessorForm
-    has_delete_permission = never
+    has_delete_permission = refuse_everyone
     actions = [make_new_password]
     fields = tuple(ProcessorForm.Meta.fields)
     list_display = ["system_id", "name", "username", "state", "hold_minutes"]
@@ -215,24 +222,24 @@ class ProcessorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return ["system_id", "username"] if obj else []
 
     def log_addition(self, request: HttpRequest, obj: Processor, message: Any) -> Any:
-        _record(request, "processor added", **_described_processor(obj))
+        _record(request, "processor added", **_describe_processor(obj))
         return super().log_addition(request, obj, message)
 
     def log_change(self, request: HttpRequest, obj: Processor, message: Any) -> Any:
-        _record(request, "processor changed", changes=message, **_described_processor(obj))
+        _record(request, "processor changed", changes=message, **_describe_processor(obj))
         return super().log_change(request, obj, message)
 
     def response_add(
         self, request: HttpRequest, obj: Processor, *_: Any, **__: Any
     ) -> HttpResponse:
-        return self.with_new_password(request, obj)
+        return self.show_new_password(request, obj)
 
-    def with_new_password(self, request: HttpRequest, processor: Processor) -> HttpResponse:
+    def show_new_password(self, request: HttpRequest, processor: Processor) -> HttpResponse:
         """Show a new password in this very answer: no session, message or cookie ever holds it."""
 
         def work() -> str:
-            password = credentials.new_password(processor)
-            processor.save(update_fields=credentials.CREDENTIAL)
+            password = credentials.draw_password(processor)
+            processor.save(update_fields=credentials.CREDENTIAL_FIELDS)
             _record(request, "processor given a new password", system_id=processor.system_id)
             return password
 
@@ -241,13 +248,13 @@ class ProcessorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "title": f"Password of {processor}",
             "opts": self.opts,
             "processor": processor,
-            "password": in_transaction(work),
+            "password": run_in_transaction(work),
         }
         headers = {"Cache-Control": "no-store"}
         return TemplateResponse(request, "admin/processor_password.html", context, headers=headers)
 
 
-def _described_processor(processor: Processor) -> dict[str, object]:
+def _describe_processor(processor: Processor) -> dict[str, object]:
     return {name: getattr(processor, name) for name in ProcessorForm.Meta.fields}
 
 
@@ -256,7 +263,7 @@ def _described_processor(processor: Processor) -> dict[str, object]:
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
-    at = instant("at", "At")
+    at = make_instant_column("at", "At")
     list_display = [at, "action", "about", "user", "processor"]
     list_display_links = ["action"]
     list_select_related = ["user", "processor"]
@@ -277,7 +284,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        return by_unique_id(queryset, search_term, "subject"), False
+        return search_by_unique_id(queryset, search_term, "subject"), False
 
     @admin.display(description="Unique_Id")
     def about(self, entry: AuditEntry) -> str:
@@ -285,6 +292,6 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Detail")
     def masked(self, entry: AuditEntry) -> str:
-        shown = json.dumps(audit.said(entry), ensure_ascii=False, sort_keys=True)
-        day_first = INSTANT.sub(lambda it: ist(datetime.fromisoformat(it[0])), shown)
+        shown = json.dumps(audit.read_detail(entry), ensure_ascii=False, sort_keys=True)
+        day_first = INSTANT_TEXT.sub(lambda it: ist(datetime.fromisoformat(it[0])), shown)
         return LONG_NUMBER.sub("••••", day_first)

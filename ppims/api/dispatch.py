@@ -31,9 +31,9 @@ from ppims.services import credentials
 from ppims.wire import envelope
 from ppims.wire.reply import WireReply
 
-DOCUMENTATION, LOOKS = {"docs", "openapi.json"}, ("GET", "HEAD")
-PREFIXES = tuple(f"/{prefix}/" for prefix in settings.PPIMS_API_PREFIXES)
-ELSEWHERE = "a demo answers the machine it runs on, unless PPIMS_DEMO_OPEN=1"
+DOCUMENTATION_PATHS, READ_METHODS = {"docs", "openapi.json"}, ("GET", "HEAD")
+API_PREFIXES = tuple(f"/{prefix}/" for prefix in settings.PPIMS_API_PREFIXES)
+ELSEWHERE_MESSAGE = "a demo answers the machine it runs on, unless PPIMS_DEMO_OPEN=1"
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 logger = logging.getLogger("ppims.api")
@@ -42,17 +42,17 @@ View = Callable[[HttpRequest], Awaitable[WireReply]]
 T = TypeVar("T")
 
 
-def middleware(get_response: GetResponse) -> GetResponse:
+def make_middleware(get_response: GetResponse) -> GetResponse:
     """Answer the API as the outermost of Django's middleware; all else goes on."""
 
     def answer(request: HttpRequest) -> HttpResponse:
         method, path = request.method or "", request.path_info
-        operation = operation_of(method, path)
+        operation = find_operation(method, path)
         if operation is None:
-            return get_response(request) if credentials.may_ask(request) else _elsewhere()
+            return get_response(request) if credentials.may_ask(request) else _refuse_elsewhere()
         try:
             wired = WireRequest(method, path, request.META, partial(_read_body, request))
-            reply = finished(answered(wired, operation))
+            reply = run_to_end(answer_request(wired, operation))
         except Exception as error:  # noqa: BLE001 - Django would answer with a page
             reply = cast("WireReply", answer_outside(method, path, error))
         response = HttpResponse(reply.content, status=reply.status_code, headers=reply.headers)
@@ -62,25 +62,25 @@ def middleware(get_response: GetResponse) -> GetResponse:
     return answer
 
 
-def _elsewhere() -> HttpResponse:
-    response = HttpResponseForbidden(f"Not from this machine: {ELSEWHERE}.", "text/plain")
+def _refuse_elsewhere() -> HttpResponse:
+    response = HttpResponseForbidden(f"Not from this machine: {ELSEWHERE_MESSAGE}.", "text/plain")
     response._has_been_logged = True  # type: ignore[attr-defined]  # the API logs its own
     return response
 
 
-def operation_of(method: str, path: str) -> str | None:
+def find_operation(method: str, path: str) -> str | None:
     """Tell what is asked of the API: None where it is not the API, or a look at its
     documentation.
     """
-    for prefix in PREFIXES:
+    for prefix in API_PREFIXES:
         if path.startswith(prefix):
             operation = path.removeprefix(prefix)
-            is_look = operation in DOCUMENTATION and method in LOOKS
+            is_look = operation in DOCUMENTATION_PATHS and method in READ_METHODS
             return None if is_look else operation
     return None
 
 
-def finished(coroutine: Coroutine[Any, Any, T]) -> T:
+def run_to_end(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run to its end what never has to wait for an event loop."""
     try:
         coroutine.send(None)
@@ -89,12 +89,12 @@ def finished(coroutine: Coroutine[Any, Any, T]) -> T:
     raise AssertionError("it waits")
 
 
-async def answered(request: WireRequest, operation: str) -> WireReply:
+async def answer_request(request: WireRequest, operation: str) -> WireReply:
     """Answer whatever is asked, and log it."""
     started = time.perf_counter()
     sent_id = str(request.META.get("HTTP_X_FAPI_UUID", ""))
     request.id = sent_id if REQUEST_ID.fullmatch(sent_id) else str(uuid.uuid4())
-    request.operation = _named(operation)
+    request.operation = _name_operation(operation)
     try:
         reply = await _run(request, operation)
     except Refusal as refusal:
@@ -106,15 +106,15 @@ async def answered(request: WireRequest, operation: str) -> WireReply:
 
 def answer_outside(method: str, path: str, error: Exception) -> WireReply | None:
     """Answer for a fault that kept a request from getting here; None where it was for a page."""
-    operation = operation_of(method, path)
+    operation = find_operation(method, path)
     request = WireRequest(method, path, {}, bytes)
     request.id = str(uuid.uuid4())
-    request.operation = _named(operation or "")
+    request.operation = _name_operation(operation or "")
     reply = answer_fault(request, error)
     return None if operation is None else _finish(request, reply, time.perf_counter())
 
 
-def _named(operation: str) -> str:
+def _name_operation(operation: str) -> str:
     return operation if operation in OPERATIONS else "unknown"
 
 
@@ -131,18 +131,18 @@ def _finish(request: WireRequest, reply: WireReply, started: float) -> WireReply
 
 async def _run(request: WireRequest, operation: str) -> WireReply:
     if not credentials.may_ask(request):
-        raise Forbidden([("", ELSEWHERE)])
+        raise Forbidden([("", ELSEWHERE_MESSAGE)])
     if settings.PPIMS_BEHIND_TLS_PROXY:
         _require_tls_and_known_host(request)
-    if operation in DOCUMENTATION:
-        raise WrongMethod(", ".join(LOOKS))
+    if operation in DOCUMENTATION_PATHS:
+        raise WrongMethod(", ".join(READ_METHODS))
     if request.operation not in OPERATIONS:
         raise UnknownOperation
     if request.method != "POST":
         raise WrongMethod
     request._body = request.read_body()  # ninja asks whether there is one
     request.wire_body = envelope.parse_body(request._body, OPERATIONS[request.operation][0])
-    return await _view(request.path_info)(request)
+    return await _find_view(request.path_info)(request)
 
 
 def _require_tls_and_known_host(request: WireRequest) -> None:
@@ -162,7 +162,7 @@ def forget_forged_scheme(meta: dict[str, Any]) -> None:
 
 
 @cache
-def _view(path: str) -> View:
+def _find_view(path: str) -> View:
     return cast("View", resolve(path).func)
 
 

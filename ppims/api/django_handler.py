@@ -35,7 +35,7 @@ Answer = tuple[int, list[tuple[str, str]], bytes]  # status, headers, body
 
 def serve(environ: Environ, start_response: Start) -> Iterable[bytes]:
     """Have Django answer; whatever it can't turn into an answer itself is a fault of ours."""
-    if operation_of(environ) is not None:
+    if find_operation(environ) is not None:
         environ["CONTENT_TYPE"] = "application/json"  # whatever is said: it is read as such
     elif not _is_utf8(environ.get("CONTENT_TYPE", "")):
         return refuse(environ, start_response, "not UTF-8")
@@ -45,11 +45,11 @@ def serve(environ: Environ, start_response: Start) -> Iterable[bytes]:
     except Exception as error:  # noqa: BLE001 - nobody else would answer
         reply = dispatch.answer_outside(environ["REQUEST_METHOD"], environ["PATH_INFO"], error)
         if reply is None:
-            return _give(start_response, *plain(HTTPStatus.INTERNAL_SERVER_ERROR))
+            return _give(start_response, *make_plain_answer(HTTPStatus.INTERNAL_SERVER_ERROR))
         return _give(start_response, reply.status_code, [*reply.headers.items()], reply.content)
 
 
-def plain(status: HTTPStatus) -> Answer:
+def make_plain_answer(status: HTTPStatus) -> Answer:
     """Say it to whoever asked for a page, where no page can be made."""
     text = status.phrase.encode()
     headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(text)))]
@@ -60,7 +60,7 @@ def refuse(environ: Environ, start: Start, why: str) -> list[bytes]:
     """Answer 400, and log why."""
     status = HTTPStatus.BAD_REQUEST
     log_refusal(logger, environ.get("REMOTE_ADDR", ""), status, why)
-    return _give(start, *plain(status))
+    return _give(start, *make_plain_answer(status))
 
 
 class Unread(BytesIO):
@@ -70,9 +70,9 @@ class Unread(BytesIO):
         raise OSError("the body did not come")
 
 
-def operation_of(environ: Environ) -> str | None:
+def find_operation(environ: Environ) -> str | None:
     """Name the operation that a request is for; None of a page."""
-    return dispatch.operation_of(environ["REQUEST_METHOD"], environ["PATH_INFO"])
+    return dispatch.find_operation(environ["REQUEST_METHOD"], environ["PATH_INFO"])
 
 
 def _is_utf8(content_type: str) -> bool:

@@ -25,8 +25,11 @@ from ppims.core.errors import (
 )
 from ppims.wire.reply import WireReply
 
-GOLDEN = settings.BASE_DIR / "fixtures" / "wire"
-READS = {"customer-registration-status", "check-customer-kyc"}  # which conflict with nothing
+GOLDEN_FOLDER = settings.BASE_DIR / "fixtures" / "wire"
+READ_OPERATIONS = {
+    "customer-registration-status",
+    "check-customer-kyc",
+}  # which conflict with nothing
 REFUSALS: tuple[type[Refusal], ...] = (
     Malformed,
     NotAuthenticated,
@@ -67,31 +70,31 @@ class DocumentedApi(NinjaAPI):
         return schema
 
 
-def golden(operation: str) -> dict[str, tuple[Any, Any, int]]:
+def read_golden(operation: str) -> dict[str, tuple[Any, Any, int]]:
     """Read an operation's golden messages: case → (request, reply, HTTP status)."""
     found = {}
-    for file in sorted(GOLDEN.glob(f"{operation}.*.request.json")):
+    for file in sorted(GOLDEN_FOLDER.glob(f"{operation}.*.request.json")):
         case = file.name.split(".")[1]
         reply = _read(file.with_name(f"{operation}.{case}.reply.json"))
-        found[case] = (_read(file), reply, http_status(reply["Data"]["Resp_Code"]))
+        found[case] = (_read(file), reply, find_http_status(reply["Data"]["Resp_Code"]))
     return found
 
 
-def refused(operation: str) -> dict[str, tuple[Any, int]]:
+def read_refused(operation: str) -> dict[str, tuple[Any, int]]:
     """Read what an operation answers to requests that nothing is wrong with, but their size or
     the moment: case → (reply, HTTP status).
     """
     found = {}
-    for file in sorted(GOLDEN.glob(f"{operation}.*.reply.json")):
+    for file in sorted(GOLDEN_FOLDER.glob(f"{operation}.*.reply.json")):
         case = file.name.split(".")[1]
         if not file.with_name(f"{operation}.{case}.request.json").exists():
             reply = _read(file)
-            status = http_status(reply["Data"]["Resp_Code"])
+            status = find_http_status(reply["Data"]["Resp_Code"])
             found[case] = (reply, TooLarge.http if case == "too-large" else status)
     return found
 
 
-def http_status(resp_code: str) -> int:
+def find_http_status(resp_code: str) -> int:
     """Tell the HTTP status that goes with a Resp_Code (413 apart, whose Resp_Code is 400)."""
     return {refusal.code: refusal.http for refusal in REFUSALS if refusal is not TooLarge}.get(
         resp_code, 200
@@ -99,26 +102,26 @@ def http_status(resp_code: str) -> int:
 
 
 def _add_examples(operation: str, described: dict[str, Any]) -> None:
-    cases = golden(operation)
+    cases = read_golden(operation)
     body = described["requestBody"]["content"]["application/json"]
     body["examples"] = {case: {"value": request} for case, (request, _, _) in cases.items()}
     for refusal in REFUSALS:
-        if refusal is Conflict and operation in READS:
+        if refusal is Conflict and operation in READ_OPERATIONS:
             continue
         described["responses"].setdefault(
             refusal.http,
             {
                 "description": refusal.message,
-                "content": {"application/json": {"schema": _refused()}},
+                "content": {"application/json": {"schema": _make_refused_schema()}},
             },
         )
     replies = {case: (reply, status) for case, (_, reply, status) in cases.items()}
-    for case, (reply, status) in {**replies, **refused(operation)}.items():
+    for case, (reply, status) in {**replies, **read_refused(operation)}.items():
         content = described["responses"][status]["content"]["application/json"]
         content.setdefault("examples", {})[case] = {"value": reply}
 
 
-def _refused() -> dict[str, Any]:
+def _make_refused_schema() -> dict[str, Any]:
     """The envelope with the operation's documented fields, all "NA" but Resp_Code, and
     Meta.Errors.
     """

@@ -71,10 +71,10 @@ async def authenticate(request: HttpRequest) -> Processor:
     username, password = data.get("Username"), data.get("Password")
     if not isinstance(username, str) or not isinstance(password, str):
         raise NotAuthenticated
-    processor = credentials.recognized(username, password)
+    processor = credentials.recognize(username, password)
     if processor is None:
         processor = await credentials.authenticate(
-            username, password, credentials.source_address(request)
+            username, password, credentials.find_source_address(request)
         )
     wired.processor, wired.processor_id = processor.system_id, processor.pk
     system_id = data[OPERATIONS[wired.operation][0]].get("System_Id")
@@ -119,11 +119,11 @@ def refuse(request: HttpRequest, refusal: Refusal) -> WireReply:
             operation=wired.operation,
             ref_id=wired.wire_body["Data"][word].get("Ref_Id"),
             code=refusal.code,
-            fields=(envelope.wire_name(name) for name, _ in refusal.errors if name),
+            fields=(envelope.spell_wire_name(name) for name, _ in refusal.errors if name),
         )
-    names = [envelope.wire_name(name) for name in answer.model_fields] if answer else []
+    names = [envelope.spell_wire_name(name) for name in answer.model_fields] if answer else []
     blank = {name: "F" if name == "Allow_Customer" else "NA" for name in names}
-    body = wire_refusal.refusal_body(refusal, word, blank)
+    body = wire_refusal.make_refusal_body(refusal, word, blank)
     reply: WireReply = api.create_response(request, body, status=refusal.http)
     reply.resp_code = refusal.code
     if refusal.retry_after_seconds is not None:
@@ -140,7 +140,7 @@ def _name_fields(request: HttpRequest, error: ValidationError) -> WireReply:
 
 
 @api.exception_handler(Unavailable)
-def _unavailable(request: HttpRequest, refusal: Unavailable) -> WireReply:
+def _answer_unavailable(request: HttpRequest, refusal: Unavailable) -> WireReply:
     if refusal.__cause__ is not None:
         _report_outage(request, refusal.__cause__)
     return refuse(request, refusal)
@@ -148,7 +148,7 @@ def _unavailable(request: HttpRequest, refusal: Unavailable) -> WireReply:
 
 @api.exception_handler(DatabaseError)
 @api.exception_handler(InterfaceError)
-def _database_failed(request: HttpRequest, error: Exception) -> WireReply:
+def _answer_database_failure(request: HttpRequest, error: Exception) -> WireReply:
     if not outages.is_outage(error):
         return answer_fault(request, error)
     _report_outage(request, error)

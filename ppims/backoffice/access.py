@@ -25,10 +25,10 @@ from ppims.models import User
 
 View = Callable[..., HttpResponse]
 SEEN_EVERY_SECONDS = 60
-NUL = "\0"
+NUL_CHARACTER = "\0"
 
 
-def page(permission: str = "", *, methods: Sequence[str] = ("GET",)) -> Callable[[View], View]:
+def open_page(permission: str = "", *, methods: Sequence[str] = ("GET",)) -> Callable[[View], View]:
     """Open a view to whoever is logged in and has the permission, "" being none.
 
     Others are sent to the log-in, or to change a one-time password, or get 403, which tells who has
@@ -41,7 +41,7 @@ def page(permission: str = "", *, methods: Sequence[str] = ("GET",)) -> Callable
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             user = request.user
             if not isinstance(user, User):
-                return to_log_in(request)
+                return send_to_log_in(request)
             if user.has_one_time_password:
                 return go(request, "password_change")
             if not has_role(user) or (permission and not user.has_perm(permission)):
@@ -81,11 +81,11 @@ def go(request: HttpRequest, to: str, *args: Any) -> HttpResponse:
     return redirect(address)
 
 
-def to_log_in(request: HttpRequest, *, ended: str = "1") -> HttpResponse:
+def send_to_log_in(request: HttpRequest, *, ended: str = "1") -> HttpResponse:
     """Send to the log-in, which says what `ended`, and from there back to the page that the person
     was on.
     """
-    query = {"next": _page_of(request)}
+    query = {"next": _name_page(request)}
     if settings.SESSION_COOKIE_NAME in request.COOKIES:
         query["ended"] = ended
     return go(request, f"{resolve_url(settings.LOGIN_URL)}?{urlencode(query)}")
@@ -96,13 +96,13 @@ def has_role(user: User) -> bool:
     return bool(user.get_group_permissions())
 
 
-def staff(request: HttpRequest) -> User:
+def get_staff(request: HttpRequest) -> User:
     """Give the person who is logged in, of a view that only such can open."""
     assert isinstance(request.user, User)
     return request.user
 
 
-def _page_of(request: HttpRequest) -> str:
+def _name_page(request: HttpRequest) -> str:
     """Name the page in the browser's address line, by path and query alone."""
     if request.method in {"GET", "HEAD"} and not is_fragment(request):
         return request.get_full_path()
@@ -126,10 +126,10 @@ class Authentication(AuthenticationMiddleware):
         super().process_request(request)
         logged_in = request.user
         # Looked at when a view asks for it: what needs nobody reads no session.
-        request.user = SimpleLazyObject(lambda: _in_time(request, logged_in))  # type: ignore[assignment]
+        request.user = SimpleLazyObject(lambda: _get_user_in_time(request, logged_in))  # type: ignore[assignment]
 
 
-def _in_time(request: HttpRequest, user: Any) -> Any:
+def _get_user_in_time(request: HttpRequest, user: Any) -> Any:
     if user.is_authenticated:
         now = int(time())
         began = request.session.get("began")
@@ -145,14 +145,14 @@ def refuse_nul(get_response: View) -> View:
     """Answer 400 to a NUL wherever it was sent: PostgreSQL keeps none, and nothing holds one."""
 
     def answer(request: HttpRequest) -> HttpResponse:
-        if any(NUL in text for text in _texts_sent(request)):
+        if any(NUL_CHARACTER in text for text in _list_texts_sent(request)):
             raise BadRequest("A NUL was sent")
         return get_response(request)
 
     return answer
 
 
-def _texts_sent(request: HttpRequest) -> Iterator[str]:
+def _list_texts_sent(request: HttpRequest) -> Iterator[str]:
     """List whatever text came: the path, headers, cookies, the query, and a form's fields."""
     yield from (request.path_info, *map(str, request.headers.values()))
     for pair in request.COOKIES.items():  # a quoted one may hold what its header doesn't show
@@ -192,7 +192,7 @@ def keep_private(get_response: View) -> View:
     return answer
 
 
-def back_to(request: HttpRequest) -> HttpResponseRedirect:
+def send_back(request: HttpRequest) -> HttpResponseRedirect:
     """Take the place of the admin's own log-in: everybody has one."""
     user = request.user
     if isinstance(user, User) and user.has_one_time_password:

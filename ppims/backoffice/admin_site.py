@@ -24,7 +24,7 @@ from ppims.core.days import DayField, DayInput, MomentField, MomentInput
 
 View = Any  # Django's stubs know a narrower kind than its own admin passes
 BACK_TO_LIST = "_changelist_filters"  # from a row's page back to its list as it was
-HASHES = {"password", "former_passwords"}
+HASH_COLUMNS = {"password", "former_passwords"}
 DIGITS_OF_A_KEY = 18  # of those that all fit into 64 bits
 POP_UPS = {IS_POPUP_VAR, TO_FIELD_VAR}  # no form of ours opens one, and they name columns
 
@@ -56,7 +56,7 @@ class Site(admin.AdminSite):
 
         @wraps(view)
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            offered = _parameters_of(request) if request.GET else set()
+            offered = _list_parameters(request) if request.GET else set()
             if request.GET.keys() - offered or request.POST.keys() & POP_UPS:
                 raise BadRequest("Not offered here")
             return view(request, *args, **kwargs)
@@ -93,7 +93,7 @@ class Guarded(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         beside = self.list_select_related
-        return without_secrets(
+        return defer_secrets(
             super().get_queryset(request), () if isinstance(beside, bool) else beside
         )
 
@@ -109,21 +109,21 @@ def may_be_key(model: type[Model], text: str) -> bool:
     return True
 
 
-def without_secrets(rows: QuerySet[Any], beside: Iterable[str] = ()) -> QuerySet[Any]:
+def defer_secrets(rows: QuerySet[Any], beside: Iterable[str] = ()) -> QuerySet[Any]:
     """Leave hashes, digests and what is encrypted unread, of rows and of those read beside them."""
     opts = rows.model._meta
     related = [(f"{name}__", opts.get_field(name).related_model) for name in beside]
     models: list[tuple[str, Any]] = [("", rows.model), *related]
-    return rows.defer(*(f"{at}{name}" for at, model in models for name in secrets_of(model)))
+    return rows.defer(*(f"{at}{name}" for at, model in models for name in list_secrets(model)))
 
 
-def secrets_of(model: type[Model]) -> list[str]:
+def list_secrets(model: type[Model]) -> list[str]:
     """Name the columns that no list needs: hashes of passwords, digests, and what is encrypted."""
     columns = model._meta.concrete_fields
-    return [f.name for f in columns if isinstance(f, BinaryField) or f.name in HASHES]
+    return [f.name for f in columns if isinstance(f, BinaryField) or f.name in HASH_COLUMNS]
 
 
-def _parameters_of(request: HttpRequest) -> set[str]:
+def _list_parameters(request: HttpRequest) -> set[str]:
     """Name the parameters that a page of the admin offers in its own links and forms."""
     here = request.resolver_match
     model_admin = getattr(here and here.func, "model_admin", None)
@@ -138,12 +138,12 @@ def _parameters_of(request: HttpRequest) -> set[str]:
     if model_admin.get_sortable_by(request):
         names.add(ORDER_VAR)
     for each in model_admin.get_list_filter(request):
-        own = _filter_of(each, request, model_admin).expected_parameters()
+        own = _find_filter(each, request, model_admin).expected_parameters()
         names.update(name for name in own or () if name)
     return names
 
 
-def _filter_of(listed: Any, request: HttpRequest, model_admin: Any) -> ListFilter:
+def _find_filter(listed: Any, request: HttpRequest, model_admin: Any) -> ListFilter:
     """Make a filter of list_filter as a list does, of no choice yet."""
     model = model_admin.model
     if callable(listed):

@@ -7,38 +7,38 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 
 from ppims.backoffice import proposals
-from ppims.backoffice.access import page, staff
+from ppims.backoffice.access import get_staff, open_page
 from ppims.backoffice.proposals import DECISIONS, KINDS, Shown
-from ppims.backoffice.transaction_rows import customer_address
+from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.core.errors import Refusal, Unavailable
 
-DECIDED = 20
-SAID = {
+MOST_DECIDED = 20
+DONE_MESSAGES = {
     "approve": _("Approved."),
     "reject": _("Rejected: nothing has changed."),
     "withdraw": _("Withdrawn: nothing has changed."),
 }
 
 
-@page("customers.view_unblocking")
+@open_page("customers.view_unblocking")
 def approvals(request: HttpRequest) -> HttpResponse:
     """List what waits for a second person, and what was decided last."""
-    user = staff(request)
-    waiting = proposals.waiting(user)
+    user = get_staff(request)
+    waiting = proposals.list_waiting(user)
     context = {
         "waiting": [it for it in waiting if it.customer is not None],
         "rules": [it for it in waiting if it.customer is None],
-        "decided": proposals.decided(user, most=DECIDED),
+        "decided": proposals.list_decided(user, most=MOST_DECIDED),
     }
     return render(request, "ppims/approvals.html", context)
 
 
-@page("customers.view_unblocking", methods=["GET", "POST"])
+@open_page("customers.view_unblocking", methods=["GET", "POST"])
 def approval(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     """Show one proposal, before and after; approve, reject or withdraw it."""
     if kind not in KINDS:
         raise Http404
-    shown = proposals.find(KINDS[kind], pk, staff(request))
+    shown = proposals.find(KINDS[kind], pk, get_staff(request))
     if shown is None:
         raise Http404
     return _decide(request, shown) if request.method == "POST" else _show(request, shown)
@@ -52,13 +52,13 @@ def _show(
         "shown": shown,
         "problem": problem,
         "note": request.POST.get("note", ""),
-        "customer_url": customer_address(customer.pk) if customer else "",
+        "customer_url": write_customer_address(customer.pk) if customer else "",
     }
     return render(request, "ppims/approval.html", context, status=status)
 
 
 def _decide(request: HttpRequest, shown: Shown) -> HttpResponse:
-    user, decision = staff(request), request.POST.get("decision", "")
+    user, decision = get_staff(request), request.POST.get("decision", "")
     note = request.POST.get("note", "")
     if not any(map(user.has_perm, (shown.kind.propose, shown.kind.approve))):
         raise PermissionDenied
@@ -74,6 +74,6 @@ def _decide(request: HttpRequest, shown: Shown) -> HttpResponse:
     except Refusal as refusal:
         again = proposals.find(shown.kind, shown.row.pk, user)
         assert again
-        return _show(request, again, refusal.in_words(), status=422)
-    messages.success(request, SAID[decision])
+        return _show(request, again, refusal.describe(), status=422)
+    messages.success(request, DONE_MESSAGES[decision])
     return redirect("approvals")

@@ -74,7 +74,7 @@ DEEDS: Mapping[str, object] = {
 }
 
 
-def deed(action: str, detail: str) -> str:
+def describe_deed(action: str, detail: str) -> str:
     """Say what an entry of the audit tells, by its action and detail; an action that has no words,
     or whose detail lacks what they name, as it is written.
     """
@@ -84,7 +84,7 @@ def deed(action: str, detail: str) -> str:
         return capfirst(gettext(action))
 
 
-def fields_of(detail: Detail) -> list[str]:
+def name_fields(detail: Detail) -> list[str]:
     """Name the fields that a change was of, as people call them."""
     changes = detail.get("changes", ())
     if isinstance(changes, list):  # as the admin's forms tell it
@@ -104,47 +104,47 @@ class Named:
         self.detail = detail
 
     def __getitem__(self, name: str) -> object:
-        return SAID[name](self.detail) if name in SAID else self.detail[name]
+        return DETAIL_WRITERS[name](self.detail) if name in DETAIL_WRITERS else self.detail[name]
 
 
-def _fields(detail: Detail) -> str:
-    return get_text_list(fields_of(detail), gettext("and")) or gettext("nothing")
+def _say_fields(detail: Detail) -> str:
+    return get_text_list(name_fields(detail), gettext("and")) or gettext("nothing")
 
 
-def _rule(detail: Detail) -> str:
+def _say_rule(detail: Detail) -> str:
     """Say "New Min, spend, month: ₹10,000 → ₹11,000 from 1 Dec 2026"."""
     window, start = detail["window"], detail["in_force_from"]
     amounts = [detail[name] for name in ("before", "amount") if name in detail]
     return gettext("%(place)s: %(amounts)s from %(start)s") % {
-        "place": ", ".join(_place(detail)),
-        "amounts": " → ".join(_limit(amount, window) for amount in amounts),
+        "place": ", ".join(_name_place(detail)),
+        "amounts": " → ".join(_write_limit(amount, window) for amount in amounts),
         "start": ist_start(datetime.fromisoformat(start)) if start else gettext("its approval"),
     }
 
 
-def _place(detail: Detail) -> Iterator[str]:
-    yield labels.tier(detail["tier"])
+def _name_place(detail: Detail) -> Iterator[str]:
+    yield labels.name_tier(detail["tier"])
     yield labels.lower_first(str(Direction(detail["direction"]).label))
     yield labels.lower_first(str(Window(detail["window"]).label)).removeprefix("calendar ")
 
 
-def _limit(amount: int | None, window: str) -> str:
+def _write_limit(amount: int | None, window: str) -> str:
     if amount is None:
         return gettext("no limit")
     if window == Window.CREDIT_STOP:
         return gettext("%(n)s months") % {"n": amount}
-    return _inr(amount)
+    return _write_inr(amount)
 
 
-def _correction(detail: Detail) -> str:
+def _say_correction(detail: Detail) -> str:
     """Say "+₹250, spend, Nov 2026"."""
     paise, (year, month) = detail["amount_paise"], divmod(detail["month"], 100)
     way = labels.lower_first(str(Direction(detail["direction"]).label))
     sign = "+" if paise > 0 else ""
-    return f"{sign}{_inr(paise)}, {way}, {datetime(year, month, 1):%b %Y}"  # noqa: DTZ001 - a month
+    return f"{sign}{_write_inr(paise)}, {way}, {datetime(year, month, 1):%b %Y}"  # noqa: DTZ001 - a month
 
 
-def _frame(detail: Detail) -> str:
+def _say_frame(detail: Detail) -> str:
     """Say which days a statement is of; `until` is the midnight that ends the last of them."""
     since, until = (detail[name] and datetime.fromisoformat(detail[name]) for name in OF_A_FRAME)
     days = {
@@ -154,17 +154,17 @@ def _frame(detail: Detail) -> str:
     return gettext("%(since)s to %(until)s") % days if since or until else gettext("of all time")
 
 
-def _inr(paise: int) -> str:
+def _write_inr(paise: int) -> str:
     return to_inr(paise).removesuffix(".00")
 
 
-SAID: Mapping[str, Callable[[Detail], object]] = {
-    "fields": _fields,
-    "rule": _rule,
-    "correction": _correction,
-    "frame": _frame,
-    "amount": lambda detail: _inr(detail["amount_paise"]),
-    "kyc": lambda detail: " → ".join(labels.tier(code) for code in detail["kyc_flag"]),
+DETAIL_WRITERS: Mapping[str, Callable[[Detail], object]] = {
+    "fields": _say_fields,
+    "rule": _say_rule,
+    "correction": _say_correction,
+    "frame": _say_frame,
+    "amount": lambda detail: _write_inr(detail["amount_paise"]),
+    "kyc": lambda detail: " → ".join(labels.name_tier(code) for code in detail["kyc_flag"]),
     "outcome": lambda detail: DuplicateReview.Outcome(detail["outcome"]).label,
     "posting": lambda detail: PostingFinding.Finding(detail["finding"]).label,
     "report": lambda detail: ReportFinding.Finding(detail["finding"]).label,

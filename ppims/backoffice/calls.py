@@ -7,11 +7,11 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
-from ppims.backoffice.access import page, respond
+from ppims.backoffice.access import open_page, respond
 from ppims.models import Processor
 from ppims.reports import calls as report
 
-TEMPLATE, CURSOR = "ppims/calls.html", "after"
+PAGE_TEMPLATE, CURSOR_NAME = "ppims/calls.html", "after"
 
 
 class ProcessorForm(forms.Form):
@@ -27,20 +27,22 @@ class ProcessorForm(forms.Form):
         field.choices = [("", _("All")), *((name, name) for name in self.processors)]
 
 
-@page("ppims.view_refusedcall")
+@open_page("ppims.view_refusedcall")
 def calls(request: HttpRequest) -> HttpResponse:
     """List the refused calls of the processor in the address; htmx gets the list, or its next
     rows.
     """
     form = ProcessorForm(request.GET)
     if not form.is_valid():
-        return respond(request, TEMPLATE, {"form": form}, partial="found", status=422)
+        return respond(request, PAGE_TEMPLATE, {"form": form}, partial="found", status=422)
     asked = form.cleaned_data["processor"]
-    found = report.calls(form.processors.get(asked), cursor=request.GET.get(CURSOR, ""))
+    found = report.list_calls(form.processors.get(asked), cursor=request.GET.get(CURSOR_NAME, ""))
     context = {
         "form": form,
         "calls": found.rows,
         "days": settings.PPIMS_CALLS_DAYS,
-        "more": urlencode({"processor": asked, CURSOR: found.next}) if found.next else "",
+        "more": urlencode({"processor": asked, CURSOR_NAME: found.next}) if found.next else "",
     }
-    return respond(request, TEMPLATE, context, partial="rows" if CURSOR in request.GET else "found")
+    return respond(
+        request, PAGE_TEMPLATE, context, partial="rows" if CURSOR_NAME in request.GET else "found"
+    )

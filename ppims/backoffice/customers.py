@@ -12,14 +12,14 @@ from django.utils.translation import gettext_lazy as _
 from customers.choices import Tier
 from customers.models import Customer
 from limits.models import Watched
-from ppims.backoffice.access import page, respond
+from ppims.backoffice.access import open_page, respond
 from ppims.models import Processor
 from ppims.reports.customers import Filters, Row
-from ppims.reports.customers import customers as listed
+from ppims.reports.customers import list_customers as listed
 from ppims.reports.keyset import PAGE_ROWS, Page
 
-TEMPLATE, ROWS = "ppims/customers.html", PAGE_ROWS
-NEAR = {"near": Watched.Level.NEAR, "reached": Watched.Level.AT_LIMIT}
+PAGE_TEMPLATE, ROWS_PARTIAL = "ppims/customers.html", PAGE_ROWS
+NEAR_LEVELS = {"near": Watched.Level.NEAR, "reached": Watched.Level.AT_LIMIT}
 
 
 class Wanted(forms.Form):
@@ -45,41 +45,41 @@ class Wanted(forms.Form):
             assert isinstance(field, forms.ChoiceField)
             field.choices = [("", _("All")), *choices]
 
-    def filters(self) -> Filters:
+    def make_filters(self) -> Filters:
         chosen = self.cleaned_data
         processor = self.processors.get(chosen["processor"])
         return Filters(
             tier=chosen["tier"] or None,
             status=chosen["status"] or None,
             processor_id=processor.pk if processor else None,
-            level=NEAR.get(chosen["limit"]),
+            level=NEAR_LEVELS.get(chosen["limit"]),
         )
 
 
-@page("customers.view_customer")
+@open_page("customers.view_customer")
 def customers(request: HttpRequest) -> HttpResponse:
     """List customers, newest first; htmx asks for the list alone, or for the rows that follow."""
     form, after = Wanted(request.GET), request.GET.get("after", "")
     if not form.is_valid():
-        return respond(request, TEMPLATE, {"form": form}, partial="list", status=422)
-    found = listed(form.filters(), cursor=after, rows=ROWS)
+        return respond(request, PAGE_TEMPLATE, {"form": form}, partial="list", status=422)
+    found = listed(form.make_filters(), cursor=after, rows=ROWS_PARTIAL)
     chosen = {name: value for name, value in form.cleaned_data.items() if value}
     first = f"?{urlencode(chosen)}"
     context = {"form": form, "chosen": chosen, "after": after, "first": first}
-    context |= _shown(found, chosen)
-    return respond(request, TEMPLATE, context, partial="rows" if after else "list")
+    context |= _show(found, chosen)
+    return respond(request, PAGE_TEMPLATE, context, partial="rows" if after else "list")
 
 
-def _shown(found: Page[Row], chosen: dict[str, str]) -> dict[str, Any]:
+def _show(found: Page[Row], chosen: dict[str, str]) -> dict[str, Any]:
     more = f"?{urlencode({**chosen, 'after': found.next})}" if found.next else ""
     return {
-        "rows": [(row, used_of_limit(row.permille)) for row in found.rows],
+        "rows": [(row, write_used_of_limit(row.permille)) for row in found.rows],
         "more": more,
         "is_cut_short": found.is_cut_short,
     }
 
 
-def used_of_limit(permille: int | None) -> str:
+def write_used_of_limit(permille: int | None) -> str:
     """Say how much is used of the limit that is used most; of those below 80 % nothing."""
     if permille is None:
         return ""

@@ -14,37 +14,37 @@ from ppims.core.days import ist_date
 from ppims.core.money import to_inr
 
 
-def why(check: LimitCheck) -> list[str]:
+def explain_decision(check: LimitCheck) -> list[str]:
     """Give the sentences; of a check with its rule read."""
-    return _allowed(check) if check.is_allowed else DECLINED[check.reason](check)
+    return _explain_allowed(check) if check.is_allowed else DECLINED_WRITERS[check.reason](check)
 
 
-def by_what(check: LimitCheck) -> list[str]:
+def name_deciding_rule(check: LimitCheck) -> list[str]:
     """Name the rule that decided, and what could not be judged."""
     said = []
     if check.rule:
         rule = {"rule": str(check.rule), "source": check.rule.source}
         said.append(_("The rule: %(rule)s. Its source: %(source)s.") % rule)
-    if decision.BALANCE in check.unjudged.split(","):
+    if decision.BALANCE_WINDOW in check.unjudged.split(","):
         said.append(_("The limit for the balance was not judged: no balance was sent."))
     return said
 
 
-def _allowed(check: LimitCheck) -> list[str]:
+def _explain_allowed(check: LimitCheck) -> list[str]:
     if check.rule is None:
-        return [_("At %(tier)s no rule of a month or a year limited it.") % _tier(check)]
-    taken = to_inr(_paise(check.used_paise) + _paise(check.held_paise))
+        return [_("At %(tier)s no rule of a month or a year limited it.") % _write_tier(check)]
+    taken = to_inr(_read_paise(check.used_paise) + _read_paise(check.held_paise))
     said = _(
         "With it %(taken)s of %(limit)s was used or on hold in the %(window)s: %(left)s was left."
     )
-    return [said % {**_figures(check), "taken": taken}]
+    return [said % {**_write_figures(check), "taken": taken}]
 
 
-def _over(check: LimitCheck) -> list[str]:
+def _explain_over_limit(check: LimitCheck) -> list[str]:
     """Explain a MONTH or FINANCIAL_YEAR rule."""
-    used, held = _paise(check.used_paise), _paise(check.held_paise)
-    limit, left = _paise(check.limit), max(0, _paise(check.remaining_paise))
-    figures = _figures(check)
+    used, held = _read_paise(check.used_paise), _read_paise(check.held_paise)
+    limit, left = _read_paise(check.limit), max(0, _read_paise(check.remaining_paise))
+    figures = _write_figures(check)
     said = [
         _(
             "%(used)s of %(limit)s was used in the %(window)s, and %(held)s on hold: %(left)s was"
@@ -65,19 +65,19 @@ def _over(check: LimitCheck) -> list[str]:
     return said
 
 
-def _over_one(check: LimitCheck) -> list[str]:
-    figures = _figures(check)
+def _explain_over_one(check: LimitCheck) -> list[str]:
+    figures = _write_figures(check)
     return [
         _("One transaction may be at most %(limit)s, and %(amount)s was asked for.") % figures,
         _("Up to %(limit)s would have passed.") % figures,
     ]
 
 
-def _over_balance(check: LimitCheck) -> list[str]:
-    room = max(0, _paise(check.limit) - _paise(check.balance_paise))
+def _explain_over_balance(check: LimitCheck) -> list[str]:
+    room = max(0, _read_paise(check.limit) - _read_paise(check.balance_paise))
     figures = {
-        **_figures(check),
-        "balance": to_inr(_paise(check.balance_paise)),
+        **_write_figures(check),
+        "balance": to_inr(_read_paise(check.balance_paise)),
         "room": to_inr(room),
     }
     said = [
@@ -96,7 +96,7 @@ def _over_balance(check: LimitCheck) -> list[str]:
     return said
 
 
-def _stopped(check: LimitCheck) -> list[str]:
+def _explain_stopped(check: LimitCheck) -> list[str]:
     months = int(check.limit or 0)
     said = ngettext(
         "At %(tier)s one may load for %(n)d month, and that was over.",
@@ -104,19 +104,19 @@ def _stopped(check: LimitCheck) -> list[str]:
         months,
     )
     return [
-        said % {**_tier(check), "n": months},
+        said % {**_write_tier(check), "n": months},
         _("No amount would have passed; after a KYC upgrade the limits of that KYC count."),
     ]
 
 
-def _blocked(check: LimitCheck) -> list[str]:
+def _explain_blocked(check: LimitCheck) -> list[str]:
     return [
         _("The customer was blocked by us, whatever the limits said."),
         _("No amount would have passed; once unblocked, the limits decide."),
     ]
 
 
-def _account(check: LimitCheck) -> list[str]:
+def _explain_account(check: LimitCheck) -> list[str]:
     account = {"account": mask(check.account_number, shown=4)}
     return [
         _("Account %(account)s was not active at the processor, or not known as theirs.") % account,
@@ -124,40 +124,40 @@ def _account(check: LimitCheck) -> list[str]:
     ]
 
 
-def _card(check: LimitCheck) -> list[str]:
+def _explain_card(check: LimitCheck) -> list[str]:
     return [
         _("Card ••••%(last)s was not active at the processor.") % {"last": check.card_last_four},
         _("No amount would have passed; with an active card, the limits decide."),
     ]
 
 
-DECLINED: dict[str, Callable[[LimitCheck], list[str]]] = {
-    "MONTH_LIMIT": _over,
-    "FINANCIAL_YEAR_LIMIT": _over,
-    "TRANSACTION_LIMIT": _over_one,
-    "BALANCE_LIMIT": _over_balance,
-    "KYC_EXPIRED": _stopped,
-    "CUSTOMER_BLOCKED": _blocked,
-    "ACCOUNT_NOT_ACTIVE": _account,
-    "CARD_NOT_ACTIVE": _card,
+DECLINED_WRITERS: dict[str, Callable[[LimitCheck], list[str]]] = {
+    "MONTH_LIMIT": _explain_over_limit,
+    "FINANCIAL_YEAR_LIMIT": _explain_over_limit,
+    "TRANSACTION_LIMIT": _explain_over_one,
+    "BALANCE_LIMIT": _explain_over_balance,
+    "KYC_EXPIRED": _explain_stopped,
+    "CUSTOMER_BLOCKED": _explain_blocked,
+    "ACCOUNT_NOT_ACTIVE": _explain_account,
+    "CARD_NOT_ACTIVE": _explain_card,
 }
 
 
-def _tier(check: LimitCheck) -> dict[str, str]:
+def _write_tier(check: LimitCheck) -> dict[str, str]:
     return {"tier": str(Tier(check.tier).label)}
 
 
-def _figures(check: LimitCheck) -> dict[str, str]:
+def _write_figures(check: LimitCheck) -> dict[str, str]:
     return {
         "amount": to_inr(check.amount_paise),
-        "limit": to_inr(_paise(check.limit)),
-        "used": to_inr(_paise(check.used_paise)),
-        "held": to_inr(_paise(check.held_paise)),
-        "left": to_inr(max(0, _paise(check.remaining_paise))),
+        "limit": to_inr(_read_paise(check.limit)),
+        "used": to_inr(_read_paise(check.used_paise)),
+        "held": to_inr(_read_paise(check.held_paise)),
+        "left": to_inr(max(0, _read_paise(check.remaining_paise))),
         "resets": ist_date(check.resets_on),
         "window": str(Window(check.rule.window).label).lower() if check.rule else "",
     }
 
 
-def _paise(amount: int | None) -> int:
+def _read_paise(amount: int | None) -> int:
     return int(amount or 0)

@@ -32,7 +32,7 @@ def csrf(request: HttpRequest, reason: str = "") -> HttpResponse:
     return respond(request, "403_csrf.html", partial="said", status=403)
 
 
-def fault(request: HttpRequest) -> HttpResponse:
+def answer_fault(request: HttpRequest) -> HttpResponse:
     """Answer for a page that failed: 503 where the database is busy or away, else 500.
 
     Without request or context: nothing that could fail once more.

@@ -17,24 +17,30 @@ from ppims.models import Processor
 from ppims.reports.keyset import Frame
 from ppims.reports.transactions import Filters, Kind
 
-ALLOWED, DECLINED, ANY_FLAG = "allowed", "declined", "ANY"
-TODAY, YESTERDAY, WEEK, MONTH, OWN = "today", "yesterday", "7-days", "month", "own"
-WHEN = [
+ALLOWED_OUTCOME, DECLINED_OUTCOME, ANY_FLAG = "allowed", "declined", "ANY"
+TODAY_FRAME, YESTERDAY_FRAME, WEEK_FRAME, MONTH_FRAME, OWN_FRAME = (
+    "today",
+    "yesterday",
+    "7-days",
+    "month",
+    "own",
+)
+WHEN_CHOICES = [
     ("", _("Any time")),
-    (TODAY, _("Today")),
-    (YESTERDAY, _("Yesterday")),
-    (WEEK, _("Last 7 days")),
-    (MONTH, _("This month")),
-    (OWN, _("Own dates")),
+    (TODAY_FRAME, _("Today")),
+    (YESTERDAY_FRAME, _("Yesterday")),
+    (WEEK_FRAME, _("Last 7 days")),
+    (MONTH_FRAME, _("This month")),
+    (OWN_FRAME, _("Own dates")),
 ]
-DAY = timedelta(days=1)
+ONE_DAY = timedelta(days=1)
 DAYS_OF_WEEK = 7
 
 
 class FrameForm(forms.Form):
     """A time frame; every field may be left out. Days are India's, both included."""
 
-    when = forms.ChoiceField(label=_("When"), required=False, choices=WHEN)
+    when = forms.ChoiceField(label=_("When"), required=False, choices=WHEN_CHOICES)
     since = DayField(label=_("From"), required=False)
     until = DayField(label=_("To"), required=False)
 
@@ -45,10 +51,10 @@ class FrameForm(forms.Form):
             self.add_error("until", gettext("This is before the first day."))
         return cleaned
 
-    def frame(self, at: datetime) -> Frame:
+    def make_frame(self, at: datetime) -> Frame:
         """Give the time frame of a valid form, at an instant."""
         said = self.cleaned_data
-        return _frame(said["when"], said["since"], said["until"], at)
+        return _make_frame(said["when"], said["since"], said["until"], at)
 
 
 class FilterForm(FrameForm):
@@ -68,62 +74,69 @@ class FilterForm(FrameForm):
         all_of_them = ("", _("All"))
         flags = [(flag.value, str(flag.label).capitalize()) for flag in LedgerEntry.Flag]
         offered = {
-            "kind": [all_of_them, *((_slug(kind), labels.KINDS[kind]) for kind in Kind)],
+            "kind": [all_of_them, *((_write_slug(kind), labels.KINDS[kind]) for kind in Kind)],
             "processor": [all_of_them, *((name, name) for name in self.processors)],
-            "outcome": [all_of_them, (ALLOWED, _("Allowed")), (DECLINED, _("Declined")), *_why()],
+            "outcome": [
+                all_of_them,
+                (ALLOWED_OUTCOME, _("Allowed")),
+                (DECLINED_OUTCOME, _("Declined")),
+                *_list_reasons(),
+            ],
             "flag": [("", _("Any or none")), (ANY_FLAG, _("Flagged")), *flags],
         }
         for name, choices in offered.items():
             self.fields[name].choices = choices  # type: ignore[attr-defined]
 
-    def filters(self, at: datetime) -> Filters:
+    def make_filters(self, at: datetime) -> Filters:
         """Give what a valid form looks for, at an instant."""
         said = self.cleaned_data
         outcome = said["outcome"]
-        is_reason = outcome not in {"", ALLOWED, DECLINED}
+        is_reason = outcome not in {"", ALLOWED_OUTCOME, DECLINED_OUTCOME}
         return Filters(
-            kind=KINDS.get(said["kind"]),
+            kind=KIND_BY_SLUG.get(said["kind"]),
             processor_id=self.processors.get(said["processor"]),
-            is_allowed=None if is_reason or not outcome else outcome == ALLOWED,
+            is_allowed=None if is_reason or not outcome else outcome == ALLOWED_OUTCOME,
             reason=outcome if is_reason else None,
             flag=said["flag"] or None,
-            frame=self.frame(at),
+            frame=self.make_frame(at),
         )
 
 
-def canonical(request: HttpRequest) -> str:
+def write_canonical_query(request: HttpRequest) -> str:
     """Give the query without what is empty, and without days that don't count; "": it is so."""
     given = request.GET.dict()
-    days = {"since", "until"} if given.get("when") != OWN else set()
+    days = {"since", "until"} if given.get("when") != OWN_FRAME else set()
     kept = {name: value for name, value in given.items() if value and name not in days}
     return "" if kept == given else f"?{urlencode(kept)}"
 
 
-def midnight(day: date) -> datetime:
+def find_midnight(day: date) -> datetime:
     """Give the instant at which a day begins in India."""
     return datetime.combine(day, datetime.min.time(), clock.IST)
 
 
-def _frame(when: str, since: date | None, until: date | None, at: datetime) -> Frame:
+def _make_frame(when: str, since: date | None, until: date | None, at: datetime) -> Frame:
     today = at.astimezone(clock.IST).date()
     days = {
-        TODAY: (today, today),
-        YESTERDAY: (today - DAY, today - DAY),
-        WEEK: (today - (DAYS_OF_WEEK - 1) * DAY, today),
-        MONTH: (today.replace(day=1), today),
-        OWN: (since, until),
+        TODAY_FRAME: (today, today),
+        YESTERDAY_FRAME: (today - ONE_DAY, today - ONE_DAY),
+        WEEK_FRAME: (today - (DAYS_OF_WEEK - 1) * ONE_DAY, today),
+        MONTH_FRAME: (today.replace(day=1), today),
+        OWN_FRAME: (since, until),
     }
     first, last = days.get(when, (None, None))
-    return Frame(midnight(first) if first else None, midnight(last + DAY) if last else None)
+    return Frame(
+        find_midnight(first) if first else None, find_midnight(last + ONE_DAY) if last else None
+    )
 
 
-def _slug(kind: Kind) -> str:
+def _write_slug(kind: Kind) -> str:
     return kind.value.lower().replace(" ", "-")
 
 
-def _why() -> list[tuple[str, object]]:
+def _list_reasons() -> list[tuple[str, object]]:
     kept = [code for code in labels.REASONS if code not in {"WITHIN_LIMITS", *labels.OF_REPEATS}]
     return [(code, labels.REASONS[code]) for code in kept]
 
 
-KINDS = {_slug(kind): kind for kind in Kind}
+KIND_BY_SLUG = {_write_slug(kind): kind for kind in Kind}

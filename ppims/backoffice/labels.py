@@ -33,7 +33,7 @@ REASONS: Mapping[str, object] = {
 OF_REPEATS = ("HOLD_EXPIRED", "HOLD_CLOSED")  # answered to a repeated Ref_Id, and not kept
 
 # What was unusual about an entry, by flag: with its amounts.
-HAPPENED: Mapping[LedgerEntry.Flag, object] = {
+FLAG_TEXTS: Mapping[LedgerEntry.Flag, object] = {
     LedgerEntry.Flag.LATE: _("Its hold had ended, or been released, before it was reported."),
     LedgerEntry.Flag.DECLINED: _("Its check had been declined; it happened all the same."),
     LedgerEntry.Flag.UNCHECKED: _("No check of this customer, this way, was open for it."),
@@ -68,36 +68,36 @@ KINDS: Mapping[Kind, object] = {
 }
 
 
-def tier(code: str) -> str:
+def name_tier(code: str) -> str:
     """Say a KYC tier in a table: "Min", "New Min", "Full KYC"."""
     return str(TIERS[code])
 
 
-def customer_status(code: str) -> str:
+def name_customer_status(code: str) -> str:
     """Say whether a customer is active, or blocked by us."""
     return str(Customer.Status(code).label)
 
 
-def reason(code: str) -> str:
+def name_reason(code: str) -> str:
     """Say a decision's reason; a code that has no words as it is."""
     return str(REASONS.get(code, code))
 
 
-def channel(code: str) -> str:
+def name_channel(code: str) -> str:
     """Say a KYC channel; a code that has no words as it is."""
     return str(CHANNELS.get(code, code))
 
 
-def yes_or_no(code: str) -> str:
+def name_yes_or_no(code: str) -> str:
     """Say what the wire tells by Y or N; "" where nothing was told."""
     return str(YES_OR_NO.get(code, code))
 
 
-def outcome(is_allowed: bool, code: str) -> str:
+def name_outcome(is_allowed: bool, code: str) -> str:
     """Say a check's answer: "Allowed", "Declined: over the month’s limit"."""
     if is_allowed:
         return gettext("Allowed")
-    why = reason(code)
+    why = name_reason(code)
     return gettext("Declined: %(reason)s") % {"reason": why if code == why else lower_first(why)}
 
 
@@ -106,7 +106,7 @@ def lower_first(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def flags(codes: str) -> str:
+def name_flags(codes: str) -> str:
     """Say a posting's flags, "LATE,OVER_LIMIT", as a list: "after its hold ended and over the
     limit".
     """
@@ -114,7 +114,7 @@ def flags(codes: str) -> str:
     return get_text_list(said, gettext("and"))
 
 
-def account(status: str, system_id: str) -> str:
+def name_account_state(status: str, system_id: str) -> str:
     """Say an account's state at its processor: "Account frozen (ENT)". A customer who is blocked by
     us is another thing.
     """
@@ -125,7 +125,7 @@ def account(status: str, system_id: str) -> str:
     }
 
 
-def card(status: str, system_id: str) -> str:
+def name_card_state(status: str, system_id: str) -> str:
     """Say a card's state at its processor: "Card closed (ENT)"."""
     label = str(InstrumentStatus(status).label).lower()
     return gettext("Card %(status)s (%(processor)s)") % {"status": label, "processor": system_id}

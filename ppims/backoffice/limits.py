@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from customers.choices import Tier
 from limits.models import Direction, LimitRule, Window
-from ppims.backoffice.access import page
+from ppims.backoffice.access import open_page
 from ppims.core import clock
 from ppims.core.money import to_inr
 
@@ -26,20 +26,20 @@ class Span:
 
     @property
     def limit(self) -> str:
-        return limit_of(self.rule)
+        return write_limit(self.rule)
 
 
-@page("limits.view_limitrule")
+@open_page("limits.view_limitrule")
 def limits(request: HttpRequest) -> HttpResponse:
     """Show every approved rule, and how many proposed ones wait."""
     at = clock.now()
     rules = list(LimitRule.objects.select_related("checker"))
-    spans = spans_of(rule for rule in rules if rule.state == LimitRule.State.APPROVED)
+    spans = list_spans(rule for rule in rules if rule.state == LimitRule.State.APPROVED)
     in_force = [s for s in spans if _start(s) <= at and (s.until is None or s.until > at)]
     context = {
         "at": at,
         "in_force": in_force,
-        "without": without_rules([span.rule for span in in_force]),
+        "without": list_without_rules([span.rule for span in in_force]),
         "coming": sorted((s for s in spans if _start(s) > at), key=_start),
         "past": sorted((s for s in spans if s.until and s.until <= at), key=_start, reverse=True),
         "proposed": sum(rule.state == LimitRule.State.PROPOSED for rule in rules),
@@ -47,7 +47,7 @@ def limits(request: HttpRequest) -> HttpResponse:
     return render(request, "limits/limits.html", context)
 
 
-def limit_of(rule: LimitRule) -> str:
+def write_limit(rule: LimitRule) -> str:
     """Write what a rule allows: rupees, months of a CREDIT_STOP, or that there is no limit."""
     if rule.amount is None:
         return _("No limit")
@@ -56,26 +56,26 @@ def limit_of(rule: LimitRule) -> str:
     return to_inr(rule.amount)
 
 
-def spans_of(rules: Iterable[LimitRule]) -> list[Span]:
+def list_spans(rules: Iterable[LimitRule]) -> list[Span]:
     """Give each approved rule its end, by tier, direction and window; one that never was in force,
     since another took its place at its very start, is left out.
     """
-    ordered = sorted(rules, key=lambda r: (*_kind(r), r.in_force_from, r.pk))
+    ordered = sorted(rules, key=lambda r: (*_order_rule(r), r.in_force_from, r.pk))
     spans = []
-    for _same, group in groupby(ordered, _kind):
+    for _same, group in groupby(ordered, _order_rule):
         line = list(group)
         ends = [rule.in_force_from for rule in line[1:]]
         spans += [Span(rule, until) for rule, until in zip(line, [*ends, None], strict=True)]
     return [span for span in spans if span.until != span.rule.in_force_from]
 
 
-def without_rules(rules: Iterable[LimitRule]) -> list[tuple[Tier, Direction]]:
+def list_without_rules(rules: Iterable[LimitRule]) -> list[tuple[Tier, Direction]]:
     """List each tier and direction of which no rule says anything: there is no limit."""
     told_of = {(rule.tier, rule.direction) for rule in rules}
     return [(tier, way) for tier in Tier for way in Direction if (tier, way) not in told_of]
 
 
-def _kind(rule: LimitRule) -> tuple[int, int, int]:
+def _order_rule(rule: LimitRule) -> tuple[int, int, int]:
     """Order as people do: tier by tier, spending first, the month before the year."""
     ways, windows = list(Direction), list(Window)
     tier, way = Tier(rule.tier).rank, ways.index(Direction(rule.direction))

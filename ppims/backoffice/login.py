@@ -25,13 +25,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from ppims.backoffice.access import page, staff, to_log_in
+from ppims.backoffice.access import get_staff, open_page, send_to_log_in
 from ppims.core import clock
-from ppims.core.addresses import source_of
+from ppims.core.addresses import name_source
 from ppims.core.errors import TooManyAttempts, Unavailable
 from ppims.core.throttle import Throttle
 from ppims.core.turnstile import Turnstile
-from ppims.db.transaction import in_transaction
+from ppims.db.transaction import run_in_transaction
 from ppims.models import User
 from ppims.services import audit, credentials
 
@@ -42,7 +42,7 @@ turnstile = Turnstile("log-ins")
 View = Callable[..., HttpResponseBase]
 
 
-def in_turn(view: View) -> View:
+def wait_in_turn(view: View) -> View:
     """Let a form that asks for a password be read in its source's turn, and while its source has
     not failed too often; others hear 503 or 429 at once.
     """
@@ -51,10 +51,10 @@ def in_turn(view: View) -> View:
     def answer(request: HttpRequest) -> HttpResponseBase:
         if request.method != "POST":
             return view(request)
-        source = _source(request)
+        source = _name_source(request)
         try:
-            throttle.refuse_if_over(source, _name(request))
-            with turnstile.turn(source):
+            throttle.refuse_if_over(source, _name_user(request))
+            with turnstile.hold_turn(source):
                 return view(request)
         except TooManyAttempts as refusal:
             return _wait(request, refusal.retry_after_seconds or 1, is_address=True)
@@ -81,7 +81,7 @@ class LogInForm(AuthenticationForm):
             )
 
 
-def _passwords_in() -> Path | None:
+def _find_password_file() -> Path | None:
     """Name the file that holds the demo's passwords, where there is one."""
     path, base = settings.PPIMS_DATA_DIR / "demo.json", settings.BASE_DIR
     if settings.PRODUCTION or not path.exists():
@@ -92,14 +92,14 @@ def _passwords_in() -> Path | None:
 class LogIn(LoginView):
     authentication_form = LogInForm
     redirect_authenticated_user = True
-    extra_context = {"passwords_in": _passwords_in}
+    extra_context = {"passwords_in": _find_password_file}
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
-        throttle.count_failure(_source(self.request), _name(self.request))
+        throttle.count_failure(_name_source(self.request), _name_user(self.request))
         return super().form_invalid(form)
 
 
-log_in = in_turn(LogIn.as_view())
+log_in = wait_in_turn(LogIn.as_view())
 end_session = LogoutView.as_view()
 
 
@@ -137,20 +137,20 @@ class OwnPasswordForm(PasswordChangeForm):
 
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
-@in_turn
+@wait_in_turn
 def password_change(request: HttpRequest) -> HttpResponse:
     """Change one's own password; the one page that opens with a one-time password."""
     if not request.user.is_authenticated:
-        return to_log_in(request)
-    user = staff(request)
+        return send_to_log_in(request)
+    user = get_staff(request)
     if user.has_one_time_password_of_before(clock.now()):
         logout(request)
-        return to_log_in(request, ended="one-time")
+        return send_to_log_in(request, ended="one-time")
     form = OwnPasswordForm(user, request.POST or None)
     if not form.is_valid():
         if form.has_error("old_password", "password_incorrect") and _was_guessed_at(request, user):
             logout(request)
-            return to_log_in(request, ended="guesses")
+            return send_to_log_in(request, ended="guesses")
         status = 422 if form.is_bound else 200
         return render(request, "registration/password.html", {"form": form}, status=status)
 
@@ -158,7 +158,7 @@ def password_change(request: HttpRequest) -> HttpResponse:
         form.save()
         audit.record("own password changed", at=clock.now(), user=user)
 
-    in_transaction(work)
+    run_in_transaction(work)
     update_session_auth_hash(request, user)
     messages.success(request, _("Your password is changed."))
     return redirect("home")
@@ -169,7 +169,7 @@ def _was_guessed_at(request: HttpRequest, user: User) -> bool:
 
     In the user's row, not in the session: two requests of a session at once write the same count.
     """
-    throttle.count_failure(_source(request), user.get_username())
+    throttle.count_failure(_name_source(request), user.get_username())
 
     def work() -> bool:
         row = User.objects.select_for_update().get(pk=user.pk)
@@ -181,10 +181,10 @@ def _was_guessed_at(request: HttpRequest, user: User) -> bool:
         row.save(update_fields=["wrong_passwords"])
         return is_over
 
-    return in_transaction(work)
+    return run_in_transaction(work)
 
 
-@page(methods=["POST"])
+@open_page(methods=["POST"])
 def stay(request: HttpRequest) -> HttpResponse:
     """Do nothing, which is enough: the session begins its time anew."""
     return HttpResponse(status=204)
@@ -198,15 +198,15 @@ def _leave_the_focus_to_errors(form: BaseForm) -> None:
 # For django-axes.
 
 
-def address(request: HttpRequest) -> str | None:
+def find_address(request: HttpRequest) -> str | None:
     """Tell the client's address as the API counts it; none where that is no address."""
     try:
-        return str(ipaddress.ip_address(_source(request)))
+        return str(ipaddress.ip_address(_name_source(request)))
     except ValueError:
         return None
 
 
-def counted_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
+def digest_counted_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
     """Give what failures are counted under: a digest, for people type passwords there too."""
     return digest_of((credentials or {}).get("username") or request.POST.get("username", ""))
 
@@ -216,7 +216,9 @@ def digest_of(username: str) -> str:
     return hmac.digest(key, b"log-in " + username.encode(), "sha256").hex()[:32]
 
 
-def locked_out(request: HttpRequest, _response: HttpResponse, _credentials: Any) -> HttpResponse:
+def refuse_locked_out(
+    request: HttpRequest, _response: HttpResponse, _credentials: Any
+) -> HttpResponse:
     """Say to who has guessed too often when to come back."""
     return _wait(request, int(settings.AXES_COOLOFF_TIME.total_seconds()), is_address=False)
 
@@ -228,11 +230,11 @@ def _wait(request: HttpRequest, seconds: int, *, is_address: bool) -> HttpRespon
     return response
 
 
-def _source(request: HttpRequest) -> str:
-    return source_of(credentials.source_address(request))
+def _name_source(request: HttpRequest) -> str:
+    return name_source(credentials.find_source_address(request))
 
 
-def _name(request: HttpRequest) -> str:
+def _name_user(request: HttpRequest) -> str:
     """Tell who it is, by log-in or by what is typed at one."""
     user = request.user
     return user.get_username() if user.is_authenticated else request.POST.get("username", "")

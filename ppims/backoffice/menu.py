@@ -44,23 +44,23 @@ MENU = (
 )
 
 
-def items_of(user: User) -> list[Item]:
+def list_items(user: User) -> list[Item]:
     """List what this person may open, in the menu's order."""
     return [item for item in MENU if item.may_open(user)]
 
 
-def frame(request: HttpRequest) -> dict[str, Any]:
+def make_frame(request: HttpRequest) -> dict[str, Any]:
     """Give every template the frame's data, read only where it is drawn."""
-    return {"frame": SimpleLazyObject(lambda: _frame_of(request))}
+    return {"frame": SimpleLazyObject(lambda: _read_frame(request))}
 
 
-def _frame_of(request: HttpRequest) -> dict[str, Any]:
+def _read_frame(request: HttpRequest) -> dict[str, Any]:
     shown: dict[str, Any] = {"is_demo": not settings.PRODUCTION}
     user = getattr(request, "user", None)  # none where a page failed before it was known
     if not isinstance(user, User):
         return shown
     here = request.path
-    places = [(item, reverse(item.url_name)) for item in items_of(user)]
+    places = [(item, reverse(item.url_name)) for item in list_items(user)]
     menu = [{"item": item, "url": url, "is_here": _is_here(here, item)} for item, url in places]
     roles = ", ".join(user.groups.order_by("name").values_list("name", flat=True))
     idle = {"idle_seconds": IDLE_SECONDS, "warned_seconds": WARNED_SECONDS}

@@ -16,18 +16,18 @@ from django.utils.translation import gettext as _
 
 from customers.choices import Tier
 from ppims.backoffice import labels
-from ppims.backoffice.access import page, staff
-from ppims.backoffice.transaction_rows import customer_address, lines_of
+from ppims.backoffice.access import get_staff, open_page
+from ppims.backoffice.transaction_rows import make_lines, write_customer_address
 from ppims.core import clock
 from ppims.core.days import ist_date
 from ppims.core.money import to_inr
 from ppims.models import Processor
 from ppims.reports.overview import Day, Overview, Waiting
-from ppims.reports.overview import overview as report
+from ppims.reports.overview import read_overview as report
 
 # As the regulator's returns number them.
-CLASSES = {Tier.MIN: "Y1", Tier.NEW_MIN: "Y2", Tier.FULL: "Y3"}
-HIGH, STEP = 100, 10  # of the chart, in units of its own
+TIER_CLASSES = {Tier.MIN: "Y1", Tier.NEW_MIN: "Y2", Tier.FULL: "Y3"}
+CHART_HEIGHT, DAY_WIDTH = 100, 10  # of the chart, in units of its own
 A_MINUTE = 60
 
 
@@ -53,41 +53,43 @@ class Bar:
 
     @property
     def spent_top(self) -> int:
-        return HIGH - self.spent
+        return CHART_HEIGHT - self.spent
 
     @property
     def loaded_top(self) -> int:
-        return HIGH - self.spent - self.loaded
+        return CHART_HEIGHT - self.spent - self.loaded
 
 
-@page("limits.view_ledgerentry")
+@open_page("limits.view_ledgerentry")
 def overview(request: HttpRequest) -> HttpResponse:
     """Show the figures, a minute old at most; of an empty installation, what to do first."""
-    told, at = report(), clock.now()
-    user = staff(request)
-    context: dict[str, Any] = {"told": told, "age": age(told.as_of, at)}
-    if told.is_complete and not sum(told.customers.values()):
-        context["first_steps"] = _first_steps(can_add=user.has_perm("ppims.add_processor"))
+    summary, at = report(), clock.now()
+    user = get_staff(request)
+    context: dict[str, Any] = {"told": summary, "age": write_age(summary.as_of, at)}
+    if summary.is_complete and not sum(summary.customers.values()):
+        context["first_steps"] = _list_first_steps(can_add=user.has_perm("ppims.add_processor"))
         return render(request, "ppims/overview.html", context)
     context |= {
         "posted": list_of("transactions", kind="posted", when="today"),
-        "today": _today(told.today),
-        "waiting": _waiting(told, at),
-        "customers": _customers(told),
-        "bars": bars_of(told.days),
-        "highest": max(day.posted.paise for day in told.days),
-        "chart": sentence_of(told.days),
+        "today": _list_today(summary.today),
+        "waiting": _list_waiting(summary, at),
+        "customers": _list_customers(summary),
+        "bars": draw_bars(summary.days),
+        "highest": max(day.posted.paise for day in summary.days),
+        "chart": describe_chart(summary.days),
         "days": [
             (day, list_of("transactions", when="own", since=f"{day.day}", until=f"{day.day}"))
-            for day in reversed(told.days)
+            for day in reversed(summary.days)
         ],
-        "spenders": [(each, customer_address(each.customer_id)) for each in told.top_spenders],
-        "lines": lines_of(told.last),
+        "spenders": [
+            (each, write_customer_address(each.customer_id)) for each in summary.top_spenders
+        ],
+        "lines": make_lines(summary.last),
     }
     return render(request, "ppims/overview.html", context)
 
 
-def age(since: datetime, at: datetime) -> str:
+def write_age(since: datetime, at: datetime) -> str:
     """Say how long ago an instant was."""
     if (at - since).total_seconds() < A_MINUTE:
         return _("less than a minute")
@@ -99,16 +101,21 @@ def list_of(name: str, **asked: str) -> str:
     return f"{reverse(name)}?{urlencode(asked)}" if asked else reverse(name)
 
 
-def bars_of(days: Sequence[Day]) -> list[Bar]:
+def draw_bars(days: Sequence[Day]) -> list[Bar]:
     """Draw the days beside each other, the highest as high as the chart."""
     most = max(day.posted.paise for day in days)
     return [
-        Bar(day, number * STEP, _height(day.spent.paise, most), _height(day.loaded.paise, most))
+        Bar(
+            day,
+            number * DAY_WIDTH,
+            _scale_height(day.spent.paise, most),
+            _scale_height(day.loaded.paise, most),
+        )
         for number, day in enumerate(days)
     ]
 
 
-def sentence_of(days: Sequence[Day]) -> str:
+def describe_chart(days: Sequence[Day]) -> str:
     """Say in a sentence what the chart shows."""
     best = max(days, key=lambda day: day.posted.paise)
     if not best.posted.paise:
@@ -123,49 +130,49 @@ def sentence_of(days: Sequence[Day]) -> str:
     }
 
 
-def _height(paise: int, most: int) -> int:
+def _scale_height(paise: int, most: int) -> int:
     """Scale an amount; one that is there can be seen."""
-    return max(1, paise * HIGH // most) if paise else 0
+    return max(1, paise * CHART_HEIGHT // most) if paise else 0
 
 
-def _today(day: Day) -> list[Figure]:
-    def listed(**asked: str) -> str:
+def _list_today(day: Day) -> list[Figure]:
+    def link_listed(**asked: str) -> str:
         return list_of("transactions", **asked, when="today")
 
     reasons = sorted(day.declined.items(), key=lambda pair: (-pair[1], pair[0]))
     return [
-        Figure(_("Postings"), day.posted.count, listed(kind="posted")),
-        Figure(_("Declined"), day.declines, listed(outcome="declined")),
+        Figure(_("Postings"), day.posted.count, link_listed(kind="posted")),
+        Figure(_("Declined"), day.declines, link_listed(outcome="declined")),
         *(
-            Figure(labels.reason(code), count, listed(outcome=code), is_part=True)
+            Figure(labels.name_reason(code), count, link_listed(outcome=code), is_part=True)
             for code, count in reasons
         ),
-        Figure(_("Customers on-boarded"), day.added, listed(kind="customer-added")),
+        Figure(_("Customers on-boarded"), day.added, link_listed(kind="customer-added")),
     ]
 
 
-def _waiting(told: Overview, at: datetime) -> list[Figure]:
-    def figure(label: str, waiting: Waiting, name: str) -> Figure:
-        oldest = age(waiting.oldest_at, at) if waiting.oldest_at else ""
+def _list_waiting(summary: Overview, at: datetime) -> list[Figure]:
+    def make_figure(label: str, waiting: Waiting, name: str) -> Figure:
+        oldest = write_age(waiting.oldest_at, at) if waiting.oldest_at else ""
         note = _("oldest: %(age)s") % {"age": oldest} if oldest else ""
         return Figure(label, waiting.count, list_of(name), note)
 
     return [
-        figure(_("Flagged postings"), told.flagged, "flagged"),
-        figure(_("Refused reports"), told.refused, "refused-reports"),
-        figure(_("Review items"), told.reviews, "reviews"),
-        figure(_("Proposals"), told.proposals, "approvals"),
+        make_figure(_("Flagged postings"), summary.flagged, "flagged"),
+        make_figure(_("Refused reports"), summary.refused, "refused-reports"),
+        make_figure(_("Review items"), summary.reviews, "reviews"),
+        make_figure(_("Proposals"), summary.proposals, "approvals"),
     ]
 
 
-def _customers(told: Overview) -> list[Figure]:
-    near = told.near + told.at_limit
+def _list_customers(summary: Overview) -> list[Figure]:
+    near = summary.near + summary.at_limit
     return [
-        Figure(_("All"), sum(told.customers.values()), list_of("customers")),
+        Figure(_("All"), sum(summary.customers.values()), list_of("customers")),
         *(
             Figure(
-                f"{tier.label} ({CLASSES[tier]})",
-                told.customers[tier],
+                f"{tier.label} ({TIER_CLASSES[tier]})",
+                summary.customers[tier],
                 list_of("customers", tier=tier.value),
                 is_part=True,
             )
@@ -173,12 +180,15 @@ def _customers(told: Overview) -> list[Figure]:
         ),
         Figure(_("80% of a limit used, or more"), near, list_of("customers", limit="near")),
         Figure(
-            _("Limit reached"), told.at_limit, list_of("customers", limit="reached"), is_part=True
+            _("Limit reached"),
+            summary.at_limit,
+            list_of("customers", limit="reached"),
+            is_part=True,
         ),
     ]
 
 
-def _first_steps(*, can_add: bool) -> list[tuple[str, str, bool]]:
+def _list_first_steps(*, can_add: bool) -> list[tuple[str, str, bool]]:
     """List what to do first: what, where, and whether it is done."""
     has_processor = Processor.objects.exists()
     return [

@@ -14,10 +14,10 @@ from limits import ledger
 from limits.models import Adjustment, LimitRule
 from limits.services import adjustments, rules
 from ppims.backoffice import labels
-from ppims.backoffice.limits import limit_of
+from ppims.backoffice.limits import write_limit
 from ppims.backoffice.template_filters import month
 from ppims.core import clock
-from ppims.core.days import NOTHING, ist, ist_start
+from ppims.core.days import NO_VALUE, ist, ist_start
 from ppims.core.money import to_inr
 from ppims.models import FourEyes, User
 
@@ -100,22 +100,22 @@ DECISIONS = {
 }
 
 
-def waiting(user: User) -> list[Shown]:
+def list_waiting(user: User) -> list[Shown]:
     """List every proposal that waits, the oldest first."""
     found = [
         shown
         for kind in KINDS.values()
-        for shown in _shown(kind, _rows(kind).filter(state=FourEyes.State.PROPOSED), user)
+        for shown in _show(kind, _read_rows(kind).filter(state=FourEyes.State.PROPOSED), user)
     ]
     return sorted(found, key=lambda it: (it.row.proposed_at, it.row.pk))
 
 
-def decided(user: User, *, most: int) -> list[Shown]:
+def list_decided(user: User, *, most: int) -> list[Shown]:
     """List those decided last, the latest first, so many of a kind at most."""
     found = [
         Shown(kind, row, user)
         for kind in KINDS.values()
-        for row in _rows(kind)
+        for row in _read_rows(kind)
         .exclude(state=FourEyes.State.PROPOSED)
         .filter(maker__isnull=False)
         .order_by("-pk")[:most]
@@ -125,10 +125,10 @@ def decided(user: User, *, most: int) -> list[Shown]:
 
 def find(kind: Kind, pk: int, user: User) -> Shown | None:
     """Find one proposal."""
-    return next(iter(_shown(kind, _rows(kind).filter(pk=pk), user)), None)
+    return next(iter(_show(kind, _read_rows(kind).filter(pk=pk), user)), None)
 
 
-def _shown(kind: Kind, found: Iterable[Any], user: User) -> list[Shown]:
+def _show(kind: Kind, found: Iterable[Any], user: User) -> list[Shown]:
     rows = list(found)
     waiting = [row for row in rows if row.state == FourEyes.State.PROPOSED]
     at = clock.now()
@@ -136,7 +136,7 @@ def _shown(kind: Kind, found: Iterable[Any], user: User) -> list[Shown]:
     return [Shown(kind, row, user, row.pk in moved, warnings.get(row.pk, "")) for row in rows]
 
 
-def _rows(kind: Kind) -> Any:
+def _read_rows(kind: Kind) -> Any:
     rows: Any = kind.model._base_manager.select_related("maker", "checker")
     if kind.model is LimitRule:
         return rows
@@ -144,20 +144,20 @@ def _rows(kind: Kind) -> Any:
     return rows.prefetch_related("customer__documents") if kind.model is KycProposal else rows
 
 
-def _kyc_changes(row: KycProposal) -> Changes:
+def _list_kyc_changes(row: KycProposal) -> Changes:
     ids = {int(pk) for pk in row.documents.split(",") if pk}
     documents = [str(each) for each in row.customer.documents.all() if each.pk in ids]
-    before = ", ".join(documents) or NOTHING
+    before = ", ".join(documents) or NO_VALUE
     updated_on = ist(row.updated_on) if row.updated_on else _("When it is approved")
     return [
         (_("KYC"), row.get_from_tier_display(), row.get_to_tier_display()),
-        (_("KYC channel"), labels.channel(row.from_channel), labels.channel(row.channel)),
+        (_("KYC channel"), labels.name_channel(row.from_channel), labels.name_channel(row.channel)),
         (_("KYC done on"), ist(row.from_updated_on), updated_on),
         (_("Document"), before, row.masked_document or before),
     ]
 
 
-def _unblocking_changes(row: Unblocking) -> Changes:
+def _list_unblocking_changes(row: Unblocking) -> Changes:
     status = Customer.Status
     before = str(status.BLOCKED.label)
     if row.customer.is_blocked:
@@ -165,30 +165,30 @@ def _unblocking_changes(row: Unblocking) -> Changes:
     return [(_("Status"), before, str(status.ACTIVE.label))]
 
 
-def _adjustment_in_short(row: Adjustment) -> str:
+def _summarize_adjustment(row: Adjustment) -> str:
     sign = "+" if row.amount_paise > 0 else ""
     amount = f"{sign}{to_inr(row.amount_paise)}"
     return f"{row.get_direction_display()}, {month(row.month)}: {amount}"
 
 
-def _adjustment_changes(row: Adjustment) -> Changes:
+def _list_adjustment_changes(row: Adjustment) -> Changes:
     what = f"{row.get_direction_display()}, {month(row.month)}"
     if row.state != FourEyes.State.PROPOSED:
-        return [(what, NOTHING, _adjustment_in_short(row))]
-    standing = ledger.standing(row.customer_id, [row.month], clock.now())
-    used = standing.used[row.month, row.direction]
+        return [(what, NO_VALUE, _summarize_adjustment(row))]
+    usage = ledger.read_usage(row.customer_id, [row.month], clock.now())
+    used = usage.used[row.month, row.direction]
     return [(what, to_inr(used), to_inr(used + row.amount_paise))]
 
 
-def _rule_changes(row: LimitRule) -> Changes:
+def _list_rule_changes(row: LimitRule) -> Changes:
     at = row.decided_at or clock.now()
-    in_force = LimitRule.objects.in_force(at, tier=row.tier, direction=row.direction)
+    in_force = LimitRule.objects.list_in_force(at, tier=row.tier, direction=row.direction)
     before = [rule for rule in in_force if rule.window == row.window and rule.pk != row.pk]
     is_open = row.in_force_from is None or rules.counts_from_approval(row, at)
     start = _("When it is approved") if is_open else ist_start(row.in_force_from)
     return [
-        (str(row), limit_of(before[0]) if before else _("No rule"), limit_of(row)),
-        (_("From"), ist_start(before[0].in_force_from) if before else NOTHING, start),
+        (str(row), write_limit(before[0]) if before else _("No rule"), write_limit(row)),
+        (_("From"), ist_start(before[0].in_force_from) if before else NO_VALUE, start),
     ]
 
 
@@ -205,7 +205,7 @@ KINDS = {
                 proposal_id=pk, state=state, user=user, note=note
             ),
             str,
-            _kyc_changes,
+            _list_kyc_changes,
             lambda rows, at: {row.pk for row in rows if kyc.has_moved(row, row.customer)},
             gettext_lazy(
                 "Stale: the customer’s KYC or documents have changed since this was proposed. It"
@@ -222,7 +222,7 @@ KINDS = {
                 proposal_id=pk, state=state, user=user, note=note
             ),
             lambda row: _("Blocked by us → Active"),
-            _unblocking_changes,
+            _list_unblocking_changes,
         ),
         Kind(
             "adjustment",
@@ -233,9 +233,9 @@ KINDS = {
             lambda pk, state, user, note: adjustments.decide(
                 adjustment_id=pk, state=state, user=user, note=note
             ),
-            _adjustment_in_short,
-            _adjustment_changes,
-            adjustments.unbookable,
+            _summarize_adjustment,
+            _list_adjustment_changes,
+            adjustments.find_unbookable,
             gettext_lazy(
                 "Stale: it would take away what is not used any more, or what a processor may still"
                 " reverse. It can’t be approved; propose it anew."
@@ -250,14 +250,14 @@ KINDS = {
             lambda pk, state, user, note: rules.decide(
                 rule_id=pk, state=state, user=user, note=note
             ),
-            lambda row: f"{row}: {limit_of(row)}",
-            _rule_changes,
-            rules.moved,
+            lambda row: f"{row}: {write_limit(row)}",
+            _list_rule_changes,
+            rules.find_moved,
             gettext_lazy(
                 "Stale: another rule is in force than when this was proposed. Look at what it"
                 " would replace now."
             ),
-            rules.starts_in_words,
+            rules.describe_starts,
             is_barred_then=False,
         ),
     )

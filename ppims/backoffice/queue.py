@@ -13,14 +13,14 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ppims.backoffice.access import respond, staff
+from ppims.backoffice.access import get_staff, respond
 from ppims.core.errors import Conflict, Malformed
 from ppims.core.free_text import validate
 from ppims.models import LONGEST_NOTE
 from ppims.reports.keyset import Page
 
 T = TypeVar("T")
-DONE, CURSOR = "done", "after"
+DONE_PARAMETER, CURSOR_NAME = "done", "after"
 
 
 class NoteForm(forms.Form):
@@ -59,12 +59,12 @@ def _is_noted(
     try:
         keep(finding=finding, note=form.cleaned_data["note"])
     except (Conflict, Malformed) as refusal:
-        form.add_error(None, refusal.in_words())
+        form.add_error(None, refusal.describe())
         return False
     return True
 
 
-def _after_note(
+def _redirect_after_note(
     request: HttpRequest, kinds: type[TextChoices], here: str, row_id: int
 ) -> HttpResponse:
     if not request.POST.get("finding"):
@@ -76,23 +76,23 @@ def _after_note(
 
 
 def _read(report: Callable[..., Page[T]], request: HttpRequest) -> Page[T]:
-    return report(cursor=request.GET.get(CURSOR, ""))
+    return report(cursor=request.GET.get(CURSOR_NAME, ""))
 
 
 def _list(
     request: HttpRequest, template: str, found: Page[T], rows: Sequence[Any], *, is_done: bool
 ) -> HttpResponse:
-    asked = {DONE: "1"} if is_done else {}
+    asked = {DONE_PARAMETER: "1"} if is_done else {}
     context = {
         "rows": rows,
         "is_done": is_done,
         "is_cut_short": found.is_cut_short,
-        "more": urlencode({**asked, CURSOR: found.next}) if found.next else "",
+        "more": urlencode({**asked, CURSOR_NAME: found.next}) if found.next else "",
     }
     return respond(request, template, context, partial="rows")
 
 
 def _refuse_unless(request: HttpRequest, permission: str) -> None:
     """Let whoever may read look, and only who has the permission send."""
-    if request.method == "POST" and not staff(request).has_perm(permission):
+    if request.method == "POST" and not get_staff(request).has_perm(permission):
         raise PermissionDenied

@@ -8,11 +8,11 @@ from django.utils.translation import gettext_lazy
 
 from customers.forms import ReasonForm
 from customers.models import DuplicateReview
-from customers.review_evidence import evidence_of
+from customers.review_evidence import list_evidence
 from customers.services.reviews import decide
-from ppims.backoffice.access import page, staff
-from ppims.backoffice.queue import DONE, _list, _read, _refuse_unless
-from ppims.backoffice.transaction_rows import customer_address
+from ppims.backoffice.access import get_staff, open_page
+from ppims.backoffice.queue import DONE_PARAMETER, _list, _read, _refuse_unless
+from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.core.errors import Conflict, Malformed
 from ppims.reports import reviews
 
@@ -20,7 +20,7 @@ OUTCOMES = DuplicateReview.Outcome
 
 
 # What a decision leads to.
-EFFECTS = {
+EFFECT_TEXTS = {
     OUTCOMES.SAME_PERSON: gettext_lazy("When it is sent again, it finds the customer on record."),
     OUTCOMES.NUMBER_PASSED_ON: gettext_lazy(
         "The customer on record loses the number; sent again, it is its new owner’s."
@@ -32,20 +32,22 @@ EFFECTS = {
 TO_BE_MERGED = gettext_lazy("Two records of one person: it stays here until they can be merged.")
 
 
-@page("customers.view_duplicatereview")
+@open_page("customers.view_duplicatereview")
 def reviews_list(request: HttpRequest) -> HttpResponse:
     """List the review items that wait, or those that were decided."""
-    is_done = DONE in request.GET
-    found = _read(reviews.decided if is_done else reviews.waiting, request)
-    rows = [(item, customer_address(item.customer_id)) for item in found.rows]
+    is_done = DONE_PARAMETER in request.GET
+    found = _read(reviews.list_decided if is_done else reviews.list_waiting, request)
+    rows = [(item, write_customer_address(item.customer_id)) for item in found.rows]
     return _list(request, "customers/reviews.html", found, rows, is_done=is_done)
 
 
-@page("customers.view_duplicatereview", methods=("GET", "POST"))
+@open_page("customers.view_duplicatereview", methods=("GET", "POST"))
 def review(request: HttpRequest, review_id: int) -> HttpResponse:
     """Set record and claim side by side, and take a decision with its reason."""
     _refuse_unless(request, "customers.decide_duplicatereview")
-    item = get_object_or_404(DuplicateReview.objects.select_related(*reviews.WITH), pk=review_id)
+    item = get_object_or_404(
+        DuplicateReview.objects.select_related(*reviews.RELATED_FIELDS), pk=review_id
+    )
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if form.is_valid() and _is_decided(request, item, form):
         label = OUTCOMES(request.POST["outcome"]).label
@@ -53,19 +55,21 @@ def review(request: HttpRequest, review_id: int) -> HttpResponse:
         return redirect("reviews")
     context = {
         "item": item,
-        "evidence": evidence_of(item),
-        "customer_address": customer_address(item.customer_id),
-        "claimant_address": customer_address(item.claimant_id) if item.claimant_id else "",
+        "evidence": list_evidence(item),
+        "customer_address": write_customer_address(item.customer_id),
+        "claimant_address": write_customer_address(item.claimant_id) if item.claimant_id else "",
         "form": form,
-        "outcomes": _outcomes_of(item),
+        "outcomes": _list_outcomes(item),
     }
     status = 422 if form.errors else 200
     return render(request, "customers/review.html", context, status=status)
 
 
-def _outcomes_of(item: DuplicateReview) -> list[tuple[DuplicateReview.Outcome, object]]:
+def _list_outcomes(item: DuplicateReview) -> list[tuple[DuplicateReview.Outcome, object]]:
     """List what it may be found to be, and what that leads to."""
-    effects = {**EFFECTS, OUTCOMES.SAME_PERSON: TO_BE_MERGED} if item.claimant_id else EFFECTS
+    effects = (
+        {**EFFECT_TEXTS, OUTCOMES.SAME_PERSON: TO_BE_MERGED} if item.claimant_id else EFFECT_TEXTS
+    )
     return [
         (outcome, effect)
         for outcome, effect in effects.items()
@@ -80,8 +84,8 @@ def _is_decided(request: HttpRequest, item: DuplicateReview, form: ReasonForm) -
         return False
     reason = form.cleaned_data["reason"]
     try:
-        decide(review_id=item.pk, outcome=outcome, reason=reason, user=staff(request))
+        decide(review_id=item.pk, outcome=outcome, reason=reason, user=get_staff(request))
     except (Conflict, Malformed) as refusal:
-        form.add_error(None, refusal.in_words())
+        form.add_error(None, refusal.describe())
         return False
     return True

@@ -10,72 +10,72 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from ppims.backoffice.access import is_fragment, page, respond
-from ppims.backoffice.transaction_detail import transaction_address
-from ppims.backoffice.transaction_rows import Line, lines_of
+from ppims.backoffice.access import is_fragment, open_page, respond
+from ppims.backoffice.transaction_detail import write_transaction_address
+from ppims.backoffice.transaction_rows import Line, make_lines
 from ppims.reports import transactions
 from ppims.reports.keyset import Position
-from ppims.reports.search import LONGEST, MOST_HITS, Hit, hits
+from ppims.reports.search import LONGEST_QUERY_CHARACTERS, MOST_HITS, Hit, find_hits
 
-TEMPLATE = "ppims/search.html"
-SEARCHES, MOST_KEPT = "searches", 10
+PAGE_TEMPLATE = "ppims/search.html"
+SEARCHES_KEY, MOST_KEPT = "searches", 10
 QUICK_HITS = 8  # as many as are shown while one types
 WITH_DIGITS, LAST_FOUR = re.compile(r"\S*\d\S*"), re.compile(r"\d{4}")
 
 
-@page("customers.view_customer", methods=("GET", "POST"))
+@open_page("customers.view_customer", methods=("GET", "POST"))
 def search(request: HttpRequest) -> HttpResponse:
     """Look for what was typed: lead to the one who is meant, else to all that may be; while one
     types give the hits alone. Asked by GET tell what can be looked for.
     """
-    text = " ".join(request.POST.get("q", "")[:LONGEST].split())
+    text = " ".join(request.POST.get("q", "")[:LONGEST_QUERY_CHARACTERS].split())
     if is_fragment(request):
-        return respond(request, TEMPLATE, _found(text), partial="quick")
+        return respond(request, PAGE_TEMPLATE, _find(text), partial="quick")
     if request.method != "POST" or not text:
-        return render(request, TEMPLATE)
-    found = hits(text)
+        return render(request, PAGE_TEMPLATE)
+    found = find_hits(text)
     if len(found) == 1:
-        return redirect(address_of(found[0]))
-    return redirect("search-results", _kept(request, text))
+        return redirect(write_address(found[0]))
+    return redirect("search-results", _keep_search(request, text))
 
 
-@page("customers.view_customer")
+@open_page("customers.view_customer")
 def search_results(request: HttpRequest, key: str) -> HttpResponse:
     """Show what fits a search of this session; it is made anew at every look."""
-    text = request.session.get(SEARCHES, {}).get(key)
-    return render(request, TEMPLATE, {"is_gone": True} if text is None else _found(text))
+    text = request.session.get(SEARCHES_KEY, {}).get(key)
+    return render(request, PAGE_TEMPLATE, {"is_gone": True} if text is None else _find(text))
 
 
-def address_of(hit: Hit) -> str:
+def write_address(hit: Hit) -> str:
     """Give where a hit leads: to the customer, or to the transaction that matched."""
     if hit.source is not None and hit.row_id is not None:
-        return transaction_address(hit.source, hit.row_id)
+        return write_transaction_address(hit.source, hit.row_id)
     return reverse("customer", args=[hit.customer_id])
 
 
-def _found(text: str) -> dict[str, Any]:
-    found = _with_rows(hits(text))
+def _find(text: str) -> dict[str, Any]:
+    found = _add_rows(find_hits(text))
     return {
-        "text": _shown(text),
+        "text": _mask_query(text),
         "found": found,
         "quick": found[:QUICK_HITS],
         "is_full": len(found) == MOST_HITS,
     }
 
 
-def _with_rows(found: list[Hit]) -> list[tuple[Hit, str, Line | None]]:
+def _add_rows(found: list[Hit]) -> list[tuple[Hit, str, Line | None]]:
     """Give each hit its address, and the transaction that matched, where one did."""
     positions = {
-        hit: Position(0, transactions.SOURCES.index(hit.source), hit.row_id)
+        hit: Position(0, transactions.SOURCE_ORDER.index(hit.source), hit.row_id)
         for hit in found
         if hit.source is not None and hit.row_id is not None
     }
     rows = transactions.read(list(positions.values())) if positions else []
-    lines = dict(zip(positions, lines_of(rows), strict=True)) if rows else {}
-    return [(hit, address_of(hit), lines.get(hit)) for hit in found]
+    lines = dict(zip(positions, make_lines(rows), strict=True)) if rows else {}
+    return [(hit, write_address(hit), lines.get(hit)) for hit in found]
 
 
-def _shown(text: str) -> str:
+def _mask_query(text: str) -> str:
     """Write what was looked for as a page may show it: of numbers a card's last four alone."""
     numbers = WITH_DIGITS.findall(text)
     if len(numbers) == 1 and LAST_FOUR.fullmatch(numbers[0]):
@@ -83,9 +83,9 @@ def _shown(text: str) -> str:
     return WITH_DIGITS.sub("••••", text)
 
 
-def _kept(request: HttpRequest, text: str) -> str:
+def _keep_search(request: HttpRequest, text: str) -> str:
     """Keep a search, and of those before it the last few: the key that it is kept under."""
     key = secrets.token_urlsafe(12)
-    before = list(request.session.get(SEARCHES, {}).items())[1 - MOST_KEPT :]
-    request.session[SEARCHES] = dict([*before, (key, text)])
+    before = list(request.session.get(SEARCHES_KEY, {}).items())[1 - MOST_KEPT :]
+    request.session[SEARCHES_KEY] = dict([*before, (key, text)])
     return key

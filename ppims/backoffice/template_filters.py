@@ -11,23 +11,23 @@ from django.utils.translation import gettext
 
 from ppims.backoffice import labels
 from ppims.core import clock
-from ppims.core.days import NOTHING, ist, ist_date, ist_start
+from ppims.core.days import NO_VALUE, ist, ist_date, ist_start
 from ppims.core.money import to_inr
 
 register = template.Library()
 register.filter("ist", ist)
 register.filter("ist_date", ist_date)
 register.filter("ist_start", ist_start)
-register.filter("tier", labels.tier)
-register.filter("reason", labels.reason)
-register.filter("customer_status", labels.customer_status)
+register.filter("tier", labels.name_tier)
+register.filter("reason", labels.name_reason)
+register.filter("customer_status", labels.name_customer_status)
 register.filter("lower_first", labels.lower_first)
 
 
 @register.filter
 def inr(paise: int | None) -> str:
     """Write paise as rupees: ₹1,23,45,678.90; nothing as a dash."""
-    return NOTHING if paise is None else to_inr(paise)
+    return NO_VALUE if paise is None else to_inr(paise)
 
 
 @register.filter

@@ -7,15 +7,15 @@ from django.urls import reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 
-from customers.search import names
+from customers.search import read_names
 from limits.models import Direction
 from ppims.backoffice import labels
-from ppims.backoffice.audit_text import deed
+from ppims.backoffice.audit_text import describe_deed
 from ppims.models import Processor, User
 from ppims.reports.transactions import Kind, Row, Source
 
-SLUGS = {source: source.value.replace(" ", "-") for source in Source}
-SOURCES = {slug: source for source, slug in SLUGS.items()}
+SOURCE_SLUGS = {source: source.value.replace(" ", "-") for source in Source}
+SOURCE_BY_SLUG = {slug: source for source, slug in SOURCE_SLUGS.items()}
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Line:
 
     @property
     def slug(self) -> str:
-        return SLUGS[self.row.source]
+        return SOURCE_SLUGS[self.row.source]
 
     @property
     def kind(self) -> str:
@@ -47,12 +47,12 @@ class Line:
 
     @property
     def customer_address(self) -> str:
-        return customer_address(self.row.customer_id) if self.row.customer_id else ""
+        return write_customer_address(self.row.customer_id) if self.row.customer_id else ""
 
 
-def lines_of(rows: Sequence[Row]) -> list[Line]:
+def make_lines(rows: Sequence[Row]) -> list[Line]:
     """Give rows their names, by three queries at most."""
-    customers = names({row.customer_id for row in rows if row.customer_id})
+    customers = read_names({row.customer_id for row in rows if row.customer_id})
     processors = dict(Processor.objects.values_list("pk", "system_id"))
     people = {row.user_id for row in rows if row.user_id}
     users = dict(User.objects.filter(pk__in=people).values_list("pk", "username")) if people else {}
@@ -60,14 +60,14 @@ def lines_of(rows: Sequence[Row]) -> list[Line]:
         Line(
             row,
             customers.get(row.customer_id or 0, ""),
-            by_whom(users.get(row.user_id or 0, ""), processors.get(row.processor_id or 0, "")),
-            _said(row),
+            name_actor(users.get(row.user_id or 0, ""), processors.get(row.processor_id or 0, "")),
+            _describe_row(row),
         )
         for row in rows
     ]
 
 
-def by_whom(username: str, system_id: str) -> str:
+def name_actor(username: str, system_id: str) -> str:
     """Name who did something: the person before the processor for whom it was done."""
     if username and system_id:
         return gettext("%(person)s, for %(processor)s") % {
@@ -77,17 +77,17 @@ def by_whom(username: str, system_id: str) -> str:
     return username or system_id
 
 
-def customer_address(customer_id: int) -> str:
+def write_customer_address(customer_id: int) -> str:
     """Give the address of a customer's page."""
     return reverse("customer", args=[customer_id])
 
 
-def _said(row: Row) -> str:
+def _describe_row(row: Row) -> str:
     if row.kind == Kind.CHECK:
-        return labels.outcome(bool(row.is_allowed), row.what)
+        return labels.name_outcome(bool(row.is_allowed), row.what)
     if row.kind == Kind.KYC:
-        before, after = map(labels.tier, row.what.split(">"))
+        before, after = map(labels.name_tier, row.what.split(">"))
         return f"{before} → {after}"
     if row.source == Source.AUDIT and row.kind not in {Kind.ADDED, Kind.KNOWN}:  # they say it all
-        return deed(row.what, row.detail)
-    return capfirst(labels.flags(",".join(row.flags)))
+        return describe_deed(row.what, row.detail)
+    return capfirst(labels.name_flags(",".join(row.flags)))

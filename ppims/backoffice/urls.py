@@ -5,7 +5,7 @@ from django.shortcuts import redirect
 from django.urls import path
 
 from ppims.backoffice import login, menu
-from ppims.backoffice.access import page, staff
+from ppims.backoffice.access import get_staff, open_page
 from ppims.backoffice.approvals import approval, approvals
 from ppims.backoffice.calls import calls
 from ppims.backoffice.customer import changes
@@ -23,10 +23,10 @@ from ppims.backoffice.search import search, search_results
 from ppims.backoffice.transactions import transaction, transactions
 
 
-@page()
+@open_page()
 def home(request: HttpRequest) -> HttpResponse:
     """Lead to the first place that this person may open."""
-    first, *_ = menu.items_of(staff(request))
+    first, *_ = menu.list_items(get_staff(request))
     return redirect(first.url_name)
 
 

@@ -8,11 +8,11 @@ from django.conf import settings
 IPV6_PREFIX_BITS = 64
 
 
-def source_of(address: str) -> str:
+def name_source(address: str) -> str:
     """Name what an address counts as: of IPv6 its /64, for whoever has one address there has all
     of them; IPv4 by itself, however it is written.
     """
-    ip = _plain(address)
+    ip = _read_plain(address)
     if ip is None:
         return address
     if isinstance(ip, ipaddress.IPv4Address):
@@ -23,18 +23,18 @@ def source_of(address: str) -> str:
 
 def is_trusted_proxy(address: str) -> bool:
     """Tell whether PPIMS_TRUSTED_PROXIES has it."""
-    ip = _plain(address) if settings.PPIMS_TRUSTED_PROXIES else None
+    ip = _read_plain(address) if settings.PPIMS_TRUSTED_PROXIES else None
     return ip is not None and any(ip in network for network in settings.PPIMS_TRUSTED_PROXIES)
 
 
 @lru_cache(256)
 def is_loopback(address: str) -> bool:
     """Tell whether it is an address of this machine that no other one reaches."""
-    ip = _plain(address)
+    ip = _read_plain(address)
     return ip is not None and ip.is_loopback
 
 
-def _plain(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _read_plain(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:

@@ -13,7 +13,7 @@ from django.conf import settings
 
 IST = ZoneInfo("Asia/Kolkata")
 OFFSET_READ_SECONDS = 0.5
-APRIL = 4
+APRIL_MONTH = 4
 
 _frozen: ContextVar[datetime | None] = ContextVar("frozen", default=None)
 _offset = (float("-inf"), timedelta())
@@ -23,7 +23,7 @@ def now(reading: datetime | None = None) -> datetime:
     """Tell the instant, in UTC, by this machine's clock or by a reading of the database's; once a
     use-case, right after the customer's lock.
     """
-    return _frozen.get() or (reading or datetime.now(UTC)) + offset()
+    return _frozen.get() or (reading or datetime.now(UTC)) + read_offset()
 
 
 def today() -> date:
@@ -32,7 +32,7 @@ def today() -> date:
 
 
 @contextmanager
-def frozen(at: datetime) -> Iterator[None]:
+def freeze(at: datetime) -> Iterator[None]:
     """Stand still at an instant: for demo data and tests."""
     token = _frozen.set(at)
     try:
@@ -46,7 +46,7 @@ def is_frozen() -> bool:
     return _frozen.get() is not None
 
 
-def offset() -> timedelta:
+def read_offset() -> timedelta:
     """Give the seconds that PPIMS_CLOCK_OFFSET_FILE holds, re-read twice a second."""
     global _offset  # noqa: PLW0603 - one value per process, replaced whole
     path = settings.PPIMS_CLOCK_OFFSET_FILE
@@ -59,27 +59,27 @@ def offset() -> timedelta:
     return value
 
 
-def ist_month(at: datetime) -> int:
+def number_ist_month(at: datetime) -> int:
     """Number the calendar month in India: 202611."""
     local = at.astimezone(IST)
     return local.year * 100 + local.month
 
 
 @cache
-def months_of_financial_year(month: int) -> tuple[int, ...]:
+def list_months_of_financial_year(month: int) -> tuple[int, ...]:
     """List the twelve months, April to March, of the financial year that a month belongs to."""
     year, number = divmod(month, 100)
-    first = year if number >= APRIL else year - 1
+    first = year if number >= APRIL_MONTH else year - 1
     return (*range(first * 100 + 4, first * 100 + 13), *range(first * 100 + 101, first * 100 + 104))
 
 
 @cache
-def first_day_after_month(month: int) -> date:
+def find_first_day_after_month(month: int) -> date:
     year, number = divmod(month, 100)
     return date(year + number // 12, number % 12 + 1, 1)
 
 
-def months_later(at: datetime, months: int) -> datetime:
+def add_months(at: datetime, months: int) -> datetime:
     """Give 00:00 IST of the same day some months later, or of that month's last day."""
     local = at.astimezone(IST)
     years, month0 = divmod(local.month - 1 + months, 12)
@@ -88,7 +88,7 @@ def months_later(at: datetime, months: int) -> datetime:
     return datetime(year, month, day, tzinfo=IST).astimezone(UTC)
 
 
-def whole_second_up(at: datetime) -> datetime:
+def round_up_to_second(at: datetime) -> datetime:
     """Round up to a whole second, so that what is written to the second is exact."""
     return at if at.microsecond == 0 else at.replace(microsecond=0) + timedelta(seconds=1)
 

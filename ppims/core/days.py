@@ -10,10 +10,10 @@ from django.utils.translation import gettext_lazy as _
 from ppims.core import clock
 
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
-WRITTEN, WIRED = "DD-MM-YYYY", "%d-%m-%Y"
-OUTSIDE = _("Choose a day from 01-01-1900 to 31-12-2199.")
-UNREADABLE = _("Write the day as DD-MM-YYYY, such as 01-12-2026.")
-NOTHING = "–"
+WRITTEN_FORMAT, WIRE_FORMAT = "DD-MM-YYYY", "%d-%m-%Y"
+OUTSIDE_MESSAGE = _("Choose a day from 01-01-1900 to 31-12-2199.")
+UNREADABLE_MESSAGE = _("Write the day as DD-MM-YYYY, such as 01-12-2026.")
+NO_VALUE = "–"
 
 
 # Written.
@@ -22,14 +22,14 @@ NOTHING = "–"
 def ist(at: datetime | None) -> str:
     """Write an instant in India's time: 25 Nov 2026, 4:17 PM."""
     if at is None:
-        return NOTHING
+        return NO_VALUE
     return dateformat.format(at.astimezone(clock.IST), "j M Y, g:i A")
 
 
 def ist_date(day: date | None) -> str:
     """Write a day, or an instant's day in India: 25 Nov 2026."""
     if day is None:
-        return NOTHING
+        return NO_VALUE
     local = day.astimezone(clock.IST) if isinstance(day, datetime) else day
     return dateformat.format(local, "j M Y")
 
@@ -55,10 +55,10 @@ def read_day(text: str) -> date:
     raise ValueError("no day that can be read")
 
 
-def as_wired(text: str) -> str:
+def write_wire_day(text: str) -> str:
     """Write a typed day as the wire does, DD-MM-YYYY; what is none stays as it was typed."""
     try:
-        return f"{read_day(text):{WIRED}}"
+        return f"{read_day(text):{WIRE_FORMAT}}"
     except ValueError:
         return text
 
@@ -67,23 +67,25 @@ class DayInput(forms.DateInput):
     """A line of text: a browser's own picker has the month first where the browser is America's."""
 
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
-        super().__init__({"placeholder": WRITTEN, "autocomplete": "off", **(attrs or {})}, WIRED)
+        super().__init__(
+            {"placeholder": WRITTEN_FORMAT, "autocomplete": "off", **(attrs or {})}, WIRE_FORMAT
+        )
 
     def format_value(self, value: Any) -> str | None:
-        return as_wired(value) if isinstance(value, str) else super().format_value(value)
+        return write_wire_day(value) if isinstance(value, str) else super().format_value(value)
 
 
 def require_known_year(day: date) -> None:
     """Refuse a day outside of 1900 to 2199: a ValidationError."""
     if not FIRST_DAY <= day <= LAST_DAY:
-        raise forms.ValidationError(OUTSIDE, code="outside")
+        raise forms.ValidationError(OUTSIDE_MESSAGE, code="outside")
 
 
 class DayField(forms.DateField):
     """A day, between 1900 and 2199: beyond, months and years can't be reckoned with."""
 
     widget = DayInput
-    default_error_messages = {"invalid": UNREADABLE}
+    default_error_messages = {"invalid": UNREADABLE_MESSAGE}
     default_validators = [require_known_year]
 
 
@@ -107,5 +109,5 @@ class MomentField(forms.MultiValueField):
     def compress(self, data_list: Any) -> datetime | None:
         day, at = data_list or (None, None)
         if day is None and at is not None:
-            raise forms.ValidationError(UNREADABLE, code="invalid")
+            raise forms.ValidationError(UNREADABLE_MESSAGE, code="invalid")
         return datetime.combine(day, at or time(), clock.IST) if day else None

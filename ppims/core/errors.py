@@ -22,7 +22,7 @@ class Refusal(Exception):
         self.errors = list(errors)
         self.retry_after_seconds = retry_after_seconds
 
-    def in_words(self) -> str:
+    def describe(self) -> str:
         """Say to a person why."""
         errors = [f"{name.replace('_', ' ')} {message}".strip() for name, message in self.errors]
         return "; ".join(errors) or self.message

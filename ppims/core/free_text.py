@@ -25,7 +25,7 @@ UNSEEN_CATEGORIES = {"Zs", "Cf", *FORBIDDEN_CATEGORIES}
 NO_CONTROLS = "must have no control characters"
 
 # Digits, and what people put between those of one number: spaces, hyphens, what is not seen.
-NUMBER = re.compile(r"\d(?:[\s\u00ad\u200b-\u200d\u2010-\u2015\u2060\u2212-]*\d)*")
+NUMBER_PATTERN = re.compile(r"\d(?:[\s\u00ad\u200b-\u200d\u2010-\u2015\u2060\u2212-]*\d)*")
 AADHAAR_DIGITS = 12
 CARD_DIGITS = {13, 14, 16, 17, 18, 19}  # with 15 it may be a Unique_Id
 # A Unique_Id, and a mobile number with 91 or without: what stands beside one is another number.
@@ -63,14 +63,14 @@ def require_text(text: str, field: str, *, most: int) -> str:
     said = trim(text)
     if not said or len(said) > most:
         raise Malformed([(field, f"is required, and {most} characters at most")])
-    if fault := _fault_of(said):
+    if fault := _find_fault(said):
         raise Malformed([(field, fault)])
     return said
 
 
 def validate(text: str) -> None:
     """Judge what a form's field holds by the rules of `require_text`, as Django's validators do."""
-    if fault := _fault_of(text) if trim(text) else "is required":
+    if fault := _find_fault(text) if trim(text) else "is required":
         raise ValidationError(fault)
 
 
@@ -82,16 +82,16 @@ def validate_row(row: Model) -> None:
         raise ValidationError(faults)
 
 
-def _fault_of(text: str) -> str:
+def _find_fault(text: str) -> str:
     """Say what is wrong with a text of one's own words; "" where nothing is."""
     if has_controls(text, but=IN_SEVERAL_LINES):
         return NO_CONTROLS
-    return NO_NUMBERS if any(map(_is_secret, _numbers(text))) else ""
+    return NO_NUMBERS if any(map(_is_secret, _list_numbers(text))) else ""
 
 
-def _numbers(text: str) -> Iterator[str]:
+def _list_numbers(text: str) -> Iterator[str]:
     """Give each number that a text may hold in plain digits, however it is written in groups."""
-    for found in NUMBER.finditer(text):
+    for found in NUMBER_PATTERN.finditer(text):
         groups = [
             "".join(str(unicodedata.decimal(digit)) for digit in group)
             for group in re.findall(r"\d+", found[0])

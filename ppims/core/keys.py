@@ -24,7 +24,7 @@ KEY_BYTES = 32
 NONCE_BYTES = 12
 SIGNATURE_VERSION = 2
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
+ONE_MICROSECOND = timedelta(microseconds=1)
 
 Plain = int | str | bytes | None
 Signed = Plain | bool | memoryview | date | datetime
@@ -82,7 +82,7 @@ def make_key_file(path: Path) -> bool:
     return True
 
 
-def key_named(ring: Ring, key_id: str) -> Key:
+def find_key(ring: Ring, key_id: str) -> Key:
     """Find a key by name. Raises KeyMissing, naming it."""
     for key in ring:
         if key.id == key_id:
@@ -92,23 +92,23 @@ def key_named(ring: Ring, key_id: str) -> Key:
 
 def digest(ring: Ring, *parts: str, size: int = 16) -> bytes:
     """Digest text so that equal text can be found, and nothing else be learnt, without the key."""
-    return begun(ring, *parts, size=size).digest()
+    return begin_digest(ring, *parts, size=size).digest()
 
 
-def begun(ring: Ring, *parts: str, size: int = 16) -> hashlib.blake2b:
+def begin_digest(ring: Ring, *parts: str, size: int = 16) -> hashlib.blake2b:
     """Begin a digest: for many that begin alike, each a copy of it that goes on."""
-    texts = b"".join([framed(part) for part in parts])
+    texts = b"".join([frame_text(part) for part in parts])
     return hashlib.blake2b(texts, digest_size=size, key=ring[0].secret)
 
 
-def framed(part: str) -> bytes:
+def frame_text(part: str) -> bytes:
     """Write a text with its length, so that no two lists of texts are the same bytes."""
     raw = part.encode()
-    return _length(len(raw)) + raw
+    return _write_length(len(raw)) + raw
 
 
 @lru_cache(256)
-def _length(bytes_long: int) -> bytes:
+def _write_length(bytes_long: int) -> bytes:
     return b"s" + bytes_long.to_bytes(4)
 
 
@@ -133,10 +133,10 @@ class Running:
         return self._mac.digest()
 
 
-def plain(value: Signed) -> Plain:
+def make_plain(value: Signed) -> Plain:
     """Give a value as it is signed, whatever database it comes from; an instant in microseconds."""
     if isinstance(value, datetime):
-        return (value - EPOCH) // MICROSECOND
+        return (value - EPOCH) // ONE_MICROSECOND
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, memoryview):
@@ -153,5 +153,5 @@ def encrypt(ring: Ring, text: str, *, bound_to: str) -> tuple[str, bytes]:
 
 def decrypt(ring: Ring, key_id: str, sealed: bytes, *, bound_to: str) -> str:
     """Raises KeyMissing, or cryptography's InvalidTag where row, key or text was changed."""
-    aes = AESGCM(key_named(ring, key_id).secret)
+    aes = AESGCM(find_key(ring, key_id).secret)
     return aes.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound_to.encode()).decode()

@@ -2,8 +2,8 @@
 
 import re
 
-AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
-BALANCE = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,2})?")
+AMOUNT_PATTERN = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
+BALANCE_PATTERN = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,2})?")
 
 
 def to_paise(rupees: str) -> int:
@@ -11,19 +11,19 @@ def to_paise(rupees: str) -> int:
 
     Raises ValueError for every other text (wire.md section 2).
     """
-    if not AMOUNT.fullmatch(rupees):
+    if not AMOUNT_PATTERN.fullmatch(rupees):
         raise ValueError("not an amount")
-    paise = _paise(rupees)
+    paise = _read_paise(rupees)
     if paise == 0:
         raise ValueError("an amount is more than zero")
     return paise
 
 
-def balance_to_paise(rupees: str) -> int:
+def read_balance_paise(rupees: str) -> int:
     """Read a balance, which may be zero or negative. Raises ValueError."""
-    if not BALANCE.fullmatch(rupees):
+    if not BALANCE_PATTERN.fullmatch(rupees):
         raise ValueError("not a balance")
-    return _paise(rupees)
+    return _read_paise(rupees)
 
 
 def to_rupees(paise: int) -> str:
@@ -46,7 +46,7 @@ def to_inr(paise: int) -> str:
     return f"{sign}₹{','.join(reversed(pairs))},{tail:03d}.{fraction:02d}"
 
 
-def _paise(text: str) -> int:
+def _read_paise(text: str) -> int:
     whole, _, fraction = text.lstrip("-").partition(".")
     paise = int(whole) * 100 + int(fraction.ljust(2, "0"))
     return -paise if text.startswith("-") else paise

@@ -8,7 +8,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-OWNER_ALONE, OTHERS, ANYONE_ELSE = 0o600, 0o007, 0o077
+OWNER_ALONE, OTHERS_BITS, ANYONE_ELSE = 0o600, 0o007, 0o077
 OF_SQLITE = ("", "-wal", "-shm", "-turn")
 
 
@@ -40,7 +40,7 @@ def write_private(path: Path, text: str) -> None:
     draft.rename(path)
 
 
-def readers_of(path: Path, who: int) -> str:
+def describe_readers(path: Path, who: int) -> str:
     """Say that others may read, or change, a file, and the command that mends it; "" where not."""
     if not stat.S_IMODE(path.stat().st_mode) & who:
         return ""

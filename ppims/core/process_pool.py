@@ -17,13 +17,13 @@ Done = TypeVar("Done")
 
 
 @contextmanager
-def working(
+def run_jobs(
     work: Callable[[Job], Done], jobs: Iterator[Job], *, processes: int
 ) -> Iterator[Iterator[Done]]:
     """Give what comes of each job, in their order, of so many processes (0: of this one). `work`
     and what it is bound to are sent to them; of the database they see what others have committed.
     """
-    with _no_collecting():
+    with _pause_collecting():
         if not processes:
             yield map(work, jobs)
             return
@@ -37,14 +37,14 @@ def working(
                 worker.start()
                 its.close()
                 ours.send(work)
-            yield _in_turn([ours for ours, _ in pipes], jobs)
+            yield _collect_in_order([ours for ours, _ in pipes], jobs)
         finally:
             for worker in workers:
                 worker.terminate()
                 worker.join()
 
 
-def _in_turn(pipes: list[Connection], jobs: Iterator[Job]) -> Iterator[Done]:
+def _collect_in_order(pipes: list[Connection], jobs: Iterator[Job]) -> Iterator[Done]:
     """Keep each busy with the job after the next while what came of this one is used."""
     asked = deque[Connection]()
     for pipe in pipes * 2:
@@ -66,14 +66,14 @@ def _serve(pipe: Connection) -> None:
     """Do what is asked for, until the other end is closed; Ctrl-C is that one's to heed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     django.setup()
-    with _no_collecting(), suppress(EOFError, BrokenPipeError):
+    with _pause_collecting(), suppress(EOFError, BrokenPipeError):
         work = pipe.recv()
         while True:
             pipe.send(work(pipe.recv()))
 
 
 @contextmanager
-def _no_collecting() -> Iterator[None]:
+def _pause_collecting() -> Iterator[None]:
     """Spare Python the search for cycles among hundreds of thousands of rows: they have none."""
     gc.freeze()
     gc.disable()

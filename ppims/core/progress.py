@@ -16,7 +16,7 @@ from rich.progress import (
 
 
 @contextmanager
-def bar(what: str, *, total: int, done: int = 0) -> Iterator[Callable[..., None]]:
+def show_bar(what: str, *, total: int, done: int = 0) -> Iterator[Callable[..., None]]:
     """Show a bar on standard error; the block is given what to call with each number done, and a
     note to show with it.
     """

@@ -2,7 +2,7 @@
 alone.
 """
 
-VIEW = frozenset(
+VIEW_PERMISSIONS = frozenset(
     f"{app}.view_{model}"
     for app, models in {
         "customers": "customer registration account card document kycchange duplicatereview"
@@ -15,8 +15,8 @@ VIEW = frozenset(
 )
 
 ROLES: dict[str, frozenset[str]] = {
-    "viewer": VIEW,
-    "maker": VIEW
+    "viewer": VIEW_PERMISSIONS,
+    "maker": VIEW_PERMISSIONS
     | {
         "customers.add_customer",
         "customers.change_customer",
@@ -31,14 +31,14 @@ ROLES: dict[str, frozenset[str]] = {
         "limits.add_postingfinding",
         "limits.add_reportfinding",
     },
-    "checker": VIEW
+    "checker": VIEW_PERMISSIONS
     | {
         "customers.approve_kycproposal",
         "customers.approve_unblocking",
         "limits.approve_adjustment",
         "ppims.view_refusedcall",
     },
-    "auditor": VIEW
+    "auditor": VIEW_PERMISSIONS
     | {
         "ppims.view_auditentry",
         "ppims.view_refusedcall",
@@ -46,7 +46,7 @@ ROLES: dict[str, frozenset[str]] = {
         "customers.reveal_customer",
         "customers.export_customer",
     },
-    "admin": VIEW
+    "admin": VIEW_PERMISSIONS
     | {
         f"ppims.{verb}_{model}"
         for verb in ("add", "change", "view")

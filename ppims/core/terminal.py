@@ -4,21 +4,21 @@ import codecs
 import io
 import sys
 
-PLAIN = {"₹": "Rs ", "–": "-", "—": "-", "−": "-", "’": "'", "…": "...", "×": "x", "·": "-"}
+PLAIN_SIGNS = {"₹": "Rs ", "–": "-", "—": "-", "−": "-", "’": "'", "…": "...", "×": "x", "·": "-"}
 
 
 def write_on_any_terminal() -> None:
     """Let no command stop because standard output can't show a sign, such as that of the rupee:
     write it in ASCII there, a letter of another script as \\u0905.
     """
-    codecs.register_error("plainly", _plainly)
+    codecs.register_error("plainly", _describe_plainly)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="plainly")
 
 
-def _plainly(error: UnicodeError) -> tuple[str, int]:
+def _describe_plainly(error: UnicodeError) -> tuple[str, int]:
     assert isinstance(error, UnicodeEncodeError)
     signs = error.object[error.start : error.end]
     escaped = (sign.encode("ascii", "backslashreplace").decode() for sign in signs)
-    return "".join(map(PLAIN.get, signs, escaped)), error.end
+    return "".join(map(PLAIN_SIGNS.get, signs, escaped)), error.end

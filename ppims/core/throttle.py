@@ -9,7 +9,7 @@ from collections.abc import Callable
 from django.conf import settings
 
 from ppims.core.errors import TooManyAttempts
-from ppims.core.keys import framed
+from ppims.core.keys import frame_text
 
 KEPT_COUNTERS = 20_000
 
@@ -34,7 +34,7 @@ class Throttle:
             settings.PPIMS_FAILED_LOGINS_PER_ADDRESS,
         )
         now = self._tell_seconds()
-        for counter, most in zip(self._counters(source, username), allowed, strict=True):
+        for counter, most in zip(self._name_counters(source, username), allowed, strict=True):
             until, count = self._windows.get(counter, (now, 0))
             if count >= most and now < until:
                 raise TooManyAttempts(retry_after_seconds=int(until - now) + 1)
@@ -43,18 +43,18 @@ class Throttle:
         now = self._tell_seconds()
         with self._lock:
             self._purge(now)
-            for counter in self._counters(source, username):
+            for counter in self._name_counters(source, username):
                 new = now + settings.PPIMS_FAILED_LOGINS_WINDOW_SECONDS, 0
                 until, count = self._windows.get(counter, new)
                 self._windows[counter] = until, count + 1
             if len(self._windows) > KEPT_COUNTERS:
                 self._make_room()
 
-    def _counters(self, source: str, username: str) -> tuple[bytes, bytes]:
+    def _name_counters(self, source: str, username: str) -> tuple[bytes, bytes]:
         """Name the counter of this source and username, and that of the source alone."""
-        of_source = hashlib.blake2b(framed(source), digest_size=16, key=self._key)
+        of_source = hashlib.blake2b(frame_text(source), digest_size=16, key=self._key)
         of_both = of_source.copy()
-        of_both.update(framed(username))
+        of_both.update(frame_text(username))
         return of_both.digest(), of_source.digest()
 
     def _purge(self, now: float) -> None:

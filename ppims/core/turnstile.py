@@ -38,7 +38,7 @@ class Turnstile:
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            with self.turn(source):
+            with self.hold_turn(source):
                 return work()
         ticket = self.ask(source, held_at_most=HELD_ON_A_LOOP)
         try:
@@ -52,7 +52,7 @@ class Turnstile:
         return await asyncio.wrap_future(running)
 
     @contextmanager
-    def turn(self, source: str) -> Iterator[None]:
+    def hold_turn(self, source: str) -> Iterator[None]:
         """Wait for the source's turn in this thread, and have it. One thread of the server's is
         never held so: it is for those who need no turn. Raises Unavailable as `run` does.
         """
@@ -98,15 +98,15 @@ class Turnstile:
 
     def _take_last_of_most(self, newcomer: str) -> Ticket:
         """Raises Unavailable where no source holds two places more than the newcomer's."""
-        most = max(self._waiting, key=self._places_of)
-        if self._places_of(most) < self._places_of(newcomer) + 2:
+        most = max(self._waiting, key=self._list_places)
+        if self._list_places(most) < self._list_places(newcomer) + 2:
             raise Unavailable
         last = self._waiting[most].pop()
         if not self._waiting[most]:
             del self._waiting[most]
         return last
 
-    def _places_of(self, source: str) -> int:
+    def _list_places(self, source: str) -> int:
         return len(self._waiting.get(source, ())) + (source == self._inside)
 
     def _withdraw(self, source: str, ticket: Ticket) -> None:

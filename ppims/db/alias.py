@@ -10,23 +10,23 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from ppims.db import url as db_url
 
-OTHER = "other"
+OTHER_ALIAS = "other"
 
 
 @contextmanager
-def opened(url: str, using: str = OTHER) -> Iterator[str]:
+def open_database(url: str, using: str = OTHER_ALIAS) -> Iterator[str]:
     """Connect to the database that a URL names: its alias. A SQLite file that isn't there is made,
     for its owner's eyes alone.
 
     Raises ValueError, whose text may hold a password.
     """
     assert using not in connections.settings, "one at a time"
-    other = db_url.settings_of(url, busy_seconds=settings.PPIMS_BUSY_SECONDS, statement_seconds=0)
+    other = db_url.make_settings(url, busy_seconds=settings.PPIMS_BUSY_SECONDS, statement_seconds=0)
     own = connections.settings[DEFAULT_DB_ALIAS]
     both = connections.configure_settings({DEFAULT_DB_ALIAS: own, using: other})
     connections.settings[using] = both[using]
     try:
-        if (file := file_of(using)) and not file.exists():
+        if (file := find_file(using)) and not file.exists():
             file.touch(mode=0o600)
         yield using
     finally:
@@ -34,21 +34,21 @@ def opened(url: str, using: str = OTHER) -> Iterator[str]:
         del connections[using], connections.settings[using]
 
 
-def url_of(file: Path) -> str:
+def write_sqlite_url(file: Path) -> str:
     """Write the URL of a SQLite file."""
     return f"sqlite:///{quote(str(file.resolve()))}"
 
 
-def file_of(using: str = DEFAULT_DB_ALIAS) -> Path | None:
+def find_file(using: str = DEFAULT_DB_ALIAS) -> Path | None:
     """Name the file of a SQLite database; None: it is in memory, or of another kind."""
     known = connections.settings[using]
     name = str(known["NAME"])
     in_memory = ":memory:" in name or "mode=memory" in name
-    return None if in_memory or known["ENGINE"] != db_url.SQLITE else Path(name)
+    return None if in_memory or known["ENGINE"] != db_url.SQLITE_ENGINE else Path(name)
 
 
 @contextmanager
-def as_own(using: str) -> Iterator[None]:
+def use_as_own(using: str) -> Iterator[None]:
     """Let what works on the installation's own database work on another one."""
     own = connections[DEFAULT_DB_ALIAS]
     connections[DEFAULT_DB_ALIAS] = connections[using]

@@ -11,26 +11,28 @@ TABLES = (
     *("ppims_auditentry", "limits_limitcheck", "limits_ledgerentry", "limits_seal"),
     *("limits_postingfinding", "limits_refusedreport", "limits_reportfinding"),
 )
-REFUSAL = "only grows: its rows are never changed or deleted"
+REFUSAL_TEXT = "only grows: its rows are never changed or deleted"
 
 # INSERT OR REPLACE deletes without a word of DELETE: over the key the third trigger stops it, over
 # another unique column the second, with recursive_triggers on (settings).
-SQLITE = {
+SQLITE_EVENTS = {
     "only_grows_update": "BEFORE UPDATE ON {table}",
     "only_grows_delete": "BEFORE DELETE ON {table}",
     "only_grows_replace": "BEFORE INSERT ON {table}"
     " WHEN EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})",
 }
-POSTGRESQL = {
+POSTGRESQL_EVENTS = {
     "only_grows_rows": "BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW",
     "only_grows_whole": "BEFORE TRUNCATE ON {table} FOR EACH STATEMENT",
 }
-POSTGRESQL_BODY = f"BEGIN RAISE EXCEPTION '% {REFUSAL}', TG_TABLE_NAME USING ERRCODE = '23001'; END"
+POSTGRESQL_BODY = (
+    f"BEGIN RAISE EXCEPTION '% {REFUSAL_TEXT}', TG_TABLE_NAME USING ERRCODE = '23001'; END"
+)
 POSTGRESQL_FUNCTION = f"""
     CREATE OR REPLACE FUNCTION ppims_only_grows() RETURNS trigger LANGUAGE plpgsql
     AS $${POSTGRESQL_BODY}$$
 """
-THERE = {
+LIST_TRIGGERS = {
     "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
     "postgresql": "SELECT t.tgname, p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid"
     " WHERE t.tgenabled IN ('O', 'A')",
@@ -45,8 +47,8 @@ def install(*tables: str, using: BaseDatabaseWrapper | None = None) -> None:
         if database.vendor == "postgresql":
             cursor.execute(POSTGRESQL_FUNCTION)
         for table in tables:
-            for name, event in _events(database).items():
-                cursor.execute(_creation(database, table, name, event))
+            for name, event in _list_events(database).items():
+                cursor.execute(_write_creation(database, table, name, event))
 
 
 def remove(*tables: str, using: BaseDatabaseWrapper | None = None) -> None:
@@ -55,35 +57,35 @@ def remove(*tables: str, using: BaseDatabaseWrapper | None = None) -> None:
     on_table = database.vendor == "postgresql"
     with database.cursor() as cursor:
         for table in tables:
-            for name in _events(database):
+            for name in _list_events(database):
                 suffix = f" ON {table}" if on_table else ""
                 cursor.execute(f"DROP TRIGGER IF EXISTS {table}_{name}{suffix}")
 
 
-def missing(*, using: BaseDatabaseWrapper | None = None) -> list[str]:
+def list_missing(*, using: BaseDatabaseWrapper | None = None) -> list[str]:
     """Name the triggers that are not there as they were made, or do not fire."""
     database = using or connection
     with database.cursor() as cursor:
-        cursor.execute(THERE[database.vendor])
+        cursor.execute(LIST_TRIGGERS[database.vendor])
         there = dict(cursor.fetchall())
     wanted = {
         f"{table}_{name}": POSTGRESQL_BODY
         if database.vendor == "postgresql"
-        else _creation(database, table, name, event)
+        else _write_creation(database, table, name, event)
         for table in TABLES
-        for name, event in _events(database).items()
+        for name, event in _list_events(database).items()
     }
     return sorted(name for name, text in wanted.items() if there.get(name) != text)
 
 
-def _events(database: BaseDatabaseWrapper) -> dict[str, str]:
-    return POSTGRESQL if database.vendor == "postgresql" else SQLITE
+def _list_events(database: BaseDatabaseWrapper) -> dict[str, str]:
+    return POSTGRESQL_EVENTS if database.vendor == "postgresql" else SQLITE_EVENTS
 
 
-def _creation(database: BaseDatabaseWrapper, table: str, name: str, event: str) -> str:
+def _write_creation(database: BaseDatabaseWrapper, table: str, name: str, event: str) -> str:
     key = "number" if table == "limits_seal" else "id"
     on = event.format(table=table, key=key)
     if database.vendor == "postgresql":
         return f"CREATE TRIGGER {table}_{name} {on} EXECUTE FUNCTION ppims_only_grows()"
-    body = f"SELECT RAISE(ABORT, '{table} {REFUSAL}')"
+    body = f"SELECT RAISE(ABORT, '{table} {REFUSAL_TEXT}')"
     return f"CREATE TRIGGER {table}_{name} {on} BEGIN {body}; END"

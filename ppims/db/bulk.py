@@ -13,10 +13,10 @@ from django.db.models import Max
 
 from ppims.core.keys import Plain
 from ppims.db.fields import ByTime
-from ppims.db.transaction import in_transaction
+from ppims.db.transaction import run_in_transaction
 
 NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - written in UTC, as Django does on SQLite
-INDEXES = "SELECT name FROM sqlite_master WHERE type = 'index'"
+LIST_INDEXES = "SELECT name FROM sqlite_master WHERE type = 'index'"
 Row = list[Plain]
 Rows = dict[type[models.Model], list[Row]]
 
@@ -45,12 +45,12 @@ def insert(
             cursor.executemany(f"INSERT INTO {into} VALUES ({places})", rows)  # noqa: S608 - our own names
 
 
-def highest_id(*tables: type[models.Model]) -> int:
+def find_highest_id(*tables: type[models.Model]) -> int:
     """Tell the highest number that any of the tables has handed out; 0 if none."""
     return max(model._base_manager.aggregate(id=Max("pk"))["id"] or 0 for model in tables)
 
 
-def went_past_ids(*tables: type[models.Model]) -> None:
+def move_sequences_past_ids(*tables: type[models.Model]) -> None:
     """Let PostgreSQL, which counts by itself, hand out keys after those that were inserted."""
     if connection.vendor != "postgresql":
         return
@@ -62,15 +62,15 @@ def went_past_ids(*tables: type[models.Model]) -> None:
 
 
 @contextmanager
-def indexes_by_time_later() -> Iterator[None]:
+def defer_time_indexes() -> Iterator[None]:
     """Insert without the indexes by time, and make them in the end, whatever ends it: rows that
     come customer by customer would each change another page of every one of them. For SQLite.
     """
     try:
         with connection.cursor() as cursor:
-            for _, index in _indexes_by_time():
+            for _, index in _list_time_indexes():
                 drop = f"DROP INDEX IF EXISTS {connection.ops.quote_name(index.name)}"
-                in_transaction(partial(cursor.execute, drop), takes_instant=False)
+                run_in_transaction(partial(cursor.execute, drop), takes_instant=False)
         yield
     finally:
         make_indexes_by_time()
@@ -80,16 +80,18 @@ def make_indexes_by_time() -> None:
     """Make those that are missing, as whoever was killed while inserting has left it."""
     editor = connection.schema_editor()
     with connection.cursor() as cursor:
-        there = {name for (name,) in cursor.execute(INDEXES).fetchall()}
-        missing = [(table, index) for table, index in _indexes_by_time() if index.name not in there]
+        there = {name for (name,) in cursor.execute(LIST_INDEXES).fetchall()}
+        missing = [
+            (table, index) for table, index in _list_time_indexes() if index.name not in there
+        ]
         if missing and not connection.in_atomic_block:
             cursor.execute("PRAGMA temp_store = FILE")  # lakhs of rows are sorted in it
         for table, index in missing:
             make = partial(cursor.execute, str(index.create_sql(table, editor)))
-            in_transaction(make, takes_instant=False)
+            run_in_transaction(make, takes_instant=False)
 
 
-def _indexes_by_time() -> Iterator[tuple[type[models.Model], ByTime]]:
+def _list_time_indexes() -> Iterator[tuple[type[models.Model], ByTime]]:
     for table in apps.get_models():
         for index in table._meta.indexes:
             if isinstance(index, ByTime):

@@ -12,12 +12,12 @@ from typing import NoReturn
 from django.db import DatabaseError, connection
 
 from ppims.core.errors import Unavailable
-from ppims.db.statements import first, keep_connection
-from ppims.db.write_lock import turn
+from ppims.db.statements import keep_connection, read_row
+from ppims.db.write_lock import hold_write_lock
 
 AFTER_WRITES = 250  # of two processes some 2,500 pages
 # What a writer sets: it does it in its commit once the log has grown much longer.
-LATER = "PRAGMA wal_autocheckpoint = 16000"
+SET_AUTOCHECKPOINT_PAGES = "PRAGMA wal_autocheckpoint = 16000"
 WHAT_CAN_BE = "PRAGMA wal_checkpoint(PASSIVE)"  # it waits for nobody, and nobody for it
 
 logger = logging.getLogger(__name__)
@@ -52,10 +52,10 @@ class Checkpoints:
         """Move most of it while others write, and what they have written meanwhile in a turn: as
         long as there is always more, the log is never begun anew.
         """
-        first(WHAT_CAN_BE, ())
+        read_row(WHAT_CAN_BE, ())
         os.fdatasync(self._database)
-        with turn():
-            first(WHAT_CAN_BE, ())
+        with hold_write_lock():
+            read_row(WHAT_CAN_BE, ())
 
     @cached_property
     def _database(self) -> int:

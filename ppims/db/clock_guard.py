@@ -43,7 +43,7 @@ class Pair:
         """Tell how far the clock has moved from here, beyond the time that has passed."""
         return (now.clock_ns - self.clock_ns) - (now.boottime_ns - self.boottime_ns)
 
-    def followed_to(self, now: "Pair") -> "Pair":
+    def follow_to(self, now: "Pair") -> "Pair":
         """Move along with the clock, no faster than it may drift."""
         passed = now.boottime_ns - self.boottime_ns
         most = passed * FOLLOWED_PPM // 10**6
@@ -59,7 +59,7 @@ class Guard:
         tell of what boot a kept pair is: then it is this process's own.
         """
         self.file, self.of, self.boot_id = file, of, boot_id
-        self._pair = self._kept_pair()
+        self._pair = self._read_pair()
         self._kept_at = self._pair.boottime_ns if self._pair else 0
         self._looked_at = self._alarmed_at = -(10**18)
         self._jump_ns = 0
@@ -105,12 +105,12 @@ class Guard:
         write_private(self.file, json.dumps(said))
         self._kept_at = self._pair.boottime_ns
 
-    def alarm(self, jump_ns: int) -> None:
+    def log_alarm(self, jump_ns: int) -> None:
         """Log it, once a minute."""
         now = read_boottime_ns()
         if now - self._alarmed_at >= ALARM_EVERY_NS:
             self._alarmed_at = now
-            logger.critical("%s: set it right, or manage accept_clock", in_words(jump_ns))
+            logger.critical("%s: set it right, or manage accept_clock", describe_jump(jump_ns))
 
     def _judge(self, now: Pair) -> int:
         pair = self._pair
@@ -119,11 +119,11 @@ class Guard:
             self._keep(pair)
         jump = pair.jump_to(now)
         if abs(jump) > TOLERANCE_NS:
-            accepted = self._kept_pair()  # by an operator, in another process
+            accepted = self._read_pair()  # by an operator, in another process
             if accepted is None or abs(accepted.jump_to(now)) > TOLERANCE_NS:
                 return jump
             pair, self._kept_at = accepted, accepted.boottime_ns
-        self._pair = pair = pair.followed_to(now)
+        self._pair = pair = pair.follow_to(now)
         self._steady = pair.clock_ns - pair.boottime_ns, now.boottime_ns + FOLLOWED_EVERY_NS
         if now.boottime_ns - self._kept_at > KEPT_EVERY_NS:
             self._keep(pair)
@@ -135,7 +135,7 @@ class Guard:
             with suppress(OSError):  # a folder that may only be read: this process's own, then
                 self.publish()
 
-    def _kept_pair(self) -> Pair | None:
+    def _read_pair(self) -> Pair | None:
         """Read the pair that is kept, if it is of this boot and this clock."""
         try:
             said = json.loads(self.file.read_text())
@@ -154,24 +154,24 @@ def require_steady(reading: datetime | None = None) -> None:
     """
     if clock.is_frozen():
         return
-    guard = the_guard()
+    guard = get_guard()
     if reading is not None:
-        jump_ns = guard.jump_ns(_ns_of(reading))
+        jump_ns = guard.jump_ns(_count_ns(reading))
     else:
         jump_ns = guard.jump_ns(time.time_ns()) if guard.of == "machine" else guard.look()
     if jump_ns:
-        guard.alarm(jump_ns)
+        guard.log_alarm(jump_ns)
         raise ClockMoved
 
 
 @cache
-def the_guard() -> Guard:
+def get_guard() -> Guard:
     """Give this process's guard, made at first use."""
     of = "database" if connection.vendor == "postgresql" else "machine"
-    return Guard(settings.PPIMS_DATA_DIR / "clock.json", of, _boot_id())
+    return Guard(settings.PPIMS_DATA_DIR / "clock.json", of, _read_boot_id())
 
 
-def in_words(jump_ns: int) -> str:
+def describe_jump(jump_ns: int) -> str:
     """Say which clock has jumped, and how far."""
     whose = "PostgreSQL's" if connection.vendor == "postgresql" else "this machine's"
     way = "ahead" if jump_ns > 0 else "back"
@@ -182,9 +182,9 @@ def read_clock_ns() -> int:
     """Read the clock that gives instants, without the deliberate offset."""
     if connection.vendor != "postgresql":
         return time.time_ns()
-    row = statements.first(READ_DATABASE_CLOCK, ())
+    row = statements.read_row(READ_DATABASE_CLOCK, ())
     assert row
-    return _ns_of(row[0])
+    return _count_ns(row[0])
 
 
 def read_boottime_ns() -> int:
@@ -193,11 +193,11 @@ def read_boottime_ns() -> int:
     return time.clock_gettime_ns(kind)
 
 
-def _ns_of(instant: datetime) -> int:
+def _count_ns(instant: datetime) -> int:
     return int(instant.timestamp() * 10**6) * 1_000
 
 
-def _boot_id() -> str | None:
+def _read_boot_id() -> str | None:
     try:
         return BOOT_ID.read_text().strip() or None
     except OSError:

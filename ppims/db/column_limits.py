@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from django.db import connections, models
 from django.db.backends.base.operations import BaseDatabaseOperations
 
-from ppims.db.streaming import kept_models
+from ppims.db.streaming import list_kept_models
 
-RANGES = BaseDatabaseOperations.integer_field_ranges
+INTEGER_RANGES = BaseDatabaseOperations.integer_field_ranges
 NO_NUL = ("instr(CAST({0} AS BLOB), x'00') > 0", "holds a NUL character")
 
 
@@ -27,15 +27,20 @@ class Unfit(NamedTuple):
 def find_unfit(using: str = "default") -> Iterator[Unfit]:
     """Find each row that PostgreSQL would not take; none where they are in PostgreSQL already."""
     if connections[using].vendor == "sqlite":
-        for model in kept_models():
-            yield from _unfit_of(model, using)
+        for model in list_kept_models():
+            yield from _find_unfit(model, using)
 
 
-def _unfit_of(model: type[models.Model], using: str) -> Iterator[Unfit]:
+def _find_unfit(model: type[models.Model], using: str) -> Iterator[Unfit]:
     fields = model._meta.concrete_fields
-    faults = [(f, *fault) for f in fields for fault in _faults_of(_kind_of(f))]
-    cases = [f"WHEN {_of(f, is_wrong)} THEN {n}" for n, (f, is_wrong, _) in enumerate(faults)]
-    numbers = [f for f in model._meta.pk_fields if _kind_of(f).get_internal_type() in RANGES]
+    faults = [(f, *fault) for f in fields for fault in _list_faults(_find_kind(f))]
+    cases = [
+        f"WHEN {_write_condition(f, is_wrong)} THEN {n}"
+        for n, (f, is_wrong, _) in enumerate(faults)
+    ]
+    numbers = [
+        f for f in model._meta.pk_fields if _find_kind(f).get_internal_type() in INTEGER_RANGES
+    ]
     key = ", ".join(f'"{field.column}"' for field in numbers) or "NULL"
     sql = f"""SELECT * FROM (SELECT CASE {" ".join(cases)} END AS fault, {key}
         FROM "{model._meta.db_table}") WHERE fault IS NOT NULL"""  # noqa: S608 - our own names
@@ -46,21 +51,21 @@ def _unfit_of(model: type[models.Model], using: str) -> Iterator[Unfit]:
             yield Unfit(f"{model._meta.db_table} {named}".strip(), f"{field.column} {problem}")
 
 
-def _kind_of(field: Any) -> Any:
+def _find_kind(field: Any) -> Any:
     """Give the field whose kind of value it holds: of a foreign key the one that it points at."""
-    return _kind_of(field.target_field) if field.is_relation else field
+    return _find_kind(field.target_field) if field.is_relation else field
 
 
-def _of(field: Any, is_wrong: str) -> str:
+def _write_condition(field: Any, is_wrong: str) -> str:
     column = f'"{field.column}"'
     return f"{column} IS NOT NULL AND ({is_wrong.format(column)})"
 
 
-def _faults_of(field: Any) -> list[tuple[str, str]]:
+def _list_faults(field: Any) -> list[tuple[str, str]]:
     """List what would not fit a column of this kind: how SQLite tells, and in words."""
     kind = field.get_internal_type()
-    if kind in RANGES:
-        least, most = RANGES[kind]
+    if kind in INTEGER_RANGES:
+        least, most = INTEGER_RANGES[kind]
         return [
             ("typeof({0}) <> 'integer'", "is no whole number"),
             (f"{{0}} NOT BETWEEN {least} AND {most}", "is out of its range"),

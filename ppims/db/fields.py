@@ -12,7 +12,7 @@ from django.db.migrations.operations import CreateModel
 from django.db.migrations.state import ProjectState
 from django.db.models import F, Func
 
-from ppims.db.streaming import SQLITE
+from ppims.db.streaming import SQLITE_READINGS
 
 
 class BigId(models.BigAutoField):
@@ -68,7 +68,7 @@ class Instant(Func):
 
     def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper, *_: Any, **__: Any) -> Any:
         sql, values = compiler.compile(self.get_source_expressions()[0])
-        form = SQLITE["DateTimeField"] if connection.vendor == "sqlite" else "{0}"
+        form = SQLITE_READINGS["DateTimeField"] if connection.vendor == "sqlite" else "{0}"
         return form.format(sql), values
 
 

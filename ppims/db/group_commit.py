@@ -19,10 +19,10 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from ppims.core.errors import Unavailable
-from ppims.db.checkpoint import LATER, Checkpoints
+from ppims.db.checkpoint import SET_AUTOCHECKPOINT_PAGES, Checkpoints
 from ppims.db.statements import keep_connection, run
-from ppims.db.transaction import Outcome, together
-from ppims.db.write_lock import turn
+from ppims.db.transaction import Outcome, run_together
+from ppims.db.write_lock import hold_write_lock
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ OWN_CACHE = "PRAGMA cache_size = -32000"  # large enough for what a group change
 _making = threading.Lock()
 
 
-class Written(Future[Any]):
+class PendingWrite(Future[Any]):
     """A write that has been asked for, and what will become of it. It is taken by the writer or
     withdrawn by the asker: never both.
     """
@@ -50,7 +50,7 @@ class Written(Future[Any]):
             self.set_exception(error)
 
 
-async def written(work: Callable[[], T]) -> T:
+async def run_write(work: Callable[[], T]) -> T:
     """Run a use-case that writes, and give what it gives once that is durable. Where no event loop
     runs, the caller's thread waits instead.
 
@@ -59,12 +59,12 @@ async def written(work: Callable[[], T]) -> T:
     """
     if not settings.PPIMS_GROUP_COMMIT:
         return work()
-    write = _writer().ask(work)
+    write = _get_writer().ask(work)
     seconds = settings.PPIMS_QUEUE_SECONDS
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        return cast("T", _waited_for(write, seconds))
+        return cast("T", _wait_for(write, seconds))
     deadline = loop.call_later(seconds, write.cancel)
     try:
         return cast("T", await asyncio.wrap_future(write))
@@ -82,7 +82,7 @@ def run_later(work: Callable[[], object]) -> None:
     """
     if settings.PPIMS_GROUP_COMMIT:
         try:
-            _writer().ask(work).add_done_callback(lambda write: _log_failure(write.exception()))
+            _get_writer().ask(work).add_done_callback(lambda write: _log_failure(write.exception()))
         except Unavailable as error:
             _log_failure(error)
         return
@@ -97,7 +97,7 @@ def _log_failure(error: BaseException | None) -> None:
         logger.warning("not written: %s", type(error).__name__)
 
 
-def _waited_for(write: Written, seconds: float) -> Any:
+def _wait_for(write: PendingWrite, seconds: float) -> Any:
     try:
         return write.result(timeout=seconds)
     except TimeoutError:
@@ -111,13 +111,13 @@ def _is_cancelled_by_its_caller() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _writer() -> "Writer":
+def _get_writer() -> "Writer":
     with _making:  # of two threads that come first, cache() would let each make one
-        return _made()
+        return _make_writer()
 
 
 @cache
-def _made() -> "Writer":
+def _make_writer() -> "Writer":
     return Writer()
 
 
@@ -127,39 +127,39 @@ class Writer:
     """
 
     def __init__(self) -> None:
-        self._queue: SimpleQueue[Written] = SimpleQueue()
+        self._queue: SimpleQueue[PendingWrite] = SimpleQueue()
         self._checkpoints = Checkpoints()
         threading.Thread(target=self._serve, name="writer", daemon=True).start()
 
-    def ask(self, work: Callable[[], Any]) -> Written:
+    def ask(self, work: Callable[[], Any]) -> PendingWrite:
         """Queue a write. Raises Unavailable where too many are waiting already."""
         if self._queue.qsize() >= settings.PPIMS_QUEUE_LENGTH:
             raise Unavailable
-        write = Written(work)
+        write = PendingWrite(work)
         self._queue.put(write)
         return write
 
     def _serve(self) -> NoReturn:
         keep_connection()
         with suppress(DatabaseError, Unavailable):
-            for pragma in (OWN_CACHE, LATER):
+            for pragma in (OWN_CACHE, SET_AUTOCHECKPOINT_PAGES):
                 run(pragma, ())
         while True:
             first = self._queue.get()
-            taken: list[Written] | None = None
+            taken: list[PendingWrite] | None = None
             try:
-                with turn():
-                    taken = self._taken(first)
-                    outcomes = together([write.work for write in taken])
+                with hold_write_lock():
+                    taken = self._take_waiting(first)
+                    outcomes = run_together([write.work for write in taken])
             except BaseException:  # whatever: nobody is left to wait, and the next group comes
                 logger.exception("a group was not committed")
-                taken = self._taken(first) if taken is None else taken
+                taken = self._take_waiting(first) if taken is None else taken
                 outcomes = [(None, Unavailable()) for _ in taken]
             for write, outcome in zip(taken, outcomes, strict=True):
                 write.end(outcome)
             self._checkpoints.count(len(taken))
 
-    def _taken(self, first: Written) -> list[Written]:
+    def _take_waiting(self, first: PendingWrite) -> list[PendingWrite]:
         """Take what is waiting, but for what has been withdrawn."""
         waiting = [first]
         try:

@@ -20,19 +20,19 @@ from django.db import (
 OUTAGE_CLASSES = {"08", "28", "3D", "40", "53", "57", "58"}
 # The database may only be read; the transaction stood idle, or lasted, for too long; a lock was not
 # to be had in time.
-OUTAGES = {"25006", "25P03", "25P04", "55P03"}
+OUTAGE_SQLSTATES = {"25006", "25P03", "25P04", "55P03"}
 # The connection is none the worse for these: others were first.
 OTHERS_WERE_FIRST = {"40001", "40002", "40003", "40P01", "55P03"}
 # The transaction is undone, and the same again may well go through.
 ROLLED_BACK = {"40001", "40P01"}
 # The session was ended by an operator or by a time limit, or the server is going down or coming up.
 SESSION_ENDED = {"25P03", "57P01", "57P02", "57P03", "57P04", "57P05"}
-FAULTS = (IntegrityError, DataError, ProgrammingError, NotSupportedError)
+FAULT_ERRORS = (IntegrityError, DataError, ProgrammingError, NotSupportedError)
 
 logger = logging.getLogger(__name__)
 
 
-def sqlstate_of(error: BaseException | None) -> str | None:
+def find_sqlstate(error: BaseException | None) -> str | None:
     """Find the SQLSTATE of an error of Django's or of the driver's; SQLite's have none, nor has a
     connection that went without a word.
     """
@@ -46,17 +46,17 @@ def is_outage(error: BaseException | None) -> bool:
     """
     if not isinstance(error, DatabaseError | InterfaceError):
         return False
-    sqlstate = sqlstate_of(error)
+    sqlstate = find_sqlstate(error)
     if sqlstate is None:
-        return not isinstance(error, FAULTS)
-    return sqlstate[:2] in OUTAGE_CLASSES or sqlstate in OUTAGES
+        return not isinstance(error, FAULT_ERRORS)
+    return sqlstate[:2] in OUTAGE_CLASSES or sqlstate in OUTAGE_SQLSTATES
 
 
 def is_lost_connection(error: BaseException) -> bool:
     """Tell whether PostgreSQL's session ended, so that whatever it had not committed is undone; of
     an error as Django raises it.
     """
-    sqlstate = sqlstate_of(error)
+    sqlstate = find_sqlstate(error)
     if sqlstate is not None:
         return sqlstate[:2] == "08" or sqlstate in SESSION_ENDED
     # Without a word; or it can't be opened. SQLite's driver knows no SQLSTATE at all.
@@ -71,7 +71,7 @@ def drop_connection_after(error: BaseException) -> None:
     """
     if connection.vendor != "postgresql" or connection.in_atomic_block:
         return
-    if is_outage(error) and sqlstate_of(error) not in OTHERS_WERE_FIRST:
+    if is_outage(error) and find_sqlstate(error) not in OTHERS_WERE_FIRST:
         connection.close()
 
 
@@ -80,7 +80,7 @@ def report_outage(error: BaseException, *, request_id: str = "") -> None:
     tell of a row; and leave no connection that suffers from it.
     """
     sqlite_name = getattr(error.__cause__, "sqlite_errorname", None)
-    why = sqlstate_of(error) or sqlite_name or type(error).__name__
+    why = find_sqlstate(error) or sqlite_name or type(error).__name__
     extra = {"request_id": request_id} if request_id else {}
     logger.warning("database unavailable: %s", why, extra=extra)
     drop_connection_after(error)

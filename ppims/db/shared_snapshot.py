@@ -17,40 +17,40 @@ from ppims.db import statements
 Rows = list[tuple[Any, ...]]
 
 
-class Moment(threading.local):
+class SharedSnapshot(threading.local):
     """What a thread has read so far in its moment, by statement and values; None: it has none."""
 
     read: dict[tuple[str, tuple[Any, ...]], Rows] | None = None
 
 
-_moment = Moment()
+_snapshot = SharedSnapshot()
 
 
 def begin() -> None:
     """Begin a moment on this thread's event loop, where there is none. Of a database that can't be
     opened, who reads is told.
     """
-    if _moment.read is None:
+    if _snapshot.read is None:
         with suppress(Error):
             statements.run("BEGIN", ())  # the snapshot is taken by what is read first
-            _moment.read = {}
+            _snapshot.read = {}
             asyncio.get_running_loop().call_soon(end)
 
 
 def end() -> None:
     """End it, where there is one: what is read from now on is read anew."""
-    if _moment.read is not None:
-        _moment.read = None
+    if _snapshot.read is not None:
+        _snapshot.read = None
         with suppress(Error):  # SQLite may have ended it
             statements.run("COMMIT", ())
 
 
-def every(sql: str, values: tuple[Any, ...]) -> Rows:
+def read_rows(sql: str, values: tuple[Any, ...]) -> Rows:
     """Run a SELECT that many ask alike: its rows, read once a moment."""
-    read = _moment.read
+    read = _snapshot.read
     if read is None:
-        return statements.every(sql, values)
+        return statements.read_rows(sql, values)
     asked = sql, values
     if asked not in read:
-        read[asked] = statements.every(sql, values)
+        read[asked] = statements.read_rows(sql, values)
     return read[asked]

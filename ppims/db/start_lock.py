@@ -13,21 +13,21 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from ppims.db import alias
 
 LOOKS_AGAIN_SECONDS = 0.1
-OPEN = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+OPEN_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 # Of the session, over all transactions of it; PostgreSQL's own waiting would end with lock_timeout.
-TAKE = "SELECT pg_try_advisory_lock(hashtext('ppims makes ready'))"
+TAKE_LOCK = "SELECT pg_try_advisory_lock(hashtext('ppims makes ready'))"
 GIVE_BACK = "SELECT pg_advisory_unlock(hashtext('ppims makes ready'))"
 
 
 @contextmanager
-def one_at_a_time(using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
+def wait_for_others(using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
     """Wait for as long as another process makes this database ready, then keep others waiting."""
     if connections[using].vendor == "postgresql":
         with connections[using].cursor() as cursor:
-            cursor.execute(TAKE)
+            cursor.execute(TAKE_LOCK)
             while cursor.fetchone() != (True,):
                 time.sleep(LOOKS_AGAIN_SECONDS)
-                cursor.execute(TAKE)
+                cursor.execute(TAKE_LOCK)
         try:
             yield
         finally:
@@ -35,11 +35,11 @@ def one_at_a_time(using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
                 with connections[using].cursor() as cursor:
                     cursor.execute(GIVE_BACK)
         return
-    file = alias.file_of(using)
+    file = alias.find_file(using)
     if file is None:  # in memory: nobody else's
         yield
         return
-    lock = os.open(f"{file}-start", OPEN, 0o600)
+    lock = os.open(f"{file}-start", OPEN_FLAGS, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -26,33 +26,33 @@ from ppims.db import outages
 M = TypeVar("M", bound=models.Model)
 Values = Sequence[Any] | dict[str, Any]
 
-HOW_MANY, NUMBER = attrgetter("rowcount"), attrgetter("lastrowid")
-ONE, ALL = methodcaller("fetchone"), methodcaller("fetchall")
+HOW_MANY, LAST_ROW_ID = attrgetter("rowcount"), attrgetter("lastrowid")
+FETCH_ONE, FETCH_ALL = methodcaller("fetchone"), methodcaller("fetchall")
 _threads = threading.local()
 
 
 def run(sql: str, values: Values) -> int:
     """Run a statement that writes: how many rows it wrote."""
-    return int(_done(sql, values, HOW_MANY))
+    return int(_execute(sql, values, HOW_MANY))
 
 
-def first(sql: str, values: Values) -> tuple[Any, ...] | None:
+def read_row(sql: str, values: Values) -> tuple[Any, ...] | None:
     """Run a SELECT: its first row."""
-    row: tuple[Any, ...] | None = _done(sql, values, ONE)
+    row: tuple[Any, ...] | None = _execute(sql, values, FETCH_ONE)
     return row
 
 
-def every(sql: str, values: Values) -> list[tuple[Any, ...]]:
+def read_rows(sql: str, values: Values) -> list[tuple[Any, ...]]:
     """Run a SELECT: its rows."""
-    rows: list[tuple[Any, ...]] = _done(sql, values, ALL)
+    rows: list[tuple[Any, ...]] = _execute(sql, values, FETCH_ALL)
     return rows
 
 
-def _done(sql: str, values: Values, take: Callable[[Any], Any]) -> Any:
+def _execute(sql: str, values: Values, take: Callable[[Any], Any]) -> Any:
     """Run a statement on the driver's own cursor, in Django's transaction and with its errors, and
     take from the cursor what is wanted. Whoever listens to statements hears them by Django's.
     """
-    database = _database()
+    database = _get_database()
     if database.execute_wrappers or database.force_debug_cursor:
         with database.cursor() as cursor:
             cursor.execute(sql, values)
@@ -74,9 +74,9 @@ def _run_by_driver(database: Any, sql: str, values: Values, take: Callable[[Any]
     try:
         if database.vendor == "sqlite":
             names = tuple(values) if isinstance(values, dict) else None
-            return take(database.connection.execute(_of_sqlite(sql, names), values))
+            return take(database.connection.execute(_write_for_sqlite(sql, names), values))
         # Prepared once a connection: Django's cursor would write the values into the text.
-        with _prepared_cursors()(database.connection) as cursor:
+        with _get_cursor_class()(database.connection) as cursor:
             taken = take(cursor.execute(sql, values, prepare=True))
             database.health_check_done = True  # Django need not ask: it has just answered
             return taken
@@ -101,20 +101,20 @@ def keep_connection() -> None:
     _threads.kept = connections[DEFAULT_DB_ALIAS]
 
 
-def _database() -> BaseDatabaseWrapper:
+def _get_database() -> BaseDatabaseWrapper:
     kept: BaseDatabaseWrapper | None = getattr(_threads, "kept", None)
     return connections[DEFAULT_DB_ALIAS] if kept is None else kept
 
 
 @cache
-def _prepared_cursors() -> Any:
+def _get_cursor_class() -> Any:
     from psycopg import Cursor  # noqa: PLC0415 - an extra: who serves from SQLite has none
 
     return Cursor
 
 
 @cache
-def _of_sqlite(sql: str, names: tuple[str, ...] | None) -> str:
+def _write_for_sqlite(sql: str, names: tuple[str, ...] | None) -> str:
     """Write the places of values as SQLite's driver knows them."""
     if names is None:
         return (sql % (("?",) * sql.replace("%%", "").count("%s"))) if "%" in sql else sql
@@ -122,20 +122,20 @@ def _of_sqlite(sql: str, names: tuple[str, ...] | None) -> str:
 
 
 @cache
-def _vendor() -> str:
+def _get_vendor() -> str:
     return connection.vendor  # of its engine: nothing is opened for it
 
 
-def stored(value: Any) -> Any:
+def store_value(value: Any) -> Any:
     """Give a value as the database takes it: SQLite keeps an instant in UTC without saying so."""
-    if isinstance(value, datetime) and _vendor() == "sqlite":
+    if isinstance(value, datetime) and _get_vendor() == "sqlite":
         return str(value.astimezone(UTC)).removesuffix("+00:00")
     return value
 
 
-def kept_instant(value: Any) -> datetime | None:
+def read_instant(value: Any) -> datetime | None:
     """Read an instant as the database gives it."""
-    return _instant(value) if isinstance(value, str) else value
+    return _read_instant(value) if isinstance(value, str) else value
 
 
 class Table(Generic[M]):
@@ -153,7 +153,7 @@ class Table(Generic[M]):
         self._readings = [
             (name, READINGS[kind])
             for name, (_, kind) in zip(self.names, self.kinds, strict=True)
-            if kind in READINGS and _vendor() == "sqlite"
+            if kind in READINGS and _get_vendor() == "sqlite"
         ]
         self._instants = [p for p, (_, kind) in enumerate(self.kinds) if kind == "DateTimeField"]
         self._defaults = {field.attname: field.get_default() for field in fields}
@@ -161,61 +161,61 @@ class Table(Generic[M]):
         self._is_numbered = isinstance(model._meta.pk, models.AutoField)
         assert not self._is_numbered or self.names[0] == self._key
 
-    def new(self, **values: Any) -> M:
+    def make_row(self, **values: Any) -> M:
         """Make a new row, by the columns' names; what is not given is as the model has it."""
-        return self._model({**self._defaults, **values})
+        return self._make_model({**self._defaults, **values})
 
     def insert(self, row: M) -> None:
         """Insert a new row; one that the database numbers is told its key."""
         kept = row.__dict__
         values = [kept[name] for name in self.names]
         for place in self._instants:
-            values[place] = stored(values[place])
-        sql = _insertion(self, _vendor())
+            values[place] = store_value(values[place])
+        sql = _write_insert(self, _get_vendor())
         if not self._is_numbered:
             run(sql, values)
-        elif _vendor() == "sqlite":
-            row.pk = _done(sql, values[1:], NUMBER)
+        elif _get_vendor() == "sqlite":
+            row.pk = _execute(sql, values[1:], LAST_ROW_ID)
         else:
-            row.pk = first(sql, values[1:])[0]  # type: ignore[index]  # it returns the key
+            row.pk = read_row(sql, values[1:])[0]  # type: ignore[index]  # it returns the key
         row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 
-    def one(self, tail: str, values: Values) -> M | None:
+    def read_row(self, tail: str, values: Values) -> M | None:
         """Read the first row that the tail of the SELECT finds."""
-        found = first(self.selection(tail), values)
-        return self.made(found) if found else None
+        found = read_row(self.write_select(tail), values)
+        return self.make_model(found) if found else None
 
-    def selection(self, tail: str) -> str:
+    def write_select(self, tail: str) -> str:
         """Write a SELECT of rows for `made`, by its tail."""
-        return _selection((self,), tail)
+        return _write_select((self,), tail)
 
-    def locked(self, tail: str, values: Values) -> M | None:
+    def lock_row(self, tail: str, values: Values) -> M | None:
         """Read the first row that the tail of the SELECT finds, and lock it until the transaction
         ends; on SQLite all is locked already.
         """
-        return self.one(tail if _vendor() == "sqlite" else f"{tail} FOR UPDATE", values)
+        return self.read_row(tail if _get_vendor() == "sqlite" else f"{tail} FOR UPDATE", values)
 
-    def columns(self) -> str:
+    def write_columns(self) -> str:
         """Write the columns of a SELECT from the table under its alias. The plus sign keeps
         SQLite's driver from asking Django what kind each is.
         """
-        plain = "+" if _vendor() == "sqlite" else ""
+        plain = "+" if _get_vendor() == "sqlite" else ""
         return ", ".join(
             f'{plain if kind in READINGS else ""}{self.alias}."{column}"'
             for column, kind in self.kinds
         )
 
-    def made(self, row: Sequence[Any]) -> M:
+    def make_model(self, row: Sequence[Any]) -> M:
         """Make a model of a row."""
         values = dict(zip(self.names, row, strict=True))
         for name, reading in self._readings:
             if values[name] is not None:
                 values[name] = reading(values[name])
-        model = self._model(values)
+        model = self._make_model(values)
         model._state.adding, model._state.db = False, DEFAULT_DB_ALIAS
         return model
 
-    def _model(self, values: dict[str, Any]) -> M:
+    def _make_model(self, values: dict[str, Any]) -> M:
         """Make it as Django does, but for the signals, which nobody here listens to."""
         model = self.model.__new__(self.model)
         model.__dict__ = values
@@ -223,34 +223,34 @@ class Table(Generic[M]):
         return model
 
 
-def joined(tables: tuple[Table[Any], ...], tail: str, values: Values) -> list[Any] | None:
+def read_joined(tables: tuple[Table[Any], ...], tail: str, values: Values) -> list[Any] | None:
     """Read the first rows of several tables, joined by the tail of the SELECT from the first one,
     that it finds.
     """
-    found = first(_selection(tables, tail), values)
+    found = read_row(_write_select(tables, tail), values)
     if found is None:
         return None
     rows, start = [], 0
     for table in tables:
-        rows.append(table.made(found[start : start + len(table.names)]))
+        rows.append(table.make_model(found[start : start + len(table.names)]))
         start += len(table.names)
     return rows
 
 
-def _instant(text: str) -> datetime:
+def _read_instant(text: str) -> datetime:
     return datetime.fromisoformat(f"{text}Z")  # a fifth of what replace(tzinfo=UTC) takes
 
 
 # What SQLite keeps as something plainer.
 READINGS: dict[str, Any] = {
-    "DateTimeField": _instant,
+    "DateTimeField": _read_instant,
     "DateField": date.fromisoformat,
     "BooleanField": bool,
 }
 
 
 @cache
-def _insertion(table: Table[Any], vendor: str) -> str:
+def _write_insert(table: Table[Any], vendor: str) -> str:
     named = [c for c, _ in table.kinds if not (table._is_numbered and c == table._key)]
     columns = ", ".join(f'"{column}"' for column in named)
     places = ", ".join(["%s"] * len(named))
@@ -259,6 +259,6 @@ def _insertion(table: Table[Any], vendor: str) -> str:
 
 
 @cache
-def _selection(tables: tuple[Table[Any], ...], tail: str) -> str:
-    columns = ", ".join(table.columns() for table in tables)
+def _write_select(tables: tuple[Table[Any], ...], tail: str) -> str:
+    columns = ", ".join(table.write_columns() for table in tables)
     return f'SELECT {columns} FROM "{tables[0].name}" {tables[0].alias} {tail}'  # noqa: S608

@@ -17,21 +17,24 @@ LEFT_BEHIND = {"axes", "sessions"}
 Row = tuple[Any, ...]
 
 # How each database writes a column as a plain value; an instant is microseconds.
-POSTGRESQL = {
+POSTGRESQL_READINGS = {
     "DateTimeField": "(extract(epoch FROM {0}) * 1000000)::bigint",
     "DateField": "{0}::text",
     "BooleanField": "{0}::int",
 }
 # SQLite keeps an instant as text, with six digits after the point or none. The plus sign keeps
 # Python's driver from making its own types of the others.
-SQLITE = {
+SQLITE_READINGS = {
     "DateTimeField": "CAST(strftime('%%s', substr({0}, 1, 19)) AS integer) * 1000000"
     " + CAST(substr({0}, 21) AS integer)",
     "DateField": "+{0}",
     "BooleanField": "+{0}",
 }
 # What is no instant is read as it is, and not as nothing.
-SQLITE_AS_IT_IS = {**SQLITE, "DateTimeField": f"COALESCE({SQLITE['DateTimeField']}, +{{0}})"}
+SQLITE_AS_IT_IS = {
+    **SQLITE_READINGS,
+    "DateTimeField": f"COALESCE({SQLITE_READINGS['DateTimeField']}, +{{0}})",
+}
 
 
 class Reader:
@@ -52,9 +55,11 @@ class Reader:
         self.fields = [by_name[name] for name in names]
         self.alias, self.empty = alias, empty
 
-    def columns(self, using: str = "default") -> str:
+    def write_columns(self, using: str = "default") -> str:
         """Write the columns of a SELECT from the table under the alias."""
-        forms = POSTGRESQL if connections[using].vendor == "postgresql" else SQLITE_AS_IT_IS
+        forms = (
+            POSTGRESQL_READINGS if connections[using].vendor == "postgresql" else SQLITE_AS_IT_IS
+        )
         return ", ".join(
             "NULL"
             if field.column in self.empty
@@ -65,13 +70,13 @@ class Reader:
         )
 
 
-def joined(
+def stream_joined(
     readers: Sequence[Reader], tail: str, parameters: Sequence[Any], *, using: str = "default"
 ) -> Iterator[Row]:
     """Stream the columns of one table and of those that the tail of the SELECT joins to it: row by
     row, never all at once; on PostgreSQL inside a transaction.
     """
-    columns = ", ".join(reader.columns(using) for reader in readers)
+    columns = ", ".join(reader.write_columns(using) for reader in readers)
     sql = f'SELECT {columns} FROM "{readers[0].table}" {readers[0].alias} {tail}'  # noqa: S608 - names of columns
     database = connections[using]
     of_sqlite = database.vendor == "sqlite"
@@ -81,17 +86,17 @@ def joined(
             yield from rows
 
 
-def kept_models() -> list[type[models.Model]]:
+def list_kept_models() -> list[type[models.Model]]:
     """List every table worth keeping: what a backup or a move holds, and verification reads."""
-    return [model for model in _stored_models() if model._meta.app_label not in LEFT_BEHIND]
+    return [model for model in _list_stored_models() if model._meta.app_label not in LEFT_BEHIND]
 
 
-def left_behind() -> list[str]:
+def list_left_behind() -> list[str]:
     """Name the tables of which a backup or a move takes no row along."""
-    apart = [model for model in _stored_models() if model._meta.app_label in LEFT_BEHIND]
+    apart = [model for model in _list_stored_models() if model._meta.app_label in LEFT_BEHIND]
     return [model._meta.db_table for model in apart]
 
 
-def _stored_models() -> list[type[models.Model]]:
+def _list_stored_models() -> list[type[models.Model]]:
     found = apps.get_models(include_auto_created=True)
     return [model for model in found if model._meta.managed and not model._meta.proxy]

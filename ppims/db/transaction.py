@@ -12,20 +12,20 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from ppims.core.errors import Unavailable
 from ppims.db import clock_guard, outages, statements
-from ppims.db.write_lock import turn
+from ppims.db.write_lock import hold_write_lock
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Outcome = tuple[Any, BaseException | None]  # what a work gave, or why it gave nothing
 
-TRIES = 5
+MOST_TRIES = 5
 
 
-class Again(Exception):
+class RunAgain(Exception):
     """Another transaction was first; what it committed is to be read: run the work once more."""
 
 
-def in_transaction(work: Callable[[], T], *, takes_instant: bool = True) -> T:
+def run_in_transaction(work: Callable[[], T], *, takes_instant: bool = True) -> T:
     """Run work in one transaction: all of it or nothing. Inside an open transaction: in a savepoint
     of it.
 
@@ -34,32 +34,36 @@ def in_transaction(work: Callable[[], T], *, takes_instant: bool = True) -> T:
     does work that takes an instant while the clock has jumped, as all does but what only counts.
     """
     if takes_instant:
-        work = partial(_after_the_clock, work)
+        work = partial(_run_with_steady_clock, work)
     if connection.in_atomic_block:
-        return _in_savepoint(work)
+        return _run_in_savepoint(work)
     is_in_line = settings.PPIMS_GROUP_COMMIT and connection.vendor == "sqlite"
-    with turn(patience_seconds=settings.PPIMS_BUSY_SECONDS) if is_in_line else nullcontext():
-        return _alone(work)
+    with (
+        hold_write_lock(patience_seconds=settings.PPIMS_BUSY_SECONDS)
+        if is_in_line
+        else nullcontext()
+    ):
+        return _run_alone(work)
 
 
 def wrap_in_transaction(use_case: Callable[P, T]) -> Callable[P, T]:
-    """Run the whole of a use-case by `in_transaction`."""
+    """Run the whole of a use-case by `run_in_transaction`."""
 
     @wraps(use_case)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        return in_transaction(partial(use_case, *args, **kwargs))
+        return run_in_transaction(partial(use_case, *args, **kwargs))
 
     return run
 
 
-def _after_the_clock(work: Callable[[], T]) -> T:
+def _run_with_steady_clock(work: Callable[[], T]) -> T:
     clock_guard.require_steady()
     return work()
 
 
-def _alone(work: Callable[[], T]) -> T:
+def _run_alone(work: Callable[[], T]) -> T:
     last = time.monotonic() + settings.PPIMS_BUSY_SECONDS
-    for attempt in range(1, TRIES + 1):
+    for attempt in range(1, MOST_TRIES + 1):
         is_committing = False
         try:
             with transaction.atomic(durable=True):
@@ -67,28 +71,28 @@ def _alone(work: Callable[[], T]) -> T:
                 _refuse_if_lost_unheard()
                 is_committing = True
             return result
-        except (Again, DatabaseError, InterfaceError) as error:
-            if not isinstance(error, Again) and not outages.is_outage(error):
+        except (RunAgain, DatabaseError, InterfaceError) as error:
+            if not isinstance(error, RunAgain) and not outages.is_outage(error):
                 raise
             outages.drop_connection_after(error)
-            is_over = attempt == TRIES or time.monotonic() > last
+            is_over = attempt == MOST_TRIES or time.monotonic() > last
             if is_over or not _is_worth_another(error, is_committing=is_committing):
                 raise Unavailable from error
             time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spread, not secrecy
     raise AssertionError("unreachable")
 
 
-def together(works: Sequence[Callable[[], Any]]) -> list[Outcome]:
+def run_together(works: Sequence[Callable[[], Any]]) -> list[Outcome]:
     """Run works one after another in one transaction, and commit once: what became of each.
 
-    Each keeps itself whole by `in_transaction`: a refusal undoes that one alone. Where the
+    Each keeps itself whole by `run_in_transaction`: a refusal undoes that one alone. Where the
     transaction is lost, or its COMMIT fails, nothing of any is kept: all are Unavailable.
     """
     outcomes = []
     try:
         with transaction.atomic(durable=True):
             for work in works:
-                outcomes.append(_outcome(work))
+                outcomes.append(_run_for_outcome(work))
                 _refuse_if_lost_unheard(outcomes[-1][1])
     except (Unavailable, DatabaseError, InterfaceError) as error:
         connection.close_if_unusable_or_obsolete()
@@ -98,7 +102,7 @@ def together(works: Sequence[Callable[[], Any]]) -> list[Outcome]:
     return outcomes
 
 
-def _in_savepoint(work: Callable[[], T]) -> T:
+def _run_in_savepoint(work: Callable[[], T]) -> T:
     """Run work as a part of the open transaction, which a failure leaves as it was before.
     (Django's own savepoints cost as much as three statements.)
     """
@@ -116,7 +120,7 @@ def _in_savepoint(work: Callable[[], T]) -> T:
 
 
 @contextmanager
-def snapshot() -> Iterator[None]:
+def read_snapshot() -> Iterator[None]:
     """Read the database as it is at the first read, for as long as it takes; nobody waits for it,
     and at no isolation level is it cancelled for what others write. Inside an open transaction: as
     that one sees it.
@@ -140,7 +144,7 @@ def snapshot() -> Iterator[None]:
             cursor.execute("ROLLBACK")
 
 
-def _outcome(work: Callable[[], Any]) -> Outcome:
+def _run_for_outcome(work: Callable[[], Any]) -> Outcome:
     try:
         return work(), None
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the asker's
@@ -166,6 +170,6 @@ def _is_worth_another(error: Exception, *, is_committing: bool) -> bool:
     """Tell whether nothing of it can have been kept, and another try may do better. After a COMMIT
     that heard no answer, nobody knows.
     """
-    if isinstance(error, Again) or outages.sqlstate_of(error) in outages.ROLLED_BACK:
+    if isinstance(error, RunAgain) or outages.find_sqlstate(error) in outages.ROLLED_BACK:
         return True
     return outages.is_lost_connection(error) and not is_committing

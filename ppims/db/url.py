@@ -5,7 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 
-SQLITE, POSTGRESQL = "django.db.backends.sqlite3", "django.db.backends.postgresql"
+SQLITE_ENGINE, POSTGRESQL_ENGINE = "django.db.backends.sqlite3", "django.db.backends.postgresql"
 
 # synchronous=FULL: an acknowledged posting survives a power cut. Why these:
 # docs/decisions.md, "SQLite first, and durable before it answers" and "No connection maps the
@@ -18,7 +18,7 @@ PRAGMAS = (
 # What answers rest on, whatever a server, a database or a role has for it. Names are looked up in
 # one schema, values written and read in one form, an absent value equals nothing, and no statement
 # sees more, less or older rows than it was written for.
-SESSION = {
+SESSION_SETTINGS = {
     "search_path": "public",
     "DateStyle": "ISO,MDY",
     "IntervalStyle": "postgres",
@@ -33,7 +33,7 @@ SESSION = {
     "default_transaction_deferrable": "off",
 }
 # A server that is gone without a word is noticed within half a minute.
-NETWORK = {
+NETWORK_OPTIONS = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -42,32 +42,37 @@ NETWORK = {
 }
 
 
-def settings_of(url: str, *, busy_seconds: int, statement_seconds: int) -> dict[str, Any]:
+def make_settings(url: str, *, busy_seconds: int, statement_seconds: int) -> dict[str, Any]:
     """Give Django's settings: connections that last, waiting for a lock `busy_seconds`, and for a
     statement `statement_seconds` (0: for ever; PostgreSQL only). What the URL itself says stands.
 
     Raises ValueError where it is no URL of SQLite or PostgreSQL.
     """
     database: dict[str, Any] = {**dj_database_url.parse(url, conn_max_age=None)}
-    if database["ENGINE"] == SQLITE:
+    if database["ENGINE"] == SQLITE_ENGINE:
         database["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
             "timeout": busy_seconds,
             "init_command": PRAGMAS,
         }
-    elif database["ENGINE"] == POSTGRESQL:
+    elif database["ENGINE"] == POSTGRESQL_ENGINE:
         database["CONN_HEALTH_CHECKS"] = True  # a connection may be gone when a page comes
         own = database.get("OPTIONS", {})
-        session = _session(busy_seconds, statement_seconds)
+        session = _write_session_options(busy_seconds, statement_seconds)
         options = f"{session} {own.get('options', '')}".rstrip()
-        database["OPTIONS"] = {"application_name": "ppims", **NETWORK, **own, "options": options}
-        database["HOST"] = _socket_folder(url) or database["HOST"]
+        database["OPTIONS"] = {
+            "application_name": "ppims",
+            **NETWORK_OPTIONS,
+            **own,
+            "options": options,
+        }
+        database["HOST"] = _read_socket_folder(url) or database["HOST"]
     else:
         raise ValueError("neither SQLite nor PostgreSQL")
     return database
 
 
-def _session(busy_seconds: int, statement_seconds: int) -> str:
+def _write_session_options(busy_seconds: int, statement_seconds: int) -> str:
     """Write what holds for a session. A transaction never waits for anyone but the database: one
     that stands idle has lost its client, and holds locks that others wait for.
     """
@@ -76,12 +81,12 @@ def _session(busy_seconds: int, statement_seconds: int) -> str:
         "statement_timeout": f"{statement_seconds}s",
         "idle_in_transaction_session_timeout": f"{statement_seconds}s",
     }
-    settings = {**SESSION, **limits}
+    settings = {**SESSION_SETTINGS, **limits}
     escaped = {name: value.replace(" ", "\\ ") for name, value in settings.items()}
     return " ".join(f"-c {name}={value}" for name, value in escaped.items())
 
 
-def _socket_folder(url: str) -> str:
+def _read_socket_folder(url: str) -> str:
     """Give the folder of a unix socket, `postgres://user@%2Frun%2Fpostgresql/name`, as it is
     written: parsed as a host it would lose its capital letters.
     """

@@ -14,16 +14,16 @@ from django.db import connection
 from ppims.core.errors import Unavailable
 
 LOOKS_AGAIN_SECONDS = 0.001
-OPEN = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+OPEN_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 
 
 @contextmanager
-def turn(*, patience_seconds: float | None = None) -> Iterator[None]:
+def hold_write_lock(*, patience_seconds: float | None = None) -> Iterator[None]:
     """Wait for the turn, for ever unless told how long, and have it. Raises Unavailable where it
     can't be had.
     """
     try:
-        line = os.open(f"{connection.settings_dict['NAME']}-turn", OPEN, 0o600)
+        line = os.open(f"{connection.settings_dict['NAME']}-turn", OPEN_FLAGS, 0o600)
     except OSError as error:
         raise Unavailable from error
     try:

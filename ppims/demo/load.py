@@ -13,19 +13,19 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.db import transaction
 
-from customers.records import Told
+from customers.records import CustomerDetails
 from customers.services import customers
 from limits.services import rules
 from ppims.core import clock
 from ppims.core.private_files import write_private
-from ppims.db.transaction import in_transaction
+from ppims.db.transaction import run_in_transaction
 from ppims.demo import refusals
 from ppims.demo.story import Story
 from ppims.models import Operation, Processor, User
 from ppims.services import audit, role_groups
 from ppims.services.idempotency import Call
 
-SEED = 20260401
+RANDOM_SEED = 20260401
 NO_LOG_IN = "!"  # the password of the demo's staff until there is a file that tells it
 SAMPLE_CUSTOMER = 482_915_307_264_158
 PASSWORDS = {"ENT": "ENT123", "CBS": "CBS123"}
@@ -48,11 +48,11 @@ def load() -> bool:
     with transaction.atomic():
         _load_processors()
         _load_staff()
-        with clock.frozen(clock.now().replace(microsecond=0) - timedelta(days=400)):
+        with clock.freeze(clock.now().replace(microsecond=0) - timedelta(days=400)):
             _load_sample_customer()
-        Story(random.Random(SEED), clock.now()).tell()  # noqa: S311 - the same story every time
+        Story(random.Random(RANDOM_SEED), clock.now()).tell()  # noqa: S311 - the same story every time
         refusals.tell()
-        with clock.frozen(clock.now() - timedelta(hours=50)):
+        with clock.freeze(clock.now() - timedelta(hours=50)):
             _propose_draft_rules()
     return True
 
@@ -69,11 +69,11 @@ def write_access(*, url: str) -> None:
     if not kept and not without:
         return
     known = {user["username"] for user in kept}
-    users = kept + [_new_log_in(user) for user in without if user.username not in known]
+    users = kept + [_make_log_in(user) for user in without if user.username not in known]
     _write_access_file(path, url, users)
     # After the file, so that whatever stops in between, the next start gives these passwords.
     passwords = {user["username"]: user["password"] for user in users}
-    in_transaction(lambda: _give_passwords(without, passwords))
+    run_in_transaction(lambda: _give_passwords(without, passwords))
 
 
 def _write_access_file(path: Path, url: str, users: list[dict[str, str]]) -> None:
@@ -90,7 +90,7 @@ def _write_access_file(path: Path, url: str, users: list[dict[str, str]]) -> Non
     write_private(path, json.dumps(access, indent=2))
 
 
-def _new_log_in(user: User) -> dict[str, str]:
+def _make_log_in(user: User) -> dict[str, str]:
     role, password = STAFF[user.username], secrets.token_urlsafe(12)
     return {"username": user.username, "password": password, "role": role}
 
@@ -124,7 +124,7 @@ def _load_staff() -> None:
 
 
 def _load_sample_customer() -> None:
-    told = Told(
+    details = CustomerDetails(
         customer_id="910000000000001",
         customer_name="Meera Iyer",
         mobile_number="919812345670",
@@ -144,7 +144,7 @@ def _load_sample_customer() -> None:
     )
     for processor in Processor.objects.order_by("pk"):
         call = Call(processor, Operation.ADD_CUSTOMER, f"DEMO-SAMPLE-{processor.system_id}", {})
-        customers.add_customer(call=call, told=told, draw_unique_id=lambda: SAMPLE_CUSTOMER)
+        customers.add_customer(call=call, details=details, draw_unique_id=lambda: SAMPLE_CUSTOMER)
 
 
 def _propose_draft_rules() -> None:

@@ -55,18 +55,18 @@ def _tell_reports() -> None:
     closer = User.objects.get(username="farhan")
     for number, (hours, rupees, finding, note) in enumerate(REPORTS, start=1):
         at = now - timedelta(hours=hours)
-        posting = _posting_before(at, taken)
+        posting = _find_posting_before(at, taken)
         if posting is None:
             continue
         taken.add(posting.customer_id)
-        with clock.frozen(at):
+        with clock.freeze(at):
             report = _refuse(posting, f"DEMO-REFUSED-{number}", rupees * 100)
         if finding:
-            with clock.frozen(at + timedelta(minutes=50)):
+            with clock.freeze(at + timedelta(minutes=50)):
                 refused_reports.note(report_id=report.pk, finding=finding, note=note, user=closer)
 
 
-def _posting_before(at: datetime, taken: set[int]) -> LedgerEntry | None:
+def _find_posting_before(at: datetime, taken: set[int]) -> LedgerEntry | None:
     """Find the last posting of somebody to whom nothing has happened since."""
     quiet = LedgerHead.objects.filter(last_at__lt=at).exclude(pk__in=taken)
     postings = LedgerEntry.objects.filter(

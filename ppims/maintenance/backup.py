@@ -25,20 +25,20 @@ from limits.models import Seal
 from limits.services import seals
 from ppims.core import clock
 from ppims.core.errors import Refusal
-from ppims.core.keys import key_named, sign
+from ppims.core.keys import find_key, sign
 from ppims.db import alias
-from ppims.db.transaction import snapshot
+from ppims.db.transaction import read_snapshot
 from ppims.maintenance import copy as maintenance_copy
 from ppims.maintenance.copy import Say
 from ppims.services import key_usage
 
-FORMAT = "ppims-backup-1"
-MANIFEST, DATABASE = "manifest.json", "ppims.sqlite3"
+BACKUP_FORMAT = "ppims-backup-1"
+MANIFEST_FILE, DATABASE_FILE = "manifest.json", "ppims.sqlite3"
 MANIFEST_LIMIT_BYTES = 1024 * 1024
 CHUNK_BYTES = 1024 * 1024
-FASTEST = 1  # of zlib's levels: the slower ones save little, for half of it is digests
+COMPRESSION_LEVEL = 1  # of zlib's levels: the slower ones save little, for half of it is digests
 # What zipfile raises for bytes that are not as they were written.
-UNREADABLE = (
+UNREADABLE_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, KeyError),
     *(NotImplementedError, RuntimeError, OverflowError),
 )
@@ -58,16 +58,16 @@ def make(file: Path, say: Say) -> dict[str, Any]:
     try:
         seals.make_patiently()
     except Refusal as refusal:
-        raise Refused(f"no seal could be made: {refusal.in_words()}") from refusal
+        raise Refused(f"no seal could be made: {refusal.describe()}") from refusal
     # Beside the file, so that the last step is a rename; and for nobody else's eyes.
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as folder:
-        database, draft = Path(folder) / DATABASE, Path(folder) / "backup.zip"
-        with alias.opened(alias.url_of(database)) as copy:
+        database, draft = Path(folder) / DATABASE_FILE, Path(folder) / "backup.zip"
+        with alias.open_database(alias.write_sqlite_url(database)) as copy:
             say("copying the database")
             _copy(copy, say)
             say("checking the copy")
             require_integrity(copy)
-            manifest = _described(copy)
+            manifest = _describe_copy(copy)
         say("packing it")
         _pack(draft, database, manifest)
         os.link(draft, file)  # unlike a rename, it overwrites nothing
@@ -79,26 +79,26 @@ def read_manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
     """Read what a backup says of itself. Raises Refused: it is none, or of another format, or was
     changed, or a key that it needs is not here.
     """
-    with _readable():
-        if sorted(archive.namelist()) != sorted((MANIFEST, DATABASE)):
+    with _refuse_unreadable():
+        if sorted(archive.namelist()) != sorted((MANIFEST_FILE, DATABASE_FILE)):
             raise Refused("is no backup of PPIMS")
-        with archive.open(MANIFEST) as member:
+        with archive.open(MANIFEST_FILE) as member:
             manifest = json.loads(member.read(MANIFEST_LIMIT_BYTES))
     if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), str):
         raise Refused("is no backup of PPIMS")
-    if manifest["format"] != FORMAT:
-        raise Refused(f"is of a format that this program does not know: not {FORMAT}")
-    with _readable():
+    if manifest["format"] != BACKUP_FORMAT:
+        raise Refused(f"is of a format that this program does not know: not {BACKUP_FORMAT}")
+    with _refuse_unreadable():
         needed = [*manifest["keys"], f"ledger {manifest['key_id']}"]
-        missing = key_usage.missing([str(name) for name in needed])
+        missing = key_usage.list_missing([str(name) for name in needed])
     if missing:
         named = ", ".join(dict.fromkeys(missing))
         raise Refused(
             f"needs keys that are not here: {named}. Put the key files that belong to it into"
             f" {settings.PPIMS_DATA_DIR / 'keys'}, in the place of any others, and restore again"
         )
-    with _readable():
-        if manifest.pop("mac") != _mac(manifest):
+    with _refuse_unreadable():
+        if manifest.pop("mac") != _sign_manifest(manifest):
             raise Refused("is damaged, or was changed: its manifest has a wrong signature")
         seals.read_exported(manifest["seal"])
     return manifest
@@ -109,7 +109,11 @@ def unpack(archive: zipfile.ZipFile, manifest: dict[str, Any], into: Path) -> No
     that the manifest tells of.
     """
     size, digest = 0, hashlib.sha256()
-    with _readable(), archive.open(DATABASE) as member, private_file(into) as file:
+    with (
+        _refuse_unreadable(),
+        archive.open(DATABASE_FILE) as member,
+        write_private_file(into) as file,
+    ):
         while size <= manifest["size"] and (chunk := member.read(CHUNK_BYTES)):
             size += len(chunk)
             digest.update(chunk)
@@ -119,10 +123,10 @@ def unpack(archive: zipfile.ZipFile, manifest: dict[str, Any], into: Path) -> No
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[zipfile.ZipFile]:
+def open_backup(file: Path) -> Iterator[zipfile.ZipFile]:
     """Open a backup. Raises Refused, OSError."""
     with file.open("rb") as raw:
-        with _readable():
+        with _refuse_unreadable():
             archive = zipfile.ZipFile(raw)
         with archive:
             yield archive
@@ -142,7 +146,7 @@ def require_integrity(using: str) -> None:
 
 
 @contextmanager
-def private_file(path: Path) -> Iterator[IO[bytes]]:
+def write_private_file(path: Path) -> Iterator[IO[bytes]]:
     """Write a new file that only its owner reads, and that is on the disk at the end."""
     with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b") as file:
         yield file
@@ -161,26 +165,26 @@ def _copy(copy: str, say: Say) -> None:
         maintenance_copy.forget_what_stays(copy)
         return
     call_command("migrate", database=copy, verbosity=0)
-    with snapshot():
+    with read_snapshot():
         maintenance_copy.copy(DEFAULT_DB_ALIAS, copy, say)
 
 
-def _described(copy: str) -> dict[str, Any]:
+def _describe_copy(copy: str) -> dict[str, Any]:
     """Tell of a copy what restoring it asks for. The seal is its newest."""
     applied = sorted(MigrationRecorder(connections[copy]).applied_migrations())
-    with alias.as_own(copy), connections[copy].cursor() as cursor:
+    with alias.use_as_own(copy), connections[copy].cursor() as cursor:
         counts = {}
-        for table in maintenance_copy.tables():
+        for table in maintenance_copy.list_tables():
             cursor.execute(f'SELECT COUNT(*) FROM "{table.table}"')  # noqa: S608 - a table's name
             counts[table.table] = cursor.fetchone()[0]
         return {
-            "format": FORMAT,
-            "ppims": _version(),
+            "format": BACKUP_FORMAT,
+            "ppims": _read_version(),
             "made_at": clock.now().isoformat(),
             "migrations": [f"{app}.{name}" for app, name in applied],
-            "keys": key_usage.in_use(),
+            "keys": key_usage.list_keys_in_use(),
             "counts": counts,
-            "seal": seals.exported(Seal.objects.latest("number")),
+            "seal": seals.export_seal(Seal.objects.latest("number")),
             "key_id": settings.PPIMS_LEDGER_KEYS[0].id,
         }
 
@@ -188,37 +192,41 @@ def _described(copy: str) -> dict[str, Any]:
 def _pack(draft: Path, database: Path, manifest: dict[str, Any]) -> None:
     digest = hashlib.sha256()
     with (
-        private_file(draft) as file,
-        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=FASTEST) as archive,
+        write_private_file(draft) as file,
+        zipfile.ZipFile(
+            file, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION_LEVEL
+        ) as archive,
     ):
         with (
             database.open("rb") as source,
-            archive.open(DATABASE, "w", force_zip64=True) as member,
+            archive.open(DATABASE_FILE, "w", force_zip64=True) as member,
         ):
             while chunk := source.read(CHUNK_BYTES):
                 digest.update(chunk)
                 member.write(chunk)
         manifest |= {"size": database.stat().st_size, "sha256": digest.hexdigest()}
-        archive.writestr(MANIFEST, json.dumps({**manifest, "mac": _mac(manifest)}, indent=2))
+        archive.writestr(
+            MANIFEST_FILE, json.dumps({**manifest, "mac": _sign_manifest(manifest)}, indent=2)
+        )
 
 
-def _mac(manifest: dict[str, Any]) -> str:
+def _sign_manifest(manifest: dict[str, Any]) -> str:
     """Sign all of a manifest but its own signature. Raises KeyMissing."""
     text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
-    key = key_named(settings.PPIMS_LEDGER_KEYS, manifest["key_id"])
+    key = find_key(settings.PPIMS_LEDGER_KEYS, manifest["key_id"])
     return sign(key, ("backup", text)).hex()
 
 
-def _version() -> str:
+def _read_version() -> str:
     project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text("utf-8"))["project"]
     return str(project["version"])
 
 
 @contextmanager
-def _readable() -> Iterator[None]:
+def _refuse_unreadable() -> Iterator[None]:
     try:
         yield
-    except UNREADABLE as error:
+    except UNREADABLE_ERRORS as error:
         raise Refused(f"is damaged, or no backup of PPIMS: {error}") from error
 
 

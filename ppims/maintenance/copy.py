@@ -16,9 +16,9 @@ from django.db import connections, transaction
 from django.db.backends.utils import CursorWrapper
 from msgpack import packb
 
-from ppims.core.progress import bar
+from ppims.core.progress import show_bar
 from ppims.db import append_only, bulk, column_limits
-from ppims.db.streaming import Reader, Row, joined, kept_models, left_behind
+from ppims.db.streaming import Reader, Row, list_kept_models, list_left_behind, stream_joined
 
 Say = Callable[[str], None]
 
@@ -29,16 +29,23 @@ LEFT_EMPTY = {"ppims_processor": ("proof",)}
 MADE_BY_MIGRATE = (Permission._meta.db_table, ContentType._meta.db_table)
 ADVANCED_EVERY = 1_000
 FILLED_AT_ONCE = 1_000  # free pages
-NAMED = 5
+MOST_NAMED = 5
 # After so many, PostgreSQL checks their foreign keys: until then it notes each row in memory.
 ROWS_AT_ONCE = 20_000
 # The kinds of column that rows.Reader gives as what either database takes and gives back the same.
-WHOLE = {"AutoField", "BigAutoField", "BigIntegerField", "PositiveIntegerField"}
-POINTERS = {"ForeignKey", "OneToOneField"}
-KINDS = {*WHOLE, *POINTERS, "BinaryField", "BooleanField", "CharField", "DateField"}
-KINDS |= {"DateTimeField", "PositiveSmallIntegerField", "TextField"}
+WHOLE_NUMBER_FIELDS = {"AutoField", "BigAutoField", "BigIntegerField", "PositiveIntegerField"}
+POINTER_FIELDS = {"ForeignKey", "OneToOneField"}
+FIELD_KINDS = {
+    *WHOLE_NUMBER_FIELDS,
+    *POINTER_FIELDS,
+    "BinaryField",
+    "BooleanField",
+    "CharField",
+    "DateField",
+}
+FIELD_KINDS |= {"DateTimeField", "PositiveSmallIntegerField", "TextField"}
 
-TOTALS = {
+TOTAL_QUERIES = {
     "usage by month": """
         SELECT month, CAST(SUM(debit_paise) AS bigint), CAST(SUM(credit_paise) AS bigint)
         FROM limits_monthlyusage GROUP BY month""",
@@ -72,7 +79,7 @@ class Tally:
     def digest(self) -> int:
         return self._digests % 2**128
 
-    def of(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def count_rows(self, rows: Iterable[Row]) -> Iterator[Row]:
         """Give the rows on, each of them counted."""
         for row in rows:
             self.rows += 1
@@ -80,7 +87,7 @@ class Tally:
             yield row
 
 
-def tables() -> list[Reader]:
+def list_tables() -> list[Reader]:
     """List every table worth keeping, those that others point at first."""
     pointed_at = {
         model: [
@@ -88,7 +95,7 @@ def tables() -> list[Reader]:
             for f in model._meta.concrete_fields
             if f.related_model not in {None, model}
         ]
-        for model in kept_models()
+        for model in list_kept_models()
     }
     order = TopologicalSorter(pointed_at).static_order()
     return [
@@ -107,7 +114,7 @@ def forget_what_stays(using: str) -> None:
     """
     with connections[using].cursor() as cursor:
         cursor.execute("PRAGMA secure_delete = ON")
-        for table in left_behind():
+        for table in list_left_behind():
             cursor.execute(f'DELETE FROM "{table}"')
         for table, columns in LEFT_EMPTY.items():
             for column in columns:
@@ -125,35 +132,35 @@ def _fill_free_pages(cursor: CursorWrapper) -> None:
     cursor.execute("DROP TABLE filled")
 
 
-def holding(using: str) -> list[str]:
+def list_holding(using: str) -> list[str]:
     """Name the tables that hold data, but for what `migrate` made; none where nothing is migrated
     yet.
     """
     database = connections[using]
     there = set(database.introspection.table_names()) - set(MADE_BY_MIGRATE)
-    named = sorted(there & {table.table for table in tables()})
+    named = sorted(there & {table.table for table in list_tables()})
     with database.cursor() as cursor:
-        return [name for name in named if _one(cursor, f'EXISTS (SELECT 1 FROM "{name}")')]
+        return [name for name in named if _read_one(cursor, f'EXISTS (SELECT 1 FROM "{name}")')]
 
 
-def briefly(names: list[str]) -> str:
+def list_briefly(names: list[str]) -> str:
     """List a few names, and how many more there are."""
-    rest = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
+    rest = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def require_fit(source: str) -> None:
     """Raises Unfit where PostgreSQL would not take a row of the source."""
     if unfit := [str(row) for row in column_limits.find_unfit(source)]:
-        raise Unfit(briefly(unfit))
+        raise Unfit(list_briefly(unfit))
 
 
 @contextmanager
-def held_still(using: str) -> Iterator[None]:
+def hold_still(using: str) -> Iterator[None]:
     """Let nobody write there for a while. Reading goes on; a running server answers 503 to what
     would write.
     """
-    with _at_length(using, lock="SHARE"):
+    with _run_at_length(using, lock="SHARE"):
         yield
 
 
@@ -164,31 +171,31 @@ def copy(source: str, target: str, say: Say) -> dict[str, int]:
     Raises NotEmpty, Unequal, DatabaseError: then the target is as it was.
     """
     copied = {}
-    with _at_length(target, lock="SHARE ROW EXCLUSIVE"):
-        if held := holding(target):
-            raise NotEmpty(briefly(held))
+    with _run_at_length(target, lock="SHARE ROW EXCLUSIVE"):
+        if held := list_holding(target):
+            raise NotEmpty(list_briefly(held))
         with connections[target].cursor() as cursor:
             for name in MADE_BY_MIGRATE:
                 cursor.execute(f'DELETE FROM "{name}"')
-        for table in tables():
+        for table in list_tables():
             copied[table.table] = _copy_table(table, source, target)
             say(f"copied {table.table}: {copied[table.table].rows:,} rows")
         _set_sequences(target)
         say("reading all of it back")
-        if differences := list(_differences(source, target, copied)):
+        if differences := list(_list_differences(source, target, copied)):
             raise Unequal(*differences)
     return {name: tally.rows for name, tally in copied.items()}
 
 
 @contextmanager
-def _at_length(using: str, *, lock: str) -> Iterator[None]:
+def _run_at_length(using: str, *, lock: str) -> Iterator[None]:
     """Run a transaction that may last, with every table locked: on SQLite as its one writer, on
     PostgreSQL in this mode.
     """
     database = connections[using]
     with transaction.atomic(using=using, durable=True):
         if database.vendor == "postgresql":
-            named = ", ".join(f'"{table.table}"' for table in tables())
+            named = ", ".join(f'"{table.table}"' for table in list_tables())
             with database.cursor() as cursor:
                 for limit in ("statement_timeout", "idle_in_transaction_session_timeout"):
                     cursor.execute(f"SET LOCAL {limit} = 0")
@@ -200,17 +207,17 @@ def _at_length(using: str, *, lock: str) -> Iterator[None]:
 
 def _copy_table(table: Reader, source: str, target: str) -> Tally:
     tally = Tally()
-    rows = tally.of(_rows(table, source, "copy"))
+    rows = tally.count_rows(_read_rows(table, source, "copy"))
     while batch := [list(row) for row in islice(rows, ROWS_AT_ONCE)]:
         bulk.insert(table.fields[0].model, batch, using=target)
     return tally
 
 
-def _rows(table: Reader, using: str, what: str) -> Iterator[Row]:
+def _read_rows(table: Reader, using: str, what: str) -> Iterator[Row]:
     """Read a table, with a bar."""
     with connections[using].cursor() as cursor:
-        total = _one(cursor, f'(SELECT COUNT(*) FROM "{table.table}")')
-    with bar(f"{what} {table.table}", total=total) as advance:
+        total = _read_one(cursor, f'(SELECT COUNT(*) FROM "{table.table}")')
+    with show_bar(f"{what} {table.table}", total=total) as advance:
         for count, row in enumerate(_read(table, using), start=1):
             yield row
             if count % ADVANCED_EVERY == 0:
@@ -219,45 +226,45 @@ def _rows(table: Reader, using: str, what: str) -> Iterator[Row]:
 
 def _read(table: Reader, using: str) -> Iterator[Row]:
     """Read a table in the order of its key."""
-    unknown = {field.get_internal_type() for field in table.fields} - KINDS
+    unknown = {field.get_internal_type() for field in table.fields} - FIELD_KINDS
     assert not unknown, f"{table.table}: how is {unknown} copied?"
-    key = ", ".join(f't."{field.column}"' for field in _key(table))
-    return joined((table,), f"ORDER BY {key}", (), using=using)
+    key = ", ".join(f't."{field.column}"' for field in _find_key(table))
+    return stream_joined((table,), f"ORDER BY {key}", (), using=using)
 
 
 def _set_sequences(using: str) -> None:
     database = connections[using]
-    models = [table.fields[0].model for table in tables()]
+    models = [table.fields[0].model for table in list_tables()]
     with database.cursor() as cursor:
         for sql in database.ops.sequence_reset_sql(no_style(), models):
             cursor.execute(sql)
 
 
-def _differences(source: str, target: str, copied: dict[str, Tally]) -> Iterator[str]:
+def _list_differences(source: str, target: str, copied: dict[str, Tally]) -> Iterator[str]:
     """Read back all that was written, and name what is not as it was read."""
-    for table in tables():
+    for table in list_tables():
         was, back = copied[table.table], Tally()
-        for _ in back.of(_rows(table, target, "prove")):
+        for _ in back.count_rows(_read_rows(table, target, "prove")):
             pass
         if back.rows != was.rows:
             yield f"{table.table} has {back.rows:,} rows, not {was.rows:,}"
         elif back.digest != was.digest:
-            yield f"{table.table} has other rows{_first_other(table, source, target)}"
-    for what, sql in TOTALS.items():
-        if _all(sql, source) != _all(sql, target):
+            yield f"{table.table} has other rows{_name_first_other(table, source, target)}"
+    for what, sql in TOTAL_QUERIES.items():
+        if _read_all(sql, source) != _read_all(sql, target):
             yield f"{what}: other totals"
-    for name in append_only.missing(using=connections[target]):
+    for name in append_only.list_missing(using=connections[target]):
         yield f"the trigger {name} is missing"
 
 
-def _first_other(table: Reader, source: str, target: str) -> str:
+def _name_first_other(table: Reader, source: str, target: str) -> str:
     """Name the first row that differs, by a key that is numbers and tells nothing; and its columns,
     never what they hold.
     """
-    kinds = {(f.target_field if f.is_relation else f).get_internal_type() for f in _key(table)}
-    if not kinds <= WHOLE:
+    kinds = {(f.target_field if f.is_relation else f).get_internal_type() for f in _find_key(table)}
+    if not kinds <= WHOLE_NUMBER_FIELDS:
         return ""
-    places = [table.fields.index(field) for field in _key(table)]
+    places = [table.fields.index(field) for field in _find_key(table)]
     both = zip(_read(table, source), _read(table, target), strict=True)
     for one, other in both:
         if one != other:
@@ -269,16 +276,16 @@ def _first_other(table: Reader, source: str, target: str) -> str:
     return ""
 
 
-def _key(table: Reader) -> list[Any]:
+def _find_key(table: Reader) -> list[Any]:
     return list(table.fields[0].model._meta.pk_fields)
 
 
-def _one(cursor: Any, expression: str) -> Any:
+def _read_one(cursor: Any, expression: str) -> Any:
     cursor.execute(f"SELECT {expression}")
     return cursor.fetchone()[0]
 
 
-def _all(sql: str, using: str) -> set[tuple[Any, ...]]:
+def _read_all(sql: str, using: str) -> set[tuple[Any, ...]]:
     with connections[using].cursor() as cursor:
         cursor.execute(sql)
         return set(cursor.fetchall())

@@ -17,9 +17,9 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.migrations.loader import MigrationLoader
 
 from limits.services import seals
-from limits.verify import rows_to_read, verify
+from limits.verify import count_rows_to_read, verify
 from ppims.core import clock
-from ppims.core.progress import bar
+from ppims.core.progress import show_bar
 from ppims.db import alias
 from ppims.maintenance import backup
 from ppims.maintenance import copy as maintenance_copy
@@ -33,28 +33,28 @@ def restore(file: Path, *, replace: bool, say: Say) -> Path | None:
 
     Raises Refused, OSError, DatabaseError: then nothing has changed.
     """
-    own = alias.file_of()
-    with backup.opened(file) as archive:
+    own = alias.find_file()
+    with backup.open_backup(file) as archive:
         manifest = backup.read_manifest(archive)
         _require_known_migrations(manifest)
-        held = _held(own)
+        held = _list_held(own)
         if held and not (own and replace):
             kept = "; --replace keeps it beside" if own else ": restore into an empty one"
             raise Refused(f"the database here holds data ({held}){kept}")
         if own and own.exists():
-            with _nobody_in(own, for_good=False):
+            with _keep_others_out(own, for_good=False):
                 pass
         beside_it = own.parent if own else settings.PPIMS_DATA_DIR
         with tempfile.TemporaryDirectory(dir=beside_it, prefix=".restoring-") as folder:
-            copy = Path(folder) / backup.DATABASE
+            copy = Path(folder) / backup.DATABASE_FILE
             say("unpacking")
             backup.unpack(archive, manifest, copy)
-            with alias.opened(alias.url_of(copy)) as other:
+            with alias.open_database(alias.write_sqlite_url(copy)) as other:
                 _make_sure(other, manifest, say)
                 if own is None:
                     _require_fit(other)
                     call_command("migrate", verbosity=0)
-                    with maintenance_copy.held_still(other):
+                    with maintenance_copy.hold_still(other):
                         maintenance_copy.copy(other, DEFAULT_DB_ALIAS, say)
                     return None
             return _swap(copy, own, keep=bool(held))
@@ -68,12 +68,12 @@ def _require_known_migrations(manifest: dict[str, Any]) -> None:
         raise Refused(f"was made by a newer program ({made_by}, with {newer[0]}): install that")
 
 
-def _held(own: Path | None) -> str:
+def _list_held(own: Path | None) -> str:
     """Name the tables of this installation that hold data; a file that can't be read might."""
     if own and not own.exists():  # connecting would make it
         return ""
     try:
-        return maintenance_copy.briefly(maintenance_copy.holding(DEFAULT_DB_ALIAS))
+        return maintenance_copy.list_briefly(maintenance_copy.list_holding(DEFAULT_DB_ALIAS))
     except DatabaseError:
         if own is None:
             raise
@@ -91,7 +91,7 @@ def _make_sure(other: str, manifest: dict[str, Any], say: Say) -> None:
         call_command("migrate", database=other, verbosity=0)
     maintenance_copy.forget_what_stays(other)
     say("verifying the ledger")
-    with alias.as_own(other), bar("verify", total=rows_to_read()) as advance:
+    with alias.use_as_own(other), show_bar("verify", total=count_rows_to_read()) as advance:
         exported = seals.read_exported(manifest["seal"])
         finding = next(verify(exported=exported, progress=advance, with_columns=False), None)
     if finding:
@@ -115,7 +115,7 @@ def _swap(copy: Path, own: Path, *, keep: bool) -> Path | None:
         backup.sync(own.parent)
         return None
     kept = own.with_name(f"{own.name}.replaced-{clock.now():%Y%m%dT%H%M%S%fZ}")
-    with _nobody_in(own, for_good=True):
+    with _keep_others_out(own, for_good=True):
         if keep:
             os.link(own, kept)
         wal, shm = (own.with_name(f"{own.name}{suffix}") for suffix in ("-wal", "-shm"))
@@ -128,7 +128,7 @@ def _swap(copy: Path, own: Path, *, keep: bool) -> Path | None:
 
 
 @contextmanager
-def _nobody_in(own: Path, *, for_good: bool) -> Iterator[None]:
+def _keep_others_out(own: Path, *, for_good: bool) -> Iterator[None]:
     """Keep everyone else out of a SQLite file: a server that serves has it open, and is noticed.
 
     For good: its -wal is emptied into it and gone, and who comes meanwhile gives up on the file.

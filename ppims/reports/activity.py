@@ -5,12 +5,19 @@ from heapq import merge
 
 from ppims.db import statements
 from ppims.reports import keyset, transactions
-from ppims.reports.keyset import ALWAYS, Frame, Page, Position, micros, microseconds
-from ppims.reports.transactions import SOURCES, Row, Source
+from ppims.reports.keyset import (
+    ALL_TIME,
+    Frame,
+    Page,
+    Position,
+    count_micros,
+    write_microseconds_column,
+)
+from ppims.reports.transactions import SOURCE_ORDER, Row, Source
 
-CHAINS = {Source.CHECK: "limits_limitcheck", Source.ENTRY: "limits_ledgerentry"}
+CHAIN_TABLES = {Source.CHECK: "limits_limitcheck", Source.ENTRY: "limits_ledgerentry"}
 # Sorted by themselves: so PostgreSQL doesn't go through everybody's in the order of time.
-OTHERS = {
+OTHER_QUERIES = {
     Source.KYC_CHANGE: "SELECT {at} AS moment, id FROM customers_kycchange t"
     " WHERE customer_id = %s AND NOT (from_tier = '')",
     Source.AUDIT: "SELECT {at} AS moment, id FROM ppims_auditentry t WHERE subject = %s",
@@ -29,54 +36,64 @@ BY_NUMBER = """
 Found = list[tuple[Position, int]]  # a position's id is a check's or an entry's number; and its row
 
 
-def activity(
-    customer_id: int, frame: Frame = ALWAYS, *, cursor: str = "", rows: int = keyset.PAGE_ROWS
+def list_activity(
+    customer_id: int, frame: Frame = ALL_TIME, *, cursor: str = "", rows: int = keyset.PAGE_ROWS
 ) -> Page[Row]:
     """Give a page of what happened to a customer, last first. Raises Http404 for a cursor of
     another list.
     """
-    after = keyset.position(cursor)
+    after = keyset.read_position(cursor)
     found = [
-        _of_chain(customer_id, source, frame, after, rows + 1)
-        if source in CHAINS
-        else _of_others(customer_id, source, frame, after, rows + 1)
-        for source in SOURCES
+        _find_in_chain(customer_id, source, frame, after, rows + 1)
+        if source in CHAIN_TABLES
+        else _find_in_others(customer_id, source, frame, after, rows + 1)
+        for source in SOURCE_ORDER
     ]
     merged = list(merge(*found, reverse=True))
     chosen = merged[:rows]
     ids = [Position(place.at, place.rank, row_id) for place, row_id in chosen]
-    more = chosen[-1][0].written() if len(merged) > rows else ""
+    more = chosen[-1][0].write_cursor() if len(merged) > rows else ""
     return Page(transactions.read(ids), more)
 
 
-def _of_chain(customer_id: int, source: Source, frame: Frame, after: Position, rows: int) -> Found:
+def _find_in_chain(
+    customer_id: int, source: Source, frame: Frame, after: Position, rows: int
+) -> Found:
     """Find checks or entries by their number: a customer's instants ascend with it."""
-    rank, table, at = SOURCES.index(source), CHAINS[source], microseconds("t.at")
+    rank, table, at = (
+        SOURCE_ORDER.index(source),
+        CHAIN_TABLES[source],
+        write_microseconds_column("t.at"),
+    )
 
-    def at_of(number: int) -> int:
-        found = statements.first(AT_NUMBER.format(at=at, table=table), [customer_id, number])
+    def read_instant(number: int) -> int:
+        found = statements.read_row(AT_NUMBER.format(at=at, table=table), [customer_id, number])
         assert found
         return int(found[0])
 
-    (last,) = statements.first(LAST_NUMBER.format(table=table), [customer_id]) or (0,)
+    (last,) = statements.read_row(LAST_NUMBER.format(table=table), [customer_id]) or (0,)
     numbers = range(1, last + 1)
-    least = bisect_left(numbers, micros(frame.since), key=at_of) if frame.since else 0
-    most = bisect_left(numbers, micros(frame.until), key=at_of) if frame.until else last
-    if after < keyset.FIRST:
+    least = bisect_left(numbers, count_micros(frame.since), key=read_instant) if frame.since else 0
+    most = (
+        bisect_left(numbers, count_micros(frame.until), key=read_instant) if frame.until else last
+    )
+    if after < keyset.FIRST_POSITION:
         find = bisect_left if after.rank < rank else bisect_right
-        before = after.id - 1 if after.rank == rank else find(numbers, after.at, key=at_of)
+        before = after.id - 1 if after.rank == rank else find(numbers, after.at, key=read_instant)
         most = min(most, before)
     sql = BY_NUMBER.format(at=at, table=table)
-    found = statements.every(sql, [customer_id, least, most, rows])
+    found = statements.read_rows(sql, [customer_id, least, most, rows])
     return [(Position(moment, rank, number), row_id) for moment, number, row_id in found]
 
 
-def _of_others(customer_id: int, source: Source, frame: Frame, after: Position, rows: int) -> Found:
-    rank = SOURCES.index(source)
+def _find_in_others(
+    customer_id: int, source: Source, frame: Frame, after: Position, rows: int
+) -> Found:
+    rank = SOURCE_ORDER.index(source)
     before = after.id if after.rank == rank else keyset.PAST_ALL_IDS * (after.rank > rank)
-    since = micros(frame.since) if frame.since else 0
-    until = micros(frame.until) if frame.until else keyset.FIRST.at
-    sql = OF_OTHERS.format(rows=OTHERS[source].format(at=microseconds("t.at")))
+    since = count_micros(frame.since) if frame.since else 0
+    until = count_micros(frame.until) if frame.until else keyset.FIRST_POSITION.at
+    sql = OF_OTHERS.format(rows=OTHER_QUERIES[source].format(at=write_microseconds_column("t.at")))
     bounds = [since, until, after.at, after.at, before, rows]
-    found = statements.every(sql, [customer_id, *bounds])
+    found = statements.read_rows(sql, [customer_id, *bounds])
     return [(Position(moment, rank, row_id), row_id) for moment, row_id in found]

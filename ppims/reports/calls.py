@@ -7,13 +7,13 @@ from ppims.reports.keyset import Page
 from ppims.services import call_buffer
 
 
-def calls(
+def list_calls(
     processor_id: int | None = None, *, cursor: str = "", rows: int = keyset.PAGE_ROWS
 ) -> Page[RefusedCall]:
     """Give a page of the refused calls of a processor, or of all, as long as they are kept. Raises
     Http404 for a cursor of another list.
     """
-    kept = RefusedCall.objects.filter(at__gte=call_buffer.oldest_kept(clock.now()))
+    kept = RefusedCall.objects.filter(at__gte=call_buffer.find_oldest_kept(clock.now()))
     if processor_id is not None:
         kept = kept.filter(processor_id=processor_id)
     return keyset.newest_first(kept.select_related("processor"), cursor, rows)

@@ -7,40 +7,46 @@ from django.db import connection
 from limits.models import PostingFinding
 from ppims.db import statements
 from ppims.reports import keyset, transactions
-from ppims.reports.keyset import PAST_ALL_IDS, Page, Position, instant_column, microseconds
-from ppims.reports.transactions import SOURCES, Row, Source
+from ppims.reports.keyset import (
+    PAST_ALL_IDS,
+    Page,
+    Position,
+    write_instant_column,
+    write_microseconds_column,
+)
+from ppims.reports.transactions import SOURCE_ORDER, Row, Source
 
-RANK = SOURCES.index(Source.ENTRY)
-LOOK = """
+ENTRY_RANK = SOURCE_ORDER.index(Source.ENTRY)
+LOOK_QUERY = """
     SELECT {moment} AS moment, t.id AS row_key, t.customer_id AS holder
     FROM limits_ledgerentry t
     WHERE NOT (t."flags" = '') AND {at} >= %s AND ({at} > %s OR t.id > %s)
     ORDER BY {at}, t.id LIMIT {most:d}
 """
-OPEN = """
+OPEN_QUERY = """
     SELECT moment, row_key FROM ({look}) w WHERE NOT EXISTS (
         SELECT 1 FROM limits_postingfinding f
         WHERE f.customer_id = w.holder AND f.entry_id = w.row_key
             AND NOT (f.finding = '') AND f.id <= %s)
     LIMIT %s
 """
-LAST = "SELECT moment, row_key FROM ({look}) w LIMIT 1 OFFSET {most:d}"
+LAST_QUERY = "SELECT moment, row_key FROM ({look}) w LIMIT 1 OFFSET {most:d}"
 
 
-def waiting(since: Position, *, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[Row]:
+def list_waiting(since: Position, *, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[Row]:
     """Give a page of the entries that wait for a finding, the oldest first, none of which lies
     before `since`. Raises Http404 for a cursor of another list.
     """
-    after = keyset.position(cursor) if cursor else since
+    after = keyset.read_position(cursor) if cursor else since
     found, end = walk(after, rows + 1)
     chosen = found[:rows]
     read = transactions.read(chosen)
     if len(found) > rows:
-        return Page(read, chosen[-1].written())
-    return Page(read, end.written() if end else "", end is not None)
+        return Page(read, chosen[-1].write_cursor())
+    return Page(read, end.write_cursor() if end else "", end is not None)
 
 
-def closed(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[PostingFinding]:
+def list_closed(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[PostingFinding]:
     """Give a page of findings, the last first. Raises Http404 for a cursor of another list."""
     findings = PostingFinding.objects.exclude(finding="").select_related("user", "entry")
     return keyset.newest_first(findings, cursor, rows)
@@ -52,14 +58,16 @@ def walk(
     """Find the first so many entries after a position that no finding up to the known one closes;
     and where this ended, if it looked at enough.
     """
-    at = instant_column("at")
-    given = keyset.instant(after.at)
+    at = write_instant_column("at")
+    given = keyset.read_instant(after.at)
     bound = after.at if connection.vendor == "sqlite" else given
-    look = LOOK.format(moment=microseconds('t."at"'), at=at, most=keyset.LOOKED_AT)
+    look = LOOK_QUERY.format(
+        moment=write_microseconds_column('t."at"'), at=at, most=keyset.LOOKED_AT
+    )
     values = [bound, bound, after.id]
-    found = statements.every(OPEN.format(look=look), [*values, known, rows])
-    positions = [Position(moment, RANK, key) for moment, key in found]
+    found = statements.read_rows(OPEN_QUERY.format(look=look), [*values, known, rows])
+    positions = [Position(moment, ENTRY_RANK, key) for moment, key in found]
     if len(positions) == rows:
         return positions, None
-    last = statements.first(LAST.format(look=look, most=keyset.LOOKED_AT - 1), values)
-    return positions, Position(last[0], RANK, last[1]) if last else None
+    last = statements.read_row(LAST_QUERY.format(look=look, most=keyset.LOOKED_AT - 1), values)
+    return positions, Position(last[0], ENTRY_RANK, last[1]) if last else None

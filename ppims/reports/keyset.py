@@ -13,9 +13,9 @@ from django.db import connection
 from django.db.models import Model, QuerySet
 from django.http import Http404
 
-from ppims.core.keys import EPOCH, MICROSECOND
+from ppims.core.keys import EPOCH, ONE_MICROSECOND
 from ppims.db import statements
-from ppims.db.streaming import POSTGRESQL, SQLITE
+from ppims.db.streaming import POSTGRESQL_READINGS, SQLITE_READINGS
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)
@@ -23,7 +23,7 @@ PAGE_ROWS = 50
 # So many entries of an index are looked at for one page: some ten milliseconds.
 LOOKED_AT = 20_000
 PAST_ALL_IDS = 2**63 - 1
-WRITTEN = re.compile(r"([0-9a-f]{1,14})-([0-9]{1,2})-([0-9a-f]{1,16})")
+CURSOR_PATTERN = re.compile(r"([0-9a-f]{1,14})-([0-9]{1,2})-([0-9a-f]{1,16})")
 
 
 class Position(NamedTuple):
@@ -33,19 +33,19 @@ class Position(NamedTuple):
     rank: int
     id: int
 
-    def written(self) -> str:
+    def write_cursor(self) -> str:
         """Write it as a cursor."""
         return f"{self.at:x}-{self.rank}-{self.id:x}"
 
 
-FIRST = Position(2**55, 99, PAST_ALL_IDS)  # before all
+FIRST_POSITION = Position(2**55, 99, PAST_ALL_IDS)  # before all
 
 
-def position(cursor: str) -> Position:
+def read_position(cursor: str) -> Position:
     """Read a cursor; "" is the first page's. Raises Http404 where it is none."""
     if not cursor:
-        return FIRST
-    found = WRITTEN.fullmatch(cursor)
+        return FIRST_POSITION
+    found = CURSOR_PATTERN.fullmatch(cursor)
     if found is None:
         raise Http404("No cursor")
     at, rank, row_id = found.groups()
@@ -73,7 +73,7 @@ class Frame:
     until: datetime | None = None
 
 
-ALWAYS = Frame()
+ALL_TIME = Frame()
 Condition = tuple[Any, ...]  # SQL of ours, and the values in it
 
 
@@ -95,7 +95,7 @@ class Walk:
     wanted: Sequence[Condition] = ()
 
 
-def page(
+def read_page(
     walks: Sequence[Walk],
     frame: Frame,
     cursor: str,
@@ -103,9 +103,9 @@ def page(
     read: Callable[[Sequence[Position]], Sequence[T]],
 ) -> Page[T]:
     """Give one page of what the walks find, newest first; `read` gives the rows at positions."""
-    after, found, cuts = position(cursor), [], []
+    after, found, cuts = read_position(cursor), [], []
     for walk in walks:
-        positions, cut = _found(walk, frame, after, rows + 1)
+        positions, cut = _find_positions(walk, frame, after, rows + 1)
         found.append(positions)
         cuts += [cut] if cut else []
     cut_at = max(cuts, default=None)
@@ -113,54 +113,56 @@ def page(
     seen = [each for each in merged if cut_at is None or each >= cut_at]
     chosen = seen[:rows]
     if len(seen) > rows:
-        return Page(read(chosen), chosen[-1].written())
-    return Page(read(chosen), cut_at.written() if cut_at else "", cut_at is not None)
+        return Page(read(chosen), chosen[-1].write_cursor())
+    return Page(read(chosen), cut_at.write_cursor() if cut_at else "", cut_at is not None)
 
 
 def newest_first(kept: QuerySet[M], cursor: str, rows: int) -> Page[M]:
     """Give one page of a table's rows by their keys, the last first."""
-    found = list(kept.filter(pk__lt=position(cursor).id).order_by("-pk")[: rows + 1])
-    more = Position(0, 0, found[rows - 1].pk).written() if len(found) > rows else ""
+    found = list(kept.filter(pk__lt=read_position(cursor).id).order_by("-pk")[: rows + 1])
+    more = Position(0, 0, found[rows - 1].pk).write_cursor() if len(found) > rows else ""
     return Page(found[:rows], more)
 
 
-def _found(
+def _find_positions(
     walk: Walk, frame: Frame, after: Position, rows: int
 ) -> tuple[list[Position], Position | None]:
     """Find the first so many positions of a walk, and where it ended if it looked at enough."""
-    looked_at, values = _looked_at(walk, frame, after)
+    looked_at, values = _write_look(walk, frame, after)
     if not walk.wanted:
         sql = f"{looked_at} LIMIT {rows:d}"
-        return [Position(at, walk.rank, key) for at, key, *_ in statements.every(sql, values)], None
+        return [
+            Position(at, walk.rank, key) for at, key, *_ in statements.read_rows(sql, values)
+        ], None
     all_of_them = f"SELECT moment, row_key FROM ({looked_at} LIMIT {LOOKED_AT:d}) w"  # noqa: S608
     sql = f"{all_of_them} WHERE {_all(walk.wanted)} LIMIT {rows:d}"
-    found = statements.every(sql, [*values, *_values_of(walk.wanted)])
+    found = statements.read_rows(sql, [*values, *_values_of(walk.wanted)])
     positions = [Position(at, walk.rank, key) for at, key in found]
     if len(positions) == rows:
         return positions, None
-    last = statements.first(f"{all_of_them} LIMIT 1 OFFSET {LOOKED_AT - 1:d}", values)
+    last = statements.read_row(f"{all_of_them} LIMIT 1 OFFSET {LOOKED_AT - 1:d}", values)
     return positions, Position(last[0], walk.rank, last[1]) if last else None
 
 
-def _looked_at(walk: Walk, frame: Frame, after: Position) -> tuple[str, list[Any]]:
+def _write_look(walk: Walk, frame: Frame, after: Position) -> tuple[str, list[Any]]:
     """Write the statement that reads the index from a position on, newest first."""
-    at, key = instant_column(walk.at), f't."{walk.key}"'
-    given = micros if connection.vendor == "sqlite" else (lambda moment: moment)
+    at, key = write_instant_column(walk.at), f't."{walk.key}"'
+    given = count_micros if connection.vendor == "sqlite" else (lambda moment: moment)
     before = after.id if after.rank == walk.rank else PAST_ALL_IDS * (after.rank > walk.rank)
-    bound = given(instant(after.at))
+    bound = given(read_instant(after.at))
     # One bound, and on the first page too: SQLite goes by the first of several alone, and without
     # any it would rather sort all for a page of two rows.
     last: Condition = (f"{at} <= %s AND ({at} < %s OR {key} < %s)", bound, bound, before)
     if connection.vendor == "postgresql":
         last = (f"({at}, {key}) < (%s, %s)", bound, before)
-    if frame.until is not None and micros(frame.until) <= after.at:
+    if frame.until is not None and count_micros(frame.until) <= after.at:
         last = (f"{at} < %s", given(frame.until))
     where = [*walk.within, last]
     if frame.since is not None:
         where.append((f"{at} >= %s", given(frame.since)))
     columns = "".join(f', t."{column}"' for column in walk.columns)
     sql = f"""
-        SELECT {microseconds(f't."{walk.at}"')} AS moment, {key} AS row_key{columns}
+        SELECT {write_microseconds_column(f't."{walk.at}"')} AS moment, {key} AS row_key{columns}
         FROM {walk.table} t WHERE {_all(where)}
         ORDER BY {at} DESC, {key} DESC"""  # noqa: S608 - names of ours
     return sql, _values_of(where)
@@ -174,21 +176,21 @@ def _values_of(conditions: Sequence[Condition]) -> list[Any]:
     return [value for _, *values in conditions for value in values]
 
 
-def instant_column(column: str) -> str:
+def write_instant_column(column: str) -> str:
     """Write an instant's column as ppims.db.fields.Instant keeps it in an index."""
     plain = f't."{column}"'
-    return microseconds(plain) if connection.vendor == "sqlite" else plain
+    return write_microseconds_column(plain) if connection.vendor == "sqlite" else plain
 
 
-def microseconds(column: str) -> str:
+def write_microseconds_column(column: str) -> str:
     """Write an instant's column as whole microseconds, whatever the database."""
-    forms = POSTGRESQL if connection.vendor == "postgresql" else SQLITE
+    forms = POSTGRESQL_READINGS if connection.vendor == "postgresql" else SQLITE_READINGS
     return forms["DateTimeField"].format(column)
 
 
-def micros(at: datetime) -> int:
-    return (at - EPOCH) // MICROSECOND
+def count_micros(at: datetime) -> int:
+    return (at - EPOCH) // ONE_MICROSECOND
 
 
-def instant(microseconds: int) -> datetime:
-    return EPOCH + microseconds * MICROSECOND
+def read_instant(microseconds: int) -> datetime:
+    return EPOCH + microseconds * ONE_MICROSECOND

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from customers.models import Customer
 from limits import decision, ledger
-from limits.decision import CREDIT_STOP, FINANCIAL_YEAR, MONTH, Rule, Totals
+from limits.decision import CREDIT_STOP, FINANCIAL_YEAR, MONTH_WINDOW, Rule, Totals
 from limits.models import Direction, Hold, LedgerHead, LimitCheck, LimitRule
 from ppims.core import clock
 
@@ -26,7 +26,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True)
-class Meter:
+class LimitGauge:
     """A MONTH or FINANCIAL_YEAR rule, and what is used and on hold of its amount, in paise."""
 
     rule: LimitRule
@@ -58,7 +58,7 @@ class Meter:
 
 
 @dataclass(frozen=True)
-class Way:
+class DirectionStatus:
     """Spending, or loading: `left` is paise, None without a limit; `by` is the rule it comes from.
     Of a customer who is blocked nothing is left, whatever the limits say.
 
@@ -67,8 +67,8 @@ class Way:
 
     direction: Direction
     left: int | None
-    by: Meter | None
-    meters: Sequence[Meter]
+    by: LimitGauge | None
+    meters: Sequence[LimitGauge]
     others: Sequence[LimitRule]
     month: Totals
     stops_at: datetime | None = None
@@ -77,67 +77,69 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Standing:
+class LimitStatus:
     """A customer's limits, open holds and last decline, as of an instant."""
 
     at: datetime
-    ways: Sequence[Way]
+    ways: Sequence[DirectionStatus]
     holds: Sequence[Hold]
     last_decline: LimitCheck | None
 
 
-def standing(customer: Customer) -> Standing:
+def read_limit_status(customer: Customer) -> LimitStatus:
     """Tell where a customer stands now. Five queries, no lock."""
     head = LedgerHead.objects.filter(pk=customer.pk).first()
     now = clock.now()
     at = max(now, head.last_at) if head and head.last_at else now
-    months = clock.months_of_financial_year(clock.ist_month(at))
-    known = ledger.standing(customer.pk, months, at)
-    rules = LimitRule.objects.in_force(at, tier=customer.tier)
+    months = clock.list_months_of_financial_year(clock.number_ist_month(at))
+    known = ledger.read_usage(customer.pk, months, at)
+    rules = LimitRule.objects.list_in_force(at, tier=customer.tier)
     open_now = Hold.objects.filter(customer_id=customer.pk, expires_at__gt=at)
-    return Standing(
+    return LimitStatus(
         at,
-        [_way(customer, way, rules, known, at) for way in Direction],
+        [_read_direction(customer, way, rules, known, at) for way in Direction],
         list(open_now.select_related("processor").order_by("expires_at")),
-        _last_decline(customer.pk, head.check_count) if head else None,
+        _find_last_decline(customer.pk, head.check_count) if head else None,
     )
 
 
-def _way(
+def _read_direction(
     customer: Customer,
     direction: Direction,
     rules: Sequence[LimitRule],
-    known: ledger.Standing,
+    known: ledger.Usage,
     at: datetime,
-) -> Way:
-    totals = known.totals(clock.ist_month(at), direction)
+) -> DirectionStatus:
+    totals = known.sum_totals(clock.number_ist_month(at), direction)
     order = list(decision.AMOUNT_WINDOWS)
     mine = [r for r in rules if r.direction == direction and r.amount is not None]
     mine.sort(key=lambda r: order.index(r.window) if r.window in order else len(order))
     meters = [
-        Meter(rule, int(rule.amount or 0), totals[rule.window])
+        LimitGauge(rule, int(rule.amount or 0), totals[rule.window])
         for rule in mine
-        if rule.window in {MONTH, FINANCIAL_YEAR}
+        if rule.window in {MONTH_WINDOW, FINANCIAL_YEAR}
     ]
-    tightest = decision.tightest([Rule(m.rule.pk, m.rule.window, m.limit) for m in meters], totals)
+    tightest = decision.find_tightest(
+        [Rule(m.rule.pk, m.rule.window, m.limit) for m in meters], totals
+    )
     by = next((m for m in meters if tightest and m.rule.pk == tightest.rule.id), None)
     stop = next((rule for rule in mine if rule.window == CREDIT_STOP), None)
-    stops_at = clock.months_later(customer.tier_since, int(stop.amount or 0)) if stop else None
+    stops_at = clock.add_months(customer.tier_since, int(stop.amount or 0)) if stop else None
     has_stopped = stops_at is not None and at >= stops_at
-    return Way(
+    return DirectionStatus(
         direction,
         0 if has_stopped or customer.is_blocked else by.left if by else None,
         by,
         meters,
-        [rule for rule in mine if rule.window not in {MONTH, FINANCIAL_YEAR}],
-        totals[MONTH],
+        [rule for rule in mine if rule.window not in {MONTH_WINDOW, FINANCIAL_YEAR}],
+        totals[MONTH_WINDOW],
         stops_at,
         has_stopped,
         customer.is_blocked,
     )
 
 
-def _last_decline(customer_id: int, check_count: int) -> LimitCheck | None:
+def _find_last_decline(customer_id: int, check_count: int) -> LimitCheck | None:
     """Find the last check that was declined, by its number: of the newest alone."""
     newest = LimitCheck.objects.filter(
         customer_id=customer_id, number__gt=check_count - CHECKS_LOOKED_AT, is_allowed=False

@@ -7,18 +7,18 @@ their number, and whoever falls below it goes.
 from collections.abc import Sequence
 from datetime import datetime
 
-from limits.decision import FINANCIAL_YEAR, MONTH
+from limits.decision import FINANCIAL_YEAR, MONTH_WINDOW
 from limits.models import Direction, LimitRule, Watched
 from ppims.core import clock
 from ppims.db import statements
-from ppims.reports.keyset import instant, microseconds
+from ppims.reports.keyset import read_instant, write_microseconds_column
 
 CUSTOMERS_AT_ONCE, IDS_AT_ONCE, STALE_AT_ONCE = 2_000, 200, 5_000
-SPENDERS, SHOWN_SPENDERS = 1_000, 10
+KEPT_SPENDERS, SHOWN_SPENDERS = 1_000, 10
 NEAR_PERMILLE, FULL_PERMILLE = 800, 1_000
 MOST_PERMILLE = 2**31 - 1
 
-USED = """
+SUM_USED = """
     SELECT c.unique_id, c.tier, {created_at} AS created_at,
            CAST(SUM(CASE u.month WHEN %s THEN u.debit_paise ELSE 0 END) AS bigint),
            CAST(SUM(CASE u.month WHEN %s THEN u.credit_paise ELSE 0 END) AS bigint),
@@ -27,7 +27,9 @@ USED = """
         ON u.customer_id = c.unique_id AND u.month >= %s AND u.month <= %s
     GROUP BY c.unique_id, c.tier, c.created_at
 """
-WINDOWS = [(way, window) for window in (MONTH, FINANCIAL_YEAR) for way in Direction.values]
+LIMIT_KEYS = [
+    (way, window) for window in (MONTH_WINDOW, FINANCIAL_YEAR) for way in Direction.values
+]
 NEXT_CUSTOMERS = """
     SELECT unique_id, tier, created_at FROM customers_customer t
     WHERE unique_id > %s ORDER BY unique_id LIMIT %s
@@ -41,7 +43,7 @@ LEAST_OF_SPENDERS = """
     SELECT debit_paise FROM limits_watched WHERE month = %s
     ORDER BY debit_paise DESC LIMIT 1 OFFSET %s
 """
-STALE = """
+DELETE_STALE = """
     DELETE FROM limits_watched WHERE customer_id IN (
         SELECT customer_id FROM limits_watched WHERE month < %s LIMIT %s)
 """
@@ -50,13 +52,13 @@ COUNT_LEVELS = """
 """
 
 
-class Watch:
+class NearLimitUpdate:
     """Looks at customers, batch by batch, and then keeps who of them is to be watched."""
 
     def __init__(self, at: datetime, *, floor: int) -> None:
-        self.month, self.floor = clock.ist_month(at), floor
-        in_force = LimitRule.objects.in_force(at)
-        by_window = [rule for rule in in_force if rule.window in {MONTH, FINANCIAL_YEAR}]
+        self.month, self.floor = clock.number_ist_month(at), floor
+        in_force = LimitRule.objects.list_in_force(at)
+        by_window = [rule for rule in in_force if rule.window in {MONTH_WINDOW, FINANCIAL_YEAR}]
         self.rules = sorted(rule.pk for rule in by_window)
         self._limits = {
             (rule.tier, rule.direction, rule.window): int(rule.amount)
@@ -76,7 +78,7 @@ class Watch:
     def walk_on(self, after: int) -> int | None:
         """Look at the next of all customers: the last of them; None: there are no more."""
         bounds = [after, CUSTOMERS_AT_ONCE]
-        found = statements.first(LAST_OF_NEXT, bounds)
+        found = statements.read_row(LAST_OF_NEXT, bounds)
         last: int | None = found[0] if found else None
         if last is not None:
             self._look(NEXT_CUSTOMERS, bounds)
@@ -92,12 +94,12 @@ class Watch:
         for start in range(0, len(ids), IDS_AT_ONCE):
             Watched.objects.filter(customer_id__in=ids[start : start + IDS_AT_ONCE]).delete()
         Watched.objects.bulk_create(row for row in self._found.values() if row)
-        statements.run(STALE, [self.month, STALE_AT_ONCE])
+        statements.run(DELETE_STALE, [self.month, STALE_AT_ONCE])
         self._raise_floor()
 
-    def levels(self) -> tuple[int, int]:
+    def count_levels(self) -> tuple[int, int]:
         """Count who is near a limit, and who is at it."""
-        count = dict(statements.every(COUNT_LEVELS, [self.month]))
+        count = dict(statements.read_rows(COUNT_LEVELS, [self.month]))
         return count.get(Watched.Level.NEAR, 0), count.get(Watched.Level.AT_LIMIT, 0)
 
     def misses_spenders(self) -> bool:
@@ -106,39 +108,41 @@ class Watch:
         return self.floor > 0 and len(known.values_list("pk")[:SHOWN_SPENDERS]) < SHOWN_SPENDERS
 
     def _raise_floor(self) -> None:
-        least = statements.first(LEAST_OF_SPENDERS, [self.month, SPENDERS])
+        least = statements.read_row(LEAST_OF_SPENDERS, [self.month, KEPT_SPENDERS])
         if least and least[0] > self.floor:
             self.floor = least[0]
             below = Watched.objects.filter(month=self.month, debit_paise__lt=self.floor)
             below.filter(level=Watched.Level.NONE).delete()
 
     def _look(self, customers: str, values: Sequence[int]) -> None:
-        year = [clock.months_of_financial_year(self.month)[0], self.month]
-        sql = USED.format(customers=customers, created_at=microseconds("c.created_at"))
-        for row in statements.every(sql, [self.month, self.month, *values, *year]):
+        year = [clock.list_months_of_financial_year(self.month)[0], self.month]
+        sql = SUM_USED.format(
+            customers=customers, created_at=write_microseconds_column("c.created_at")
+        )
+        for row in statements.read_rows(sql, [self.month, self.month, *values, *year]):
             customer_id, tier, created_at, *used = row
-            permille = self._permille(tier, used)
+            permille = self._work_out_permille(tier, used)
             if permille >= NEAR_PERMILLE or used[0] >= max(1, self.floor):
                 self._found[customer_id] = Watched(
                     customer_id=customer_id,
-                    created_at=instant(created_at),
+                    created_at=read_instant(created_at),
                     month=self.month,
-                    level=_level_of(permille),
+                    level=_find_level(permille),
                     permille=min(permille, MOST_PERMILLE),
                     debit_paise=used[0],
                 )
 
-    def _permille(self, tier: str, used: Sequence[int]) -> int:
+    def _work_out_permille(self, tier: str, used: Sequence[int]) -> int:
         """Tell how much is used of the limit that is used most."""
         parts = [
             paise * FULL_PERMILLE // self._limits[tier, way, window]
-            for (way, window), paise in zip(WINDOWS, used, strict=True)
+            for (way, window), paise in zip(LIMIT_KEYS, used, strict=True)
             if (tier, way, window) in self._limits
         ]
         return max(parts, default=0)
 
 
-def _level_of(permille: int) -> int:
+def _find_level(permille: int) -> int:
     if permille < NEAR_PERMILLE:
         return Watched.Level.NONE
     return Watched.Level.NEAR if permille < FULL_PERMILLE else Watched.Level.AT_LIMIT

@@ -15,11 +15,11 @@ from limits.models import Adjustment, Direction, Figures, LimitRule, RefusedRepo
 from ppims.core import clock
 from ppims.models import FourEyes
 from ppims.reports import near_limit, overview_counts, reviews
-from ppims.reports.keyset import instant
-from ppims.reports.transactions import Filters, Row, transactions
+from ppims.reports.keyset import read_instant
+from ppims.reports.transactions import Filters, Row, list_transactions
 
-DAYS, TRANSACTIONS = 30, 10
-PROPOSALS: tuple[type[FourEyes], ...] = (KycProposal, Unblocking, Adjustment, LimitRule)
+SHOWN_DAYS, SHOWN_TRANSACTIONS = 30, 10
+PROPOSAL_MODELS: tuple[type[FourEyes], ...] = (KycProposal, Unblocking, Adjustment, LimitRule)
 
 
 @dataclass(frozen=True)
@@ -91,15 +91,15 @@ class Overview:
         return self.days[-1]
 
 
-def overview() -> Overview:
+def read_overview() -> Overview:
     """Give the overview; the counted figures are brought up to date first if they are a minute
-    old, which takes counting.SECONDS at most.
+    old, which takes counting.STEP_SECONDS at most.
     """
     overview_counts.refresh()
     at = clock.now()
     row = Figures.objects.filter(pk=1).first()
     state = json.loads(row.state) if row else {}
-    is_this_month = state.get("month") == clock.ist_month(at)
+    is_this_month = state.get("month") == clock.number_ist_month(at)
     near, at_limit = state.get("near", (0, 0)) if is_this_month else (0, 0)
     return Overview(
         as_of=row.at if row else at,
@@ -107,22 +107,24 @@ def overview() -> Overview:
         customers={tier.value: state.get("tiers", {}).get(tier.value, 0) for tier in Tier},
         near=near,
         at_limit=at_limit,
-        days=_days(state.get("days", {}), at),
-        flagged=_waiting_flagged(state),
-        refused=_waiting_refused(state),
-        reviews=_waiting_reviews(),
-        proposals=_waiting_proposals(),
-        top_spenders=_top_spenders(clock.ist_month(at)),
-        last=transactions(Filters(), rows=TRANSACTIONS).rows,
+        days=_list_days(state.get("days", {}), at),
+        flagged=_count_waiting_flagged(state),
+        refused=_count_waiting_refused(state),
+        reviews=_count_waiting_reviews(),
+        proposals=_count_waiting_proposals(),
+        top_spenders=_list_top_spenders(clock.number_ist_month(at)),
+        last=list_transactions(Filters(), rows=SHOWN_TRANSACTIONS).rows,
     )
 
 
-def _days(known: Mapping[str, overview_counts.State], at: datetime) -> list[Day]:
-    today = overview_counts.day_of(at)
-    return [_day(day, known.get(str(day), {})) for day in range(today - DAYS + 1, today + 1)]
+def _list_days(known: Mapping[str, overview_counts.State], at: datetime) -> list[Day]:
+    today = overview_counts.number_day(at)
+    return [
+        _make_day(day, known.get(str(day), {})) for day in range(today - SHOWN_DAYS + 1, today + 1)
+    ]
 
 
-def _day(number: int, figures: overview_counts.State) -> Day:
+def _make_day(number: int, figures: overview_counts.State) -> Day:
     posted = figures.get("posted", {})
     return Day(
         overview_counts.FIRST_DAY + timedelta(days=number),
@@ -133,43 +135,43 @@ def _day(number: int, figures: overview_counts.State) -> Day:
     )
 
 
-def _waiting_flagged(state: Mapping[str, Any]) -> Waiting:
+def _count_waiting_flagged(state: Mapping[str, Any]) -> Waiting:
     waiting = state.get("flagged", 0) - state.get("closed", 0)
     if not waiting:
         return Waiting(0, None)
     at, _ = state["flagged_after"]
-    return Waiting(waiting, instant(at))
+    return Waiting(waiting, read_instant(at))
 
 
-def _waiting_refused(state: Mapping[str, Any]) -> Waiting:
+def _count_waiting_refused(state: Mapping[str, Any]) -> Waiting:
     waiting = state.get("refused", 0) - state.get("refused_closed", 0)
     oldest = RefusedReport.objects.filter(pk=state.get("refused_after", 0) + 1).first()
     return Waiting(waiting, oldest.at if waiting and oldest else None)
 
 
-def _waiting_reviews() -> Waiting:
+def _count_waiting_reviews() -> Waiting:
     """Count what DuplicateReview.is_open says is open."""
-    waiting = (reviews.UNDECIDED, reviews.TO_BE_MERGED)
-    return _together([_waiting(DuplicateReview, query, "opened_at") for query in waiting])
+    waiting = (reviews.UNDECIDED_CONDITION, reviews.TO_BE_MERGED)
+    return _add_up([_count_waiting(DuplicateReview, query, "opened_at") for query in waiting])
 
 
-def _waiting_proposals() -> Waiting:
+def _count_waiting_proposals() -> Waiting:
     proposed = Q(state=FourEyes.State.PROPOSED)
-    return _together([_waiting(model, proposed, "proposed_at") for model in PROPOSALS])
+    return _add_up([_count_waiting(model, proposed, "proposed_at") for model in PROPOSAL_MODELS])
 
 
-def _waiting(model: type[Model], query: Q, since: str) -> Waiting:
+def _count_waiting(model: type[Model], query: Q, since: str) -> Waiting:
     found = model._base_manager.filter(query).aggregate(count=Count("pk"), oldest=Min(since))
     return Waiting(found["count"], found["oldest"])
 
 
-def _together(parts: Sequence[Waiting]) -> Waiting:
+def _add_up(parts: Sequence[Waiting]) -> Waiting:
     oldest = [part.oldest_at for part in parts if part.oldest_at]
     return Waiting(sum(part.count for part in parts), min(oldest, default=None))
 
 
-def _top_spenders(month: int) -> list[Spender]:
+def _list_top_spenders(month: int) -> list[Spender]:
     spent = Watched.objects.filter(month=month, debit_paise__gt=0).order_by("-debit_paise", "pk")
     top = list(spent.values_list("pk", "debit_paise")[: near_limit.SHOWN_SPENDERS])
-    names = search.names([customer_id for customer_id, _ in top])
+    names = search.read_names([customer_id for customer_id, _ in top])
     return [Spender(customer_id, names[customer_id], paise) for customer_id, paise in top]

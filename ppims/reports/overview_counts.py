@@ -19,16 +19,16 @@ from limits.models import Figures
 from ppims.core import clock
 from ppims.core.errors import Unavailable
 from ppims.db import statements
-from ppims.db.statements import stored
-from ppims.db.transaction import in_transaction
+from ppims.db.statements import store_value
+from ppims.db.transaction import run_in_transaction
 from ppims.reports import flagged, refused_reports
-from ppims.reports.keyset import Position, instant, microseconds
-from ppims.reports.near_limit import Watch
+from ppims.reports.keyset import Position, read_instant, write_microseconds_column
+from ppims.reports.near_limit import NearLimitUpdate
 
 FRESH_FOR = timedelta(seconds=60)
 CLAIMED_FOR = timedelta(seconds=10)
-SECONDS = 0.25
-DAYS = 31
+STEP_SECONDS = 0.25
+KEPT_DAYS = 31
 ROWS_AT_ONCE = 20_000
 EDGE_TRIES, EDGE_PAUSE_SECONDS = 10, 0.01
 FIRST_DAY = date(1970, 1, 1)
@@ -45,10 +45,10 @@ TABLES = {
     "report finding": "limits_reportfinding",
 }
 NEWEST = "(SELECT COALESCE(MAX(id), 0) FROM {})"
-EDGE = f"SELECT {', '.join(map(NEWEST.format, TABLES.values()))}"
+READ_EDGE = f"SELECT {', '.join(map(NEWEST.format, TABLES.values()))}"
 # PostgreSQL hands out ids before it commits: what is below the edge is all there once everyone who
 # was writing these tables then has ended. Our own, if there is one, we see anyway.
-WRITING = f"""
+LIST_WRITERS = f"""
     SELECT DISTINCT virtualtransaction FROM pg_locks
     WHERE mode = 'RowExclusiveLock' AND pid <> pg_backend_pid()
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -59,14 +59,14 @@ UP_TO = """
         SELECT id FROM {table} WHERE id > %s AND id <= %s ORDER BY id LIMIT %s) batch
 """
 # India's day, from 1970 on; of what is too old to be told, none.
-DAY = f"CASE WHEN t.at < %s THEN -1 ELSE ({{at}} + {INDIA_IS_AHEAD}) / {DAY_OF} END"
-ENTRIES = """
+DAY_COLUMN = f"CASE WHEN t.at < %s THEN -1 ELSE ({{at}} + {INDIA_IS_AHEAD}) / {DAY_OF} END"
+COUNT_ENTRIES = """
     SELECT {day} AS day, kind, direction, COUNT(*), CAST(SUM(amount_paise) AS bigint),
            SUM(CASE WHEN flags = '' THEN 0 ELSE 1 END),
            MIN(CASE WHEN flags = '' THEN NULL ELSE {at} END)
     FROM limits_ledgerentry t WHERE id > %s AND id <= %s GROUP BY 1, 2, 3
 """
-CHECKS = """
+COUNT_CHECKS = """
     SELECT {day} AS day, is_allowed, reason, COUNT(*)
     FROM limits_limitcheck t WHERE id > %s AND id <= %s GROUP BY 1, 2, 3
 """
@@ -74,12 +74,12 @@ KYC_CHANGES = """
     SELECT {day} AS day, from_tier, to_tier, COUNT(*)
     FROM customers_kycchange t WHERE id > %s AND id <= %s GROUP BY 1, 2, 3
 """
-REPORTS = "SELECT COUNT(*) FROM {table} WHERE id > %s AND id <= %s"
-CLOSINGS = f"{REPORTS} AND NOT (finding = '')"
-TOUCHED = "SELECT DISTINCT customer_id FROM {table} WHERE id > %s AND id <= %s"
+COUNT_REPORTS = "SELECT COUNT(*) FROM {table} WHERE id > %s AND id <= %s"
+COUNT_CLOSINGS = f"{COUNT_REPORTS} AND NOT (finding = '')"
+LIST_TOUCHED = "SELECT DISTINCT customer_id FROM {table} WHERE id > %s AND id <= %s"
 
 
-def refresh(*, seconds: float = SECONDS) -> bool:
+def refresh(*, seconds: float = STEP_SECONDS) -> bool:
     """Bring the figures up to date, if they are a minute old or not yet complete and nobody else is
     at it; for so many seconds at most. Tell whether they are complete.
     """
@@ -88,12 +88,12 @@ def refresh(*, seconds: float = SECONDS) -> bool:
     if known and not is_due(known, at):  # without a word to those who write
         return True
     try:
-        row = in_transaction(partial(_claimed, at))
-        edge = _edge() if row else None
+        row = run_in_transaction(partial(_claim_figures, at))
+        edge = _read_edge() if row else None
         if row and edge:
-            work = Work(_state(row, edge), edge, at)
+            work = Work(_read_state(row, edge), edge, at)
             work.run(seconds)
-            in_transaction(partial(_keep, row, work))
+            run_in_transaction(partial(_keep, row, work))
     except Unavailable:  # whoever looks sees what there was
         return False
     return not is_due(Figures.objects.get(pk=1), at)
@@ -102,10 +102,10 @@ def refresh(*, seconds: float = SECONDS) -> bool:
 def forget() -> None:
     """Let everything be counted anew. Raises Unavailable."""
     anew = partial(Figures.objects.update, state="{}", version=F("version") + 1)
-    in_transaction(anew)
+    run_in_transaction(anew)
 
 
-def flagged_after() -> Position:
+def find_flagged_position() -> Position:
     """Tell where the flagged entries begin that wait: of none before it nobody has said what it
     is.
     """
@@ -114,7 +114,7 @@ def flagged_after() -> Position:
     return Position(at, 0, row_id)
 
 
-def refused_after() -> int:
+def find_refused_position() -> int:
     """Tell up to which id no refused report waits."""
     row = Figures.objects.filter(pk=1).first()
     return int(json.loads(row.state).get("refused_after", 0)) if row else 0
@@ -126,12 +126,12 @@ def is_due(row: Figures, at: datetime) -> bool:
     return not is_complete or not row.at <= at < row.at + FRESH_FOR
 
 
-def day_of(at: datetime) -> int:
+def number_day(at: datetime) -> int:
     """Number India's days from 1970 on."""
     return (at.astimezone(clock.IST).date() - FIRST_DAY).days
 
 
-def _claimed(at: datetime) -> Figures | None:
+def _claim_figures(at: datetime) -> Figures | None:
     """Claim the figures, made at first use; None: somebody else is at it."""
     empty = Figures(number=1, at=at, claimed_until=at, state="{}")
     Figures.objects.bulk_create([empty], ignore_conflicts=True)
@@ -141,11 +141,13 @@ def _claimed(at: datetime) -> Figures | None:
     return Figures.objects.get(pk=1)
 
 
-def _edge() -> dict[str, int] | None:
+def _read_edge() -> dict[str, int] | None:
     """Tell the newest ids below which every row is there; None: others are still writing."""
-    edge = statements.first(EDGE, [])
+    edge = statements.read_row(READ_EDGE, [])
     assert edge
-    if connection.vendor == "postgresql" and not _have_ended(statements.every(WRITING, [])):
+    if connection.vendor == "postgresql" and not _have_ended(
+        statements.read_rows(LIST_WRITERS, [])
+    ):
         return None
     return dict(zip(TABLES, edge, strict=True))
 
@@ -153,20 +155,20 @@ def _edge() -> dict[str, int] | None:
 def _have_ended(writers: list[tuple[Any, ...]]) -> bool:
     """Wait a little for those who are writing."""
     for _ in range(EDGE_TRIES):
-        if not set(writers) & set(statements.every(WRITING, [])):
+        if not set(writers) & set(statements.read_rows(LIST_WRITERS, [])):
             return True
         time.sleep(EDGE_PAUSE_SECONDS)
     return False
 
 
-def _state(row: Figures, edge: dict[str, int]) -> State:
+def _read_state(row: Figures, edge: dict[str, int]) -> State:
     """Read what is counted so far; what was not counted when that was written begins at nothing."""
-    known, nothing = json.loads(row.state), _nothing(edge)
+    known, nothing = json.loads(row.state), _make_empty_state(edge)
     counted = {**nothing["counted"], **known.get("counted", {})}
     return {**nothing, **known, "counted": counted}
 
 
-def _nothing(edge: dict[str, int]) -> State:
+def _make_empty_state(edge: dict[str, int]) -> State:
     return {
         "counted": dict.fromkeys(edge, 0),
         "watched": {"entry": edge["entry"], "kyc": edge["kyc"]},
@@ -194,9 +196,9 @@ class Work:
     at: datetime
 
     def __post_init__(self) -> None:
-        self.oldest = instant((day_of(self.at) - DAYS) * DAY_OF - INDIA_IS_AHEAD)
-        is_this_month = self.state["month"] == clock.ist_month(self.at)
-        self.watch = Watch(self.at, floor=self.state["floor"] if is_this_month else 0)
+        self.oldest = read_instant((number_day(self.at) - KEPT_DAYS) * DAY_OF - INDIA_IS_AHEAD)
+        is_this_month = self.state["month"] == clock.number_ist_month(self.at)
+        self.watch = NearLimitUpdate(self.at, floor=self.state["floor"] if is_this_month else 0)
 
     def run(self, seconds: float) -> None:
         """Do what is to be done, step by step, until it is complete or the time is up."""
@@ -206,24 +208,26 @@ class Work:
         steps: list[Callable[[], bool]] = [
             partial(watched, "entry", self._watch_touched),
             partial(watched, "kyc", self._watch_touched),
-            partial(counted, "entry", partial(self._count, ENTRIES, self._add_entries)),
-            partial(counted, "check", partial(self._count, CHECKS, self._add_checks)),
+            partial(counted, "entry", partial(self._count, COUNT_ENTRIES, self._add_entries)),
+            partial(counted, "check", partial(self._count, COUNT_CHECKS, self._add_checks)),
             partial(counted, "kyc", partial(self._count, KYC_CHANGES, self._add_kyc)),
-            partial(counted, "finding", partial(self._add_up, "closed", CLOSINGS)),
+            partial(counted, "finding", partial(self._add_up, "closed", COUNT_CLOSINGS)),
             self._pass_closed,
-            partial(counted, "report", partial(self._add_up, "refused", REPORTS)),
-            partial(counted, "report finding", partial(self._add_up, "refused_closed", CLOSINGS)),
+            partial(counted, "report", partial(self._add_up, "refused", COUNT_REPORTS)),
+            partial(
+                counted, "report finding", partial(self._add_up, "refused_closed", COUNT_CLOSINGS)
+            ),
             self._pass_closed_reports,
             self._walk,
         ]
         self.state["is_complete"] = all(_finish(step, end) for step in steps)
-        days, oldest = self.state["days"], day_of(self.oldest)
+        days, oldest = self.state["days"], number_day(self.oldest)
         self.state["days"] = {day: figures for day, figures in days.items() if int(day) >= oldest}
 
     def keep(self) -> None:
         """Bring the table of those who are watched up to date, and take its figures."""
         self.watch.keep()
-        self.state["floor"], self.state["near"] = self.watch.floor, self.watch.levels()
+        self.state["floor"], self.state["near"] = self.watch.floor, self.watch.count_levels()
         if self.state["is_complete"] and self.watch.misses_spenders():
             self.state |= {"floor": 0, "walk": 0, "is_complete": False}
 
@@ -237,7 +241,7 @@ class Work:
         """Use the next rows of a table, from an id on up to another; False: there were none."""
         after, edge, table = done[name], self.edge[name], TABLES[name]
         bounds = [after, edge, ROWS_AT_ONCE]
-        found = statements.first(UP_TO.format(table=table), bounds) if after < edge else None
+        found = statements.read_row(UP_TO.format(table=table), bounds) if after < edge else None
         if not found or found[0] is None:
             return False
         use(table, after, found[0])
@@ -247,15 +251,15 @@ class Work:
     def _count(
         self, sql: str, add: Callable[[tuple[Any, ...]], None], _table: str, after: int, last: int
     ) -> None:
-        at = microseconds("t.at")
-        sql = sql.format(day=DAY.format(at=at), at=at)
-        for row in statements.every(sql, [stored(self.oldest), after, last]):
+        at = write_microseconds_column("t.at")
+        sql = sql.format(day=DAY_COLUMN.format(at=at), at=at)
+        for row in statements.read_rows(sql, [store_value(self.oldest), after, last]):
             add(row)
 
     def _add_entries(self, row: tuple[Any, ...]) -> None:
         day, kind, direction, count, paise, flagged, flagged_at = row
         if kind == "S":
-            posted = self._day(day).setdefault("posted", {}).setdefault(direction, [0, 0])
+            posted = self._get_day(day).setdefault("posted", {}).setdefault(direction, [0, 0])
             posted[0] += count
             posted[1] += paise
         if flagged:
@@ -265,7 +269,7 @@ class Work:
     def _add_checks(self, row: tuple[Any, ...]) -> None:
         day, is_allowed, reason, count = row
         if not is_allowed:
-            declined = self._day(day).setdefault("declined", {})
+            declined = self._get_day(day).setdefault("declined", {})
             declined[reason] = declined.get(reason, 0) + count
 
     def _add_kyc(self, row: tuple[Any, ...]) -> None:
@@ -275,11 +279,11 @@ class Work:
         if before:
             tiers[before] = tiers.get(before, 0) - count
         else:
-            figures = self._day(day)
+            figures = self._get_day(day)
             figures["added"] = figures.get("added", 0) + count
 
     def _add_up(self, figure: str, sql: str, table: str, after: int, last: int) -> None:
-        (more,) = statements.first(sql.format(table=table), [after, last]) or (0,)
+        (more,) = statements.read_row(sql.format(table=table), [after, last]) or (0,)
         self.state[figure] += more
 
     def _pass_closed(self) -> bool:
@@ -303,13 +307,13 @@ class Work:
         self.state["refused_after"] = found[0] - 1 if found else end or after
         return end is not None and not found
 
-    def _day(self, day: int) -> State:
+    def _get_day(self, day: int) -> State:
         figures: State = self.state["days"].setdefault(str(day), {})
         return figures
 
     def _watch_touched(self, table: str, after: int, last: int) -> None:
         """Look again at whom new rows are about."""
-        rows = statements.every(TOUCHED.format(table=table), [after, last])
+        rows = statements.read_rows(LIST_TOUCHED.format(table=table), [after, last])
         self.watch.look_at([customer_id for (customer_id,) in rows])
 
     def _walk(self) -> bool:

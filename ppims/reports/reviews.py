@@ -6,36 +6,42 @@ from customers.models import DuplicateReview
 from ppims.reports import keyset
 from ppims.reports.keyset import Page, Position
 
-WITH = ("customer", "claimant", "processor", "decided_by")
+RELATED_FIELDS = ("customer", "claimant", "processor", "decided_by")
 # Each on the index of outcomes; together what DuplicateReview.is_open says.
-UNDECIDED = Q(outcome="")
+UNDECIDED_CONDITION = Q(outcome="")
 TO_BE_MERGED = Q(outcome=DuplicateReview.Outcome.SAME_PERSON, claimant__isnull=False)
 
 
-def waiting(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[DuplicateReview]:
+def list_waiting(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[DuplicateReview]:
     """Give a page of open review items, the oldest first. Raises Http404 for a cursor of another
     list.
     """
-    after = keyset.position(cursor) if cursor else Position(0, 0, 0)
-    at = keyset.instant(after.at)
+    after = keyset.read_position(cursor) if cursor else Position(0, 0, 0)
+    at = keyset.read_instant(after.at)
     later = Q(opened_at__gte=at) & (Q(opened_at__gt=at) | Q(pk__gt=after.id))
     found: list[DuplicateReview] = []
-    for query in (UNDECIDED, TO_BE_MERGED):
-        items = DuplicateReview.objects.filter(query, later).select_related(*WITH)
+    for query in (UNDECIDED_CONDITION, TO_BE_MERGED):
+        items = DuplicateReview.objects.filter(query, later).select_related(*RELATED_FIELDS)
         found += items.order_by("opened_at", "pk")[: rows + 1]
     found.sort(key=lambda item: (item.opened_at, item.pk))
-    return _page(found, rows)
+    return _make_page(found, rows)
 
 
-def decided(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[DuplicateReview]:
+def list_decided(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[DuplicateReview]:
     """Give a page of those that are done with, the newest first. Raises Http404 likewise."""
-    before = keyset.position(cursor).id
-    items = DuplicateReview.objects.filter(pk__lt=before).exclude(UNDECIDED).exclude(TO_BE_MERGED)
-    return _page(list(items.select_related(*WITH).order_by("-pk")[: rows + 1]), rows)
+    before = keyset.read_position(cursor).id
+    items = (
+        DuplicateReview.objects.filter(pk__lt=before)
+        .exclude(UNDECIDED_CONDITION)
+        .exclude(TO_BE_MERGED)
+    )
+    return _make_page(list(items.select_related(*RELATED_FIELDS).order_by("-pk")[: rows + 1]), rows)
 
 
-def _page(found: list[DuplicateReview], rows: int) -> Page[DuplicateReview]:
+def _make_page(found: list[DuplicateReview], rows: int) -> Page[DuplicateReview]:
     if len(found) <= rows:
         return Page(found)
     last = found[rows - 1]
-    return Page(found[:rows], Position(keyset.micros(last.opened_at), 0, last.pk).written())
+    return Page(
+        found[:rows], Position(keyset.count_micros(last.opened_at), 0, last.pk).write_cursor()
+    )

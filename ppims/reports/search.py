@@ -9,19 +9,19 @@ from django.utils.translation import gettext as _
 from customers import search
 from customers.choices import mask
 from customers.models import Customer
-from customers.models.name_words import words_of
+from customers.models.name_words import split_words
 from ppims.db import statements
 from ppims.models import Operation, Processor, ReplayKey
 from ppims.reports.transactions import Source
 
 MOST_HITS = 20
-LONGEST, MOST_WORDS = 100, 6
+LONGEST_QUERY_CHARACTERS, MOST_WORDS = 100, 6
 # NOT (... = '') as the index says it: limits.services.updates.
-POSTED = """
+FIND_POSTED = """
     SELECT id, customer_id FROM limits_ledgerentry
     WHERE tran_id = %s AND kind = 'S' AND NOT (tran_id = '') LIMIT 100
 """
-SOURCES = {
+SOURCE_BY_OPERATION = {
     Operation.CHECK_LIMIT.value: Source.CHECK,
     Operation.UPDATE_LIMIT.value: Source.ENTRY,
 }
@@ -55,25 +55,25 @@ Found = dict[int, list[_Match]]  # of each customer, what a word may mean
 Target = tuple[int, Source | None, int | None]  # a customer, or a row of that customer's
 
 
-def hits(typed: str) -> list[Hit]:
+def find_hits(typed: str) -> list[Hit]:
     """Find whom a typed text may mean: MOST_HITS at most, those by number before those by name.
 
     Of several words each has to match: "4321 verma" is a card and a name.
     """
-    text = " ".join(typed[:LONGEST].split())
+    text = " ".join(typed[:LONGEST_QUERY_CHARACTERS].split())
     words = text.split()[:MOST_WORDS]
     if not words:
         return []
-    by_number = _by_number(text)
+    by_number = _find_by_number(text)
     found: dict[Target, list[str]] = {}
     for customer_id, matches in by_number.items():
         _note(found, customer_id, [matches])
     if len(words) > 1:
-        for customer_id, of_words in _by_all(words).items():
+        for customer_id, of_words in _find_by_all(words).items():
             if customer_id not in by_number:
                 _note(found, customer_id, of_words)
     known = {customer_id for customer_id, *_ in found}
-    for customer_id in search.named(text, most=MOST_HITS):
+    for customer_id in search.find_by_name(text, most=MOST_HITS):
         if customer_id not in known:
             _note(found, customer_id, [[_Match(_("name"))]])
     return _read(dict(list(found.items())[:MOST_HITS]))
@@ -89,41 +89,41 @@ def _note(
         labels += [match.matched for match in matches if match.matched not in labels]
 
 
-def _by_number(text: str) -> Found:
-    found: Found = {c: [_Match(matched)] for c, matched in search.of_number(text).items()}
+def _find_by_number(text: str) -> Found:
+    found: Found = {c: [_Match(matched)] for c, matched in search.find_by_number(text).items()}
     if " " not in text:
-        for customer_id, match in _transactions(text):
+        for customer_id, match in _find_transactions(text):
             found.setdefault(customer_id, []).append(match)
     return found
 
 
-def _by_all(words: list[str]) -> dict[int, list[list[_Match]]]:
+def _find_by_all(words: list[str]) -> dict[int, list[list[_Match]]]:
     """Find whom all the words match, at least one of them a number."""
-    by_word: list[tuple[str, Found]] = [(word, _by_number(word)) for word in words]
+    by_word: list[tuple[str, Found]] = [(word, _find_by_number(word)) for word in words]
     possible = {customer_id for _, found in by_word for customer_id in found}
-    names = search.names(possible)
+    names = search.read_names(possible)
     return {
         customer_id: matches
         for customer_id in sorted(possible)
-        if (matches := _all_of(customer_id, names.get(customer_id, ""), by_word))
+        if (matches := _list_all_matches(customer_id, names.get(customer_id, ""), by_word))
     }
 
 
-def _all_of(
+def _list_all_matches(
     customer_id: int, name: str, by_word: Iterable[tuple[str, Mapping[int, list[_Match]]]]
 ) -> list[list[_Match]]:
     """List what matched each word; nothing where one of them didn't."""
     of_words = []
     for word, found in by_word:
         matches = found.get(customer_id)
-        asked = words_of(word)
+        asked = split_words(word)
         if matches is None and not (asked and search.is_named(name, asked)):
             return []
         of_words.append(matches or [_Match(_("name"))])
     return of_words
 
 
-def _transactions(text: str) -> Iterable[tuple[int, _Match]]:
+def _find_transactions(text: str) -> Iterable[tuple[int, _Match]]:
     """Find a Ref_Id, of any processor and operation, and a posting's Tran_Id."""
     keys = ReplayKey.objects.filter(
         processor__in=list(Processor.objects.values_list("pk", flat=True)),
@@ -131,9 +131,9 @@ def _transactions(text: str) -> Iterable[tuple[int, _Match]]:
         ref_id=text,
     )
     for operation, customer_id, row_id in keys.values_list("operation", "customer_id", "row_id"):
-        source = SOURCES.get(operation)
+        source = SOURCE_BY_OPERATION.get(operation)
         yield customer_id, _Match("Ref_Id", source, row_id if source else None)
-    for row_id, customer_id in statements.every(POSTED, [text]):
+    for row_id, customer_id in statements.read_rows(FIND_POSTED, [text]):
         yield customer_id, _Match("Tran_Id", Source.ENTRY, row_id)
 
 

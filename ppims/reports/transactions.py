@@ -11,11 +11,11 @@ from customers.models import KycChange
 from limits.models import LedgerEntry, LimitCheck
 from ppims.models import AuditEntry
 from ppims.reports import keyset
-from ppims.reports.keyset import ALWAYS, Condition, Frame, Page, Position, Walk
+from ppims.reports.keyset import ALL_TIME, Condition, Frame, Page, Position, Walk
 
-DECLINED = ('NOT t."is_allowed"',)
-FLAGGED = ("NOT (t.\"flags\" = '')",)
-CHANGED = ("NOT (t.\"from_tier\" = '')",)
+DECLINED_CONDITION = ('NOT t."is_allowed"',)
+FLAGGED_CONDITION = ("NOT (t.\"flags\" = '')",)
+CHANGED_CONDITION = ("NOT (t.\"from_tier\" = '')",)
 BY_STAFF = ('t."processor_id" IS NULL',)
 
 
@@ -46,7 +46,7 @@ class Source(StrEnum):
 
 
 # Of two of one instant, the one whose source comes later here is the later one.
-SOURCES = (Source.AUDIT, Source.KYC_CHANGE, Source.CHECK, Source.ENTRY)
+SOURCE_ORDER = (Source.AUDIT, Source.KYC_CHANGE, Source.CHECK, Source.ENTRY)
 OF_ENTRIES = {
     Kind.POSTED: LedgerEntry.Kind.POST,
     Kind.RELEASED: LedgerEntry.Kind.RELEASE,
@@ -69,7 +69,7 @@ class Filters:
     is_allowed: bool | None = None
     reason: str | None = None
     flag: str | None = None
-    frame: Frame = ALWAYS
+    frame: Frame = ALL_TIME
 
 
 @dataclass(frozen=True)
@@ -95,27 +95,29 @@ class Row:
     detail: str = field(default="", repr=False)
 
 
-def transactions(filters: Filters, *, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[Row]:
+def list_transactions(
+    filters: Filters, *, cursor: str = "", rows: int = keyset.PAGE_ROWS
+) -> Page[Row]:
     """Give a page of what was received, last first. Raises Http404 for a cursor of another list.
 
     Where what is wanted is rare a page may be cut short, after keyset.LOOKED_AT index entries of
     each source.
     """
-    walks = [walk for source in SOURCES for walk in WALKS[source](filters)]
-    return keyset.page(walks, filters.frame, cursor, rows, read)
+    walks = [walk for source in SOURCE_ORDER for walk in WALK_MAKERS[source](filters)]
+    return keyset.read_page(walks, filters.frame, cursor, rows, read)
 
 
 def read(positions: Sequence[Position]) -> list[Row]:
     """Read the rows at positions, in their order."""
     found: dict[tuple[int, int], Row] = {}
-    for rank, source in enumerate(SOURCES):
+    for rank, source in enumerate(SOURCE_ORDER):
         ids = [each.id for each in positions if each.rank == rank]
-        for row in READ[source](ids) if ids else ():
+        for row in ROW_READERS[source](ids) if ids else ():
             found[rank, row.id] = row
     return [found[each.rank, each.id] for each in positions]
 
 
-def of_processor(filters: Filters) -> list[Condition]:
+def filter_processor(filters: Filters) -> list[Condition]:
     whose = filters.processor_id
     return [] if whose is None else [("processor_id = %s", whose)]
 
@@ -124,52 +126,52 @@ def _is_of_checks(filters: Filters) -> bool:
     return filters.is_allowed is not None or filters.reason is not None
 
 
-def _checks(filters: Filters) -> list[Walk]:
+def _walk_checks(filters: Filters) -> list[Walk]:
     if filters.kind not in {None, Kind.CHECK} or filters.flag:
         return []
-    wanted, columns, within = of_processor(filters), ["processor_id"], []
+    wanted, columns, within = filter_processor(filters), ["processor_id"], []
     if filters.reason is not None:
         wanted.append(("reason = %s", filters.reason))
     if filters.is_allowed is False or filters.reason not in {None, "WITHIN_LIMITS"}:
-        columns, within = ["processor_id", "reason"], [DECLINED]
+        columns, within = ["processor_id", "reason"], [DECLINED_CONDITION]
     elif _is_of_checks(filters):
         columns = ["processor_id", "reason", "is_allowed"]
         wanted.append(("is_allowed",))
-    rank = SOURCES.index(Source.CHECK)
+    rank = SOURCE_ORDER.index(Source.CHECK)
     return [Walk(rank, "limits_limitcheck", columns=columns, within=within, wanted=wanted)]
 
 
-def _entries(filters: Filters) -> list[Walk]:
+def _walk_entries(filters: Filters) -> list[Walk]:
     if filters.kind not in {None, *OF_ENTRIES} or _is_of_checks(filters):
         return []
-    wanted, columns, within = of_processor(filters), ["processor_id", "kind"], []
+    wanted, columns, within = filter_processor(filters), ["processor_id", "kind"], []
     if filters.kind is not None:
         wanted.append(("kind = %s", OF_ENTRIES[filters.kind].value))
     if filters.kind in {Kind.ADJUSTED, Kind.MOVED}:
         within = [BY_STAFF]
     elif filters.flag:
-        within = [FLAGGED]
+        within = [FLAGGED_CONDITION]
     if filters.flag not in {None, "ANY"}:
         columns.append("flags")
         wanted.append(("',' || flags || ',' LIKE %s", f"%,{filters.flag},%"))
-    rank = SOURCES.index(Source.ENTRY)
+    rank = SOURCE_ORDER.index(Source.ENTRY)
     return [Walk(rank, "limits_ledgerentry", columns=columns, within=within, wanted=wanted)]
 
 
-def _kyc_changes(filters: Filters) -> list[Walk]:
+def _walk_kyc_changes(filters: Filters) -> list[Walk]:
     if filters.kind not in {None, Kind.KYC} or filters.flag or _is_of_checks(filters):
         return []
-    wanted, rank = of_processor(filters), SOURCES.index(Source.KYC_CHANGE)
+    wanted, rank = filter_processor(filters), SOURCE_ORDER.index(Source.KYC_CHANGE)
     table = "customers_kycchange"
-    return [Walk(rank, table, columns=["processor_id"], within=[CHANGED], wanted=wanted)]
+    return [Walk(rank, table, columns=["processor_id"], within=[CHANGED_CONDITION], wanted=wanted)]
 
 
-def _audit(filters: Filters) -> list[Walk]:
+def _walk_audit(filters: Filters) -> list[Walk]:
     kinds = {None, *KINDS_OF_AUDIT.values(), Kind.STAFF}
     if filters.kind not in kinds or filters.flag or _is_of_checks(filters):
         return []
-    rank, table = SOURCES.index(Source.AUDIT), "ppims_auditentry"
-    wanted = of_processor(filters)
+    rank, table = SOURCE_ORDER.index(Source.AUDIT), "ppims_auditentry"
+    wanted = filter_processor(filters)
     if filters.kind == Kind.STAFF:
         return [] if wanted else [Walk(rank, table, within=[BY_STAFF])]
     if filters.kind is not None:
@@ -228,13 +230,13 @@ def read_audit(ids: Sequence[int]) -> list[Row]:
     ]
 
 
-WALKS: dict[Source, Callable[[Filters], list[Walk]]] = {
-    Source.AUDIT: _audit,
-    Source.KYC_CHANGE: _kyc_changes,
-    Source.CHECK: _checks,
-    Source.ENTRY: _entries,
+WALK_MAKERS: dict[Source, Callable[[Filters], list[Walk]]] = {
+    Source.AUDIT: _walk_audit,
+    Source.KYC_CHANGE: _walk_kyc_changes,
+    Source.CHECK: _walk_checks,
+    Source.ENTRY: _walk_entries,
 }
-READ: dict[Source, Callable[[Sequence[int]], list[Row]]] = {
+ROW_READERS: dict[Source, Callable[[Sequence[int]], list[Row]]] = {
     Source.AUDIT: read_audit,
     Source.KYC_CHANGE: read_kyc_changes,
     Source.CHECK: read_checks,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from customers.bulk import Person, Records
-from customers.records import Told
+from customers.records import CustomerDetails
 from limits.bulk import Book, Histories, Rulebook
 from limits.models import LedgerEntry, LimitCheck
 from limits.services.checks import Ask
@@ -64,13 +64,13 @@ class Writer:
         self.person = Person(records, unique_id)
         self.book = Book(histories, unique_id)
 
-    def add(self, call: Call, told: Told, *, at: int) -> None:
-        self.person.add(call, told, at=at)
-        self.book.cif_ids[call.processor.pk] = told.cif_id or ""
+    def add(self, call: Call, details: CustomerDetails, *, at: int) -> None:
+        self.person.add(call, details, at=at)
+        self.book.cif_ids[call.processor.pk] = details.cif_id or ""
         self.book.tier, self.book.tier_since = self.person.tier, self.person.tier_since
 
-    def rise(self, call: Call, told: Told, *, at: int) -> None:
-        self.person.rise(call, told, at=at)
+    def raise_kyc(self, call: Call, details: CustomerDetails, *, at: int) -> None:
+        self.person.raise_kyc(call, details, at=at)
         self.book.tier, self.book.tier_since = self.person.tier, self.person.tier_since
 
     def check(self, call: Call, ask: Ask, *, at: int) -> bool:

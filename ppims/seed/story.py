@@ -12,12 +12,12 @@ from functools import cache, cached_property, partial
 from itertools import accumulate
 from typing import Protocol, TypeVar
 
-from customers.records import Told
+from customers.records import CustomerDetails
 from customers.schemas import AddCustomerIn, UpdateCustomerIn
 from limits.services.checks import Ask
 from limits.services.updates import Report
 from ppims.core import clock
-from ppims.core.keys import EPOCH, MICROSECOND
+from ppims.core.keys import EPOCH, ONE_MICROSECOND
 from ppims.demo.names import FIRST_NAMES, LAST_NAMES, PLACES, STREETS
 from ppims.models import Operation, Processor
 from ppims.services.idempotency import Call
@@ -26,10 +26,10 @@ from ppims.wire.envelope import Message
 T = TypeVar("T")
 
 # Instants and spans of time are microseconds.
-SECOND, MINUTE, DAY = 1_000_000, 60_000_000, 86_400_000_000
-HOUR, MONTH = 60 * MINUTE, 30 * DAY
+SECOND_MICROS, MINUTE_MICROS, DAY_MICROS = 1_000_000, 60_000_000, 86_400_000_000
+HOUR_MICROS, MONTH_MICROS = 60 * MINUTE_MICROS, 30 * DAY_MICROS
 ADD_REF = "SA"
-BECOMES = (
+OUTCOME_WEIGHTS = (
     # what becomes of a payment, and of how many in a thousand
     ("settled", 850),
     ("failed", 40),
@@ -41,13 +41,16 @@ BECOMES = (
     ("though declined", 4),
     ("abandoned", 6),
 )
-KINDS, WEIGHTS = [kind for kind, _ in BECOMES], list(accumulate(weight for _, weight in BECOMES))
-RATES, RATE_WEIGHTS = (0.25, 0.5, 1, 2, 4), (20, 30, 30, 15, 5)  # a month: 1 on average
-TIERS, TIER_WEIGHTS = "NPF", (45, 40, 15)
+OUTCOME_KINDS, CUMULATED_WEIGHTS = (
+    [kind for kind, _ in OUTCOME_WEIGHTS],
+    list(accumulate(weight for _, weight in OUTCOME_WEIGHTS)),
+)
+PAYMENT_RATES, RATE_WEIGHTS = (0.25, 0.5, 1, 2, 4), (20, 30, 30, 15, 5)  # a month: 1 on average
+TIER_CODES, TIER_WEIGHTS = "NPF", (45, 40, 15)
 CHANNELS = ("PGO", "BRN", "MOB")
-KNOWN_BY_ONE, JOINS_MEANWHILE, RISES, HAS_DOCUMENT = 0.7, 0.15, 0.06, 0.35
-SPENDS, TELLS_BALANCE, NAMES_ACCOUNT, NAMES_CARD = 0.7, 0.5, 0.7, 0.3
-SCATTER = 61_803_398_877  # without a factor of ten's: it takes each number to another
+KNOWN_BY_ONE, JOINS_MEANWHILE, RISE_CHANCES, HAS_DOCUMENT = 0.7, 0.15, 0.06, 0.35
+SPEND_CHANCES, TELLS_BALANCE, NAMES_ACCOUNT, NAMES_CARD = 0.7, 0.5, 0.7, 0.3
+SCATTER_STEP = 61_803_398_877  # without a factor of ten's: it takes each number to another
 BUDGETS_PAISE = (90_000, 250_000, 450_000, 700_000)
 TOO_MUCH_PAISE = 1_100_000
 
@@ -66,12 +69,12 @@ class Plan:
     @cached_property
     def ends_at(self) -> int:
         day = date.fromisoformat(self.until)
-        return (datetime(day.year, day.month, day.day, tzinfo=clock.IST) - EPOCH) // MICROSECOND
+        return (datetime(day.year, day.month, day.day, tzinfo=clock.IST) - EPOCH) // ONE_MICROSECOND
 
     @cached_property
     def begins_at(self) -> int:
-        ends = EPOCH + self.ends_at * MICROSECOND
-        return (clock.months_later(ends, -self.months) - EPOCH) // MICROSECOND
+        ends = EPOCH + self.ends_at * ONE_MICROSECOND
+        return (clock.add_months(ends, -self.months) - EPOCH) // ONE_MICROSECOND
 
     @property
     def ids_a_customer(self) -> int:
@@ -82,9 +85,9 @@ class Plan:
 class Teller(Protocol):
     """Who is told a person's story, in the order of time; `at` is microseconds."""
 
-    def add(self, call: Call, told: Told, *, at: int) -> None: ...
+    def add(self, call: Call, details: CustomerDetails, *, at: int) -> None: ...
 
-    def rise(self, call: Call, told: Told, *, at: int) -> None: ...
+    def raise_kyc(self, call: Call, details: CustomerDetails, *, at: int) -> None: ...
 
     def check(self, call: Call, ask: Ask, *, at: int) -> bool: ...
 
@@ -116,55 +119,57 @@ class Story:
         self.plan, self.number = plan, number
         self.random = random.Random(plan.seed * 2**40 + number)  # noqa: S311 - the same each time
         span = 9 * 10**14 // plan.customers
-        self.unique_id = 10**14 + number * span + self._below(span)
+        self.unique_id = 10**14 + number * span + self._draw_below(span)
         self.known_by = processors
         if self.random.random() < KNOWN_BY_ONE:
-            self.known_by = [self._one_of(processors)]
-        self.tier = self.random.choices(TIERS, TIER_WEIGHTS)[0]
-        self.budget_paise = self._one_of(BUDGETS_PAISE) * (8 if self.tier == "F" else 1)
+            self.known_by = [self._choose(processors)]
+        self.tier = self.random.choices(TIER_CODES, TIER_WEIGHTS)[0]
+        self.budget_paise = self._choose(BUDGETS_PAISE) * (8 if self.tier == "F" else 1)
         self.reports = 0
 
     def tell(self, teller: Teller) -> None:
         """Tell all of it, in the order of time."""
-        ready_at = self._joins(teller)
-        steps = self._payments(teller, ready_at)
-        if self.tier != "F" and self.random.random() < RISES:
-            at = ready_at + self._below(self.plan.ends_at - ready_at)
-            steps.append((at, -1, partial(self._rises, teller)))
+        ready_at = self._join(teller)
+        steps = self._plan_payments(teller, ready_at)
+        if self.tier != "F" and self.random.random() < RISE_CHANCES:
+            at = ready_at + self._draw_below(self.plan.ends_at - ready_at)
+            steps.append((at, -1, partial(self._raise_kyc, teller)))
         for at, _, step in sorted(steps):
             if at < self.plan.ends_at:
                 step(at)
 
-    def _joins(self, teller: Teller) -> int:
+    def _join(self, teller: Teller) -> int:
         """Be added through each processor: when payments may begin."""
         begins, ends = self.plan.begins_at, self.plan.ends_at
-        at = begins - 5 * DAY - self._below(300 * DAY)
+        at = begins - 5 * DAY_MICROS - self._draw_below(300 * DAY_MICROS)
         if self.random.random() < JOINS_MEANWHILE:
-            at = begins + self._below((ends - begins) * 2 // 3)
-        told = self._told()
+            at = begins + self._draw_below((ends - begins) * 2 // 3)
+        details = self._make_details()
         for processor in self.known_by:
             call = Call(
                 processor,
                 Operation.ADD_CUSTOMER,
                 f"{ADD_REF}{self.number:08d}",
-                content(AddCustomerIn, told),
+                make_content(AddCustomerIn, details),
             )
-            teller.add(call, told, at=at)
-            at += DAY + self._below(3 * DAY)
+            teller.add(call, details, at=at)
+            at += DAY_MICROS + self._draw_below(3 * DAY_MICROS)
         return max(at, begins)
 
-    def _told(self) -> Told:
-        first, last = self._one_of(FIRST_NAMES), self._one_of(LAST_NAMES)
-        city, state, pincode = self._one_of(PLACES)
+    def _make_details(self) -> CustomerDetails:
+        first, last = self._choose(FIRST_NAMES), self._choose(LAST_NAMES)
+        city, state, pincode = self._choose(PLACES)
         has_document = self.tier == "F" or self.random.random() < HAS_DOCUMENT
         number = self.number
-        return Told(
+        return CustomerDetails(
             customer_id=f"88{number:010d}",
             customer_name=f"{first} {last}",
-            mobile_number=f"916{number * SCATTER % 10**9:09d}",
-            date_of_birth=date(1955 + self._below(50), 1 + self._below(12), 1 + self._below(28)),
+            mobile_number=f"916{number * SCATTER_STEP % 10**9:09d}",
+            date_of_birth=date(
+                1955 + self._draw_below(50), 1 + self._draw_below(12), 1 + self._draw_below(28)
+            ),
             email_id=f"{first}.{last}{number}@example.in".lower(),
-            address_line1=f"{1 + self._below(200)} {self._one_of(STREETS)}",
+            address_line1=f"{1 + self._draw_below(200)} {self._choose(STREETS)}",
             city=city,
             state=state,
             pincode=pincode,
@@ -173,7 +178,7 @@ class Story:
             card_number=self._card_number,
             card_status="A",
             kyc_flag=self.tier,
-            kyc_updated_channel=self._one_of(CHANNELS),
+            kyc_updated_channel=self._choose(CHANNELS),
             ovid_type="ADR" if has_document else None,
             ovid_value=self._aadhaar if has_document else None,
             cif_id=f"CIF-{number:08d}",
@@ -186,14 +191,14 @@ class Story:
 
     @property
     def _aadhaar(self) -> str:
-        return f"8{self.number * SCATTER % 10**11:011d}"
+        return f"8{self.number * SCATTER_STEP % 10**11:011d}"
 
-    def _rises(self, teller: Teller, at: int) -> None:
+    def _raise_kyc(self, teller: Teller, at: int) -> None:
         to_full = self.tier == "P"
-        told = Told(
+        details = CustomerDetails(
             unique_id=self.unique_id,
             kyc_flag="F" if to_full else "P",
-            kyc_updated_channel=self._one_of(CHANNELS),
+            kyc_updated_channel=self._choose(CHANNELS),
             ovid_type="PAN" if to_full else None,
             ovid_value=f"SEEDP{self.number:08d}" if to_full else None,
         )
@@ -201,49 +206,53 @@ class Story:
             self.known_by[0],
             Operation.UPDATE_CUSTOMER,
             f"SR{self.number:08d}",
-            content(UpdateCustomerIn, told),
+            make_content(UpdateCustomerIn, details),
         )
-        teller.rise(call, told, at=at)
+        teller.raise_kyc(call, details, at=at)
 
-    def _payments(self, teller: Teller, ready_at: int) -> list[Step]:
+    def _plan_payments(self, teller: Teller, ready_at: int) -> list[Step]:
         span = self.plan.ends_at - ready_at
-        rate = self.random.choices(RATES, RATE_WEIGHTS)[0]
+        rate = self.random.choices(PAYMENT_RATES, RATE_WEIGHTS)[0]
         steps: list[Step] = []
-        for number in range(int(rate * span / MONTH + self.random.random())):
-            payment = self._payment(number)
-            at = ready_at + self._below(span)
-            for place, (after, step) in enumerate(self._steps(payment)):
+        for number in range(int(rate * span / MONTH_MICROS + self.random.random())):
+            payment = self._plan_payment(number)
+            at = ready_at + self._draw_below(span)
+            for place, (after, step) in enumerate(self._list_steps(payment)):
                 at += after
                 steps.append((at, number * 3 + place, partial(step, teller, payment)))
         return steps
 
-    def _payment(self, number: int) -> Payment:
-        direction = "D" if self.random.random() < SPENDS else "C"
-        becomes = self.random.choices(KINDS, cum_weights=WEIGHTS)[0]
+    def _plan_payment(self, number: int) -> Payment:
+        direction = "D" if self.random.random() < SPEND_CHANCES else "C"
+        becomes = self.random.choices(OUTCOME_KINDS, cum_weights=CUMULATED_WEIGHTS)[0]
         budget = self.budget_paise
-        amount = (budget // 40 + self._below(budget // 6)) // 100 * 100
+        amount = (budget // 40 + self._draw_below(budget // 6)) // 100 * 100
         if becomes in {"asked too much", "though declined"}:
             amount += TOO_MUCH_PAISE
-        balance = amount + self._below(budget) if self.random.random() < TELLS_BALANCE else None
+        balance = (
+            amount + self._draw_below(budget) if self.random.random() < TELLS_BALANCE else None
+        )
         name = f"{self.number:08d}{number:03d}"
-        return Payment(self._one_of(self.known_by), becomes, direction, amount, balance, name)
+        return Payment(self._choose(self.known_by), becomes, direction, amount, balance, name)
 
-    def _steps(self, payment: Payment) -> list[tuple[int, Tell]]:
+    def _list_steps(self, payment: Payment) -> list[tuple[int, Tell]]:
         """List what is told of a payment, each so long after the one before."""
-        soon = 5 * SECOND + self._below(4 * MINUTE)
+        soon = 5 * SECOND_MICROS + self._draw_below(4 * MINUTE_MICROS)
         if payment.becomes == "without a check":
-            return [(0, self._reports)]
+            return [(0, self._report_outcome)]
         if payment.becomes in {"abandoned", "asked too much"}:
-            return [(0, self._asks)]
+            return [(0, self._ask)]
         if payment.becomes == "late":
-            late = self._one_of((HOUR, DAY, 20 * DAY, 40 * DAY)) + self._below(HOUR)
-            return [(0, self._asks), (late, self._reports)]
+            late = self._choose(
+                (HOUR_MICROS, DAY_MICROS, 20 * DAY_MICROS, 40 * DAY_MICROS)
+            ) + self._draw_below(HOUR_MICROS)
+            return [(0, self._ask), (late, self._report_outcome)]
         if payment.becomes == "reversed":
-            undone = (HOUR + self._below(3 * DAY), self._reverses)
-            return [(0, self._asks), (soon, self._reports), undone]
-        return [(0, self._asks), (soon, self._reports)]
+            undone = (HOUR_MICROS + self._draw_below(3 * DAY_MICROS), self._reverse)
+            return [(0, self._ask), (soon, self._report_outcome), undone]
+        return [(0, self._ask), (soon, self._report_outcome)]
 
-    def _asks(self, teller: Teller, payment: Payment, at: int) -> None:
+    def _ask(self, teller: Teller, payment: Payment, at: int) -> None:
         names_account = self.random.random() < NAMES_ACCOUNT
         names_card = self.random.random() < NAMES_CARD
         ask = Ask(
@@ -254,10 +263,12 @@ class Story:
             f"67{self.number:010d}" if names_account else None,
             self._card_number if names_card else None,
         )
-        call = Call(payment.processor, Operation.CHECK_LIMIT, f"SC{payment.name}", asked(ask))
+        call = Call(
+            payment.processor, Operation.CHECK_LIMIT, f"SC{payment.name}", make_ask_content(ask)
+        )
         payment.is_declined = not teller.check(call, ask, at=at)
 
-    def _reports(self, teller: Teller, payment: Payment, at: int) -> None:
+    def _report_outcome(self, teller: Teller, payment: Payment, at: int) -> None:
         if payment.is_declined and payment.becomes != "though declined":
             return  # so it never happened
         if payment.becomes == "of another amount":
@@ -265,14 +276,14 @@ class Story:
         kind = "F" if payment.becomes == "failed" else "S"
         payment.is_posted = kind == "S"
         enquiry = None if payment.becomes == "without a check" else f"SC{payment.name}"
-        self._report(teller, payment, kind, payment.amount_paise, enquiry, at)
+        self._send_report(teller, payment, kind, payment.amount_paise, enquiry, at)
 
-    def _reverses(self, teller: Teller, payment: Payment, at: int) -> None:
+    def _reverse(self, teller: Teller, payment: Payment, at: int) -> None:
         if payment.is_posted:
-            part = 1 + self._below(2)
-            self._report(teller, payment, "R", payment.amount_paise // part, None, at)
+            part = 1 + self._draw_below(2)
+            self._send_report(teller, payment, "R", payment.amount_paise // part, None, at)
 
-    def _report(
+    def _send_report(
         self, teller: Teller, payment: Payment, kind: str, paise: int, enquiry: str | None, at: int
     ) -> None:
         sign = -1 if payment.direction == "D" else 1
@@ -282,28 +293,28 @@ class Story:
         )
         ref_id = f"SU{self.number:08d}{self.reports:03d}"
         self.reports += 1
-        call = Call(payment.processor, Operation.UPDATE_LIMIT, ref_id, reported(report))
+        call = Call(payment.processor, Operation.UPDATE_LIMIT, ref_id, make_report_content(report))
         teller.update(call, report, at=at)
 
-    def _below(self, most: int) -> int:
+    def _draw_below(self, most: int) -> int:
         return int(self.random.random() * most)
 
-    def _one_of(self, things: Sequence[T]) -> T:
+    def _choose(self, things: Sequence[T]) -> T:
         return things[int(self.random.random() * len(things))]
 
 
-def content(message: type[Message], told: Told) -> dict[str, str | None]:
+def make_content(message: type[Message], details: CustomerDetails) -> dict[str, str | None]:
     """Say what a message with this told would say: Message.content."""
-    values = ((name, getattr(told, name)) for name in _content_names(message))
+    values = ((name, getattr(details, name)) for name in _list_content_names(message))
     return {name: None if value is None else str(value) for name, value in values}
 
 
 @cache
-def _content_names(message: type[Message]) -> list[str]:
+def _list_content_names(message: type[Message]) -> list[str]:
     return [name for name in message.model_fields if name not in {"ref_id", "system_id"}]
 
 
-def asked(ask: Ask) -> dict[str, str | None]:
+def make_ask_content(ask: Ask) -> dict[str, str | None]:
     return {
         "unique_id": str(ask.unique_id),
         "amount": str(ask.amount_paise),
@@ -314,7 +325,7 @@ def asked(ask: Ask) -> dict[str, str | None]:
     }
 
 
-def reported(report: Report) -> dict[str, str | None]:
+def make_report_content(report: Report) -> dict[str, str | None]:
     return {
         "unique_id": str(report.unique_id),
         "amount": str(report.amount_paise),

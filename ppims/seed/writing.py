@@ -23,9 +23,9 @@ from limits.bulk import Rulebook
 from limits.models import LedgerEntry, LimitCheck
 from ppims.core import clock
 from ppims.core.private_files import write_private
-from ppims.core.process_pool import working
+from ppims.core.process_pool import run_jobs
 from ppims.db import bulk
-from ppims.db.transaction import in_transaction
+from ppims.db.transaction import run_in_transaction
 from ppims.demo import load
 from ppims.models import AuditEntry, Operation, Processor, ReplayKey
 from ppims.seed.building import CUSTOMERS_A_BATCH, Batch, Builder, Job
@@ -33,9 +33,9 @@ from ppims.seed.story import ADD_REF, Plan
 from ppims.services import audit
 
 SYSTEM_IDS = ("SEED1", "SEED2")
-BEGUN = "made-up data begun"
-MUCH, PART_THAT_IS_MUCH = 20_000, 0.2
-NUMBERED = (*customers.bulk.NUMBERED, LimitCheck, LedgerEntry, AuditEntry)
+BEGUN_ACTION = "made-up data begun"
+MANY_CUSTOMERS, LARGE_PART = 20_000, 0.2
+NUMBERED_MODELS = (*customers.bulk.NUMBERED_MODELS, LimitCheck, LedgerEntry, AuditEntry)
 
 
 class NotHere(Exception):
@@ -52,9 +52,9 @@ class Written:
     ledger_rows: int
 
 
-def begun() -> Plan | None:
+def find_begun_plan() -> Plan | None:
     """Tell by which plan made-up data were begun here."""
-    first = AuditEntry.objects.filter(subject=audit.NO_CUSTOMER, action=BEGUN).first()
+    first = AuditEntry.objects.filter(subject=audit.NO_CUSTOMER, action=BEGUN_ACTION).first()
     return Plan(**json.loads(first.detail)) if first else None
 
 
@@ -62,7 +62,7 @@ def begin(plan: Plan) -> None:
     """Make ready to write: the two processors, and the plan kept as an audit entry. Raises
     NotHere.
     """
-    before = begun()
+    before = find_begun_plan()
     if before not in {None, plan}:
         raise NotHere(f"Made-up data were begun here otherwise: {before}.")
     own = [*SYSTEM_IDS, *load.PASSWORDS]
@@ -70,10 +70,10 @@ def begin(plan: Plan) -> None:
         raise NotHere("There are customers here who are not made up.")
     _make_processors()
     if before is None:
-        in_transaction(lambda: audit.record(BEGUN, at=clock.now(), detail=asdict(plan)))
+        run_in_transaction(lambda: audit.record(BEGUN_ACTION, at=clock.now(), detail=asdict(plan)))
 
 
-def customers_written() -> int:
+def count_customers_written() -> int:
     """Tell how many of the plan's customers there are: the highest number among their adds."""
     keys = ReplayKey.objects.filter(
         processor__system_id__in=SYSTEM_IDS,
@@ -90,10 +90,10 @@ def write(plan: Plan, *, processes: int = 0) -> Generator[Written, None, None]:
     """
     processors = list(Processor.objects.filter(system_id__in=SYSTEM_IDS).order_by("system_id"))
     builder = Builder(plan, processors, Rulebook())
-    put_off = bulk.indexes_by_time_later() if _is_much(plan) else nullcontext()
-    with put_off, working(builder.build, _jobs(plan), processes=processes) as batches:
+    put_off = bulk.defer_time_indexes() if _is_much(plan) else nullcontext()
+    with put_off, run_jobs(builder.build, _list_jobs(plan), processes=processes) as batches:
         for batch in batches:
-            in_transaction(partial(_insert, batch))
+            run_in_transaction(partial(_insert, batch))
             yield Written(batch.job.numbers.stop, batch.ledger_rows)
 
 
@@ -101,25 +101,25 @@ def _is_much(plan: Plan) -> bool:
     """Tell whether it takes less time to make the indexes by time anew, over all, than to keep
     them.
     """
-    there = customers_written()
+    there = count_customers_written()
     to_write = plan.customers - there
-    return settings.SQLITE and to_write >= MUCH and to_write >= there * PART_THAT_IS_MUCH
+    return settings.SQLITE and to_write >= MANY_CUSTOMERS and to_write >= there * LARGE_PART
 
 
-def _jobs(plan: Plan) -> Iterator[Job]:
+def _list_jobs(plan: Plan) -> Iterator[Job]:
     """Cut what is not yet written into batches; each has the next whole block of ids, the same one
     whether or not it was stopped before.
     """
     block = CUSTOMERS_A_BATCH * plan.ids_a_customer
-    first_id = (bulk.highest_id(*NUMBERED) // block + 1) * block
-    for first in range(customers_written(), plan.customers, CUSTOMERS_A_BATCH):
+    first_id = (bulk.find_highest_id(*NUMBERED_MODELS) // block + 1) * block
+    for first in range(count_customers_written(), plan.customers, CUSTOMERS_A_BATCH):
         numbers = range(first, min(first + CUSTOMERS_A_BATCH, plan.customers))
         yield Job(numbers, range(first_id, first_id + block))
         first_id += block
 
 
 def _insert(batch: Batch) -> None:
-    if bulk.highest_id(*NUMBERED) >= batch.job.ids.start:
+    if bulk.find_highest_id(*NUMBERED_MODELS) >= batch.job.ids.start:
         raise NotHere("Others have written here at the same time: start it again.")
     customers.bulk.insert(batch.customers)
     audit.insert(batch.audit)

@@ -22,20 +22,23 @@ from gunicorn.asgi.parser import (
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
 
-from ppims.core.addresses import is_trusted_proxy, source_of
+from ppims.core.addresses import is_trusted_proxy, name_source
 from ppims.db import shared_snapshot
 from ppims.db.statements import keep_connection
 from ppims.server.connections import Connections
 from ppims.server.http_refusals import LENGTH_DIGITS, asks_for_more_than_chunks, log_refusal
 
 ARRIVAL_SECONDS, TAKING_SECONDS = 10, 30
-CODINGS = b"transfer-encoding"
+CODINGS_HEADER = b"transfer-encoding"
 PIPELINED_BYTES = 64 * 1024  # read of a connection, ahead of the answers to what came before
-HEADERS_BYTES, CHUNKS = 32 * 1024, 1024  # of a request: what is read in one turn of the loop
+HEADERS_BYTES, CHUNKS_PATTERN = (
+    32 * 1024,
+    1024,
+)  # of a request: what is read in one turn of the loop
 # A field that nothing is wrong with (RFC 9110 section 5), and some of them. Possessive: a pattern
 # that gives back what it took would try a line of blanks in as many ways as it has pairs of them.
-FIELD = rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):[ \t]*+([\t\x20-\x7e\x80-\xff]*+)\r\n"
-EACH_FIELD, FIELDS = re.compile(FIELD), re.compile(b"(?:" + FIELD + b")+")
+FIELD_PATTERN = rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):[ \t]*+([\t\x20-\x7e\x80-\xff]*+)\r\n"
+EACH_FIELD, FIELDS = re.compile(FIELD_PATTERN), re.compile(b"(?:" + FIELD_PATTERN + b")+")
 
 
 class Parser(PythonProtocol):  # type: ignore[misc]  # it has no types
@@ -74,8 +77,8 @@ class Parser(PythonProtocol):  # type: ignore[misc]  # it has no types
             raise InvalidHeader("Host")
         if len(values.get(b"content-length", b"")) > LENGTH_DIGITS:
             raise InvalidHeader("Content-Length")
-        if CODINGS in values and asks_for_more_than_chunks(
-            value.decode("latin1") for name, value in self._headers_list if name == CODINGS
+        if CODINGS_HEADER in values and asks_for_more_than_chunks(
+            value.decode("latin1") for name, value in self._headers_list if name == CODINGS_HEADER
         ):
             raise UnsupportedTransferCoding("Transfer-Encoding")
         super()._finalize_headers()
@@ -92,9 +95,9 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
         self._max_buffer_size = PIPELINED_BYTES
-        self._arrival = self._after(ARRIVAL_SECONDS, self._has_not_arrived)
+        self._arrival = self._call_after(ARRIVAL_SECONDS, self._has_not_arrived)
         address, *_ = transport.get_extra_info("peername") or ("",)
-        source = "" if is_trusted_proxy(address) else source_of(address)
+        source = "" if is_trusted_proxy(address) else name_source(address)
         leaving = self.worker.connections.admit(self, source)
         if leaving is not None:
             leaving.give_way()
@@ -116,7 +119,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
             return is_well_formed
         if self._arrival is None:
             seconds = 0 if self._has_ended else ARRIVAL_SECONDS
-            self._arrival = self._after(seconds, self._has_not_arrived)
+            self._arrival = self._call_after(seconds, self._has_not_arrived)
         self.worker.connections.wait_for(self)
         return is_well_formed
 
@@ -136,7 +139,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
     def _on_body(self, chunk: bytes) -> None:
         """Take a part of the body; of one in chunks not as many as it has bytes."""
         self._chunks += 1
-        if self._chunks > CHUNKS and self._callback_parser.is_chunked:
+        if self._chunks > CHUNKS_PATTERN and self._callback_parser.is_chunked:
             raise InvalidChunkSize("Too many")
         super()._on_body(chunk)
 
@@ -168,7 +171,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
     def pause_writing(self) -> None:
         super().pause_writing()
         self.worker.connections.wait_for(self)
-        self._taking = self._after(TAKING_SECONDS, self.transport.abort)
+        self._taking = self._call_after(TAKING_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -197,7 +200,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
             log_refusal(self.log, address, status, type(sys.exception()).__name__)
         super()._send_error_response(status, HTTPStatus(status).phrase, extra_headers)
 
-    def _after(self, seconds: float, what: Any) -> asyncio.TimerHandle:
+    def _call_after(self, seconds: float, what: Any) -> asyncio.TimerHandle:
         handle: asyncio.TimerHandle = self.worker.loop.call_later(seconds, what)
         return handle
 
@@ -220,11 +223,11 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
         # another thread would cost more than the read.
         os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         keep_connection()
-        most = make_room_for_files(self.worker_connections, beside=own_files())
+        most = make_room_for_files(self.worker_connections, beside=count_own_files())
         self.connections = Connections(most, settings.PPIMS_CONNECTIONS_PER_ADDRESS)
 
 
-def own_files() -> int:
+def count_own_files() -> int:
     """Count the files that a worker may have open beside its connections: on SQLite each thread has
     the database's three.
     """

@@ -16,7 +16,7 @@ NOT_STORED = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
-def middleware(get_response: GetResponse) -> GetResponse:
+def make_middleware(get_response: GetResponse) -> GetResponse:
     """Answer these two before anything asks by which name, or whether by HTTPS, the request came:
     who looks after a process asks at its address.
     """
@@ -40,7 +40,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     keys are at hand, rules are loaded and the clock has not jumped; else 503.
     """
     try:
-        missing = what_is_missing() or what_is_wrong_with_the_clock()
+        missing = list_missing() or describe_clock_jump()
     except (DatabaseError, InterfaceError) as error:
         outages.drop_connection_after(error)
         missing = ["database"]
@@ -55,22 +55,22 @@ def _say(what: Mapping[str, object], status: int) -> JsonResponse:
     return response
 
 
-def what_is_missing() -> list[str]:
+def list_missing() -> list[str]:
     """Name what this installation lacks to do its work. Raises DatabaseError."""
     if not is_migrated():
         return ["migrations"]
     missing = ["database read-only"] if is_read_only() else []
-    missing += [f"the key {name}" for name in key_usage.missing(key_usage.in_use())]
-    missing += [f"the trigger {name}" for name in append_only.missing()]
+    missing += [f"the key {name}" for name in key_usage.list_missing(key_usage.list_keys_in_use())]
+    missing += [f"the trigger {name}" for name in append_only.list_missing()]
     if not LimitRule.objects.exists():
         missing.append("limit rules")
     return missing
 
 
-def what_is_wrong_with_the_clock() -> list[str]:
+def describe_clock_jump() -> list[str]:
     """Say of a clock that has jumped how far. Raises DatabaseError."""
-    jump_ns = clock_guard.the_guard().jump_ns(clock_guard.read_clock_ns())
-    return [clock_guard.in_words(jump_ns)] if jump_ns else []
+    jump_ns = clock_guard.get_guard().jump_ns(clock_guard.read_clock_ns())
+    return [clock_guard.describe_jump(jump_ns)] if jump_ns else []
 
 
 def is_read_only() -> bool:

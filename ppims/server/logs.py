@@ -19,8 +19,8 @@ logging._srcfile = ""
 logging.logThreads = logging.logMultiprocessing = logging.logProcesses = False
 
 # What every record has: of all else, an event tells.
-BLANK = vars(logging.makeLogRecord({"levelname": "INFO", "levelno": logging.INFO}))
-COMMON = {*BLANK, "message", "asctime", "taskName"}
+BLANK_RECORD = vars(logging.makeLogRecord({"levelname": "INFO", "levelno": logging.INFO}))
+COMMON_NAMES = {*BLANK_RECORD, "message", "asctime", "taskName"}
 
 
 class Event(logging.LogRecord):
@@ -29,7 +29,7 @@ class Event(logging.LogRecord):
     """
 
     def __init__(self, logger: str, message: str, **details: object) -> None:
-        self.__dict__.update(BLANK, name=logger, msg=message, created=time.time())
+        self.__dict__.update(BLANK_RECORD, name=logger, msg=message, created=time.time())
         self.details = details
 
 
@@ -58,14 +58,14 @@ class Handler(logging.StreamHandler[TextIO]):
         """Write what has been said; what can't be written is lost."""
         with self.lock or nullcontext():
             said, self._said, self._writes_after = self._said, [], None
-            lines = [line for record in said if (line := self._line(record))]
+            lines = [line for record in said if (line := self._write_line(record))]
             try:
                 if lines:
                     self.stream.write("".join(lines))
             except Exception:  # noqa: BLE001 - as logging has it: no program ends for its log
                 self.handleError(logging.makeLogRecord({"msg": "lines were lost"}))
 
-    def _line(self, record: logging.LogRecord) -> str:
+    def _write_line(self, record: logging.LogRecord) -> str:
         try:
             return f"{self.format(record)}\n"
         except Exception:  # noqa: BLE001 - as above
@@ -88,14 +88,16 @@ class Formatter(logging.Formatter):
         if isinstance(record, Event):
             event |= record.details
         else:
-            event |= {name: value for name, value in vars(record).items() if name not in COMMON}
+            event |= {
+                name: value for name, value in vars(record).items() if name not in COMMON_NAMES
+            }
             if "request" in event:  # Django's: its text would be the whole address
                 event["request"] = getattr(record.__dict__["request"], "path", "")
         # What was wrong with a request is no fault of ours: a line says it. Django writes a trace.
         is_fault = getattr(record, "status_code", 500) >= 500  # noqa: PLR2004
         if record.exc_info and is_fault:
             event["exc_info"] = self.formatException(record.exc_info)
-        return _written(event)
+        return _write_event(event)
 
     def formatException(self, ei: ExcInfo) -> str:  # noqa: N802 - logging's own name
         kind, _, trace = ei
@@ -103,7 +105,7 @@ class Formatter(logging.Formatter):
         return f"{where}{kind.__name__ if kind else ''}"
 
 
-def _written(event: dict[str, object]) -> str:
+def _write_event(event: dict[str, object]) -> str:
     try:
         return to_json(event, fallback=str).decode()
     except ValueError:  # of a text that is not whole characters

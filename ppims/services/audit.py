@@ -48,8 +48,8 @@ def record(
     that were made or changed, as they are now: the entry proves them from here on.
     """
     key = settings.PPIMS_LEDGER_KEYS[0]
-    head = _locked_head(subject)
-    proven = row_proofs.of_rows(key, rows)
+    head = _lock_head(subject)
+    proven = row_proofs.prove_rows(key, rows)
     entry = AuditEntry(
         subject=subject,
         number=head.entry_count + 1,
@@ -57,14 +57,16 @@ def record(
         user_id=user.pk if user else None,
         processor_id=processor.pk if processor else None,
         action=action,
-        detail=_written({**(detail or {}), **({row_proofs.PROOFS: proven} if proven else {})}),
+        detail=_write_detail(
+            {**(detail or {}), **({row_proofs.PROOFS_KEY: proven} if proven else {})}
+        ),
         key_id=key.id,
     )
-    entry.mac = entry_mac(key, values_of(entry), bytes(head.last_mac))
+    entry.mac = sign_entry(key, list_values(entry), bytes(head.last_mac))
     ENTRIES.insert(entry)
     head.entry_count, head.last_mac, head.last_at, head.key_id = entry.number, entry.mac, at, key.id
-    head.mac = head_mac(key, values_of(head))
-    counts = [head.entry_count, head.last_mac, statements.stored(at)]
+    head.mac = sign_head(key, list_values(head))
+    counts = [head.entry_count, head.last_mac, statements.store_value(at)]
     statements.run(SET_HEAD, [*counts, head.key_id, head.mac, subject])
     return entry
 
@@ -75,23 +77,23 @@ def extend(
     """Append entries about no customer, by the installation itself, where nobody else writes: for
     a migration, with its own models.
     """
-    key = key_in_use()
+    key = find_key()
     heads = apps.get_model("ppims", "AuditHead")._base_manager.using(using)
     entries = apps.get_model("ppims", "AuditEntry")._base_manager.using(using)
     head = heads.filter(subject=NO_CUSTOMER).first()
     number, mac = (head.entry_count, bytes(head.last_mac)) if head else (0, b"")
     for number, detail in enumerate(details, start=number + 1):  # noqa: B020 - it goes on from there
         row: dict[str, Any] = {"subject": NO_CUSTOMER, "number": number, "at": at, "user_id": None}
-        row |= {"processor_id": None, "action": action, "detail": _written(detail)}
-        mac = entry_mac(key, [keys.plain(row[name]) for name in ENTRY_FIELDS], mac)
+        row |= {"processor_id": None, "action": action, "detail": _write_detail(detail)}
+        mac = sign_entry(key, [keys.make_plain(row[name]) for name in ENTRY_FIELDS], mac)
         entries.create(**row, key_id=key.id, mac=mac)
-    values: list[keys.Plain] = [NO_CUSTOMER, number, mac, keys.plain(at)]
-    signed = {"key_id": key.id, "mac": head_mac(key, values)}
+    values: list[keys.Plain] = [NO_CUSTOMER, number, mac, keys.make_plain(at)]
+    signed = {"key_id": key.id, "mac": sign_head(key, values)}
     counts = {"entry_count": number, "last_mac": mac, "last_at": at, **signed}
     heads.update_or_create(subject=NO_CUSTOMER, defaults=counts)
 
 
-def key_in_use() -> keys.Key:
+def find_key() -> keys.Key:
     """Give the key that entries, and what they prove, are signed with from now on."""
     return settings.PPIMS_LEDGER_KEYS[0]
 
@@ -108,49 +110,49 @@ class Chains:
         """Add a subject's whole chain so far."""
         last_mac, number, at = b"", 0, 0
         for number, (at, processor_id, action, detail) in enumerate(events, start=1):
-            values = (subject, number, at, None, processor_id, action, _written(detail))
-            last_mac = entry_mac(self.key, values, last_mac)
+            values = (subject, number, at, None, processor_id, action, _write_detail(detail))
+            last_mac = sign_entry(self.key, values, last_mac)
             self.rows[AuditEntry].append([next(self.ids), *values, self.key.id, last_mac])
         head = (subject, number, last_mac, at)
-        self.rows[AuditHead].append([*head, self.key.id, head_mac(self.key, head)])
+        self.rows[AuditHead].append([*head, self.key.id, sign_head(self.key, head)])
 
 
 def insert(rows: bulk.Rows) -> None:
     """Insert whole new chains, inside a transaction."""
     bulk.insert(AuditEntry, rows[AuditEntry])
     bulk.insert(AuditHead, rows[AuditHead])
-    bulk.went_past_ids(AuditEntry)
+    bulk.move_sequences_past_ids(AuditEntry)
 
 
-def said(entry: AuditEntry) -> dict[str, Any]:
+def read_detail(entry: AuditEntry) -> dict[str, Any]:
     """Read what an entry says to people: its detail but for the proofs of rows."""
     detail: dict[str, Any] = json.loads(entry.detail)
-    detail.pop(row_proofs.PROOFS, None)
+    detail.pop(row_proofs.PROOFS_KEY, None)
     return detail
 
 
-def values_of(row: AuditEntry | AuditHead) -> list[keys.Plain]:
+def list_values(row: AuditEntry | AuditHead) -> list[keys.Plain]:
     """Give a row's signed values."""
     kept = row.__dict__
-    return [keys.plain(kept[name]) for name in FIELDS[type(row)]]
+    return [keys.make_plain(kept[name]) for name in FIELDS[type(row)]]
 
 
-def entry_mac(key: keys.Key, values: Sequence[keys.Plain], previous: bytes) -> bytes:
+def sign_entry(key: keys.Key, values: Sequence[keys.Plain], previous: bytes) -> bytes:
     """Chain an entry, its ENTRY_FIELDS, to the one before it of the same subject."""
     return keys.sign(key, ("audit", previous, *values))
 
 
-def head_mac(key: keys.Key, values: Sequence[keys.Plain]) -> bytes:
+def sign_head(key: keys.Key, values: Sequence[keys.Plain]) -> bytes:
     return keys.sign(key, ("audit head", *values))
 
 
-def _written(detail: dict[str, object]) -> str:
+def _write_detail(detail: dict[str, object]) -> str:
     return json.dumps(detail, ensure_ascii=False, sort_keys=True, default=str)
 
 
-def _locked_head(subject: int) -> AuditHead:
+def _lock_head(subject: int) -> AuditHead:
     new = AuditHead(subject=subject, key_id="", mac=b"")
-    found = HEADS.locked(OF_SUBJECT, [subject])
+    found = HEADS.lock_row(OF_SUBJECT, [subject])
     if found is None and statements.run(NEW_HEAD, [subject]):
         return new
-    return found or HEADS.locked(OF_SUBJECT, [subject]) or new
+    return found or HEADS.lock_row(OF_SUBJECT, [subject]) or new

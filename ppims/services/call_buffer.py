@@ -19,7 +19,7 @@ from django.db import connection
 from ppims.core import clock
 from ppims.core.errors import Unavailable
 from ppims.db import outages, statements
-from ppims.db.transaction import in_transaction, wrap_in_transaction
+from ppims.db.transaction import run_in_transaction, wrap_in_transaction
 from ppims.models import Processor, RefusedCall
 
 KEPT_CODES = set(RefusedCall.Code.values)
@@ -152,10 +152,10 @@ def write(calls: Sequence[RefusedCall]) -> None:
 
     if connection.vendor == "sqlite" and not connection.in_atomic_block:
         statements.run(WITHOUT_FSYNC["sqlite"], ())
-    in_transaction(work)
+    run_in_transaction(work)
 
 
-def oldest_kept(at: datetime) -> datetime:
+def find_oldest_kept(at: datetime) -> datetime:
     """Tell from when on calls are kept, and shown, at an instant."""
     return at - timedelta(days=settings.PPIMS_CALLS_DAYS)
 
@@ -165,6 +165,6 @@ def purge(at: datetime) -> int:
     """Delete the calls that are older than PPIMS_CALLS_DAYS: how many. Raises Unavailable,
     DatabaseError.
     """
-    before = statements.stored(oldest_kept(at))
+    before = statements.store_value(find_oldest_kept(at))
     ids = Processor.objects.values_list("pk", flat=True)
     return sum(statements.run(PAST_TIME, [processor_id, before]) for processor_id in ids)

@@ -11,19 +11,19 @@ from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, ma
 from django.http import HttpRequest
 
 from ppims.core import keys
-from ppims.core.addresses import is_loopback, is_trusted_proxy, source_of
+from ppims.core.addresses import is_loopback, is_trusted_proxy, name_source
 from ppims.core.errors import NotAuthenticated
 from ppims.core.throttle import Throttle
 from ppims.core.turnstile import Turnstile
 from ppims.db import group_commit, shared_snapshot, statements
 from ppims.db.statements import Table
-from ppims.db.transaction import in_transaction
+from ppims.db.transaction import run_in_transaction
 from ppims.models import Processor
 
 PROCESSORS, BY_USERNAME = Table(Processor), "WHERE username = %s"
 KEEP_PROOF = "UPDATE ppims_processor SET proof = %s WHERE id = %s AND password = %s"
-# What new_password has changed in a row.
-CREDENTIAL = ("password", "proof")
+# What draw_password has changed in a row.
+CREDENTIAL_FIELDS = ("password", "proof")
 # A proof costs a guesser who has the session key too nothing to try; ours have 32 random ones.
 PROVEN_FROM_CHARACTERS = 24
 
@@ -42,14 +42,14 @@ _verified: dict[int, bytes] = {}
 _nobody = Processor(state=Processor.State.DISABLED, password="")
 
 
-def recognized(username: str, password: str) -> Processor | None:
+def recognize(username: str, password: str) -> Processor | None:
     """Say which processor this is, where this worker has verified the credential before, or the
     row proves that another one has: by digest, and never throttled.
 
     The row is read each time (once for those who come together), so a changed or disabled
     credential stops working at once, in every worker.
     """
-    processor = _found(username)
+    processor = _find_processor(username)
     return processor if _is_open(processor) and _was_verified(processor, password) else None
 
 
@@ -59,27 +59,27 @@ async def authenticate(username: str, password: str, address: str) -> Processor:
 
     Raises NotAuthenticated, TooManyAttempts; or Unavailable where too many wait already.
     """
-    known = recognized(username, password)
+    known = recognize(username, password)
     if known:
         return known
-    source = source_of(address)
+    source = name_source(address)
     throttle.refuse_if_over(source, username)
-    processor = _found(username)
+    processor = _find_processor(username)
     attempt = partial(_verify, processor, username, password, source)
     if not await turnstile.run(source, attempt):
         raise NotAuthenticated
     assert processor is not None
-    proof = _verified[processor.pk] = _proof(processor, password)
+    proof = _verified[processor.pk] = _make_proof(processor, password)
     if len(password) >= PROVEN_FROM_CHARACTERS:
         group_commit.run_later(partial(_keep_proof, processor, proof))
     # By the row as it is now: the credential may have changed while this one waited for its turn.
-    known = recognized(username, password)
+    known = recognize(username, password)
     if known is None:
         raise NotAuthenticated
     return known
 
 
-def new_password(processor: Processor) -> str:
+def draw_password(processor: Processor) -> str:
     """Give the processor a new random password, to be shown once; the caller saves what CREDENTIAL
     names.
     """
@@ -88,7 +88,7 @@ def new_password(processor: Processor) -> str:
     return password
 
 
-def source_address(request: HttpRequest) -> str:
+def find_source_address(request: HttpRequest) -> str:
     """The peer; behind a trusted proxy, the last untrusted address of X-Forwarded-For."""
     address = str(request.META.get("REMOTE_ADDR", ""))
     forwarded = str(request.META.get("HTTP_X_FORWARDED_FOR", "")).split(",")
@@ -106,20 +106,20 @@ def may_ask(request: HttpRequest) -> bool:
     """
     if not settings.PPIMS_THIS_MACHINE_ALONE:
         return True
-    address = source_address(request)
+    address = find_source_address(request)
     return not address or is_loopback(address)
 
 
-def _found(username: str) -> Processor | None:
-    by_username = PROCESSORS.selection(BY_USERNAME)
-    rows = shared_snapshot.every(by_username, (username,)) if username.isprintable() else []
-    return _made(rows[0]) if rows else None
+def _find_processor(username: str) -> Processor | None:
+    by_username = PROCESSORS.write_select(BY_USERNAME)
+    rows = shared_snapshot.read_rows(by_username, (username,)) if username.isprintable() else []
+    return _make_processor(rows[0]) if rows else None
 
 
 @lru_cache(256)
-def _made(row: tuple[Any, ...]) -> Processor:
+def _make_processor(row: tuple[Any, ...]) -> Processor:
     """Make a processor of its row: once, for as long as the row says the same."""
-    return PROCESSORS.made(row)
+    return PROCESSORS.make_model(row)
 
 
 def _is_open(processor: Processor | None) -> TypeGuard[Processor]:
@@ -130,7 +130,7 @@ def _verify(processor: Processor | None, username: str, password: str, source: s
     """Tell whether the password is right, at full price; a failure is counted."""
     throttle.refuse_if_over(source, username)  # others may have failed while this one waited
     # Made on whatever comes first, so that an unknown username never costs a hash more.
-    nobodys_password = _nobodys_password()
+    nobodys_password = _make_nobodys_password()
     is_right = check_password(password, processor.password if processor else nobodys_password)
     if is_right and _is_open(processor):
         return True
@@ -139,12 +139,12 @@ def _verify(processor: Processor | None, username: str, password: str, source: s
 
 
 def _was_verified(processor: Processor, password: str) -> bool:
-    proof = _proof(processor, password)
+    proof = _make_proof(processor, password)
     kept = processor.proof or b"", _verified.get(processor.pk, b"")
     return any(secrets.compare_digest(proof, each) for each in kept)
 
 
-def _proof(processor: Processor, password: str) -> bytes:
+def _make_proof(processor: Processor, password: str) -> bytes:
     """Prove that the password has been verified against the row's hash. Any worker can make it, and
     nobody without the session key: who has the database alone has to guess at argon2's price.
     """
@@ -157,10 +157,10 @@ def _keep_proof(processor: Processor, proof: bytes) -> None:
     by now.
     """
     values = (proof, processor.pk, processor.password)
-    in_transaction(lambda: statements.run(KEEP_PROOF, values), takes_instant=False)
+    run_in_transaction(lambda: statements.run(KEEP_PROOF, values), takes_instant=False)
 
 
-def _nobodys_password() -> str:
+def _make_nobodys_password() -> str:
     if not _nobody.password:
-        new_password(_nobody)
+        draw_password(_nobody)
     return _nobody.password

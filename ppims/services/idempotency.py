@@ -14,14 +14,14 @@ from ppims.db import statements
 from ppims.models import Operation, Processor, ReplayKey
 
 DIGEST_BYTES = 6
-ABSENT = bytes(DIGEST_BYTES)
-_framed_name = cache(keys.framed)
+ABSENT_DIGEST = bytes(DIGEST_BYTES)
+_framed_name = cache(keys.frame_text)
 
-CLAIM = """
+CLAIM_REF_ID = """
     INSERT INTO ppims_replaykey (processor_id, operation, ref_id, customer_id, row_id, digests)
     VALUES (%s, %s, %s, 0, 0, %s) ON CONFLICT DO NOTHING
 """
-SETTLE = """
+SETTLE_REF_ID = """
     UPDATE ppims_replaykey SET customer_id = %s, row_id = %s
     WHERE processor_id = %s AND operation = %s AND ref_id = %s
 """
@@ -43,7 +43,7 @@ class Call:
     digests: bytes = field(init=False)  # made before anyone waits for this call's turn
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "digests", digests_of(self.ref_id, self.content))
+        object.__setattr__(self, "digests", digest_content(self.ref_id, self.content))
 
 
 def is_claimed(call: Call) -> bool:
@@ -59,25 +59,27 @@ def claim(call: Call) -> ReplayKey | None:
     field that differs.
     The unique insert decides who was first; on PostgreSQL it waits for whoever is before us.
     """
-    if statements.run(CLAIM, [call.processor.pk, call.operation.value, call.ref_id, call.digests]):
+    if statements.run(
+        CLAIM_REF_ID, [call.processor.pk, call.operation.value, call.ref_id, call.digests]
+    ):
         return None
     first = ReplayKey.objects.get(pk=(call.processor.pk, call.operation.value, call.ref_id))
-    different = _differing(call, bytes(first.digests), call.digests)
+    different = _list_differing(call, bytes(first.digests), call.digests)
     if different:
         raise Conflict((name, "differs from what this Ref_Id said before") for name in different)
     return first
 
 
-def digests_of(ref_id: str, content: Mapping[str, str | None]) -> bytes:
+def digest_content(ref_id: str, content: Mapping[str, str | None]) -> bytes:
     """Digest each field of what a call says: what a ReplayKey keeps of it."""
-    begun = keys.begun(settings.PPIMS_DIGEST_KEYS, ref_id, size=DIGEST_BYTES)
+    begun = keys.begin_digest(settings.PPIMS_DIGEST_KEYS, ref_id, size=DIGEST_BYTES)
     digests = []
     for name, text in content.items():
         if text is None:
-            digests.append(ABSENT)
+            digests.append(ABSENT_DIGEST)
         else:
             digest = begun.copy()
-            digest.update(_framed_name(name) + keys.framed(text))
+            digest.update(_framed_name(name) + keys.frame_text(text))
             digests.append(digest.digest())
     return b"".join(digests)
 
@@ -85,10 +87,10 @@ def digests_of(ref_id: str, content: Mapping[str, str | None]) -> bytes:
 def settle(call: Call, *, customer_id: int, row_id: int) -> None:
     """Point a claimed Ref_Id at the row that holds its answer."""
     key = [call.processor.pk, call.operation.value, call.ref_id]
-    statements.run(SETTLE, [customer_id, row_id, *key])
+    statements.run(SETTLE_REF_ID, [customer_id, row_id, *key])
 
 
-def _differing(call: Call, first: bytes, now: bytes) -> list[str]:
+def _list_differing(call: Call, first: bytes, now: bytes) -> list[str]:
     first = first.ljust(len(now), b"\0")
     places = [slice(i, i + DIGEST_BYTES) for i in range(0, len(now), DIGEST_BYTES)]
     return [name for name, at in zip(call.content, places, strict=True) if first[at] != now[at]]

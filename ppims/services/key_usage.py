@@ -7,7 +7,7 @@ from ppims.core.keys import Ring
 from ppims.models import KeyInUse
 
 
-def rings() -> dict[str, Ring]:
+def list_rings() -> dict[str, Ring]:
     """Give the rings that a database needs to be read again, by purpose."""
     return {
         "ledger": settings.PPIMS_LEDGER_KEYS,
@@ -23,22 +23,22 @@ def record_use() -> None:
     at = clock.now()
     rows = [
         KeyInUse(purpose=purpose, key_id=ring[0].id, first_used_at=at)
-        for purpose, ring in rings().items()
+        for purpose, ring in list_rings().items()
     ]
     KeyInUse.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def in_use() -> list[str]:
+def list_keys_in_use() -> list[str]:
     """Name the keys that the database was written with: "ledger 1a2b3c4d"."""
     rows = KeyInUse.objects.order_by("purpose", "first_used_at", "key_id")
     return [f"{row.purpose} {row.key_id}" for row in rows]
 
 
-def missing(names: list[str]) -> list[str]:
+def list_missing(names: list[str]) -> list[str]:
     """Name those of the keys that are not at hand. Digests are found by the first key alone."""
     at_hand = {
         f"{purpose} {key.id}"
-        for purpose, ring in rings().items()
+        for purpose, ring in list_rings().items()
         for key in (ring[:1] if purpose == "digest" else ring)
     }
     return [name for name in names if name not in at_hand]

@@ -16,7 +16,7 @@ from ppims.services import audit, role_groups
 
 LOGGED_IN = Path("/proc/self/loginuid")
 NOBODY_LOGGED_IN = 2**32 - 1
-TRIES = 3
+MOST_TRIES = 3
 
 
 def name_operator() -> str:
@@ -30,8 +30,8 @@ def name_operator() -> str:
     except (OSError, ValueError):  # a kernel without audit
         logged_in = NOBODY_LOGGED_IN
     if logged_in in {own, NOBODY_LOGGED_IN}:
-        return _name(own)
-    return f"{_name(own)} (logged in as {_name(logged_in)})"
+        return _name_user(own)
+    return f"{_name_user(own)} (logged in as {_name_user(logged_in)})"
 
 
 @wrap_in_transaction
@@ -56,7 +56,7 @@ def change_password(user: User, password: str) -> None:
 
 def ask_new_password(user: User) -> str:
     """Ask for a user's new password, twice, until it will do. Raises CommandError."""
-    for _ in range(TRIES):
+    for _ in range(MOST_TRIES):
         try:
             password, again = getpass.getpass("Password: "), getpass.getpass("Once more: ")
         except EOFError:
@@ -78,7 +78,7 @@ def _record(action: str, user: User) -> None:
     audit.record(action, at=clock.now(), detail=detail)
 
 
-def _name(uid: int) -> str:
+def _name_user(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 
 from ppims.core import keys
 from ppims.core.errors import Unavailable
-from ppims.db.transaction import in_transaction
+from ppims.db.transaction import run_in_transaction
 
 CLEARED_EVERY_SECONDS = 3600
 
@@ -69,7 +69,7 @@ class Cleared:
 
 def _clear_ended() -> None:
     try:
-        in_transaction(SessionStore.clear_expired)
+        run_in_transaction(SessionStore.clear_expired)
     except (DatabaseError, Unavailable) as error:
         # The answer is there, and the next hour will do.
         logger.warning("ended sessions are not cleared: %s", type(error).__name__)

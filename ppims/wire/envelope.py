@@ -18,13 +18,13 @@ from pydantic_core import InitErrorDetails
 
 from ppims.core.errors import TooLarge, UnreadableBody
 from ppims.wire.reply import WireReply
-from ppims.wire.request_fields import FREE_TEXT, is_absent, malformed, says_nothing
+from ppims.wire.request_fields import FREE_TEXT, is_absent, make_malformed, says_nothing
 
 BODY_LIMIT_BYTES = 64 * 1024
 ALL_CAPITALS = {"kyc": "KYC", "nri": "NRI"}
 
 
-def wire_name(name: str) -> str:
+def spell_wire_name(name: str) -> str:
     """Spell a field as the format does: kyc_updated_on is KYC_Updated_On. What is spelt so already
     stays.
     """
@@ -58,11 +58,11 @@ def parse_body(raw: bytes, word: str) -> dict[str, Any]:
     return {"Data": data}
 
 
-def _no_constant(name: str) -> NoReturn:
+def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-_read_json = json.JSONDecoder(parse_constant=_no_constant).decode  # loads() makes one each time
+_read_json = json.JSONDecoder(parse_constant=_refuse_constant).decode  # loads() makes one each time
 
 
 # --- a request ----------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ class Message(BaseModel):
     named at once.
     """
 
-    model_config = ConfigDict(alias_generator=wire_name, extra="ignore", frozen=True)
+    model_config = ConfigDict(alias_generator=spell_wire_name, extra="ignore", frozen=True)
 
     free_texts: ClassVar[frozenset[str]] = frozenset()
 
@@ -92,25 +92,25 @@ class Message(BaseModel):
             if says_nothing(present[name]):
                 del present[name]
         errors = [
-            InitErrorDetails(type=malformed(message), loc=(wire_name(name),), input=None)
-            for name, message in cls.across(present)
+            InitErrorDetails(type=make_malformed(message), loc=(spell_wire_name(name),), input=None)
+            for name, message in cls.check_across(present)
         ]
         try:
             message = handler(present)
         except ValidationError as error:
-            errors = [*_line_errors(error), *errors]
+            errors = [*_translate_errors(error), *errors]
         if errors:
             raise ValidationError.from_exception_data(cls.__name__, errors)
         return message
 
     @classmethod
-    def across(cls, present: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    def check_across(cls, present: dict[str, Any]) -> Iterator[tuple[str, str]]:
         """Yield (our field name, message) for what only several fields together show; may drop what
         counts as absent.
         """
         yield from ()
 
-    def content(self) -> dict[str, str | None]:
+    def make_content(self) -> dict[str, str | None]:
         """Give each field's meaning as text, in the declared order, but those that key a retry:
         what sameness is of.
         """
@@ -118,7 +118,7 @@ class Message(BaseModel):
         return {name: None if value is None else str(value) for name, value in fields.items()}
 
 
-def _line_errors(error: ValidationError) -> Iterator[InitErrorDetails]:
+def _translate_errors(error: ValidationError) -> Iterator[InitErrorDetails]:
     """Turn pydantic's own errors into ours, so that no message repeats an input."""
     named = set()
     for line in error.errors(include_url=False, include_input=False):
@@ -128,7 +128,7 @@ def _line_errors(error: ValidationError) -> Iterator[InitErrorDetails]:
         message = {"missing": "is required", "string_type": "must be text"}.get(
             line["type"], line["msg"]
         )
-        yield InitErrorDetails(type=malformed(message), loc=line["loc"], input=None)
+        yield InitErrorDetails(type=make_malformed(message), loc=line["loc"], input=None)
 
 
 DataT = TypeVar("DataT")
@@ -157,7 +157,7 @@ class Answer(BaseModel):
     """The documented fields of one operation's reply, spelt as the format does."""
 
     model_config = ConfigDict(
-        alias_generator=wire_name,
+        alias_generator=spell_wire_name,
         validate_by_name=True,
         validate_by_alias=False,
         serialize_by_alias=True,
@@ -180,7 +180,7 @@ class Reply(BaseModel, Generic[AnswerT, MetaT]):
     Links: dict[str, Any] = Field(default_factory=dict)
     Meta: MetaT
 
-    def written(self) -> WireReply:
+    def write(self) -> WireReply:
         """Write it as pydantic's own writer does: ninja would make Python's dicts of it first, and
         model_dump_json() text, and of that bytes.
         """

@@ -45,5 +45,5 @@ InstantOut = Annotated[datetime | None, PlainSerializer(write_instant, return_ty
 DateOut = Annotated[date | None, PlainSerializer(write_date, return_type=str)]
 
 
-def left_out_if_none() -> Any:
+def make_optional_field() -> Any:
     return Field(default=None, exclude_if=lambda value: value is None)

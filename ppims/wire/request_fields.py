@@ -10,26 +10,26 @@ from pydantic_core import PydanticCustomError
 
 from ppims.core import clock, free_text, money
 
-ABSENT = {"", "NA", "N/A"}
+ABSENT_TEXTS = {"", "NA", "N/A"}
 EARLIEST_YEAR = 1900
 TEXT_CHARACTERS, EMAIL_CHARACTERS = 100, 254
 
 
 def is_absent(value: object) -> bool:
-    return value is None or (isinstance(value, str) and value.upper() in ABSENT)
+    return value is None or (isinstance(value, str) and value.upper() in ABSENT_TEXTS)
 
 
-def malformed(message: str) -> PydanticCustomError:
+def make_malformed(message: str) -> PydanticCustomError:
     """Make an error whose message is exactly this: it may never repeat what was sent."""
     return PydanticCustomError("malformed", "{message}", {"message": message})
 
 
-def _matching(pattern: str, message: str) -> Any:
+def _make_matcher(pattern: str, message: str) -> Any:
     whole = re.compile(pattern)
 
     def check(value: object) -> str:
         if not isinstance(value, str) or not whole.fullmatch(value):
-            raise malformed(message)
+            raise make_malformed(message)
         return value
 
     return BeforeValidator(check), WithJsonSchema({"type": "string", "pattern": f"^({pattern})$"})
@@ -40,12 +40,12 @@ def _read_with(reader: Callable[[str], Any], message: str, example: str) -> Any:
         try:
             return reader(value)  # type: ignore[arg-type]  # a wrong type is refused like a wrong text
         except (ValueError, TypeError, AttributeError, OverflowError):
-            raise malformed(message) from None
+            raise make_malformed(message) from None
 
     return BeforeValidator(read), WithJsonSchema({"type": "string", "examples": [example]})
 
 
-def _date(text: str) -> date:
+def _read_date(text: str) -> date:
     if not re.fullmatch(r"[0-9]{2}-[0-9]{2}-[0-9]{4}", text):
         raise ValueError(text)
     day = date(int(text[6:]), int(text[3:5]), int(text[:2]))
@@ -54,17 +54,17 @@ def _date(text: str) -> date:
     return day
 
 
-def _birth_date(text: str) -> date:
-    day = _date(text)
+def _read_birth_date(text: str) -> date:
+    day = _read_date(text)
     if day > clock.today():
         raise ValueError(text)
     return day
 
 
-def _instant(text: str) -> datetime:
+def _read_instant(text: str) -> datetime:
     if not re.fullmatch(r"[0-9-]{10} [0-9]{2}:[0-9]{2}:[0-9]{2}", text):
         raise ValueError(text)
-    day = _date(text[:10])
+    day = _read_date(text[:10])
     local = datetime(
         day.year,
         day.month,
@@ -77,58 +77,58 @@ def _instant(text: str) -> datetime:
     return local.astimezone(UTC)
 
 
-def _mobile(text: str) -> str:
+def _read_mobile(text: str) -> str:
     found = re.fullmatch(r"(?:\+?91|0)?([6-9][0-9]{9})", text)
     if not found:
         raise ValueError(text)
     return "91" + found[1]
 
 
-def _trimmed(value: object) -> str | None:
+def _trim(value: object) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise malformed("must be text")
+        raise make_malformed("must be text")
     text = free_text.trim(value)
     return None if is_absent(text) else text
 
 
 def says_nothing(value: object) -> bool:
     """Tell whether a field of free text counts as absent, for nothing of it can be seen."""
-    return isinstance(value, str) and _trimmed(value) is None
+    return isinstance(value, str) and _trim(value) is None
 
 
-def _plain_text(text: str | None) -> str | None:
+def _read_plain_text(text: str | None) -> str | None:
     if text is None:
         return None
     if len(text) > TEXT_CHARACTERS:
-        raise malformed("must have at most 100 characters")
-    return _without_controls(text)
+        raise make_malformed("must have at most 100 characters")
+    return _refuse_controls(text)
 
 
-def _email(text: str | None) -> str | None:
+def _read_email(text: str | None) -> str | None:
     if text is None:
         return None
     if len(text) > EMAIL_CHARACTERS or not re.fullmatch(r"[^@\s]+@[^@\s]+", text):
-        raise malformed("must be an e-mail address of at most 254 characters, with one @")
-    return _without_controls(text)
+        raise make_malformed("must be an e-mail address of at most 254 characters, with one @")
+    return _refuse_controls(text)
 
 
-def _without_controls(text: str) -> str:
+def _refuse_controls(text: str) -> str:
     if free_text.has_controls(text):
-        raise malformed(free_text.NO_CONTROLS)
+        raise make_malformed(free_text.NO_CONTROLS)
     return text
 
 
 Id = Annotated[
-    str, *_matching("[A-Za-z0-9_-]{1,32}", "must have 1 to 32 of A-Z, a-z, 0-9, - and _")
+    str, *_make_matcher("[A-Za-z0-9_-]{1,32}", "must have 1 to 32 of A-Z, a-z, 0-9, - and _")
 ]
 UniqueId = Annotated[
-    int, *_matching("[1-9][0-9]{14}", "must have 15 digits, the first of them 1 to 9")
+    int, *_make_matcher("[1-9][0-9]{14}", "must have 15 digits, the first of them 1 to 9")
 ]
-Pincode = Annotated[str, *_matching("[0-9]{1,10}", "must have at most 10 digits")]
-CardExpiry = Annotated[str, *_matching("[0-9/-]{1,10}", "must have at most 10 digits, - and /")]
-CustomerType = Annotated[str, *_matching("[A-Za-z]{1,2}", "must have one or two letters")]
+Pincode = Annotated[str, *_make_matcher("[0-9]{1,10}", "must have at most 10 digits")]
+CardExpiry = Annotated[str, *_make_matcher("[0-9/-]{1,10}", "must have at most 10 digits, - and /")]
+CustomerType = Annotated[str, *_make_matcher("[A-Za-z]{1,2}", "must have one or two letters")]
 AmountIn = Annotated[
     int,
     *_read_with(
@@ -140,37 +140,40 @@ AmountIn = Annotated[
 BalanceIn = Annotated[
     int,
     *_read_with(
-        money.balance_to_paise,
+        money.read_balance_paise,
         "must be text like 2000.00: up to 12 digits, at most 2 decimals",
         "12500.00",
     ),
 ]
 BirthDateIn = Annotated[
     date,
-    *_read_with(_birth_date, "must be a date, DD-MM-YYYY, and not in the future", "14-02-1991"),
+    *_read_with(
+        _read_birth_date, "must be a date, DD-MM-YYYY, and not in the future", "14-02-1991"
+    ),
 ]
 InstantIn = Annotated[
-    datetime, *_read_with(_instant, "must be a time, DD-MM-YYYY HH:MM:SS", "03-04-2025 10:15:00")
+    datetime,
+    *_read_with(_read_instant, "must be a time, DD-MM-YYYY HH:MM:SS", "03-04-2025 10:15:00"),
 ]
 MobileIn = Annotated[
     str,
     *_read_with(
-        _mobile,
+        _read_mobile,
         "must be an Indian mobile number: 10 digits from 6 to 9 on, or 91 before them",
         "919812345670",
     ),
 ]
-FREE_TEXT = BeforeValidator(_trimmed)  # marks the fields that are looked at without their spaces
+FREE_TEXT = BeforeValidator(_trim)  # marks the fields that are looked at without their spaces
 Text = Annotated[
     str,
     FREE_TEXT,
-    AfterValidator(_plain_text),
+    AfterValidator(_read_plain_text),
     WithJsonSchema({"type": "string", "maxLength": 100}),
 ]
 OptionalText = Annotated[str | None, *Text.__metadata__]
 OptionalEmail = Annotated[
     str | None,
     FREE_TEXT,
-    AfterValidator(_email),
+    AfterValidator(_read_email),
     WithJsonSchema({"type": "string", "maxLength": 254}),
 ]

@@ -8,8 +8,15 @@ from customers.models import Customer, Document, DuplicateReview, Registration
 from customers.services import reviews
 from ppims.core.errors import Conflict, Malformed
 from ppims.models import ReplayKey, User
-from tests.api.said import NOBODY, aadhaar, added, conflict, done, unknown
-from tests.factories import new_mobile, person
+from tests.api.answers import (
+    NOBODY,
+    add_person,
+    assert_conflict,
+    assert_unknown,
+    make_aadhaar,
+    read_done,
+)
+from tests.factories import draw_mobile, make_person
 
 
 @pytest.fixture
@@ -20,14 +27,14 @@ def staff(db):
 @pytest.fixture
 def holder(ent):
     """Somebody on record, in the words of the message that added her."""
-    details = person(Customer_Name="Meera Iyer")
-    return {**details, "Unique_Id": added(ent, **details)}
+    details = make_person(Customer_Name="Meera Iyer")
+    return {**details, "Unique_Id": add_person(ent, **details)}
 
 
 @pytest.fixture
 def stranger(holder):
     """Somebody who has that mobile number now."""
-    return person(
+    return make_person(
         Customer_Name="Ravi Das",
         Mobile_Number=holder["Mobile_Number"],
         Date_Of_Birth="15-02-1991",
@@ -39,7 +46,7 @@ def decide(outcome, user, **which):
     return reviews.decide(review_id=review.pk, outcome=outcome, reason="Called her", user=user)
 
 
-def found(caller, mobile):
+def find_status(caller, mobile):
     answer = caller.call("customer-registration-status", Mobile_Number=mobile)
     return answer[1]["Data"]["Unique_Id"]
 
@@ -47,28 +54,28 @@ def found(caller, mobile):
 def test_a_reissued_mobile_is_409_and_tells_nothing_of_its_holder(ent, cbs, holder, stranger):
     keys = ReplayKey.objects.count()
     for caller in (cbs, ent):
-        body = conflict(caller.call("add-customer", **stranger), "Mobile_Number")
+        body = assert_conflict(caller.call("add-customer", **stranger), "Mobile_Number")
         assert holder["Unique_Id"] not in json.dumps(body)
-    unknown(cbs.call("check-customer-kyc", Unique_Id=holder["Unique_Id"]))
+    assert_unknown(cbs.call("check-customer-kyc", Unique_Id=holder["Unique_Id"]))
     assert (Customer.objects.count(), Registration.objects.count()) == (1, 1)
     assert ReplayKey.objects.count() == keys
 
 
 def test_a_reissued_mobile_names_itself_alone_whatever_unique_id_was_sent(ent, holder, stranger):
-    for unique_id in (holder["Unique_Id"], added(ent), NOBODY):
+    for unique_id in (holder["Unique_Id"], add_person(ent), NOBODY):
         answer = ent.call("add-customer", **stranger, Unique_Id=unique_id)
-        conflict(answer, "Mobile_Number")  # else it tells whose Unique_Id that is
+        assert_conflict(answer, "Mobile_Number")  # else it tells whose Unique_Id that is
 
 
 def test_its_review_item_is_kept_once_a_pair_with_the_claim_encrypted(ent, cbs, holder, stranger):
     for caller in (cbs, ent, cbs):
-        conflict(caller.call("add-customer", **stranger))
+        assert_conflict(caller.call("add-customer", **stranger))
     review = DuplicateReview.objects.get()
     assert (review.customer_id, review.claimant) == (int(holder["Unique_Id"]), None)
     assert (review.processor, review.is_by_mobile) == (cbs.processor, True)
     assert review.read_claim()["customer_name"] == "Ravi Das"
     assert b"Ravi" not in bytes(review.claim)
-    conflict(ent.call("add-customer", **{**stranger, "Customer_Name": "Ravi D."}))
+    assert_conflict(ent.call("add-customer", **{**stranger, "Customer_Name": "Ravi D."}))
     assert DuplicateReview.objects.count() == 1
 
 
@@ -76,48 +83,50 @@ def test_its_review_item_is_kept_once_a_pair_with_the_claim_encrypted(ent, cbs, 
     "change", [{"Date_Of_Birth": "16-02-1991"}, {"Ovid_Type": "PAN", "Ovid_Value": "ABCDE1234F"}]
 )
 def test_another_claim_is_another_pair(ent, stranger, change):
-    conflict(ent.call("add-customer", **stranger))
-    conflict(ent.call("add-customer", **{**stranger, **change}))
+    assert_conflict(ent.call("add-customer", **stranger))
+    assert_conflict(ent.call("add-customer", **{**stranger, **change}))
     assert DuplicateReview.objects.count() == 2
 
 
 def test_another_birth_date_with_the_document_in_common_is_the_same_person(ent, cbs):
-    details = person(**aadhaar("123456789012"))
-    unique_id = added(ent, **details)
-    data, _ = done(cbs.call("add-customer", **{**details, "Date_Of_Birth": "01-01-1950"}))
+    details = make_person(**make_aadhaar("123456789012"))
+    unique_id = add_person(ent, **details)
+    data, _ = read_done(cbs.call("add-customer", **{**details, "Date_Of_Birth": "01-01-1950"}))
     assert data["Unique_Id"] == unique_id
 
 
 def test_another_document_of_the_same_type_is_409_before_the_200(ent, cbs):
-    details = person(**aadhaar("123456789012"))
-    added(ent, **details)
+    details = make_person(**make_aadhaar("123456789012"))
+    add_person(ent, **details)
     for caller in (ent, cbs):
-        answer = caller.call("add-customer", **{**details, **aadhaar("999999999999")})
-        conflict(answer, "Mobile_Number")
+        answer = caller.call("add-customer", **{**details, **make_aadhaar("999999999999")})
+        assert_conflict(answer, "Mobile_Number")
     assert DuplicateReview.objects.count() == 1
-    done(cbs.call("add-customer", **{**details, "Ovid_Type": "PAN", "Ovid_Value": "ABCDE1234F"}))
+    read_done(
+        cbs.call("add-customer", **{**details, "Ovid_Type": "PAN", "Ovid_Value": "ABCDE1234F"})
+    )
 
 
 def test_mobile_and_document_of_two_customers_are_answered_by_document(ent, cbs, holder):
-    documented = added(ent, **aadhaar("123456789012"))
-    claim = person(Mobile_Number=holder["Mobile_Number"], **aadhaar("123456789012"))
+    documented = add_person(ent, **make_aadhaar("123456789012"))
+    claim = make_person(Mobile_Number=holder["Mobile_Number"], **make_aadhaar("123456789012"))
     for caller in (cbs, cbs):
         answer = caller.call("add-customer", **claim)
         assert answer[1]["Data"]["Unique_Id"] == documented
     review = DuplicateReview.objects.get()
     assert (review.customer_id, review.claimant_id) == (int(holder["Unique_Id"]), int(documented))
-    assert found(ent, holder["Mobile_Number"]) == holder["Unique_Id"]
+    assert find_status(ent, holder["Mobile_Number"]) == holder["Unique_Id"]
 
 
 # What staff decide.
 
 
 def test_same_person_attaches_this_claim_and_no_other(ent, cbs, holder, stranger, staff):
-    conflict(cbs.call("add-customer", **stranger))
+    assert_conflict(cbs.call("add-customer", **stranger))
     decide("SAME_PERSON", staff)
     other = {**stranger, "Date_Of_Birth": "16-02-1991"}
-    conflict(cbs.call("add-customer", **other), "Mobile_Number")
-    data, _ = done(cbs.call("add-customer", **stranger))
+    assert_conflict(cbs.call("add-customer", **other), "Mobile_Number")
+    data, _ = read_done(cbs.call("add-customer", **stranger))
     assert data["Unique_Id"] == holder["Unique_Id"]
     assert str(Customer.objects.get().date_of_birth) == "1991-02-14"
     assert ent.call("add-customer", **stranger)[1]["Data"]["Resp_Code"] == "200"
@@ -125,46 +134,46 @@ def test_same_person_attaches_this_claim_and_no_other(ent, cbs, holder, stranger
 
 
 def test_same_person_with_another_document_keeps_the_one_on_record(ent, cbs, staff):
-    details = person(**aadhaar("123456789012"))
-    unique_id = added(ent, **details)
-    other = {**details, **aadhaar("999999999999")}
-    conflict(cbs.call("add-customer", **other))
+    details = make_person(**make_aadhaar("123456789012"))
+    unique_id = add_person(ent, **details)
+    other = {**details, **make_aadhaar("999999999999")}
+    assert_conflict(cbs.call("add-customer", **other))
     decide("SAME_PERSON", staff)
-    data, _ = done(cbs.call("add-customer", **other))
+    data, _ = read_done(cbs.call("add-customer", **other))
     assert data["Unique_Id"] == unique_id
     assert Document.objects.get().last_four == "9012"
 
 
 def test_number_passed_on_frees_the_mobile_for_the_same_request(ent, cbs, holder, stranger, staff):
     ref = {"Ref_Id": "REF-1"}
-    conflict(cbs.call("add-customer", **stranger, **ref))
+    assert_conflict(cbs.call("add-customer", **stranger, **ref))
     decide("NUMBER_PASSED_ON", staff)
-    assert found(ent, holder["Mobile_Number"]) == "NA"
+    assert find_status(ent, holder["Mobile_Number"]) == "NA"
     assert Customer.objects.get().mobile == ""
-    data, _ = done(cbs.call("add-customer", **stranger, **ref))
+    data, _ = read_done(cbs.call("add-customer", **stranger, **ref))
     assert data["Unique_Id"] != holder["Unique_Id"]
-    assert found(ent, holder["Mobile_Number"]) == data["Unique_Id"]
-    done(ent.call("check-customer-kyc", Unique_Id=holder["Unique_Id"]))
+    assert find_status(ent, holder["Mobile_Number"]) == data["Unique_Id"]
+    read_done(ent.call("check-customer-kyc", Unique_Id=holder["Unique_Id"]))
 
 
 def test_different_people_both_stay_and_the_add_stays_409(ent, cbs, holder, stranger, staff):
-    conflict(cbs.call("add-customer", **stranger))
+    assert_conflict(cbs.call("add-customer", **stranger))
     decide("DIFFERENT_PEOPLE", staff)
-    conflict(cbs.call("add-customer", **stranger), "Mobile_Number")
-    assert found(ent, holder["Mobile_Number"]) == holder["Unique_Id"]
+    assert_conflict(cbs.call("add-customer", **stranger), "Mobile_Number")
+    assert find_status(ent, holder["Mobile_Number"]) == holder["Unique_Id"]
     assert DuplicateReview.objects.count() == 1
 
 
 def test_two_who_both_exist_stay_open_when_found_the_same(ent, cbs, holder, staff):
-    added(ent, **aadhaar("123456789012"))
-    claim = person(Mobile_Number=holder["Mobile_Number"], **aadhaar("123456789012"))
-    done(cbs.call("add-customer", **claim))
+    add_person(ent, **make_aadhaar("123456789012"))
+    claim = make_person(Mobile_Number=holder["Mobile_Number"], **make_aadhaar("123456789012"))
+    read_done(cbs.call("add-customer", **claim))
     assert decide("SAME_PERSON", staff).is_open
     assert Customer.objects.count() == 2
 
 
 def test_a_decision_is_made_once_and_with_a_reason(ent, stranger, staff):
-    conflict(ent.call("add-customer", **stranger))
+    assert_conflict(ent.call("add-customer", **stranger))
     review = DuplicateReview.objects.get()
     with pytest.raises(Malformed):
         reviews.decide(review_id=review.pk, outcome="SAME_PERSON", reason=" ", user=staff)
@@ -174,9 +183,11 @@ def test_a_decision_is_made_once_and_with_a_reason(ent, stranger, staff):
 
 
 def test_a_number_that_was_changed_since_can_not_be_passed_on(ent, holder, stranger, staff):
-    conflict(ent.call("add-customer", **stranger))
-    done(ent.call("update-customer", Unique_Id=holder["Unique_Id"], Mobile_Number=new_mobile()))
+    assert_conflict(ent.call("add-customer", **stranger))
+    read_done(
+        ent.call("update-customer", Unique_Id=holder["Unique_Id"], Mobile_Number=draw_mobile())
+    )
     with pytest.raises(Conflict):
         decide("NUMBER_PASSED_ON", staff)
-    data, _ = done(ent.call("add-customer", **stranger))
+    data, _ = read_done(ent.call("add-customer", **stranger))
     assert data["Unique_Id"] != holder["Unique_Id"]

@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.api.said import NOBODY, aadhaar, added, at, done, unknown
+from tests.api.answers import NOBODY, add_person, assert_unknown, freeze_at, make_aadhaar, read_done
 
 
 def test_it_tells_what_is_on_record(ent):
-    unique_id = added(ent, Cif_Id="CIF-1", KYC_Updated_Channel="BRN")
-    data, meta = done(ent.call("check-customer-kyc", Unique_Id=unique_id))
+    unique_id = add_person(ent, Cif_Id="CIF-1", KYC_Updated_Channel="BRN")
+    data, meta = read_done(ent.call("check-customer-kyc", Unique_Id=unique_id))
     assert data == {
         "Resp_Code": "000",
         "KYC_Flag": "P",
@@ -21,27 +21,27 @@ def test_it_tells_what_is_on_record(ent):
 
 
 def test_it_tells_the_kyc_of_now(ent):
-    unique_id = added(ent, **aadhaar("123456789012"))
-    with at("05-06-2026 07:08:09"):
+    unique_id = add_person(ent, **make_aadhaar("123456789012"))
+    with freeze_at("05-06-2026 07:08:09"):
         ent.call("update-customer", Unique_Id=unique_id, KYC_Flag="F", KYC_Updated_Channel="BRN")
-    data, _ = done(ent.call("check-customer-kyc", Unique_Id=unique_id))
+    data, _ = read_done(ent.call("check-customer-kyc", Unique_Id=unique_id))
     assert (data["KYC_Flag"], data["KYC_Updated_Channel"]) == ("F", "BRN")
     assert data["KYC_Updated_On"] == "05-06-2026 07:08:09"
 
 
 def test_a_cif_is_each_processors_own(ent, cbs):
-    unique_id = added(ent, cbs, Cif_Id="CIF-1")
+    unique_id = add_person(ent, cbs, Cif_Id="CIF-1")
     cbs.call("update-customer", Unique_Id=unique_id, Cif_Id="CIF-2")
     for caller, cif in ((ent, "CIF-1"), (cbs, "CIF-2")):
-        data, _ = done(caller.call("check-customer-kyc", Unique_Id=unique_id))
+        data, _ = read_done(caller.call("check-customer-kyc", Unique_Id=unique_id))
         assert data["Cif_Id"] == cif
 
 
 @pytest.mark.parametrize("unique_id", [NOBODY, "999999999999999"])
 def test_a_customer_who_does_not_exist_is_500(ent, unique_id):
-    unknown(ent.call("check-customer-kyc", Unique_Id=unique_id))
+    assert_unknown(ent.call("check-customer-kyc", Unique_Id=unique_id))
 
 
 def test_another_processors_customer_is_500_until_it_is_added(ent, cbs):
-    unique_id = added(ent)
-    unknown(cbs.call("check-customer-kyc", Unique_Id=unique_id))
+    unique_id = add_person(ent)
+    assert_unknown(cbs.call("check-customer-kyc", Unique_Id=unique_id))

@@ -10,9 +10,19 @@ from django.test import RequestFactory
 from customers.models import Customer
 from ppims.models import Processor
 from ppims.services import credentials
-from tests.api.said import NOBODY, OPERATIONS, added, asked, blank, booked, done, refused, valid
+from tests.api.answers import (
+    NOBODY,
+    OPERATIONS,
+    add_person,
+    assert_refused,
+    book_posting,
+    check_for_ref,
+    make_blank,
+    make_valid,
+    read_done,
+)
 from tests.conftest import forget_log_ins
-from tests.factories import PASSWORD, person
+from tests.factories import PASSWORD, make_person
 
 KYC = "check-customer-kyc"
 
@@ -22,11 +32,11 @@ def hashings(monkeypatch):
     """What argon2 would be asked, at no cost: a list of passwords."""
     seen = []
 
-    def check(password, encoded):
+    def count_check(password, encoded):
         seen.append(password)
         return password == PASSWORD
 
-    monkeypatch.setattr(credentials, "check_password", check)
+    monkeypatch.setattr(credentials, "check_password", count_check)
     return seen
 
 
@@ -39,13 +49,13 @@ def clock(monkeypatch):
 
 
 def ask(caller, address="192.0.2.1", **fields):
-    body = json.dumps(caller.body(KYC, **{"Unique_Id": NOBODY, **fields}))
+    body = json.dumps(caller.make_body(KYC, **{"Unique_Id": NOBODY, **fields}))
     return caller.send(KYC, body, REMOTE_ADDR=address)
 
 
 def fail(caller, times, **fields):
     for _ in range(times):
-        refused(ask(caller, _password="wrong", **fields), 401, "401")
+        assert_refused(ask(caller, _password="wrong", **fields), 401, "401")
 
 
 # 401 and 403.
@@ -55,14 +65,14 @@ def fail(caller, times, **fields):
 def test_wrong_unknown_and_disabled_get_the_same_answer(ent, cbs, operation):
     cbs.processor.state = Processor.State.DISABLED
     cbs.processor.save()
-    message = valid(operation)
+    message = make_valid(operation)
     answers = [
         ent.call(operation, **message, _password="wrong"),
         ent.call(operation, **message, _username="nobody"),
         cbs.call(operation, **message),
     ]
     for answer in answers:
-        refused(answer, 401, "401")
+        assert_refused(answer, 401, "401")
     assert len({answer[2].content for answer in answers}) == 1
 
 
@@ -75,61 +85,61 @@ def test_each_costs_one_hashing(ent, cbs, hashings):
         lambda: ask(cbs),
     ):
         hashings.clear()
-        refused(ask_(), 401, "401")
+        assert_refused(ask_(), 401, "401")
         assert len(hashings) == 1
 
 
 @pytest.mark.parametrize("value", [None, "", 5, True, [], {}, "\u0000", "x" * 10_000, "NA"])
 @pytest.mark.parametrize("name", ["Username", "Password"])
 def test_a_credential_that_is_no_text_is_401(ent, name, value):
-    body = ent.body(KYC, Unique_Id=NOBODY)
+    body = ent.make_body(KYC, Unique_Id=NOBODY)
     body["Data"][name] = value
-    refused(ent.send(KYC, json.dumps(body)), 401, "401")
+    assert_refused(ent.send(KYC, json.dumps(body)), 401, "401")
     del body["Data"][name]
-    refused(ent.send(KYC, json.dumps(body)), 401, "401")
+    assert_refused(ent.send(KYC, json.dumps(body)), 401, "401")
 
 
 def test_a_username_is_exact(ent):
     for username in ("ppim_ent", " PPIM_ENT", "PPIM_ENT "):
-        refused(ask(ent, _username=username), 401, "401")
+        assert_refused(ask(ent, _username=username), 401, "401")
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("system_id", ["CBS", "ent", " ENT", "ENT ", "a b", 5, [], {}, " "])
 def test_a_system_id_that_is_not_the_callers_is_403(ent, cbs, operation, system_id):
-    answer = ent.call(operation, **valid(operation), System_Id=system_id)
-    refused(answer, 403, "403", "System_Id")
+    answer = ent.call(operation, **make_valid(operation), System_Id=system_id)
+    assert_refused(answer, 403, "403", "System_Id")
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("system_id", [None, "", "NA", "n/a"])
 def test_a_system_id_that_is_absent_is_400(ent, operation, system_id):
-    answer = ent.call(operation, **valid(operation), System_Id=system_id)
-    refused(answer, 400, "400", "System_Id")
+    answer = ent.call(operation, **make_valid(operation), System_Id=system_id)
+    assert_refused(answer, 400, "400", "System_Id")
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_one_that_is_winding_down_may_neither_add_nor_check(ent, operation):
-    unique_id = added(ent)
+    unique_id = add_person(ent)
     Processor.objects.update(state=Processor.State.WINDING_DOWN)
-    answer = ent.call(operation, **valid(operation, unique_id))
+    answer = ent.call(operation, **make_valid(operation, unique_id))
     if operation in {"add-customer", "check-customer-limit"}:
-        refused(answer, 403, "403")
-        refused(ent.call(operation, Ref_Id="a b"), 403, "403")
+        assert_refused(answer, 403, "403")
+        assert_refused(ent.call(operation, Ref_Id="a b"), 403, "403")
     else:
         assert answer[0] == 200
-        refused(ent.call(operation, Ref_Id="a b"), 400, "400")
+        assert_refused(ent.call(operation, Ref_Id="a b"), 400, "400")
 
 
 def test_winding_down_refuses_replays_too_and_settles_what_is_under_way(ent):
-    details = person(Ref_Id="REF-1")
-    unique_id = done(ent.call("add-customer", **details))[0]["Unique_Id"]
-    ref = asked(ent, unique_id)
+    details = make_person(Ref_Id="REF-1")
+    unique_id = read_done(ent.call("add-customer", **details))[0]["Unique_Id"]
+    ref = check_for_ref(ent, unique_id)
     Processor.objects.update(state=Processor.State.WINDING_DOWN)
-    refused(ent.call("add-customer", **details), 403, "403")
+    assert_refused(ent.call("add-customer", **details), 403, "403")
     again = {"Unique_Id": unique_id, "Amount": "100.00", "Tran_Type": "D", "Ref_Id": ref}
-    refused(ent.call("check-customer-limit", **again), 403, "403")
-    assert booked(ent, unique_id, Enquiry_Ref_Id=ref)[1]["Flags"] == []
+    assert_refused(ent.call("check-customer-limit", **again), 403, "403")
+    assert book_posting(ent, unique_id, Enquiry_Ref_Id=ref)[1]["Flags"] == []
 
 
 def test_a_changed_password_stops_at_once(ent, hashings):
@@ -144,14 +154,14 @@ def test_a_changed_password_stops_at_once(ent, hashings):
 def test_a_changed_password_is_refused_by_argon2_itself(ent):
     assert ask(ent)[0] == 200
     Processor.objects.update(password=make_password("another"))
-    refused(ask(ent), 401, "401")
+    assert_refused(ask(ent), 401, "401")
     assert ask(ent, _password="another")[0] == 200
 
 
 def test_a_disabled_processor_stops_at_once_and_comes_back(ent):
     assert ask(ent)[0] == 200
     Processor.objects.update(state=Processor.State.DISABLED)
-    refused(ask(ent), 401, "401")
+    assert_refused(ask(ent), 401, "401")
     Processor.objects.update(state=Processor.State.ACTIVE)
     assert ask(ent)[0] == 200
 
@@ -166,8 +176,8 @@ def test_argon2_is_asked_once_a_process_and_credential(ent, cbs, hashings):
 
 
 def test_a_refused_request_records_nothing(ent):
-    ent.call("add-customer", **person(), _password="wrong")
-    ent.call("add-customer", **person(), System_Id="OTHER")
+    ent.call("add-customer", **make_person(), _password="wrong")
+    ent.call("add-customer", **make_person(), System_Id="OTHER")
     assert not Customer.objects.exists()
 
 
@@ -177,7 +187,7 @@ def test_a_refused_request_records_nothing(ent):
 def test_the_sixty_first_failure_of_an_address_and_username_is_429(ent, hashings, clock):
     fail(ent, 60)
     answer = ask(ent, _password="wrong")
-    assert (answer[0], answer[1]["Data"]) == (429, blank(KYC, "429"))
+    assert (answer[0], answer[1]["Data"]) == (429, make_blank(KYC, "429"))
     assert len(hashings) == 60
     assert ask(ent)[0] == 429  # the right one too: this worker has not verified it
 
@@ -213,7 +223,7 @@ def test_three_hundred_failures_close_an_address(ent, cbs, hashings, clock):
     for username in ("a", "b", "c", "d"):
         fail(ent, 60, _username=username)
     fail(ent, 59, _username="e")
-    refused(ask(cbs, _password="wrong"), 401, "401")  # the 300th
+    assert_refused(ask(cbs, _password="wrong"), 401, "401")  # the 300th
     assert ask(cbs)[0] == 429
     assert ask(ent, _username="never seen")[0] == 429
     assert ask(cbs, address="192.0.2.2")[0] == 200
@@ -252,13 +262,13 @@ def test_forwarded_for_is_believed_of_trusted_proxies_alone(
     settings.PPIMS_TRUSTED_PROXIES = [ip_network(each) for each in trusted]
     headers = {"X-Forwarded-For": forwarded} if forwarded else {}
     request = RequestFactory().post("/", headers=headers, REMOTE_ADDR=peer)
-    assert credentials.source_address(request) == address
+    assert credentials.find_source_address(request) == address
 
 
 def test_behind_a_trusted_proxy_the_callers_are_told_apart(ent, hashings, clock, settings):
     settings.PPIMS_TRUSTED_PROXIES = [ip_network("10.0.0.1/32")]
     settings.PPIMS_FAILED_LOGINS_PER_USERNAME = 1
-    body = json.dumps(ent.body(KYC, Unique_Id=NOBODY, _password="wrong"))
+    body = json.dumps(ent.make_body(KYC, Unique_Id=NOBODY, _password="wrong"))
     through = {"REMOTE_ADDR": "10.0.0.1"}
     codes = [
         ent.send(KYC, body, **through, headers={"X-Forwarded-For": address})[0]

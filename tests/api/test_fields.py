@@ -7,8 +7,8 @@ import pytest
 
 from customers.models import Customer, Registration
 from ppims.core import clock
-from tests.api.said import NOBODY, added, done, malformed, valid
-from tests.factories import person
+from tests.api.answers import NOBODY, add_person, assert_malformed, make_valid, read_done
+from tests.factories import make_person
 
 NOT_TEXT = [5, 1.5, True, [], {}, ["A"]]
 BAD_IDS = ["a" * 33, "a b", " a", "a ", "a\n", "a/b", "a.b", "é", "\u0967", "a\u0000", *NOT_TEXT]
@@ -45,7 +45,7 @@ BAD_AMOUNTS = [
     *("9" * 13, ".5", "5.", " 5", "5 ", "5\n", "5.0.0", "\u0967\u0966\u0966", "\uff15", "five"),
     *NOT_TEXT,
 ]
-MALFORMED = {
+MALFORMED_VALUES = {
     **dict.fromkeys(IDS, BAD_IDS),
     **dict.fromkeys(STATUSES, BAD_STATUSES),
     **dict.fromkeys(
@@ -70,7 +70,7 @@ MALFORMED = {
     "Pincode": ["1" * 11, "40 001", "40001A", "\u0967", " 400001", *NOT_TEXT],
     "Card_Exp_date": ["1" * 11, "Dec 29", "12.29", *NOT_TEXT],
 }
-ACCEPTED = {
+ACCEPTED_VALUES = {
     **{field: ["a-_Z9", "a" * 32] for field in IDS},
     "Customer_Name": [
         "x" * 100,
@@ -108,7 +108,7 @@ BAD_DOCUMENTS = [
 ]
 
 
-def each_of(table):
+def list_each(table):
     return [
         pytest.param(field, value, id=f"{field}-{place}")
         for field, values in table.items()
@@ -116,33 +116,35 @@ def each_of(table):
     ]
 
 
-@pytest.mark.parametrize(("field", "value"), each_of(MALFORMED))
+@pytest.mark.parametrize(("field", "value"), list_each(MALFORMED_VALUES))
 def test_a_malformed_field_is_named_alone_and_nothing_is_recorded(ent, field, value):
     card = {"Card_Number": "123"} if field == "Card_Status" else {}
-    malformed(ent.call("add-customer", **person(**{**card, field: value})), field)
+    assert_malformed(ent.call("add-customer", **make_person(**{**card, field: value})), field)
     assert not Customer.objects.exists()
 
 
-@pytest.mark.parametrize(("field", "value"), each_of(ACCEPTED))
+@pytest.mark.parametrize(("field", "value"), list_each(ACCEPTED_VALUES))
 def test_what_is_on_the_right_side_of_a_boundary_is_taken(ent, field, value):
     card = {"Card_Number": "123"} if field == "Card_Status" else {}
-    done(ent.call("add-customer", **person(**{**card, field: value})))
+    read_done(ent.call("add-customer", **make_person(**{**card, field: value})))
 
 
 @pytest.mark.parametrize(("kind", "value"), DOCUMENTS)
 def test_a_document_of_each_kind_is_taken(ent, kind, value):
-    done(ent.call("add-customer", **person(Ovid_Type=kind, Ovid_Value=value)))
+    read_done(ent.call("add-customer", **make_person(Ovid_Type=kind, Ovid_Value=value)))
 
 
 @pytest.mark.parametrize(("kind", "value"), BAD_DOCUMENTS)
 def test_a_document_number_that_is_none_is_named(ent, kind, value):
-    malformed(ent.call("add-customer", **person(Ovid_Type=kind, Ovid_Value=value)), "Ovid_Value")
+    assert_malformed(
+        ent.call("add-customer", **make_person(Ovid_Type=kind, Ovid_Value=value)), "Ovid_Value"
+    )
 
 
 @pytest.mark.parametrize("kind", ["adr", "XYZ", "AADHAAR", 5, []])
 def test_a_kind_of_document_that_is_none_is_named(ent, kind):
-    answer = ent.call("add-customer", **person(Ovid_Type=kind, Ovid_Value="123456789012"))
-    malformed(answer, "Ovid_Type")
+    answer = ent.call("add-customer", **make_person(Ovid_Type=kind, Ovid_Value="123456789012"))
+    assert_malformed(answer, "Ovid_Type")
 
 
 @pytest.mark.parametrize(
@@ -153,7 +155,7 @@ def test_a_kind_of_document_that_is_none_is_named(ent, kind):
 )
 def test_half_a_document_names_the_other_half(ent, operation, sent, missing):
     value = "ADR" if sent == "Ovid_Type" else "123456789012"
-    malformed(ent.call(operation, **{**valid(operation), sent: value}), missing)
+    assert_malformed(ent.call(operation, **{**make_valid(operation), sent: value}), missing)
 
 
 AMOUNT_OPERATIONS = ["check-customer-limit", "update-customer-limit"]
@@ -162,7 +164,7 @@ AMOUNT_OPERATIONS = ["check-customer-limit", "update-customer-limit"]
 @pytest.mark.parametrize("value", BAD_AMOUNTS, ids=repr)
 @pytest.mark.parametrize("operation", AMOUNT_OPERATIONS)
 def test_an_amount_is_text_of_digits_and_more_than_zero(ent, operation, value):
-    malformed(ent.call(operation, **{**valid(operation), "Amount": value}), "Amount")
+    assert_malformed(ent.call(operation, **{**make_valid(operation), "Amount": value}), "Amount")
 
 
 @pytest.mark.parametrize(
@@ -176,25 +178,29 @@ def test_an_amount_is_text_of_digits_and_more_than_zero(ent, operation, value):
     ],
 )
 def test_an_amount_is_written_with_two_decimals(ent, value, written):
-    unique_id = added(ent)
-    message = {**valid("update-customer-limit", unique_id), "Amount": value}
-    data, _ = done(ent.call("update-customer-limit", **message))
+    unique_id = add_person(ent)
+    message = {**make_valid("update-customer-limit", unique_id), "Amount": value}
+    data, _ = read_done(ent.call("update-customer-limit", **message))
     assert data["Cumulative_Bal"] == written
 
 
 @pytest.mark.parametrize("operation", ["update-customer", "check-customer-kyc", *AMOUNT_OPERATIONS])
-@pytest.mark.parametrize("value", MALFORMED["Unique_Id"], ids=repr)
+@pytest.mark.parametrize("value", MALFORMED_VALUES["Unique_Id"], ids=repr)
 def test_a_unique_id_has_fifteen_digits(ent, operation, value):
-    malformed(ent.call(operation, **{**valid(operation), "Unique_Id": value}), "Unique_Id")
+    assert_malformed(
+        ent.call(operation, **{**make_valid(operation), "Unique_Id": value}), "Unique_Id"
+    )
 
 
 @pytest.mark.parametrize("value", ["d", "X", "D ", "DC", 5])
 @pytest.mark.parametrize("operation", AMOUNT_OPERATIONS)
 def test_a_direction_is_d_or_c(ent, operation, value):
-    malformed(ent.call(operation, **{**valid(operation), "Tran_Type": value}), "Tran_Type")
+    assert_malformed(
+        ent.call(operation, **{**make_valid(operation), "Tran_Type": value}), "Tran_Type"
+    )
 
 
-REQUIRED = {
+REQUIRED_FIELDS = {
     "add-customer": "Ref_Id Customer_Id Customer_Name Mobile_Number Date_Of_Birth Account_Number"
     " Account_Status KYC_Flag KYC_Updated_Channel System_Id Customer_Type",
     "update-customer": "Ref_Id Unique_Id System_Id",
@@ -203,15 +209,15 @@ REQUIRED = {
     "check-customer-limit": "Ref_Id Unique_Id Amount Tran_Type System_Id",
     "update-customer-limit": "Ref_Id Unique_Id Amount Tran_Status Tran_Type System_Id",
 }
-EACH_REQUIRED = [(op, field) for op, fields in REQUIRED.items() for field in fields.split()]
-MISSING = object()
+EACH_REQUIRED = [(op, field) for op, fields in REQUIRED_FIELDS.items() for field in fields.split()]
+NO_FIELD = object()
 
 
-def without(caller, operation, field, value):
+def send_without(caller, operation, field, value):
     """Send a valid message with one field missing, or with a value that counts as absent."""
-    body = caller.body(operation, **valid(operation))
+    body = caller.make_body(operation, **make_valid(operation))
     (message,) = (part for part in body["Data"].values() if isinstance(part, dict))
-    if value is MISSING:
+    if value is NO_FIELD:
         del message[field]
     else:
         message[field] = value
@@ -219,21 +225,23 @@ def without(caller, operation, field, value):
 
 
 @pytest.mark.parametrize(
-    "value", [MISSING, None, "", "NA", "na", "N/A", "n/A"], ids=lambda v: "-" if v is MISSING else v
+    "value",
+    [NO_FIELD, None, "", "NA", "na", "N/A", "n/A"],
+    ids=lambda v: "-" if v is NO_FIELD else v,
 )
 @pytest.mark.parametrize(("operation", "field"), EACH_REQUIRED)
 def test_a_required_field_that_is_absent_is_named(ent, operation, field, value):
-    malformed(without(ent, operation, field, value), field)
+    assert_malformed(send_without(ent, operation, field, value), field)
 
 
-@pytest.mark.parametrize("operation", REQUIRED)
+@pytest.mark.parametrize("operation", REQUIRED_FIELDS)
 def test_every_required_field_is_named_at_once(ent, operation):
-    body = ent.body(operation)
+    body = ent.make_body(operation)
     (word,) = (name for name, part in body["Data"].items() if isinstance(part, dict))
     body["Data"][word] = {}
-    wanted = REQUIRED[operation].split()
+    wanted = REQUIRED_FIELDS[operation].split()
     extra = [word] if operation == "update-customer" else []
-    malformed(ent.send(operation, json.dumps(body)), *wanted, *extra)
+    assert_malformed(ent.send(operation, json.dumps(body)), *wanted, *extra)
 
 
 @pytest.mark.parametrize("value", [None, "", "NA", "na", "N/A"])
@@ -242,9 +250,9 @@ def test_an_optional_field_may_be_absent_in_any_way(ent, value):
         "Unique_Id Maiden_Name Email_Id Address_Line1 Address_Line2 City State Pincode Card_Number"
         " Card_Exp_date Card_Status KYC_Updated_On Ovid_Value Ovid_Type Cif_Id Ppi_Type NRI_Flag"
     )
-    body = ent.body("add-customer", **person())
+    body = ent.make_body("add-customer", **make_person())
     body["Data"]["Add_Customer"].update(dict.fromkeys(optional.split(), value))
-    done(ent.send("add-customer", json.dumps(body)))
+    read_done(ent.send("add-customer", json.dumps(body)))
     registration = Registration.objects.select_related("customer").get()
     assert (registration.cif_id, registration.customer.city) == ("", "")
 
@@ -256,53 +264,59 @@ def test_all_malformed_fields_are_named_at_once_with_what_only_several_show(ent)
         "KYC_Flag": "Q",
         "Customer_Id": None,
     }
-    answer = ent.call("add-customer", **person(**wrong, Ovid_Type="ADR"))
-    malformed(answer, *wrong, "Ovid_Value")
+    answer = ent.call("add-customer", **make_person(**wrong, Ovid_Type="ADR"))
+    assert_malformed(answer, *wrong, "Ovid_Value")
     wrong = {"Mobile_Number": "12", "Card_Status": "A", "Ovid_Value": "123456789012"}
     answer = ent.call("update-customer", Unique_Id=NOBODY, Account_Status="I", **wrong)
-    malformed(answer, "Mobile_Number", "Card_Number", "Account_Number", "Ovid_Type")
+    assert_malformed(answer, "Mobile_Number", "Card_Number", "Account_Number", "Ovid_Type")
 
 
 def test_an_error_names_the_whole_path_of_its_field(ent):
-    body = malformed(ent.call("check-customer-limit", **valid("add-customer")))
+    body = assert_malformed(ent.call("check-customer-limit", **make_valid("add-customer")))
     assert {error["Field"].rpartition(".")[0] for error in body["Meta"]["Errors"]} == {
         "Data.Check_Limit"
     }
 
 
 def test_free_text_is_trimmed_and_blank_counts_as_absent(ent):
-    added(ent, Customer_Name="  Meera Iyer ", Maiden_Name="  \t ", City=" Pune ")
+    add_person(ent, Customer_Name="  Meera Iyer ", Maiden_Name="  \t ", City=" Pune ")
     customer = Customer.objects.get()
     assert (customer.name, customer.maiden_name, customer.city) == ("Meera Iyer", "", "Pune")
 
 
-UNSEEN = ["  ", " \u200c\u200d ", "\u00ad", " NA "]
+UNSEEN_TEXTS = ["  ", " \u200c\u200d ", "\u00ad", " NA "]
 
 
-@pytest.mark.parametrize("value", UNSEEN, ids=ascii)
+@pytest.mark.parametrize("value", UNSEEN_TEXTS, ids=ascii)
 def test_a_name_of_which_nothing_can_be_seen_is_absent(ent, value):
-    answer = malformed(ent.call("add-customer", **person(Customer_Name=value)), "Customer_Name")
+    answer = assert_malformed(
+        ent.call("add-customer", **make_person(Customer_Name=value)), "Customer_Name"
+    )
     assert [error["Message"] for error in answer["Meta"]["Errors"]] == ["is required"]
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [*(("Customer_Name", value) for value in UNSEEN), ("Maiden_Name", " "), ("Email_Id", "\u200d")],
+    [
+        *(("Customer_Name", value) for value in UNSEEN_TEXTS),
+        ("Maiden_Name", " "),
+        ("Email_Id", "\u200d"),
+    ],
     ids=ascii,
 )
 def test_an_update_whose_only_field_is_blank_says_nothing_to_change(ent, field, value):
-    fields = {**valid("update-customer", added(ent)), "Email_Id": None, field: value}
+    fields = {**make_valid("update-customer", add_person(ent)), "Email_Id": None, field: value}
     fields = {name: fields[name] for name in ("Unique_Id", field)}
-    malformed(ent.call("update-customer", **fields), "Update_Customer")
+    assert_malformed(ent.call("update-customer", **fields), "Update_Customer")
 
 
 @pytest.mark.parametrize("form", ["9812345670", "919812345670", "+919812345670", "09812345670"])
 def test_a_mobile_number_has_one_form(ent, form):
-    added(ent, Mobile_Number=form)
+    add_person(ent, Mobile_Number=form)
     assert Customer.objects.get().mobile == "919812345670"
 
 
-def day(*, days):
+def write_day(*, days):
     return (clock.today() + timedelta(days)).strftime("%d-%m-%Y")
 
 
@@ -310,15 +324,19 @@ def day(*, days):
     "operation", ["add-customer", "update-customer", "customer-registration-status"]
 )
 def test_nobody_is_born_tomorrow(ent, operation):
-    message = {**valid(operation, added(ent)), "Date_Of_Birth": day(days=1)}
-    malformed(ent.call(operation, **message), "Date_Of_Birth")
-    answer = ent.call(operation, **{**message, "Date_Of_Birth": day(days=0), "Email_Id": "a@x.in"})
+    message = {**make_valid(operation, add_person(ent)), "Date_Of_Birth": write_day(days=1)}
+    assert_malformed(ent.call(operation, **message), "Date_Of_Birth")
+    answer = ent.call(
+        operation, **{**message, "Date_Of_Birth": write_day(days=0), "Email_Id": "a@x.in"}
+    )
     assert answer[0] in {200, 409}
 
 
 def test_the_day_is_indias(ent):
     late = datetime(2026, 11, 26, 18, 30, tzinfo=UTC)  # midnight there
-    with clock.frozen(late - timedelta(seconds=1)):
-        malformed(ent.call("add-customer", **person(Date_Of_Birth="27-11-2026")), "Date_Of_Birth")
-    with clock.frozen(late):
-        done(ent.call("add-customer", **person(Date_Of_Birth="27-11-2026")))
+    with clock.freeze(late - timedelta(seconds=1)):
+        assert_malformed(
+            ent.call("add-customer", **make_person(Date_Of_Birth="27-11-2026")), "Date_Of_Birth"
+        )
+    with clock.freeze(late):
+        read_done(ent.call("add-customer", **make_person(Date_Of_Birth="27-11-2026")))

@@ -12,13 +12,22 @@ from customers import records
 from customers.services import customers
 from limits.services import checks
 from ppims.server.logs import Formatter, Handler
-from tests.api.said import NOBODY, OPERATIONS, added, asked, blank, booked, done, valid
+from tests.api.answers import (
+    NOBODY,
+    OPERATIONS,
+    add_person,
+    book_posting,
+    check_for_ref,
+    make_blank,
+    make_valid,
+    read_done,
+)
 from tests.conftest import PREFIX
-from tests.factories import PASSWORD, person
+from tests.factories import PASSWORD, make_person
 
 MOBILE, DOCUMENT, CARD, NAME = "9812345678", "234123412346", "4111111111111111", "Meera Unusual"
 PERSONAL = [MOBILE, DOCUMENT, CARD, NAME, PASSWORD, "14-02-1991", "1991-02-14", "m@example.in"]
-LOADED = {
+ALL_PERSONAL_FIELDS = {
     "Mobile_Number": MOBILE,
     "Ovid_Type": "ADR",
     "Ovid_Value": DOCUMENT,
@@ -46,12 +55,12 @@ def log():
         logger.removeHandler(handler)
 
 
-def lines(log):
+def read_lines(log):
     return [json.loads(line) for line in log.getvalue().splitlines()]
 
 
-def answered(log):
-    return [line for line in lines(log) if line["message"] == "answered"]
+def read_answered(log):
+    return [line for line in read_lines(log) if line["message"] == "answered"]
 
 
 def assert_impersonal(log):
@@ -61,9 +70,9 @@ def assert_impersonal(log):
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_each_request_has_one_line_of_what_is_needed(ent, log, operation):
-    body = json.dumps(ent.body(operation, **valid(operation)))
+    body = json.dumps(ent.make_body(operation, **make_valid(operation)))
     _, reply, response = ent.send(operation, body, HTTP_X_FAPI_UUID="abc-123")
-    (line,) = answered(log)
+    (line,) = read_answered(log)
     assert line["request_id"] == response["X-Request-Id"] == "abc-123"
     assert (line["operation"], line["processor"]) == (operation, "ENT")
     assert line["resp_code"] == reply["Data"]["Resp_Code"]
@@ -73,11 +82,13 @@ def test_each_request_has_one_line_of_what_is_needed(ent, log, operation):
 
 
 def test_a_refusal_has_its_line_too(ent, log):
-    ent.call("add-customer", **person(), _password="wrong")
-    ent.call("add-customer", **person(), System_Id="OTHER")
+    ent.call("add-customer", **make_person(), _password="wrong")
+    ent.call("add-customer", **make_person(), System_Id="OTHER")
     ent.send("add-customer", "{")
     ent.client.post(f"{PREFIX}/no-such", "{}", content_type="application/json")
-    found = [(line["operation"], line["processor"], line["resp_code"]) for line in answered(log)]
+    found = [
+        (line["operation"], line["processor"], line["resp_code"]) for line in read_answered(log)
+    ]
     assert found == [
         ("add-customer", "", "401"),
         ("add-customer", "ENT", "403"),
@@ -87,16 +98,16 @@ def test_a_refusal_has_its_line_too(ent, log):
 
 
 def test_no_line_has_personal_data(ent, cbs, log):
-    details = person(**LOADED)
-    unique_id = added(ent, **details)
+    details = make_person(**ALL_PERSONAL_FIELDS)
+    unique_id = add_person(ent, **details)
     stranger = {**details, "Date_Of_Birth": "15-02-1991", "Ovid_Value": "999999999999"}
     assert cbs.call("add-customer", **stranger)[0] == 409
     assert ent.call("add-customer", **{**details, "Account_Status": MOBILE})[0] == 400
     assert ent.call("add-customer", **details, _username=MOBILE)[0] == 401
-    ref = asked(ent, unique_id, Card_Number=CARD)
-    booked(ent, unique_id, Enquiry_Ref_Id=ref)
-    done(ent.call("customer-registration-status", Mobile_Number=MOBILE))
-    done(ent.call("update-customer", Unique_Id=unique_id, Customer_Name=NAME))
+    ref = check_for_ref(ent, unique_id, Card_Number=CARD)
+    book_posting(ent, unique_id, Enquiry_Ref_Id=ref)
+    read_done(ent.call("customer-registration-status", Mobile_Number=MOBILE))
+    read_done(ent.call("update-customer", Unique_Id=unique_id, Customer_Name=NAME))
     assert_impersonal(log)
 
 
@@ -112,23 +123,23 @@ class Unforeseen(Exception):
     """Of no kind that the API knows."""
 
 
-def fault(*_, **__):
+def make_fault(*_, **__):
     raise Unforeseen(f"could not keep {MOBILE} {DOCUMENT} {NAME}")
 
 
-def fault_of_a_fault(*_, **__):
+def make_fault_of_a_fault(*_, **__):
     try:
-        fault()
+        make_fault()
     except Unforeseen as error:
         raise Unforeseen(CARD) from error
 
 
-@pytest.mark.parametrize("broken", [fault, fault_of_a_fault])
+@pytest.mark.parametrize("broken", [make_fault, make_fault_of_a_fault])
 @pytest.mark.parametrize(
     ("operation", "module", "service"),
     [
         ("add-customer", customers, "add_customer"),
-        ("check-customer-kyc", records, "visible"),
+        ("check-customer-kyc", records, "find_registration"),
         ("check-customer-limit", checks, "check_limit"),
     ],
 )
@@ -136,14 +147,17 @@ def test_a_fault_is_999_without_internals_in_reply_or_log(
     ent, log, monkeypatch, operation, module, service, broken
 ):
     monkeypatch.setattr(module, service, broken)
-    message = {**valid(operation, NOBODY), **(LOADED if operation == "add-customer" else {})}
+    message = {
+        **make_valid(operation, NOBODY),
+        **(ALL_PERSONAL_FIELDS if operation == "add-customer" else {}),
+    }
     status, body, response = ent.call(operation, **message)
     assert status == 500
-    assert body == {"Data": blank(operation, "999"), "Risk": {}, "Links": {}, "Meta": {}}
+    assert body == {"Data": make_blank(operation, "999"), "Risk": {}, "Links": {}, "Meta": {}}
     assert "Unforeseen" not in response.content.decode()
-    (line,) = answered(log)
+    (line,) = read_answered(log)
     assert (line["resp_code"], line["processor"]) == ("999", "ENT")
-    (report,) = (each for each in lines(log) if each["message"] == "fault")
+    (report,) = (each for each in read_lines(log) if each["message"] == "fault")
     assert report["request_id"] == line["request_id"]
     assert "Unforeseen" in report["exc_info"]
     assert_impersonal(log)
@@ -201,8 +215,8 @@ def test_a_line_that_can_not_be_written_is_reported_as_logging_does(capsys):
 
 
 def test_after_a_fault_the_same_ref_id_has_its_one_effect(ent, monkeypatch):
-    details = person(Ref_Id="REF-1")
+    details = make_person(Ref_Id="REF-1")
     with monkeypatch.context() as patched:
-        patched.setattr(customers, "_audit", fault)
+        patched.setattr(customers, "_record_audit", make_fault)
         assert ent.call("add-customer", **details)[1]["Data"]["Resp_Code"] == "999"
-    assert done(ent.call("add-customer", **details))[1] == {}
+    assert read_done(ent.call("add-customer", **details))[1] == {}

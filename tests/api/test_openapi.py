@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from ppims.api import openapi
-from tests.api.said import OPERATIONS, documented, valid
+from tests.api.answers import OPERATIONS, list_documented, make_valid
 from tests.conftest import PREFIX, WORDS
 
 REFUSALS = {"400", "401", "403", "413", "429", "500", "503"}
@@ -20,25 +20,25 @@ def described(db):
     return response.json()
 
 
-def resolved(described, schema):
+def resolve(described, schema):
     while "$ref" in schema:
         schema = described["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     return schema
 
 
-def part(described, schema, *path):
+def get_part(described, schema, *path):
     """Go down a schema's properties."""
-    schema = resolved(described, schema)
+    schema = resolve(described, schema)
     for name in path:
-        schema = resolved(described, schema["properties"][name])
+        schema = resolve(described, schema["properties"][name])
     return schema
 
 
-def operation_of(described, operation):
+def get_operation(described, operation):
     return described["paths"][f"{PREFIX}/{operation}"]["post"]
 
 
-def schema_of(content):
+def get_schema(content):
     return content["content"]["application/json"]["schema"]
 
 
@@ -48,31 +48,31 @@ def test_it_describes_the_six_operations(described):
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_reply_is_the_envelope_with_its_documented_fields(described, operation):
-    schema = schema_of(operation_of(described, operation)["responses"]["200"])
-    envelope = part(described, schema)
+    schema = get_schema(get_operation(described, operation)["responses"]["200"])
+    envelope = get_part(described, schema)
     assert set(envelope["properties"]) == {"Data", "Risk", "Links", "Meta"}
-    fields = part(described, schema, "Data")["properties"]
-    assert set(fields) == set(documented(operation))
+    fields = get_part(described, schema, "Data")["properties"]
+    assert set(fields) == set(list_documented(operation))
     assert {field["type"] for field in fields.values()} == {"string"}
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_request_is_the_envelope_with_the_operations_fields(described, operation):
-    schema = schema_of(operation_of(described, operation)["requestBody"])
-    data = part(described, schema, "Data")
+    schema = get_schema(get_operation(described, operation)["requestBody"])
+    data = get_part(described, schema, "Data")
     assert set(data["properties"]) == {WORDS[operation], "Username", "Password"}
-    message = part(described, schema, "Data", WORDS[operation])
-    assert {"Ref_Id", "System_Id", *valid(operation)} <= set(message["properties"])
+    message = get_part(described, schema, "Data", WORDS[operation])
+    assert {"Ref_Id", "System_Id", *make_valid(operation)} <= set(message["properties"])
     assert {"Ref_Id", "System_Id"} <= set(message["required"])
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_refusal_is_described(described, operation):
-    responses = operation_of(described, operation)["responses"]
-    conflicts = set() if operation in openapi.READS else {"409"}
+    responses = get_operation(described, operation)["responses"]
+    conflicts = set() if operation in openapi.READ_OPERATIONS else {"409"}
     assert set(responses) == {"200", *REFUSALS, *conflicts}
     for code in REFUSALS | conflicts:
-        envelope = part(described, schema_of(responses[code]))
+        envelope = get_part(described, get_schema(responses[code]))
         assert set(envelope["properties"]) == {"Data", "Risk", "Links", "Meta"}
         assert responses[code]["description"]
 

@@ -9,17 +9,20 @@ import pytest
 from django.contrib.auth.hashers import make_password
 from django.db import DatabaseError
 
-from ppims.api.dispatch import finished
+from ppims.api.dispatch import run_to_end
 from ppims.core import keys
 from ppims.core.errors import NotAuthenticated, TooManyAttempts
 from ppims.models import Processor
 from ppims.services import credentials
-from tests.api.said import NOBODY, refused
+from tests.api.answers import NOBODY, assert_refused
 from tests.conftest import forget_log_ins
 from tests.factories import make_password_once
 
 KYC = "check-customer-kyc"
-LONG, OTHER = "p" * credentials.PROVEN_FROM_CHARACTERS, "q" * credentials.PROVEN_FROM_CHARACTERS
+LONG_PASSWORD, OTHER_PASSWORD = (
+    "p" * credentials.PROVEN_FROM_CHARACTERS,
+    "q" * credentials.PROVEN_FROM_CHARACTERS,
+)
 
 
 @pytest.fixture
@@ -32,18 +35,18 @@ def hashings(monkeypatch):
 
 @pytest.fixture
 def proven(ent):
-    ent.processor.password = make_password_once(LONG)
+    ent.processor.password = make_password_once(LONG_PASSWORD)
     ent.processor.save()
     assert ask(ent)[0] == 200
     return ent
 
 
-def ask(caller, password=LONG, **more):
-    body = json.dumps(caller.body(KYC, Unique_Id=NOBODY, _password=password))
+def ask(caller, password=LONG_PASSWORD, **more):
+    body = json.dumps(caller.make_body(KYC, Unique_Id=NOBODY, _password=password))
     return caller.send(KYC, body, **more)
 
 
-def proof_of(caller):
+def read_proof(caller):
     return Processor.objects.get(pk=caller.processor.pk).proof
 
 
@@ -60,61 +63,63 @@ def test_another_worker_knows_it_without_a_hash(proven, hashings):
 def test_it_is_never_throttled_there(proven, hashings, settings):
     forget_log_ins()
     settings.PPIMS_FAILED_LOGINS_PER_USERNAME = 1
-    assert [ask(proven, OTHER)[0] for _ in range(2)] == [401, 429]
+    assert [ask(proven, OTHER_PASSWORD)[0] for _ in range(2)] == [401, 429]
     assert ask(proven)[0] == 200
-    assert hashings == [OTHER]
+    assert hashings == [OTHER_PASSWORD]
 
 
 def test_another_password_is_none_the_better_for_it(proven, hashings):
-    refused(ask_another_worker(proven, OTHER), 401, "401")
-    assert hashings == [OTHER]
+    assert_refused(ask_another_worker(proven, OTHER_PASSWORD), 401, "401")
+    assert hashings == [OTHER_PASSWORD]
 
 
 def test_of_a_password_that_can_be_guessed_nothing_is_kept(ent, hashings):
-    short = LONG[1:]
+    short = LONG_PASSWORD[1:]
     ent.processor.password = make_password(short)
     ent.processor.save()
     assert ask(ent, short)[0] == 200
-    assert proof_of(ent) is None
+    assert read_proof(ent) is None
     assert ask_another_worker(ent, short)[0] == 200
     assert hashings == [short, short]
 
 
 def test_every_password_that_we_make_is_long_enough(ent):
-    assert len(credentials.new_password(ent.processor)) >= credentials.PROVEN_FROM_CHARACTERS
+    assert len(credentials.draw_password(ent.processor)) >= credentials.PROVEN_FROM_CHARACTERS
 
 
 def test_without_the_session_key_it_says_nothing(proven, hashings, settings):
-    kept = proof_of(proven)
+    kept = read_proof(proven)
     settings.PPIMS_SESSION_KEYS = (keys.Key("00000000", b"0" * 32),)
     assert ask_another_worker(proven)[0] == 200
-    assert hashings == [LONG]
-    assert proof_of(proven) not in {kept, None}
+    assert hashings == [LONG_PASSWORD]
+    assert read_proof(proven) not in {kept, None}
 
 
 def test_it_is_bound_to_the_hash_and_gone_when_another_password_is_given(proven, hashings):
-    kept = bytes(proof_of(proven))
-    Processor.objects.update(password=make_password(LONG))  # the same one, with another salt
+    kept = bytes(read_proof(proven))
+    Processor.objects.update(
+        password=make_password(LONG_PASSWORD)
+    )  # the same one, with another salt
     ask_another_worker(proven)
-    assert hashings == [LONG]
-    assert proof_of(proven) != kept
+    assert hashings == [LONG_PASSWORD]
+    assert read_proof(proven) != kept
     row = Processor.objects.get()
-    new = credentials.new_password(row)
-    row.save(update_fields=credentials.CREDENTIAL)
-    assert proof_of(proven) is None
-    refused(ask_another_worker(proven), 401, "401")
+    new = credentials.draw_password(row)
+    row.save(update_fields=credentials.CREDENTIAL_FIELDS)
+    assert read_proof(proven) is None
+    assert_refused(ask_another_worker(proven), 401, "401")
     assert ask(proven, new)[0] == 200
 
 
 def test_one_that_is_disabled_is_refused_all_the_same(proven):
     Processor.objects.update(state=Processor.State.DISABLED)
-    refused(ask_another_worker(proven), 401, "401")
+    assert_refused(ask_another_worker(proven), 401, "401")
 
 
 def test_another_processors_row_is_not_opened_by_it(proven, cbs, hashings):
-    Processor.objects.filter(pk=cbs.processor.pk).update(proof=proof_of(proven))
-    refused(ask_another_worker(cbs), 401, "401")
-    assert hashings == [LONG]
+    Processor.objects.filter(pk=cbs.processor.pk).update(proof=read_proof(proven))
+    assert_refused(ask_another_worker(cbs), 401, "401")
+    assert hashings == [LONG_PASSWORD]
 
 
 @pytest.mark.parametrize("error", [DatabaseError, TypeError])
@@ -124,31 +129,31 @@ def test_where_it_cant_be_written_the_request_is_answered_all_the_same(
     def fail(*_, **__):
         raise error("whatever it is")
 
-    monkeypatch.setattr(credentials, "in_transaction", fail)
-    ent.processor.password = make_password_once(LONG)
+    monkeypatch.setattr(credentials, "run_in_transaction", fail)
+    ent.processor.password = make_password_once(LONG_PASSWORD)
     ent.processor.save()
     assert ask(ent)[0] == 200
-    assert proof_of(ent) is None
+    assert read_proof(ent) is None
     assert f"not written: {error.__name__}" in caplog.text
     assert ask(ent)[0] == 200
 
 
 def test_a_credential_that_changed_meanwhile_is_refused_and_no_proof_of_it_kept(ent, monkeypatch):
-    ent.processor.password = make_password_once(LONG)
+    ent.processor.password = make_password_once(LONG_PASSWORD)
     ent.processor.save()
-    check, new = credentials.check_password, make_password(OTHER)
+    check, new = credentials.check_password, make_password(OTHER_PASSWORD)
 
     def change_meanwhile(*a):
         Processor.objects.update(password=new)
         return check(*a)
 
     monkeypatch.setattr(credentials, "check_password", change_meanwhile)
-    refused(ask(ent), 401, "401")
-    assert proof_of(ent) is None
+    assert_refused(ask(ent), 401, "401")
+    assert read_proof(ent) is None
 
 
 def test_who_is_calling_is_found_by_one_statement(proven, django_assert_num_queries):
-    recognized = partial(credentials.recognized, proven.processor.username, LONG)
+    recognized = partial(credentials.recognize, proven.processor.username, LONG_PASSWORD)
     for forget in (lambda: None, forget_log_ins):
         forget()
         with django_assert_num_queries(1):
@@ -156,7 +161,8 @@ def test_who_is_calling_is_found_by_one_statement(proven, django_assert_num_quer
 
 
 @pytest.mark.parametrize(
-    ("username", "password"), [("PPIM_ENT", "wrong"), ("nobody", "wrong"), ("PPIM_ENT", LONG)]
+    ("username", "password"),
+    [("PPIM_ENT", "wrong"), ("nobody", "wrong"), ("PPIM_ENT", LONG_PASSWORD)],
 )
 def test_known_or_not_all_wait_for_the_turn_of_their_source(ent, monkeypatch, username, password):
     sources = []
@@ -167,20 +173,20 @@ def test_known_or_not_all_wait_for_the_turn_of_their_source(ent, monkeypatch, us
 
     monkeypatch.setattr(credentials.turnstile, "run", run)
     with pytest.raises(NotAuthenticated):
-        finished(credentials.authenticate(username, password, "2001:db8::9"))
+        run_to_end(credentials.authenticate(username, password, "2001:db8::9"))
     assert sources == ["2001:db8::"]
 
 
 def test_the_throttle_counts_a_64_of_ipv6_as_one(ent, settings):
     settings.PPIMS_FAILED_LOGINS_PER_USERNAME = 2
-    said = [ask(ent, OTHER, REMOTE_ADDR=f"2001:db8::{n}")[0] for n in range(1, 4)]
+    said = [ask(ent, OTHER_PASSWORD, REMOTE_ADDR=f"2001:db8::{n}")[0] for n in range(1, 4)]
     assert said == [401, 401, 429]
-    assert ask(ent, OTHER, REMOTE_ADDR="2001:db8:0:1::1")[0] == 401
+    assert ask(ent, OTHER_PASSWORD, REMOTE_ADDR="2001:db8:0:1::1")[0] == 401
 
 
 def test_who_waited_is_told_429_once_others_of_its_source_have_failed(db, hashings, settings):
     settings.PPIMS_FAILED_LOGINS_PER_USERNAME = 2
-    in_its_turn = partial(credentials._verify, None, "nobody", OTHER, "192.0.2.9")
+    in_its_turn = partial(credentials._verify, None, "nobody", OTHER_PASSWORD, "192.0.2.9")
     assert [in_its_turn(), in_its_turn()] == [False, False]
     with pytest.raises(TooManyAttempts):
         in_its_turn()

@@ -9,22 +9,22 @@ from ppims.api import root
 from ppims.core.errors import Unavailable
 from ppims.models import Processor, RefusedCall
 from ppims.services import call_buffer
-from tests.api.said import (
+from tests.api.answers import (
     LONG_AGO,
     NOBODY,
     OPERATIONS,
-    added,
-    asked,
-    at,
-    booked,
-    conflict,
-    done,
-    malformed,
-    named,
-    refused,
-    report,
-    unknown,
-    valid,
+    add_person,
+    assert_conflict,
+    assert_malformed,
+    assert_refused,
+    assert_unknown,
+    book_posting,
+    check_for_ref,
+    freeze_at,
+    list_named,
+    make_valid,
+    read_done,
+    report_posting,
 )
 from tests.conftest import forget_log_ins
 
@@ -35,7 +35,7 @@ SECRET = "9812345670 ABCPE1234F"  # nothing that any field takes
 
 @pytest.fixture
 def holder(ent):
-    return added(ent)
+    return add_person(ent)
 
 
 @pytest.fixture
@@ -55,55 +55,55 @@ def kept(db):
 
 
 def test_a_malformed_call_is_kept_with_the_fields_that_were_named(ent, kept):
-    with at(LONG_AGO):
-        malformed(ent.call(CHECK, Ref_Id="R-1", Amount="x", Unique_Id="x", Tran_Type="D"))
+    with freeze_at(LONG_AGO):
+        assert_malformed(ent.call(CHECK, Ref_Id="R-1", Amount="x", Unique_Id="x", Tran_Type="D"))
     assert kept() == [(CHECK, "R-1", "400", "Unique_Id,Amount")]
     row = RefusedCall.objects.get()
     assert (row.processor, row.at.isoformat()) == (ent.processor, "2025-12-31T18:30:00+00:00")
 
 
 def test_a_conflict_is(ent, holder, kept):
-    booked(ent, holder, "1.00", Ref_Id="R-1", Tran_Id="T-1")
-    conflict(report(ent, holder, "2.00", Ref_Id="R-1", Tran_Id="T-1"), "Amount")
-    conflict(report(ent, holder, "2.00", Ref_Id="R-2", Tran_Id="T-1"), "Tran_Id")
+    book_posting(ent, holder, "1.00", Ref_Id="R-1", Tran_Id="T-1")
+    assert_conflict(report_posting(ent, holder, "2.00", Ref_Id="R-1", Tran_Id="T-1"), "Amount")
+    assert_conflict(report_posting(ent, holder, "2.00", Ref_Id="R-2", Tran_Id="T-1"), "Tran_Id")
     assert kept() == [(UPDATE, "R-1", "409", "Amount"), (UPDATE, "R-2", "409", "Tran_Id")]
 
 
 def test_an_unknown_customer_is(ent, kept):
-    unknown(ent.call(KYC, Unique_Id=NOBODY, Ref_Id="R-1"))
-    unknown(report(ent, NOBODY, Ref_Id="R-2"))
+    assert_unknown(ent.call(KYC, Unique_Id=NOBODY, Ref_Id="R-1"))
+    assert_unknown(report_posting(ent, NOBODY, Ref_Id="R-2"))
     assert kept() == [(KYC, "R-1", "500", ""), (UPDATE, "R-2", "500", "")]
 
 
 def test_what_is_not_the_callers_to_ask_is(ent, cbs, holder, kept):
-    refused(ent.call(KYC, Unique_Id=holder, Ref_Id="R-1", System_Id="CBS"), 403, "403")
+    assert_refused(ent.call(KYC, Unique_Id=holder, Ref_Id="R-1", System_Id="CBS"), 403, "403")
     Processor.objects.filter(pk=cbs.processor.pk).update(state=Processor.State.WINDING_DOWN)
-    refused(cbs.call(CHECK, **valid(CHECK), Ref_Id="R-2"), 403, "403")
+    assert_refused(cbs.call(CHECK, **make_valid(CHECK), Ref_Id="R-2"), 403, "403")
     assert kept() == [(KYC, "R-1", "403", "System_Id"), (CHECK, "R-2", "403", "")]
 
 
 def test_a_fault_of_ours_is(ent, holder, kept, monkeypatch):
     monkeypatch.setattr("limits.api.checks.check_limit", lambda **_: 1 // 0)
     answer = ent.call(CHECK, Unique_Id=holder, Amount="1.00", Tran_Type="D", Ref_Id="R-1")
-    refused(answer, 500, "999")
+    assert_refused(answer, 500, "999")
     assert kept() == [(CHECK, "R-1", "999", "")]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_whatever_is_sent_names_are_kept_and_never_values(ent, kept, operation):
     """Every field of every operation, each with what it doesn't take."""
-    fields = [name for name in schema_of(operation) if name not in {"System_Id", "Ref_Id"}]
+    fields = [name for name in list_schema_fields(operation) if name not in {"System_Id", "Ref_Id"}]
     sent = dict.fromkeys(fields, SECRET)
     body = {**sent, "System_Id": ent.processor.system_id, "Ref_Id": SECRET, SECRET: SECRET}
-    reply = ent.send(operation, json.dumps(ent.body(operation, **body)))
-    malformed(reply)
+    reply = ent.send(operation, json.dumps(ent.make_body(operation, **body)))
+    assert_malformed(reply)
     (row,) = kept()
-    assert (row[0], row[1], sorted(row[3].split(","))) == (operation, "", named(reply))
+    assert (row[0], row[1], sorted(row[3].split(","))) == (operation, "", list_named(reply))
     (stored,) = RefusedCall.objects.values()
     assert not any(part in str(stored) for part in SECRET.split())
 
 
-def schema_of(operation):
+def list_schema_fields(operation):
     """List the fields of an operation's message, as the wire spells them."""
     described = root.api.get_openapi_schema()["components"]["schemas"]
     word, _ = root.OPERATIONS[operation]
@@ -113,10 +113,10 @@ def schema_of(operation):
 
 @pytest.mark.parametrize("ref", ["a" * 33, "a b", "", 5, None, ["R-1"], {"a": 1}, "क"])
 def test_a_ref_id_that_is_not_well_formed_is_not_kept(ent, kept, ref):
-    message = {**valid(KYC), "System_Id": "ENT", "Ref_Id": ref}
-    body = ent.body(KYC)
+    message = {**make_valid(KYC), "System_Id": "ENT", "Ref_Id": ref}
+    body = ent.make_body(KYC)
     body["Data"]["Check_KYC"] = message
-    malformed(ent.send(KYC, json.dumps(body)), "Ref_Id")
+    assert_malformed(ent.send(KYC, json.dumps(body)), "Ref_Id")
     assert kept() == [(KYC, "", "400", "Ref_Id")]
 
 
@@ -124,17 +124,17 @@ def test_a_ref_id_that_is_not_well_formed_is_not_kept(ent, kept, ref):
 
 
 def test_what_was_answered_is_not(ent, holder, kept):
-    asked(ent, holder, "10000.01")
-    booked(ent, holder)
-    done(ent.call(KYC, Unique_Id=holder))
+    check_for_ref(ent, holder, "10000.01")
+    book_posting(ent, holder)
+    read_done(ent.call(KYC, Unique_Id=holder))
     ent.call(STATUS, Mobile_Number="9000000001")
     assert kept() == []
 
 
 def test_who_did_not_log_in_leaves_nothing(ent, kept, settings):
-    refused(ent.call(KYC, **valid(KYC), _password="wrong"), 401, "401")
+    assert_refused(ent.call(KYC, **make_valid(KYC), _password="wrong"), 401, "401")
     settings.PPIMS_FAILED_LOGINS_PER_USERNAME = 1
-    refused(ent.call(KYC, **valid(KYC), _password="wrong"), 429, "429")
+    assert_refused(ent.call(KYC, **make_valid(KYC), _password="wrong"), 429, "429")
     forget_log_ins()
     ent.send(KYC, "{")
     ent.send("no-such-operation", "{}")
@@ -143,11 +143,11 @@ def test_who_did_not_log_in_leaves_nothing(ent, kept, settings):
 
 
 def test_what_may_be_recorded_is_not_refused(ent, holder, kept, monkeypatch):
-    def be_busy(**_):
+    def raise_busy(**_):
         raise Unavailable
 
-    monkeypatch.setattr("limits.api.updates.update_limit", be_busy)
-    refused(report(ent, holder), 503, "503")
+    monkeypatch.setattr("limits.api.updates.update_limit", raise_busy)
+    assert_refused(report_posting(ent, holder), 503, "503")
     assert kept() == []
 
 
@@ -172,14 +172,14 @@ def test_no_more_waits_than_there_is_room_for(ent, kept, monkeypatch, caplog):
 
 
 def test_what_can_not_be_written_waits_on(ent, kept, monkeypatch):
-    def be_busy(_):
+    def raise_busy(_):
         raise Unavailable
 
     monkeypatch.setattr(call_buffer, "ROWS_AT_ONCE", 2)
     for number in range(3):
         note(ent.processor, number)
     with monkeypatch.context() as patch:
-        patch.setattr(call_buffer, "write", be_busy)
+        patch.setattr(call_buffer, "write", raise_busy)
         for _ in range(2):
             with pytest.raises(Unavailable):
                 root.buffer.write()
@@ -253,11 +253,11 @@ def test_what_is_past_its_time_is_looked_for_at_once_and_then_every_so_often(
 )
 def test_they_are_kept_for_so_many_days(ent, cbs, kept, settings, instant, left):
     settings.PPIMS_CALLS_DAYS = 30
-    with at("01-03-2026 12:00:00"):
+    with freeze_at("01-03-2026 12:00:00"):
         note(ent.processor, 1)
-    with at("02-03-2026 12:00:00"):
+    with freeze_at("02-03-2026 12:00:00"):
         note(cbs.processor, 2)
     assert len(kept()) == 2
-    with at(instant):
+    with freeze_at(instant):
         assert call_buffer.purge(call_buffer.clock.now()) == 2 - left
     assert len(kept()) == left

@@ -8,25 +8,32 @@ from django.db import DatabaseError
 from limits.models import LedgerEntry, RefusedReport
 from limits.services import refused_reports
 from ppims.models import AuditEntry
-from tests.api.said import added, at, booked, conflict, done, report
+from tests.api.answers import (
+    add_person,
+    assert_conflict,
+    book_posting,
+    freeze_at,
+    read_done,
+    report_posting,
+)
 
 
 @pytest.fixture
 def holder(ent):
-    unique_id = added(ent)
-    booked(ent, unique_id, "100.00", Tran_Id="T-1", Ref_Id="REF-0")
+    unique_id = add_person(ent)
+    book_posting(ent, unique_id, "100.00", Tran_Id="T-1", Ref_Id="REF-0")
     return unique_id
 
 
-def kept():
+def read_kept():
     return list(RefusedReport.objects.order_by("pk").values_list("ref_id", "amount_paise"))
 
 
 @pytest.mark.parametrize(("amount", "paise"), [("100.01", 10_001), ("99.99", 9_999)])
 def test_one_of_another_amount_is_kept_with_all_that_it_said(ent, holder, amount, paise):
     said = {"Tran_Id": "T-1", "Ref_Id": "REF-1", "Avail_Bal": "-5.00", "Enquiry_Ref_Id": "C-1"}
-    with at("10-12-2126 12:00:00"):
-        conflict(report(ent, holder, amount, **said), "Tran_Id")
+    with freeze_at("10-12-2126 12:00:00"):
+        assert_conflict(report_posting(ent, holder, amount, **said), "Tran_Id")
         row = RefusedReport.objects.select_related("posting").get()
         assert row.at.isoformat() == "2126-12-10T06:30:00+00:00"
     assert (row.amount_paise, row.direction, row.tran_id, row.ref_id) == (
@@ -42,44 +49,48 @@ def test_one_of_another_amount_is_kept_with_all_that_it_said(ent, holder, amount
 
 
 def test_one_of_the_same_amount_is_not(ent, holder):
-    conflict(report(ent, holder, "100.00", Tran_Id="T-1"), "Tran_Id")
-    assert kept() == []
+    assert_conflict(report_posting(ent, holder, "100.00", Tran_Id="T-1"), "Tran_Id")
+    assert read_kept() == []
 
 
 def test_the_other_way_is_a_transfer_and_not_refused(ent, holder):
-    booked(ent, holder, "5.00", Tran_Id="T-1", Tran_Type="C")
-    assert kept() == []
+    book_posting(ent, holder, "5.00", Tran_Id="T-1", Tran_Type="C")
+    assert read_kept() == []
 
 
 def test_an_f_and_an_r_are_refused_alone(ent, holder):
-    conflict(report(ent, holder, "5.00", Tran_Id="T-1", Tran_Status="F"), "Tran_Id")
-    conflict(report(ent, holder, "500.00", Tran_Id="T-1", Tran_Status="R"), "Amount")
-    assert kept() == []
+    assert_conflict(report_posting(ent, holder, "5.00", Tran_Id="T-1", Tran_Status="F"), "Tran_Id")
+    assert_conflict(report_posting(ent, holder, "500.00", Tran_Id="T-1", Tran_Status="R"), "Amount")
+    assert read_kept() == []
 
 
 def test_it_is_kept_once_a_ref_id_whatever_it_says_when_sent_again(ent, holder):
     for amount in ("150.00", "150.00", "175.00"):
-        conflict(report(ent, holder, amount, Tran_Id="T-1", Ref_Id="REF-1"), "Tran_Id")
-    conflict(report(ent, holder, "150.00", Tran_Id="T-1", Ref_Id="REF-2"), "Tran_Id")
-    assert kept() == [("REF-1", 15_000), ("REF-2", 15_000)]
+        assert_conflict(
+            report_posting(ent, holder, amount, Tran_Id="T-1", Ref_Id="REF-1"), "Tran_Id"
+        )
+    assert_conflict(report_posting(ent, holder, "150.00", Tran_Id="T-1", Ref_Id="REF-2"), "Tran_Id")
+    assert read_kept() == [("REF-1", 15_000), ("REF-2", 15_000)]
     assert AuditEntry.objects.filter(action="report refused").count() == 2
 
 
 def test_a_ref_id_is_a_processors(ent, cbs):
-    unique_id = added(ent, cbs)
+    unique_id = add_person(ent, cbs)
     for caller in (ent, cbs):
-        booked(caller, unique_id, "100.00", Tran_Id="T-1")
-        conflict(report(caller, unique_id, "5.00", Tran_Id="T-1", Ref_Id="REF-1"), "Tran_Id")
-    assert kept() == [("REF-1", 500)] * 2
+        book_posting(caller, unique_id, "100.00", Tran_Id="T-1")
+        assert_conflict(
+            report_posting(caller, unique_id, "5.00", Tran_Id="T-1", Ref_Id="REF-1"), "Tran_Id"
+        )
+    assert read_kept() == [("REF-1", 500)] * 2
 
 
 def test_its_ref_id_is_still_free(ent, holder):
-    conflict(report(ent, holder, "150.00", Tran_Id="T-1", Ref_Id="REF-1"), "Tran_Id")
-    done(report(ent, holder, "150.00", Tran_Id="T-2", Ref_Id="REF-1"))
+    assert_conflict(report_posting(ent, holder, "150.00", Tran_Id="T-1", Ref_Id="REF-1"), "Tran_Id")
+    read_done(report_posting(ent, holder, "150.00", Tran_Id="T-2", Ref_Id="REF-1"))
 
 
 def test_it_is_audited_with_the_customer_and_who_sent_it(ent, holder):
-    conflict(report(ent, holder, "150.00", Tran_Id="T-1", Ref_Id="REF-1"), "Tran_Id")
+    assert_conflict(report_posting(ent, holder, "150.00", Tran_Id="T-1", Ref_Id="REF-1"), "Tran_Id")
     entry = AuditEntry.objects.get(action="report refused", subject=holder)
     row = RefusedReport.objects.get()
     told = {"report": row.pk, "ref_id": "REF-1", "amount_paise": 15_000}
@@ -91,13 +102,15 @@ def test_it_is_audited_with_the_customer_and_who_sent_it(ent, holder):
 def test_a_failure_to_keep_it_changes_nothing_of_the_answer(
     ent, holder, monkeypatch, caplog, error
 ):
-    expected = conflict(report(ent, holder, "150.00", Tran_Id="T-1"), "Tran_Id")
+    expected = assert_conflict(report_posting(ent, holder, "150.00", Tran_Id="T-1"), "Tran_Id")
 
     def fail(**_):
         raise error
 
     monkeypatch.setattr(refused_reports, "keep", fail)
-    assert conflict(report(ent, holder, "160.00", Tran_Id="T-1"), "Tran_Id") == expected
+    assert (
+        assert_conflict(report_posting(ent, holder, "160.00", Tran_Id="T-1"), "Tran_Id") == expected
+    )
     assert [text for text in caplog.messages if "was not kept" in text] == [
         f"a refused report was not kept: {type(error).__name__}"
     ]

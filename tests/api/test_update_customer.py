@@ -5,19 +5,19 @@ import pytest
 from customers.models import Account, Card, Customer, Document, DuplicateReview, KycChange
 from customers.services import reviews
 from ppims.models import AuditEntry, User
-from tests.api.said import (
+from tests.api.answers import (
     NOBODY,
-    aadhaar,
-    added,
-    at,
-    booked,
-    conflict,
-    done,
-    ist,
-    malformed,
-    unknown,
+    add_person,
+    assert_conflict,
+    assert_malformed,
+    assert_unknown,
+    book_posting,
+    freeze_at,
+    make_aadhaar,
+    read_done,
+    read_ist,
 )
-from tests.factories import new_mobile, person
+from tests.factories import draw_mobile, make_person
 
 PAN = {"Ovid_Type": "PAN", "Ovid_Value": "ABCDE1234F"}
 
@@ -26,18 +26,18 @@ def update(caller, unique_id, **fields):
     return caller.call("update-customer", Unique_Id=unique_id, **fields)
 
 
-def found(caller, mobile, **document):
+def find_status(caller, mobile, **document):
     answer = caller.call("customer-registration-status", Mobile_Number=mobile, **document)
     return answer[1]["Data"]["Unique_Id"]
 
 
-def kyc(caller, unique_id):
-    return done(caller.call("check-customer-kyc", Unique_Id=unique_id))[0]
+def ask_kyc(caller, unique_id):
+    return read_done(caller.call("check-customer-kyc", Unique_Id=unique_id))[0]
 
 
 def test_it_answers_with_the_unique_id(ent):
-    unique_id = added(ent)
-    data, meta = done(update(ent, unique_id, Customer_Name="Asha Rao"))
+    unique_id = add_person(ent)
+    data, meta = read_done(update(ent, unique_id, Customer_Name="Asha Rao"))
     assert data == {"Resp_Code": "000", "Unique_Id": unique_id, "Old_Unique_Id": "NA"}
     assert meta == {}
 
@@ -54,9 +54,9 @@ def test_it_answers_with_the_unique_id(ent):
     ],
 )
 def test_one_field_changes_and_the_others_stay(ent, field, value, column, kept):
-    unique_id = added(ent, City="Pune")
+    unique_id = add_person(ent, City="Pune")
     before = Customer.objects.values().get()
-    done(update(ent, unique_id, **{field: value}))
+    read_done(update(ent, unique_id, **{field: value}))
     after = Customer.objects.values().get()
     assert str(after.pop(column)) == kept
     assert after.items() <= before.items()
@@ -68,21 +68,21 @@ def test_one_field_changes_and_the_others_stay(ent, field, value, column, kept):
     [{}, {"Customer_Name": "NA", "Mobile_Number": "n/a", "KYC_Flag": ""}, {"Address_Line1": "x"}],
 )
 def test_nothing_to_change_is_400(ent, nothing):
-    answer = update(ent, added(ent), **nothing)
-    malformed(answer, "Update_Customer")
+    answer = update(ent, add_person(ent), **nothing)
+    assert_malformed(answer, "Update_Customer")
 
 
 def test_what_is_absent_stays(ent):
-    unique_id = added(ent, Maiden_Name="Rao")
-    done(update(ent, unique_id, Email_Id="a@b.in", Maiden_Name="N/A", Customer_Name="na"))
+    unique_id = add_person(ent, Maiden_Name="Rao")
+    read_done(update(ent, unique_id, Email_Id="a@b.in", Maiden_Name="N/A", Customer_Name="na"))
     customer = Customer.objects.get()
     assert (customer.name, customer.maiden_name) == ("Meera Iyer", "Rao")
 
 
 def test_a_customer_this_processor_has_not_added_is_500(ent, cbs):
-    unique_id = added(ent)
-    unknown(update(cbs, unique_id, Customer_Name="Asha"))
-    unknown(update(ent, NOBODY, Customer_Name="Asha"))
+    unique_id = add_person(ent)
+    assert_unknown(update(cbs, unique_id, Customer_Name="Asha"))
+    assert_unknown(update(ent, NOBODY, Customer_Name="Asha"))
     assert Customer.objects.get().name == "Meera Iyer"
 
 
@@ -90,28 +90,28 @@ def test_a_customer_this_processor_has_not_added_is_500(ent, cbs):
 
 
 def test_a_new_mobile_frees_the_old_one(ent, cbs):
-    old, new = new_mobile(), new_mobile()
-    unique_id = added(ent, Mobile_Number=old)
-    done(update(ent, unique_id, Mobile_Number=new))
-    assert (found(cbs, new), found(cbs, old)) == (unique_id, "NA")
-    assert added(ent, Mobile_Number=old, Date_Of_Birth="01-01-1990") != unique_id
+    old, new = draw_mobile(), draw_mobile()
+    unique_id = add_person(ent, Mobile_Number=old)
+    read_done(update(ent, unique_id, Mobile_Number=new))
+    assert (find_status(cbs, new), find_status(cbs, old)) == (unique_id, "NA")
+    assert add_person(ent, Mobile_Number=old, Date_Of_Birth="01-01-1990") != unique_id
     entry = AuditEntry.objects.get(action="customer updated")
     assert old in entry.detail  # history keeps both
     assert new in entry.detail
 
 
 def test_ones_own_mobile_in_another_form_is_no_conflict(ent):
-    mobile = new_mobile()
-    unique_id = added(ent, Mobile_Number=mobile)
-    done(update(ent, unique_id, Mobile_Number="0" + mobile[2:]))
-    assert found(ent, mobile) == unique_id
+    mobile = draw_mobile()
+    unique_id = add_person(ent, Mobile_Number=mobile)
+    read_done(update(ent, unique_id, Mobile_Number="0" + mobile[2:]))
+    assert find_status(ent, mobile) == unique_id
 
 
 def test_a_document_of_a_type_on_record_replaces_it(ent):
-    unique_id = added(ent, **aadhaar("123456789012"))
-    done(update(ent, unique_id, **aadhaar("999999999999")))
-    assert found(ent, new_mobile(), **aadhaar("999999999999")) == unique_id
-    assert found(ent, new_mobile(), **aadhaar("123456789012")) == "NA"
+    unique_id = add_person(ent, **make_aadhaar("123456789012"))
+    read_done(update(ent, unique_id, **make_aadhaar("999999999999")))
+    assert find_status(ent, draw_mobile(), **make_aadhaar("999999999999")) == unique_id
+    assert find_status(ent, draw_mobile(), **make_aadhaar("123456789012")) == "NA"
     old, new = Document.objects.order_by("pk")
     assert (old.last_four, new.last_four) == ("9012", "9999")
     assert old.replaced_at
@@ -120,73 +120,75 @@ def test_a_document_of_a_type_on_record_replaces_it(ent):
 
 
 def test_a_replaced_document_may_come_back_and_may_be_anothers(ent):
-    unique_id = added(ent, **aadhaar("123456789012"))
-    done(update(ent, unique_id, **aadhaar("999999999999")))
-    other = added(ent, **aadhaar("123456789012"))
+    unique_id = add_person(ent, **make_aadhaar("123456789012"))
+    read_done(update(ent, unique_id, **make_aadhaar("999999999999")))
+    other = add_person(ent, **make_aadhaar("123456789012"))
     assert other != unique_id
-    conflict(update(ent, unique_id, **aadhaar("123456789012")), "Ovid_Value")
-    done(update(ent, other, **aadhaar("888888888888")))
-    done(update(ent, unique_id, **aadhaar("123456789012")))
-    assert found(ent, new_mobile(), **aadhaar("123456789012")) == unique_id
+    assert_conflict(update(ent, unique_id, **make_aadhaar("123456789012")), "Ovid_Value")
+    read_done(update(ent, other, **make_aadhaar("888888888888")))
+    read_done(update(ent, unique_id, **make_aadhaar("123456789012")))
+    assert find_status(ent, draw_mobile(), **make_aadhaar("123456789012")) == unique_id
 
 
 def test_a_document_of_a_new_type_is_added_and_the_same_one_is_not(ent):
-    unique_id = added(ent, **aadhaar("123456789012"))
-    done(update(ent, unique_id, **PAN))
-    done(update(ent, unique_id, **aadhaar("1234 5678 9012")))
+    unique_id = add_person(ent, **make_aadhaar("123456789012"))
+    read_done(update(ent, unique_id, **PAN))
+    read_done(update(ent, unique_id, **make_aadhaar("1234 5678 9012")))
     assert Document.objects.filter(replaced_at=None).count() == Document.objects.count() == 2
 
 
 def test_anothers_mobile_is_409_and_a_review_item_once(ent, cbs):
-    mobile = new_mobile()
-    holder, claimant = added(ent, Mobile_Number=mobile), added(ent, cbs)
+    mobile = draw_mobile()
+    holder, claimant = add_person(ent, Mobile_Number=mobile), add_person(ent, cbs)
     for caller in (ent, cbs, ent):
-        body = conflict(update(caller, claimant, Mobile_Number=mobile), "Mobile_Number")
+        body = assert_conflict(update(caller, claimant, Mobile_Number=mobile), "Mobile_Number")
         assert holder not in str(body)
     review = DuplicateReview.objects.get()
     assert (review.customer_id, review.claimant_id) == (int(holder), int(claimant))
     assert review.is_by_mobile
-    assert found(ent, mobile) == holder
+    assert find_status(ent, mobile) == holder
 
 
 def test_anothers_document_is_409_and_a_review_item_once(ent):
-    holder, claimant = added(ent, **aadhaar("123456789012")), added(ent)
+    holder, claimant = add_person(ent, **make_aadhaar("123456789012")), add_person(ent)
     for _ in range(2):
-        conflict(update(ent, claimant, **aadhaar("123456789012")), "Ovid_Value")
+        assert_conflict(update(ent, claimant, **make_aadhaar("123456789012")), "Ovid_Value")
     review = DuplicateReview.objects.get()
     assert (review.customer_id, review.is_by_mobile) == (int(holder), False)
     assert Document.objects.count() == 1
 
 
 def test_every_conflict_is_named_at_once_and_nothing_changes(ent):
-    mobile = new_mobile()
-    added(ent, Mobile_Number=mobile)
-    added(ent, **aadhaar("123456789012"))
-    unique_id = added(ent)
-    claim = aadhaar("123456789012", Mobile_Number=mobile, KYC_Flag="N", Customer_Name="X")
-    conflict(update(ent, unique_id, **claim), "Mobile_Number", "Ovid_Value", "KYC_Flag")
+    mobile = draw_mobile()
+    add_person(ent, Mobile_Number=mobile)
+    add_person(ent, **make_aadhaar("123456789012"))
+    unique_id = add_person(ent)
+    claim = make_aadhaar("123456789012", Mobile_Number=mobile, KYC_Flag="N", Customer_Name="X")
+    assert_conflict(update(ent, unique_id, **claim), "Mobile_Number", "Ovid_Value", "KYC_Flag")
     assert DuplicateReview.objects.count() == 2
     assert not Customer.objects.filter(name="X").exists()
     assert KycChange.objects.count() == 3
 
 
 def test_a_number_passed_on_lets_the_same_update_through(ent):
-    mobile, staff = new_mobile(), User.objects.create(username="maker")
-    holder, unique_id = added(ent, Mobile_Number=mobile), added(ent)
-    conflict(update(ent, unique_id, Mobile_Number=mobile, Ref_Id="REF-1"))
+    mobile, staff = draw_mobile(), User.objects.create(username="maker")
+    holder, unique_id = add_person(ent, Mobile_Number=mobile), add_person(ent)
+    assert_conflict(update(ent, unique_id, Mobile_Number=mobile, Ref_Id="REF-1"))
     review = DuplicateReview.objects.get(customer=int(holder))
     reviews.decide(review_id=review.pk, outcome="NUMBER_PASSED_ON", reason="Called", user=staff)
-    done(update(ent, unique_id, Mobile_Number=mobile, Ref_Id="REF-1"))
-    assert found(ent, mobile) == unique_id
+    read_done(update(ent, unique_id, Mobile_Number=mobile, Ref_Id="REF-1"))
+    assert find_status(ent, mobile) == unique_id
 
 
 def test_strict_documents_are_judged_before_conflicts(ent, settings):
-    mobile = new_mobile()
-    added(ent, Mobile_Number=mobile)
-    unique_id = added(ent)
+    mobile = draw_mobile()
+    add_person(ent, Mobile_Number=mobile)
+    unique_id = add_person(ent)
     settings.PPIMS_STRICT_DOCUMENTS = True
-    malformed(update(ent, unique_id, Mobile_Number=mobile, **aadhaar("123456789012")), "Ovid_Value")
-    unknown(update(ent, NOBODY, **aadhaar("123456789012")))
+    assert_malformed(
+        update(ent, unique_id, Mobile_Number=mobile, **make_aadhaar("123456789012")), "Ovid_Value"
+    )
+    assert_unknown(update(ent, NOBODY, **make_aadhaar("123456789012")))
     assert not DuplicateReview.objects.exists()
 
 
@@ -195,67 +197,70 @@ def test_strict_documents_are_judged_before_conflicts(ent, settings):
 
 @pytest.mark.parametrize(("sent", "kept"), [({}, "A"), ({"Account_Status": "F"}, "F")])
 def test_an_account_not_sent_before_is_added(ent, sent, kept):
-    unique_id = added(ent)
-    done(update(ent, unique_id, Account_Number="ACC-2", **sent))
+    unique_id = add_person(ent)
+    read_done(update(ent, unique_id, Account_Number="ACC-2", **sent))
     assert Account.objects.get(number="ACC-2").status == kept
     assert Account.objects.count() == 2
 
 
 def test_a_known_accounts_status_is_updated_in_this_channel_alone(ent, cbs):
-    unique_id = added(ent, cbs, Account_Number="ACC-1")
-    done(update(ent, unique_id, Account_Number="ACC-1", Account_Status="C"))
-    done(update(ent, unique_id, Account_Number="ACC-1"))
+    unique_id = add_person(ent, cbs, Account_Number="ACC-1")
+    read_done(update(ent, unique_id, Account_Number="ACC-1", Account_Status="C"))
+    read_done(update(ent, unique_id, Account_Number="ACC-1"))
     assert Account.objects.get(processor=ent.processor).status == "C"
     assert Account.objects.get(processor=cbs.processor).status == "A"
 
 
 @pytest.mark.parametrize(("sent", "kept"), [({}, "A"), ({"Card_Status": "F"}, "F")])
 def test_a_card_not_sent_before_is_added(ent, sent, kept):
-    unique_id = added(ent, Card_Number="4111-1", Card_Status="I")
-    done(update(ent, unique_id, Card_Number="4111-2222", **sent))
+    unique_id = add_person(ent, Card_Number="4111-1", Card_Status="I")
+    read_done(update(ent, unique_id, Card_Number="4111-2222", **sent))
     assert Card.objects.get(last_four="2222").status == kept
     assert Card.objects.get(last_four="11-1").status == "I"
 
 
 def test_a_known_cards_status_is_updated(ent, cbs):
-    unique_id = added(ent, cbs, Card_Number="4111-1111")
-    done(update(ent, unique_id, Card_Number="4111-1111", Card_Status="C"))
+    unique_id = add_person(ent, cbs, Card_Number="4111-1111")
+    read_done(update(ent, unique_id, Card_Number="4111-1111", Card_Status="C"))
     assert Card.objects.get(processor=ent.processor).status == "C"
     assert Card.objects.get(processor=cbs.processor).status == "A"
 
 
 @pytest.mark.parametrize("name", ["Account", "Card"])
 def test_a_status_without_its_number_names_the_number(ent, name):
-    answer = update(ent, added(ent), **{f"{name}_Status": "A"}, Customer_Name="Asha")
-    malformed(answer, f"{name}_Number")
+    answer = update(ent, add_person(ent), **{f"{name}_Status": "A"}, Customer_Name="Asha")
+    assert_malformed(answer, f"{name}_Number")
 
 
 def test_a_cif_is_changed_for_this_registration_alone(ent, cbs):
-    unique_id = added(ent, cbs, Cif_Id="CIF-1")
-    done(update(ent, unique_id, Cif_Id="CIF-2"))
-    assert (kyc(ent, unique_id)["Cif_Id"], kyc(cbs, unique_id)["Cif_Id"]) == ("CIF-2", "CIF-1")
+    unique_id = add_person(ent, cbs, Cif_Id="CIF-1")
+    read_done(update(ent, unique_id, Cif_Id="CIF-2"))
+    assert (ask_kyc(ent, unique_id)["Cif_Id"], ask_kyc(cbs, unique_id)["Cif_Id"]) == (
+        "CIF-2",
+        "CIF-1",
+    )
 
 
 # KYC.
 
 
 def test_full_kyc_without_a_document_is_400_before_any_409(ent):
-    mobile = new_mobile()
-    added(ent, Mobile_Number=mobile)
-    unique_id = added(ent)
+    mobile = draw_mobile()
+    add_person(ent, Mobile_Number=mobile)
+    unique_id = add_person(ent)
     answer = update(ent, unique_id, KYC_Flag="F", Mobile_Number=mobile)
-    malformed(answer, "Ovid_Type", "Ovid_Value")
+    assert_malformed(answer, "Ovid_Type", "Ovid_Value")
     assert not DuplicateReview.objects.exists()
-    assert kyc(ent, unique_id)["KYC_Flag"] == "P"
+    assert ask_kyc(ent, unique_id)["KYC_Flag"] == "P"
 
 
 @pytest.mark.parametrize(
-    ("on_record", "sent"), [(PAN, {}), ({}, PAN), (PAN, aadhaar("123456789012"))]
+    ("on_record", "sent"), [(PAN, {}), ({}, PAN), (PAN, make_aadhaar("123456789012"))]
 )
 def test_full_kyc_rests_on_a_document_on_record_or_in_the_message(ent, on_record, sent):
-    unique_id = added(ent, **on_record)
-    done(update(ent, unique_id, KYC_Flag="F", **sent))
-    assert kyc(ent, unique_id)["KYC_Flag"] == "F"
+    unique_id = add_person(ent, **on_record)
+    read_done(update(ent, unique_id, KYC_Flag="F", **sent))
+    assert ask_kyc(ent, unique_id)["KYC_Flag"] == "F"
 
 
 @pytest.mark.parametrize(
@@ -267,10 +272,10 @@ def test_full_kyc_rests_on_a_document_on_record_or_in_the_message(ent, on_record
     ],
 )
 def test_a_tier_rises_and_never_falls(ent, before, after, may):
-    unique_id = added(ent, KYC_Flag=before, **PAN)
+    unique_id = add_person(ent, KYC_Flag=before, **PAN)
     answer = update(ent, unique_id, KYC_Flag=after)
-    done(answer) if may else conflict(answer, "KYC_Flag")
-    assert kyc(ent, unique_id)["KYC_Flag"] == (after if may else before)
+    read_done(answer) if may else assert_conflict(answer, "KYC_Flag")
+    assert ask_kyc(ent, unique_id)["KYC_Flag"] == (after if may else before)
 
 
 @pytest.mark.parametrize(
@@ -282,50 +287,53 @@ def test_a_tier_rises_and_never_falls(ent, before, after, may):
     ],
 )
 def test_a_raise_counts_from_what_was_told_or_else_its_arrival(ent, sent, updated_on, since):
-    unique_id = added(ent, **PAN)
-    with at("10-11-2026 12:00:00"):
-        done(update(ent, unique_id, KYC_Flag="F", **sent))
-    assert kyc(ent, unique_id)["KYC_Updated_On"] == updated_on
+    unique_id = add_person(ent, **PAN)
+    with freeze_at("10-11-2026 12:00:00"):
+        read_done(update(ent, unique_id, KYC_Flag="F", **sent))
+    assert ask_kyc(ent, unique_id)["KYC_Updated_On"] == updated_on
     customer = Customer.objects.get()
-    assert customer.tier_since == ist(since)
+    assert customer.tier_since == read_ist(since)
     first, second = KycChange.objects.order_by("pk")
     assert (second.from_tier, second.to_tier) == ("P", "F")
     assert (second.processor, second.channel) == (ent.processor, "PGO")
-    assert (first.tier_since, second.tier_since) == (ist("03-04-2025 10:15:00"), ist(since))
+    assert (first.tier_since, second.tier_since) == (
+        read_ist("03-04-2025 10:15:00"),
+        read_ist(since),
+    )
 
 
 def test_the_same_tier_again_restarts_nothing(ent):
-    unique_id = added(ent)
+    unique_id = add_person(ent)
     later = {"KYC_Flag": "P", "KYC_Updated_On": "05-06-2026 07:08:09"}
-    done(update(ent, unique_id, **later, KYC_Updated_Channel="BRN"))
-    data = kyc(ent, unique_id)
+    read_done(update(ent, unique_id, **later, KYC_Updated_Channel="BRN"))
+    data = ask_kyc(ent, unique_id)
     assert (data["KYC_Updated_On"], data["KYC_Updated_Channel"]) == ("05-06-2026 07:08:09", "BRN")
-    assert Customer.objects.get().tier_since == ist("03-04-2025 10:15:00")
+    assert Customer.objects.get().tier_since == read_ist("03-04-2025 10:15:00")
     assert KycChange.objects.count() == 2
 
 
 def test_the_same_tier_alone_leaves_its_date(ent):
-    unique_id = added(ent)
-    done(update(ent, unique_id, KYC_Flag="P"))
-    assert kyc(ent, unique_id)["KYC_Updated_On"] == "03-04-2025 10:15:00"
+    unique_id = add_person(ent)
+    read_done(update(ent, unique_id, KYC_Flag="P"))
+    assert ask_kyc(ent, unique_id)["KYC_Updated_On"] == "03-04-2025 10:15:00"
     assert KycChange.objects.count() == 1
 
 
 def test_a_raise_changes_the_limit_at_once(ent):
-    unique_id = added(ent, **PAN)
-    done(update(ent, unique_id, KYC_Flag="F"))
-    assert booked(ent, unique_id, "99999.00")[0]["Avail_Limit"] == "NA"
+    unique_id = add_person(ent, **PAN)
+    read_done(update(ent, unique_id, KYC_Flag="F"))
+    assert book_posting(ent, unique_id, "99999.00")[0]["Avail_Limit"] == "NA"
 
 
 def test_a_blocked_customer_may_be_updated(ent):
-    unique_id = added(ent)
+    unique_id = add_person(ent)
     Customer.objects.update(status="BLOCKED", blocked_reason="Asked by her")
-    done(update(ent, unique_id, Customer_Name="Asha Rao"))
+    read_done(update(ent, unique_id, Customer_Name="Asha Rao"))
 
 
 def test_documents_and_cards_never_reach_the_audit(ent):
-    unique_id = added(ent, **person(Card_Number="4111111111111111"))
-    done(update(ent, unique_id, Card_Number="4222222222222222", **PAN))
+    unique_id = add_person(ent, **make_person(Card_Number="4111111111111111"))
+    read_done(update(ent, unique_id, Card_Number="4222222222222222", **PAN))
     details = " ".join(AuditEntry.objects.values_list("detail", flat=True))
     assert "ABCDE1234F" not in details
     assert "4222222222222222" not in details

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from customers.models import Account, Receipt
-from customers.schemas import AddCustomerIn, told_by
+from customers.schemas import AddCustomerIn, read_details
 from customers.services import customers as people
 from limits.models import LedgerEntry, LimitCheck
 from limits.schemas import CheckLimitIn, UpdateLimitIn
@@ -145,7 +145,7 @@ def _check_limit(about: tuple[Processor, str, str], ref: str) -> None:
             "Avail_Bal": "5000.00",
         }
     )
-    call = Call(processor, Operation.CHECK_LIMIT, ref, message.content())
+    call = Call(processor, Operation.CHECK_LIMIT, ref, message.make_content())
     checks.check_limit(call=call, ask=message.ask())
 
 
@@ -164,8 +164,8 @@ def _update_limit(about: tuple[Processor, str, str], check: str, number: int) ->
             "Enquiry_Ref_Id": check,
         }
     )
-    call = Call(processor, Operation.UPDATE_LIMIT, message.ref_id, message.content())
-    updates.update_limit(call=call, report=message.report())
+    call = Call(processor, Operation.UPDATE_LIMIT, message.ref_id, message.make_content())
+    updates.update_limit(call=call, report=message.make_report())
 
 
 def _add_customer(about: tuple[Processor, str, str], number: int) -> None:
@@ -199,8 +199,8 @@ def _add_customer(about: tuple[Processor, str, str], number: int) -> None:
             "NRI_Flag": "N",
         }
     )
-    call = Call(processor, Operation.ADD_CUSTOMER, message.ref_id, message.content())
-    people.add_customer(call=call, told=told_by(message))
+    call = Call(processor, Operation.ADD_CUSTOMER, message.ref_id, message.make_content())
+    people.add_customer(call=call, details=read_details(message))
 
 
 def _collect_statements(work: Callable[[], None]) -> list[Statement]:

@@ -26,7 +26,7 @@ from ppims import __main__ as start
 start.ensure_installed = lambda lock: None
 start.VENV_PYTHON = Path(sys.executable)
 start.make_environment = os.environ.copy  # with the slow disk that PYTHONPATH may hold
-sys.exit(start.main([]))
+sys.exit(start.run_command([]))
 """
 GTHREAD_OPTIONS = "--worker-class gthread --threads 4 --no-control-socket --log-level warning"
 SLOW_DISK_FOLDER = Path(__file__).resolve().parent / "slow_disk"

@@ -33,8 +33,8 @@ T = TypeVar("T")
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 CHROMIUM = shutil.which("chromium")
 ONE_OF_EACH = {role: name for name, role in reversed(load.STAFF.items())}
-REFUSED = "Failed to load resource: the server responded with a status of "  # and 404, say
-KEPT = "[localStorage, sessionStorage].flatMap((store) => Object.entries(store))"
+REFUSED_MESSAGE = "Failed to load resource: the server responded with a status of "  # and 404, say
+READ_STORES = "[localStorage, sessionStorage].flatMap((store) => Object.entries(store))"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
@@ -100,7 +100,7 @@ def visit(site, new_context):
         context.add_init_script(path=AXE)
         context.set_default_timeout(5_000)
         if role:
-            context.add_cookies([session_of(role, site)])
+            context.add_cookies([make_session(role, site)])
         page, seen = context.new_page(), Seen()
         seen.watch(page)
         watched.append((page, seen, expected))
@@ -111,11 +111,11 @@ def visit(site, new_context):
     yield open_page
     for page, seen, expected in watched:
         assert [line for line in seen.console if not any(e in line for e in expected)] == []
-        assert personal_in(seen.addresses) == set()
-        assert personal_in(map(str, kept_by(page, site))) == set()
+        assert find_personal(seen.addresses) == set()
+        assert find_personal(map(str, read_kept(page, site))) == set()
 
 
-def personal_in(texts) -> set[str]:
+def find_personal(texts) -> set[str]:
     """Give the words and numbers in texts that are of a customer's name, or a mobile number."""
     said = {word for text in texts for word in re.findall(r"\w+", unquote_plus(text).lower())}
     people = Customer.objects.values_list("name", "mobile")
@@ -124,28 +124,28 @@ def personal_in(texts) -> set[str]:
     return said & (names | mobiles)
 
 
-def kept_by(page: Page, site: str) -> list:
+def read_kept(page: Page, site: str) -> list:
     """Give what the browser keeps of a page, where that is still one of ours."""
     is_ours = not page.is_closed() and page.url.startswith(site)
-    return page.evaluate(KEPT) if is_ours else []
+    return page.evaluate(READ_STORES) if is_ours else []
 
 
-def beside(work: Callable[[], T]) -> T:
+def run_in_thread(work: Callable[[], T]) -> T:
     """Do work in a thread where no event loop runs, as Playwright's does in the test's own: there
     the ORM and hand-written SQL would each have a connection of their own, and wait for each other.
     """
 
-    def done() -> T:
+    def do() -> T:
         try:
             return work()
         finally:
             connections.close_all()
 
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(done).result()
+        return pool.submit(do).result()
 
 
-def session_of(role: str, site: str) -> dict[str, str]:
+def make_session(role: str, site: str) -> dict[str, str]:
     """Log one of the demo's people in: the cookie for it."""
     user = User.objects.get(username=ONE_OF_EACH[role])
     session = import_module(settings.SESSION_ENGINE).SessionStore()

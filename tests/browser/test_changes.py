@@ -11,12 +11,12 @@ from playwright.sync_api import expect
 
 from customers.models import Customer, KycChange, KycProposal
 from ppims.models import Processor
-from tests.browser.acting import Acting
-from tests.browser.conftest import ONE_OF_EACH, REFUSED, beside
-from tests.factories import check, make_customer, new_mobile
+from tests.browser.action_counter import ActionCounter
+from tests.browser.conftest import ONE_OF_EACH, REFUSED_MESSAGE, run_in_thread
+from tests.factories import draw_mobile, make_check, make_customer
 
-BOTH = pytest.mark.parametrize("scripted", [True, False], ids=["scripts", "no scripts"])
-INVALID = (f"{REFUSED}422",)
+BOTH_WAYS = pytest.mark.parametrize("scripted", [True, False], ids=["scripts", "no scripts"])
+INVALID_MESSAGES = (f"{REFUSED_MESSAGE}422",)
 NOT_EMPTY = re.compile(".")
 
 
@@ -25,15 +25,15 @@ def ent(site):
     return Processor.objects.get(system_id="ENT")
 
 
-def made(ent, **told):
-    return Customer.objects.get(pk=beside(partial(make_customer, ent, **told)))
+def make_customer_of_ours(ent, **told):
+    return Customer.objects.get(pk=run_in_thread(partial(make_customer, ent, **told)))
 
 
-def answer_to(ent, customer):
-    return beside(partial(check, ent, customer.pk, 100))[0].reason
+def answer_check(ent, customer):
+    return run_in_thread(partial(make_check, ent, customer.pk, 100))[0].reason
 
 
-def name_like(name):
+def draw_name(name):
     """Make a name, of letters alone, that is nobody else's."""
     digits = str(Customer.objects.count())
     return f"{name} {''.join(chr(ord('A') + int(digit)) for digit in digits)}"
@@ -48,12 +48,12 @@ def fill_in(acts, name, mobile, born="14-02-1991"):
     acts.fill("Account number", "A-77")
 
 
-@BOTH
+@BOTH_WAYS
 def test_min_kyc_is_one_page_of_seven_fields(visit, site, scripted):
     page = visit("maker", "/customers", java_script_enabled=scripted)
     page.get_by_role("link", name="On-board").click()
-    name, mobile = name_like("Kavya Rao"), new_mobile()
-    acts = Acting(page)
+    name, mobile = draw_name("Kavya Rao"), draw_mobile()
+    acts = ActionCounter(page)
     seen = page.locator("form[novalidate] .field:visible")
     assert seen.count() == 7
     fill_in(acts, name, mobile)
@@ -63,7 +63,7 @@ def test_min_kyc_is_one_page_of_seven_fields(visit, site, scripted):
     page.go_forward()
     page.reload()  # nothing is stored, and the next form is as good
     assert not Customer.objects.filter(name=name).exists()
-    acts = Acting(page)
+    acts = ActionCounter(page)
     fill_in(acts, name, mobile)
     acts.fill("KYC", "Min KYC")
     acts.click("button", "On-board")
@@ -76,8 +76,8 @@ def test_min_kyc_is_one_page_of_seven_fields(visit, site, scripted):
 
 def test_a_second_click_adds_nobody(visit, site):
     page = visit("maker", "/onboard")
-    name = name_like("Kavya Rao")
-    fill_in(Acting(page), name, new_mobile())
+    name = draw_name("Kavya Rao")
+    fill_in(ActionCounter(page), name, draw_mobile())
     page.evaluate("for (let n = 0; n < 3; n++) document.querySelector('main button').click()")
     expect(page.get_by_text("The customer is added")).to_be_visible()
     assert Customer.objects.filter(name=name).count() == 1
@@ -85,23 +85,23 @@ def test_a_second_click_adds_nobody(visit, site):
 
 def test_what_is_wrong_is_said_as_soon_as_one_goes_on(visit, site):
     page = visit("maker", "/onboard")
-    acts = Acting(page)
+    acts = ActionCounter(page)
     acts.fill("Mobile number", "12345")
     acts.fill("Date of birth", "14-02-1991")
     field = page.get_by_label("Mobile number")
     expect(page.locator("#id_mobile_number_error")).to_have_text(re.compile("^Must be an Indian"))
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(page.get_by_label("Date of birth")).to_be_focused()
-    acts.fill("Mobile number", new_mobile())
+    acts.fill("Mobile number", draw_mobile())
     page.get_by_label("Name", exact=True).focus()
     expect(page.locator("#id_mobile_number_error")).to_be_empty()
     expect(field).not_to_have_attribute("aria-invalid", NOT_EMPTY)
 
 
-@BOTH
+@BOTH_WAYS
 def test_what_is_wrong_at_last_is_summed_up_where_the_focus_is(visit, site, scripted):
-    page = visit("maker", "/onboard", java_script_enabled=scripted, expected=INVALID)
-    acts = Acting(page)
+    page = visit("maker", "/onboard", java_script_enabled=scripted, expected=INVALID_MESSAGES)
+    acts = ActionCounter(page)
     acts.fill("Mobile number", "12345")
     acts.click("button", "On-board")
     summary = page.get_by_role("alert")
@@ -112,15 +112,15 @@ def test_what_is_wrong_at_last_is_summed_up_where_the_focus_is(visit, site, scri
     expect(page.get_by_label("Mobile number")).to_have_value("12345")
 
 
-def alike(ent, name):
-    return made(ent, customer_name=name, date_of_birth=date(1991, 2, 14))
+def make_alike(ent, name):
+    return make_customer_of_ours(ent, customer_name=name, date_of_birth=date(1991, 2, 14))
 
 
 def test_a_duplicate_is_warned_of_with_why_before_the_submit(visit, ent):
-    other = alike(ent, name_like("Ravi Das"))
+    other = make_alike(ent, draw_name("Ravi Das"))
     page = visit("maker", "/onboard")
-    acts = Acting(page)
-    fill_in(acts, other.name, new_mobile())
+    acts = ActionCounter(page)
+    fill_in(acts, other.name, draw_mobile())
     page.get_by_label("KYC", exact=True).focus()
     warning = page.get_by_role("region", name="On record already?")
     expect(warning).to_contain_text("Same name, same date of birth")
@@ -133,10 +133,10 @@ def test_a_duplicate_is_warned_of_with_why_before_the_submit(visit, ent):
 
 
 def test_a_tick_made_while_a_look_is_under_way_stays(visit, ent):
-    other = alike(ent, name_like("Ravi Das"))
+    other = make_alike(ent, draw_name("Ravi Das"))
     page = visit("maker", "/onboard")
-    acts = Acting(page)
-    fill_in(acts, other.name, new_mobile())
+    acts = ActionCounter(page)
+    fill_in(acts, other.name, draw_mobile())
     page.get_by_label("KYC", exact=True).focus()
     tick = page.get_by_label("I have looked at this; go on.")
     expect(tick).to_be_visible()
@@ -161,12 +161,12 @@ def test_a_tick_made_while_a_look_is_under_way_stays(visit, ent):
     expect(page.get_by_text("The customer is added")).to_be_visible()
 
 
-@BOTH
+@BOTH_WAYS
 def test_a_first_submit_of_a_duplicate_stores_nothing_and_offers_to_go_on(visit, ent, scripted):
-    other = alike(ent, name_like("Ravi Das"))
+    other = make_alike(ent, draw_name("Ravi Das"))
     cbs = Processor.objects.get(system_id="CBS")
-    page = visit("maker", "/onboard", java_script_enabled=scripted, expected=INVALID)
-    acts = Acting(page)
+    page = visit("maker", "/onboard", java_script_enabled=scripted, expected=INVALID_MESSAGES)
+    acts = ActionCounter(page)
     fill_in(acts, other.name, other.mobile)
     acts.fill("Processor", f"{cbs.name} (CBS)")
     acts.click("button", "On-board")
@@ -189,12 +189,12 @@ def test_a_first_submit_of_a_duplicate_stores_nothing_and_offers_to_go_on(visit,
     assert other.registrations.count() == 2
 
 
-@BOTH
+@BOTH_WAYS
 def test_a_block_takes_a_reason_and_the_next_check_declines(visit, ent, scripted):
-    customer = made(ent)
-    assert answer_to(ent, customer) == "WITHIN_LIMITS"
+    customer = make_customer_of_ours(ent)
+    assert answer_check(ent, customer) == "WITHIN_LIMITS"
     page = visit("maker", "/customers", java_script_enabled=scripted)
-    acts = Acting(page)
+    acts = ActionCounter(page)
     acts.press(page.get_by_role("row", name=str(customer.pk)).get_by_role("link"))
     acts.click("link", "Block")
     page.go_back()
@@ -205,15 +205,15 @@ def test_a_block_takes_a_reason_and_the_next_check_declines(visit, ent, scripted
     expect(page.get_by_text("The customer is blocked")).to_be_visible()
     assert acts.count == 4
     assert page.url.endswith(f"/customers/{customer.pk}")
-    assert answer_to(ent, customer) == "CUSTOMER_BLOCKED"
+    assert answer_check(ent, customer) == "CUSTOMER_BLOCKED"
 
 
-@BOTH
+@BOTH_WAYS
 def test_full_kyc_is_proposed_on_one_page_and_approved_by_a_colleague_on_two(visit, ent, scripted):
-    name = name_like("Kavya Rao")
-    customer = made(ent, customer_name=name)
+    name = draw_name("Kavya Rao")
+    customer = make_customer_of_ours(ent, customer_name=name)
     page = visit("maker", f"/customers/{customer.pk}/kyc", java_script_enabled=scripted)
-    acts = Acting(page)
+    acts = ActionCounter(page)
     acts.fill("KYC", "Full KYC")
     acts.fill("Document", "PAN")
     acts.fill("Document number", f"ABCPE{KycProposal.objects.count():04d}F")
@@ -224,7 +224,7 @@ def test_full_kyc_is_proposed_on_one_page_and_approved_by_a_colleague_on_two(vis
     assert customer.tier == "P"
 
     page = visit("checker", "/approvals", java_script_enabled=scripted)
-    acts = Acting(page)
+    acts = ActionCounter(page)
     row = page.get_by_role("row", name=name)
     acts.press(row.get_by_role("link"))
     expect(page.get_by_role("row", name="KYC New Min KYC Full KYC")).to_be_visible()
@@ -240,12 +240,12 @@ def test_full_kyc_is_proposed_on_one_page_and_approved_by_a_colleague_on_two(vis
     assert last.user.username == ONE_OF_EACH["maker"]
 
 
-@BOTH
+@BOTH_WAYS
 def test_an_edit_says_what_is_wrong_and_then_keeps_what_is_right(visit, ent, scripted):
-    customer = made(ent)
+    customer = make_customer_of_ours(ent)
     address = f"/customers/{customer.pk}/edit"
-    page = visit("maker", address, java_script_enabled=scripted, expected=INVALID)
-    acts = Acting(page)
+    page = visit("maker", address, java_script_enabled=scripted, expected=INVALID_MESSAGES)
+    acts = ActionCounter(page)
     acts.fill("E-mail", "nobody")
     acts.click("button", "Save")
     expect(page.get_by_role("alert")).to_contain_text("E-mail: must be an e-mail address")

@@ -6,15 +6,15 @@ import pytest
 from django.template.loader import render_to_string
 from playwright.sync_api import expect
 
-from tests.browser.conftest import REFUSED
+from tests.browser.conftest import REFUSED_MESSAGE
 from tests.browser.test_pages import RUN_AXE
 
-BUSY = "The database is busy"
+BUSY_MESSAGE = "The database is busy"
 WORDS = {
     "403": "Your role doesn’t open this",
     "404": "nothing at this address",
     "500": "a fault of ours",
-    "503": BUSY,
+    "503": BUSY_MESSAGE,
 }
 
 
@@ -23,7 +23,7 @@ def failing(visit):
     """Open a page whose parts fail, until it is told to let them through."""
 
     def open_page(role, address, *, status="503"):
-        page = visit(role, address, expected=(f"{REFUSED}{status}",))
+        page = visit(role, address, expected=(f"{REFUSED_MESSAGE}{status}",))
         body = render_to_string(f"{status}.html#said")
 
         def fail(route):
@@ -38,7 +38,7 @@ def failing(visit):
     return open_page
 
 
-def said(page, words=BUSY):
+def assert_said(page, words=BUSY_MESSAGE):
     """See that it is said once, by an alert that can be seen, and nothing invalid came of it."""
     alert = page.get_by_role("alert").filter(has_text=words)
     expect(alert).to_have_count(1)
@@ -58,7 +58,7 @@ def test_a_row_that_does_not_open_stays_and_says_why_below_it(failing, status):
     for _ in range(2):  # the second says it anew, and not twice
         opener.click()
         expect(rows.nth(1).get_by_role("alert")).to_contain_text(WORDS[status])
-        said(page, WORDS[status])
+        assert_said(page, WORDS[status])
         expect(rows).to_have_count(number + 1)
         expect(opener).to_be_focused()
     assert rows.first.inner_text() == first
@@ -75,7 +75,7 @@ def test_more_that_does_not_come_is_said_below_and_may_be_asked_for_again(failin
     expect(rows).to_have_count(51)
     more = page.get_by_role("link", name="Load more")
     more.click()
-    said(page)
+    assert_said(page)
     expect(rows.last.get_by_role("alert")).to_be_visible()
     page.unroute_all()
     more.click()
@@ -97,7 +97,7 @@ def test_a_filter_that_fails_leaves_the_list_and_its_address(failing, address, l
     choice = page.locator("form.filters").get_by_label(label)
     choice.select_option(value)
     expect(page.locator(found).get_by_role("alert")).to_be_visible()
-    said(page)
+    assert_said(page)
     assert rows.all_inner_texts() == texts
     expect(page).to_have_url(re.compile(f"{address}$"))
     page.unroute_all()
@@ -111,7 +111,7 @@ def test_a_search_that_fails_while_one_types_says_so_instead_of_old_hits(failing
     page = failing("viewer", "/limits")
     search = page.get_by_label("Search customers and transactions")
     search.press_sequentially("verma")
-    expect(page.locator("#hits").get_by_role("alert")).to_contain_text(BUSY)
+    expect(page.locator("#hits").get_by_role("alert")).to_contain_text(BUSY_MESSAGE)
     page.unroute_all()
     search.press_sequentially(" ")
     expect(page.locator("#hits").get_by_role("link").first).to_contain_text("Verma")
@@ -129,18 +129,18 @@ def test_a_field_that_could_not_be_looked_at_says_so_below_it(failing, address, 
     for _ in range(2):
         page.get_by_label(label, exact=True).fill("m@")
         page.get_by_label(label, exact=True).press("Tab")
-        said(page)
+        assert_said(page)
         page.get_by_label(label, exact=True).fill("")
     expect(page.locator(".field", has_text=label).get_by_role("alert").first).to_be_visible()
     page.unroute_all()
     page.get_by_label(label, exact=True).fill("mm")
     page.get_by_label(label, exact=True).press("Tab")
-    expect(page.get_by_text(BUSY)).to_have_count(0)
+    expect(page.get_by_text(BUSY_MESSAGE)).to_have_count(0)
 
 
 def test_an_answer_that_is_not_ours_does_no_harm_either(visit):
-    page = visit("viewer", "/transactions", expected=(f"{REFUSED}502",))
+    page = visit("viewer", "/transactions", expected=(f"{REFUSED_MESSAGE}502",))
     page.route("**/transactions/**", lambda route: route.fulfill(status=502, body="<h1>proxy</h1>"))
     page.locator("tbody tr").first.get_by_role("link").first.click()
-    said(page, "can’t be reached")
+    assert_said(page, "can’t be reached")
     expect(page.get_by_text("proxy")).to_have_count(0)

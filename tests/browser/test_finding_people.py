@@ -9,10 +9,10 @@ from playwright.sync_api import expect
 
 from customers.models import Card, Customer
 from limits.models import LimitCheck
-from tests.browser.acting import Acting
+from tests.browser.action_counter import ActionCounter
 
 SEARCH = "Search customers and transactions"
-BOTH = pytest.mark.parametrize("scripted", [True, False], ids=["scripts", "no scripts"])
+BOTH_WAYS = pytest.mark.parametrize("scripted", [True, False], ids=["scripts", "no scripts"])
 
 
 @pytest.fixture
@@ -31,11 +31,11 @@ def two_of_a_name(site):
     return first, last
 
 
-def last_four(customer):
+def read_last_four(customer):
     return Card.objects.filter(customer=customer).first().last_four
 
 
-def says_nothing_personal(page, customer, addresses):
+def assert_nothing_personal(page, customer, addresses):
     words = [*customer.name.split(), customer.mobile, customer.mobile[2:]]
     return [a for a in (*addresses, page.url) for word in words if word.lower() in a.lower()] == []
 
@@ -52,38 +52,38 @@ def asked(visit):
     return open_page
 
 
-@BOTH
+@BOTH_WAYS
 def test_last_four_and_surname_to_why_the_last_payment_was_declined_in_3(asked, declined, scripted):
     page, addresses = asked("viewer", "/limits", scripted)
-    acts = Acting(page)
-    acts.fill(SEARCH, f"{last_four(declined)} {declined.name.split()[-1]}")
+    acts = ActionCounter(page)
+    acts.fill(SEARCH, f"{read_last_four(declined)} {declined.name.split()[-1]}")
     acts.submit()
     expect(page.get_by_role("heading", level=1)).to_contain_text(declined.name)
     why = page.get_by_role("region", name="Last declined: over the month’s limit")
     expect(why).to_contain_text("was used in the calendar month")
     expect(why).to_contain_text(re.compile(r"resets on 1 \w+ \d{4}|would have passed"))
     assert acts.count <= 3
-    assert says_nothing_personal(page, declined, addresses)
+    assert assert_nothing_personal(page, declined, addresses)
 
 
-@BOTH
+@BOTH_WAYS
 def test_mobile_to_what_is_left_and_when_it_resets_in_2(asked, declined, scripted):
     page, addresses = asked("viewer", "/limits", scripted)
-    acts = Acting(page)
+    acts = ActionCounter(page)
     acts.fill(SEARCH, declined.mobile[2:])
     acts.submit()
     spend = page.locator("section", has=page.get_by_role("heading", name="Left to spend"))
     expect(spend.locator(".figure")).to_have_text(re.compile(r"^₹[\d,]+\.\d\d$"))
     expect(spend).to_contain_text(re.compile(r"resets on 1 \w+ \d{4}"))
     assert acts.count == 2
-    assert says_nothing_personal(page, declined, addresses)
+    assert assert_nothing_personal(page, declined, addresses)
 
 
-@BOTH
+@BOTH_WAYS
 def test_back_and_reload_keep_the_hits_and_the_customer(asked, two_of_a_name, scripted):
     _, last = two_of_a_name
     page, addresses = asked("viewer", "/customers", scripted)
-    acts = Acting(page)
+    acts = ActionCounter(page)
     acts.fill(SEARCH, last)
     acts.submit()
     hits = page.get_by_role("region", name="Hits").get_by_role("link")
@@ -137,7 +137,7 @@ def test_a_filter_of_the_list_acts_at_once_and_back_takes_it_away(asked):
     expect(rows).to_have_count(everybody)
 
 
-@BOTH
+@BOTH_WAYS
 def test_more_of_the_list_follows(asked, scripted):
     page, _ = asked("viewer", "/customers", scripted)
     rows = page.locator("tbody tr:not(.more)")
@@ -152,10 +152,10 @@ def test_more_of_the_list_follows(asked, scripted):
         assert rows.first.inner_text() != first
 
 
-@BOTH
+@BOTH_WAYS
 def test_what_is_revealed_is_masked_again_by_a_reload(asked, declined, scripted):
     page, _ = asked("maker", f"/customers/{declined.pk}", scripted)
-    acts = Acting(page)
+    acts = ActionCounter(page)
     acts.click("link", "Reveal")
     acts.fill("Reason", "asked by phone")
     acts.submit()
@@ -167,7 +167,7 @@ def test_what_is_revealed_is_masked_again_by_a_reload(asked, declined, scripted)
     expect(page.locator("main")).not_to_contain_text(declined.mobile)
 
 
-@BOTH
+@BOTH_WAYS
 def test_a_row_of_the_activity_opens_and_says_why(asked, declined, scripted):
     page, _ = asked("viewer", f"/customers/{declined.pk}", scripted)
     row = page.locator("#activity tr.declined").first

@@ -9,19 +9,19 @@ from playwright.sync_api import expect
 
 from customers.models import Customer, DuplicateReview
 from limits.models import LedgerEntry
-from limits.services.flagged import closing_of
+from limits.services.flagged import find_closing
 from ppims.core import clock
 from ppims.models import Processor
-from tests.browser.acting import Acting
-from tests.browser.conftest import beside
+from tests.browser.action_counter import ActionCounter
+from tests.browser.conftest import run_in_thread
 from tests.browser.test_pages import RUN_AXE
-from tests.factories import check, make_customer
+from tests.factories import make_check, make_customer
 
-BOTH = pytest.mark.parametrize("scripted", [True, False])
+BOTH_WAYS = pytest.mark.parametrize("scripted", [True, False])
 A_LAKH_AND_MORE = 12_345_678  # paise: over every limit
 
 
-def noon(*, days_ago):
+def find_noon(*, days_ago):
     today = clock.now().astimezone(clock.IST).date()
     return datetime.combine(today - timedelta(days=days_ago), datetime.min.time(), clock.IST) + (
         timedelta(hours=12)
@@ -39,31 +39,31 @@ def declined_yesterday(ent):
     cbs, name = Processor.objects.get(system_id="CBS"), f"Leela {Customer.objects.count()}"
 
     def work():
-        with clock.frozen(noon(days_ago=30)):
+        with clock.freeze(find_noon(days_ago=30)):
             customer = make_customer(ent, cbs, customer_name=name)
-        with clock.frozen(noon(days_ago=1)):
-            check(ent, customer, A_LAKH_AND_MORE)
-        check(cbs, customer, A_LAKH_AND_MORE + 1)
+        with clock.freeze(find_noon(days_ago=1)):
+            make_check(ent, customer, A_LAKH_AND_MORE)
+        make_check(cbs, customer, A_LAKH_AND_MORE + 1)
 
-    beside(work)
+    run_in_thread(work)
     return name
 
 
-def figure(page, label):
+def read_figure(page, label):
     return page.get_by_role("link", name=re.compile(f"^{label}: "))
 
 
-def rows(page):
+def read_rows(page):
     return page.get_by_role("region", name="Transactions").locator("tbody tr")
 
 
-@BOTH
+@BOTH_WAYS
 def test_yesterdays_declines_at_one_processor_take_four_actions(
     visit, declined_yesterday, scripted
 ):
     page = visit("viewer", "/overview", java_script_enabled=scripted)
-    acts = Acting(page)
-    acts.press(figure(page, "Declined"))
+    acts = ActionCounter(page)
+    acts.press(read_figure(page, "Declined"))
     acts.fill("Processor", "ENT")
     if scripted:
         expect(page).to_have_url(re.compile("processor=ENT"))
@@ -72,22 +72,22 @@ def test_yesterdays_declines_at_one_processor_take_four_actions(
         acts.click("button", "Show")
     expect(page).to_have_url(re.compile(r"\?processor=ENT&outcome=declined&when=yesterday$"))
     assert acts.count <= 4
-    seen(page, declined_yesterday)
+    assert_seen(page, declined_yesterday)
     page.get_by_role("link", name="Limits").click()
     expect(page.get_by_role("heading", name="Limits")).to_be_visible()
     page.go_back()
-    seen(page, declined_yesterday)
+    assert_seen(page, declined_yesterday)
     page.reload()
-    seen(page, declined_yesterday)
+    assert_seen(page, declined_yesterday)
     expect(page.get_by_label("When")).to_have_value("yesterday")
 
 
-def seen(page, name):
+def assert_seen(page, name):
     """See that each row is a decline of yesterday at ENT, and that ours is there."""
-    day = dated(noon(days_ago=1).date(), "j M Y")
-    expect(rows(page).filter(has_text=name)).to_have_count(1)
-    expect(rows(page).filter(has_text=name)).to_contain_text("₹1,23,456.78")
-    texts = rows(page).all_inner_texts()
+    day = dated(find_noon(days_ago=1).date(), "j M Y")
+    expect(read_rows(page).filter(has_text=name)).to_have_count(1)
+    expect(read_rows(page).filter(has_text=name)).to_contain_text("₹1,23,456.78")
+    texts = read_rows(page).all_inner_texts()
     assert [t for t in texts if not ("ENT" in t and "Declined" in t and day in t)] == []
 
 
@@ -95,11 +95,11 @@ def test_back_goes_through_the_filters_that_were_chosen(visit, declined_yesterda
     page = visit("viewer", "/transactions?outcome=declined")
     page.get_by_label("Processor").select_option("CBS")
     expect(page).to_have_url(re.compile("processor=CBS"))
-    expect(rows(page).filter(has_text=declined_yesterday)).to_have_count(1)
+    expect(read_rows(page).filter(has_text=declined_yesterday)).to_have_count(1)
     page.go_back()
     expect(page).to_have_url(re.compile(r"\?outcome=declined$"))
     expect(page.get_by_label("Processor")).to_have_value("")
-    expect(rows(page).filter(has_text=declined_yesterday)).to_have_count(2)
+    expect(read_rows(page).filter(has_text=declined_yesterday)).to_have_count(2)
 
 
 def test_a_choice_keeps_the_focus(visit):
@@ -110,63 +110,63 @@ def test_a_choice_keeps_the_focus(visit):
     expect(page.get_by_label("When")).to_be_focused()
 
 
-@BOTH
+@BOTH_WAYS
 def test_own_dates_are_asked_for_when_they_are_wanted(visit, declined_yesterday, scripted):
     page = visit("viewer", "/transactions?outcome=declined", java_script_enabled=scripted)
     expect(page.get_by_label("From")).to_have_count(0)
     page.get_by_label("When").select_option("own")
     if not scripted:
         page.get_by_role("button", name="Show").click()
-    day = noon(days_ago=1).date().isoformat()
+    day = find_noon(days_ago=1).date().isoformat()
     page.get_by_label("To", exact=True).fill(day)
     page.get_by_label("To", exact=True).press("Enter")
     expect(page).to_have_url(re.compile(f"when=own&until={day}$"))
-    expect(rows(page).filter(has_text=declined_yesterday)).to_have_count(1)
+    expect(read_rows(page).filter(has_text=declined_yesterday)).to_have_count(1)
 
 
-@BOTH
+@BOTH_WAYS
 def test_a_row_opens_in_its_place_or_without_scripts_on_its_page(
     visit, declined_yesterday, scripted
 ):
     page = visit("viewer", "/transactions?outcome=declined", java_script_enabled=scripted)
-    row = rows(page).filter(has_text="₹1,23,456.78").first
-    number = rows(page).count()
+    row = read_rows(page).filter(has_text="₹1,23,456.78").first
+    number = read_rows(page).count()
     row.get_by_role("link").first.click()
     expect(page.get_by_text("MONTH_LIMIT", exact=True)).to_be_visible()
     if not scripted:
         page.go_back()
-        expect(rows(page)).to_have_count(number)
+        expect(read_rows(page)).to_have_count(number)
         return
     assert page.evaluate(RUN_AXE)["violations"] == []
-    expect(rows(page)).to_have_count(number + 1)
+    expect(read_rows(page)).to_have_count(number + 1)
     opener = row.get_by_role("link").first
     expect(opener).to_be_focused()
     expect(opener).to_have_attribute("aria-expanded", "true")
     page.keyboard.press("Enter")
-    expect(rows(page)).to_have_count(number)
+    expect(read_rows(page)).to_have_count(number)
     expect(opener).to_have_attribute("aria-expanded", "false")
 
 
-@BOTH
+@BOTH_WAYS
 def test_more_is_appended_or_without_scripts_the_next_page(visit, scripted):
     page = visit("viewer", "/transactions?kind=check", java_script_enabled=scripted)
-    expect(rows(page)).to_have_count(51)
-    first = rows(page).first.inner_text()
+    expect(read_rows(page)).to_have_count(51)
+    first = read_rows(page).first.inner_text()
     page.get_by_role("link", name="Load more").click()
     if scripted:
-        expect(rows(page)).to_have_count(101)
-        assert rows(page).first.inner_text() == first
+        expect(read_rows(page)).to_have_count(101)
+        assert read_rows(page).first.inner_text() == first
     else:
         expect(page).to_have_url(re.compile("after="))
-        expect(rows(page)).to_have_count(51)
-        assert rows(page).first.inner_text() != first
+        expect(read_rows(page)).to_have_count(51)
+        assert read_rows(page).first.inner_text() != first
 
 
-@BOTH
+@BOTH_WAYS
 def test_a_flagged_posting_is_closed_from_the_overview_in_four_actions(visit, scripted):
     page = visit("maker", "/overview", java_script_enabled=scripted)
-    acts = Acting(page)
-    acts.press(figure(page, "Flagged postings"))
+    acts = ActionCounter(page)
+    acts.press(read_figure(page, "Flagged postings"))
     acts.press(page.get_by_role("region", name="Flagged postings").get_by_role("link").first)
     expect(page.get_by_role("heading", name="What happened")).to_be_visible()
     if scripted:
@@ -175,16 +175,16 @@ def test_a_flagged_posting_is_closed_from_the_overview_in_four_actions(visit, sc
     acts.fill("Note", "ENT confirms it")
     acts.click("button", "Happened as posted")
     expect(page.get_by_text("Closed: Happened as posted.")).to_be_visible()
-    assert closing_of(entry).note == "ENT confirms it"
+    assert find_closing(entry).note == "ENT confirms it"
     expect(page.locator(f"a[href$='/flagged/{entry.pk}']")).to_have_count(0)
     assert acts.count == 4
 
 
-@BOTH
+@BOTH_WAYS
 def test_a_review_item_is_decided_from_the_overview_in_four_actions(visit, scripted):
     page = visit("maker", "/overview", java_script_enabled=scripted)
-    acts = Acting(page)
-    acts.press(figure(page, "Review items"))
+    acts = ActionCounter(page)
+    acts.press(read_figure(page, "Review items"))
     acts.press(page.get_by_role("region", name="Review items").get_by_role("link").first)
     expect(page.get_by_role("cell", name="Differs").first).to_be_visible()
     number = int(page.url.rsplit("/", 1)[1])

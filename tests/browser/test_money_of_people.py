@@ -9,20 +9,20 @@ from customers.models import Customer
 from limits.models import LedgerEntry, Watched
 from ppims.core.money import to_inr
 from ppims.models import Processor
-from tests.browser.acting import Acting
-from tests.browser.conftest import beside
-from tests.factories import check, make_customer, post
+from tests.browser.action_counter import ActionCounter
+from tests.browser.conftest import run_in_thread
+from tests.factories import make_check, make_customer, make_posting
 
-BOTH = pytest.mark.parametrize("scripted", [True, False])
+BOTH_WAYS = pytest.mark.parametrize("scripted", [True, False])
 SEARCH = "Search customers and transactions"
 
 
-@BOTH
+@BOTH_WAYS
 def test_the_top_spenders_last_spend_is_two_actions_from_the_overview(visit, scripted):
     page = visit("viewer", "/overview", java_script_enabled=scripted)
     top = Watched.objects.order_by("-debit_paise").first().customer_id
     last = LedgerEntry.objects.filter(customer_id=top, kind="S", direction="D").latest("number")
-    acts = Acting(page)
+    acts = ActionCounter(page)
     acts.press(page.get_by_role("region", name="Who spent most").get_by_role("link").first)
     heading = page.get_by_role("heading", level=1)
     expect(heading).to_contain_text(Customer.objects.get(pk=top).name)
@@ -39,7 +39,7 @@ def test_the_top_spenders_last_spend_is_two_actions_from_the_overview(visit, scr
     assert acts.count == 2
 
 
-@BOTH
+@BOTH_WAYS
 def test_a_tran_id_tells_in_three_actions_if_it_was_posted_reversed_and_flagged(
     visit, site, scripted
 ):
@@ -48,13 +48,13 @@ def test_a_tran_id_tells_in_three_actions_if_it_was_posted_reversed_and_flagged(
 
     def work():
         customer = make_customer(ent)
-        asked, _ = check(ent, customer, 50_000)
-        post(ent, customer, 40_000, tran_id=number, enquiry=asked.ref_id)
-        post(ent, customer, 10_000, kind="R", tran_id=number)
+        asked, _ = make_check(ent, customer, 50_000)
+        make_posting(ent, customer, 40_000, tran_id=number, enquiry=asked.ref_id)
+        make_posting(ent, customer, 10_000, kind="R", tran_id=number)
 
-    beside(work)
+    run_in_thread(work)
     page = visit("viewer", "/overview", java_script_enabled=scripted)
-    acts = Acting(page)
+    acts = ActionCounter(page)
     acts.fill(SEARCH, number)
     acts.submit()
     expect(page).not_to_have_url(re.compile("/overview$"))

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from ppims.demo import load
 from ppims.models import User
-from tests.browser.acting import Acting
+from tests.browser.action_counter import ActionCounter
 from tests.conftest import PREFIX
 
 README = Path(configured.BASE_DIR, "README.md")
@@ -47,7 +47,7 @@ def run_line_of_readme(pattern, site):
 def test_a_newcomer_logs_in_calls_the_api_and_sees_the_call(visit, site, access, scripted):
     page = visit("", access["url"], java_script_enabled=scripted)
     person = next(user for user in access["users"] if user["role"] == "viewer")
-    acts = Acting(page)
+    acts = ActionCounter(page)
     acts.fill("Username", person["username"])
     acts.fill("Password", person["password"])
     acts.submit()

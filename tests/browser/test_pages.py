@@ -12,13 +12,13 @@ from django.conf import settings
 
 from limits.models import LedgerEntry, LimitCheck, RefusedReport
 from ppims.demo.load import SAMPLE_CUSTOMER
-from tests.browser.conftest import KEPT, PHONE, REFUSED
+from tests.browser.conftest import PHONE, READ_STORES, REFUSED_MESSAGE
 
 SCREENS = Path(settings.BASE_DIR, "docs", "screens")
-WIDE = {"viewport": {"width": 1280, "height": 800}}
+WIDE_SCREEN = {"viewport": {"width": 1280, "height": 800}}
 LOOKS = {
-    "light": WIDE,
-    "dark": {**WIDE, "color_scheme": "dark"},
+    "light": WIDE_SCREEN,
+    "dark": {**WIDE_SCREEN, "color_scheme": "dark"},
     "phone": {**PHONE, "device_scale_factor": 2},
 }
 RUN_AXE = "axe.run({resultTypes: ['violations']})"
@@ -71,11 +71,11 @@ PAGES = (
     Shown("block", f"/customers/{SAMPLE_CUSTOMER}/block", role="maker"),
     Shown("unblock", f"/customers/{SAMPLE_CUSTOMER}/unblock", "maker"),
     Shown("password", "/password"),
-    Shown("not-found", "/nothing-here", expected=(f"{REFUSED}404",)),
+    Shown("not-found", "/nothing-here", expected=(f"{REFUSED_MESSAGE}404",)),
 )
 
 
-def address_of(shown):
+def find_address(shown):
     declined = LimitCheck.objects.filter(is_allowed=False, reason="MONTH_LIMIT")
     check = declined.order_by("-at").first()
     flagged = LedgerEntry.objects.exclude(flags="").order_by("-at").first()
@@ -84,8 +84,8 @@ def address_of(shown):
     return shown.address.format(**known, refused=refused.pk)
 
 
-def opened(visit, shown, **more):
-    page = visit(shown.role, address_of(shown), expected=shown.expected, **more)
+def open_shown(visit, shown, **more):
+    page = visit(shown.role, find_address(shown), expected=shown.expected, **more)
     if shown.sought:
         page.get_by_label("Search customers and transactions").fill(shown.sought)
         page.get_by_role("button", name="Search").click()
@@ -96,10 +96,10 @@ def opened(visit, shown, **more):
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("shown", PAGES, ids=lambda shown: shown.name)
 def test_a_page_is_accessible_and_silent_and_keeps_nothing(visit, shown, look, request):
-    page = opened(visit, shown, **LOOKS[look])
+    page = open_shown(visit, shown, **LOOKS[look])
     found = page.evaluate(RUN_AXE)["violations"]
     assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found] == []
-    assert page.evaluate(KEPT) == []
+    assert page.evaluate(READ_STORES) == []
     assert not page.evaluate(TOO_WIDE)
     if request.config.getoption("--screens"):
         SCREENS.mkdir(exist_ok=True)
@@ -109,7 +109,7 @@ def test_a_page_is_accessible_and_silent_and_keeps_nothing(visit, shown, look, r
 @pytest.mark.parametrize("name", ["approval", "review"])
 def test_what_is_compared_is_in_sight_on_a_phone_to_the_last_column(visit, name):
     shown = next(page for page in PAGES if page.name == name)
-    page = opened(visit, shown, **LOOKS["phone"])
+    page = open_shown(visit, shown, **LOOKS["phone"])
     table = page.locator(".table:has(.compared)")
     assert table.evaluate("table => table.scrollWidth <= table.clientWidth")
 
@@ -120,14 +120,14 @@ def test_what_axe_would_not_have_is_noticed(visit):
     assert {rule["id"] for rule in page.evaluate(RUN_AXE)["violations"]} >= {"image-alt"}
 
 
-def without_age(text):
+def cut_out_age(text):
     """Leave out how old the overview's figures are: it differs between two loads."""
     return re.sub(r"(?m)^Counted .* ago, at .*$", "", text)
 
 
 @pytest.mark.parametrize("shown", PAGES, ids=lambda shown: shown.name)
 def test_it_reads_the_same_without_scripts(visit, shown):
-    pages = [opened(visit, shown, java_script_enabled=scripted) for scripted in (True, False)]
-    first, second = (without_age(page.inner_text("main")) for page in pages)
+    pages = [open_shown(visit, shown, java_script_enabled=scripted) for scripted in (True, False)]
+    first, second = (cut_out_age(page.inner_text("main")) for page in pages)
     assert first == second
     assert first.strip()

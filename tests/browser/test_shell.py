@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from customers.models import Customer
 from ppims.models import User
-from tests.browser.conftest import ONE_OF_EACH, REFUSED, kept_by, personal_in
+from tests.browser.conftest import ONE_OF_EACH, REFUSED_MESSAGE, find_personal, read_kept
 
 PASSWORD = "a-password-of-browsers"
 WARNED_AFTER, IDLE_AFTER = 12 * 60 * 1000, 14 * 60 * 1000
@@ -83,7 +83,7 @@ def test_the_persons_menu_closes_by_escape_and_elsewhere(visit):
 # Idleness.
 
 
-def idle_page(visit, page=None):
+def make_idle_page(visit, page=None):
     page = page or visit("viewer")
     page.clock.install()
     page.goto("/limits")
@@ -91,7 +91,7 @@ def idle_page(visit, page=None):
 
 
 def test_two_minutes_before_the_end_one_is_asked_and_may_stay(visit):
-    page = idle_page(visit)
+    page = make_idle_page(visit)
     dialog = page.get_by_role("dialog", name="Are you still there?")
     page.clock.fast_forward(WARNED_AFTER - 2_000)
     expect(dialog).to_be_hidden()
@@ -107,7 +107,7 @@ def test_two_minutes_before_the_end_one_is_asked_and_may_stay(visit):
 
 
 def test_at_the_end_what_was_shown_is_gone_and_one_comes_back_to_it(visit, person):
-    page = idle_page(visit)
+    page = make_idle_page(visit)
     Session.objects.all().delete()
     page.clock.fast_forward(IDLE_AFTER + 1_000)
     expect(page.get_by_text("Your session has ended.")).to_be_visible()
@@ -116,7 +116,7 @@ def test_at_the_end_what_was_shown_is_gone_and_one_comes_back_to_it(visit, perso
 
 
 def test_work_in_another_tab_counts(visit):
-    page = idle_page(visit)
+    page = make_idle_page(visit)
     page.clock.fast_forward(WARNED_AFTER + 1_000)
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible()
@@ -153,7 +153,7 @@ def test_an_ended_session_inside_a_page_leads_to_the_log_in_and_back_to_the_page
     ],
 )
 def test_a_part_that_is_refused_says_so_where_it_would_have_been(visit, address, status, words):
-    page = visit("viewer", "/limits", expected=(f"{REFUSED}{status}",))
+    page = visit("viewer", "/limits", expected=(f"{REFUSED_MESSAGE}{status}",))
     page.evaluate(ASK, address)
     expect(page.locator("#answer").get_by_role("alert")).to_contain_text(words)
     expect(page.get_by_role("heading", name="Limits", exact=True)).to_be_visible()
@@ -172,11 +172,11 @@ def test_what_is_personal_is_noticed_in_an_address_and_in_what_a_browser_keeps(v
     name, mobile = Customer.objects.exclude(mobile="").values_list("name", "mobile").first()
     word = name.split()[0].lower()
     addresses = [f"{site}/x?q={name.replace(' ', '%20')}", f"{site}/x/{mobile[2:]}?a=1"]
-    assert personal_in(addresses) >= {word, mobile[2:]}
-    assert personal_in([f"{site}/customers/100000000000001?when=month"]) == set()
+    assert find_personal(addresses) >= {word, mobile[2:]}
+    assert find_personal([f"{site}/customers/100000000000001?when=month"]) == set()
     page = visit("viewer", "/limits")
     page.evaluate("localStorage.setItem('last', 'x')")
-    assert kept_by(page, site) == [["last", "x"]]
+    assert read_kept(page, site) == [["last", "x"]]
 
 
 @pytest.mark.parametrize(("role", "place"), [("viewer", "API docs"), ("admin", "Admin")])

@@ -8,20 +8,20 @@ import pytest
 from django.contrib.auth.models import Group
 
 from customers.models import DuplicateReview, KycProposal
-from customers.records import Told
+from customers.records import CustomerDetails
 from customers.services import blocking, customers, kyc, notes
 from limits.models import LedgerEntry, LimitCheck
 from ppims.core.errors import Conflict
 from ppims.models import Operation, Processor, User
 from ppims.services.idempotency import Call
 from tests.browser import conftest
-from tests.browser.conftest import PHONE, beside
-from tests.browser.test_pages import TOO_WIDE, WIDE
-from tests.factories import check, new_mobile, new_ref, post
+from tests.browser.conftest import PHONE, run_in_thread
+from tests.browser.test_pages import TOO_WIDE, WIDE_SCREEN
+from tests.factories import draw_mobile, draw_ref, make_check, make_posting
 
 WORD = ("Wilhelminavenkatanarasimharajuvaripetalakshminarayana" * 10)[:500]
 NAME, ID, USERNAME = WORD[:100], "W" * 32, WORD[:150]
-SIDEWAYS = """() => [...document.querySelectorAll('main *, header *')]
+FIND_TOO_WIDE = """() => [...document.querySelectorAll('main *, header *')]
     .filter(e => !e.closest('svg, select, .unseen, .table *, #hits, .person > summary'))
     .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
     .map(e => e.outerHTML.slice(0, 80))"""
@@ -32,7 +32,7 @@ WIDE_COLUMNS = """() => [...document.querySelectorAll('td:not([colspan])')]
 WIDE_TABLES = """() => [...document.querySelectorAll('.table')]
     .filter(table => table.scrollWidth > table.clientWidth)
     .map(table => table.getAttribute('aria-label') || table.getAttribute('aria-labelledby'))"""
-LOOKS = {"desktop": (WIDE, WIDE_TABLES), "phone": (PHONE, WIDE_COLUMNS)}
+LOOKS = {"desktop": (WIDE_SCREEN, WIDE_TABLES), "phone": (PHONE, WIDE_COLUMNS)}
 PAGES = (
     *("/overview", "/overview/reviews", "/overview/reviews/{review}", "/overview/flagged"),
     *("/overview/flagged/{flagged}", "/transactions", "/transactions/check/{check}"),
@@ -42,7 +42,7 @@ PAGES = (
 )
 
 
-def told(**changes):
+def make_details(**changes):
     as_long_as_may_be = {
         **dict.fromkeys(("customer_name", "maiden_name", "city", "state"), NAME),
         **dict.fromkeys(("address_line1", "address_line2", "kyc_updated_channel"), NAME),
@@ -51,8 +51,8 @@ def told(**changes):
         "pincode": "4" * 10,
     }
     codes = {"account_status": "A", "card_status": "A", "kyc_flag": "N", "customer_type": "N"}
-    own = {"mobile_number": new_mobile(), "date_of_birth": date(1991, 2, 14)}
-    return Told(**as_long_as_may_be, **codes, **{**own, **changes})
+    own = {"mobile_number": draw_mobile(), "date_of_birth": date(1991, 2, 14)}
+    return CustomerDetails(**as_long_as_may_be, **codes, **{**own, **changes})
 
 
 def make_all():
@@ -62,18 +62,20 @@ def make_all():
     processor = Processor.objects.create(system_id=ID, name=NAME, username="w" * 64, password="!")
 
     def add(person):
-        call = Call(processor, Operation.ADD_CUSTOMER, new_ref(), {})
-        return customers.add_customer(call=call, told=person)[0].customer_id
+        call = Call(processor, Operation.ADD_CUSTOMER, draw_ref(), {})
+        return customers.add_customer(call=call, details=person)[0].customer_id
 
-    person = told()
+    person = make_details()
     customer = add(person)
-    flagged, _ = post(processor, customer, 99_000_00, tran_id=ID)
-    declined, _ = check(processor, customer, 10_000_000_00)
+    flagged, _ = make_posting(processor, customer, 99_000_00, tran_id=ID)
+    declined, _ = make_check(processor, customer, 10_000_000_00)
     with pytest.raises(Conflict):
-        add(told(mobile_number=person.mobile_number, date_of_birth=date(1960, 1, 1)))
+        add(make_details(mobile_number=person.mobile_number, date_of_birth=date(1960, 1, 1)))
     notes.add_note(customer_id=customer, text=WORD, user=maker)
-    document = Told(kyc_flag="F", kyc_updated_channel=NAME, ovid_type="DRL", ovid_value="W" * 20)
-    kyc.change(customer_id=customer, told=document, reason=WORD, user=maker)
+    document = CustomerDetails(
+        kyc_flag="F", kyc_updated_channel=NAME, ovid_type="DRL", ovid_value="W" * 20
+    )
+    kyc.change(customer_id=customer, details=document, reason=WORD, user=maker)
     blocking.block(customer_id=customer, reason=WORD, user=maker)
     unblocking = blocking.propose_unblocking(customer_id=customer, reason=WORD, user=maker)
     return {
@@ -88,7 +90,7 @@ def make_all():
 
 @pytest.fixture(scope="module")
 def made(site):
-    return beside(make_all)
+    return run_in_thread(make_all)
 
 
 @pytest.mark.parametrize("look", LOOKS)
@@ -100,7 +102,7 @@ def test_no_page_goes_sideways(visit, made, look, monkeypatch):
         page.goto(address.format(**made))
         page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
         assert page.get_by_role("heading", level=1).is_visible()
-        wide = [page.evaluate(TOO_WIDE), *page.evaluate(SIDEWAYS), *page.evaluate(too_wide)]
+        wide = [page.evaluate(TOO_WIDE), *page.evaluate(FIND_TOO_WIDE), *page.evaluate(too_wide)]
         if any(wide):
             found[address] = wide
     assert found == {}

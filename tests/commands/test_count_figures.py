@@ -10,39 +10,39 @@ from limits.models import Figures, Watched
 from ppims.core import clock
 from ppims.management.commands import count_figures
 from ppims.reports import overview_counts
-from ppims.reports.overview import overview
-from tests.factories import make_customer, make_processor, post
+from ppims.reports.overview import read_overview
+from tests.factories import make_customer, make_posting, make_processor
 
 pytestmark = pytest.mark.django_db
-CLAIMED = timedelta(seconds=9)
+CLAIM_TIME = timedelta(seconds=9)
 
 
 def test_it_counts_what_looking_would_take_many_looks_for(monkeypatch):
     ent = make_processor("ENT")
     for paise in range(1, 8):
-        post(ent, make_customer(ent), paise)
+        make_posting(ent, make_customer(ent), paise)
     monkeypatch.setattr(overview_counts, "ROWS_AT_ONCE", 1)
     monkeypatch.setattr(count_figures, "SECONDS_AT_ONCE", 0)
     call_command("count_figures", stdout=StringIO())
-    told = overview()
+    told = read_overview()
     assert (told.is_complete, told.today.spent.count, told.today.added) == (True, 7, 7)
 
 
 def test_anew_forgets_what_was_counted():
     ent = make_processor("ENT")
-    post(ent, make_customer(ent), 1)
+    make_posting(ent, make_customer(ent), 1)
     call_command("count_figures", stdout=StringIO())
     Watched.objects.update(debit_paise=5)
     call_command("count_figures", stdout=StringIO())
-    assert overview().top_spenders[0].debit_paise == 5
+    assert read_overview().top_spenders[0].debit_paise == 5
     call_command("count_figures", "--anew", stdout=StringIO())
-    assert overview().top_spenders[0].debit_paise == 1
-    assert overview().today.spent.count == 1
+    assert read_overview().top_spenders[0].debit_paise == 1
+    assert read_overview().today.spent.count == 1
 
 
 def test_it_says_so_where_somebody_else_is_counting(monkeypatch):
     monkeypatch.setattr(count_figures, "PAUSE_SECONDS", 0)
     now = clock.now()
-    Figures.objects.create(number=1, at=now, claimed_until=now + CLAIMED, state="{}")
+    Figures.objects.create(number=1, at=now, claimed_until=now + CLAIM_TIME, state="{}")
     with pytest.raises(CommandError, match="Somebody else"):
         call_command("count_figures", stdout=StringIO())

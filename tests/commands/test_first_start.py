@@ -86,7 +86,7 @@ def run(
     return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
-def one_line(text: str) -> str:
+def join_lines(text: str) -> str:
     (line,) = text.splitlines()
     return line
 
@@ -117,7 +117,7 @@ def test_an_unknown_command_gets_the_usage(checkout: Path) -> None:
     done = run(checkout, "serv")
     assert (done.returncode, done.stdout) == (2, "")
     assert "no command 'serv'" in done.stderr
-    assert start.USAGE in done.stderr
+    assert start.USAGE_TEXT in done.stderr
     assert not (checkout / ".venv").exists()
 
 
@@ -167,7 +167,7 @@ def test_it_says_so_when_every_port_is_taken(taken: int, monkeypatch: pytest.Mon
 def test_a_chosen_address_that_is_taken_is_one_line_and_exit_1(checkout: Path, taken: int) -> None:
     done = run(checkout, PPIMS_BIND=f"127.0.0.1:{taken}")
     assert (done.returncode, done.stdout) == (1, "")
-    line = one_line(done.stderr)
+    line = join_lines(done.stderr)
     assert line.startswith(f"ppims: can't listen on PPIMS_BIND=127.0.0.1:{taken}: Address already")
     assert not (checkout / ".venv").exists()
 
@@ -198,8 +198,8 @@ def test_an_ipv6_address_can_be_listened_on() -> None:
         pytest.skip("no IPv6 here")
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
         port = listener.getsockname()[1]
-        assert "already in use" in start.why_not("[::1]", port)
-    assert start.why_not("[::1]", port) == ""
+        assert "already in use" in start.explain_no_listening("[::1]", port)
+    assert start.explain_no_listening("[::1]", port) == ""
 
 
 def has_ipv6() -> bool:
@@ -214,7 +214,7 @@ def has_ipv6() -> bool:
 def test_a_number_of_workers_is_a_whole_number(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PPIMS_WORKERS", text)
     with pytest.raises(SystemExit, match="PPIMS_WORKERS"):
-        start.whole_number("PPIMS_WORKERS", 2)
+        start.read_whole_number("PPIMS_WORKERS", 2)
 
 
 # The installation.
@@ -223,10 +223,10 @@ def test_a_number_of_workers_is_a_whole_number(text: str, monkeypatch: pytest.Mo
 def test_the_stamp_changes_with_the_lock(tmp_path: Path) -> None:
     lock = tmp_path / "requirements.lock"
     lock.write_text("django==5.2\n")
-    before = start.stamp_line(lock)
-    assert start.stamp_line(lock) == before
+    before = start.write_stamp_line(lock)
+    assert start.write_stamp_line(lock) == before
     lock.write_text("django==5.2.1\n")
-    assert start.stamp_line(lock) != before
+    assert start.write_stamp_line(lock) != before
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_the_driver_comes_with_the_database_that_is_named(
 def test_without_ensurepip_and_pip_one_line_tells_what_to_install(checkout: Path) -> None:
     done = run(checkout, before=f"{WITHOUT_ENSUREPIP}; {WITHOUT_PIP}")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "apt-get install python3-venv" in one_line(done.stderr)
+    assert "apt-get install python3-venv" in join_lines(done.stderr)
     assert not (checkout / ".venv").exists()
 
 
@@ -267,7 +267,7 @@ def test_a_failed_install_says_why_and_the_next_start_recovers(checkout: Path) -
 
     (checkout / "wheels" / "greeting-1.0-py3-none-any.whl").unlink()
     again = run(checkout, "manage", "greet")
-    assert one_line(again.stdout) == f"{checkout / '.venv'} ['greet']"
+    assert join_lines(again.stdout) == f"{checkout / '.venv'} ['greet']"
 
 
 def test_an_install_that_was_cut_off_is_made_anew(checkout: Path) -> None:
@@ -318,7 +318,7 @@ def test_an_upgrade_that_fails_leaves_what_was_there(checkout: Path) -> None:
     assert run(checkout, "manage", before=WITHOUT_ENSUREPIP).returncode == 1
     (checkout / "requirements.lock").write_text(good)
     again = run(checkout, "manage", PIP_FIND_LINKS="")
-    assert one_line(again.stdout) == f"{checkout / '.venv'} []"
+    assert join_lines(again.stdout) == f"{checkout / '.venv'} []"
 
 
 def test_two_starts_at_once_install_once(checkout: Path) -> None:
@@ -345,6 +345,6 @@ def test_the_welcome_names_the_passwords_only_where_there_are_some(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PPIMS_DATA_DIR", str(tmp_path))
-    assert "createsuperuser" in start.welcome("http://127.0.0.1:8000")
+    assert "createsuperuser" in start.write_welcome("http://127.0.0.1:8000")
     (tmp_path / "demo.json").write_text("{}")
-    assert str(tmp_path / "demo.json") in start.welcome("http://127.0.0.1:8000")
+    assert str(tmp_path / "demo.json") in start.write_welcome("http://127.0.0.1:8000")

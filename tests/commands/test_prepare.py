@@ -57,11 +57,11 @@ def test_the_demo_is_loaded_once_and_tells_how_to_get_in(data_dir):
     assert stat.S_IMODE((data_dir / "demo.json").stat().st_mode) == 0o600
     user = first["users"][0]
     assert User.objects.get(username=user["username"]).check_password(user["password"])
-    it_has_all_that_staff_meet()
-    it_has_none_of_the_samples_numbers()
+    assert_it_has_all_that_staff_meet()
+    assert_it_has_none_of_the_samples_numbers()
 
 
-def it_has_all_that_staff_meet():
+def assert_it_has_all_that_staff_meet():
     assert set(Customer.objects.values_list("tier", flat=True)) == {"N", "P", "F"}
     assert Customer.objects.count() > 200
     assert Customer.objects.filter(status="BLOCKED").count() == 3
@@ -74,8 +74,8 @@ def it_has_all_that_staff_meet():
     assert LimitRule.objects.filter(state="PROPOSED").exists()
 
 
-def it_has_none_of_the_samples_numbers():
-    samples = [request["Data"] for request in golden_requests()]
+def assert_it_has_none_of_the_samples_numbers():
+    samples = [request["Data"] for request in read_golden_requests()]
     add = next(data["Add_Customer"] for data in samples if "Add_Customer" in data)
     assert not Customer.objects.filter(mobile=add["Mobile_Number"]).exists()
     document = Identifier.digest_of(add["Ovid_Type"], add["Ovid_Value"])
@@ -87,11 +87,11 @@ def it_has_none_of_the_samples_numbers():
     assert not ReplayKey.objects.filter(ref_id__in=refs).exists()
 
 
-def golden_requests():
-    return [json.loads(file.read_text()) for file in openapi.GOLDEN.glob("*.request.json")]
+def read_golden_requests():
+    return [json.loads(file.read_text()) for file in openapi.GOLDEN_FOLDER.glob("*.request.json")]
 
 
-def given_passwords():
+def read_given_passwords():
     return AuditEntry.objects.filter(action="user given the demo's password")
 
 
@@ -102,11 +102,13 @@ def test_the_demos_passwords_are_made_once_and_audited(data_dir):
     load.write_access(url="http://127.0.0.1:8000")
     access = json.loads((data_dir / "demo.json").read_text())
     assert {user["username"] for user in access["users"]} == {*load.STAFF}
-    audited = [json.loads(entry.detail)["username"] for entry in given_passwords()]
+    audited = [json.loads(entry.detail)["username"] for entry in read_given_passwords()]
     assert sorted(audited) == sorted(load.STAFF)
-    assert not any(u["password"] in e.detail for e in given_passwords() for u in access["users"])
+    assert not any(
+        u["password"] in e.detail for e in read_given_passwords() for u in access["users"]
+    )
     load.write_access(url="http://127.0.0.1:8000")
-    assert given_passwords().count() == len(load.STAFF)
+    assert read_given_passwords().count() == len(load.STAFF)
 
 
 @pytest.mark.django_db
@@ -117,7 +119,7 @@ def test_a_demo_start_beside_a_database_in_use_makes_no_passwords(data_dir):
         User.objects.create_user(username=username, password="their own, and long")
     call_command("prepare", url="http://127.0.0.1:8000")
     assert all(user.check_password("their own, and long") for user in User.objects.all())
-    assert not given_passwords().exists()
+    assert not read_given_passwords().exists()
     assert not (data_dir / "demo.json").exists()
 
 
@@ -139,7 +141,7 @@ def test_the_demo_tells_the_same_story_every_time():
     stories = []
     for _ in "12":
         story = load.Story(
-            load.random.Random(load.SEED), load.clock.now(), processors=["ENT", "CBS"]
+            load.random.Random(load.RANDOM_SEED), load.clock.now(), processors=["ENT", "CBS"]
         )
         stories.append([story._told(number, "F") for number in range(50)])
     assert stories[0] == stories[1]
@@ -149,17 +151,17 @@ def test_the_demo_tells_the_same_story_every_time():
 @pytest.mark.parametrize("at", ["2027-04-01T00:02", "2026-12-02T02:30"])
 def test_the_demo_can_be_told_at_any_hour_and_of_the_first_minutes_of_a_year(at):
     now = datetime.fromisoformat(at).replace(tzinfo=clock.IST)
-    with clock.frozen(now):
+    with clock.freeze(now):
         assert load.load()
     assert LimitCheck.objects.filter(at__gt=now).count() == 0
     assert LedgerEntry.objects.filter(at__gt=now).count() == 0
-    month = clock.ist_month(now)
+    month = clock.number_ist_month(now)
     assert LimitCheck.objects.filter(reason="MONTH_LIMIT", month=month).exists()
-    it_tells_of_nobody_before_they_were_known()
-    it_has_declines_of_yesterday(now)
+    assert_it_tells_of_nobody_before_they_were_known()
+    assert_it_has_declines_of_yesterday(now)
 
 
-def it_tells_of_nobody_before_they_were_known():
+def assert_it_tells_of_nobody_before_they_were_known():
     known = {(r.customer_id, r.processor_id): r.registered_at for r in Registration.objects.all()}
     for model in (LimitCheck, LedgerEntry):
         rows = model.objects.exclude(processor=None).values_list("customer", "processor", "at")
@@ -176,7 +178,7 @@ def it_tells_of_nobody_before_they_were_known():
         assert [row for row in rows if row[1] < added[row[0]]] == []
 
 
-def it_has_declines_of_yesterday(now):
+def assert_it_has_declines_of_yesterday(now):
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     yesterday = LimitCheck.objects.filter(at__lt=midnight, at__gte=midnight - timedelta(days=1))
     declined = yesterday.filter(is_allowed=False)
@@ -259,8 +261,8 @@ def test_data_without_their_keys_do_not_start_with_new_ones(tmp_path):
 def test_a_start_does_not_wait_for_refused_calls_to_be_purged(monkeypatch):
     """By a clock that has jumped nothing is purged, and it is by starting that one gets to see."""
 
-    def be_moved(_):
+    def note_moved(_):
         raise ClockMoved
 
-    monkeypatch.setattr(call_buffer, "purge", be_moved)
+    monkeypatch.setattr(call_buffer, "purge", note_moved)
     make_ready()

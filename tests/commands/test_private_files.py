@@ -10,11 +10,11 @@ from sqlite3 import connect
 import pytest
 
 from ppims.core import private_files
-from tests.concurrency.conftest import ROOT, variables
+from tests.concurrency.conftest import ROOT, make_variables
 
 # What writes a file, in one process: to start one for each command would take much longer. (Of
 # demo.json: test_prepare.py.)
-EVERYTHING = """
+MAKE_EVERYTHING = """
 import os, sys
 os.umask(int(sys.argv[1], 8))
 import django
@@ -29,7 +29,7 @@ call_command("seed", customers=2, months=1)
 call_command("seal")
 call_command("seal", to=folder / "elsewhere" / "seal.json")
 call_command("backup", str(folder / "backup.zip"))
-call_command("copy_database", to=alias.url_of(folder / "copy.sqlite3"))
+call_command("copy_database", to=alias.write_sqlite_url(folder / "copy.sqlite3"))
 for path in sorted(folder.rglob("*")):
     print(f"{path.stat().st_mode & 0o777:o}", path.relative_to(folder))
 """
@@ -45,7 +45,7 @@ def run(folder, *command, **more):
     done = subprocess.run(
         [sys.executable, *command],
         cwd=ROOT,
-        env=variables(folder, **own),
+        env=make_variables(folder, **own),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -60,7 +60,7 @@ def test_whatever_a_command_writes_is_its_owners_alone(tmp_path, umask):
     folder = tmp_path / "var"
     folder.mkdir()
     folder.chmod(0o777)
-    code, said = run(folder, "-c", EVERYTHING, umask)
+    code, said = run(folder, "-c", MAKE_EVERYTHING, umask)
     assert code == 0, said
     modes = [line.split(" ", 1) for line in said.splitlines() if line[:3] in {"600", "700"}]
     assert {name for mode, name in modes if mode == "600"} >= FILES, said

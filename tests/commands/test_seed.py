@@ -43,7 +43,7 @@ from limits.services.updates import Report
 from limits.verify import verify
 from ppims.core import clock, money
 from ppims.db import append_only
-from ppims.db.streaming import Reader, joined
+from ppims.db.streaming import Reader, stream_joined
 from ppims.models import AuditEntry, AuditHead, Processor, ReplayKey
 from ppims.seed import building, story, writing
 from ppims.seed.story import Plan, Story
@@ -57,7 +57,7 @@ TABLES = (
     *(Customer, NameWord, Identifier, Registration, Account, Card, Document, KycChange, Receipt),
     *(LimitCheck, Hold, LedgerEntry, LedgerHead, MonthlyUsage, ReplayKey, AuditEntry, AuditHead),
 )
-DRAWN = {"sealed"}  # with a nonce
+DRAWN_COLUMNS = {"sealed"}  # with a nonce
 
 
 class ByServices:
@@ -66,34 +66,36 @@ class ByServices:
     def __init__(self, unique_id):
         self.unique_id = unique_id
 
-    def add(self, call, told, *, at):
-        with clock.frozen(bulk.instant(at)):
-            customers.add_customer(call=call, told=told, draw_unique_id=lambda: self.unique_id)
+    def add(self, call, details, *, at):
+        with clock.freeze(bulk.read_micros(at)):
+            customers.add_customer(
+                call=call, details=details, draw_unique_id=lambda: self.unique_id
+            )
 
-    def rise(self, call, told, *, at):
-        with clock.frozen(bulk.instant(at)):
-            customers.update_customer(call=call, told=told)
+    def raise_kyc(self, call, details, *, at):
+        with clock.freeze(bulk.read_micros(at)):
+            customers.update_customer(call=call, details=details)
 
     def check(self, call, ask, *, at):
-        with clock.frozen(bulk.instant(at)):
+        with clock.freeze(bulk.read_micros(at)):
             return checks.check_limit(call=call, ask=ask)[0].is_allowed
 
     def update(self, call, report, *, at):
-        with clock.frozen(bulk.instant(at)):
+        with clock.freeze(bulk.read_micros(at)):
             updates.update_limit(call=call, report=report)
 
 
-def rows(model):
+def read_rows(model):
     """Give a table's rows in the order of their keys, but for what is drawn anew each time."""
-    names = [f.attname for f in model._meta.concrete_fields if f.attname not in DRAWN]
+    names = [f.attname for f in model._meta.concrete_fields if f.attname not in DRAWN_COLUMNS]
     keys = getattr(model._meta.pk, "fields", None) or [model._meta.pk]
     order = ", ".join(f't."{key.column}"' for key in keys)
-    found = joined([Reader(model, names)], f"ORDER BY {order}", [])
+    found = stream_joined([Reader(model, names)], f"ORDER BY {order}", [])
     return [dict(zip(names, row, strict=True)) for row in found]
 
 
-def everything():
-    return {model.__name__: rows(model) for model in TABLES}
+def read_everything():
+    return {model.__name__: read_rows(model) for model in TABLES}
 
 
 def hand_out_ids_from_one():
@@ -103,12 +105,12 @@ def hand_out_ids_from_one():
     AuditHead.objects.all().delete()
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            for model in writing.NUMBERED:
+            for model in writing.NUMBERED_MODELS:
                 sql = "SELECT setval(pg_get_serial_sequence(%s, 'id'), 1, false)"
                 cursor.execute(sql, [model._meta.db_table])
 
 
-def rule(tier, direction, window, amount, since):
+def add_rule(tier, direction, window, amount, since):
     at = datetime.fromisoformat(since).replace(tzinfo=UTC)
     LimitRule.objects.create(
         tier=tier,
@@ -123,18 +125,18 @@ def rule(tier, direction, window, amount, since):
     )
 
 
-def rules_of_every_kind():
+def add_rules_of_every_kind():
     """Put rules of all windows in force, some from the middle of the histories on."""
     for tier in "NPF":
-        rule(tier, "D", "TRANSACTION", 150_000, "2026-03-01")
-        rule(tier, "C", "FINANCIAL_YEAR", 300_000, "2025-01-01")
-        rule(tier, "D", "FINANCIAL_YEAR", 900_000, "2026-06-15")
-        rule(tier, "C", "BALANCE", 700_000, "2025-01-01")
-    rule("N", "C", "CREDIT_STOP", 12, "2025-01-01")
-    rule("P", "D", "MONTH", None, "2026-05-01")
+        add_rule(tier, "D", "TRANSACTION", 150_000, "2026-03-01")
+        add_rule(tier, "C", "FINANCIAL_YEAR", 300_000, "2025-01-01")
+        add_rule(tier, "D", "FINANCIAL_YEAR", 900_000, "2026-06-15")
+        add_rule(tier, "C", "BALANCE", 700_000, "2025-01-01")
+    add_rule("N", "C", "CREDIT_STOP", 12, "2025-01-01")
+    add_rule("P", "D", "MONTH", None, "2026-05-01")
 
 
-def both_ways(processors):
+def tell_both_ways(processors):
     """Tell the stories to the services, and write them in bulk: what came of either."""
     people = range(PLAN.customers)
     hand_out_ids_from_one()
@@ -142,26 +144,26 @@ def both_ways(processors):
     for number in people:
         one = Story(PLAN, number, processors)
         one.tell(ByServices(one.unique_id))
-    told = everything()
+    details = read_everything()
     connection.savepoint_rollback(savepoint)
     builder = building.Builder(PLAN, processors, bulk.Rulebook())
     writing._insert(builder.build(building.Job(people, range(1, 10_000))))
-    return told, everything()
+    return details, read_everything()
 
 
 def test_each_row_is_what_the_services_would_have_written(processors):
-    told, written = both_ways(processors)
-    for name, of_it in told.items():
+    details, written = tell_both_ways(processors)
+    for name, of_it in details.items():
         assert of_it, name
         assert written[name] == of_it, name
 
 
 def test_it_is_so_under_rules_of_every_kind_and_when_they_change(processors):
-    rules_of_every_kind()
-    told, written = both_ways(processors)
-    for name, of_it in told.items():
+    add_rules_of_every_kind()
+    details, written = tell_both_ways(processors)
+    for name, of_it in details.items():
         assert written[name] == of_it, name
-    assert {check["reason"] for check in told["LimitCheck"]} >= {
+    assert {check["reason"] for check in details["LimitCheck"]} >= {
         "WITHIN_LIMITS",
         "TRANSACTION_LIMIT",
         "FINANCIAL_YEAR_LIMIT",
@@ -185,10 +187,10 @@ def test_all_that_staff_meet_occurs_and_the_ledger_verifies(data_dir, small_batc
     declined = LimitCheck.objects.filter(is_allowed=False).count()
     assert 0 < declined < LimitCheck.objects.count() // 10
     last = LedgerHead.objects.order_by("-last_at").first().last_at
-    assert last < bulk.instant(PLAN.ends_at)
+    assert last < bulk.read_micros(PLAN.ends_at)
 
 
-def made(plan, **how):
+def write_plan(plan, **how):
     """Write a plan: all its rows, but the note of when it was begun; and take it back."""
     savepoint = connection.savepoint()
     hand_out_ids_from_one()
@@ -198,7 +200,7 @@ def made(plan, **how):
         list(islice(batches, times))
         batches.close()
     list(writing.write(plan, **how))
-    found = everything()
+    found = read_everything()
     connection.savepoint_rollback(savepoint)
     audited = ("AuditEntry", "AuditHead")
     about_nobody = {name: [row for row in found[name] if row["subject"]] for name in audited}
@@ -206,11 +208,11 @@ def made(plan, **how):
 
 
 def test_the_same_plan_gives_the_same_data_stopped_or_not(data_dir, processors, small_batches):
-    whole = made(PLAN)
+    whole = write_plan(PLAN)
     assert len(whole["Customer"]) == PLAN.customers
-    assert made(PLAN, stops=[1, 0, 1]) == whole
-    assert made(PLAN, processes=2) == whole
-    other = made(replace(PLAN, seed=8))
+    assert write_plan(PLAN, stops=[1, 0, 1]) == whole
+    assert write_plan(PLAN, processes=2) == whole
+    other = write_plan(replace(PLAN, seed=8))
     assert other["LedgerEntry"] != whole["LedgerEntry"]
 
 
@@ -219,12 +221,12 @@ def test_ctrl_c_stops_it_after_the_batch_and_it_goes_on(
 ):
     write = writing.write
 
-    def interrupted(plan, *, processes):
+    def interrupt(plan, *, processes):
         for batch in write(plan):
             os.kill(os.getpid(), signal.SIGINT)
             yield batch
 
-    monkeypatch.setattr(writing, "write", interrupted)
+    monkeypatch.setattr(writing, "write", interrupt)
     arguments = {"customers": 30, "months": 12, "seed": 39, "until": clock.now().date()}
     call_command("seed", **arguments)
     assert Customer.objects.count() == 10
@@ -267,8 +269,8 @@ def test_what_others_wrote_meanwhile_is_in_nobodys_way(data_dir, small_batches):
     writing.begin(PLAN)
     batches = writing.write(PLAN)
     next(batches)
-    ids = writing.NUMBERED
-    beyond = bulk.bulk.highest_id(*ids) + 10**6
+    ids = writing.NUMBERED_MODELS
+    beyond = bulk.bulk.find_highest_id(*ids) + 10**6
     maker = make_customer(Processor.objects.get(system_id="SEED1"))
     Receipt.objects.filter(customer_id=maker).update(id=beyond)
     with pytest.raises(writing.NotHere, match="start it again"):
@@ -290,7 +292,7 @@ def seeded(data_dir, small_batches):
     }
 
 
-def calls(passwords, processor_id):
+def make_callers(passwords, processor_id):
     processor = Processor.objects.get(pk=processor_id)
     caller = Caller(processor, Client())
 
@@ -306,7 +308,7 @@ def calls(passwords, processor_id):
 def test_a_customer_goes_on_through_the_api(seeded):
     head = LedgerHead.objects.filter(entry_count__gt=3).first()
     registration = Registration.objects.filter(customer_id=head.pk).first()
-    call = calls(seeded, registration.processor_id)
+    call = make_callers(seeded, registration.processor_id)
     about = {"Unique_Id": str(head.pk), "Amount": "12.00", "Tran_Type": "D"}
     status, reply = call("check-customer-limit", Ref_Id="ON1", **about)
     assert (status, reply["Data"]["Allow_Customer"]) == (200, "T")
@@ -320,7 +322,7 @@ def test_a_customer_goes_on_through_the_api(seeded):
 
 def test_a_repeat_of_what_was_made_up_is_known_as_one(seeded):
     entry = LedgerEntry.objects.filter(kind="S", limit_check__isnull=False).first()
-    call = calls(seeded, entry.processor_id)
+    call = make_callers(seeded, entry.processor_id)
     said = {
         "Ref_Id": entry.ref_id,
         "Unique_Id": str(entry.customer_id),
@@ -340,7 +342,10 @@ def test_a_repeat_of_what_was_made_up_is_known_as_one(seeded):
 
 def test_what_a_story_says_is_what_the_wire_says_of_it():
     names = {"ref_id", "system_id"}
-    asked, reported = story.asked(Ask(1, "D", 1)), story.reported(Report(1, "S", "D", 1))
+    asked, reported = (
+        story.make_ask_content(Ask(1, "D", 1)),
+        story.make_report_content(Report(1, "S", "D", 1)),
+    )
     assert list(asked) == [name for name in CheckLimitIn.model_fields if name not in names]
     assert list(reported) == [name for name in UpdateLimitIn.model_fields if name not in names]
 

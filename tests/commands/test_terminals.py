@@ -15,9 +15,11 @@ from ppims.core import clock
 from ppims.core.terminal import write_on_any_terminal
 from tests.bench import __main__ as bench
 from tests.factories import make_customer, make_processor
-from tests.web.admin_pages import user_of
+from tests.web.admin_pages import make_user
 
-OURS = sorted((name, app) for name, app in get_commands().items() if app in {"ppims", "limits"})
+OUR_COMMANDS = sorted(
+    (name, app) for name, app in get_commands().items() if app in {"ppims", "limits"}
+)
 
 
 @pytest.fixture(params=["ascii", "iso-8859-1"])
@@ -50,7 +52,7 @@ def test_what_a_terminal_lacks_is_written_in_ascii(sit_down):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("name", "app"), OURS)
+@pytest.mark.parametrize(("name", "app"), OUR_COMMANDS)
 def test_each_command_can_say_rupees(name, app, sit_down, monkeypatch):
     written = sit_down()
     kind = type(load_command_class(app, name))
@@ -65,9 +67,9 @@ def test_each_command_can_say_rupees(name, app, sit_down, monkeypatch):
 def test_a_correction_is_listed_there(sit_down, monkeypatch):
     written = sit_down()
     customer = make_customer(make_processor())
-    month = clock.ist_month(clock.now())
+    month = clock.number_ist_month(clock.now())
     correction = Correction(customer, month, "D", 25_000, "घर")
-    adjustments.propose(correction=correction, user=user_of("maker"))
+    adjustments.propose(correction=correction, user=make_user("maker"))
     manage("adjust", "list", monkeypatch=monkeypatch)
     assert b"Rs 250.00" in written.getvalue()
 
@@ -75,8 +77,8 @@ def test_a_correction_is_listed_there(sit_down, monkeypatch):
 def test_the_start_and_the_bench_can_say_it_too(sit_down, monkeypatch):
     written = sit_down()
     monkeypatch.setenv("PPIMS_DATA_DIR", "/srv/₹")
-    monkeypatch.setitem(start.COMMANDS, "", lambda _: print(start.welcome("http://here")))
-    start.main([])
+    monkeypatch.setitem(start.COMMANDS, "", lambda _: print(start.write_welcome("http://here")))
+    start.run_command([])
     assert b"/srv/Rs " in written.getvalue()
     sys.stdout.reconfigure(errors="strict")
     with pytest.raises(SystemExit):

@@ -18,7 +18,7 @@ AHEAD_SECONDS = 0.05
 _refs = count(1)
 
 
-def variables(folder, **more):
+def make_variables(folder, **more):
     own = ("PPIMS_", "DATABASE_URL")
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(own)}
     mine = {
@@ -36,7 +36,7 @@ class Worker:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.concurrency.worker"],
             cwd=ROOT,
-            env=variables(folder, **more),
+            env=make_variables(folder, **more),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -76,7 +76,7 @@ class Sqlite:
     def execute(self, database, sql, *arguments):
         return database.execute(sql, arguments)
 
-    def instant(self, at):
+    def read_instant(self, at):
         return at.replace(tzinfo=None).isoformat(" ")
 
     def remove(self):
@@ -99,7 +99,7 @@ class Postgresql:
     def execute(self, database, sql, *arguments):
         return database.execute(sql.replace("?", "%s"), arguments)
 
-    def instant(self, at):
+    def read_instant(self, at):
         return at
 
     def remove(self):
@@ -117,20 +117,20 @@ class Installation:
     def start(self, number, **more):
         """Give that many workers, all of them up."""
         while len(self.workers) < number:
-            self.workers.append(self.new_worker(**more))
+            self.workers.append(self.start_worker(**more))
         for worker in self.workers[:number]:
             worker.ask()
         return self.workers[:number]
 
-    def new_worker(self, **more):
+    def start_worker(self, **more):
         return Worker(self.folder, **{**self.database.variables, **more})
 
     def manage(self, *command, **more):
-        environment = variables(self.folder, **{**self.database.variables, **more})
+        environment = make_variables(self.folder, **{**self.database.variables, **more})
         command = [sys.executable, "manage.py", *command]
         subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=120)
 
-    def at_once(self, *lists_of_steps, ahead=AHEAD_SECONDS):
+    def run_at_once(self, *lists_of_steps, ahead=AHEAD_SECONDS):
         """Let each worker do its steps, all from the same instant on."""
         workers = self.workers[: len(lists_of_steps)]
         start = time.time() + ahead
@@ -147,7 +147,7 @@ class Installation:
             database.close()
 
     @contextmanager
-    def held(self):
+    def hold_writers(self):
         """Keep every check and update waiting."""
         holder = self.database.connect()
         holder.execute(self.database.holding)
@@ -157,7 +157,7 @@ class Installation:
             holder.execute("ROLLBACK")
             holder.close()
 
-    def everything(self):
+    def read_everything(self):
         """All rows of all tables that a check or an update may write."""
         tables = """ppims_replaykey limits_limitcheck limits_hold limits_ledgerentry
             limits_ledgerhead limits_monthlyusage ppims_auditentry ppims_audithead"""
@@ -165,21 +165,21 @@ class Installation:
             name: self.query(f"SELECT * FROM {name} ORDER BY 1, 2, 3") for name in tables.split()
         }
 
-    def new_customer(self):
+    def add_customer(self):
         """A New Min KYC customer of both processors: the Unique_Id."""
         mobile = f"9198{next(_refs):08d}"
-        both = [["add", system_id, new_ref(), mobile] for system_id in ("ENT", "CBS")]
+        both = [["add", system_id, draw_ref(), mobile] for system_id in ("ENT", "CBS")]
         (_, one), (_, same) = self.workers[0].ask(*both)
         assert one == same
         return one
 
 
-def new_ref():
+def draw_ref():
     return f"C{next(_refs):08d}"
 
 
 @contextmanager
-def installed(folder, database):
+def install(folder, database):
     """Make an installation with two processors, and end its workers in the end."""
     made = Installation(folder, database)
     made.manage("migrate", "--verbosity", "0")
@@ -199,6 +199,6 @@ def installation(tmp_path_factory, request):
         database = Postgresql(request.getfixturevalue("postgres_server"))
     else:
         database = Sqlite(folder)
-    with installed(folder, database) as made:
+    with install(folder, database) as made:
         yield made
     database.remove()

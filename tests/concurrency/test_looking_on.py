@@ -4,29 +4,29 @@ import select
 
 import pytest
 
-from tests.concurrency.conftest import new_ref
+from tests.concurrency.conftest import draw_ref
 
 ROUNDS, STEPS = 5, 60
 
 
-def writing(customers, number):
+def make_writing_steps(customers, number):
     """Checks that are settled, postings that are undone: of all customers in turn."""
     steps = []
     for n in range(STEPS):
         what = ("check_and_post", "undo", "check")[n % 3]
         customer = customers[(n + number) % len(customers)]
-        steps.append([what, ("ENT", "CBS")[number], new_ref(), customer, 100 + n])
+        steps.append([what, ("ENT", "CBS")[number], draw_ref(), customer, 100 + n])
     return steps
 
 
 def test_who_looks_on_while_others_write_finds_nothing_wrong(installation):
     installation.start(4)
-    customers = [installation.new_customer() for _ in range(3)]
+    customers = [installation.add_customer() for _ in range(3)]
     sealed = []
     for _ in range(ROUNDS):
-        _, _, looked, numbers = installation.at_once(
-            writing(customers, 0),
-            writing(customers, 1),
+        _, _, looked, numbers = installation.run_at_once(
+            make_writing_steps(customers, 0),
+            make_writing_steps(customers, 1),
             [["verify"], ["rebuild"], ["verify"]],
             [["seal"], ["seal"], ["rebuild"], ["seal"]],
         )
@@ -41,13 +41,13 @@ def test_who_looks_on_while_others_write_finds_nothing_wrong(installation):
 @pytest.mark.only_on("postgresql", "SQLite writes one at a time, and ids with it")
 def test_a_seal_waits_for_who_is_writing_whose_id_may_be_older_than_others_kept(installation):
     writer, sealer = installation.start(2)
-    one, other = installation.new_customer(), installation.new_customer()
-    writer.ask(*[["post", "ENT", new_ref(), customer, 100] for customer in (one, other)])
+    one, other = installation.add_customer(), installation.add_customer()
+    writer.ask(*[["post", "ENT", draw_ref(), customer, 100] for customer in (one, other)])
     database = installation.database.connect()
     database.execute("BEGIN")
     database.execute("SELECT FROM limits_ledgerhead WHERE customer_id = %s FOR UPDATE", [one])
     database.execute("SELECT nextval(pg_get_serial_sequence('limits_ledgerentry', 'id'))")
-    ((answer),) = writer.ask(["post", "ENT", new_ref(), other, 100])
+    ((answer),) = writer.ask(["post", "ENT", draw_ref(), other, 100])
     assert answer[-1] is False  # a newer id is kept: who writes others does not wait
     sealer.send([["seal"]])
     assert not select.select([sealer.process.stdout], [], [], 0.7)[0]

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.concurrency.conftest import new_ref
+from tests.concurrency.conftest import draw_ref
 from tests.property.model import Model, Refused
 
-WRITERS, PEOPLE_EACH, OPERATIONS, SHARED = 3, 2, 40, 25
+WRITERS, PEOPLE_EACH, OPERATIONS, SHARED_PERCENT = 3, 2, 40, 25
 YEAR, MONTH = 2_500_000, 1_000_000
 LIMITS = {("N", "D"): {"MONTH": MONTH, "FINANCIAL_YEAR": YEAR}, ("N", "C"): {"MONTH": MONTH}}
 START = datetime(2025, 11, 20, 6, tzinfo=UTC)
@@ -44,7 +44,7 @@ class Life:
             self.draw.choice([self.check, self.check, self.report, self.report, self.undo])()
 
     def check(self):
-        ref, direction = new_ref(), self.draw.choice("DDC")
+        ref, direction = draw_ref(), self.draw.choice("DDC")
         paise = self.draw.choice([10_000, 77_777, 250_000, 600_000])
         answer = self.model.check("ENT", ref, self.customer, direction, paise, now=self.now)
         allowed, reason, total, left, _, is_replay = answer
@@ -66,7 +66,7 @@ class Life:
             self.update("R", direction, max(1, paise // 3), tran_id, None)
 
     def update(self, kind, direction, paise, tran_id, enquiry):
-        ref = new_ref()
+        ref = draw_ref()
         said = self.customer, kind, direction, paise, tran_id, enquiry
         try:
             answer = [*self.model.update("ENT", ref, *said, now=self.now)]
@@ -82,13 +82,15 @@ class Life:
         self.expected.append(answer)
 
 
-def heard(step, answer):
+def read_heard(step, answer):
     """Leave out an entry's own number: the model has none."""
     return answer[1:] if step[2] == "post" and answer[0] != "Conflict" else answer
 
 
-def new_customer(made, tier):
-    ((_, customer),) = made.workers[0].ask(["add", "ENT", new_ref(), f"9196{new_ref()[1:]}", tier])
+def add_customer(made, tier):
+    ((_, customer),) = made.workers[0].ask(
+        ["add", "ENT", draw_ref(), f"9196{draw_ref()[1:]}", tier]
+    )
     return customer
 
 
@@ -101,28 +103,28 @@ def five(installation):
 
 @pytest.mark.parametrize("is_rebuilt", [False, True], ids=["left alone", "rebuilt meanwhile"])
 def test_no_answer_differs_while_what_is_cached_is_lost_and_rebuilt(five, tmp_path, is_rebuilt):
-    writers = [[Life(new_customer(five, "N")) for _ in range(PEOPLE_EACH)] for _ in range(WRITERS)]
-    shared, ended = new_customer(five, "P"), tmp_path / "ended"
+    writers = [[Life(add_customer(five, "N")) for _ in range(PEOPLE_EACH)] for _ in range(WRITERS)]
+    shared, ended = add_customer(five, "P"), tmp_path / "ended"
     *_, loser, rebuilder = five.workers[: WRITERS + 2]
     loser.send([["until", str(ended), "lose_usage"]])
     rebuilder.send([["until", str(ended), "rebuild"]] if is_rebuilt else [])
     told = [
         [step for each in lives for step in each.steps]
-        + [["post", "ENT", new_ref(), shared, 100] for _ in range(SHARED)]
+        + [["post", "ENT", draw_ref(), shared, 100] for _ in range(SHARED_PERCENT)]
         for lives in writers
     ]
-    answers = five.at_once(*told)
+    answers = five.run_at_once(*told)
     ended.touch()
     (lost,) = loser.receive()
     rebuilder.receive()
 
     for lives, steps, said in zip(writers, told, answers, strict=True):
         expected = [answer for each in lives for answer in each.expected]
-        found = [heard(step, answer) for step, answer in zip(steps, said, strict=True)]
+        found = [read_heard(step, answer) for step, answer in zip(steps, said, strict=True)]
         assert found[: len(expected)] == expected
     # Of the one whom all of them posted for, each heard another sum.
-    totals = sorted(answer[3] for said in answers for answer in said[-SHARED:])
-    assert totals == list(range(100, (WRITERS * SHARED + 1) * 100, 100))
+    totals = sorted(answer[3] for said in answers for answer in said[-SHARED_PERCENT:])
+    assert totals == list(range(100, (WRITERS * SHARED_PERCENT + 1) * 100, 100))
     assert sum(lost) > 5
     sums = five.query(SUMS)
     assert set(five.query(USAGE)) <= set(sums)

@@ -15,8 +15,8 @@ from tests.concurrency.conftest import (
     Installation,
     Postgresql,
     Sqlite,
-    new_ref,
-    variables,
+    draw_ref,
+    make_variables,
 )
 
 STEPS = 90
@@ -37,7 +37,7 @@ SUMS = """
 @pytest.fixture
 def writers(installation):
     installation.start(2)
-    customers = [installation.new_customer() for _ in range(3)]
+    customers = [installation.add_customer() for _ in range(3)]
     return Writers(installation, customers)
 
 
@@ -54,7 +54,7 @@ class Writers:
             for n in range(STEPS):
                 what = ("check_and_post", "undo", "check")[n % 3]
                 customer = self.customers[(n + number) % len(self.customers)]
-                steps.append([what, ("ENT", "CBS")[number], new_ref(), customer, 100 + n])
+                steps.append([what, ("ENT", "CBS")[number], draw_ref(), customer, 100 + n])
             worker.send(steps)
         return self
 
@@ -67,7 +67,7 @@ def manage(installation, *arguments):
     done = subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
-        env=variables(installation.folder, **installation.database.variables),
+        env=make_variables(installation.folder, **installation.database.variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -93,7 +93,7 @@ def elsewhere(installation, tmp_path):
         one.database.remove()
 
 
-def comes_from_one_instant(copy, live):
+def assert_one_instant(copy, live):
     """Each chain of the copy ends in a link that the living one has had; each sum is of then."""
     for chain, link in ((CHAIN, LINK), (AUDIT_CHAIN, AUDIT_LINK)):
         for owner, count, digest in copy.query(chain):
@@ -121,7 +121,7 @@ def test_a_backup_under_load_is_of_one_instant_and_goes_on_elsewhere(
     assert len(writers.answers) == 2 * STEPS
     for restored in elsewhere:
         manage(restored, "restore", str(file))
-        comes_from_one_instant(restored, installation)
+        assert_one_instant(restored, installation)
         for table, count in manifest["counts"].items():
             assert restored.query(f"SELECT COUNT(*) FROM {table}") == [(count,)]
         manage(restored, "verify_ledger", "--seal", str(seal))
@@ -131,7 +131,7 @@ def test_a_backup_under_load_is_of_one_instant_and_goes_on_elsewhere(
         try:
             customer = restored.new_customer()
             for one in (customer, writers.customers[0]):
-                ((answer, *_),) = worker.ask(["check_and_post", "ENT", new_ref(), one, 100])
+                ((answer, *_),) = worker.ask(["check_and_post", "ENT", draw_ref(), one, 100])
                 assert answer == "T"
             assert worker.ask(["verify"]) == [[]]
         finally:
@@ -150,7 +150,7 @@ def test_a_move_under_load_loses_nothing_that_was_written_before_it(
     assert "proved equal" in said
     # whoever was told 503 meanwhile has asked again, and was served
     assert len(writers.answers) == 2 * STEPS
-    comes_from_one_instant(target, installation)
+    assert_one_instant(target, installation)
     ids = "SELECT id FROM limits_ledgerentry WHERE id <= ? ORDER BY id"
     ((newest,),) = target.query("SELECT MAX(id) FROM limits_ledgerentry")
     assert newest >= before

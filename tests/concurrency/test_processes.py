@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.concurrency.conftest import new_ref
+from tests.concurrency.conftest import draw_ref
 
 LIMIT, HUNDRED_RUPEES = 1_000_000, 10_000
 ROUNDS, PAIRS = 20, 200
@@ -33,7 +33,7 @@ class Sampler(threading.Thread):
         self.ended = threading.Event()
 
     def read(self):
-        at = self.kind.instant(datetime.now(UTC))
+        at = self.kind.read_instant(datetime.now(UTC))
         rows = self.kind.execute(self.database, USED_AND_HELD, self.customer, self.customer, at)
         used, held = rows.fetchone()
         return used, held
@@ -58,18 +58,18 @@ def four(installation):
     return installation
 
 
-def holding(n, customer):
+def make_holding_step(n, customer):
     """A check; one of five is reported at once, so that holds become postings meanwhile."""
     what = "check" if n % 5 else "check_and_post"
-    return [what, ("ENT", "CBS")[n % 2], new_ref(), customer, HUNDRED_RUPEES]
+    return [what, ("ENT", "CBS")[n % 2], draw_ref(), customer, HUNDRED_RUPEES]
 
 
 def test_of_two_hundred_holds_at_once_exactly_those_within_the_limit_are_allowed(four):
     for _ in range(ROUNDS):
-        customer = four.new_customer()
-        steps = [[holding(n, customer) for n in range(50)] for _ in range(4)]
+        customer = four.add_customer()
+        steps = [[make_holding_step(n, customer) for n in range(50)] for _ in range(4)]
         with Sampler(four, customer) as sampler:
-            said = [answer for answers in four.at_once(*steps) for answer in answers]
+            said = [answer for answers in four.run_at_once(*steps) for answer in answers]
         allowed = [answer for answer in said if answer[0] == "T"]
         assert (len(allowed), len(said)) == (100, 200)
         assert {tuple(answer[:2]) for answer in said} == {
@@ -88,9 +88,9 @@ def test_of_two_hundred_holds_at_once_exactly_those_within_the_limit_are_allowed
 
 
 def test_one_update_sent_a_hundred_times_is_one_entry_and_one_answer(four):
-    customer, ref = four.new_customer(), new_ref()
+    customer, ref = four.add_customer(), draw_ref()
     same = ["post", "ENT", ref, customer, 5_000, "S", None, "T1"]
-    said = [answer for answers in four.at_once(*[[same] * 25] * 4) for answer in answers]
+    said = [answer for answers in four.run_at_once(*[[same] * 25] * 4) for answer in answers]
     assert len({repr(answer[:-1]) for answer in said}) == 1
     assert Counter(answer[-1] for answer in said) == {True: 99, False: 1}
     rows = "SELECT number, amount_paise FROM limits_ledgerentry WHERE customer_id = ?"
@@ -100,9 +100,9 @@ def test_one_update_sent_a_hundred_times_is_one_entry_and_one_answer(four):
 
 
 def test_one_check_sent_a_hundred_times_is_one_hold_and_one_answer(four):
-    customer, ref = four.new_customer(), new_ref()
+    customer, ref = four.add_customer(), draw_ref()
     same = ["check", "CBS", ref, customer, LIMIT]
-    said = [answer for answers in four.at_once(*[[same] * 25] * 4) for answer in answers]
+    said = [answer for answers in four.run_at_once(*[[same] * 25] * 4) for answer in answers]
     assert {tuple(answer[:-1]) for answer in said} == {("T", "WITHIN_LIMITS", LIMIT, 0)}
     assert Counter(answer[-1] for answer in said) == {True: 99, False: 1}
     assert four.query("SELECT amount_paise FROM limits_hold WHERE customer_id = ?", customer) == [
@@ -118,17 +118,17 @@ def race(installation, customer, refs):
         both = [
             [
                 ["wait_until", start + draw.uniform(0, 0.012)],
-                ["post", "ENT", new_ref(), customer, 1_000, kind, ref],
+                ["post", "ENT", draw_ref(), customer, 1_000, kind, ref],
             ]
             for kind in "SF"
         ]
-        (_, posted), (_, failed) = installation.at_once(*both, ahead=0)
+        (_, posted), (_, failed) = installation.run_at_once(*both, ahead=0)
         yield posted, failed
 
 
 def test_an_s_and_an_f_racing_for_one_check_come_to_one_of_two_ends(four):
-    customer = four.new_customer()
-    refs = [new_ref() for _ in range(PAIRS)]
+    customer = four.add_customer()
+    refs = [draw_ref() for _ in range(PAIRS)]
     checked = four.workers[0].ask(*[["check", "ENT", ref, customer, 1_000] for ref in refs])
     assert {answer[0] for answer in checked} == {"T"}
     ends = Counter()
@@ -157,8 +157,8 @@ def test_an_s_and_an_f_racing_for_one_check_come_to_one_of_two_ends(four):
 def test_one_person_added_by_two_processes_at_once_is_one_customer(four, second, codes):
     for number in range(20):
         mobile = f"9197{number:07d}{len(second) + (second == 'ENT')}"
-        adds = [[["add", name, new_ref(), mobile]] for name in ("ENT", second)]
-        ((one,), (other,)) = four.at_once(*adds)
+        adds = [[["add", name, draw_ref(), mobile]] for name in ("ENT", second)]
+        ((one,), (other,)) = four.run_at_once(*adds)
         assert one[1] == other[1]
         assert sorted([one[0], other[0]]) == codes
         rows = "SELECT unique_id FROM customers_customer WHERE mobile = ?"

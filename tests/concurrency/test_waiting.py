@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.concurrency.conftest import Postgresql, installed, new_ref
+from tests.concurrency.conftest import Postgresql, draw_ref, install
 
 pytestmark = pytest.mark.only_on("postgresql", "SQLite has one lock: nothing is read before it")
 LIMIT, NEARLY_ALL = 1_000_000, 950_000
@@ -21,7 +21,7 @@ USE_NEARLY_ALL = """
     VALUES (%s, to_char(now() AT TIME ZONE 'Asia/Kolkata', 'YYYYMM')::int, %s, 0)
     ON CONFLICT (customer_id, month) DO UPDATE SET debit_paise = excluded.debit_paise
 """
-WAITING = """
+COUNT_WAITING = """
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
@@ -31,14 +31,14 @@ WAITING = """
 def one(tmp_path_factory, postgres_server):
     """An installation of its own: what the holder uses here has no entries."""
     database = Postgresql(postgres_server)
-    with installed(tmp_path_factory.mktemp("waiting"), database) as made:
+    with install(tmp_path_factory.mktemp("waiting"), database) as made:
         yield made
     database.remove()
 
 
 def wait_until_someone_waits(database, deadline_seconds=20):
     deadline = time.monotonic() + deadline_seconds
-    while database.execute(WAITING).fetchone() == (0,):
+    while database.execute(COUNT_WAITING).fetchone() == (0,):
         assert time.monotonic() < deadline, "nobody waits"
         time.sleep(0.01)
 
@@ -51,7 +51,7 @@ def hold_and_end(one, customer, lock, end):
     holder.execute("BEGIN")
     holder.execute(lock, [customer])
     holder.execute(USE_NEARLY_ALL, [customer, NEARLY_ALL])
-    ref = new_ref()
+    ref = draw_ref()
     one.workers[0].send([["check", "ENT", ref, customer, LIMIT // 10]])
     wait_until_someone_waits(watcher)
     ((ended_at,),) = holder.execute("SELECT clock_timestamp()").fetchall()
@@ -72,9 +72,9 @@ def hold_and_end(one, customer, lock, end):
     ],
 )
 def test_a_check_that_waited_decides_by_what_it_waited_for(one, lock, end, decided):
-    customer = one.new_customer()
+    customer = one.add_customer()
     if lock == ITS_HEAD:  # a declined check makes the head, and holds nothing
-        one.workers[0].ask(["check", "ENT", new_ref(), customer, LIMIT + 1])
+        one.workers[0].ask(["check", "ENT", draw_ref(), customer, LIMIT + 1])
     answer, at, ended_at = hold_and_end(one, customer, lock, end)
     assert answer == decided
     assert at > ended_at

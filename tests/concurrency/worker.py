@@ -23,14 +23,14 @@ django.setup()
 from django.core.management import CommandError, call_command  # noqa: E402 - after the set-up
 from django.db import OperationalError, connection  # noqa: E402
 
-from customers.records import Told  # noqa: E402
+from customers.records import CustomerDetails  # noqa: E402
 from customers.services import customers  # noqa: E402
 from limits.models import MonthlyUsage  # noqa: E402
 from limits.services import rules, seals  # noqa: E402
 from limits.verify import verify  # noqa: E402
 from ppims.core import clock  # noqa: E402
 from ppims.core.errors import Conflict, Unavailable  # noqa: E402
-from ppims.db.transaction import in_transaction  # noqa: E402
+from ppims.db.transaction import run_in_transaction  # noqa: E402
 from ppims.models import Operation, Processor  # noqa: E402
 from ppims.services.idempotency import Call  # noqa: E402
 from tests import factories  # noqa: E402
@@ -48,7 +48,7 @@ def _raise(error):
 
 
 @contextmanager
-def failing(how, number):
+def fail_write(how, number):
     """Let the number-th write of a transaction fail; the block is given how many there were."""
     writes = []
 
@@ -68,36 +68,36 @@ def set_up(*system_ids):
     return [factories.make_processor(system_id).pk for system_id in system_ids]
 
 
-def limit_the_year(tier, direction, paise):
+def set_year_limit(tier, direction, paise):
     long_ago = datetime(2022, 1, 1, tzinfo=UTC)
     rule = {"tier": tier, "direction": direction, "window": "FINANCIAL_YEAR", "amount": paise}
-    in_transaction(partial(factories.make_rule, **rule, in_force_from=long_ago))
+    run_in_transaction(partial(factories.make_rule, **rule, in_force_from=long_ago))
 
 
 def add(system_id, ref, mobile, tier="P"):
-    told = Told(
+    details = CustomerDetails(
         customer_name="Meera Iyer",
         mobile_number=mobile,
         date_of_birth=date(1991, 2, 14),
         kyc_flag=tier,
         kyc_updated_channel="PGO",
     )
-    call = Call(processor(system_id), Operation.ADD_CUSTOMER, ref, {"mobile_number": mobile})
-    receipt, _ = customers.add_customer(call=call, told=told)
+    call = Call(find_processor(system_id), Operation.ADD_CUSTOMER, ref, {"mobile_number": mobile})
+    receipt, _ = customers.add_customer(call=call, details=details)
     return [receipt.resp_code, receipt.unique_id]
 
 
 def check(system_id, ref, unique_id, paise, direction="D"):
-    asked, is_replay = factories.check(
-        processor(system_id), unique_id, paise, direction, ref_id=ref
+    asked, is_replay = factories.make_check(
+        find_processor(system_id), unique_id, paise, direction, ref_id=ref
     )
     answer = ["T" if asked.is_allowed else "F", asked.reason]
     return [*answer, asked.cumulative_paise, asked.available_paise, is_replay]
 
 
 def post(system_id, ref, unique_id, paise, kind="S", enquiry=None, tran_id=None, direction="D"):
-    entry, is_replay = factories.post(
-        processor(system_id),
+    entry, is_replay = factories.make_posting(
+        find_processor(system_id),
         unique_id,
         paise,
         kind=kind,
@@ -114,7 +114,7 @@ def check_and_post(system_id, ref, unique_id, paise):
     """Ask, and where it is allowed report that it happened."""
     answer = check(system_id, ref, unique_id, paise)
     if answer[0] == "T":
-        patiently(post, system_id, ref, unique_id, paise, "S", ref)
+        do_patiently(post, system_id, ref, unique_id, paise, "S", ref)
     return answer
 
 
@@ -128,12 +128,12 @@ def seal():
     return seals.make().number
 
 
-def sealed():
+def make_seal():
     """Make a seal as commands do: after whoever else makes one."""
     return seals.make_patiently().number
 
 
-def command(*words):
+def run_command(*words):
     """Run one of manage.py's commands."""
     call_command(*words, stdout=StringIO(), stderr=StringIO())
     return "done"
@@ -146,7 +146,7 @@ def look(processes=0):
 
 def lose_usage():
     """Delete every cached sum: how many there were."""
-    return in_transaction(MonthlyUsage.objects.all().delete)[0]
+    return run_in_transaction(MonthlyUsage.objects.all().delete)[0]
 
 
 def rebuild():
@@ -157,24 +157,24 @@ def rebuild():
         raise error.__cause__ or error from None
 
 
-def query(sql):
+def run_query(sql):
     """Run a statement on this process's own connection."""
     with connection.cursor() as cursor:
         cursor.execute(sql)
         return cursor.fetchall()
 
 
-def at(instant, what, *said):
+def do_at(instant, what, *said):
     """Do it as if it were then."""
-    with clock.frozen(datetime.fromisoformat(instant)):
+    with clock.freeze(datetime.fromisoformat(instant)):
         return STEPS[what](*said)
 
 
-def until(path, what, *said):
+def do_until(path, what, *said):
     """Do it again and again, until the file is there: all that it came to."""
     heard = []
     while not Path(path).exists():
-        heard.append(patiently(STEPS[what], *said))
+        heard.append(do_patiently(STEPS[what], *said))
         time.sleep(0.005)
     return heard
 
@@ -183,10 +183,10 @@ def wait_until(instant):
     time.sleep(max(0, instant - time.time()))
 
 
-def once(how, number, what, *said):
+def do_once(how, number, what, *said):
     """Ask once only: with a fault at a write, where one is named."""
     began = time.monotonic()
-    with failing(how, number) if how else nullcontext([]) as writes:
+    with fail_write(how, number) if how else nullcontext([]) as writes:
         try:
             answer = STEPS[what](*said)
         except (RuntimeError, Unavailable, Conflict) as error:
@@ -201,29 +201,29 @@ STEPS = {
     "post": post,
     "check_and_post": check_and_post,
     "undo": undo,
-    "limit_the_year": limit_the_year,
+    "limit_the_year": set_year_limit,
     "lose_usage": lose_usage,
-    "at": at,
-    "until": until,
+    "at": do_at,
+    "until": do_until,
     "seal": seal,
-    "sealed": sealed,
-    "command": command,
+    "sealed": make_seal,
+    "command": run_command,
     "verify": look,
     "rebuild": rebuild,
-    "query": query,
+    "query": run_query,
     "wait_until": wait_until,
-    "once": once,
+    "once": do_once,
 }
 _processors = {}
 
 
-def processor(system_id):
+def find_processor(system_id):
     if system_id not in _processors:
         _processors[system_id] = Processor.objects.get(system_id=system_id)
     return _processors[system_id]
 
 
-def patiently(step, *said):
+def do_patiently(step, *said):
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
@@ -236,13 +236,13 @@ def patiently(step, *said):
             time.sleep(random.uniform(0.005, 0.05))
 
 
-def main():
+def serve_steps():
     for line in sys.stdin:
         job = json.loads(line)
         wait_until(job["start"])
-        said = [patiently(STEPS[what], *rest) for what, *rest in job["steps"]]
+        said = [do_patiently(STEPS[what], *rest) for what, *rest in job["steps"]]
         print(json.dumps(said), flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    serve_steps()

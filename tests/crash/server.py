@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.concurrency.conftest import ROOT, Sqlite, installed, variables
+from tests.concurrency.conftest import ROOT, Sqlite, install, make_variables
 from tests.conftest import PREFIX, WORDS
 from tests.factories import PASSWORD
 from tests.ports import find_free_port
@@ -26,7 +26,7 @@ from ppims import __main__ as start
 
 start.ensure_installed = lambda lock: None
 start.VENV_PYTHON = Path(sys.executable)
-sys.exit(start.main([]))
+sys.exit(start.run_command([]))
 """
 PATIENCE_SECONDS = 60
 
@@ -42,14 +42,14 @@ class Server:
 
     def set_up(self):
         """Make the database, with two processors: what finds them loads no demo."""
-        with installed(self.folder, Sqlite(self.folder)):
+        with install(self.folder, Sqlite(self.folder)):
             pass
 
     def manage(self, *command):
         return subprocess.run(
             [sys.executable, "manage.py", *command],
             cwd=ROOT,
-            env=variables(self.folder),
+            env=make_variables(self.folder),
             check=True,
             capture_output=True,
             text=True,
@@ -62,7 +62,7 @@ class Server:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", PROGRAM],
                 cwd=ROOT,
-                env=variables(self.folder, PPIMS_BIND=f"127.0.0.1:{self.port}", **self.more),
+                env=make_variables(self.folder, PPIMS_BIND=f"127.0.0.1:{self.port}", **self.more),
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -77,8 +77,8 @@ class Server:
             except (OSError, http.client.HTTPException):
                 pass  # not yet
             waited = time.monotonic() - self.began
-            assert waited < PATIENCE_SECONDS, self.log()
-            assert self.process.poll() is None, self.log()
+            assert waited < PATIENCE_SECONDS, self.read_log()
+            assert self.process.poll() is None, self.read_log()
             time.sleep(0.01)
 
     def get(self, path):
@@ -87,7 +87,7 @@ class Server:
             response = connection.getresponse()
             return response.status, json.loads(response.read())
 
-    def processes(self):
+    def list_processes(self):
         """List all that the start has led to: the workers too, and while it starts its commands."""
         parents = {}
         for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -104,7 +104,7 @@ class Server:
         """Kill all of it, so that none can notice; if so asked, just when the log is written: most
         often before, or right after, the write is a commit.
         """
-        pids = self.processes()
+        pids = self.list_processes()
         if at_a_write:
             self.wait_for_a_write()
         for pid in pids:
@@ -121,7 +121,7 @@ class Server:
         while log.stat().st_mtime_ns == before and time.monotonic() < deadline:
             pass  # to sleep would be to miss it
 
-    def log(self):
+    def read_log(self):
         return (self.folder / "server.log").read_text()[-2000:]
 
 

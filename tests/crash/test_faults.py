@@ -12,11 +12,11 @@ import pytest
 from django.db import connection
 from django.test import Client as DjangoClient
 
-from tests.api.said import blank, done, refused
+from tests.api.answers import assert_refused, make_blank, read_done
 from tests.conftest import Caller
+from tests.crash.integrity import assert_whole, read
 from tests.crash.server import Client, Server
-from tests.crash.wholeness import assert_whole, read
-from tests.factories import make_customer, make_processor, new_ref, person
+from tests.factories import draw_ref, make_customer, make_person, make_processor
 
 LOCKED_SECONDS, LOCKED_SECONDS_IN_SHORT = 30, 4
 ENTRIES = "SELECT ref_id, amount_paise FROM limits_ledgerentry ORDER BY id"
@@ -45,46 +45,46 @@ def client(server):
 
 @pytest.fixture
 def customer(client):
-    answer = client.ask("add-customer", Ref_Id=new_ref(), **person())
+    answer = client.ask("add-customer", Ref_Id=draw_ref(), **make_person())
     return answer.data["Unique_Id"]
 
 
-def writes(customer):
+def make_writes(customer):
     """One request of each operation that writes."""
     amount = {"Amount": "10.00", "Tran_Type": "D"}
     return [
         ("check-customer-limit", {"Unique_Id": customer, **amount}),
         ("update-customer-limit", {"Unique_Id": customer, **amount, "Tran_Status": "S"}),
         ("update-customer", {"Unique_Id": customer, "Email_Id": "m@example.in"}),
-        ("add-customer", person()),
+        ("add-customer", make_person()),
     ]
 
 
-def with_refs(requests):
-    return [(operation, {"Ref_Id": new_ref(), **fields}) for operation, fields in requests]
+def add_refs(requests):
+    return [(operation, {"Ref_Id": draw_ref(), **fields}) for operation, fields in requests]
 
 
 def assert_unavailable(operation, answer):
-    assert (answer.status, answer.data) == (503, blank(operation, "503"))
+    assert (answer.status, answer.data) == (503, make_blank(operation, "503"))
     assert answer.headers["Retry-After"] == "1"
 
 
 def assert_reads(server, client, customer):
     assert server.get("/healthz")[0] == 200
     assert server.get("/readyz") == (200, {"status": "ok", "missing": []})
-    kyc = client.ask("check-customer-kyc", Ref_Id=new_ref(), Unique_Id=customer)
+    kyc = client.ask("check-customer-kyc", Ref_Id=draw_ref(), Unique_Id=customer)
     assert (kyc.status, kyc.data["Resp_Code"], kyc.data["KYC_Flag"]) == (200, "000", "P")
-    status = client.ask("customer-registration-status", Ref_Id=new_ref(), Mobile_Number=MOBILE)
+    status = client.ask("customer-registration-status", Ref_Id=draw_ref(), Mobile_Number=MOBILE)
     assert (status.status, status.data["Resp_Code"]) == (200, "500")
 
 
 @contextmanager
-def full_disk(server):
+def fill_disk(server):
     """Let no file of the server's grow beyond a page, as if the disk were full.
 
     The log's too: nothing but the answers tells of it.
     """
-    pids = server.processes()
+    pids = server.list_processes()
     before = {pid: resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in pids}
     for pid, (_, hard) in before.items():
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (4096, hard))
@@ -96,19 +96,19 @@ def full_disk(server):
 
 
 @contextmanager
-def locked(server):
+def lock_database(server):
     with closing(sqlite3.connect(server.folder / "ppims.sqlite3", isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         yield
         holder.execute("ROLLBACK")
 
 
-@pytest.mark.parametrize("fault", [full_disk, locked])
+@pytest.mark.parametrize("fault", [fill_disk, lock_database])
 def test_what_can_not_be_written_is_unavailable_and_heals_without_a_restart(
     server, client, customer, fault
 ):
-    before, processes = read(server.folder, ROWS), server.processes()
-    asked = with_refs(writes(customer))
+    before, processes = read(server.folder, ROWS), server.list_processes()
+    asked = add_refs(make_writes(customer))
     with fault(server):
         for operation, fields in [*asked, *asked]:
             assert_unavailable(operation, client.ask(operation, **fields))
@@ -119,7 +119,7 @@ def test_what_can_not_be_written_is_unavailable_and_heals_without_a_restart(
         assert (answer.status, answer.data["Resp_Code"]) == (200, "000")
         assert not answer.is_replay
         assert client.ask(operation, **fields).is_replay
-    assert server.processes() == processes
+    assert server.list_processes() == processes
     assert_whole(server.folder)
     server.manage("verify_ledger")
 
@@ -134,7 +134,7 @@ def test_a_lock_held_long_answers_503_all_that_time_and_then_each_ref_id_counts_
 
     def insist(number):
         """Ask the same until it is booked: how many 503s came first."""
-        mine = {**fields, "Ref_Id": new_ref(), "Amount": f"{number}.00"}
+        mine = {**fields, "Ref_Id": draw_ref(), "Amount": f"{number}.00"}
         with closing(Client(server)) as client:
             refused = 0
             while (answer := client.ask("update-customer-limit", **mine)).status == 503:
@@ -144,7 +144,7 @@ def test_a_lock_held_long_answers_503_all_that_time_and_then_each_ref_id_counts_
         return mine["Ref_Id"], number * 100, refused
 
     with ThreadPoolExecutor(6) as threads:
-        with locked(server):
+        with lock_database(server):
             insisting = [threads.submit(insist, number) for number in range(1, 7)]
             time.sleep(seconds)
             assert not any(each.done() for each in insisting)
@@ -161,25 +161,25 @@ def test_a_database_that_may_only_be_read_refuses_writes_and_answers_reads(caplo
     processor = make_processor("ENT")
     caller = Caller(processor, DjangoClient())
     customer = str(make_customer(processor))
-    asked = with_refs(writes(customer))
+    asked = add_refs(make_writes(customer))
     with connection.cursor() as cursor:
-        before = rows(cursor)
+        before = read_rows(cursor)
         cursor.execute("PRAGMA query_only = ON")
         try:
             for operation, fields in asked:
-                refused(caller.call(operation, **fields), 503, "503")
-            done(caller.call("check-customer-kyc", Unique_Id=customer))
+                assert_refused(caller.call(operation, **fields), 503, "503")
+            read_done(caller.call("check-customer-kyc", Unique_Id=customer))
             assert caller.client.get("/readyz").status_code == 200
         finally:
             cursor.execute("PRAGMA query_only = OFF")
-        assert rows(cursor) == before
+        assert read_rows(cursor) == before
     said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert said == ["database unavailable: SQLITE_READONLY"] * len(asked)
     for operation, fields in asked:
-        _, meta = done(caller.call(operation, **fields))
+        _, meta = read_done(caller.call(operation, **fields))
         assert "Replayed" not in meta
 
 
-def rows(cursor):
+def read_rows(cursor):
     cursor.execute(ROWS)
     return cursor.fetchone()

@@ -11,7 +11,7 @@ from django.apps import apps
 
 from customers.claims import Doubt
 from customers.models import Account, Customer, DuplicateReview
-from customers.records import Told
+from customers.records import CustomerDetails
 from customers.services import blocking, customers, kyc, reviews
 from limits.services import adjustments, rules, seals
 from limits.services.adjustments import Correction
@@ -20,14 +20,21 @@ from ppims.core import clock
 from ppims.core.errors import Conflict, Unavailable
 from ppims.models import Operation
 from ppims.services.idempotency import Call
-from tests.concurrency.worker import failing
-from tests.factories import ToldFactory, make_customer, make_processor, new_mobile, new_ref, post
-from tests.ledger.histories import people
+from tests.concurrency.worker import fail_write
+from tests.factories import (
+    ToldFactory,
+    draw_mobile,
+    draw_ref,
+    make_customer,
+    make_posting,
+    make_processor,
+)
+from tests.ledger.histories import make_maker_and_checker
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ADDED = """customers.Registration customers.Account customers.Card customers.Document
+ADDS = """customers.Registration customers.Account customers.Card customers.Document
     customers.Identifier customers.Receipt ppims.ReplayKey ppims.AuditEntry ppims.AuditHead"""
-AUDITED = "ppims.AuditEntry ppims.AuditHead"
+AUDITS = "ppims.AuditEntry ppims.AuditHead"
 ADULT = ToldFactory.build(
     mobile_number="919898989898",
     card_number="6012345678901234",
@@ -42,17 +49,19 @@ class World:
 
     def __init__(self):
         self.ent, self.cbs = make_processor("ENT"), make_processor("CBS")
-        self.maker, self.checker = people()
+        self.maker, self.checker = make_maker_and_checker()
         self.customer = make_customer(self.ent)
 
-    def add(self, told, processor):
-        call = Call(processor, Operation.ADD_CUSTOMER, new_ref(), {})
-        return partial(customers.add_customer, call=call, told=told)
+    def add(self, details, processor):
+        call = Call(processor, Operation.ADD_CUSTOMER, draw_ref(), {})
+        return partial(customers.add_customer, call=call, details=details)
 
-    def update(self, **told):
-        call = Call(self.ent, Operation.UPDATE_CUSTOMER, new_ref(), {})
+    def update(self, **details):
+        call = Call(self.ent, Operation.UPDATE_CUSTOMER, draw_ref(), {})
         return partial(
-            customers.update_customer, call=call, told=Told(unique_id=self.customer, **told)
+            customers.update_customer,
+            call=call,
+            details=CustomerDetails(unique_id=self.customer, **details),
         )
 
     def block(self):
@@ -72,20 +81,20 @@ class World:
 
     def add_by_staff(self):
         """Someone of the staff on-boards a customer at Full KYC: that is proposed as well."""
-        call = Call(self.ent, Operation.ADD_CUSTOMER, new_ref(), {})
-        told = replace(ADULT, kyc_flag="F")
-        return partial(customers.add_customer, call=call, told=told, user=self.maker)
+        call = Call(self.ent, Operation.ADD_CUSTOMER, draw_ref(), {})
+        details = replace(ADULT, kyc_flag="F")
+        return partial(customers.add_customer, call=call, details=details, user=self.maker)
 
     def edit(self):
         account = Account.objects.get(customer=self.customer)
-        told = Told(mobile_number=new_mobile(), customer_name="Kavya Rao")
+        details = CustomerDetails(mobile_number=draw_mobile(), customer_name="Kavya Rao")
         about = {"accounts": {account.pk: "F"}, "cards": {}, "user": self.maker}
-        return partial(customers.edit_customer, customer_id=self.customer, told=told, **about)
+        return partial(customers.edit_customer, customer_id=self.customer, details=details, **about)
 
     def propose_kyc(self):
-        told = Told(kyc_flag="F", ovid_type="PAN", ovid_value="ABCDE1234F")
+        details = CustomerDetails(kyc_flag="F", ovid_type="PAN", ovid_value="ABCDE1234F")
         about = {"reason": "seen", "user": self.maker}
-        return partial(kyc.change, customer_id=self.customer, told=told, **about)
+        return partial(kyc.change, customer_id=self.customer, details=details, **about)
 
     def raise_kyc(self):
         return self.approve(kyc.decide, proposal_id=self.propose_kyc()().pk)
@@ -111,8 +120,8 @@ class World:
         return self.approve(rules.decide, rule_id=self.propose_rules()()[0].pk)
 
     def propose_adjustment(self):
-        post(self.ent, self.customer, 5_000)
-        month = clock.ist_month(clock.now())
+        make_posting(self.ent, self.customer, 5_000)
+        month = clock.number_ist_month(clock.now())
         correction = Correction(self.customer, month, "D", -2_000, "counted twice")
         return partial(adjustments.propose, correction=correction, user=self.maker)
 
@@ -120,7 +129,7 @@ class World:
         return self.approve(adjustments.decide, adjustment_id=self.propose_adjustment()().pk)
 
     def seal(self):
-        post(self.ent, self.customer, 5_000)
+        make_posting(self.ent, self.customer, 5_000)
         return partial(seals.make, user=self.checker)
 
 
@@ -128,65 +137,65 @@ class World:
 USE_CASES = {
     "add": (
         lambda world: world.add(ADULT, world.ent),
-        f"{ADDED} customers.Customer customers.KycChange customers.NameWord",
+        f"{ADDS} customers.Customer customers.KycChange customers.NameWord",
     ),
     "add through a second processor": (
         lambda world: (world.add(replace(ADULT, ovid_type=None), world.ent)(),
                        world.add(ADULT, world.cbs))[1],
-        ADDED,
+        ADDS,
     ),
     "add a stranger": (World.add_a_stranger, "customers.DuplicateReview"),
     "update the mobile number": (
-        lambda world: world.update(mobile_number=new_mobile()),
-        f"customers.Customer customers.Identifier customers.Receipt ppims.ReplayKey {AUDITED}",
+        lambda world: world.update(mobile_number=draw_mobile()),
+        f"customers.Customer customers.Identifier customers.Receipt ppims.ReplayKey {AUDITS}",
     ),
     "update document, KYC, account and card": (
         lambda world: (world.update(ovid_type="PAN", ovid_value="ABCDE1234F")(),
                        world.update(ovid_type="PAN", ovid_value="FGHIJ5678K", kyc_flag="F",
                                     account_number="1", card_number="2", cif_id="3"))[1],
-        f"{ADDED} customers.Customer customers.KycChange",
+        f"{ADDS} customers.Customer customers.KycChange",
     ),
-    "block": (World.block, f"customers.Customer {AUDITED}"),
-    "propose to unblock": (World.propose_unblocking, f"customers.Unblocking {AUDITED}"),
-    "unblock": (World.unblock, f"customers.Customer customers.Unblocking {AUDITED}"),
+    "block": (World.block, f"customers.Customer {AUDITS}"),
+    "propose to unblock": (World.propose_unblocking, f"customers.Unblocking {AUDITS}"),
+    "unblock": (World.unblock, f"customers.Customer customers.Unblocking {AUDITS}"),
     "add by staff": (
         World.add_by_staff,
-        f"""{ADDED} customers.Customer customers.KycChange customers.NameWord
+        f"""{ADDS} customers.Customer customers.KycChange customers.NameWord
         customers.KycProposal""",
     ),
     "edit": (
         World.edit,
-        f"customers.Customer customers.NameWord customers.Identifier customers.Account {AUDITED}",
+        f"customers.Customer customers.NameWord customers.Identifier customers.Account {AUDITS}",
     ),
-    "propose Full KYC": (World.propose_kyc, f"customers.KycProposal {AUDITED}"),
+    "propose Full KYC": (World.propose_kyc, f"customers.KycProposal {AUDITS}"),
     "raise to Full KYC": (
         World.raise_kyc,
         f"""customers.KycProposal customers.Customer customers.KycChange customers.Document
-        customers.Identifier {AUDITED}""",
+        customers.Identifier {AUDITS}""",
     ),
     "pass a number on": (
         World.pass_number_on,
-        f"customers.DuplicateReview customers.Identifier customers.Customer {AUDITED}",
+        f"customers.DuplicateReview customers.Identifier customers.Customer {AUDITS}",
     ),
-    "propose rules": (World.propose_rules, f"limits.LimitRule {AUDITED}"),
-    "approve a rule": (World.approve_rule, f"limits.LimitRule {AUDITED}"),
-    "propose an adjustment": (World.propose_adjustment, f"limits.Adjustment {AUDITED}"),
+    "propose rules": (World.propose_rules, f"limits.LimitRule {AUDITS}"),
+    "approve a rule": (World.approve_rule, f"limits.LimitRule {AUDITS}"),
+    "propose an adjustment": (World.propose_adjustment, f"limits.Adjustment {AUDITS}"),
     "adjust": (
         World.adjust,
-        f"limits.Adjustment limits.LedgerEntry limits.LedgerHead limits.MonthlyUsage {AUDITED}",
+        f"limits.Adjustment limits.LedgerEntry limits.LedgerHead limits.MonthlyUsage {AUDITS}",
     ),
-    "seal": (World.seal, f"limits.Seal {AUDITED}"),
+    "seal": (World.seal, f"limits.Seal {AUDITS}"),
 }  # fmt: skip
 
 
-def everything():
+def read_everything():
     return {
         model._meta.label: sorted(map(repr, model._base_manager.values_list()))
         for model in apps.get_models()
     }
 
 
-def outcome(act):
+def find_outcome(act):
     try:
         act()
     except (RuntimeError, Conflict, Unavailable) as error:
@@ -199,17 +208,17 @@ def outcome(act):
 def test_whichever_write_fails_nothing_of_it_is_kept(use_case, how, heard):
     make, tables = USE_CASES[use_case]
     act = make(World())
-    before, number = everything(), 1
+    before, number = read_everything(), 1
     while True:
-        with failing(how, number) as writes:
-            ended = outcome(act)
+        with fail_write(how, number) as writes:
+            ended = find_outcome(act)
         if len(writes) < number:
             break
         assert ended is heard
-        assert everything() == before
+        assert read_everything() == before
         number += 1
     assert ended is (Doubt if use_case == "add a stranger" else None)
-    after = everything()
+    after = read_everything()
     changed = {table for table in before if before[table] != after[table]}
     assert changed == set(tables.split())
     assert number > len(changed)

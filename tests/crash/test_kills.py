@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from statistics import median
 
+from tests.crash.clients import ADD, CHANGE, CHECK, REPORT, WritingClient
+from tests.crash.integrity import assert_whole, read, sum_entries
 from tests.crash.server import Server
-from tests.crash.tills import ADD, CHANGE, CHECK, REPORT, Till
-from tests.crash.wholeness import assert_whole, read, sums
 
 TILLS, SEED, KILLS_IN_SHORT = 8, 20261125, 8
 AT_A_WRITE = 0.7  # of the kills: then some answers are cut off after their commit
@@ -25,7 +25,7 @@ class Trial:
 
     def __init__(self, server, threads):
         self.server, self.threads = server, threads
-        self.tills = [Till(server, number) for number in range(TILLS)]
+        self.tills = [WritingClient(server, number) for number in range(TILLS)]
         self.draw = random.Random(SEED)
         self.seen = Counter()
         self.ready_after_seconds = []
@@ -54,7 +54,7 @@ class Trial:
         self.seen["requests without an answer"] += waiting
 
     def heal(self):
-        recorded = self.threads.map(Till.heal, self.tills)
+        recorded = self.threads.map(WritingClient.heal, self.tills)
         self.seen["recorded, though without an answer"] += sum(recorded)
         self.seen["answers"] = sum(len(till.asked) for till in self.tills)
 
@@ -65,7 +65,7 @@ class Trial:
         asked = [one for till in self.tills for one in till.asked]
         refs = [(OPERATIONS[one.operation], one.fields["Ref_Id"]) for one in asked]
         assert sorted(read(folder, KEYS)) == sorted(refs)
-        assert sums(folder) == +sum((till.used for till in self.tills), Counter())
+        assert sum_entries(folder) == +sum((till.used for till in self.tills), Counter())
 
 
 def test_a_server_killed_at_any_moment_keeps_its_word(tmp_path, request, capsys):
@@ -85,7 +85,7 @@ def test_a_server_killed_at_any_moment_keeps_its_word(tmp_path, request, capsys)
                 trial.compare()
                 if kills:
                     server.manage("verify_ledger")
-            list(threads.map(partial(Till.repeat_some, most=500), trial.tills))
+            list(threads.map(partial(WritingClient.repeat_some, most=500), trial.tills))
         finally:
             server.kill()
     trial.compare()

@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
 from customers.models import Account, Customer, Document, DuplicateReview
-from customers.records import Told
+from customers.records import CustomerDetails
 from customers.services import blocking, customers, kyc, reviews
 from customers.services.notes import add_note
 from limits.models import Adjustment, LedgerEntry, LimitCheck
@@ -17,30 +17,30 @@ from ppims.models import FourEyes, Operation, Processor, User
 from ppims.services.idempotency import Call
 from tests.factories import (
     ToldFactory,
-    check,
+    draw_ref,
+    make_check,
     make_customer,
+    make_posting,
     make_processor,
-    new_ref,
-    post,
     refuse,
     set_blocked,
 )
 
-APPROVED = FourEyes.State.APPROVED
+APPROVED_STATE = FourEyes.State.APPROVED
 START = datetime(2026, 1, 5, 6, 30, tzinfo=UTC)
 
 
-def people() -> tuple[User, User]:
+def make_maker_and_checker() -> tuple[User, User]:
     """Make a maker and a checker of adjustments."""
     names = ("maker", "checker")
     return tuple(User.objects.get_or_create(username=name)[0] for name in names)
 
 
 def adjust(unique_id: int, month: int, paise: int, direction: str = "D") -> Adjustment:
-    maker, checker = people()
+    maker, checker = make_maker_and_checker()
     correction = Correction(unique_id, month, direction, paise, "counted twice")
     proposed = adjustments.propose(correction=correction, user=maker)
-    return adjustments.decide(adjustment_id=proposed.pk, state=APPROVED, user=checker)
+    return adjustments.decide(adjustment_id=proposed.pk, state=APPROVED_STATE, user=checker)
 
 
 class History:
@@ -48,7 +48,7 @@ class History:
 
     def __init__(self, draw: random.Random, ent: Processor, cbs: Processor) -> None:
         self.draw, self.processors = draw, (ent, cbs)
-        number = f"7{new_ref()[1:]:0>11}"
+        number = f"7{draw_ref()[1:]:0>11}"
         papers = {"ovid_type": "ADR", "ovid_value": number, "card_number": f"6088{number}"}
         self.customer = make_customer(ent, cbs, kyc_flag=draw.choice("NP"), **papers)
         self.at = START + timedelta(seconds=draw.uniform(0, 86_400))
@@ -56,27 +56,37 @@ class History:
         self.posted: list[LedgerEntry] = []
 
     def step(self) -> None:
-        steps = (self.ask, self.ask, self.settle, self.settle, self.fail, self.undo, self.alone)
+        steps = (
+            self.ask,
+            self.ask,
+            self.settle,
+            self.settle,
+            self.fail,
+            self.undo,
+            self.post_alone,
+        )
         self.at += timedelta(seconds=self.draw.choice([1, 60, 1_200, 86_400, 20 * 86_400]))
-        with clock.frozen(self.at):
+        with clock.freeze(self.at):
             self.draw.choice((*steps, self.correct))()
 
     def ask(self) -> None:
         paise = self.draw.choice([1, 150_000, 400_000, 1_000_000, 1_000_001])
-        answer, _ = check(self._processor(), self.customer, paise, direction=self.draw.choice("DC"))
+        answer, _ = make_check(
+            self._choose_processor(), self.customer, paise, direction=self.draw.choice("DC")
+        )
         self.asked.append(answer)
 
     def settle(self) -> None:
-        self._answer("S", self.draw.choice([0, 0, 0, 50]))
+        self._note_answer("S", self.draw.choice([0, 0, 0, 50]))
 
     def fail(self) -> None:
-        self._answer("F", 0)
+        self._note_answer("F", 0)
 
-    def alone(self) -> None:
+    def post_alone(self) -> None:
         """Post without a check, at times over the limit."""
         paise = self.draw.choice([7, 90_000, 900_000])
-        tran_id = self.draw.choice([None, new_ref()])
-        self._post(self._processor(), paise, "S", self.draw.choice("DC"), tran_id=tran_id)
+        tran_id = self.draw.choice([None, draw_ref()])
+        self._post(self._choose_processor(), paise, "S", self.draw.choice("DC"), tran_id=tran_id)
 
     def undo(self) -> None:
         """Reverse some of a posting, however long ago it was."""
@@ -92,59 +102,59 @@ class History:
             with suppress(Conflict):  # more than may be taken away
                 adjust(self.customer, entry.month, self.draw.choice([-7, 90, 1_100_000]))
 
-    def _answer(self, kind: str, more: int) -> None:
+    def _note_answer(self, kind: str, more: int) -> None:
         if self.asked:
             asked = self.draw.choice(self.asked)
             paise = asked.amount_paise + more
-            refs = {"enquiry": asked.ref_id, "tran_id": new_ref()}
+            refs = {"enquiry": asked.ref_id, "tran_id": draw_ref()}
             self._post(asked.processor, paise, kind, asked.direction, **refs)
 
     def _post(self, processor: Processor, paise: int, kind: str, direction: str, **refs) -> None:
         with suppress(Conflict):  # settled already, or reversed
-            entry, _ = post(processor, self.customer, paise, kind, direction, **refs)
+            entry, _ = make_posting(processor, self.customer, paise, kind, direction, **refs)
             if kind == "S":
                 self.posted.append(entry)
 
-    def _processor(self) -> Processor:
+    def _choose_processor(self) -> Processor:
         return self.draw.choice(self.processors)
 
 
-def of_all_kinds(histories: list[History]) -> None:
+def add_all_kinds(histories: list[History]) -> None:
     """Let staff and processors do, to some of the customers, all else that the audit proves."""
     one, other, third = histories[:3]
-    maker, checker = people()
+    maker, checker = make_maker_and_checker()
     ent = one.processors[0]
     at = max(history.at for history in histories)
     for history in histories:
         history.at = at + timedelta(days=1)
-    with clock.frozen(at + timedelta(hours=1)):
+    with clock.freeze(at + timedelta(hours=1)):
         add_note(customer_id=one.customer, text="Called", user=maker)
         set_blocked(one.customer, blocked=True)
-        post(ent, one.customer, 700)
+        make_posting(ent, one.customer, 700)
         set_blocked(one.customer, blocked=False)
         blocking.block(customer_id=third.customer, reason="Asked to", user=maker)
         blocking.propose_unblocking(customer_id=third.customer, reason="Asked to", user=maker)
-        pan = Told(
+        pan = CustomerDetails(
             kyc_flag="F", kyc_updated_channel="BRN", ovid_type="PAN", ovid_value="ABCPE1234F"
         )
-        told = kyc.change(customer_id=other.customer, told=pan, reason="Came in", user=maker)
-        kyc.decide(proposal_id=told.pk, state=APPROVED, user=checker)
+        details = kyc.change(customer_id=other.customer, details=pan, reason="Came in", user=maker)
+        kyc.decide(proposal_id=details.pk, state=APPROVED_STATE, user=checker)
         _freeze(ent, one.customer)
-        _doubt(ent, [one.customer, other.customer], user=maker)
+        _claim_for_strangers(ent, [one.customer, other.customer], user=maker)
         for history, finding in ((one, ""), (one, "GENUINE"), (other, "REPORTED")):
-            entry, _ = post(ent, history.customer, 800, direction="C")
+            entry, _ = make_posting(ent, history.customer, 800, direction="C")
             flagged.note(entry_id=entry.pk, finding=finding, note="Asked", user=maker)
-        _rules(maker, checker)
-        tran_id = new_ref()
-        post(ent, other.customer, 900, tran_id=tran_id)
+        _add_rules(maker, checker)
+        tran_id = draw_ref()
+        make_posting(ent, other.customer, 900, tran_id=tran_id)
         report = refuse(ent, other.customer, 901, tran_id)
         refused_reports.note(report_id=report.pk, finding="", note="Asked", user=maker)
 
 
-def tell(processor: Processor, unique_id: int, **told: str) -> None:
+def tell(processor: Processor, unique_id: int, **details: str) -> None:
     """Tell, as a processor, what is new about a customer."""
-    call = Call(processor, Operation.UPDATE_CUSTOMER, new_ref(), told)
-    customers.update_customer(call=call, told=Told(unique_id=unique_id, **told))
+    call = Call(processor, Operation.UPDATE_CUSTOMER, draw_ref(), details)
+    customers.update_customer(call=call, details=CustomerDetails(unique_id=unique_id, **details))
 
 
 def _freeze(processor: Processor, unique_id: int) -> None:
@@ -154,7 +164,7 @@ def _freeze(processor: Processor, unique_id: int) -> None:
     tell(processor, unique_id, account_status="F", card_status="F", **named)
 
 
-def _doubt(processor: Processor, holders: list[int], user: User) -> None:
+def _claim_for_strangers(processor: Processor, holders: list[int], user: User) -> None:
     """Claim each one's number for a stranger; the first claim is decided, the other waits."""
     for holder in holders:
         mobile = Customer.objects.get(pk=holder).mobile
@@ -162,16 +172,16 @@ def _doubt(processor: Processor, holders: list[int], user: User) -> None:
             mobile_number=mobile, customer_name="Xu", date_of_birth=date(1961, 1, 1)
         )
         with suppress(Conflict):
-            call = Call(processor, Operation.ADD_CUSTOMER, new_ref(), {})
-            customers.add_customer(call=call, told=stranger)
+            call = Call(processor, Operation.ADD_CUSTOMER, draw_ref(), {})
+            customers.add_customer(call=call, details=stranger)
     review = DuplicateReview.objects.get(customer=holders[0])
     reviews.decide(review_id=review.pk, outcome="NUMBER_PASSED_ON", reason="Seen", user=user)
 
 
-def _rules(maker: User, checker: User) -> None:
+def _add_rules(maker: User, checker: User) -> None:
     wanted = [rules.Proposal("F", "D", "TRANSACTION", paise, "a test") for paise in (10**9, 10**8)]
     proposed = rules.propose(proposals=wanted, user=maker)
-    rules.decide(rule_id=proposed[0].pk, state=APPROVED, user=checker)
+    rules.decide(rule_id=proposed[0].pk, state=APPROVED_STATE, user=checker)
 
 
 def write(seed: int, customers: int, steps: int) -> list[History]:

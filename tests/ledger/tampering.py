@@ -47,13 +47,13 @@ NAMES |= {
     for model in OF_A_CUSTOMER
     if model is not Customer
 }
-COVERED = (*NAMES, Hold, ReplayKey)
+COVERED_MODELS = (*NAMES, Hold, ReplayKey)
 OWNERS = {AuditEntry: "subject", AuditHead: "subject", Seal: "number", Customer: "unique_id"}
 # Which columns say where a row belongs: changed, it is missed in one place and too much in another.
 PLACES = {"customer_id", "subject", "number", "month", "id", "limit_check_id", "unique_id"}
 # What no finding can rest on: nothing points at an audit entry's id, nor at an adjustment's entry's
 # id; what is encrypted shows when it is opened. docs/ledger.md says so.
-FREE = {
+FREE_COLUMNS = {
     *((AuditEntry, "id"), (Document, "sealed"), (KycProposal, "sealed")),
     (DuplicateReview, "claim"),
 }
@@ -84,30 +84,30 @@ def run(sql: str, *values: Any) -> None:
         cursor.execute(sql, values)
 
 
-def name(row: models.Model) -> str:
+def name_row(row: models.Model) -> str:
     """Name a row as a finding does."""
     if isinstance(row, Hold):
-        return name(row.limit_check)
-    return NAMES[type(row)].format(**{f.attname: getattr(row, f.attname) for f in fields(row)})
+        return name_row(row.limit_check)
+    return NAMES[type(row)].format(**{f.attname: getattr(row, f.attname) for f in list_fields(row)})
 
 
-def fields(row: models.Model) -> list[models.Field]:
+def list_fields(row: models.Model) -> list[models.Field]:
     return list(type(row)._meta.concrete_fields)
 
 
-def where(row: models.Model) -> tuple[str, list[Any]]:
+def write_where(row: models.Model) -> tuple[str, list[Any]]:
     """Write which row it is, by its key."""
     keys = type(row)._meta.pk_fields
     values = [f.get_db_prep_value(getattr(row, f.attname), connection) for f in keys]
     return " AND ".join(f'"{f.column}" = %s' for f in keys), values
 
 
-def another(draw: random.Random, value: Any, column: models.Field) -> Any:
+def draw_another(draw: random.Random, value: Any, column: models.Field) -> Any:
     """Draw another value for a column; SQLite takes anything anywhere."""
     if connection.vendor == "sqlite" and draw.random() < 0.1:
         return Anything(draw.choice(["", "abc", 7, 1.5, b"x"]))
     if value is None:
-        return NEW[column.get_internal_type()]
+        return NEW_VALUES[column.get_internal_type()]
     if column.choices and draw.random() < 0.5:
         return draw.choice([code for code, _ in column.flatchoices if code != value])
     if isinstance(value, bytes | memoryview):
@@ -117,7 +117,7 @@ def another(draw: random.Random, value: Any, column: models.Field) -> Any:
     return next(change for kind, change in CHANGES if isinstance(value, kind))(draw, value)
 
 
-NEW = defaultdict(
+NEW_VALUES = defaultdict(
     lambda: 1,
     CharField="x",
     DateField=date(2026, 2, 3),
@@ -140,7 +140,7 @@ def choose(draw: random.Random, model: type[models.Model], **chosen: Any) -> mod
     return draw.choice(rows)
 
 
-def of_owner(row: models.Model, *owners: Any) -> str:
+def make_owner_pattern(row: models.Model, *owners: Any) -> str:
     """A pattern of whatever may be found about a row's owner, or about others it was given to."""
     if isinstance(row, LimitRule):
         return "limit rule .*"
@@ -158,9 +158,9 @@ def of_owner(row: models.Model, *owners: Any) -> str:
 
 
 def update_a_field(draw: random.Random) -> Tampering | None:
-    model = draw.choice([*COVERED, LedgerEntry, LedgerEntry, LimitCheck, LimitCheck])
+    model = draw.choice([*COVERED_MODELS, LedgerEntry, LedgerEntry, LimitCheck, LimitCheck])
     row = choose(draw, model)
-    return update(draw, row, draw.choice(fields(row)))
+    return update(draw, row, draw.choice(list_fields(row)))
 
 
 def update(draw: random.Random, row: models.Model, column: models.Field) -> Tampering | None:
@@ -169,22 +169,22 @@ def update(draw: random.Random, row: models.Model, column: models.Field) -> Tamp
     """
     model = type(row)
     before = getattr(row, column.attname)
-    after = another(draw, before, column)
+    after = draw_another(draw, before, column)
     is_adjusted = column.attname == "id" and getattr(row, "kind", "") == "A"
     is_open = model is DuplicateReview and not row.outcome  # of those the audit says nothing
     is_same = (after.value if isinstance(after, Anything) else after) == before
-    if is_same or is_adjusted or is_open or (model, column.attname) in FREE:
+    if is_same or is_adjusted or is_open or (model, column.attname) in FREE_COLUMNS:
         return None
-    condition, key = where(row)
+    condition, key = write_where(row)
     value = (
         after.value if isinstance(after, Anything) else column.get_db_prep_value(after, connection)
     )
     run(f'UPDATE {model._meta.db_table} SET "{column.column}" = %s WHERE {condition}', value, *key)
     what = f"{row!r}: {column.attname} from {before!r} to {after!r}"
-    return Tampering(what, _named_if(row, column.attname, value))
+    return Tampering(what, _name_row_if(row, column.attname, value))
 
 
-def _named_if(row: models.Model, column: str, value: Any) -> str:
+def _name_row_if(row: models.Model, column: str, value: Any) -> str:
     """How the row is called; one that was moved may be missed, or be too much, elsewhere."""
     if isinstance(row, ReplayKey):
         return "(Ref_Id|check|ledger entry|receipt) .*"
@@ -193,34 +193,40 @@ def _named_if(row: models.Model, column: str, value: Any) -> str:
     if isinstance(row, Hold) and column == "limit_check_id":
         return "(check|hold of check) .*"
     if column in PLACES:
-        return of_owner(row, value)
-    return re.escape(name(row))
+        return make_owner_pattern(row, value)
+    return re.escape(name_row(row))
 
 
 def delete_a_row(draw: random.Random) -> Tampering | None:
-    model = draw.choice([m for m in COVERED if m is not MonthlyUsage])  # lost, it is summed anew
+    model = draw.choice(
+        [m for m in COVERED_MODELS if m is not MonthlyUsage]
+    )  # lost, it is summed anew
     row = choose(draw, model)
     if model is Seal and row.pk == Seal.objects.count():
         return None  # the newest: only its file can tell (test_seals)
     if model is DuplicateReview and not row.outcome:
         return None
-    condition, key = where(row)
+    condition, key = write_where(row)
     run(f"DELETE FROM {model._meta.db_table} WHERE {condition}", *key)
-    expected = _named_if(row, "id", None) if model in {ReplayKey, Identifier} else of_owner(row)
+    expected = (
+        _name_row_if(row, "id", None)
+        if model in {ReplayKey, Identifier}
+        else make_owner_pattern(row)
+    )
     if model in {LedgerEntry, AuditEntry}:
-        following = _following(row)
-        expected = re.escape(name(following)) if following else _head_of(row)
+        following = _find_following(row)
+        expected = re.escape(name_row(following)) if following else _name_head(row)
     return Tampering(f"{row!r} deleted", expected)
 
 
-def _following(row: models.Model) -> models.Model | None:
+def _find_following(row: models.Model) -> models.Model | None:
     """Find the next row of the same chain."""
     owner = OWNERS.get(type(row), "customer_id")
     chain = type(row)._default_manager.filter(**{owner: getattr(row, owner)})
     return chain.filter(number__gt=row.number).order_by("number").first()
 
 
-def _head_of(row: models.Model) -> str:
+def _name_head(row: models.Model) -> str:
     if isinstance(row, AuditEntry):
         return f"audit head of {row.subject}"
     return f"ledger head of customer {row.customer_id}"
@@ -233,7 +239,7 @@ def insert_a_row(draw: random.Random) -> Tampering:
     owner = OWNERS.get(model, "customer_id")
     taker = getattr(choose(draw, model), owner)
     last = model._default_manager.filter(**{owner: taker}).order_by("number").last()
-    values = {f.attname: getattr(row, f.attname) for f in fields(row)}
+    values = {f.attname: getattr(row, f.attname) for f in list_fields(row)}
     highest = model._default_manager.latest("pk").pk
     values |= {owner: taker, "number": last.number + 1, "id": highest + 1}
     if model is LedgerEntry:
@@ -241,14 +247,14 @@ def insert_a_row(draw: random.Random) -> Tampering:
         values |= {"adjustment_id": None, "kind": "S", "reverses_id": None}
         values["processor_id"] = values["processor_id"] or choose(draw, LimitCheck).processor_id
     model._default_manager.bulk_create([model(**values)])
-    return Tampering(f"{row!r} copied to the end of {taker}", name(model(**values)))
+    return Tampering(f"{row!r} copied to the end of {taker}", name_row(model(**values)))
 
 
 def insert_a_record(draw: random.Random) -> Tampering | None:
     """Copy a row of a customer's, or a rule, once more, as another's or for the same one."""
     model = draw.choice([*(m for m in OF_A_CUSTOMER if m is not Customer), LimitRule])
     row = choose(draw, model)
-    values = {f.attname: getattr(row, f.attname) for f in fields(row)}
+    values = {f.attname: getattr(row, f.attname) for f in list_fields(row)}
     values["id"] = model._default_manager.latest("pk").pk + 1
     if model is not LimitRule:
         values["customer_id"] = choose(draw, Customer).pk
@@ -256,7 +262,7 @@ def insert_a_record(draw: random.Random) -> Tampering | None:
         return None
     copied = model(**values)
     model._default_manager.bulk_create([copied])
-    return Tampering(f"{row!r} copied to {copied!r}", re.escape(name(copied)))
+    return Tampering(f"{row!r} copied to {copied!r}", re.escape(name_row(copied)))
 
 
 def insert_a_person(draw: random.Random) -> Tampering:
@@ -271,13 +277,13 @@ def swap_two_rows(draw: random.Random) -> Tampering | None:
     """Let two rows of one chain change their places."""
     model = draw.choice([LedgerEntry, LimitCheck, AuditEntry])
     one = choose(draw, model)
-    other = _following(one)
+    other = _find_following(one)
     if other is None:
         return None
     table = model._meta.db_table
     for row, number in ((one, 9_999), (other, one.number), (one, other.number)):
         run(f"UPDATE {table} SET number = %s WHERE id = %s", number, row.pk)
-    return Tampering(f"{one!r} and {other!r} swapped", name(one))
+    return Tampering(f"{one!r} and {other!r} swapped", name_row(one))
 
 
 def truncate_the_tail(draw: random.Random) -> Tampering:
@@ -290,7 +296,7 @@ def truncate_the_tail(draw: random.Random) -> Tampering:
         *(getattr(row, owner), row.number),
     )
     # Before its head, a row may be found that rests on one which is gone.
-    expected = of_owner(row) if model is LimitCheck else _head_of(row)
+    expected = make_owner_pattern(row) if model is LimitCheck else _name_head(row)
     return Tampering(f"the tail from {row!r} deleted", expected)
 
 
@@ -303,8 +309,8 @@ def rewrite_a_chain(draw: random.Random) -> Tampering:
         if entry.number >= row.number:
             if entry == row:
                 entry.amount_paise += 1
-            values = signing.values_of(entry)
-            entry.digest = signing.entry_digest(STRANGER, values, previous)
+            values = signing.list_values(entry)
+            entry.digest = signing.digest_entry(STRANGER, values, previous)
             run(
                 "UPDATE limits_ledgerentry SET amount_paise = %s, digest = %s, key_id = %s"
                 " WHERE id = %s",
@@ -313,21 +319,21 @@ def rewrite_a_chain(draw: random.Random) -> Tampering:
         previous = bytes(entry.digest)
     head = LedgerHead.objects.get(pk=row.customer_id)
     head.last_digest = previous
-    mac = signing.head_mac(STRANGER, signing.values_of(head))
+    mac = signing.sign_head(STRANGER, signing.list_values(head))
     run(
         "UPDATE limits_ledgerhead SET last_digest = %s, mac = %s WHERE customer_id = %s",
         *(previous, mac, head.pk),
     )
-    return Tampering(f"the chain from {row!r} rewritten", name(row))
+    return Tampering(f"the chain from {row!r} rewritten", name_row(row))
 
 
 def rewrite_an_audit(draw: random.Random) -> Tampering:
     row = choose(draw, AuditEntry)
     row.detail = '{"changes": {}}'
     before = AuditEntry.objects.filter(subject=row.subject, number=row.number - 1).first()
-    mac = audit.entry_mac(STRANGER, audit.values_of(row), bytes(before.mac) if before else b"")
+    mac = audit.sign_entry(STRANGER, audit.list_values(row), bytes(before.mac) if before else b"")
     run("UPDATE ppims_auditentry SET detail = %s, mac = %s WHERE id = %s", row.detail, mac, row.pk)
-    return Tampering(f"{row!r} rewritten", name(row))
+    return Tampering(f"{row!r} rewritten", name_row(row))
 
 
 def unprove(draw: random.Random) -> Tampering | None:
@@ -338,9 +344,9 @@ def unprove(draw: random.Random) -> Tampering | None:
         return None
     before = AuditEntry.objects.filter(subject=row.subject, number=row.number - 1).first()
     row.detail = json.dumps(detail)
-    mac = audit.entry_mac(STRANGER, audit.values_of(row), bytes(before.mac) if before else b"")
+    mac = audit.sign_entry(STRANGER, audit.list_values(row), bytes(before.mac) if before else b"")
     run("UPDATE ppims_auditentry SET detail = %s, mac = %s WHERE id = %s", row.detail, mac, row.pk)
-    return Tampering(f"{row!r} proves nothing now", re.escape(name(row)))
+    return Tampering(f"{row!r} proves nothing now", re.escape(name_row(row)))
 
 
 def move_a_month(draw: random.Random) -> Tampering:
@@ -350,7 +356,7 @@ def move_a_month(draw: random.Random) -> Tampering:
         " WHERE customer_id = %s AND month = %s",
         *(row.customer_id, row.month),
     )
-    return Tampering(f"{row!r} with a paisa more", name(row))
+    return Tampering(f"{row!r} with a paisa more", name_row(row))
 
 
 WAYS: list[Callable[[random.Random], Tampering | None]] = [

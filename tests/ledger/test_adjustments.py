@@ -16,11 +16,11 @@ from ppims.core import clock
 from ppims.core.errors import Conflict, Malformed, UnknownCustomer
 from ppims.models import AuditEntry, FourEyes, User
 from ppims.services import role_groups
-from tests.factories import check, make_customer, make_processor, post
-from tests.ledger.histories import adjust, people
+from tests.factories import make_check, make_customer, make_posting, make_processor
+from tests.ledger.histories import adjust, make_maker_and_checker
 
 pytestmark = pytest.mark.django_db
-APPROVED, REJECTED, WITHDRAWN = (
+APPROVED_STATE, REJECTED_STATE, WITHDRAWN_STATE = (
     FourEyes.State.APPROVED,
     FourEyes.State.REJECTED,
     FourEyes.State.WITHDRAWN,
@@ -39,52 +39,54 @@ def customer(ent):
 
 @pytest.fixture
 def month():
-    return clock.ist_month(clock.now())
+    return clock.number_ist_month(clock.now())
 
 
 def propose(customer, month, paise, direction="D", reason="counted twice"):
     correction = Correction(customer, month, direction, paise, reason)
-    return adjustments.propose(correction=correction, user=people()[0])
+    return adjustments.propose(correction=correction, user=make_maker_and_checker()[0])
 
 
-def used(customer):
+def read_used(customer):
     rows = MonthlyUsage.objects.filter(customer=customer)
-    return {(row.month, way): paise for row in rows for way, paise in _both(row) if paise}
+    return {(row.month, way): paise for row in rows for way, paise in _approve_twice(row) if paise}
 
 
-def _both(row):
+def _approve_twice(row):
     return [("D", row.debit_paise), ("C", row.credit_paise)]
 
 
 def test_nothing_changes_until_another_person_approves(ent, customer, month):
-    post(ent, customer, 70_000)
+    make_posting(ent, customer, 70_000)
     proposal = propose(customer, month, -20_000)
-    assert used(customer) == {(month, "D"): 70_000}
-    maker, checker = people()
+    assert read_used(customer) == {(month, "D"): 70_000}
+    maker, checker = make_maker_and_checker()
     with pytest.raises(Conflict):
-        adjustments.decide(adjustment_id=proposal.pk, state=APPROVED, user=maker)
-    adjustments.decide(adjustment_id=proposal.pk, state=APPROVED, user=checker)
-    assert used(customer) == {(month, "D"): 50_000}
+        adjustments.decide(adjustment_id=proposal.pk, state=APPROVED_STATE, user=maker)
+    adjustments.decide(adjustment_id=proposal.pk, state=APPROVED_STATE, user=checker)
+    assert read_used(customer) == {(month, "D"): 50_000}
     entry = LedgerEntry.objects.get(kind="A")
     assert (entry.adjustment_id, entry.amount_paise, entry.flags) == (proposal.pk, -20_000, "")
     assert (entry.processor_id, entry.ref_id, entry.used_after_paise) == (None, "", 50_000)
     with pytest.raises(Conflict):
-        adjustments.decide(adjustment_id=proposal.pk, state=APPROVED, user=checker)
+        adjustments.decide(adjustment_id=proposal.pk, state=APPROVED_STATE, user=checker)
     assert LedgerEntry.objects.filter(kind="A").count() == 1
     assert [str(finding) for finding in verify()] == []
 
 
-@pytest.mark.parametrize(("state", "who"), [(REJECTED, 1), (WITHDRAWN, 0)])
+@pytest.mark.parametrize(("state", "who"), [(REJECTED_STATE, 1), (WITHDRAWN_STATE, 0)])
 def test_a_rejected_or_withdrawn_proposal_books_nothing(customer, month, state, who):
     proposal = propose(customer, month, 5_000)
-    decided = {"adjustment_id": proposal.pk, "state": state, "user": people()[who]}
-    if state == REJECTED:
+    decided = {"adjustment_id": proposal.pk, "state": state, "user": make_maker_and_checker()[who]}
+    if state == REJECTED_STATE:
         with pytest.raises(Malformed):
             adjustments.decide(**decided)
     adjustments.decide(**decided, note="no")
     assert not LedgerEntry.objects.exists()
     with pytest.raises(Conflict):
-        adjustments.decide(adjustment_id=proposal.pk, state=APPROVED, user=people()[1])
+        adjustments.decide(
+            adjustment_id=proposal.pk, state=APPROVED_STATE, user=make_maker_and_checker()[1]
+        )
 
 
 def test_the_database_holds_that_the_maker_is_not_the_checker(customer, month):
@@ -92,14 +94,14 @@ def test_the_database_holds_that_the_maker_is_not_the_checker(customer, month):
     rows = Adjustment.objects.filter(pk=proposal.pk)
     for wrong in ({"checker": proposal.maker}, {"maker": None}, {"amount_paise": 0}):
         with pytest.raises(IntegrityError), transaction.atomic():
-            rows.update(state=APPROVED, decided_at=clock.now(), **wrong)
+            rows.update(state=APPROVED_STATE, decided_at=clock.now(), **wrong)
 
 
 def test_an_adjustment_counts_in_the_next_check_and_is_flagged_over_the_limit(ent, customer, month):
     adjust(customer, month, 999_999)
-    answer, _ = check(ent, customer, 2)
+    answer, _ = make_check(ent, customer, 2)
     assert (answer.is_allowed, answer.used_paise) == (False, 999_999)
-    assert check(ent, customer, 1)[0].is_allowed
+    assert make_check(ent, customer, 1)[0].is_allowed
     adjust(customer, month, 1)  # with the paisa on hold
     assert LedgerEntry.objects.filter(kind="A").latest("pk").flags == "OVER_LIMIT"
     adjust(customer, month, -1)
@@ -111,41 +113,41 @@ def test_an_earlier_month_and_loads_are_adjusted_alone(ent, customer, month):
     earlier = month - 1 if month % 100 > 1 else month - 89
     adjust(customer, earlier, 500, "C")
     adjust(customer, month, 70, "D")
-    assert used(customer) == {(earlier, "C"): 500, (month, "D"): 70}
+    assert read_used(customer) == {(earlier, "C"): 500, (month, "D"): 70}
 
 
 @pytest.mark.parametrize(("paise", "is_refused"), [(-30_000, False), (-30_001, True)])
 def test_what_a_processor_may_still_reverse_is_not_taken_away(
     ent, customer, month, paise, is_refused
 ):
-    post(ent, customer, 100_000, tran_id="T1")
-    post(ent, customer, 20_000, kind="R", tran_id="T1")
-    post(ent, customer, 30_000)  # without a Tran_Id nobody can reverse it
+    make_posting(ent, customer, 100_000, tran_id="T1")
+    make_posting(ent, customer, 20_000, kind="R", tran_id="T1")
+    make_posting(ent, customer, 30_000)  # without a Tran_Id nobody can reverse it
     proposal = propose(customer, month, paise)
-    checker = people()[1]
+    checker = make_maker_and_checker()[1]
     if is_refused:
         with pytest.raises(Conflict) as refusal:
-            adjustments.decide(adjustment_id=proposal.pk, state=APPROVED, user=checker)
+            adjustments.decide(adjustment_id=proposal.pk, state=APPROVED_STATE, user=checker)
         assert [name for name, _ in refusal.value.errors] == ["amount_paise"]
         assert Adjustment.objects.get(pk=proposal.pk).state == FourEyes.State.PROPOSED
     else:
-        adjustments.decide(adjustment_id=proposal.pk, state=APPROVED, user=checker)
-    post(ent, customer, 80_000, kind="R", tran_id="T1")
-    assert used(customer).get((month, "D"), 0) == (30_000 if is_refused else 0)
+        adjustments.decide(adjustment_id=proposal.pk, state=APPROVED_STATE, user=checker)
+    make_posting(ent, customer, 80_000, kind="R", tran_id="T1")
+    assert read_used(customer).get((month, "D"), 0) == (30_000 if is_refused else 0)
 
 
 @pytest.mark.parametrize("direction", ["D", "C"])
 def test_of_a_transfer_each_half_may_still_be_reversed(ent, customer, month, direction):
     for way in "DC":
-        post(ent, customer, 100_000, tran_id="T1", direction=way)
-        post(ent, customer, 30_000, direction=way)
-    post(ent, customer, 100_000, kind="R", tran_id="T1", direction=direction)
+        make_posting(ent, customer, 100_000, tran_id="T1", direction=way)
+        make_posting(ent, customer, 30_000, direction=way)
+    make_posting(ent, customer, 100_000, kind="R", tran_id="T1", direction=direction)
     other = {"D": "C", "C": "D"}[direction]
     adjust(customer, month, -30_000, direction)
     with pytest.raises(Conflict):
         adjust(customer, month, -30_001, other)
-    post(ent, customer, 100_000, kind="R", tran_id="T1", direction=other)
-    assert used(customer) == {(month, other): 30_000}
+    make_posting(ent, customer, 100_000, kind="R", tran_id="T1", direction=other)
+    assert read_used(customer) == {(month, other): 30_000}
 
 
 @pytest.mark.parametrize(
@@ -165,7 +167,9 @@ def test_of_a_transfer_each_half_may_still_be_reversed(ent, customer, month, dir
 def test_a_wrong_field_is_named(customer, month, field, value):
     fields = {"month": month, "direction": "D", "amount_paise": 1, "reason": "x", field: value}
     with pytest.raises(Malformed) as refusal:
-        adjustments.propose(correction=Correction(customer, **fields), user=people()[0])
+        adjustments.propose(
+            correction=Correction(customer, **fields), user=make_maker_and_checker()[0]
+        )
     assert [name for name, _ in refusal.value.errors] == [field]
     assert not Adjustment.objects.exists()
 
@@ -180,7 +184,7 @@ def test_who_proposed_and_approved_is_audited_with_the_reason(customer, month):
     said = (
         AuditEntry.objects.filter(subject=customer).order_by("number").values_list("action", "user")
     )
-    maker, checker = people()
+    maker, checker = make_maker_and_checker()
     assert list(said)[-2:] == [
         ("adjustment proposed", maker.pk),
         ("adjustment approved", checker.pk),

@@ -16,7 +16,7 @@ from limits.verify import verify
 from ppims.db import append_only
 from ppims.models import AuditEntry, User
 from ppims.server import health
-from tests.factories import check, make_customer, make_processor, post, refuse
+from tests.factories import make_check, make_customer, make_posting, make_processor, refuse
 
 pytestmark = pytest.mark.django_db
 ONLY_GROW = (
@@ -30,9 +30,9 @@ MODELS = {model._meta.db_table: model for model in ONLY_GROW}
 def _rows(db):
     ent = make_processor()
     customer = make_customer(ent)
-    check(ent, customer, 100, ref_id="C1")
-    post(ent, customer, 100, enquiry="C1", tran_id="T1")
-    unchecked, _ = post(ent, customer, 100)
+    make_check(ent, customer, 100, ref_id="C1")
+    make_posting(ent, customer, 100, enquiry="C1", tran_id="T1")
+    unchecked, _ = make_posting(ent, customer, 100)
     maker = User.objects.create(username="farhan")
     flagged.note(entry_id=unchecked.pk, finding="GENUINE", note="as told", user=maker)
     report = refuse(ent, customer, 50, tran_id="T1")
@@ -40,9 +40,9 @@ def _rows(db):
     seals.make()
 
 
-def refused(sql):
+def assert_refused(sql):
     with (
-        pytest.raises(IntegrityError, match=append_only.REFUSAL),
+        pytest.raises(IntegrityError, match=append_only.REFUSAL_TEXT),
         transaction.atomic(),
         connection.cursor() as cursor,
     ):
@@ -58,19 +58,19 @@ def test_the_list_of_tables_is_that_of_the_models_that_only_grow():
 @pytest.mark.parametrize("table", append_only.TABLES)
 def test_no_row_is_changed_in_any_column(table):
     for field in MODELS[table]._meta.concrete_fields:
-        assert refused(f'UPDATE {table} SET "{field.column}" = "{field.column}"')
+        assert assert_refused(f'UPDATE {table} SET "{field.column}" = "{field.column}"')
 
 
 @pytest.mark.parametrize("table", append_only.TABLES)
 def test_no_row_is_deleted(table):
-    assert refused(f"DELETE FROM {table}")
+    assert assert_refused(f"DELETE FROM {table}")
 
 
 @pytest.mark.only_on("sqlite", "REPLACE is SQLite's")
 @pytest.mark.parametrize("table", append_only.TABLES)
 def test_no_row_is_replaced_over_its_key(table):
-    assert refused(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
-    assert refused(f"REPLACE INTO {table} SELECT * FROM {table}")
+    assert assert_refused(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
+    assert assert_refused(f"REPLACE INTO {table} SELECT * FROM {table}")
 
 
 @pytest.mark.only_on("sqlite", "REPLACE is SQLite's")
@@ -78,14 +78,14 @@ def test_no_row_is_replaced_over_its_key(table):
 def test_no_row_is_replaced_over_another_unique_column(table):
     columns = [field.column for field in MODELS[table]._meta.concrete_fields]
     others = ", ".join(f'"{column}"' for column in columns if column != "id")
-    assert refused(f"REPLACE INTO {table} ({others}) SELECT {others} FROM {table}")
+    assert assert_refused(f"REPLACE INTO {table} ({others}) SELECT {others} FROM {table}")
 
 
 @pytest.mark.only_on("postgresql", "SQLite has no TRUNCATE")
 @pytest.mark.parametrize("table", append_only.TABLES)
 def test_no_table_is_truncated(table):
     connection.check_constraints()  # what is put off to the commit would refuse it too
-    assert refused(f"TRUNCATE {table} CASCADE")
+    assert assert_refused(f"TRUNCATE {table} CASCADE")
 
 
 def test_an_update_by_the_orm_is_refused_too():
@@ -98,14 +98,14 @@ def test_an_update_by_the_orm_is_refused_too():
 
 
 def test_a_missing_or_altered_trigger_is_named_by_readyz_and_verification(client):
-    assert append_only.missing() == health.what_is_missing() == []
+    assert append_only.list_missing() == health.list_missing() == []
     append_only.remove("limits_ledgerentry")
-    missing = append_only.missing()
+    missing = append_only.list_missing()
     assert missing
     assert all(name.startswith("limits_ledgerentry_") for name in missing)
     assert client.get("/readyz").json()["missing"] == [f"the trigger {name}" for name in missing]
     append_only.install("limits_ledgerentry")
-    assert append_only.missing() == []
+    assert append_only.list_missing() == []
 
 
 @pytest.mark.only_on("sqlite", "on PostgreSQL the function is what could be altered")
@@ -116,7 +116,7 @@ def test_a_trigger_that_lets_through_is_not_taken_for_one_that_forbids():
         cursor.execute(
             f"CREATE TRIGGER {name} BEFORE UPDATE ON limits_ledgerentry BEGIN SELECT 1; END"
         )
-    assert append_only.missing() == [name]
+    assert append_only.list_missing() == [name]
 
 
 @pytest.mark.only_on("postgresql", "on SQLite a trigger has its own text")
@@ -126,9 +126,9 @@ def test_a_function_that_lets_through_is_not_taken_for_one_that_forbids():
             "CREATE OR REPLACE FUNCTION ppims_only_grows() RETURNS trigger LANGUAGE plpgsql"
             " AS $$BEGIN RETURN NEW; END$$"
         )
-        assert len(append_only.missing()) == 2 * len(append_only.TABLES)
+        assert len(append_only.list_missing()) == 2 * len(append_only.TABLES)
         cursor.execute("ALTER TABLE limits_seal DISABLE TRIGGER limits_seal_only_grows_rows")
-    assert "limits_seal_only_grows_rows" in append_only.missing()
+    assert "limits_seal_only_grows_rows" in append_only.list_missing()
 
 
 def test_verification_names_a_missing_trigger_after_the_rows_that_it_let_be_touched():

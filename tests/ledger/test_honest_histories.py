@@ -19,7 +19,7 @@ def test_a_thousand_honest_histories_raise_no_alarm(seed):
     seals.make()
     for history in written:
         history.step()
-    with clock.frozen(max(history.at for history in written)):
+    with clock.freeze(max(history.at for history in written)):
         assert [str(finding) for finding in verify()] == []
     kinds = set(LedgerEntry.objects.values_list("kind", flat=True))
     flags = {flag for entry in LedgerEntry.objects.all() for flag in entry.flag_list}

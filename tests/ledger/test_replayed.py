@@ -12,11 +12,11 @@ from limits.verify import verify
 from ppims.core import clock
 from ppims.models import ReplayKey
 from tests.factories import (
-    check,
+    make_check,
     make_customer,
+    make_posting,
     make_processor,
     make_rule,
-    post,
     set_blocked,
     set_tier,
 )
@@ -28,7 +28,7 @@ START = datetime(2026, 3, 2, 6, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def findings():
+def list_findings():
     return [str(finding) for finding in verify()]
 
 
@@ -39,26 +39,26 @@ def ent(db):
 
 @pytest.fixture
 def customer(ent):
-    with clock.frozen(START):
+    with clock.freeze(START):
         return make_customer(ent, kyc_flag="N", account_number="ACC-1")
 
 
-def at(**later):
-    return clock.frozen(START + timedelta(**later))
+def freeze_at_start(**later):
+    return clock.freeze(START + timedelta(**later))
 
 
-def by_hand(model, pk, **changes):
+def change_by_hand(model, pk, **changes):
     model.objects.filter(pk=pk).update(**changes)
 
 
 def test_all_that_staff_and_processors_do_verifies():
     written = histories.write(20261127, customers=4, steps=6)
-    histories.of_all_kinds(written)
+    histories.add_all_kinds(written)
     for history in written:
         for _ in range(4):
             history.step()
-    with clock.frozen(max(history.at for history in written)):
-        assert findings() == []
+    with clock.freeze(max(history.at for history in written)):
+        assert list_findings() == []
     flags = LedgerEntry.objects.values_list("flags", flat=True)
     assert any("BLOCKED" in flag for flag in flags)
 
@@ -67,53 +67,55 @@ def test_all_that_staff_and_processors_do_verifies():
 
 
 def test_a_tier_given_by_hand_shows_and_so_does_one_taken_back(ent, customer):
-    with at(hours=1):
-        by_hand(Customer, customer, tier="F")
-        assert check(ent, customer, 900_000_00)[0].is_allowed
+    with freeze_at_start(hours=1):
+        change_by_hand(Customer, customer, tier="F")
+        assert make_check(ent, customer, 900_000_00)[0].is_allowed
         changed = f"customer {customer}: is not as the audit says it came to be"
         allowed = f"check 1 of customer {customer}: its tier is F, expected N"
-        assert findings() == [changed, allowed]
-        by_hand(Customer, customer, tier="N")
-        assert findings() == [allowed]
+        assert list_findings() == [changed, allowed]
+        change_by_hand(Customer, customer, tier="N")
+        assert list_findings() == [allowed]
 
 
 def test_unblocking_by_hand_shows_and_so_does_blocking(ent, customer):
-    with at(hours=1):
+    with freeze_at_start(hours=1):
         set_blocked(customer, blocked=True)
-    with at(hours=2):
-        by_hand(Customer, customer, status="ACTIVE", blocked_reason="")
-        assert check(ent, customer, 100)[0].is_allowed
-        post(ent, customer, 100)
-        by_hand(Customer, customer, status="BLOCKED", blocked_reason="a test")
+    with freeze_at_start(hours=2):
+        change_by_hand(Customer, customer, status="ACTIVE", blocked_reason="")
+        assert make_check(ent, customer, 100)[0].is_allowed
+        make_posting(ent, customer, 100)
+        change_by_hand(Customer, customer, status="BLOCKED", blocked_reason="a test")
         said = "its reason is WITHIN_LIMITS, expected one that the customer's state gives"
         flags = "its flags is ['UNCHECKED'], expected ['UNCHECKED', 'BLOCKED']"
-        assert findings() == [
+        assert list_findings() == [
             f"check 1 of customer {customer}: {said}",
             f"ledger entry 1 of customer {customer}: {flags}",
         ]
 
 
 def test_a_flag_blocked_is_recomputed(ent, customer):
-    with at(hours=1):
-        by_hand(Customer, customer, status="BLOCKED", blocked_reason="to harm her")
-        post(ent, customer, 100)
-        by_hand(Customer, customer, status="ACTIVE", blocked_reason="")
+    with freeze_at_start(hours=1):
+        change_by_hand(Customer, customer, status="BLOCKED", blocked_reason="to harm her")
+        make_posting(ent, customer, 100)
+        change_by_hand(Customer, customer, status="ACTIVE", blocked_reason="")
         flags = "its flags is ['UNCHECKED', 'BLOCKED'], expected ['UNCHECKED']"
-        assert findings() == [f"ledger entry 1 of customer {customer}: {flags}"]
+        assert list_findings() == [f"ledger entry 1 of customer {customer}: {flags}"]
 
 
 def test_a_frozen_account_made_active_by_hand_shows_by_what_it_was_used_for(ent, customer):
     account = Account.objects.get(customer=customer)
-    with at(hours=1):
+    with freeze_at_start(hours=1):
         histories.tell(ent, customer, account_number="ACC-1", account_status="F")
-    with at(hours=2):
-        assert check(ent, customer, 100, account_number="ACC-1")[0].reason == "ACCOUNT_NOT_ACTIVE"
-        assert findings() == []
-        by_hand(Account, account.pk, status="A")
-        assert check(ent, customer, 100, account_number="ACC-1")[0].is_allowed
-        by_hand(Account, account.pk, status="F")
+    with freeze_at_start(hours=2):
+        assert (
+            make_check(ent, customer, 100, account_number="ACC-1")[0].reason == "ACCOUNT_NOT_ACTIVE"
+        )
+        assert list_findings() == []
+        change_by_hand(Account, account.pk, status="A")
+        assert make_check(ent, customer, 100, account_number="ACC-1")[0].is_allowed
+        change_by_hand(Account, account.pk, status="F")
         said = "its reason is WITHIN_LIMITS, expected one that its account's status gives"
-        assert findings() == [f"check 2 of customer {customer}: {said}"]
+        assert list_findings() == [f"check 2 of customer {customer}: {said}"]
 
 
 @pytest.mark.parametrize(
@@ -129,62 +131,62 @@ def test_a_frozen_account_made_active_by_hand_shows_by_what_it_was_used_for(ent,
 def test_a_rule_changed_by_hand_shows_and_so_does_one_put_back(ent, customer, change, said):
     rule = LimitRule.objects.get(tier="N", direction="D", window="MONTH")
     before = {name: getattr(rule, name) for name in change}
-    with at(hours=1):
-        by_hand(LimitRule, rule.pk, **change)
-        check(ent, customer, 900_000)
-        assert f"limit rule {rule.pk}: is not as the audit says it came to be" in findings()
-        by_hand(LimitRule, rule.pk, **before)
-        (finding,) = findings()
+    with freeze_at_start(hours=1):
+        change_by_hand(LimitRule, rule.pk, **change)
+        make_check(ent, customer, 900_000)
+        assert f"limit rule {rule.pk}: is not as the audit says it came to be" in list_findings()
+        change_by_hand(LimitRule, rule.pk, **before)
+        (finding,) = list_findings()
         assert finding == f"check 1 of customer {customer}: {said.format(rule=rule.pk)}"
 
 
 def test_a_rule_inserted_as_approved_by_nobody_shows_unlike_those_of_the_first_start():
-    assert findings() == []
+    assert list_findings() == []
     first = LimitRule.objects.filter(maker=None, checker=None, state="APPROVED").first()
     first.pk, first.amount = 9_999, 10**12
     first.save(force_insert=True)
-    assert findings() == ["limit rule 9999: is there, though the audit knows nothing of it"]
+    assert list_findings() == ["limit rule 9999: is there, though the audit knows nothing of it"]
 
 
 def test_a_date_of_the_tier_moved_by_hand_shows_by_the_loads_it_let_pass(ent, customer):
     year_ago = START - timedelta(days=365)
     make_rule(tier="N", direction="C", window="CREDIT_STOP", amount=12, in_force_from=year_ago)
-    with at(days=400):
-        assert check(ent, customer, 100, direction="C")[0].reason == "KYC_EXPIRED"
-        assert findings() == []
-        by_hand(Customer, customer, tier_since=START + timedelta(days=200))
-        assert check(ent, customer, 100, direction="C")[0].is_allowed
-        by_hand(Customer, customer, tier_since=START)
+    with freeze_at_start(days=400):
+        assert make_check(ent, customer, 100, direction="C")[0].reason == "KYC_EXPIRED"
+        assert list_findings() == []
+        change_by_hand(Customer, customer, tier_since=START + timedelta(days=200))
+        assert make_check(ent, customer, 100, direction="C")[0].is_allowed
+        change_by_hand(Customer, customer, tier_since=START)
         said = "its reason is WITHIN_LIMITS, expected one that the months at its tier give"
-        assert findings() == [f"check 2 of customer {customer}: {said}"]
+        assert list_findings() == [f"check 2 of customer {customer}: {said}"]
 
 
 def test_what_a_ref_id_said_is_signed_with_its_answer(ent, customer):
-    with at(hours=1):
-        check(ent, customer, 100)
-        post(ent, customer, 100)
+    with freeze_at_start(hours=1):
+        make_check(ent, customer, 100)
+        make_posting(ent, customer, 100)
     for operation, name in (("CL", "check 1"), ("UL", "ledger entry 1"), ("AC", "receipt")):
         key = ReplayKey.objects.filter(operation=operation)
         before = bytes(key.get().digests)
         key.update(digests=before[::-1] + b"\1")
-        (finding,) = findings()
+        (finding,) = list_findings()
         assert finding.startswith(name)
         key.update(digests=before)
-    assert findings() == []
+    assert list_findings() == []
 
 
 def test_a_cached_month_that_is_dropped_is_summed_anew_and_no_finding(ent, customer):
-    with at(hours=1):
-        post(ent, customer, 100)
+    with freeze_at_start(hours=1):
+        make_posting(ent, customer, 100)
         assert MonthlyUsage.objects.all().delete()[0] == 1
-        assert findings() == []
-        assert check(ent, customer, 1)[0].used_paise == 100
+        assert list_findings() == []
+        assert make_check(ent, customer, 1)[0].used_paise == 100
 
 
 def test_a_number_that_finds_somebody_else_shows(ent, customer):
     other = make_customer(ent)
     run("UPDATE customers_identifier SET customer_id = %s WHERE customer_id = %s", other, customer)
-    assert sorted(finding.partition(":")[0] for finding in findings()) == sorted(
+    assert sorted(finding.partition(":")[0] for finding in list_findings()) == sorted(
         f"identifier MOB of customer {each}" for each in (customer, other)
     )
 
@@ -195,16 +197,16 @@ def test_a_number_that_finds_somebody_else_shows(ent, customer):
 
 @pytest.mark.parametrize(("seconds", "is_found"), [(0, False), (60, False), (61, True)])
 def test_what_was_passes_within_a_minute_of_its_change(ent, customer, seconds, is_found):
-    with at(hours=1):
+    with freeze_at_start(hours=1):
         set_tier(customer, "P")
         set_blocked(customer, blocked=True)
         now = Customer.objects.values("tier", "status", "blocked_reason").get(pk=customer)
         before = {"tier": "N", "status": "ACTIVE", "blocked_reason": ""}
-    with at(hours=1, seconds=seconds):
-        by_hand(Customer, customer, **before)  # as one reads who began before that COMMIT
-        check(ent, customer, 100)
-        by_hand(Customer, customer, **now)
-        assert bool(findings()) == is_found
+    with freeze_at_start(hours=1, seconds=seconds):
+        change_by_hand(Customer, customer, **before)  # as one reads who began before that COMMIT
+        make_check(ent, customer, 100)
+        change_by_hand(Customer, customer, **now)
+        assert bool(list_findings()) == is_found
 
 
 @pytest.mark.parametrize(("seconds", "is_found"), [(60, False), (61, True)])
@@ -212,9 +214,9 @@ def test_a_rule_that_was_passes_within_a_minute_of_the_next_ones_start(
     ent, customer, seconds, is_found
 ):
     old = LimitRule.objects.get(tier="N", direction="D", window="MONTH")
-    with at(hours=1, seconds=seconds):
-        check(ent, customer, 100)
+    with freeze_at_start(hours=1, seconds=seconds):
+        make_check(ent, customer, 100)
     started = START + HOUR
     make_rule(tier="N", direction="D", window="MONTH", amount=5, in_force_from=started)
     said = f"check 1 of customer {customer}: its limit rule {old.pk} was not in force for it then"
-    assert findings() == ([said] if is_found else [])
+    assert list_findings() == ([said] if is_found else [])

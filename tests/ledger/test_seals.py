@@ -12,7 +12,7 @@ from limits.services import seals
 from limits.verify import verify
 from ppims.db import append_only
 from ppims.models import AuditEntry, AuditHead
-from tests.factories import check, make_customer, make_processor, post
+from tests.factories import make_check, make_customer, make_posting, make_processor
 from tests.ledger.tampering import run
 
 pytestmark = pytest.mark.django_db
@@ -23,33 +23,33 @@ def ent(db):
     return make_processor()
 
 
-def findings(**more):
+def list_findings(**more):
     return [str(finding) for finding in verify(**more)]
 
 
-def used_twice(ent, customer):
-    check(ent, customer, 100, ref_id=f"C{customer}")
-    post(ent, customer, 100, enquiry=f"C{customer}", tran_id=f"T{customer}")
+def use_twice(ent, customer):
+    make_check(ent, customer, 100, ref_id=f"C{customer}")
+    make_posting(ent, customer, 100, enquiry=f"C{customer}", tran_id=f"T{customer}")
 
 
 def test_a_seal_counts_all_and_covers_what_came_since_the_one_before(ent):
     one, other = make_customer(ent), make_customer(ent)
-    used_twice(ent, one)
+    use_twice(ent, one)
     first = seals.make()
-    post(ent, other, 5)
-    post(ent, one, 7)
+    make_posting(ent, other, 5)
+    make_posting(ent, one, 7)
     second = seals.make()
     assert (first.number, first.entry_count, first.check_count) == (1, 1, 1)
     assert (second.number, second.entry_count, second.check_count) == (2, 3, 1)
     assert second.audit_count == AuditEntry.objects.count() - 1  # the audit of its own making
-    assert findings() == []
+    assert list_findings() == []
 
 
 def test_a_seal_of_nothing_new_is_one_all_the_same(ent):
     first, second = seals.make(), seals.make()
     assert first.ledger_digest == second.ledger_digest
     assert first.mac != second.mac
-    assert findings() == []
+    assert list_findings() == []
 
 
 def roll_back(customer, head, number):
@@ -68,21 +68,21 @@ def roll_back(customer, head, number):
 
 def test_newest_rows_cut_off_with_a_head_of_that_time_show_by_the_seal_alone(ent):
     customer = make_customer(ent)
-    post(ent, customer, 100)
+    make_posting(ent, customer, 100)
     head = LedgerHead.objects.get(pk=customer)
-    post(ent, customer, 200)
+    make_posting(ent, customer, 200)
     roll_back(customer, head, 1)
-    assert findings() == []  # nothing else can tell
-    post(ent, customer, 200)
+    assert list_findings() == []  # nothing else can tell
+    make_posting(ent, customer, 200)
     seals.make()
     roll_back(customer, head, 1)
-    assert findings()[0] == "seal 1: what it covers: entries is 1, expected 2"
+    assert list_findings()[0] == "seal 1: what it covers: entries is 1, expected 2"
 
 
 def test_a_customer_taken_away_whole_shows_by_the_seal(ent):
     customer, other = make_customer(ent), make_customer(ent)
-    post(ent, customer, 100)
-    post(ent, other, 100)
+    make_posting(ent, customer, 100)
+    make_posting(ent, other, 100)
     seals.make()
     append_only.remove(*append_only.TABLES)
     run("DELETE FROM limits_ledgerentry WHERE customer_id = %s", customer)
@@ -90,7 +90,7 @@ def test_a_customer_taken_away_whole_shows_by_the_seal(ent):
     run("DELETE FROM limits_ledgerhead WHERE customer_id = %s", customer)
     run("DELETE FROM ppims_replaykey WHERE operation = 'UL' AND customer_id = %s", customer)
     append_only.install(*append_only.TABLES)
-    assert findings()[0] == "seal 1: what it covers: entries is 1, expected 2"
+    assert list_findings()[0] == "seal 1: what it covers: entries is 1, expected 2"
 
 
 def test_an_audit_cut_off_with_a_head_of_that_time_shows_by_the_seal(ent):
@@ -105,14 +105,14 @@ def test_an_audit_cut_off_with_a_head_of_that_time_shows_by_the_seal(ent):
     append_only.install(*append_only.TABLES)
     before = AuditEntry.objects.exclude(action="sealed").count()
     covered = f"seal 1: what it covers: audit entries is {before}, expected {before + 1}"
-    assert covered in findings()
+    assert covered in list_findings()
 
 
 # The file that is kept elsewhere.
 
 
 def test_a_seals_file_shows_that_the_newest_seals_were_taken_away(ent, tmp_path):
-    post(ent, make_customer(ent), 100)
+    make_posting(ent, make_customer(ent), 100)
     path = tmp_path / "seal.json"
     call_command("seal", to=path)
     call_command("verify_ledger", seal=path)
@@ -123,24 +123,24 @@ def test_a_seals_file_shows_that_the_newest_seals_were_taken_away(ent, tmp_path)
     with pytest.raises(CommandError, match="not as it should be"):
         call_command("verify_ledger", seal=path)
     exported = seals.read_exported(json.loads(path.read_text()))
-    assert findings(exported=exported) == ["seal 1: is missing: the file has it"]
+    assert list_findings(exported=exported) == ["seal 1: is missing: the file has it"]
 
 
 def test_a_seals_file_of_another_history_is_told_from_the_one_that_is_kept(ent):
-    kept = seals.exported(seals.make())
+    kept = seals.export_seal(seals.make())
     append_only.remove("limits_seal")
     run("DELETE FROM limits_seal")
     append_only.install("limits_seal")
-    post(ent, make_customer(ent), 100)
+    make_posting(ent, make_customer(ent), 100)
     seals.make()
-    assert "by the file" in findings(exported=seals.read_exported(kept))[0]
+    assert "by the file" in list_findings(exported=seals.read_exported(kept))[0]
 
 
 @pytest.mark.parametrize("name", [*Seal._meta.get_fields(), "previous_mac", "format"], ids=str)
 def test_no_field_of_a_seals_file_can_be_changed(ent, name):
-    post(ent, make_customer(ent), 100)
+    make_posting(ent, make_customer(ent), 100)
     seals.make()
-    data = seals.exported(seals.make())
+    data = seals.export_seal(seals.make())
     assert seals.read_exported(json.loads(json.dumps(data))).mac
     name = getattr(name, "name", name)
     for wrong in (None, "", "zz", 7, data["mac"][::-1], "00000000"):
@@ -168,7 +168,7 @@ def test_a_seal_goes_to_the_data_folder_where_no_file_is_named(ent, settings, tm
 
 def test_counts_and_cut_are_of_one_instant(ent):
     customer = make_customer(ent)
-    used_twice(ent, customer)
+    use_twice(ent, customer)
     seal = seals.make()
     assert seal.last_entry_id == LedgerEntry.objects.latest("pk").pk
     assert seal.last_check_id == LimitCheck.objects.latest("pk").pk

@@ -20,7 +20,7 @@ from ppims.core import clock
 from ppims.db import append_only
 from ppims.models import AuditEntry, AuditHead, ReplayKey
 from ppims.services import audit
-from tests.factories import check, make_customer, post
+from tests.factories import make_check, make_customer, make_posting
 from tests.ledger import histories
 from tests.ledger.tampering import run
 
@@ -31,15 +31,15 @@ MIGRATION = import_module("limits.migrations.0009_take_rows_as_they_are")
 
 def take_rows():
     """Take them as `migrate` does, by the models of then: their columns stand in another order."""
-    MIGRATION.take_rows(models_of_then(), SimpleNamespace(connection=connection))
+    MIGRATION.take_rows(load_models_of_then(), SimpleNamespace(connection=connection))
 
 
 @cache
-def models_of_then():
+def load_models_of_then():
     return MigrationLoader(None).project_state(("limits", "0009_take_rows_as_they_are")).apps
 
 
-def findings():
+def list_findings():
     found = [finding for finding in verify() if not finding.row.startswith("trigger ")]
     return [str(finding) for finding in found]
 
@@ -49,24 +49,24 @@ def sign_as_before():
     for head in AuditHead.objects.all():
         mac = b""
         for entry in AuditEntry.objects.filter(subject=head.pk).order_by("number"):
-            entry.detail = json.dumps(audit.said(entry), ensure_ascii=False, sort_keys=True)
-            mac = audit.entry_mac(KEY, audit.values_of(entry), mac)
+            entry.detail = json.dumps(audit.read_detail(entry), ensure_ascii=False, sort_keys=True)
+            mac = audit.sign_entry(KEY, audit.list_values(entry), mac)
             sql = "UPDATE ppims_auditentry SET detail = %s, mac = %s WHERE id = %s"
             run(sql, entry.detail, mac, entry.pk)
         head.last_mac = mac
         AuditHead.objects.filter(pk=head.pk).update(
-            last_mac=mac, mac=audit.head_mac(KEY, audit.values_of(head))
+            last_mac=mac, mac=audit.sign_head(KEY, audit.list_values(head))
         )
     for row in LimitCheck.objects.all():
-        mac = signing.check_mac(KEY, signing.values_of(row), None)
+        mac = signing.sign_check(KEY, signing.list_values(row), None)
         run("UPDATE limits_limitcheck SET mac = %s WHERE id = %s", mac, row.pk)
     for head in LedgerHead.objects.all():
         for entry in LedgerEntry.objects.filter(customer=head.pk).order_by("number"):
             previous = b"" if entry.number == 1 else head.last_digest
-            digest = signing.entry_digest(KEY, signing.values_of(entry), previous, None)
+            digest = signing.digest_entry(KEY, signing.list_values(entry), previous, None)
             run("UPDATE limits_ledgerentry SET digest = %s WHERE id = %s", digest, entry.pk)
             head.last_digest = digest
-        head.mac = signing.head_mac(KEY, signing.values_of(head))
+        head.mac = signing.sign_head(KEY, signing.list_values(head))
         head.save()
 
 
@@ -74,24 +74,24 @@ def sign_as_before():
 def before(db):
     """An installation from before, with all that staff and processors do."""
     written = histories.write(20261128, customers=4, steps=6)
-    histories.of_all_kinds(written)
+    histories.add_all_kinds(written)
     append_only.remove(*append_only.TABLES)
     sign_as_before()
-    with clock.frozen(max(history.at for history in written)):
+    with clock.freeze(max(history.at for history in written)):
         yield written
 
 
 def test_all_from_before_verifies_once_it_is_taken_and_goes_on(before, monkeypatch):
-    assert findings()
+    assert list_findings()
     monkeypatch.setattr(MIGRATION, "AT_ONCE", 3)
     take_rows()
     assert AuditEntry.objects.filter(action=MIGRATION.ACTION).count() == 2
-    assert findings() == []
+    assert list_findings() == []
     ent, customer = before[0].processors[0], before[0].customer
-    check(ent, customer, 100)
-    post(ent, customer, 100)
+    make_check(ent, customer, 100)
+    make_posting(ent, customer, 100)
     make_customer(ent)
-    assert findings() == []
+    assert list_findings() == []
 
 
 def test_what_is_changed_by_hand_shows_from_then_on(before):
@@ -106,11 +106,11 @@ def test_what_is_changed_by_hand_shows_from_then_on(before):
         row = model.objects.filter(**{owner: customer}).first()
         kept = {name: getattr(row, name) for name in changes}
         model.objects.filter(pk=row.pk).update(**changes)
-        assert findings()[0].startswith(f"{model._meta.verbose_name} {row.pk}")
+        assert list_findings()[0].startswith(f"{model._meta.verbose_name} {row.pk}")
         model.objects.filter(pk=row.pk).update(**kept)
-    assert findings() == []
+    assert list_findings() == []
     LimitRule.objects.filter(tier="N").update(amount=7)
-    assert findings()[0].startswith("limit rule ")
+    assert list_findings()[0].startswith("limit rule ")
 
 
 def test_it_takes_nothing_twice(before):
@@ -119,7 +119,9 @@ def test_it_takes_nothing_twice(before):
     count = AuditEntry.objects.count()
     take_rows()
     assert AuditEntry.objects.count() == count
-    assert f"customer {before[0].customer}: is not as the audit says it came to be" in findings()
+    assert (
+        f"customer {before[0].customer}: is not as the audit says it came to be" in list_findings()
+    )
 
 
 def test_a_new_installation_has_nothing_to_take():
@@ -131,10 +133,10 @@ def test_a_new_installation_has_nothing_to_take():
 def test_no_new_row_passes_with_the_signature_of_before(before):
     take_rows()
     ent, customer = before[0].processors[0], before[0].customer
-    row, _ = check(ent, customer, 100)
-    mac = signing.check_mac(KEY, signing.values_of(row), None)
+    row, _ = make_check(ent, customer, 100)
+    mac = signing.sign_check(KEY, signing.list_values(row), None)
     run("UPDATE limits_limitcheck SET mac = %s WHERE id = %s", mac, row.pk)
-    (finding,) = findings()
+    (finding,) = list_findings()
     assert finding.startswith(f"check {row.number} of customer {customer}: its mac")
 
 
@@ -144,6 +146,6 @@ def test_what_a_ref_id_of_before_said_is_not_proven(before):
     first = LimitCheck.objects.earliest("pk")
     key = ReplayKey.objects.filter(operation="CL", row_id=first.pk)
     key.update(digests=bytes(key.get().digests)[::-1] + b"\1")
-    assert findings() == []
+    assert list_findings() == []
     key.update(row_id=first.pk + 1)
-    assert findings() != []
+    assert list_findings() != []

@@ -19,9 +19,9 @@ from tests.ledger.tampering import WAYS, Tampering
 
 GROUPS = 8
 TAMPERINGS = int(os.environ.get("PPIMS_TEST_TAMPERINGS", "400"))  # a thousand in the long form
-OURS = ("ppims", "customers", "limits")
+OUR_APPS = ("ppims", "customers", "limits")
 # Columns that the database's own checks let nobody change alone; SQLite's are ignored here.
-IMPOSSIBLE = {
+IMPOSSIBLE_COLUMNS = {
     "sqlite": [],
     "postgresql": ["limits.LimitCheck.is_allowed", "customers.Customer.status"],
 }
@@ -31,14 +31,14 @@ IMPOSSIBLE = {
 def written(db):
     """Some histories, sealed twice, with holds that are open still; and nothing that protects."""
     written = histories.write(20260401, customers=6, steps=8)
-    histories.of_all_kinds(written)
+    histories.add_all_kinds(written)
     seals.make()
     for history in written:
         for _ in range(6):
             history.step()
     seals.make()
     at = max(history.at for history in written)
-    with clock.frozen(at):
+    with clock.freeze(at):
         for history in written:
             history.at = at
             history.ask()
@@ -50,7 +50,7 @@ def written(db):
             tampering.run("PRAGMA ignore_check_constraints = OFF")
 
 
-def tampered(draw: random.Random) -> Tampering:
+def tamper(draw: random.Random) -> Tampering:
     """Tamper in a way that the database takes."""
     while True:
         way = draw.choice(WAYS)
@@ -63,27 +63,27 @@ def tampered(draw: random.Random) -> Tampering:
             continue
 
 
-def first_row_named() -> str | None:
+def find_first_row_named() -> str | None:
     rows = [finding.row for finding in verify() if not finding.row.startswith("trigger ")]
     return rows[0] if rows else None
 
 
-def columns():
-    return [(model, f) for model in tampering.COVERED for f in model._meta.concrete_fields]
+def list_columns():
+    return [(model, f) for model in tampering.COVERED_MODELS for f in model._meta.concrete_fields]
 
 
 def test_every_table_of_ours_is_tampered_with_or_known_not_to_be_covered():
-    ours = {model for app in OURS for model in apps.get_app_config(app).get_models()}
-    assert set(tampering.COVERED) | tampering.NOT_COVERED == ours
+    ours = {model for app in OUR_APPS for model in apps.get_app_config(app).get_models()}
+    assert set(tampering.COVERED_MODELS) | tampering.NOT_COVERED == ours
     said = (settings.BASE_DIR / "docs" / "ledger.md").read_text()
     missing = [m.__name__ for m in tampering.NOT_COVERED if f"`{m.__name__}`" not in said]
-    missing += [name for _, name in tampering.FREE if f"`{name}`" not in said]
+    missing += [name for _, name in tampering.FREE_COLUMNS if f"`{name}`" not in said]
     assert missing == []
 
 
 def test_another_value_in_any_column_of_any_table_is_found(written):
     missed, impossible = [], []
-    for model, column in columns():
+    for model, column in list_columns():
         draw = random.Random(f"{model} {column}")
         done, place = None, transaction.savepoint()
         for _ in range(40):
@@ -94,8 +94,8 @@ def test_another_value_in_any_column_of_any_table_is_found(written):
                 continue
             if done:
                 break
-        row = first_row_named() if done else None
-        if (model, column.attname) in tampering.FREE:
+        row = find_first_row_named() if done else None
+        if (model, column.attname) in tampering.FREE_COLUMNS:
             assert done is None
         elif done is None:
             impossible.append(str(column))
@@ -103,19 +103,19 @@ def test_another_value_in_any_column_of_any_table_is_found(written):
             missed.append((str(column), done.what, row))
         transaction.savepoint_rollback(place)
     assert missed == []
-    assert impossible == IMPOSSIBLE[connection.vendor]
+    assert impossible == IMPOSSIBLE_COLUMNS[connection.vendor]
 
 
 @pytest.mark.parametrize("group", range(GROUPS))
 def test_a_thousand_tamperings_are_found_and_the_right_row_is_named(written, group):
-    assert first_row_named() is None
+    assert find_first_row_named() is None
     missed = []
     for seed in range(group, TAMPERINGS, GROUPS):
         place = transaction.savepoint()
-        done = tampered(random.Random(seed))
-        row = first_row_named()
+        done = tamper(random.Random(seed))
+        row = find_first_row_named()
         if row is None or not done.is_named(row):
             missed.append((seed, done.what, row))
         transaction.savepoint_rollback(place)
     assert missed == []
-    assert first_row_named() is None
+    assert find_first_row_named() is None

@@ -10,7 +10,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection, transaction
 
 from customers.models import Customer
-from customers.records import Told
+from customers.records import CustomerDetails
 from customers.services import blocking, kyc, notes
 from limits.models import PostingFinding, ReportFinding
 from limits.services import seals
@@ -21,8 +21,15 @@ from ppims.maintenance import copy
 from ppims.models import RefusedCall
 from ppims.reports import overview_counts
 from ppims.services import audit, key_usage, role_groups
-from tests.factories import check, make_customer, make_processor, new_mobile, post, refuse
-from tests.ledger.histories import adjust, people
+from tests.factories import (
+    draw_mobile,
+    make_check,
+    make_customer,
+    make_posting,
+    make_processor,
+    refuse,
+)
+from tests.ledger.histories import adjust, make_maker_and_checker
 
 
 @pytest.fixture
@@ -37,14 +44,14 @@ def filled(other_databases):
     """A row at least in every table of the tests' own database: the customer they are about."""
     role_groups.set_up()
     key_usage.record_use()
-    maker, checker = people()
+    maker, checker = make_maker_and_checker()
     maker.groups.add(Group.objects.get(name="maker"))
     checker.user_permissions.add(Permission.objects.first())
     SessionStore().create()
     about = ContentType.objects.get_for_model(Customer)
     LogEntry.objects.create(user=maker, content_type=about, object_repr="–", action_flag=ADDITION)
     ent, cbs = make_processor("ENT"), make_processor("CBS", hold_minutes=5)
-    mobile = new_mobile()
+    mobile = draw_mobile()
     customer = make_customer(
         *(ent, cbs),
         customer_name="Meera \\ Iyer\t'மீரா' – NULL \\N",
@@ -57,9 +64,9 @@ def filled(other_databases):
     )
     with pytest.raises(Conflict):
         make_customer(cbs, mobile_number=mobile, date_of_birth=date(1960, 1, 1))
-    check(ent, customer, 30_000, ref_id="C1")
-    post(ent, customer, 30_000, enquiry="C1", tran_id="T1")
-    reversal, _ = post(ent, customer, 10_000, kind="R", tran_id="T1")
+    make_check(ent, customer, 30_000, ref_id="C1")
+    make_posting(ent, customer, 30_000, enquiry="C1", tran_id="T1")
+    reversal, _ = make_posting(ent, customer, 10_000, kind="R", tran_id="T1")
     noted = {"finding": "", "note": "asked – why", "user": maker, "at": clock.now()}
     found = [PostingFinding.objects.create(customer_id=customer, entry=reversal, **noted)]
     RefusedCall.objects.create(
@@ -68,29 +75,29 @@ def filled(other_databases):
     report = refuse(ent, customer, 40_000, "T1")
     found.append(ReportFinding.objects.create(customer_id=customer, report=report, **noted))
     audit.record("noted in a test", at=clock.now(), subject=customer, rows=found)
-    check(cbs, customer, 5_000, direction="C")
-    adjust(customer, clock.ist_month(clock.now()), 1_000)
+    make_check(cbs, customer, 5_000, direction="C")
+    adjust(customer, clock.number_ist_month(clock.now()), 1_000)
     notes.add_note(customer_id=customer, text="Called – twice.", user=maker)
     blocking.block(customer_id=customer, reason="asked for", user=maker)
     blocking.propose_unblocking(customer_id=customer, reason="asked for", user=maker)
-    lower = Told(kyc_flag="P", ovid_type="ADR", ovid_value="234567890124")
-    kyc.change(customer_id=customer, told=lower, reason="asked for", user=maker)
+    lower = CustomerDetails(kyc_flag="P", ovid_type="ADR", ovid_value="234567890124")
+    kyc.change(customer_id=customer, details=lower, reason="asked for", user=maker)
     seals.make()
     overview_counts.refresh(seconds=60)
-    empty = [table.table for table in copy.tables() if not rows_of(table, "default")]
+    empty = [table.table for table in copy.list_tables() if not read_rows(table, "default")]
     assert empty == []
     return customer
 
 
-def rows_of(table, using):
+def read_rows(table, using):
     """Read a table as its own database gives it, in one order whatever the database."""
-    return set(copy.joined((table,), "", (), using=using))
+    return set(copy.stream_joined((table,), "", (), using=using))
 
 
-def everything(using):
+def read_everything(using):
     """Read all tables. On PostgreSQL a stream asks for a transaction."""
     with transaction.atomic(using=using):
-        return {table.table: rows_of(table, using) for table in copy.tables()}
+        return {table.table: read_rows(table, using) for table in copy.list_tables()}
 
 
 @pytest.fixture
@@ -99,7 +106,7 @@ def url(request, tmp_path):
     if connection.vendor == "sqlite":
         folder = tmp_path / "a folder"
         folder.mkdir()
-        yield alias.url_of(folder / "100%.sqlite3")
+        yield alias.write_sqlite_url(folder / "100%.sqlite3")
         return
     server = request.getfixturevalue("postgres_server")
     name = server.make_database()

@@ -22,11 +22,11 @@ from ppims.db import alias, append_only
 from ppims.maintenance import backup as maintenance_backup
 from ppims.maintenance import copy
 from ppims.maintenance import restore as maintenance_restore
-from ppims.maintenance.backup import DATABASE, FORMAT, MANIFEST, Refused
+from ppims.maintenance.backup import BACKUP_FORMAT, DATABASE_FILE, MANIFEST_FILE, Refused
 from ppims.models import Processor
 from ppims.server import health
 from ppims.services.sessions import SessionStore
-from tests.moving.conftest import everything
+from tests.moving.conftest import read_everything
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def elsewhere(other_databases, url):
     """An empty database in the place of the installation's own. What is restored
     is copied row by row, for the tests' own database is no file either.
     """
-    with alias.opened(url, "elsewhere") as target, alias.as_own(target):
+    with alias.open_database(url, "elsewhere") as target, alias.use_as_own(target):
         yield target
 
 
@@ -50,28 +50,28 @@ def restore(file):
 
 
 @contextmanager
-def members(file):
+def change_members(file):
     """Change a backup's members, its database in a file; and pack them again."""
     database = file.with_suffix(".sqlite3")
     with zipfile.ZipFile(file) as archive:
-        held = {"manifest": json.loads(archive.read(MANIFEST)), "database": database}
-        database.write_bytes(archive.read(DATABASE))
+        held = {"manifest": json.loads(archive.read(MANIFEST_FILE)), "database": database}
+        database.write_bytes(archive.read(DATABASE_FILE))
     yield held
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr(MANIFEST, json.dumps(held["manifest"]))
-        archive.write(database, DATABASE)
+        archive.writestr(MANIFEST_FILE, json.dumps(held["manifest"]))
+        archive.write(database, DATABASE_FILE)
 
 
 @contextmanager
-def forged(file):
+def forge(file):
     """Change them as one could who has the ledger key: all signatures are right."""
-    with members(file) as held:
+    with change_members(file) as held:
         manifest = held["manifest"]
         yield held
         content = held["database"].read_bytes()
         manifest |= {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         manifest.pop("mac")
-        manifest["mac"] = maintenance_backup._mac(manifest)
+        manifest["mac"] = maintenance_backup._sign_manifest(manifest)
 
 
 def test_a_backup_holds_every_row_and_says_what_it_is(filled, tmp_path, capsys, settings):
@@ -82,14 +82,16 @@ def test_a_backup_holds_every_row_and_says_what_it_is(filled, tmp_path, capsys, 
     assert f"Keep a copy of {settings.PPIMS_DATA_DIR / 'keys'} in another place" in said
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["backup.zip"]
-    with maintenance_backup.opened(file) as archive:
+    with maintenance_backup.open_backup(file) as archive:
         manifest = maintenance_backup.read_manifest(archive)
         maintenance_backup.unpack(archive, manifest, tmp_path / "copy.sqlite3")
-    with alias.opened(alias.url_of(tmp_path / "copy.sqlite3")) as copy:
-        assert everything(copy) == everything("default")
-        assert append_only.missing(using=connections[copy]) == []
-    assert manifest["counts"] == {name: len(rows) for name, rows in everything("default").items()}
-    assert (manifest["format"], manifest["ppims"]) == (FORMAT, "0.1.0")
+    with alias.open_database(alias.write_sqlite_url(tmp_path / "copy.sqlite3")) as copy:
+        assert read_everything(copy) == read_everything("default")
+        assert append_only.list_missing(using=connections[copy]) == []
+    assert manifest["counts"] == {
+        name: len(rows) for name, rows in read_everything("default").items()
+    }
+    assert (manifest["format"], manifest["ppims"]) == (BACKUP_FORMAT, "0.1.0")
     assert manifest["keys"] == [
         f"{purpose} {getattr(settings, f'PPIMS_{purpose.upper()}_KEYS')[0].id}"
         for purpose in ("digest", "document", "ledger")
@@ -108,7 +110,7 @@ def test_a_backup_holds_no_key(backup, settings):
     assert settings.SECRET_KEY.encode() not in content
 
 
-def keys_of_sessions():
+def make_sessions():
     """Fill pages with sessions that end, and leave some alive that were moved among them."""
     ended = [SessionStore() for _ in range(60)]
     alive = [SessionStore() for _ in range(5)]
@@ -122,15 +124,15 @@ def keys_of_sessions():
 
 
 def test_neither_a_backup_nor_a_move_holds_sessions_or_lock_outs(filled, tmp_path):
-    live = keys_of_sessions()
+    live = make_sessions()
     call_command("backup", str(tmp_path / "backup.zip"))
-    call_command("copy_database", to=alias.url_of(tmp_path / "moved.sqlite3"))
+    call_command("copy_database", to=alias.write_sqlite_url(tmp_path / "moved.sqlite3"))
     with zipfile.ZipFile(tmp_path / "backup.zip") as archive:
-        (tmp_path / "kept.sqlite3").write_bytes(archive.read(DATABASE))
+        (tmp_path / "kept.sqlite3").write_bytes(archive.read(DATABASE_FILE))
     for name in ("kept.sqlite3", "moved.sqlite3"):
         content = (tmp_path / name).read_bytes()
         assert not [key for key in [*live, "0123digest"] if key.encode() in content]
-        with sqlite(tmp_path / name) as database:
+        with open_sqlite(tmp_path / name) as database:
             for table in ("django_session", "axes_accessattempt"):
                 assert database.execute(f"SELECT COUNT(*) FROM {table}").fetchone() == (0,)
     assert Session.objects.filter(pk__in=live).count() == len(live)
@@ -145,10 +147,10 @@ def test_no_backup_is_overwritten(backup):
 
 @pytest.mark.parametrize("step", ["_copy", "require_integrity", "_described", "_pack", "sync"])
 def test_a_backup_that_fails_leaves_no_part_of_it(filled, tmp_path, monkeypatch, step):
-    def failing(*_):
+    def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(maintenance_backup, step, failing)
+    monkeypatch.setattr(maintenance_backup, step, fail)
     with pytest.raises(CommandError, match=r"No backup was made: .*No space left"):
         call_command("backup", str(tmp_path / "backup.zip"))
     left = [] if step != "sync" else ["backup.zip"]  # whole by then, if not surely on the disk
@@ -158,14 +160,14 @@ def test_a_backup_that_fails_leaves_no_part_of_it(filled, tmp_path, monkeypatch,
 def test_all_of_it_is_restored_into_an_empty_database(backup, elsewhere):
     restore(backup)
     connections["default"].close()
-    restored = everything(elsewhere)
+    restored = read_everything(elsewhere)
     with zipfile.ZipFile(backup) as archive:
-        counts = json.loads(archive.read(MANIFEST))["counts"]
+        counts = json.loads(archive.read(MANIFEST_FILE))["counts"]
     assert {name: len(rows) for name, rows in restored.items()} == counts
-    assert append_only.missing(using=connections[elsewhere]) == []
+    assert append_only.list_missing(using=connections[elsewhere]) == []
     with pytest.raises(Refused, match=r"holds data .*restore into an empty one"):
         restore(backup)
-    assert everything(elsewhere) == restored
+    assert read_everything(elsewhere) == restored
 
 
 @pytest.mark.parametrize("purpose", ["ledger", "digest", "document"])
@@ -177,13 +179,13 @@ def test_without_a_key_nothing_is_restored_and_the_key_is_named(
     setattr(settings, name, (Key("00000000", b"0" * 32),))
     with pytest.raises(Refused, match=rf"not here: {purpose} {gone}\. Put .*keys, in the place"):
         restore(backup)
-    assert copy.holding(elsewhere) == []
+    assert copy.list_holding(elsewhere) == []
 
 
 def test_a_byte_that_is_not_as_it_was_is_refused_or_changes_nothing(backup, tmp_path):
     content, draw = backup.read_bytes(), random.Random(20261125)
     with zipfile.ZipFile(backup) as archive:
-        database = archive.read(DATABASE)
+        database = archive.read(DATABASE_FILE)
     directory = range(content.rindex(b"PK\x01\x02", 0, content.rindex(b"PK\x01\x02")), len(content))
     places = [*draw.sample(range(len(content)), 300), *directory, *range(60)]
     refused = 0
@@ -193,7 +195,7 @@ def test_a_byte_that_is_not_as_it_was_is_refused_or_changes_nothing(backup, tmp_
         backup.write_bytes(changed)
         copy = tmp_path / f"{number}.sqlite3"
         try:
-            with maintenance_backup.opened(backup) as archive:
+            with maintenance_backup.open_backup(backup) as archive:
                 maintenance_backup.unpack(archive, maintenance_backup.read_manifest(archive), copy)
         except Refused:
             refused += 1
@@ -207,7 +209,7 @@ def test_a_backup_that_was_cut_off_is_refused(backup):
     content, draw = backup.read_bytes(), random.Random(20261125)
     for size in [0, 1, 21, 22, len(content) - 1, *draw.sample(range(len(content)), 50)]:
         backup.write_bytes(content[:size])
-        with pytest.raises(Refused), maintenance_backup.opened(backup) as archive:
+        with pytest.raises(Refused), maintenance_backup.open_backup(backup) as archive:
             maintenance_backup.read_manifest(archive)
 
 
@@ -223,7 +225,7 @@ MANIFESTS = {
 
 @pytest.mark.parametrize("change", MANIFESTS)
 def test_a_changed_manifest_is_refused(backup, change):
-    with members(backup) as held:
+    with change_members(backup) as held:
         held["manifest"] |= MANIFESTS[change]
     with pytest.raises(Refused, match="was changed: its manifest has a wrong signature"):
         restore(backup)
@@ -231,7 +233,7 @@ def test_a_changed_manifest_is_refused(backup, change):
 
 @pytest.mark.parametrize("field", ["format", "ppims", "keys", "key_id", "seal", "size", "mac"])
 def test_a_manifest_that_lacks_a_field_is_refused(backup, field):
-    with members(backup) as held:
+    with change_members(backup) as held:
         del held["manifest"][field]
     with pytest.raises(Refused):
         restore(backup)
@@ -240,8 +242,8 @@ def test_a_manifest_that_lacks_a_field_is_refused(backup, field):
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b'"ppims-backup-1"', b"[" * 99999])
 def test_what_is_no_manifest_is_refused(backup, content):
     with zipfile.ZipFile(backup, "w") as archive:
-        archive.writestr(MANIFEST, content)
-        archive.writestr(DATABASE, b"")
+        archive.writestr(MANIFEST_FILE, content)
+        archive.writestr(DATABASE_FILE, b"")
     with pytest.raises(Refused, match=r"is no backup of PPIMS|no backup of PPIMS:"):
         restore(backup)
 
@@ -254,29 +256,29 @@ def test_another_zip_file_is_refused(backup, tmp_path):
 
 
 def test_another_format_is_refused(backup):
-    with forged(backup) as held:
+    with forge(backup) as held:
         held["manifest"]["format"] = "ppims-backup-2"
     with pytest.raises(Refused, match="does not know: not ppims-backup-1"):
         restore(backup)
 
 
 def test_a_newer_programs_backup_is_refused(backup):
-    with forged(backup) as held:
+    with forge(backup) as held:
         held["manifest"]["migrations"].append("limits.9999_later")
     with pytest.raises(Refused, match=r"newer program \(PPIMS 0\.1\.0, with limits\.9999_later\)"):
         restore(backup)
 
 
 def test_a_seal_that_the_database_has_not_is_refused(backup, elsewhere):
-    with forged(backup) as held, sqlite(held["database"]) as database:
+    with forge(backup) as held, open_sqlite(held["database"]) as database:
         database.execute("DELETE FROM limits_seal WHERE number = 2")
     with pytest.raises(Refused, match="its ledger is not as it should be: seal 2"):
         restore(backup)
-    assert copy.holding(elsewhere) == []
+    assert copy.list_holding(elsewhere) == []
 
 
 def test_a_seal_with_a_wrong_signature_is_refused(backup):
-    with forged(backup) as held:
+    with forge(backup) as held:
         held["manifest"]["seal"]["entry_count"] += 1
     with pytest.raises(Refused, match="has a wrong signature"):
         restore(backup)
@@ -291,16 +293,16 @@ TAMPERINGS = {
 
 @pytest.mark.parametrize("sql", TAMPERINGS)
 def test_a_database_that_is_not_right_is_refused(backup, elsewhere, sql):
-    with forged(backup) as held, sqlite(held["database"]) as database:
+    with forge(backup) as held, open_sqlite(held["database"]) as database:
         database.execute(sql)
     with pytest.raises(Refused, match=TAMPERINGS[sql]):
         restore(backup)
-    assert copy.holding(elsewhere) == []
+    assert copy.list_holding(elsewhere) == []
 
 
 def test_a_damaged_page_is_refused(backup, elsewhere):
-    with forged(backup) as held:
-        with sqlite(held["database"]) as database:
+    with forge(backup) as held:
+        with open_sqlite(held["database"]) as database:
             (root,) = database.execute(
                 "SELECT rootpage FROM sqlite_master WHERE name = 'customers_account'"
             ).fetchone()
@@ -309,37 +311,37 @@ def test_a_damaged_page_is_refused(backup, elsewhere):
             file.write(b"\xff" * 100)
     with pytest.raises(Refused, match="integrity_check"):
         restore(backup)
-    assert copy.holding(elsewhere) == []
+    assert copy.list_holding(elsewhere) == []
 
 
 def test_rows_that_postgresql_would_not_take_are_named_before_anything_is_restored(
     backup, elsewhere
 ):
-    with forged(backup) as held, sqlite(held["database"]) as database:
+    with forge(backup) as held, open_sqlite(held["database"]) as database:
         ((first,),) = database.execute("SELECT MIN(id) FROM ppims_processor")
         name = "UPDATE ppims_processor SET name = 'a' || char(0) WHERE id = ?"
         database.execute(name, [first])
     with pytest.raises(Refused, match="do not fit into PostgreSQL: ") as refused:
         restore(backup)
     assert f"ppims_processor {first}: name holds a NUL character" in str(refused.value)
-    assert copy.holding(elsewhere) == []
+    assert copy.list_holding(elsewhere) == []
 
 
 def test_an_older_backup_is_migrated(backup, elsewhere):
     older = ("admin", "0003_logentry_add_action_flag_choices")  # which changes no table
-    with forged(backup) as held, sqlite(held["database"]) as database:
+    with forge(backup) as held, open_sqlite(held["database"]) as database:
         database.execute("DELETE FROM django_migrations WHERE app = ? AND name = ?", older)
         held["manifest"]["migrations"].remove(".".join(older))
     restore(backup)
     assert health.is_migrated(elsewhere)
-    with alias.as_own(elsewhere):
+    with alias.use_as_own(elsewhere):
         assert LedgerEntry.objects.count() == 3
 
 
 PROOF = b"a proof that stays where it is, 32"
 
 
-def proofs_in(using):
+def read_proofs(using):
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT DISTINCT proof FROM ppims_processor")
         return cursor.fetchall()
@@ -350,25 +352,25 @@ def test_what_proves_a_password_to_this_installation_is_in_no_backup(filled, tmp
     file = tmp_path / "backup.zip"
     call_command("backup", str(file))
     with zipfile.ZipFile(file) as archive:
-        assert PROOF not in archive.read(DATABASE)
-    with maintenance_backup.opened(file) as archive:
+        assert PROOF not in archive.read(DATABASE_FILE)
+    with maintenance_backup.open_backup(file) as archive:
         maintenance_backup.unpack(
             archive, maintenance_backup.read_manifest(archive), tmp_path / "copy.sqlite3"
         )
-    with alias.opened(alias.url_of(tmp_path / "copy.sqlite3")) as copy:
-        assert proofs_in(copy) == [(None,)]
-    assert {bytes(proof) for (proof,) in proofs_in("default")} == {PROOF}
+    with alias.open_database(alias.write_sqlite_url(tmp_path / "copy.sqlite3")) as copy:
+        assert read_proofs(copy) == [(None,)]
+    assert {bytes(proof) for (proof,) in read_proofs("default")} == {PROOF}
 
 
 def test_nor_is_it_restored_from_one_that_has_it(backup, elsewhere):
-    with forged(backup) as held, sqlite(held["database"]) as database:
+    with forge(backup) as held, open_sqlite(held["database"]) as database:
         database.execute("UPDATE ppims_processor SET proof = ?", (PROOF,))
     restore(backup)
-    assert proofs_in(elsewhere) == [(None,)]
+    assert read_proofs(elsewhere) == [(None,)]
 
 
 @contextmanager
-def sqlite(file):
+def open_sqlite(file):
     """Change a copy with all triggers off."""
     with closing(sqlite3.connect(file, isolation_level=None)) as database:
         made = database.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")

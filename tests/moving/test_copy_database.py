@@ -13,8 +13,8 @@ from ppims.db import alias, append_only
 from ppims.maintenance import copy as maintenance_copy
 from ppims.models import Processor
 from ppims.services import key_usage
-from tests.factories import check, make_customer, post
-from tests.moving.conftest import everything
+from tests.factories import make_check, make_customer, make_posting
+from tests.moving.conftest import read_everything
 
 
 def copy_to(url, capsys=None):
@@ -22,18 +22,18 @@ def copy_to(url, capsys=None):
     return capsys.readouterr().out if capsys else ""
 
 
-def held(url):
-    with alias.opened(url) as target:
-        return maintenance_copy.holding(target)
+def hold_database(url):
+    with alias.open_database(url) as target:
+        return maintenance_copy.list_holding(target)
 
 
 def test_every_row_arrives_with_its_key(filled, url, capsys):
-    before = everything("default")
+    before = read_everything("default")
     said = copy_to(url, capsys)
-    with alias.opened(url) as target:
-        assert everything(target) == before == everything("default")
-        assert append_only.missing(using=connections[target]) == []
-        with alias.as_own(target):
+    with alias.open_database(url) as target:
+        assert read_everything(target) == before == read_everything("default")
+        assert append_only.list_missing(using=connections[target]) == []
+        with alias.use_as_own(target):
             assert list(verify()) == []
     rows = sum(len(table) for table in before.values())
     assert f"proved equal: {rows:,} rows of {len(before)} tables" in said
@@ -44,13 +44,13 @@ def test_every_row_arrives_with_its_key(filled, url, capsys):
 def test_the_copy_goes_on_where_the_original_was(filled, url):
     newest = {model: model.objects.latest("pk").pk for model in (LedgerEntry, LimitCheck)}
     copy_to(url)
-    with alias.opened(url) as target, alias.as_own(target):
+    with alias.open_database(url) as target, alias.use_as_own(target):
         ent = Processor.objects.get(system_id="ENT")
         customer = make_customer(ent)
-        answer, _ = check(ent, customer, 10_000, ref_id="C2")
-        entry, _ = post(ent, customer, 10_000, enquiry="C2")
+        answer, _ = make_check(ent, customer, 10_000, ref_id="C2")
+        entry, _ = make_posting(ent, customer, 10_000, enquiry="C2")
         assert (answer.pk, entry.pk) == (newest[LimitCheck] + 1, newest[LedgerEntry] + 1)
-        _, is_replay = post(ent, customer, 10_000, ref_id=entry.ref_id, enquiry="C2")
+        _, is_replay = make_posting(ent, customer, 10_000, ref_id=entry.ref_id, enquiry="C2")
         assert is_replay
         assert list(verify()) == []
         assert LedgerEntry.objects.filter(customer=filled).count() == 3
@@ -58,45 +58,45 @@ def test_the_copy_goes_on_where_the_original_was(filled, url):
 
 @pytest.mark.only_on("postgresql", "on SQLite's turn there is no server")
 def test_from_sqlite_to_postgresql_and_back_is_the_same(filled, url, tmp_path):
-    middle = alias.url_of(tmp_path / "middle.sqlite3")
+    middle = alias.write_sqlite_url(tmp_path / "middle.sqlite3")
     copy_to(middle)
-    with alias.opened(middle, "middle") as source, alias.as_own(source):
+    with alias.open_database(middle, "middle") as source, alias.use_as_own(source):
         copy_to(url)
-    with alias.opened(url) as target:
-        assert everything(target) == everything("default")
+    with alias.open_database(url) as target:
+        assert read_everything(target) == read_everything("default")
 
 
 def test_what_proves_a_password_to_this_installation_is_left_behind(filled, url):
     Processor.objects.update(proof=b"a proof")
     copy_to(url)
-    with alias.opened(url) as target, alias.as_own(target):
+    with alias.open_database(url) as target, alias.use_as_own(target):
         assert {processor.proof for processor in Processor.objects.all()} == {None}
 
 
 def test_a_new_sqlite_file_is_for_its_owner_alone(filled, tmp_path):
     file = tmp_path / "new.sqlite3"
-    copy_to(alias.url_of(file))
+    copy_to(alias.write_sqlite_url(file))
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("place", [0, 10, -1])
 def test_what_fails_half_way_leaves_nothing(filled, url, monkeypatch, place):
-    table = maintenance_copy.tables()[place].table
+    table = maintenance_copy.list_tables()[place].table
     whole = maintenance_copy._copy_table
 
-    def failing(reader, *others):
+    def fail_half_way(reader, *others):
         tally = whole(reader, *others)
         if reader.table == table:
             raise DatabaseError("the disk is full\nDETAIL: a row of someone")
         return tally
 
-    monkeypatch.setattr(maintenance_copy, "_copy_table", failing)
+    monkeypatch.setattr(maintenance_copy, "_copy_table", fail_half_way)
     with pytest.raises(CommandError, match=r"^Nothing is kept: the disk is full$"):
         copy_to(url)
-    assert held(url) == []
+    assert hold_database(url) == []
     monkeypatch.setattr(maintenance_copy, "_copy_table", whole)
     copy_to(url)
-    assert "limits_ledgerentry" in held(url)
+    assert "limits_ledgerentry" in hold_database(url)
 
 
 CHANGES = {
@@ -137,63 +137,63 @@ def test_a_difference_is_noticed_and_named_before_it_counts(filled, url, monkeyp
     sql, named = CHANGES[change]
     set_sequences = maintenance_copy._set_sequences
 
-    def changing(using):
+    def change_row(using):
         set_sequences(using)
         append_only.remove(*append_only.TABLES, using=connections[using])
         with connections[using].cursor() as cursor:
             cursor.execute(sql)
         append_only.install(*append_only.TABLES, using=connections[using])
 
-    monkeypatch.setattr(maintenance_copy, "_set_sequences", changing)
+    monkeypatch.setattr(maintenance_copy, "_set_sequences", change_row)
     with pytest.raises(CommandError, match=named) as refused:
         copy_to(url)
     assert "Someone Else" not in str(refused.value)
     assert "Meera" not in str(refused.value)
-    assert held(url) == []
+    assert hold_database(url) == []
 
 
 def test_a_trigger_that_is_gone_is_noticed(filled, url, monkeypatch):
-    def removing(using):
+    def remove_trigger(using):
         append_only.remove("limits_seal", using=connections[using])
 
-    monkeypatch.setattr(maintenance_copy, "_set_sequences", removing)
+    monkeypatch.setattr(maintenance_copy, "_set_sequences", remove_trigger)
     with pytest.raises(CommandError, match="the trigger limits_seal_only_grows_"):
         copy_to(url)
-    with alias.opened(url) as target:
-        assert append_only.missing(using=connections[target]) == []
+    with alias.open_database(url) as target:
+        assert append_only.list_missing(using=connections[target]) == []
 
 
 def test_a_target_with_data_is_refused_and_left_alone(filled, url):
     copy_to(url)
-    with alias.opened(url) as target:
-        before = everything(target)
+    with alias.open_database(url) as target:
+        before = read_everything(target)
     with pytest.raises(CommandError, match="The target holds data: auth_group, "):
         copy_to(url)
-    with alias.opened(url) as target:
-        assert everything(target) == before
+    with alias.open_database(url) as target:
+        assert read_everything(target) == before
 
 
 def test_what_fills_the_target_meanwhile_is_noticed(filled, url, monkeypatch):
     copy = maintenance_copy.copy
 
-    def late(source, target, say):
+    def fill_late(source, target, say):
         with connections[target].cursor() as cursor:
             cursor.execute("INSERT INTO auth_group (name) VALUES ('someone')")
         return copy(source, target, say)
 
-    monkeypatch.setattr(maintenance_copy, "copy", late)
+    monkeypatch.setattr(maintenance_copy, "copy", fill_late)
     with pytest.raises(CommandError, match=r"holds data: auth_group\. "):
         copy_to(url)
-    assert held(url) == ["auth_group"]
+    assert hold_database(url) == ["auth_group"]
 
 
 def test_without_a_key_it_is_refused_and_the_key_named(filled, url, settings):
     gone = settings.PPIMS_LEDGER_KEYS[0].id
     settings.PPIMS_LEDGER_KEYS = (Key("00000000", b"0" * 32),)
-    assert key_usage.missing(key_usage.in_use()) == [f"ledger {gone}"]
+    assert key_usage.list_missing(key_usage.list_keys_in_use()) == [f"ledger {gone}"]
     with pytest.raises(CommandError, match=f"ledger {gone}"):
         copy_to(url)
-    assert held(url) == []
+    assert hold_database(url) == []
 
 
 @pytest.mark.parametrize(
@@ -207,6 +207,8 @@ def test_what_is_no_url_is_told_without_its_password(filled, wrong):
 
 def test_every_kind_of_column_is_one_that_is_copied():
     kinds = {
-        field.get_internal_type() for table in maintenance_copy.tables() for field in table.fields
+        field.get_internal_type()
+        for table in maintenance_copy.list_tables()
+        for field in table.fields
     }
-    assert kinds <= maintenance_copy.KINDS
+    assert kinds <= maintenance_copy.FIELD_KINDS

@@ -13,9 +13,9 @@ from shutil import copytree
 import pytest
 
 from ppims.maintenance import restore
-from tests.concurrency.conftest import ROOT, Worker, variables
+from tests.concurrency.conftest import ROOT, Worker, make_variables
 
-FAST = {"PPIMS_BUSY_SECONDS": "1"}
+FAST_SETTINGS = {"PPIMS_BUSY_SECONDS": "1"}
 
 
 def manage(folder, *arguments, **more):
@@ -24,7 +24,7 @@ def manage(folder, *arguments, **more):
     done = subprocess.run(
         command,
         cwd=ROOT,
-        env=variables(folder, **{**FAST, **more}),
+        env=make_variables(folder, **{**FAST_SETTINGS, **more}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -34,7 +34,7 @@ def manage(folder, *arguments, **more):
     return done.returncode, done.stdout
 
 
-def contents(folder):
+def read_contents(folder):
     """Give every file's bytes; what SQLite keeps beside a file only while it is open left out."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     return {
@@ -44,7 +44,7 @@ def contents(folder):
     }
 
 
-def rows(file):
+def read_rows(file):
     with closing(sqlite3.connect(file)) as database:
         return list(database.iterdump())
 
@@ -78,7 +78,7 @@ def test_the_demo_is_restored_elsewhere_and_goes_on_there(made, backup, elsewher
     assert code == 0, said
     assert sorted(path.name for path in elsewhere.iterdir()) == ["keys", "ppims.sqlite3"]
     assert (elsewhere / "ppims.sqlite3").stat().st_mode & 0o777 == 0o600
-    assert rows(elsewhere / "ppims.sqlite3") == rows(made / "ppims.sqlite3")
+    assert read_rows(elsewhere / "ppims.sqlite3") == read_rows(made / "ppims.sqlite3")
     seal = tmp_path / "seal.json"
     with zipfile.ZipFile(backup) as archive:
         seal.write_text(json.dumps(json.loads(archive.read("manifest.json"))["seal"]))
@@ -94,7 +94,7 @@ def test_without_the_keys_nothing_is_left_in_the_way_of_the_right_ones(made, bac
     assert code == 1
     assert "needs keys that are not here: digest" in said
     assert f"Put the key files that belong to it into {folder / 'keys'}" in said
-    assert contents(folder) == {}
+    assert read_contents(folder) == {}
     for key in sorted((made / "keys").iterdir()):
         os.link(key, folder / "keys" / key.name)
     code, said = manage(folder, "restore", backup)
@@ -104,36 +104,36 @@ def test_without_the_keys_nothing_is_left_in_the_way_of_the_right_ones(made, bac
 def test_one_missing_key_is_named_and_those_that_were_there_stay(made, backup, elsewhere):
     ledger = elsewhere / "keys" / "ledger.key"
     ledger.unlink()
-    before = contents(elsewhere)
+    before = read_contents(elsewhere)
     code, said = manage(elsewhere, "restore", backup)
     assert code == 1
     with zipfile.ZipFile(backup) as archive:
         names = json.loads(archive.read("manifest.json"))["keys"]
     (named,) = (name for name in names if name.startswith("ledger "))
     assert f"not here: {named}. Put" in said
-    assert contents(elsewhere) == before
+    assert read_contents(elsewhere) == before
 
 
 def test_data_are_replaced_only_when_told_and_then_kept(made, backup, elsewhere):
     assert manage(elsewhere, "restore", backup)[0] == 0
     assert manage(elsewhere, "seal")[0] == 0
-    before, held = contents(elsewhere), rows(elsewhere / "ppims.sqlite3")
+    before, held = read_contents(elsewhere), read_rows(elsewhere / "ppims.sqlite3")
     code, said = manage(elsewhere, "restore", backup)
     assert code == 1
     assert "holds data (auth_group, " in said
-    assert contents(elsewhere) == before
+    assert read_contents(elsewhere) == before
     code, said = manage(elsewhere, "restore", backup, "--replace")
     assert code == 0, said
     (kept,) = elsewhere.glob("*.replaced-*")
     assert str(kept) in said
-    assert rows(kept) == held
-    assert rows(elsewhere / "ppims.sqlite3") == rows(made / "ppims.sqlite3") != held
+    assert read_rows(kept) == held
+    assert read_rows(elsewhere / "ppims.sqlite3") == read_rows(made / "ppims.sqlite3") != held
     assert not list(elsewhere.glob("*-wal")) + list(elsewhere.glob(".restoring-*"))
 
 
 def test_a_broken_backup_changes_nothing(backup, elsewhere, tmp_path):
     assert manage(elsewhere, "restore", backup)[0] == 0
-    before = contents(elsewhere)
+    before = read_contents(elsewhere)
     with open(backup, "rb") as file:
         content = bytearray(file.read())
     content[len(content) // 2] ^= 1
@@ -144,14 +144,14 @@ def test_a_broken_backup_changes_nothing(backup, elsewhere, tmp_path):
         assert code == 1
         assert "Nothing is restored, nothing is changed" in said
         assert "is damaged" in said
-        assert contents(elsewhere) == before
+        assert read_contents(elsewhere) == before
 
 
 def test_nothing_is_restored_beneath_a_server_that_has_it_open(backup, elsewhere):
     assert manage(elsewhere, "restore", backup)[0] == 0
     with closing(sqlite3.connect(elsewhere / "ppims.sqlite3")) as database:
         database.execute("PRAGMA journal_mode = WAL")
-    before = contents(elsewhere)
+    before = read_contents(elsewhere)
     server = Worker(elsewhere)  # whose connection stays open, as a server's does
     try:
         server.ask(["once", "", 0, "check", "ENT", "R1", 482915307264158, 100])
@@ -177,11 +177,11 @@ def test_a_database_that_can_not_be_read_any_more_is_replaced_and_kept(made, bac
     assert code == 0, said
     (kept,) = elsewhere.glob("*.replaced-*")
     assert kept.read_bytes() == b"no database " * 1000
-    assert rows(file) == rows(made / "ppims.sqlite3")
+    assert read_rows(file) == read_rows(made / "ppims.sqlite3")
 
 
 def test_pages_that_sqlite_left_beside_the_old_file_never_meet_the_new_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(restore, "_nobody_in", lambda own, for_good: nullcontext())
+    monkeypatch.setattr(restore, "_keep_others_out", lambda own, for_good: nullcontext())
     own, copy = tmp_path / "ppims.sqlite3", tmp_path / "copy.sqlite3"
     files = {own: b"old", copy: b"new", tmp_path / "ppims.sqlite3-wal": b"its newest pages"}
     for file, content in {**files, tmp_path / "ppims.sqlite3-shm": b"an index of them"}.items():
@@ -200,7 +200,7 @@ def test_who_opens_the_old_file_while_it_is_replaced_never_writes_beside_the_new
     restoring = subprocess.Popen(
         [sys.executable, "manage.py", "restore", backup, "--replace"],
         cwd=ROOT,
-        env=variables(elsewhere, **FAST),
+        env=make_variables(elsewhere, **FAST_SETTINGS),
         stdout=subprocess.DEVNULL,
     )
     old, opened = file.stat().st_ino, 0
@@ -210,7 +210,7 @@ def test_who_opens_the_old_file_while_it_is_replaced_never_writes_beside_the_new
         opened += 1
         os.close(handle)
     late = subprocess.run(
-        [sys.executable, "-c", LATE, str(next(elsewhere.glob("*.replaced-*")))],
+        [sys.executable, "-c", WRITE_LATE, str(next(elsewhere.glob("*.replaced-*")))],
         check=True,
         stdout=subprocess.PIPE,
         text=True,
@@ -218,10 +218,10 @@ def test_who_opens_the_old_file_while_it_is_replaced_never_writes_beside_the_new
     assert restoring.wait(timeout=60) == 0
     assert opened
     assert late.stdout.strip() == "database is locked"
-    assert rows(file) == rows(made / "ppims.sqlite3")
+    assert read_rows(file) == read_rows(made / "ppims.sqlite3")
 
 
-LATE = """
+WRITE_LATE = """
 import sqlite3, sys
 database = sqlite3.connect(sys.argv[1], timeout=0.2)
 try:

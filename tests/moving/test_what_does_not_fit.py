@@ -9,11 +9,11 @@ from limits.verify import verify
 from ppims.db import alias
 from ppims.db.column_limits import find_unfit
 from tests.factories import make_customer, make_processor
-from tests.moving.conftest import everything
+from tests.moving.conftest import read_everything
 
 pytestmark = pytest.mark.only_on("sqlite", "PostgreSQL refuses such rows itself")
 
-LONG = "s" * 101
+LONG_TEXT = "s" * 101
 # What is put where, and what is said of it: of each kind of column one at least.
 ROWS = {
     "UPDATE customers_customer SET email = 'a' || char(0) || '@x.in'": (
@@ -22,7 +22,7 @@ ROWS = {
     "UPDATE customers_customer SET city = CAST('Pune' AS BLOB)": (
         "customers_customer {customer}: city is no text"
     ),
-    f"INSERT INTO customers_nameword SELECT '{LONG}', unique_id FROM customers_customer": (
+    f"INSERT INTO customers_nameword SELECT '{LONG_TEXT}', unique_id FROM customers_customer": (
         "customers_nameword {customer}: word is longer than 100 characters"
     ),
     "UPDATE customers_customer SET date_of_birth = '1991-02-31'": (
@@ -42,7 +42,7 @@ ROWS = {
 }
 
 
-def broken(sql):
+def break_row(sql):
     with connection.cursor() as cursor:
         cursor.execute(sql)
 
@@ -61,7 +61,7 @@ def test_a_row_is_named_by_table_key_and_column_and_never_by_its_value(sql, djan
         "card": Customer.objects.get().cards.get().pk,
         "user": django_user_model.objects.get().pk,
     }
-    broken(sql)
+    break_row(sql)
     assert [str(unfit) for unfit in find_unfit()] == [ROWS[sql].format(**keys)]
     named, problem = ROWS[sql].format(**keys).split(": ")
     assert (named, problem) in [(found.row, found.problem) for found in verify()]
@@ -70,8 +70,8 @@ def test_a_row_is_named_by_table_key_and_column_and_never_by_its_value(sql, djan
 @pytest.fixture
 def unfit(filled):
     """An installation with an e-mail address and a name's word of before: the customer's words."""
-    broken("UPDATE customers_customer SET email = 'a' || char(0) || '@x.in'")
-    broken(f"INSERT INTO customers_nameword VALUES ('{LONG}', {filled})")
+    break_row("UPDATE customers_customer SET email = 'a' || char(0) || '@x.in'")
+    break_row(f"INSERT INTO customers_nameword VALUES ('{LONG_TEXT}', {filled})")
     return f"customers_customer {filled}: email holds a NUL character"
 
 
@@ -88,11 +88,11 @@ def test_a_move_names_them_and_writes_nothing(unfit, empty_postgres):
         call_command("copy_database", to=empty_postgres)
     assert unfit in str(refused.value)
     assert "customers_nameword" in str(refused.value)
-    assert LONG not in str(refused.value)
-    with alias.opened(empty_postgres) as target:
+    assert LONG_TEXT not in str(refused.value)
+    with alias.open_database(empty_postgres) as target:
         assert connections[target].introspection.table_names() == []
-    broken("UPDATE customers_customer SET email = 'a@x.in'")
-    broken("DELETE FROM customers_nameword WHERE length(word) > 100")
+    break_row("UPDATE customers_customer SET email = 'a@x.in'")
+    break_row("DELETE FROM customers_nameword WHERE length(word) > 100")
     call_command("copy_database", to=empty_postgres)
-    with alias.opened(empty_postgres) as target:
-        assert everything(target) == everything("default")
+    with alias.open_database(empty_postgres) as target:
+        assert read_everything(target) == read_everything("default")

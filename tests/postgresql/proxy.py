@@ -94,7 +94,7 @@ class _Pair:
         self.is_last_answer = False
 
     def ask(self):
-        for data in _received(self.client):
+        for data in _receive(self.client):
             when = self.proxy.meets(data)
             if when == "before":
                 break
@@ -104,7 +104,7 @@ class _Pair:
             self._cut()
 
     def answer(self):
-        for data in _received(self.upstream):
+        for data in _receive(self.upstream):
             if self.is_last_answer:
                 break
             self.client.sendall(data)
@@ -124,7 +124,7 @@ class Proxied(Postgresql):
         through = server.url(self.name, port=self.proxy.port)
         self.variables = {"DATABASE_URL": f"{through}&sslmode=disable&gssencmode=disable"}
 
-    def lead_to(self, server):
+    def switch_to(self, server):
         """Let new connections, and ours, reach another server with the same database."""
         self.server = self.proxy.server = server
 
@@ -133,7 +133,7 @@ class Proxied(Postgresql):
         super().remove()
 
 
-def _received(connection):
+def _receive(connection):
     try:
         while data := connection.recv(CHUNK_BYTES):
             yield data

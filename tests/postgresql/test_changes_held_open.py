@@ -9,15 +9,15 @@ import pytest
 from django.db import connection, transaction
 
 from customers.models import KycChange
-from customers.records import Told
+from customers.records import CustomerDetails
 from customers.services import blocking, customers
 from limits.models import LedgerEntry, LimitCheck, LimitRule
 from limits.services import rules
 from limits.verify import verify
 from ppims.models import Operation
 from ppims.services.idempotency import Call
-from tests.factories import check, make_customer, make_processor, new_ref, post
-from tests.ledger.histories import people
+from tests.factories import draw_ref, make_check, make_customer, make_posting, make_processor
+from tests.ledger.histories import make_maker_and_checker
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -28,12 +28,12 @@ HELD_SECONDS = 2
 
 def change_all(ent, customer, rule_id, held):
     """Give another tier and another limit, block, and hold that open."""
-    _, checker = people()
+    _, checker = make_maker_and_checker()
     try:
         with transaction.atomic():
-            told = Told(unique_id=customer, kyc_flag="P", kyc_updated_channel="BRN")
-            call = Call(ent, Operation.UPDATE_CUSTOMER, new_ref(), {})
-            customers.update_customer(call=call, told=told)
+            details = CustomerDetails(unique_id=customer, kyc_flag="P", kyc_updated_channel="BRN")
+            call = Call(ent, Operation.UPDATE_CUSTOMER, draw_ref(), {})
+            customers.update_customer(call=call, details=details)
             rules.decide(rule_id=rule_id, state="APPROVED", user=checker)
             blocking.block(customer_id=customer, reason="Asked to", user=checker)
             held.set()
@@ -44,7 +44,7 @@ def change_all(ent, customer, rule_id, held):
 
 
 def test_checks_and_postings_beside_a_tier_a_rule_and_a_block_held_open_raise_no_alarm():
-    ent, (maker, _) = make_processor(), people()
+    ent, (maker, _) = make_processor(), make_maker_and_checker()
     customer = make_customer(ent, kyc_flag="N")
     wanted = rules.Proposal("N", "D", "MONTH", 5_000_000, "a test")
     (rule,) = rules.propose(proposals=[wanted], user=maker)
@@ -53,12 +53,12 @@ def test_checks_and_postings_beside_a_tier_a_rule_and_a_block_held_open_raise_no
     thread.start()
     held.wait()
     while thread.is_alive():
-        check(ent, customer, 100)
-        post(ent, customer, 100)
+        make_check(ent, customer, 100)
+        make_posting(ent, customer, 100)
         time.sleep(0.05)
     thread.join()
-    check(ent, customer, 100)
-    post(ent, customer, 100)
+    make_check(ent, customer, 100)
+    make_posting(ent, customer, 100)
     changed_at = KycChange.objects.get(from_tier="N").at
     old = LimitCheck.objects.filter(at__gt=changed_at, tier="N", is_allowed=True)
     first = LimitRule.objects.get(tier="N", direction="D", window="MONTH", maker=None)

@@ -6,15 +6,17 @@ from itertools import count
 
 import pytest
 
-from tests.concurrency.conftest import installed, new_ref
+from tests.concurrency.conftest import draw_ref, install
 from tests.postgresql.proxy import Proxied, is_no_commit
 
 pytestmark = pytest.mark.only_on("postgresql", "SQLite has no connection to cut")
 CUTS, AMOUNT, LIMIT = 200, 100, 1_000_000
-POSTED = "SELECT COUNT(*), SUM(amount_paise), MAX(number) FROM limits_ledgerentry"
-ITS_ENTRIES = f"{POSTED} WHERE customer_id = ?"
+COUNT_POSTED = "SELECT COUNT(*), SUM(amount_paise), MAX(number) FROM limits_ledgerentry"
+ITS_ENTRIES = f"{COUNT_POSTED} WHERE customer_id = ?"
 ITS_USAGE = "SELECT debit_paise FROM limits_monthlyusage WHERE customer_id = ?"
-CHECKED = "SELECT COUNT(*), COUNT(DISTINCT ref_id) FROM limits_limitcheck WHERE customer_id = ?"
+COUNT_CHECKED = (
+    "SELECT COUNT(*), COUNT(DISTINCT ref_id) FROM limits_limitcheck WHERE customer_id = ?"
+)
 HEAD = "SELECT entry_count, check_count FROM limits_ledgerhead WHERE customer_id = ?"
 KEYS = "SELECT COUNT(*) FROM ppims_replaykey WHERE customer_id = ? AND operation IN ('CL', 'UL')"
 
@@ -22,12 +24,12 @@ KEYS = "SELECT COUNT(*) FROM ppims_replaykey WHERE customer_id = ? AND operation
 @pytest.fixture(scope="module")
 def cut(tmp_path_factory, postgres_server):
     database = Proxied(postgres_server)
-    with installed(tmp_path_factory.mktemp("cut"), database) as made:
+    with install(tmp_path_factory.mktemp("cut"), database) as made:
         yield made
     database.remove()
 
 
-def once(made, step):
+def do_once(made, step):
     ((answer, _, _),) = made.workers[0].ask(["once", "", 0, *step])
     return answer
 
@@ -39,13 +41,13 @@ def test_two_hundred_commits_cut_have_one_effect_or_none_and_are_never_lied_abou
     for number in range(CUTS):
         customer = customers[number % len(customers)]
         what = draw.choice(["check", "post"])
-        step = [what, "ENT", new_ref(), customer, AMOUNT]
+        step = [what, "ENT", draw_ref(), customer, AMOUNT]
         when = draw.choice(["before", "after"])
         proxy.cut(when)
-        assert once(cut, step) == "Unavailable"
-        answer = once(cut, step)  # healed, and finds out
+        assert do_once(cut, step) == "Unavailable"
+        answer = do_once(cut, step)  # healed, and finds out
         assert answer[-1] is (when == "after")
-        assert once(cut, step)[:-1] == answer[:-1]
+        assert do_once(cut, step)[:-1] == answer[:-1]
         done[customer, what] += 1
         after[when] += 1
     assert proxy.cuts - cuts_before == CUTS
@@ -54,7 +56,7 @@ def test_two_hundred_commits_cut_have_one_effect_or_none_and_are_never_lied_abou
         checks, posts = done[customer, "check"], done[customer, "post"]
         assert cut.query(ITS_ENTRIES, customer) == [(posts, posts * AMOUNT, posts)]
         assert cut.query(ITS_USAGE, customer) == [(posts * AMOUNT,)]
-        assert cut.query(CHECKED, customer) == [(checks, checks)]
+        assert cut.query(COUNT_CHECKED, customer) == [(checks, checks)]
         assert cut.query(HEAD, customer) == [(posts, checks)]
         assert cut.query(KEYS, customer) == [(posts + checks,)]
     cut.manage("verify_ledger")
@@ -66,7 +68,7 @@ def test_a_connection_cut_anywhere_before_its_commit_is_answered_and_done_once(c
     for number in count(1):
         cuts = proxy.cuts
         proxy.cut(when, at=is_no_commit, number=number)
-        answer = once(cut, ["post", "ENT", new_ref(), customer, AMOUNT])
+        answer = do_once(cut, ["post", "ENT", draw_ref(), customer, AMOUNT])
         used = number * AMOUNT
         assert answer[3:] == [used, LIMIT - used, False]
         assert cut.query(ITS_ENTRIES, customer) == [(number, used, number)]

@@ -5,14 +5,16 @@ from collections import Counter
 
 import pytest
 
-from tests.concurrency.conftest import installed
+from tests.concurrency.conftest import install
 from tests.postgresql import cluster
 from tests.postgresql.proxy import Proxied
-from tests.postgresql.serving import AMOUNT, PATIENCE_SECONDS, THREADS, posting, served
+from tests.postgresql.site import AMOUNT, PATIENCE_SECONDS, THREADS, run_clients, serve
 
 pytestmark = pytest.mark.only_on("postgresql", "SQLite has no standby")
-POSTED = "SELECT ref_id, amount_paise FROM limits_ledgerentry WHERE customer_id = ? ORDER BY ref_id"
-UNAVAILABLE, DONE = (503, "503", "1"), (200, "000", None)
+LIST_POSTED = (
+    "SELECT ref_id, amount_paise FROM limits_ledgerentry WHERE customer_id = ? ORDER BY ref_id"
+)
+UNAVAILABLE_ANSWER, DONE_ANSWER = (503, "503", "1"), (200, "000", None)
 # What a commit said is on the standby too.
 SYNCHRONOUS = {**cluster.DURABLE, "synchronous_standby_names": "*"}
 
@@ -26,8 +28,8 @@ def pair(tmp_path_factory):
     ):
         database = Proxied(primary)
         with (
-            installed(tmp_path_factory.mktemp("failover"), database) as made,
-            served(made) as site,
+            install(tmp_path_factory.mktemp("failover"), database) as made,
+            serve(made) as site,
         ):
             yield site, standby
         database.proxy.end()
@@ -40,18 +42,20 @@ def say(site, unique_id, ref="STANDBY"):
 
 def test_a_standby_is_told_from_a_primary_and_left_and_a_failover_loses_nothing(pair):
     site, standby = pair
-    primary, unique_id = site.made.database.server, site.made.new_customer()
-    caught_up(primary)
+    primary, unique_id = site.made.database.server, site.made.add_customer()
+    wait_for_standby(primary)
     let_a_standby_be_found(site, standby, unique_id)
-    site.made.database.lead_to(primary)  # the standby goes on, and its sessions with it
+    site.made.database.switch_to(primary)  # the standby goes on, and its sessions with it
     heard = Counter(say(site, unique_id) for _ in range(20 * THREADS))
-    assert set(heard) <= {DONE, UNAVAILABLE}, heard
-    assert heard[UNAVAILABLE] <= THREADS  # each finds out once that its session is on the standby
+    assert set(heard) <= {DONE_ANSWER, UNAVAILABLE_ANSWER}, heard
+    assert (
+        heard[UNAVAILABLE_ANSWER] <= THREADS
+    )  # each finds out once that its session is on the standby
     assert site.get("/readyz")[0] == 200
     promote_under_load(site, primary, standby)
 
 
-def caught_up(primary):
+def wait_for_standby(primary):
     """Wait until the standby has replayed all there is: its own commits wait for its disk only."""
     behind = "SELECT count(*) FROM pg_stat_replication WHERE replay_lsn < pg_current_wal_lsn()"
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -63,13 +67,13 @@ def caught_up(primary):
 
 def let_a_standby_be_found(site, standby, unique_id):
     """Have every session be one of a standby: it is read, and whatever writes is a 503."""
-    site.made.database.lead_to(standby)
+    site.made.database.switch_to(standby)
     site.made.database.proxy.cut_all()
     for _ in range(10 * THREADS):
         status, body, _ = site.get("/readyz")
         assert (status, body["missing"]) == (503, ["database read-only"])
     for _ in range(4 * THREADS):
-        assert say(site, unique_id) == UNAVAILABLE
+        assert say(site, unique_id) == UNAVAILABLE_ANSWER
     status, _, headers = site.fill_in("/log-in", username="asha", password="a-wrong-guess")
     assert (status, headers["Retry-After"]) == (503, "1")
     for _ in range(10 * THREADS):  # what only reads opens a session there, and keeps it
@@ -77,10 +81,10 @@ def let_a_standby_be_found(site, standby, unique_id):
 
 
 def promote_under_load(site, primary, standby):
-    with posting(site) as clients:
+    with run_clients(site) as clients:
         time.sleep(0.7)
         primary.do("crash")
-        site.made.database.lead_to(standby)
+        site.made.database.switch_to(standby)
         time.sleep(0.7)
         with standby.connect() as connection:
             assert connection.execute("SELECT pg_promote()").fetchone() == (True,)
@@ -91,7 +95,7 @@ def promote_under_load(site, primary, standby):
         ):
             time.sleep(0.02)
     heard = sum((client.heard for client in clients), Counter())
-    assert set(heard) == {DONE, UNAVAILABLE}, heard
+    assert set(heard) == {DONE_ANSWER, UNAVAILABLE_ANSWER}, heard
     done = sorted(ref for client in clients for ref in client.done)
-    assert site.made.query(POSTED, clients[0].unique_id) == [(ref, AMOUNT) for ref in done]
+    assert site.made.query(LIST_POSTED, clients[0].unique_id) == [(ref, AMOUNT) for ref in done]
     site.made.manage("verify_ledger")

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from tests.factories import make_customer, make_processor, post
+from tests.factories import make_customer, make_posting, make_processor
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -21,7 +21,7 @@ TABLES = re.compile(r"\b(limits|customers|ppims)_[a-z]+\b")
 @pytest.mark.parametrize("command", ["rebuild_usage", "verify_ledger", "seal"])
 def test_it_reads_no_table_by_a_statement_alone(command, tmp_path):
     ent = make_processor()
-    post(ent, make_customer(ent), 100)
+    make_posting(ent, make_customer(ent), 100)
     read = {"together": set(), "alone": set()}
 
     def hear(execute, sql, params, many, context):

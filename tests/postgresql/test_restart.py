@@ -5,14 +5,14 @@ from collections import Counter
 
 import pytest
 
-from tests.concurrency.conftest import Postgresql, installed, new_ref
+from tests.concurrency.conftest import Postgresql, draw_ref, install
 from tests.postgresql import cluster
-from tests.postgresql.serving import AMOUNT, THREADS, posting, served
+from tests.postgresql.site import AMOUNT, THREADS, run_clients, serve
 
 pytestmark = pytest.mark.only_on("postgresql", "SQLite has no server to restart")
-POSTED = "SELECT ref_id, amount_paise FROM limits_ledgerentry ORDER BY ref_id"
+LIST_POSTED = "SELECT ref_id, amount_paise FROM limits_ledgerentry ORDER BY ref_id"
 ITS_POSTING = "SELECT COUNT(*) FROM limits_ledgerentry WHERE ref_id = ?"
-SOMEBODYS = f"sessionid={32 * 's'}"
+SOMEBODYS_COOKIE = f"sessionid={32 * 's'}"
 END_SESSIONS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ppims'
 """
@@ -22,15 +22,15 @@ END_SESSIONS = """
 def site(tmp_path_factory):
     with (
         cluster.run_cluster(**cluster.DURABLE) as server,
-        installed(tmp_path_factory.mktemp("restart"), Postgresql(server)) as made,
-        served(made) as serving,
+        install(tmp_path_factory.mktemp("restart"), Postgresql(server)) as made,
+        serve(made) as serving,
     ):
         yield serving
 
 
 def test_a_server_that_comes_back_is_found_and_nothing_was_lost_or_done_twice(site):
     server = site.made.database.server
-    with posting(site) as clients:
+    with run_clients(site) as clients:
         for how in ("stop", "crash") * 3:
             time.sleep(0.7)
             server.do(how)
@@ -40,13 +40,13 @@ def test_a_server_that_comes_back_is_found_and_nothing_was_lost_or_done_twice(si
     heard = sum((client.heard for client in clients), Counter())
     assert set(heard) == {(200, "000", None), (503, "503", "1")}, heard
     done = sorted(ref for client in clients for ref in client.done)
-    assert site.made.query(POSTED) == [(ref, AMOUNT) for ref in done]
+    assert site.made.query(LIST_POSTED) == [(ref, AMOUNT) for ref in done]
     site.wait_until_ready()
     site.made.manage("verify_ledger")
 
 
 def test_while_it_is_away_everything_says_so_and_heals_by_itself(site):
-    server, unique_id = site.made.database.server, site.made.new_customer()
+    server, unique_id = site.made.database.server, site.made.add_customer()
     server.do("stop")
     assert site.get("/healthz")[0] == 200
     status, body, _ = site.get("/readyz")
@@ -54,7 +54,7 @@ def test_while_it_is_away_everything_says_so_and_heals_by_itself(site):
     for _ in range(2 * THREADS):
         status, body, headers = site.post("AWAY", unique_id)
         assert (status, body["Data"]["Resp_Code"], headers["Retry-After"]) == (503, "503", "1")
-    status, _, headers = site.get("/admin/", cookie=SOMEBODYS)
+    status, _, headers = site.get("/admin/", cookie=SOMEBODYS_COOKIE)
     assert (status, headers["Retry-After"]) == (503, "1")
     server.do("start")
     site.wait_until_ready()
@@ -73,11 +73,11 @@ def end_sessions(site):
 
 @pytest.mark.parametrize("drop", [restart, end_sessions])
 def test_who_comes_after_idle_connections_were_dropped_notices_nothing(site, drop):
-    unique_id, ref = site.made.new_customer(), new_ref()
+    unique_id, ref = site.made.add_customer(), draw_ref()
     ways = {
         "api": lambda: site.post(ref, unique_id)[0],
         "read": lambda: site.know(unique_id)[0],
-        "page": lambda: site.get("/admin/", cookie=SOMEBODYS)[0],
+        "page": lambda: site.get("/admin/", cookie=SOMEBODYS_COOKIE)[0],
         "readyz": lambda: site.get("/readyz")[0],
     }
     for way, ask in ways.items():

@@ -10,12 +10,12 @@ from django.db import connection
 
 from ppims.db import append_only
 from ppims.management.commands import grant_application
-from tests.concurrency.conftest import Installation, Postgresql, new_ref
+from tests.concurrency.conftest import Installation, Postgresql, draw_ref
 
 pytestmark = pytest.mark.only_on("postgresql", "SQLite has no roles")
 # Roles are the whole server's: each process of the tests has its own. The second must be quoted.
 OWNER, ROLE = f"ppims_its_owner_{os.getpid()}", f"ppims_its-application-{os.getpid()}"
-NEW = "new application"
+NEW_ROLE = "new application"
 PASSWORD = "a-password-of-tests"
 PRODUCTION = {"PPIMS_ENV": "production", "PPIMS_ALLOWED_HOSTS": "ppims.example.in"}
 PREPARE = ["--url", "https://ppims.example.in"]
@@ -23,7 +23,7 @@ RIGHTS = """
     SELECT table_name, privilege_type FROM information_schema.role_table_grants
     WHERE grantee = %s ORDER BY 1, 2
 """
-REFUSED = [
+REFUSED_STATEMENTS = [
     "UPDATE {table} SET at = at",
     "UPDATE {table} SET at = at WHERE false",
     "DELETE FROM {table} WHERE false",
@@ -50,9 +50,9 @@ class Owned(Postgresql):
                 database.execute(f"CREATE ROLE \"{role}\" LOGIN PASSWORD '{PASSWORD}'")
             database.execute(f'ALTER DATABASE "{self.name}" OWNER TO {OWNER}')
         self.as_owner = {"DATABASE_URL": server.url(self.name, user=OWNER)}
-        self.be(OWNER)
+        self.become(OWNER)
 
-    def be(self, role):
+    def become(self, role):
         self.variables = {"DATABASE_URL": self.server.url(self.name, user=role)}
 
     def connect_as(self, role):
@@ -73,7 +73,7 @@ def owned(tmp_path_factory, postgres_server):
     try:
         made.manage("migrate", "--verbosity", "0")
         made.manage("grant_application", ROLE)
-        database.be(ROLE)
+        database.become(ROLE)
         made.manage("prepare", *PREPARE, **PRODUCTION)
         made.start(1)
         made.workers[0].ask(["set_up", "ENT", "CBS"])
@@ -87,11 +87,11 @@ def owned(tmp_path_factory, postgres_server):
 def test_the_application_starts_again_serves_seals_and_verifies(owned):
     owned.manage("migrate", "--verbosity", "0")
     owned.manage("prepare", *PREPARE, **PRODUCTION)
-    ref, customer = new_ref(), owned.new_customer()
+    ref, customer = draw_ref(), owned.new_customer()
     said = owned.workers[0].ask(
         ["check", "ENT", ref, customer, 5_000],
-        ["post", "ENT", new_ref(), customer, 5_000, "S", ref, "T1"],
-        ["post", "ENT", new_ref(), customer, 1_000, "R", None, "T1"],
+        ["post", "ENT", draw_ref(), customer, 5_000, "S", ref, "T1"],
+        ["post", "ENT", draw_ref(), customer, 1_000, "R", None, "T1"],
     )
     assert [said[0][0], said[1][2], said[2][3]] == ["T", [], 4_000]
     seal = str(owned.folder / "seal.json")
@@ -101,7 +101,7 @@ def test_the_application_starts_again_serves_seals_and_verifies(owned):
 
 
 @pytest.mark.parametrize("table", append_only.TABLES)
-@pytest.mark.parametrize("statement", REFUSED)
+@pytest.mark.parametrize("statement", REFUSED_STATEMENTS)
 def test_the_application_may_not_touch_what_only_grows(owned, table, statement):
     with owned.database.connect_as(ROLE) as database:
         assert database.execute(f"SELECT count(*) FROM {table}").fetchone() != (None,)
@@ -138,7 +138,7 @@ def test_what_is_granted_again_is_what_is_needed_and_no_more(owned):
 
 def grant(role):
     with connection.cursor() as cursor:
-        cursor.execute(f'CREATE ROLE "{NEW}"')
+        cursor.execute(f'CREATE ROLE "{NEW_ROLE}"')
     call_command("grant_application", role, stdout=StringIO())
 
 
@@ -158,28 +158,32 @@ def test_whoever_owns_the_tables_is_refused():
 @pytest.mark.parametrize(
     "more",
     [
-        f'GRANT pg_write_all_data TO "{NEW}"',
+        f'GRANT pg_write_all_data TO "{NEW_ROLE}"',
         "GRANT UPDATE ON limits_ledgerentry TO PUBLIC",
     ],
 )
 def test_a_role_with_rights_from_elsewhere_is_refused(more):
     with connection.cursor() as cursor:
-        cursor.execute(f'CREATE ROLE "{NEW}"')
+        cursor.execute(f'CREATE ROLE "{NEW_ROLE}"')
         cursor.execute(more)
     with pytest.raises(CommandError, match="by rights that this doesn't grant"):
-        call_command("grant_application", NEW)
+        call_command("grant_application", NEW_ROLE)
 
 
 @pytest.mark.django_db
 def test_a_name_is_quoted():
-    grant(NEW)
+    grant(NEW_ROLE)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT has_table_privilege(%s, 'limits_hold', 'DELETE')", [NEW])
+        cursor.execute("SELECT has_table_privilege(%s, 'limits_hold', 'DELETE')", [NEW_ROLE])
         assert cursor.fetchone() == (True,)
 
 
 @pytest.mark.django_db
 def test_every_table_that_it_names_is_there():
-    tables = {table for table, _ in grant_application.rights()}
-    named = grant_application.ONLY_READ | grant_application.CHANGED | grant_application.DELETED
+    tables = {table for table, _ in grant_application.list_rights()}
+    named = (
+        grant_application.ONLY_READ
+        | grant_application.CHANGED_TABLES
+        | grant_application.DELETED_TABLES
+    )
     assert named <= tables

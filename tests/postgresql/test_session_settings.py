@@ -14,15 +14,15 @@ from django.test import Client
 from limits.verify import verify
 from ppims.core import clock
 from ppims.db import url as db_url
-from tests.concurrency.conftest import ROOT, variables
+from tests.concurrency.conftest import ROOT, make_variables
 from tests.conftest import Caller
-from tests.factories import make_processor, person
-from tests.web.admin_pages import browser_of, words_of
+from tests.factories import make_person, make_processor
+from tests.web.admin_pages import open_browser, read_words
 
 pytestmark = pytest.mark.only_on("postgresql", "SQLite has no settings of roles")
 ROLE, PASSWORD = f"ppims_with_settings_{os.getpid()}", "a-password-of-tests"
 AT = datetime(2026, 11, 27, 18, 45, 30, 123_456, tzinfo=UTC)  # the 28th in India
-HOSTILE = {
+HOSTILE_SETTINGS = {
     "dates": {
         "DateStyle": "'SQL, DMY'",
         "TimeZone": "'Pacific/Kiritimati'",
@@ -61,7 +61,9 @@ HOSTILE = {
         "client_min_messages": "'debug1'",
     },
 }
-HOSTILE["all"] = {name: value for kind in HOSTILE.values() for name, value in kind.items()}
+HOSTILE_SETTINGS["all"] = {
+    name: value for kind in HOSTILE_SETTINGS.values() for name, value in kind.items()
+}
 PAGES = ("/overview", "/transactions", "/limits", "/customers", "/customers/{unique_id}")
 
 
@@ -74,10 +76,10 @@ def role(postgres_server):
 
 
 @contextmanager
-def session(url):
+def open_session(url):
     """Work on a new session at the URL, in the place of the tests' own."""
     own = connections[DEFAULT_DB_ALIAS]
-    made = db_url.settings_of(url, busy_seconds=5, statement_seconds=30)
+    made = db_url.make_settings(url, busy_seconds=5, statement_seconds=30)
     both = {DEFAULT_DB_ALIAS: own.settings_dict, "another": made}
     another = type(own)(connections.configure_settings(both)["another"], "another")
     connections[DEFAULT_DB_ALIAS] = another
@@ -88,20 +90,20 @@ def session(url):
         another.close()
 
 
-def answers(url):
+def collect_answers(url):
     """Ask all that PPIMS is asked, and leave nothing behind."""
-    with session(url), transaction.atomic():
-        with clock.frozen(AT):
-            said = [*everything_said()]
+    with open_session(url), transaction.atomic():
+        with clock.freeze(AT):
+            said = [*collect_everything()]
         transaction.set_rollback(True)
     return said
 
 
-def everything_said():
+def collect_everything():
     ent = Caller(make_processor("ENT"), Client())
     numbers = {"Customer_Id": "77", "Account_Number": "88", "Mobile_Number": "919812345670"}
     document = {"Ovid_Type": "PAN", "Ovid_Value": "ABCDE1234F"}
-    told = person(**numbers, **document, Ref_Id="S1", Customer_Name="मीरा O'\\Shea")
+    told = make_person(**numbers, **document, Ref_Id="S1", Customer_Name="मीरा O'\\Shea")
     unique_id = ent.call("add-customer", **told)[1]["Data"]["Unique_Id"]
     both = {"Unique_Id": unique_id, "Amount": "2000.10", "Tran_Type": "D"}
     report = {**both, "Tran_Id": "T1", "Enquiry_Ref_Id": "S2"}
@@ -118,15 +120,15 @@ def everything_said():
     ]
     for operation, fields in calls:
         status, body, _ = ent.call(operation, **fields)
-        yield operation, status, body["Data"]["Resp_Code"], blanked(str(body), unique_id)
-    browser = browser_of("checker")
+        yield operation, status, body["Data"]["Resp_Code"], blank_out(str(body), unique_id)
+    browser = open_browser("checker")
     for page in PAGES:
         answer = browser.get(page.format(unique_id=unique_id))
-        yield page, answer.status_code, blanked(words_of(answer), unique_id)
+        yield page, answer.status_code, blank_out(read_words(answer), unique_id)
     yield [str(finding) for finding in verify()]
 
 
-def blanked(text, unique_id):
+def blank_out(text, unique_id):
     """Leave out what is drawn or counted up, not answered."""
     return re.sub(r"\bchecker\d+", "checker", text.replace(unique_id, "UNIQUE_ID"))
 
@@ -134,36 +136,36 @@ def blanked(text, unique_id):
 @pytest.fixture(scope="module")
 def as_it_should_be(role, postgres_server, django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
-        said = answers(url_of(postgres_server))
+        said = collect_answers(write_url(postgres_server))
     assert [code for _, status, code, *_ in said[:9] if (status, code) != (200, "000")] == []
     assert [status for _, status, *_ in said[9:-1]] == [200] * len(PAGES)
     assert said[-1] == []
     return said
 
 
-def url_of(server):
+def write_url(server):
     return server.url(connection.settings_dict["NAME"], user=ROLE).replace(
         server.parts.password, PASSWORD
     )
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.parametrize("kind", HOSTILE_SETTINGS)
 def test_a_role_with_settings_of_its_own_is_answered_the_same(
     role, postgres_server, as_it_should_be, kind
 ):
     with postgres_server.connect() as server:
         server.execute(f"ALTER ROLE {role} RESET ALL")
-        for name, value in HOSTILE[kind].items():
+        for name, value in HOSTILE_SETTINGS[kind].items():
             server.execute(f"ALTER ROLE {role} SET {name} = {value}")
-    assert answers(url_of(postgres_server)) == as_it_should_be
+    assert collect_answers(write_url(postgres_server)) == as_it_should_be
 
 
 @pytest.mark.django_db
 def test_what_the_url_says_counts_before(role, postgres_server):
     said = "?options=-c%20default_transaction_isolation%3Dserializable"
-    url = url_of(postgres_server).partition("?")[0] + said
-    with session(url), connection.cursor() as cursor:
+    url = write_url(postgres_server).partition("?")[0] + said
+    with open_session(url), connection.cursor() as cursor:
         cursor.execute("SHOW transaction_isolation")
         assert cursor.fetchone() == ("serializable",)
 
@@ -175,7 +177,7 @@ def manage(folder, url, *command):
     done = subprocess.run(
         [sys.executable, "manage.py", *command],
         cwd=ROOT,
-        env=variables(folder, DATABASE_URL=url),
+        env=make_variables(folder, DATABASE_URL=url),
         capture_output=True,
         text=True,
         check=False,

@@ -11,11 +11,11 @@ class Refused(Exception):
     """What was refused and the names of the fields it is about."""
 
 
-def month_of(at):
+def number_month(at):
     return int((at + INDIA).strftime("%Y%m"))
 
 
-def year_of(month):
+def number_year(month):
     return month // 100 - (month % 100 < 4)
 
 
@@ -29,7 +29,7 @@ class Model:
 
     # What stands.
 
-    def used(self, uid, direction):
+    def sum_used(self, uid, direction):
         """What is used, by month."""
         months = Counter()
         for e in self.entries.get(uid, []):
@@ -44,12 +44,12 @@ class Model:
     def is_open(self, check, at):
         return check["allowed"] and not check["closed"] and at < check["until"]
 
-    def gauge(self, uid, direction, month, at):
+    def find_gauge(self, uid, direction, month, at):
         """The total, what is left and the window that has least left; no limit: None."""
-        months = self.used(uid, direction)
+        months = self.sum_used(uid, direction)
         for c in self.open_holds(uid, at):
             months[c["month"]] += c["amount"] * (c["direction"] == direction)
-        year = sum(months[m] for m in [*months] if year_of(m) == year_of(month))
+        year = sum(months[m] for m in [*months] if number_year(m) == number_year(month))
         total = {"MONTH": months[month], "FINANCIAL_YEAR": year}
         limits = self.limits.get((self.people[uid]["tier"], direction), {})
         left = [(limits[w] - total[w], w != "MONTH", w) for w in limits]
@@ -58,19 +58,19 @@ class Model:
         least, _, window = min(left)
         return total[window], least, window
 
-    def figures(self, uid, direction, at):
-        total, left, _ = self.gauge(uid, direction, month_of(at), at)
+    def find_figures(self, uid, direction, at):
+        total, left, _ = self.find_gauge(uid, direction, number_month(at), at)
         return total, None if left is None else max(0, left)
 
     # What is asked.
 
     def check(self, processor, ref, uid, direction, amount, *, now):
         content = {"unique_id": uid, "direction": direction, "amount_paise": amount}
-        first = self._first("check", processor, ref, content)
+        first = self._find_first("check", processor, ref, content)
         if first:
             return self._check_again(self.checks[processor, ref], first, now)
-        at = self._instant(processor, uid, now)
-        _, left, window = self.gauge(uid, direction, month_of(at), at)
+        at = self._take_instant(processor, uid, now)
+        _, left, window = self.find_gauge(uid, direction, number_month(at), at)
         reason = "WITHIN_LIMITS" if left is None or amount <= left else f"{window}_LIMIT"
         reason = "CUSTOMER_BLOCKED" if self.people[uid]["blocked"] else reason
         allowed = reason == "WITHIN_LIMITS"
@@ -78,11 +78,11 @@ class Model:
         if until.microsecond:
             until = until.replace(microsecond=0) + timedelta(seconds=1)
         check = {"uid": uid, "direction": direction, "amount": amount, "at": at}
-        check |= {"month": month_of(at), "allowed": allowed, "until": until}
+        check |= {"month": number_month(at), "allowed": allowed, "until": until}
         self.checks[processor, ref] = check | dict.fromkeys(
             ("closed", "answered", "settled"), False
         )
-        shown = self.figures(uid, direction, at)
+        shown = self.find_figures(uid, direction, at)
         self.people[uid]["last"] = at
         answer = (allowed, reason, *shown, until if allowed else None)
         self.answers["check", processor, ref] = content, answer
@@ -91,20 +91,26 @@ class Model:
     def _check_again(self, check, first, now):
         if not check["allowed"]:
             return *first, True
-        at = self._not_before_last(check["uid"], now)
+        at = self._move_past_last(check["uid"], now)
         if self.is_open(check, at):
             return *first, True
         reason = "HOLD_CLOSED" if check["answered"] else "HOLD_EXPIRED"
-        return (False, reason, *self.figures(check["uid"], check["direction"], at), None, False)
+        return (
+            False,
+            reason,
+            *self.find_figures(check["uid"], check["direction"], at),
+            None,
+            False,
+        )
 
     def update(self, processor, ref, *said, now):
         uid, kind, direction, amount, tran, enquiry = said
         names = ("unique_id", "kind", "direction", "amount_paise", "tran_id", "enquiry_ref_id")
         content = dict(zip(names, said, strict=True))
-        first = self._first("update", processor, ref, content)
+        first = self._find_first("update", processor, ref, content)
         if first:
             return *first, True
-        at = self._instant(processor, uid, now)
+        at = self._take_instant(processor, uid, now)
         own = self.entries.setdefault(uid, [])
         ids = ("S", processor, tran)
         posted = [e for e in own if tran and (e["kind"], e["processor"], e["tran"]) == ids]
@@ -119,12 +125,12 @@ class Model:
         entry = {"uid": uid, "processor": processor, "kind": kind, "direction": direction,
                  "amount": amount, "month": month, "tran": tran, "of": posted[:1]}  # fmt: skip
         own.append(entry)
-        left = self.gauge(uid, direction, month, at)[1]
+        left = self.find_gauge(uid, direction, month, at)[1]
         if kind == "S":
             flags += ["OVER_LIMIT"] * (left is not None and left < 0)
             flags += ["BLOCKED"] * self.people[uid]["blocked"]
         self.people[uid]["last"] = at
-        answer = (month, flags, *self.figures(uid, direction, at))
+        answer = (month, flags, *self.find_figures(uid, direction, at))
         self.answers["update", processor, ref] = content, answer
         return *answer, False
 
@@ -132,13 +138,13 @@ class Model:
         if posted:
             raise Refused("conflict", ["tran_id"])
         if check is None or check["settled"]:
-            return month_of(at), ["UNCHECKED"]
+            return number_month(at), ["UNCHECKED"]
         flags = [] if check["allowed"] else ["DECLINED"]
         flags += ["LATE"] * (check["allowed"] and not self.is_open(check, at))
         flags += ["AMOUNT_DIFFERS"] * (amount != check["amount"])
         check.update(closed=True, answered=True, settled=True)
         soon = check["allowed"] and at - check["at"] <= timedelta(days=30)
-        return check["month"] if soon else month_of(at), flags
+        return check["month"] if soon else number_month(at), flags
 
     def _release(self, at, amount, posted, named, check):
         names = ["enquiry_ref_id"] * bool(named and (check is None or check["settled"]))
@@ -147,7 +153,7 @@ class Model:
             raise Refused("conflict", names)
         if check:
             check.update(closed=True, answered=True)
-        return check["month"] if check else month_of(at), []
+        return check["month"] if check else number_month(at), []
 
     def _reverse(self, at, amount, posted, named, check):
         if not posted:
@@ -160,37 +166,37 @@ class Model:
 
     def adjust(self, uid, month, amount, direction, *, now):
         """By two people; nothing that a processor may still reverse is taken away."""
-        at = self._not_before_last(uid, now)
+        at = self._move_past_last(uid, now)
         own = self.entries.setdefault(uid, [])
         here = [e for e in own if (e["month"], e["direction"]) == (month, direction)]
         undoable = sum(e["amount"] for e in here if e["kind"] == "S" and e["tran"])
         undoable -= sum(e["amount"] for e in here if e["kind"] == "R")
-        if amount < 0 and self.used(uid, direction)[month] + amount < undoable:
+        if amount < 0 and self.sum_used(uid, direction)[month] + amount < undoable:
             raise Refused("conflict", ["amount_paise"])
         own.append({"uid": uid, "processor": None, "kind": "A", "direction": direction,
                     "amount": amount, "month": month, "tran": None, "of": []})  # fmt: skip
-        left = self.gauge(uid, direction, month, at)[1]
+        left = self.find_gauge(uid, direction, month, at)[1]
         self.people[uid]["last"] = at
         return month, ["OVER_LIMIT"] * (amount > 0 and left is not None and left < 0)
 
     # Who asks, and when.
 
-    def _first(self, operation, processor, ref, content):
+    def _find_first(self, operation, processor, ref, content):
         before, answer = self.answers.get((operation, processor, ref), ({}, None))
         if answer and before != content:
             names = sorted(name for name in content if content[name] != before[name])
             raise Refused("conflict", names)
         return answer
 
-    def _instant(self, processor, uid, now):
+    def _take_instant(self, processor, uid, now):
         if uid not in self.people:
             raise Refused("unknown", [])
-        at = self._not_before_last(uid, now)
+        at = self._move_past_last(uid, now)
         if processor not in self.people[uid]["at"]:
             raise Refused("unknown", [])
         return at
 
-    def _not_before_last(self, uid, now):
+    def _move_past_last(self, uid, now):
         last = self.people[uid]["last"] or now
         if last - now > timedelta(seconds=60):
             raise Refused("unavailable", [])

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.db import connection
 
-from customers.records import Told
+from customers.records import CustomerDetails
 from customers.services import customers
 from limits.models import LedgerEntry, LimitCheck, MonthlyUsage
 from limits.verify import verify
@@ -18,9 +18,16 @@ from ppims.core import clock
 from ppims.core.errors import Conflict, Unavailable, UnknownCustomer
 from ppims.models import Operation
 from ppims.services.idempotency import Call
-from tests.factories import check, make_processor, make_rule, post, set_blocked, set_tier
+from tests.factories import (
+    make_check,
+    make_posting,
+    make_processor,
+    make_rule,
+    set_blocked,
+    set_tier,
+)
 from tests.ledger import histories
-from tests.property.model import HOLD_MINUTES, Model, Refused, month_of
+from tests.property.model import HOLD_MINUTES, Model, Refused, number_month
 
 SEEDS, OPERATIONS = 24, 430
 MONTH = {"MONTH": 1_000_000}
@@ -30,10 +37,12 @@ ROWS = """SELECT (SELECT COUNT(*) FROM ppims_replaykey), (SELECT COUNT(*) FROM l
 SUMS = """SELECT month, direction,
                  SUM(CASE kind WHEN 'F' THEN 0 WHEN 'R' THEN -1 ELSE 1 END * amount_paise)
           FROM limits_ledgerentry WHERE customer_id = %s GROUP BY month, direction"""
-CACHED = "SELECT month, debit_paise, credit_paise FROM limits_monthlyusage WHERE customer_id = %s"
-HELD = """SELECT month, direction, amount_paise FROM limits_hold
+READ_CACHED = (
+    "SELECT month, debit_paise, credit_paise FROM limits_monthlyusage WHERE customer_id = %s"
+)
+READ_HELD = """SELECT month, direction, amount_paise FROM limits_hold
           WHERE customer_id = %s AND expires_at > %s"""
-PROMISED = """
+READ_PROMISED = """
     SELECT asked.cumulative_paise, asked.available_paise, asked."limit",
            (SELECT COUNT(*) FROM limits_ledgerentry WHERE limit_check_id = asked.id)
     FROM limits_limitcheck asked JOIN limits_hold hold ON hold.limit_check_id = asked.id
@@ -74,7 +83,7 @@ class Story:
             name: make_processor(name, hold_minutes=minutes if minutes != 15 else None)
             for name, minutes in HOLD_MINUTES.items()
         }
-        self.told, self.asked, self.seen = {}, [], Counter()
+        self.details, self.asked, self.seen = {}, [], Counter()
         self.refs, self.changed_at = 0, self.now
         for _ in range(4):
             self.add()
@@ -84,29 +93,29 @@ class Story:
         # Back, but not to before a change of a person: verification would doubt what follows.
         self.now = max(self.now + move(self.draw), self.changed_at)
         acts = [self.check, self.update, self.repeat, self.add, self.change, self.lose_the_cache]
-        more = [self.at_a_holds_end, self.adjust]
+        more = [self.ask_at_a_holds_end, self.adjust]
         more += [self.transfer]
         act, *_ = self.draw.choices([*acts, *more], [34, 33, 21, 1, 3, 2, 6, 2, 2])
         act()
 
-    def ref(self):
+    def draw_ref(self):
         self.refs += 1
         return f"P{self.refs:06d}"
 
-    def person(self):
+    def draw_person(self):
         return self.draw.choice(
-            [*self.told, 999_999_999_999_999] if self.chance(2) else [*self.told]
+            [*self.details, 999_999_999_999_999] if self.draw_chance(2) else [*self.details]
         )
 
-    def chance(self, percent):
+    def draw_chance(self, percent):
         return self.draw.randrange(100) < percent
 
     # What is done.
 
     def add(self):
         """A new person at one or two processors; one of them twice, and each request again."""
-        number = len(self.told) + 1
-        told = Told(
+        number = len(self.details) + 1
+        details = CustomerDetails(
             customer_name="Meera Iyer",
             mobile_number=f"9198{number:08d}",
             date_of_birth=date(1990, 1, 1 + number % 28),
@@ -116,28 +125,30 @@ class Story:
         known_by = self.draw.sample(sorted(self.processors), self.draw.choice([1, 2, 2, 2]))
         ids, codes = set(), []
         for name in [*known_by, known_by[0]]:
-            call = Call(self.processors[name], Operation.ADD_CUSTOMER, self.ref(), {"who": "her"})
-            with clock.frozen(self.now):
-                receipt, is_replay = customers.add_customer(call=call, told=told)
-                again = customers.add_customer(call=call, told=told)
+            call = Call(
+                self.processors[name], Operation.ADD_CUSTOMER, self.draw_ref(), {"who": "her"}
+            )
+            with clock.freeze(self.now):
+                receipt, is_replay = customers.add_customer(call=call, details=details)
+                again = customers.add_customer(call=call, details=details)
             assert (is_replay, again) == (False, (receipt, True))
             ids.add(receipt.unique_id)
             codes.append(receipt.resp_code)
         assert (len(ids), codes) == (1, ["000"] * len(known_by) + ["200"])
         (uid,) = ids
-        self.told[uid] = told
-        state = {"tier": told.kyc_flag, "blocked": False, "at": set(known_by), "last": None}
+        self.details[uid] = details
+        state = {"tier": details.kyc_flag, "blocked": False, "at": set(known_by), "last": None}
         self.model.people[uid] = state
 
     def change(self):
         """Another tier, or blocked and unblocked: as staff may, at any moment."""
-        uid = self.draw.choice([*self.told])
+        uid = self.draw.choice([*self.details])
         state = self.model.people[uid]
         if state["last"] and self.now < state["last"]:
             return  # by the clock before what has happened: verification would doubt that
         self.changed_at = self.now
-        with clock.frozen(self.now):
-            if self.chance(50):
+        with clock.freeze(self.now):
+            if self.draw_chance(50):
                 state["tier"] = self.draw.choice("NPPF")
                 set_tier(uid, state["tier"])
             else:
@@ -145,58 +156,58 @@ class Story:
                 set_blocked(uid, blocked=state["blocked"])
 
     def lose_the_cache(self):
-        MonthlyUsage.objects.filter(customer_id=self.person()).delete()
+        MonthlyUsage.objects.filter(customer_id=self.draw_person()).delete()
 
     def check(self):
-        name, uid = self.draw.choice(sorted(self.processors)), self.person()
+        name, uid = self.draw.choice(sorted(self.processors)), self.draw_person()
         direction = self.draw.choice("DDDC")
-        self.ask("check", name, self.ref(), uid, direction, self.amount(uid, direction))
+        self.ask("check", name, self.draw_ref(), uid, direction, self.draw_amount(uid, direction))
 
     def update(self):
         """An S, F or R; of a check that is there, mostly, and told rightly, mostly."""
         kind = self.draw.choices("SFR", [60, 22, 18])[0]
-        of_a_posting = kind == "R" and not self.chance(10)
-        chosen = self.a_posting() if of_a_posting else self.a_check()
-        if chosen is None or self.chance(6):
-            uid, direction = self.person(), self.draw.choice("DC")
+        of_a_posting = kind == "R" and not self.draw_chance(10)
+        chosen = self.draw_posting() if of_a_posting else self.draw_check()
+        if chosen is None or self.draw_chance(6):
+            uid, direction = self.draw_person(), self.draw.choice("DC")
             name, enquiry = self.draw.choice(sorted(self.processors)), self.draw.choice([None, "X"])
-            amount, tran = self.amount(uid, direction), self.a_tran_id()
+            amount, tran = self.draw_amount(uid, direction), self.draw_tran_id()
         else:
             name, enquiry, uid, direction, amount, tran = chosen
-        if self.chance(4):
-            uid = self.person()
-        if self.chance(4):
+        if self.draw_chance(4):
+            uid = self.draw_person()
+        if self.draw_chance(4):
             direction = {"D": "C", "C": "D"}[direction]
-        if self.chance(12):
-            amount = self.amount(uid, direction)
-        if self.chance(4):
+        if self.draw_chance(12):
+            amount = self.draw_amount(uid, direction)
+        if self.draw_chance(4):
             name = self.draw.choice(sorted(self.processors))
         tran = tran or (f"T{self.refs}" if kind == "R" else None)
-        self.ask("update", name, self.ref(), uid, kind, direction, amount, tran, enquiry)
+        self.ask("update", name, self.draw_ref(), uid, kind, direction, amount, tran, enquiry)
 
     def transfer(self):
         """The other half, by the same number, of what was posted; or undone, rightly or not."""
-        posting = self.a_posting()
+        posting = self.draw_posting()
         if posting is None:
             return
         name, _, uid, direction, amount, tran = posting
         other = {"D": "C", "C": "D"}[direction]
         for kind in ("S", self.draw.choice("RF")):
-            self.ask("update", name, self.ref(), uid, kind, other, amount, tran, None)
+            self.ask("update", name, self.draw_ref(), uid, kind, other, amount, tran, None)
 
     def repeat(self):
         """Any earlier request, as it was or with a field changed; also one that was refused."""
         if not self.asked:
             return
-        recent = self.asked[-12:] if self.chance(60) else self.asked
+        recent = self.asked[-12:] if self.draw_chance(60) else self.asked
         operation, *said = self.draw.choice(recent)
-        if self.chance(8):
+        if self.draw_chance(8):
             said[-3 if operation == "update" else -1] += 1
-        if self.chance(4):
-            said[2] = self.person()
+        if self.draw_chance(4):
+            said[2] = self.draw_person()
         self.ask(operation, *said)
 
-    def at_a_holds_end(self):
+    def ask_at_a_holds_end(self):
         """In the last instant of a hold or just after it: the check again, another, or its S."""
         known = [
             (key, c) for key, c in self.model.checks.items() if self.model.is_open(c, self.now)
@@ -206,21 +217,21 @@ class Story:
         (name, ref), c = self.draw.choice(known)
         self.now = c["until"] - timedelta(microseconds=self.draw.choice([0, 0, 1]))
         asked = [c["uid"], c["direction"], c["amount"]]
-        if self.chance(40):
+        if self.draw_chance(40):
             self.ask("check", name, ref, *asked)
-        elif self.chance(50):
-            self.ask("check", name, self.ref(), *asked[:2], self.amount(*asked[:2]))
+        elif self.draw_chance(50):
+            self.ask("check", name, self.draw_ref(), *asked[:2], self.draw_amount(*asked[:2]))
         else:
-            self.ask("update", name, self.ref(), asked[0], "S", *asked[1:], None, ref)
+            self.ask("update", name, self.draw_ref(), asked[0], "S", *asked[1:], None, ref)
 
     def adjust(self):
         """Staff correct what is used in this month or an earlier one."""
-        uid, direction = self.draw.choice([*self.told]), self.draw.choice("DC")
-        this = month_of(self.now)
-        months = [month for month in self.model.used(uid, direction) if month <= this]
+        uid, direction = self.draw.choice([*self.details]), self.draw.choice("DC")
+        this = number_month(self.now)
+        months = [month for month in self.model.sum_used(uid, direction) if month <= this]
         said = uid, self.draw.choice([*months, this]), self.draw.choice([-9, -10_000, 7, 400_000])
-        with clock.frozen(self.now):
-            answer = self.answer_to_adjustment(*said, direction)
+        with clock.freeze(self.now):
+            answer = self.expect_adjustment(*said, direction)
         try:
             expected = self.model.adjust(*said, direction, now=self.now)
         except Refused as refused:
@@ -229,7 +240,7 @@ class Story:
         self.seen["A"] += isinstance(expected[0], int)
         self.compare_what_stands(uid)
 
-    def answer_to_adjustment(self, uid, month, paise, direction):
+    def expect_adjustment(self, uid, month, paise, direction):
         try:
             adjustment = histories.adjust(uid, month, paise, direction)
         except Conflict as conflict:
@@ -241,47 +252,47 @@ class Story:
 
     # What is drawn.
 
-    def amount(self, uid, direction):
+    def draw_amount(self, uid, direction):
         amounts = [1, 10_000, 99_999, 250_000, 333_333, 600_000, 1_000_000, 1_000_001]
         if uid in self.model.people:
-            _, left = self.model.figures(uid, direction, self.now)
+            _, left = self.model.find_figures(uid, direction, self.now)
             amounts += [max(1, (left or 0) + more) for more in (-1, 0, 0, 1)]
         return self.draw.choice(amounts)
 
-    def a_check(self):
+    def draw_check(self):
         """Of a check: its processor, ref, person, direction and amount; and some Tran_Id."""
         known = [*self.model.checks.items()]
         if not known:
             return None
-        (name, ref), c = self.draw.choice(known[-8:] if self.chance(75) else known)
-        return name, ref, c["uid"], c["direction"], c["amount"], self.a_tran_id()
+        (name, ref), c = self.draw.choice(known[-8:] if self.draw_chance(75) else known)
+        return name, ref, c["uid"], c["direction"], c["amount"], self.draw_tran_id()
 
-    def a_tran_id(self):
-        known = [e["tran"] for e in self.entries() if e["tran"]]
-        if known and self.chance(5):
+    def draw_tran_id(self):
+        known = [e["tran"] for e in self.list_entries() if e["tran"]]
+        if known and self.draw_chance(5):
             return self.draw.choice(known)
-        return f"T{self.refs}" if self.chance(70) else None
+        return f"T{self.refs}" if self.draw_chance(70) else None
 
-    def entries(self):
+    def list_entries(self):
         return [entry for own in self.model.entries.values() for entry in own]
 
-    def a_posting(self):
-        known = [e for e in self.entries() if e["kind"] == "S" and e["tran"]]
+    def draw_posting(self):
+        known = [e for e in self.list_entries() if e["kind"] == "S" and e["tran"]]
         if not known:
             return None
-        e = self.draw.choice(known[-8:] if self.chance(75) else known)
-        amount = e["amount"] if self.chance(60) else max(1, e["amount"] // 3)
+        e = self.draw.choice(known[-8:] if self.draw_chance(75) else known)
+        amount = e["amount"] if self.draw_chance(60) else max(1, e["amount"] // 3)
         return e["processor"], None, e["uid"], e["direction"], amount, e["tran"]
 
     # What is compared.
 
     def ask(self, operation, *said):
         self.asked.append((operation, *said))
-        ledger = {"check": self.answer_to_check, "update": self.answer_to_update}[operation]
+        ledger = {"check": self.expect_check, "update": self.expect_update}[operation]
         model = {"check": self.model.check, "update": self.model.update}[operation]
         uid = said[2]
-        rows = self.rows()
-        with clock.frozen(self.now):
+        rows = self.read_rows()
+        with clock.freeze(self.now):
             answer = ledger(*said)
         try:
             expected = model(*said, now=self.now)
@@ -289,24 +300,24 @@ class Story:
             expected = refused.args
         assert answer == expected, (operation, said, self.now)
         kept_nothing = isinstance(expected[0], str) or expected[-1] or "HOLD_" in str(expected[1])
-        assert (self.rows() == rows) == bool(kept_nothing)
+        assert (self.read_rows() == rows) == bool(kept_nothing)
         self.count(operation, expected, said)
         if uid in self.model.people:
             self.compare_what_stands(uid)
             if operation == "check" and expected[0] is True:
                 self.compare_what_is_promised(said[0], said[1], uid)
 
-    def rows(self):
+    def read_rows(self):
         return self.read(ROWS)
 
-    def answer_to_check(self, name, ref, uid, direction, paise):
-        return self.told_by(check, name, uid, paise, direction, ref_id=ref)
+    def expect_check(self, name, ref, uid, direction, paise):
+        return self.tell(make_check, name, uid, paise, direction, ref_id=ref)
 
-    def answer_to_update(self, name, ref, uid, kind, direction, paise, tran, enquiry):
+    def expect_update(self, name, ref, uid, kind, direction, paise, tran, enquiry):
         more = {"kind": kind, "ref_id": ref, "tran_id": tran, "enquiry": enquiry}
-        return self.told_by(post, name, uid, paise, direction=direction, **more)
+        return self.tell(make_posting, name, uid, paise, direction=direction, **more)
 
-    def told_by(self, service, name, *said, **more):
+    def tell(self, service, name, *said, **more):
         try:
             row, is_replay = service(self.processors[name], *said, **more)
         except Conflict as conflict:
@@ -336,20 +347,20 @@ class Story:
         for month, direction, paise in self.read(SUMS, uid):
             used[month, direction] = paise
         for direction in "DC":
-            of_model = self.model.used(uid, direction)
+            of_model = self.model.sum_used(uid, direction)
             assert of_model == {m: paise for (m, d), paise in used.items() if d == direction}
-        for month, debit, credit in self.read(CACHED, uid):
+        for month, debit, credit in self.read(READ_CACHED, uid):
             assert (debit, credit) == (used[month, "D"], used[month, "C"])
         open_holds = [
             (c["month"], c["direction"], c["amount"]) for c in self.model.open_holds(uid, at)
         ]
-        assert sorted(self.read(HELD, uid, stored(at))) == sorted(open_holds)
+        assert sorted(self.read(READ_HELD, uid, read_stored(at))) == sorted(open_holds)
 
     def compare_what_is_promised(self, name, ref, uid):
         """Who is told T has an open hold; at its first T, used and held are within the limit."""
         at = max(self.now, self.model.people[uid]["last"])
-        asked = [self.processors[name].pk, ref, stored(at)]
-        ((shown, left, limit, answers),) = self.read(PROMISED, *asked)
+        asked = [self.processors[name].pk, ref, read_stored(at)]
+        ((shown, left, limit, answers),) = self.read(READ_PROMISED, *asked)
         assert answers == 0
         if limit is not None:
             assert shown + left == limit
@@ -360,7 +371,7 @@ class Story:
             return cursor.fetchall()
 
 
-def stored(at):
+def read_stored(at):
     return connection.ops.adapt_datetimefield_value(at)
 
 
@@ -377,7 +388,7 @@ def test_the_ledger_answers_as_the_model_does(seed):
     story = Story(seed)
     for _ in range(OPERATIONS):
         story.go()
-    with clock.frozen(story.now):
+    with clock.freeze(story.now):
         assert [str(finding) for finding in verify()] == []
     missing = ALWAYS_SEEN - {what for what, times in story.seen.items() if times}
     assert len(missing) <= 3, missing

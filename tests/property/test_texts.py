@@ -9,21 +9,25 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from customers.models import Customer
-from customers.models.name_words import WORD_CHARACTERS, words_of
+from customers.models.name_words import WORD_CHARACTERS, split_words
 from customers.services import notes
 from ppims.core.errors import Malformed
-from ppims.reports.search import hits
-from tests.api.said import done, malformed
-from tests.factories import make_customer, person
-from tests.ledger.histories import people
+from ppims.reports.search import find_hits
+from tests.api.answers import assert_malformed, read_done
+from tests.factories import make_customer, make_person
+from tests.ledger.histories import make_maker_and_checker
 
-REFUSED = {"Cc", "Zl", "Zp"}
+REFUSED_CATEGORIES = {"Cc", "Zl", "Zp"}
 OVERRIDES = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 # What grows when folded or taken apart, what nobody sees, and what is refused.
-ODD = "ßﷺİŉΐﬃé\u0301\u00ad\u200b\u200c\u200d\ufeff\ufffe\U0010ffff\x00\x1f\x7f\x85\u2028\u202e"
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from(ODD), max_size=110)
+ODD_CHARACTERS = (
+    "ßﷺİŉΐﬃé\u0301\u00ad\u200b\u200c\u200d\ufeff\ufffe\U0010ffff\x00\x1f\x7f\x85\u2028\u202e"
+)
+TEXTS = st.text(
+    st.characters(exclude_categories=["Cs"]) | st.sampled_from(ODD_CHARACTERS), max_size=110
+)
 FIELDS = {"Customer_Name": "name", "City": "city", "KYC_Updated_Channel": "kyc_updated_channel"}
-OFTEN = settings(
+MANY_EXAMPLES = settings(
     max_examples=25,
     deadline=None,
     derandomize=True,
@@ -32,66 +36,66 @@ OFTEN = settings(
 
 
 def is_plain(text):
-    return not any(c in OVERRIDES or unicodedata.category(c) in REFUSED for c in text)
+    return not any(c in OVERRIDES or unicodedata.category(c) in REFUSED_CATEGORIES for c in text)
 
 
 def is_seen(text):
-    return any(unicodedata.category(c) not in {"Cf", "Zs", *REFUSED} for c in text)
+    return any(unicodedata.category(c) not in {"Cf", "Zs", *REFUSED_CATEGORIES} for c in text)
 
 
-@OFTEN
+@MANY_EXAMPLES
 @given(text=TEXTS, field=st.sampled_from(list(FIELDS)))
 @example("ß" * 100, "Customer_Name")
 @example("ﷺ" * 100, "Customer_Name")
 @example("\U0010ffff" * 100, "Customer_Name")
 @example("Mee\x00ra", "City")
 def test_a_field_of_a_processor_is_refused_or_given_back(ent, text, field):
-    answer = ent.call("add-customer", **person(**{field: text}))
+    answer = ent.call("add-customer", **make_person(**{field: text}))
     said = text.strip()
     if not is_seen(text) or said.upper() in {"NA", "N/A"}:
         if field != "City":
-            malformed(answer, field)
+            assert_malformed(answer, field)
         else:
-            done(answer)
+            read_done(answer)
     elif len(said) > 100 or not is_plain(said):
-        malformed(answer, field)
+        assert_malformed(answer, field)
     else:
-        data, _ = done(answer)
+        data, _ = read_done(answer)
         assert getattr(Customer.objects.get(pk=data["Unique_Id"]), FIELDS[field]) == said
 
 
-@OFTEN
+@MANY_EXAMPLES
 @given(local=TEXTS.filter(lambda text: not set(text) & set("@")), domain=st.just("x.in"))
 @example("a\x00", "x.in")
 def test_an_e_mail_address_is_refused_or_given_back(ent, local, domain):
     email = f"{local}@{domain}"
-    answer = ent.call("add-customer", **person(Email_Id=email))
+    answer = ent.call("add-customer", **make_person(Email_Id=email))
     if answer[0] == 400:
-        malformed(answer, "Email_Id")
+        assert_malformed(answer, "Email_Id")
         assert not is_plain(local) or any(c.isspace() for c in local) or not local.strip()
     else:
-        assert Customer.objects.get(pk=done(answer)[0]["Unique_Id"]).email == email.strip()
+        assert Customer.objects.get(pk=read_done(answer)[0]["Unique_Id"]).email == email.strip()
 
 
-@OFTEN
+@MANY_EXAMPLES
 @given(text=TEXTS)
 @example("ß" * 100)
 @example("ﷺ" * 100)
 def test_a_name_is_found_by_itself(ent, text):
-    if not words_of(text) or len(text.strip()) > 100 or not is_plain(text.strip()):
+    if not split_words(text) or len(text.strip()) > 100 or not is_plain(text.strip()):
         return
     customer = make_customer(ent.processor, customer_name=text.strip())
-    assert all(len(word) <= WORD_CHARACTERS for word in words_of(text))
-    if max(map(len, words_of(text))) > 1:
-        assert customer in {hit.customer_id for hit in hits(text.strip())}
+    assert all(len(word) <= WORD_CHARACTERS for word in split_words(text))
+    if max(map(len, split_words(text))) > 1:
+        assert customer in {hit.customer_id for hit in find_hits(text.strip())}
 
 
 @pytest.fixture
 def maker(db):
-    return people()[0]
+    return make_maker_and_checker()[0]
 
 
-@OFTEN
+@MANY_EXAMPLES
 @given(text=TEXTS)
 @example("a\x00b")
 @example("two\r\nlines")

@@ -7,8 +7,8 @@ import pytest
 from limits.models import Figures
 from ppims.core import clock
 from ppims.reports import overview_counts
-from ppims.reports.overview import overview
-from tests.factories import make_customer, make_processor, post
+from ppims.reports.overview import read_overview
+from tests.factories import make_customer, make_posting, make_processor
 
 NOON = datetime(2031, 6, 17, 6, 30, tzinfo=UTC)  # in India; after all that a migration wrote
 
@@ -40,7 +40,7 @@ class Day:
     def __call__(self, **later):
         """Do something so much later: `with day(minutes=1): …`."""
         self.at += timedelta(**(later or {"seconds": 1}))
-        return clock.frozen(self.at)
+        return clock.freeze(self.at)
 
 
 @pytest.fixture
@@ -54,13 +54,13 @@ def customer(ent, day):
         return make_customer(ent)
 
 
-def at(instant):
+def read_overview_at(instant):
     """Give the overview of an instant, counted anew whatever its age."""
-    with clock.frozen(instant):
+    with clock.freeze(instant):
         Figures.objects.update(at=instant - MINUTE)
-        return overview()
+        return read_overview()
 
 
 def spend(processor, customer, paise, when, **more):
-    with clock.frozen(when):
-        return post(processor, customer, paise, **more)
+    with clock.freeze(when):
+        return make_posting(processor, customer, paise, **more)

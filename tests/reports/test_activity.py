@@ -7,10 +7,10 @@ import pytest
 from customers.services import blocking
 from limits.models import LedgerEntry, LimitCheck
 from ppims.models import User
-from ppims.reports.activity import activity
-from ppims.reports.keyset import ALWAYS, Frame
-from ppims.reports.transactions import Filters, Kind, transactions
-from tests.factories import check, make_customer, post
+from ppims.reports.activity import list_activity
+from ppims.reports.keyset import ALL_TIME, Frame
+from ppims.reports.transactions import Filters, Kind, list_transactions
+from tests.factories import make_check, make_customer, make_posting
 
 pytestmark = [pytest.mark.django_db, pytest.mark.as_the_application]
 INSTANT = timedelta(microseconds=1)
@@ -24,17 +24,17 @@ def two(ent, cbs, day):
     for number in range(12):
         with day(seconds=number % 3):
             for customer in (one, other):
-                check(ent, customer, 1_000, ref_id=f"C{customer}{number}")
-                post(ent, customer, 1_000, enquiry=f"C{customer}{number}")
+                make_check(ent, customer, 1_000, ref_id=f"C{customer}{number}")
+                make_posting(ent, customer, 1_000, enquiry=f"C{customer}{number}")
     with day():
         blocking.block(customer_id=one, reason="asked for", user=User.objects.create())
     return one, other
 
 
-def all_pages(customer, frame=ALWAYS, rows=3):
+def read_all_pages(customer, frame=ALL_TIME, rows=3):
     found, cursor = [], ""
     while True:
-        page = activity(customer, frame, cursor=cursor, rows=rows)
+        page = list_activity(customer, frame, cursor=cursor, rows=rows)
         assert len(page.rows) <= rows
         found += page.rows
         cursor = page.next
@@ -43,11 +43,11 @@ def all_pages(customer, frame=ALWAYS, rows=3):
 
 
 def test_it_is_what_the_transactions_tell_of_the_customer(two):
-    everything = transactions(Filters(), rows=200).rows
+    everything = list_transactions(Filters(), rows=200).rows
     for customer in two:
         theirs = [row for row in everything if row.customer_id == customer]
         assert len(theirs) >= 25
-        found = activity(customer, rows=200)
+        found = list_activity(customer, rows=200)
         assert sorted(found.rows, key=repr) == sorted(theirs, key=repr)
         assert [row.at for row in found.rows] == sorted((r.at for r in theirs), reverse=True)
         assert found.next == ""
@@ -55,37 +55,37 @@ def test_it_is_what_the_transactions_tell_of_the_customer(two):
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 7])
 def test_pages_of_any_size_give_each_row_once(two, rows):
-    assert all_pages(two[0], rows=rows) == list(activity(two[0], rows=200).rows)
+    assert read_all_pages(two[0], rows=rows) == list(list_activity(two[0], rows=200).rows)
 
 
 def test_a_frame_holds_its_first_instant_and_not_its_last(two):
-    everything = list(activity(two[0], rows=200).rows)
+    everything = list(list_activity(two[0], rows=200).rows)
     instants = sorted({row.at for row in everything})
     for since in (instants[0], instants[3], instants[3] + INSTANT):
         for until in (instants[5], instants[5] + INSTANT, instants[-1] + INSTANT):
             within = [row for row in everything if since <= row.at < until]
             assert within
-            assert all_pages(two[0], Frame(since, until), rows=2) == within
-    assert all_pages(two[0], Frame(instants[-1] + INSTANT)) == []
-    assert all_pages(two[0], Frame(None, instants[0])) == []
+            assert read_all_pages(two[0], Frame(since, until), rows=2) == within
+    assert read_all_pages(two[0], Frame(instants[-1] + INSTANT)) == []
+    assert read_all_pages(two[0], Frame(None, instants[0])) == []
 
 
 def test_what_arrives_between_two_pages_neither_repeats_a_row_nor_hides_one(two, ent, day):
-    before = list(activity(two[0], rows=200).rows)
-    page = activity(two[0], rows=5)
+    before = list(list_activity(two[0], rows=200).rows)
+    page = list_activity(two[0], rows=5)
     with day():
-        check(ent, two[0], 1)
+        make_check(ent, two[0], 1)
         blocking.propose_unblocking(customer_id=two[0], reason="–", user=User.objects.get())
-    after = activity(two[0], cursor=page.next, rows=200)
+    after = list_activity(two[0], cursor=page.next, rows=200)
     assert [*page.rows, *after.rows] == before
 
 
 def test_someone_who_is_only_on_board_has_been_added_and_nothing_else(ent):
     customer = make_customer(ent)
-    assert [row.kind for row in activity(customer).rows] == [Kind.ADDED]
+    assert [row.kind for row in list_activity(customer).rows] == [Kind.ADDED]
     assert not LimitCheck.objects.exists()
     assert not LedgerEntry.objects.exists()
 
 
 def test_nobody_has_no_activity(ent):
-    assert activity(100000000000001).rows == []
+    assert list_activity(100000000000001).rows == []

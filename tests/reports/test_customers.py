@@ -7,13 +7,13 @@ from customers.services import blocking
 from limits.models import Watched
 from ppims.models import User
 from ppims.reports import keyset
-from ppims.reports.customers import Filters, customers
+from ppims.reports.customers import Filters, list_customers
 from tests.factories import make_customer
 from tests.reports.conftest import NOON
 
 pytestmark = [pytest.mark.django_db, pytest.mark.as_the_application]
 MONTH = 203106
-NEAR, AT_LIMIT = Watched.Level.NEAR, Watched.Level.AT_LIMIT
+NEAR_LIMIT, AT_LIMIT = Watched.Level.NEAR, Watched.Level.AT_LIMIT
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def people(ent, cbs, day):
     staff = User.objects.create(username="farhan")
     for number in (2, 3):
         blocking.block(customer_id=made[number], reason="asked for", user=staff)
-    for number, level in ((1, NEAR), (3, AT_LIMIT), (4, NEAR), (6, Watched.Level.NONE)):
+    for number, level in ((1, NEAR_LIMIT), (3, AT_LIMIT), (4, NEAR_LIMIT), (6, Watched.Level.NONE)):
         customer = Customer.objects.get(pk=made[number])
         Watched.objects.create(
             customer=customer,
@@ -41,8 +41,8 @@ def people(ent, cbs, day):
         yield made
 
 
-def numbers(people, filters, **more):
-    return [people.index(row.unique_id) for row in customers(filters, **more).rows]
+def list_numbers(people, filters, **more):
+    return [people.index(row.unique_id) for row in list_customers(filters, **more).rows]
 
 
 CASES = {
@@ -52,44 +52,44 @@ CASES = {
     "active": (Filters(status="ACTIVE"), [7, 6, 5, 4, 1, 0]),
     "blocked": (Filters(status="BLOCKED"), [3, 2]),
     "blocked of a tier": (Filters(status="BLOCKED", tier="N"), [3]),
-    "near": (Filters(level=NEAR), [4, 3, 1]),
+    "near": (Filters(level=NEAR_LIMIT), [4, 3, 1]),
     "at the limit": (Filters(level=AT_LIMIT), [3]),
-    "near, of a tier": (Filters(level=NEAR, tier="P"), [4, 1]),
-    "near and active": (Filters(level=NEAR, status="ACTIVE"), [4, 1]),
+    "near, of a tier": (Filters(level=NEAR_LIMIT, tier="P"), [4, 1]),
+    "near and active": (Filters(level=NEAR_LIMIT, status="ACTIVE"), [4, 1]),
 }
 OF_CBS = {
     "all": (Filters(), [7, 5, 3, 1]),
     "tier": (Filters(tier="N"), [3]),
     "active": (Filters(status="ACTIVE"), [7, 5, 1]),
     "blocked": (Filters(status="BLOCKED"), [3]),
-    "near": (Filters(level=NEAR), [3, 1]),
-    "near and active": (Filters(level=NEAR, status="ACTIVE", tier="P"), [1]),
+    "near": (Filters(level=NEAR_LIMIT), [3, 1]),
+    "near and active": (Filters(level=NEAR_LIMIT, status="ACTIVE", tier="P"), [1]),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_filter_gives_those_whom_it_names_newest_first(people, case):
     filters, wanted = CASES[case]
-    assert numbers(people, filters) == wanted
+    assert list_numbers(people, filters) == wanted
 
 
 @pytest.mark.parametrize("case", OF_CBS)
 def test_of_a_processor_it_gives_those_who_came_through_it(people, cbs, case):
     filters, wanted = OF_CBS[case]
     filters = Filters(filters.tier, filters.status, cbs.pk, filters.level)
-    assert numbers(people, filters) == wanted
+    assert list_numbers(people, filters) == wanted
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3])
 @pytest.mark.parametrize("most", [2, 20_000])
 def test_pages_give_each_customer_once(people, cbs, monkeypatch, rows, most):
     asked = [*(f for f, _ in CASES.values()), Filters(processor_id=cbs.pk, tier="N")]
-    wanted = {filters: list(customers(filters).rows) for filters in asked}
+    wanted = {filters: list(list_customers(filters).rows) for filters in asked}
     monkeypatch.setattr(keyset, "LOOKED_AT", most)
     for filters in asked:
         found, cursor = [], ""
         while True:
-            page = customers(filters, cursor=cursor, rows=rows)
+            page = list_customers(filters, cursor=cursor, rows=rows)
             found += page.rows
             cursor = page.next
             if not cursor:
@@ -98,15 +98,15 @@ def test_pages_give_each_customer_once(people, cbs, monkeypatch, rows, most):
 
 
 def test_who_arrives_between_two_pages_neither_repeats_nor_hides_anyone(people, ent, day):
-    page = customers(Filters(), rows=3)
+    page = list_customers(Filters(), rows=3)
     with day():
         make_customer(ent)
-        after = customers(Filters(), cursor=page.next)
+        after = list_customers(Filters(), cursor=page.next)
     assert [people.index(row.unique_id) for row in (*page.rows, *after.rows)] == [*range(7, -1, -1)]
 
 
 def test_a_row_tells_who_it_is_and_how_near(people):
-    rows = {people.index(row.unique_id): row for row in customers(Filters()).rows}
+    rows = {people.index(row.unique_id): row for row in list_customers(Filters()).rows}
     assert (rows[3].tier, rows[3].status, rows[3].permille) == ("N", "BLOCKED", 1_000)
     assert (rows[0].status, rows[0].permille) == ("ACTIVE", None)
     assert rows[0].created_at > NOON
@@ -116,5 +116,5 @@ def test_a_row_tells_who_it_is_and_how_near(people):
 
 def test_what_was_near_last_month_is_not_now(people):
     Watched.objects.filter(customer_id=people[4]).update(month=MONTH - 1)
-    assert numbers(people, Filters(level=NEAR)) == [3, 1]
-    assert {row.permille for row in customers(Filters()).rows} == {None, 850, 1_000}
+    assert list_numbers(people, Filters(level=NEAR_LIMIT)) == [3, 1]
+    assert {row.permille for row in list_customers(Filters()).rows} == {None, 850, 1_000}

@@ -8,17 +8,17 @@ import pytest
 from django.http import Http404
 
 from limits.models import Figures, LedgerEntry, PostingFinding
-from limits.services.flagged import closing_of, note
+from limits.services.flagged import find_closing, note
 from ppims.core import clock
 from ppims.core.errors import Conflict, Malformed
 from ppims.models import AuditEntry, User
 from ppims.reports import flagged, keyset, overview_counts
 from ppims.reports.keyset import Position
-from ppims.reports.overview import Waiting, overview
+from ppims.reports.overview import Waiting, read_overview
 from ppims.services import audit
-from tests.factories import make_customer, post
+from tests.factories import make_customer, make_posting
 from tests.ledger.histories import History
-from tests.reports.conftest import at
+from tests.reports.conftest import read_overview_at
 
 pytestmark = [pytest.mark.django_db, pytest.mark.as_the_application]
 START = Position(0, 0, 0)
@@ -35,9 +35,9 @@ def entries(ent, customer, day):
     made = []
     for paise in range(1, 6):
         with day():
-            made.append(post(ent, customer, paise)[0])
+            made.append(make_posting(ent, customer, paise)[0])
     with day():
-        post(ent, customer, 1, kind="F")
+        make_posting(ent, customer, 1, kind="F")
     return made
 
 
@@ -50,9 +50,9 @@ def close(entry, user, finding="GENUINE"):
 
 def test_a_note_leaves_it_open_and_a_finding_closes_it(entries, maker):
     note(entry_id=entries[0].pk, finding="", note=" asked ENT ", user=maker)
-    assert closing_of(entries[0]) is None
+    assert find_closing(entries[0]) is None
     kept = close(entries[0], maker, "PUT_RIGHT")
-    assert closing_of(entries[0]) == kept
+    assert find_closing(entries[0]) == kept
     found = PostingFinding.objects.order_by("pk").values_list("note", "finding", "customer_id")
     customer = entries[0].customer_id
     assert list(found) == [
@@ -65,7 +65,7 @@ def test_it_is_audited_with_the_customer_and_why(entries, maker):
     note(entry_id=entries[0].pk, finding="", note="asked ENT", user=maker)
     close(entries[0], maker)
     told = AuditEntry.objects.filter(subject=entries[0].customer_id, user=maker).order_by("pk")
-    assert [(row.action, audit.said(row)) for row in told] == [
+    assert [(row.action, audit.read_detail(row)) for row in told] == [
         (
             "flagged posting noted",
             {"entry": entries[0].pk, "finding": "", "reason": "asked ENT"},
@@ -83,7 +83,7 @@ def test_it_is_closed_once_and_may_be_noted_ever_after(entries, maker):
         close(entries[0], maker, "REPORTED")
     note(entry_id=entries[0].pk, finding="", note="and the holder was told", user=maker)
     assert PostingFinding.objects.count() == 2
-    assert closing_of(entries[0]).finding == "GENUINE"
+    assert find_closing(entries[0]).finding == "GENUINE"
     assert AuditEntry.objects.filter(action__startswith="flagged").count() == 2
 
 
@@ -102,120 +102,122 @@ def test_what_is_not_flagged_is_not_closed(entries, maker):
 
 
 def test_those_that_are_closed_wait_no_longer(entries, maker, day):
-    assert at(day.at).flagged == Waiting(5, entries[0].at)
+    assert read_overview_at(day.at).flagged == Waiting(5, entries[0].at)
     close(entries[2], maker)
     note(entry_id=entries[0].pk, finding="", note="asked ENT", user=maker)
-    assert at(day.at).flagged == Waiting(4, entries[0].at)
+    assert read_overview_at(day.at).flagged == Waiting(4, entries[0].at)
     close(entries[0], maker)
     close(entries[1], maker)
-    assert at(day.at).flagged == Waiting(2, entries[3].at)
+    assert read_overview_at(day.at).flagged == Waiting(2, entries[3].at)
     close(entries[3], maker)
     close(entries[4], maker)
-    assert at(day.at).flagged == Waiting(0, None)
+    assert read_overview_at(day.at).flagged == Waiting(0, None)
 
 
 def test_what_is_flagged_after_all_were_closed_waits(entries, maker, ent, customer, day):
     for entry in entries:
         close(entry, maker)
-    at(day.at)
+    read_overview_at(day.at)
     with day():
-        new, _ = post(ent, customer, 9)
-    assert at(day.at).flagged == Waiting(1, new.at)
+        new, _ = make_posting(ent, customer, 9)
+    assert read_overview_at(day.at).flagged == Waiting(1, new.at)
 
 
 def test_one_that_is_closed_within_the_minute_is_counted_as_both(ent, customer, maker, day):
-    at(day.at)
+    read_overview_at(day.at)
     with day():
-        close(post(ent, customer, 9)[0], maker)
-        new, _ = post(ent, customer, 9)
-    assert at(day.at).flagged == Waiting(1, new.at)
+        close(make_posting(ent, customer, 9)[0], maker)
+        new, _ = make_posting(ent, customer, 9)
+    assert read_overview_at(day.at).flagged == Waiting(1, new.at)
 
 
 def test_an_entry_of_earlier_that_comes_late_is_the_oldest(ent, cbs, day):
     first, second = make_customer(ent), make_customer(cbs)
     with day(minutes=5):
-        post(ent, first, 1)
-    assert at(day.at).flagged.count == 1
-    with clock.frozen(day.at - timedelta(minutes=1)):
-        late, _ = post(cbs, second, 1)
-    assert at(day.at).flagged == Waiting(2, late.at)
+        make_posting(ent, first, 1)
+    assert read_overview_at(day.at).flagged.count == 1
+    with clock.freeze(day.at - timedelta(minutes=1)):
+        late, _ = make_posting(cbs, second, 1)
+    assert read_overview_at(day.at).flagged == Waiting(2, late.at)
 
 
 def test_looks_as_short_as_can_be_come_to_the_same(entries, maker, day, monkeypatch):
     for entry in entries[:4]:
         close(entry, maker)
-    whole = at(day.at)
+    whole = read_overview_at(day.at)
     Figures.objects.update(state="{}")
     monkeypatch.setattr(keyset, "LOOKED_AT", 2)
     monkeypatch.setattr(overview_counts, "ROWS_AT_ONCE", 1)
     is_complete = False
     while not is_complete:
-        with clock.frozen(day.at):
+        with clock.freeze(day.at):
             overview_counts.refresh(seconds=0)
         is_complete = json.loads(Figures.objects.get().state)["is_complete"]
-    with clock.frozen(day.at):
-        assert overview().flagged == whole.flagged == Waiting(1, entries[4].at)
+    with clock.freeze(day.at):
+        assert read_overview().flagged == whole.flagged == Waiting(1, entries[4].at)
 
 
 def test_figures_are_those_of_a_straight_count(ent, cbs, maker):
     drawn, chance = History(random.Random(7), ent, cbs), random.Random(8)
     for _ in range(60):
         drawn.step()
-        waiting = [e for e in LedgerEntry.objects.exclude(flags="") if closing_of(e) is None]
+        waiting = [e for e in LedgerEntry.objects.exclude(flags="") if find_closing(e) is None]
         if waiting and chance.random() < 0.2:
             close(chance.choice(waiting), maker)
         if chance.random() < 0.2:
-            at(drawn.at)
-    there = [e for e in LedgerEntry.objects.exclude(flags="") if closing_of(e) is None]
+            read_overview_at(drawn.at)
+    there = [e for e in LedgerEntry.objects.exclude(flags="") if find_closing(e) is None]
     assert len(there) > 3
     assert PostingFinding.objects.count() > 3
-    assert at(drawn.at).flagged == Waiting(len(there), min(entry.at for entry in there))
+    assert read_overview_at(drawn.at).flagged == Waiting(
+        len(there), min(entry.at for entry in there)
+    )
 
 
 # The queue.
 
 
-def ids(page):
+def list_ids(page):
     return [row.id for row in page.rows]
 
 
 def test_the_oldest_that_waits_comes_first(entries, maker):
     close(entries[1], maker)
-    assert ids(flagged.waiting(START)) == [entries[place].pk for place in (0, 2, 3, 4)]
+    assert list_ids(flagged.list_waiting(START)) == [entries[place].pk for place in (0, 2, 3, 4)]
 
 
 def test_it_begins_where_the_figures_say_that_the_first_waits(entries, maker, day):
     close(entries[0], maker)
-    at(day.at)
-    since = overview_counts.flagged_after()
-    assert since.at == keyset.micros(entries[1].at)
-    assert ids(flagged.waiting(since)) == [entry.pk for entry in entries[1:]]
+    read_overview_at(day.at)
+    since = overview_counts.find_flagged_position()
+    assert since.at == keyset.count_micros(entries[1].at)
+    assert list_ids(flagged.list_waiting(since)) == [entry.pk for entry in entries[1:]]
 
 
 def test_there_is_a_beginning_before_anything_was_counted(db):
-    assert overview_counts.flagged_after() == START
+    assert overview_counts.find_flagged_position() == START
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 4, 5])
 def test_pages_of_any_size_give_each_row_once(entries, maker, rows):
     close(entries[2], maker)
-    page = flagged.waiting(START, rows=rows)
-    found = ids(page)
+    page = flagged.list_waiting(START, rows=rows)
+    found = list_ids(page)
     while page.next:
-        page = flagged.waiting(START, cursor=page.next, rows=rows)
+        page = flagged.list_waiting(START, cursor=page.next, rows=rows)
         assert not page.is_cut_short
-        found += ids(page)
+        found += list_ids(page)
     assert found == [entries[place].pk for place in (0, 1, 3, 4)]
 
 
 def test_rows_of_one_instant_are_each_on_one_page(ent, customer, day):
     with day():
-        made = [post(ent, customer, 1)[0].pk for _ in range(4)]
-    page = flagged.waiting(START, rows=1)
-    found = ids(page)
+        made = [make_posting(ent, customer, 1)[0].pk for _ in range(4)]
+    page = flagged.list_waiting(START, rows=1)
+    found = list_ids(page)
     while page.next:
-        page = flagged.waiting(START, cursor=page.next, rows=1)
-        found += ids(page)
+        page = flagged.list_waiting(START, cursor=page.next, rows=1)
+        found += list_ids(page)
     assert found == made
 
 
@@ -223,23 +225,23 @@ def test_where_many_are_closed_it_is_cut_short_and_goes_on_from_there(entries, m
     for entry in entries[:4]:
         close(entry, maker)
     monkeypatch.setattr(keyset, "LOOKED_AT", 3)
-    page = flagged.waiting(START)
-    assert (ids(page), page.is_cut_short) == ([], True)
-    assert ids(flagged.waiting(START, cursor=page.next)) == [entries[4].pk]
+    page = flagged.list_waiting(START)
+    assert (list_ids(page), page.is_cut_short) == ([], True)
+    assert list_ids(flagged.list_waiting(START, cursor=page.next)) == [entries[4].pk]
 
 
 def test_those_that_were_closed_are_listed_the_last_first(entries, maker):
     kept = [close(entry, maker).pk for entry in entries[:3]]
     note(entry_id=entries[4].pk, finding="", note="asked ENT", user=maker)
-    page = flagged.closed(rows=2)
+    page = flagged.list_closed(rows=2)
     assert [finding.pk for finding in page.rows] == kept[:0:-1]
-    last = flagged.closed(cursor=page.next, rows=2)
+    last = flagged.list_closed(cursor=page.next, rows=2)
     assert ([finding.pk for finding in last.rows], last.next) == ([kept[0]], "")
-    assert flagged.closed(rows=3).next == ""
+    assert flagged.list_closed(rows=3).next == ""
 
 
 @pytest.mark.parametrize(
-    "listed", [lambda cursor: flagged.waiting(START, cursor=cursor), flagged.closed]
+    "listed", [lambda cursor: flagged.list_waiting(START, cursor=cursor), flagged.list_closed]
 )
 def test_what_is_no_cursor_is_not_found(db, listed):
     with pytest.raises(Http404):

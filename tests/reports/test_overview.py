@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from customers.models import Customer, DuplicateReview
-from customers.records import Told
+from customers.records import CustomerDetails
 from customers.services import blocking, customers, reviews
 from limits.models import Figures, LedgerEntry, LimitCheck, MonthlyUsage, Watched
 from limits.services import rules
@@ -18,11 +18,18 @@ from ppims.core import clock
 from ppims.core.errors import Conflict
 from ppims.models import Operation, User
 from ppims.reports import near_limit, overview_counts
-from ppims.reports.overview import Sum, overview
+from ppims.reports.overview import Sum, read_overview
 from ppims.services.idempotency import Call
-from tests.factories import check, make_customer, make_processor, new_mobile, new_ref, post
+from tests.factories import (
+    draw_mobile,
+    draw_ref,
+    make_check,
+    make_customer,
+    make_posting,
+    make_processor,
+)
 from tests.ledger.histories import History
-from tests.reports.conftest import MINUTE, NOON, at, spend
+from tests.reports.conftest import MINUTE, NOON, read_overview_at, spend
 
 pytestmark = [pytest.mark.django_db, pytest.mark.as_the_application]
 LIMIT = 1_000_000  # paise a month, of Min and New Min KYC, either way
@@ -34,15 +41,15 @@ INSTANT = timedelta(microseconds=1)
 
 
 def test_an_empty_installation_has_nothing_to_tell(ent):
-    told = at(NOON)
-    assert (told.is_complete, told.as_of) == (True, NOON)
-    assert told.customers == {"N": 0, "P": 0, "F": 0}
-    assert (told.near, told.at_limit, told.top_spenders) == (0, 0, [])
-    assert {told.flagged, told.reviews, told.proposals} == {type(told.flagged)(0, None)}
-    assert [day.day for day in told.days] == [
+    details = read_overview_at(NOON)
+    assert (details.is_complete, details.as_of) == (True, NOON)
+    assert details.customers == {"N": 0, "P": 0, "F": 0}
+    assert (details.near, details.at_limit, details.top_spenders) == (0, 0, [])
+    assert {details.flagged, details.reviews, details.proposals} == {type(details.flagged)(0, None)}
+    assert [day.day for day in details.days] == [
         date(2031, 6, 17) - timedelta(days=ago) for ago in range(29, -1, -1)
     ]
-    assert {day.posted for day in told.days} == {Sum(0, 0)}
+    assert {day.posted for day in details.days} == {Sum(0, 0)}
 
 
 def test_a_day_begins_at_midnight_in_india(ent, customer):
@@ -50,12 +57,12 @@ def test_a_day_begins_at_midnight_in_india(ent, customer):
     spend(ent, customer, 20, MIDNIGHT)
     spend(ent, customer, 3, MIDNIGHT, direction="C")
     spend(ent, customer, 50, MIDNIGHT, kind="F")
-    with clock.frozen(MIDNIGHT):
-        check(ent, customer, LIMIT)
-        check(ent, customer, LIMIT + 1)
-        check(ent, customer, 1, direction="C", account_number="9")
+    with clock.freeze(MIDNIGHT):
+        make_check(ent, customer, LIMIT)
+        make_check(ent, customer, LIMIT + 1)
+        make_check(ent, customer, 1, direction="C", account_number="9")
         make_customer(ent, kyc_flag="N")
-    *_, yesterday, today = at(MIDNIGHT).days
+    *_, yesterday, today = read_overview_at(MIDNIGHT).days
     assert (yesterday.spent, yesterday.loaded, yesterday.added) == (Sum(1, 100), Sum(), 1)
     assert (today.spent, today.loaded, today.posted) == (Sum(1, 20), Sum(1, 3), Sum(2, 23))
     assert today.declined == {"MONTH_LIMIT": 2, "ACCOUNT_NOT_ACTIVE": 1}
@@ -64,91 +71,91 @@ def test_a_day_begins_at_midnight_in_india(ent, customer):
 
 def test_thirty_days_are_told_and_no_more(ent, customer):
     for ago in (31, 30, 29):
-        with clock.frozen(MIDNIGHT - timedelta(days=ago, microseconds=1)):
+        with clock.freeze(MIDNIGHT - timedelta(days=ago, microseconds=1)):
             new = make_customer(ent)
-            post(ent, new, 1 + ago)
-    assert at(MIDNIGHT - INSTANT).days[0].spent == Sum(1, 30)
-    assert sum(day.spent.count for day in at(MIDNIGHT - INSTANT).days) == 1
-    assert at(MIDNIGHT).days[0].spent == Sum(0, 0)
+            make_posting(ent, new, 1 + ago)
+    assert read_overview_at(MIDNIGHT - INSTANT).days[0].spent == Sum(1, 30)
+    assert sum(day.spent.count for day in read_overview_at(MIDNIGHT - INSTANT).days) == 1
+    assert read_overview_at(MIDNIGHT).days[0].spent == Sum(0, 0)
 
 
 def test_a_reversal_does_not_undo_the_day_it_was_posted(ent, customer):
     spend(ent, customer, 100, NOON + MINUTE, tran_id="T1")
     spend(ent, customer, 100, NOON + MINUTE, kind="R", tran_id="T1")
-    assert at(NOON + MINUTE).today.spent == Sum(1, 100)
+    assert read_overview_at(NOON + MINUTE).today.spent == Sum(1, 100)
 
 
 def test_customers_are_counted_by_tier_through_every_change(ent, customer, day):
     with day():
         make_customer(ent, kyc_flag="N")
         make_customer(ent, kyc_flag="F", ovid_type="PAN", ovid_value="ABCPE1234F")
-    assert at(day.at).customers == {"N": 1, "P": 1, "F": 1}
+    assert read_overview_at(day.at).customers == {"N": 1, "P": 1, "F": 1}
     with day():
-        call = Call(ent, Operation.UPDATE_CUSTOMER, new_ref(), {})
+        call = Call(ent, Operation.UPDATE_CUSTOMER, draw_ref(), {})
         full = {"kyc_flag": "F", "ovid_type": "PAN", "ovid_value": "ABCPE9999F"}
-        customers.update_customer(call=call, told=Told(unique_id=customer, **full))
-    assert at(day.at).customers == {"N": 1, "P": 0, "F": 2}
+        customers.update_customer(call=call, details=CustomerDetails(unique_id=customer, **full))
+    assert read_overview_at(day.at).customers == {"N": 1, "P": 0, "F": 2}
 
 
 # How old.
 
 
 def test_figures_are_a_minute_old_at_most(ent, customer):
-    with clock.frozen(NOON + MINUTE):
-        assert overview().today.added == 1
+    with clock.freeze(NOON + MINUTE):
+        assert read_overview().today.added == 1
         make_customer(ent)
     for later, added in ((59.999999, 1), (60, 2)):
-        with clock.frozen(NOON + MINUTE + timedelta(seconds=later)):
-            told = overview()
-            assert told.today.added == added
-    assert told.as_of == NOON + 2 * MINUTE
+        with clock.freeze(NOON + MINUTE + timedelta(seconds=later)):
+            details = read_overview()
+            assert details.today.added == added
+    assert details.as_of == NOON + 2 * MINUTE
 
 
 def test_looking_at_fresh_figures_writes_nothing(ent, customer):
-    at(NOON)
+    read_overview_at(NOON)
     heard = []
 
     def hear(execute, sql, params, many, context):
         heard.append(sql)
         return execute(sql, params, many, context)
 
-    with clock.frozen(NOON + MINUTE - INSTANT), connection.execute_wrapper(hear):
-        overview()
+    with clock.freeze(NOON + MINUTE - INSTANT), connection.execute_wrapper(hear):
+        read_overview()
     assert 5 < len(heard) < 20
     assert [sql for sql in heard if not sql.lstrip().startswith("SELECT")] == []
 
 
 def test_whoever_looks_while_somebody_counts_sees_the_old_figures(ent, customer):
-    at(NOON)
+    read_overview_at(NOON)
     later = NOON + 2 * MINUTE
     Figures.objects.update(claimed_until=later + INSTANT)
-    with clock.frozen(later):
+    with clock.freeze(later):
         make_customer(ent)
-        assert overview().as_of == NOON
-    with clock.frozen(later + INSTANT):
-        assert overview().today.added == 2
+        assert read_overview().as_of == NOON
+    with clock.freeze(later + INSTANT):
+        assert read_overview().today.added == 2
 
 
 def test_of_two_who_counted_the_first_counts(ent, customer, monkeypatch):
-    at(NOON)
+    read_overview_at(NOON)
     run = overview_counts.Work.run
 
-    def and_another_is_first(work, seconds):
+    def let_another_be_first(work, seconds):
         run(work, seconds)
         Figures.objects.update(version=99)
 
-    monkeypatch.setattr(overview_counts.Work, "run", and_another_is_first)
-    with clock.frozen(NOON + MINUTE):
+    monkeypatch.setattr(overview_counts.Work, "run", let_another_be_first)
+    with clock.freeze(NOON + MINUTE):
         make_customer(ent)
-        assert overview().today.added == 1
+        assert read_overview().today.added == 1
 
 
 def test_a_clock_set_back_is_no_reason_to_wait(ent, customer):
-    at(NOON + timedelta(days=3))
-    with clock.frozen(NOON):
+    read_overview_at(NOON + timedelta(days=3))
+    with clock.freeze(NOON):
         make_customer(ent)
-        told = overview()
-    assert (told.as_of, told.today.added) == (NOON, 2)
+        details = read_overview()
+    assert (details.as_of, details.today.added) == (NOON, 2)
 
 
 def test_counting_takes_as_many_looks_as_it_needs_and_none_counts_twice(ent, cbs, day, monkeypatch):
@@ -158,7 +165,7 @@ def test_counting_takes_as_many_looks_as_it_needs_and_none_counts_twice(ent, cbs
     for _ in range(4):
         with day(days=1):
             spend(ent, make_customer(cbs, ent), 900_000, day.at)
-    whole = at(day.at)
+    whole = read_overview_at(day.at)
     assert whole.is_complete
     Figures.objects.update(state="{}")
     Watched.objects.all().delete()
@@ -166,17 +173,17 @@ def test_counting_takes_as_many_looks_as_it_needs_and_none_counts_twice(ent, cbs
     monkeypatch.setattr(near_limit, "CUSTOMERS_AT_ONCE", 2)
     looks, is_complete = 0, False
     while not is_complete:
-        with clock.frozen(day.at):
+        with clock.freeze(day.at):
             overview_counts.refresh(seconds=0)
         is_complete = json.loads(Figures.objects.get().state)["is_complete"]
         looks += 1
         assert looks < 200
     assert looks > 10
-    with clock.frozen(day.at):
-        assert overview() == whole
+    with clock.freeze(day.at):
+        assert read_overview() == whole
 
 
-def straight_count(first_day):
+def count_straight(first_day):
     count = Counter()
     for entry in LedgerEntry.objects.filter(kind="S"):
         count[entry.at.astimezone(clock.IST).date(), entry.direction] += entry.amount_paise
@@ -185,9 +192,9 @@ def straight_count(first_day):
     return {what: number for what, number in count.items() if what[0] >= first_day}
 
 
-def counted(told):
+def list_counted(details):
     count = Counter()
-    for day in told.days:
+    for day in details.days:
         count[day.day, "D"], count[day.day, "C"] = day.spent.paise, day.loaded.paise
         count.update({(day.day, reason): number for reason, number in day.declined.items()})
     return dict(+count)
@@ -198,16 +205,16 @@ def test_figures_are_those_of_a_straight_count(ent, cbs, day):
     for number in range(60):
         drawn[number % 3].step()
         if number % 20 == 7:
-            at(max(history.at for history in drawn))
+            read_overview_at(max(history.at for history in drawn))
     last = max(history.at for history in drawn)
-    told = at(last)
-    assert counted(told) == straight_count(told.days[0].day)
+    details = read_overview_at(last)
+    assert list_counted(details) == count_straight(details.days[0].day)
     flagged = LedgerEntry.objects.exclude(flags="")
-    assert told.flagged.count == flagged.count() > 3
-    assert told.flagged.oldest_at == flagged.earliest("at").at
-    month = clock.ist_month(last)
+    assert details.flagged.count == flagged.count() > 3
+    assert details.flagged.oldest_at == flagged.earliest("at").at
+    month = clock.number_ist_month(last)
     usage = MonthlyUsage.objects.filter(month=month, debit_paise__gt=0).order_by("-debit_paise")
-    assert [(s.customer_id, s.debit_paise) for s in told.top_spenders] == list(
+    assert [(s.customer_id, s.debit_paise) for s in details.top_spenders] == list(
         usage.values_list("customer_id", "debit_paise")
     )
 
@@ -216,7 +223,7 @@ def test_figures_are_those_of_a_straight_count(ent, cbs, day):
 
 
 def test_what_waits_for_staff_is_counted_with_the_age_of_the_oldest(ent, cbs, day):
-    mobile = new_mobile()
+    mobile = draw_mobile()
     with day():
         customer = make_customer(ent, mobile_number=mobile)
     with day(), pytest.raises(Conflict):
@@ -230,11 +237,11 @@ def test_what_waits_for_staff_is_counted_with_the_age_of_the_oldest(ent, cbs, da
     with day():
         new_rule_proposed = Proposal("N", "D", "MONTH", 5, "a test", None)
         rules.propose(proposals=[new_rule_proposed], user=maker)
-        post(ent, customer, 5)
-    told = at(day.at)
-    assert (told.reviews.count, told.reviews.oldest_at) == (1, reviewed_at)
-    assert (told.proposals.count, told.proposals.oldest_at) == (2, proposed_at)
-    assert (told.flagged.count, told.flagged.oldest_at) == (1, day.at)
+        make_posting(ent, customer, 5)
+    details = read_overview_at(day.at)
+    assert (details.reviews.count, details.reviews.oldest_at) == (1, reviewed_at)
+    assert (details.proposals.count, details.proposals.oldest_at) == (2, proposed_at)
+    assert (details.flagged.count, details.flagged.oldest_at) == (1, day.at)
     with day():
         reviews.decide(
             review_id=DuplicateReview.objects.get().pk,
@@ -243,19 +250,21 @@ def test_what_waits_for_staff_is_counted_with_the_age_of_the_oldest(ent, cbs, da
             user=checker,
         )
         blocking.decide_unblocking(proposal_id=proposal.pk, state="APPROVED", user=checker)
-    told = at(day.at)
-    assert (told.reviews.count, told.reviews.oldest_at) == (0, None)
-    assert told.proposals.count == 1
+    details = read_overview_at(day.at)
+    assert (details.reviews.count, details.reviews.oldest_at) == (0, None)
+    assert details.proposals.count == 1
 
 
 def test_a_review_of_two_records_of_one_person_waits_on(ent, cbs, day):
-    mobile = new_mobile()
+    mobile = draw_mobile()
     with day():
         make_customer(ent, mobile_number=mobile)
         other = make_customer(ent)
-    call = Call(ent, Operation.UPDATE_CUSTOMER, new_ref(), {})
+    call = Call(ent, Operation.UPDATE_CUSTOMER, draw_ref(), {})
     with day(), pytest.raises(Conflict):
-        customers.update_customer(call=call, told=Told(unique_id=other, mobile_number=mobile))
+        customers.update_customer(
+            call=call, details=CustomerDetails(unique_id=other, mobile_number=mobile)
+        )
     with day():
         reviews.decide(
             review_id=DuplicateReview.objects.get().pk,
@@ -264,14 +273,16 @@ def test_a_review_of_two_records_of_one_person_waits_on(ent, cbs, day):
             user=User.objects.create(username="farhan"),
         )
     assert DuplicateReview.objects.get().is_open
-    assert at(day.at).reviews.count == 1
+    assert read_overview_at(day.at).reviews.count == 1
 
 
 def test_the_last_ten_transactions_are_told(ent, customer, day):
     for paise in range(1, 13):
         with day():
-            check(ent, customer, paise)
-    assert [row.amount_paise for row in at(day.at).last] == [12 - place for place in range(10)]
+            make_check(ent, customer, paise)
+    assert [row.amount_paise for row in read_overview_at(day.at).last] == [
+        12 - place for place in range(10)
+    ]
 
 
 # Others who write.
@@ -281,7 +292,7 @@ def test_the_last_ten_transactions_are_told(ent, customer, day):
 @pytest.mark.django_db(transaction=True)
 def test_rows_that_others_have_not_yet_committed_are_counted_later_and_not_lost():
     ent = make_processor("ENT")
-    with clock.frozen(NOON):
+    with clock.freeze(NOON):
         first = Customer.objects.get(pk=make_customer(ent))
     other = connection.copy()
     try:
@@ -293,12 +304,12 @@ def test_rows_that_others_have_not_yet_committed_are_counted_later_and_not_lost(
                 " to_tier, tier_since FROM customers_kycchange WHERE customer_id = %s",
                 [first.pk],
             )
-        with clock.frozen(NOON):
+        with clock.freeze(NOON):
             make_customer(ent)
-            assert overview().today.added == 0
+            assert read_overview().today.added == 0
         with other.cursor() as cursor:
             cursor.execute("COMMIT")
-        with clock.frozen(NOON + MINUTE):
-            assert overview().today.added == 3
+        with clock.freeze(NOON + MINUTE):
+            assert read_overview().today.added == 3
     finally:
         other.close()

@@ -14,25 +14,25 @@ from django.test import Client
 from customers.models import Customer
 from limits.models import Figures
 from limits.services import refused_reports
-from limits.services.flagged import closing_of, note
+from limits.services.flagged import find_closing, note
 from ppims.api import root
-from ppims.backoffice.customer.profile import person_of
+from ppims.backoffice.customer.profile import read_person
 from ppims.core import clock
 from ppims.models import User
 from ppims.reports import flagged, keyset, overview_counts, reviews
 from ppims.reports import refused_reports as reports_refused_reports
-from ppims.reports.activity import activity
-from ppims.reports.calls import calls
+from ppims.reports.activity import list_activity
+from ppims.reports.calls import list_calls
 from ppims.reports.customers import Filters as Wanted
-from ppims.reports.customers import customers
+from ppims.reports.customers import list_customers
 from ppims.reports.keyset import Frame, Position
-from ppims.reports.limit_status import standing
-from ppims.reports.overview import overview
-from ppims.reports.search import hits
-from ppims.reports.transactions import Filters, Kind, transactions
+from ppims.reports.limit_status import read_limit_status
+from ppims.reports.overview import read_overview
+from ppims.reports.search import find_hits
+from ppims.reports.transactions import Filters, Kind, list_transactions
 from ppims.services import call_buffer
 from tests.conftest import Caller
-from tests.factories import check, make_customer, person, post, refuse
+from tests.factories import make_check, make_customer, make_person, make_posting, refuse
 from tests.ledger.histories import adjust
 
 pytestmark = pytest.mark.django_db
@@ -41,29 +41,29 @@ STAY_SMALL = {
     *("limits_adjustment", "customers_unblocking", "customers_duplicatereview"),
     "customers_kycproposal",
 }
-GROWS = {
+GROWING_TABLES = {
     model._meta.db_table
     for model in apps.get_models()
     if model._meta.app_label in {"ppims", "customers", "limits"}
 } - STAY_SMALL
 # Indexes in an order of time, or of keys: with a LIMIT a walk through one of them is a bounded one.
-WALKED = {
+WALKED_INDEXES = {
     *("check_by_time", "check_declined", "entry_by_time", "entry_flagged", "entry_by_staff"),
     *("audit_entry_by_time", "audit_entry_by_staff", "kyc_change_by_time"),
     *("customer_by_arrival", "customer_blocked"),
 }
-NAMED = re.compile(
+NAMED_TABLE = re.compile(
     r'(?:FROM|JOIN|UPDATE)\s+"?(\w+)"?(?:\s+(?:AS\s+)?(?!WHERE|ORDER|JOIN|SET|LEFT)(\w+))?'
 )
 # What is sorted without an index is a batch, a page, one customer's, or what is few.
-BOUNDED = re.compile(
+BOUNDED_CONDITION = re.compile(
     r"id > %s AND id <= %s|unique_id > %s ORDER BY unique_id LIMIT %s|unique_id IN \("
     r"|customer_id\"? = (%s|%\(customer\)s)|subject = %s|FROM \"?limits_(limitrule|watched)"
 )
 
 
 @contextmanager
-def heard(statements):
+def hear(statements):
     """Hear every statement, each text once, with the values it had first."""
 
     def hear(execute, sql, params, many, context):
@@ -78,12 +78,12 @@ def heard(statements):
 @pytest.fixture
 def told(ent, cbs):
     """A little of everything: a customer through two processors, blocked in the end."""
-    body = person(Card_Number="6070800000004321", Card_Status="A", Cif_Id="CIF1", KYC_Flag="P")
+    body = make_person(Card_Number="6070800000004321", Card_Status="A", Cif_Id="CIF1", KYC_Flag="P")
     customer = make_customer(ent, cbs, card_number="6070800000004321", cif_id="CIF1")
-    check(ent, customer, 100, ref_id="C1")
-    post(ent, customer, 100, enquiry="C1", tran_id="T1")
-    post(ent, customer, 50, kind="R", tran_id="T1")
-    adjust(customer, clock.ist_month(clock.now()), 5)
+    make_check(ent, customer, 100, ref_id="C1")
+    make_posting(ent, customer, 100, enquiry="C1", tran_id="T1")
+    make_posting(ent, customer, 50, kind="R", tran_id="T1")
+    adjust(customer, clock.number_ist_month(clock.now()), 5)
     refuse(ent, customer, 7, "T1")
     return body, customer
 
@@ -91,7 +91,7 @@ def told(ent, cbs):
 def read_all_reports(customer, ent):
     now = clock.now()
     frame = Frame(now.replace(hour=0), now)
-    page = transactions(Filters(), rows=1)
+    page = list_transactions(Filters(), rows=1)
     for asked in (
         *(Filters(kind=kind, processor_id=who) for kind in (None, *Kind) for who in (None, ent.pk)),
         *(Filters(is_allowed=outcome, processor_id=ent.pk) for outcome in (True, False)),
@@ -103,61 +103,65 @@ def read_all_reports(customer, ent):
         ),
         Filters(frame=frame),
     ):
-        transactions(asked)
-        transactions(asked, cursor=page.next)
-    activity(customer)
-    standing(Customer.objects.get(pk=customer))
-    person_of(Customer.objects.get(pk=customer))
-    activity(customer, frame, cursor=activity(customer, rows=1).next)
+        list_transactions(asked)
+        list_transactions(asked, cursor=page.next)
+    list_activity(customer)
+    read_limit_status(Customer.objects.get(pk=customer))
+    read_person(Customer.objects.get(pk=customer))
+    list_activity(customer, frame, cursor=list_activity(customer, rows=1).next)
     for tier in (None, "P"):
         for status in (None, *Customer.Status.values):
             for who in (None, ent.pk):
                 for level in (None, 1):
                     asked = Wanted(tier, status, who, level)
-                    customers(asked)
-                    customers(asked, cursor=page.next)
+                    list_customers(asked)
+                    list_customers(asked, cursor=page.next)
     name = Customer.objects.get(pk=customer).name
     for text in (str(customer), "4321", f"4321 {name}", name, name[:3], "C1", "T1", "919812345678"):
-        hits(text)
-    overview()
-    for listed in (reviews.waiting, reviews.decided):
+        find_hits(text)
+    read_overview()
+    for listed in (reviews.list_waiting, reviews.list_decided):
         listed(cursor=page.next)
-    read_the_queue_of_flagged(post(ent, customer, 1)[0])
+    read_the_queue_of_flagged(make_posting(ent, customer, 1)[0])
     read_what_was_refused(ent, customer)
     make_customer(ent)
-    post(ent, customer, 1)
+    make_posting(ent, customer, 1)
     Figures.objects.update(claimed_until=now, at=now.replace(year=2020))
-    overview()
+    read_overview()
 
 
 def read_the_queue_of_flagged(entry):
-    flagged.waiting(
-        Position(0, 0, 0), cursor=flagged.waiting(overview_counts.flagged_after(), rows=1).next
+    flagged.list_waiting(
+        Position(0, 0, 0),
+        cursor=flagged.list_waiting(overview_counts.find_flagged_position(), rows=1).next,
     )
     note(entry_id=entry.pk, finding="GENUINE", note="–", user=User.objects.create(username="f"))
-    closing_of(entry)
-    flagged.closed(cursor=flagged.closed(rows=1).next)
+    find_closing(entry)
+    flagged.list_closed(cursor=flagged.list_closed(rows=1).next)
 
 
 def read_what_was_refused(ent, customer):
     for who in (None, ent.pk):
-        calls(who, cursor=calls(who, rows=1).next)
+        list_calls(who, cursor=list_calls(who, rows=1).next)
     refuse(ent, customer, 9, "T1")
-    reports_refused_reports.waiting(
-        0, cursor=reports_refused_reports.waiting(overview_counts.refused_after(), rows=1).next
+    reports_refused_reports.list_waiting(
+        0,
+        cursor=reports_refused_reports.list_waiting(
+            overview_counts.find_refused_position(), rows=1
+        ).next,
     )
-    report, *_ = reports_refused_reports.waiting(0).rows
+    report, *_ = reports_refused_reports.list_waiting(0).rows
     user = User.objects.get(username="f")
     refused_reports.note(report_id=report.pk, finding="REPEAT", note="–", user=user)
-    refused_reports.closing_of(report)
-    refused_reports.notes_of(report)
-    refused_reports.reports_of(report.posting)
-    reports_refused_reports.closed(cursor=reports_refused_reports.closed(rows=1).next)
+    refused_reports.find_closing(report)
+    refused_reports.list_notes(report)
+    refused_reports.list_reports(report.posting)
+    reports_refused_reports.list_closed(cursor=reports_refused_reports.list_closed(rows=1).next)
 
 
-def faults(statements):
+def list_faults(statements):
     """List what of the plans goes through a table that grows, or sorts without a bound."""
-    read = {"sqlite": of_sqlite, "postgresql": of_postgresql}[connection.vendor]
+    read = {"sqlite": explain_on_sqlite, "postgresql": explain_on_postgresql}[connection.vendor]
     found = []
     with connection.cursor() as cursor:
         for sql, values in statements.items():
@@ -165,47 +169,47 @@ def faults(statements):
     return found
 
 
-def of_sqlite(cursor, sql, values):
+def explain_on_sqlite(cursor, sql, values):
     if sql.startswith("INSERT"):  # its plan tells what a broken foreign key would look through
         return
     cursor.execute(f"EXPLAIN QUERY PLAN {sql}", values)
     plan = [row[3] for row in cursor.fetchall()]
-    tables = {alias or table: table for table, alias in NAMED.findall(sql)}
+    tables = {alias or table: table for table, alias in NAMED_TABLE.findall(sql)}
     sorts = [line for line in plan if re.match("USE TEMP B-TREE FOR (ORDER|GROUP|DISTINCT)", line)]
-    if sorts and not BOUNDED.search(sql):
+    if sorts and not BOUNDED_CONDITION.search(sql):
         yield sorts[0]
     for line in plan:
         scan = re.match(r"SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?", line)
-        if scan and tables.get(scan[1]) in GROWS:
-            is_a_walk = scan[2] in WALKED and re.search(r"LIMIT \d+", sql) and not sorts
+        if scan and tables.get(scan[1]) in GROWING_TABLES:
+            is_a_walk = scan[2] in WALKED_INDEXES and re.search(r"LIMIT \d+", sql) and not sorts
             if not is_a_walk:
                 yield line
 
 
-def of_postgresql(cursor, sql, values):
+def explain_on_postgresql(cursor, sql, values):
     cursor.execute("SET LOCAL enable_seqscan = off")
     cursor.execute(f"EXPLAIN {sql}", values)
     for (line,) in cursor.fetchall():
         scan = re.search(r"Seq Scan on (\w+)", line)
-        if scan and scan[1] in GROWS:
+        if scan and scan[1] in GROWING_TABLES:
             yield line
 
 
 def test_every_statement_of_the_reports_is_on_an_index(told, ent):
     statements = {}
-    with heard(statements):
+    with hear(statements):
         read_all_reports(told[1], ent)
     assert len(statements) > 100
-    assert faults(statements) == []
+    assert list_faults(statements) == []
 
 
 def test_every_statement_that_processors_cause_is_on_an_index(told, ent, cbs):
     statements, (body, _) = {}, told
-    with heard(statements):
+    with hear(statements):
         call_every_operation(Caller(ent, Client()), body)
         call_every_operation(Caller(cbs, Client()), {**body, "Ref_Id": "A2"})
     assert len(statements) > 40
-    assert faults(statements) == []
+    assert list_faults(statements) == []
 
 
 def call_every_operation(caller, body):
@@ -258,27 +262,27 @@ PARTIAL = {
 @pytest.mark.only_on("sqlite", "of little data PostgreSQL takes any index")
 def test_what_few_rows_are_is_found_by_their_own_index(told, ent):
     statements = {}
-    with heard(statements):
+    with hear(statements):
         read_all_reports(told[1], ent)
     for condition, index in PARTIAL.items():
         asked = {sql: values for sql, values in statements.items() if condition in sql}
         assert asked, condition
         for sql, values in asked.items():
-            assert f" INDEX {index} (" in plan_of(sql, values), sql
+            assert f" INDEX {index} (" in explain(sql, values), sql
 
 
 @pytest.mark.only_on("sqlite", "of little data PostgreSQL takes any index")
 def test_a_posted_tran_id_is_found_by_itself(told, ent):
     statements = {}
-    with heard(statements):
-        post(ent, told[1], 5, tran_id="T8")
+    with hear(statements):
+        make_posting(ent, told[1], 5, tran_id="T8")
     (asked,) = [(sql, values) for sql, values in statements.items() if "tran_id = %s" in sql]
     index = "ledger_entry_posts_a_tran_id_once"
     columns = ("tran_id", "customer_id", "processor_id", "direction")
-    assert f"{index} ({' AND '.join(f'{c}=?' for c in columns)})" in plan_of(*asked)
+    assert f"{index} ({' AND '.join(f'{c}=?' for c in columns)})" in explain(*asked)
 
 
-def plan_of(sql, values):
+def explain(sql, values):
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {sql}", values)
         return "\n".join(row[3] for row in cursor.fetchall())
@@ -286,42 +290,47 @@ def plan_of(sql, values):
 
 def test_a_scan_and_a_sort_are_noticed(told):
     slow = "SELECT id FROM limits_ledgerentry WHERE amount_paise = %s"
-    assert len(faults({slow: [1]})) == 1
+    assert len(list_faults({slow: [1]})) == 1
     if connection.vendor == "sqlite":
         sorts = "SELECT id FROM limits_ledgerentry t ORDER BY amount_paise LIMIT 5"
-        assert len(faults({sorts: []})) == 2
+        assert len(list_faults({sorts: []})) == 2
 
 
 @pytest.mark.only_on("sqlite", "it counts the steps of SQLite's own machine")
 def test_a_page_costs_the_same_whatever_is_newer_than_it(told, ent, day):
     asked = [
-        lambda frame, cursor: transactions(Filters(frame=frame)),
-        lambda frame, cursor: transactions(Filters(frame=frame, kind=Kind.POSTED)),
-        lambda frame, cursor: transactions(Filters(), cursor=cursor, rows=3),
-        lambda frame, cursor: transactions(Filters(processor_id=ent.pk), cursor=cursor, rows=3),
-        lambda frame, cursor: customers(Wanted(), cursor=cursor),
-        lambda frame, cursor: customers(Wanted(tier="P", processor_id=ent.pk), cursor=cursor),
+        lambda frame, cursor: list_transactions(Filters(frame=frame)),
+        lambda frame, cursor: list_transactions(Filters(frame=frame, kind=Kind.POSTED)),
+        lambda frame, cursor: list_transactions(Filters(), cursor=cursor, rows=3),
+        lambda frame, cursor: list_transactions(
+            Filters(processor_id=ent.pk), cursor=cursor, rows=3
+        ),
+        lambda frame, cursor: list_customers(Wanted(), cursor=cursor),
+        lambda frame, cursor: list_customers(Wanted(tier="P", processor_id=ent.pk), cursor=cursor),
     ]
     now = clock.now()
-    frame, cursor = Frame(now.replace(year=2020), now), keyset.Position(keyset.micros(now), 0, 1)
-    before = [steps(partial(ask, frame, cursor.written())) for ask in asked]
+    frame, cursor = (
+        Frame(now.replace(year=2020), now),
+        keyset.Position(keyset.count_micros(now), 0, 1),
+    )
+    before = [count_steps(partial(ask, frame, cursor.write_cursor())) for ask in asked]
     for _ in range(40):
         with day():
-            post(ent, make_customer(ent), 5)
-    after = [steps(partial(ask, frame, cursor.written())) for ask in asked]
+            make_posting(ent, make_customer(ent), 5)
+    after = [count_steps(partial(ask, frame, cursor.write_cursor())) for ask in asked]
     assert min(before) > 2
     assert [a - b for a, b in zip(after, before, strict=True) if a - b > 15] == []
 
 
-def steps(ask):
+def count_steps(ask):
     """Count the steps that SQLite takes, in tens."""
     count = 0
 
-    def step():
+    def count_step():
         nonlocal count
         count += 1
 
-    connection.connection.set_progress_handler(step, 10)
+    connection.connection.set_progress_handler(count_step, 10)
     try:
         ask()
     finally:

@@ -6,15 +6,15 @@ import pytest
 from django.http import Http404
 
 from limits.models import Figures, ReportFinding
-from limits.services.refused_reports import closing_of, note, notes_of, reports_of
+from limits.services.refused_reports import find_closing, list_notes, list_reports, note
 from ppims.core import clock
 from ppims.core.errors import Conflict, Malformed
 from ppims.models import AuditEntry, User
 from ppims.reports import keyset, overview_counts, refused_reports
-from ppims.reports.overview import Waiting, overview
-from ppims.reports.transactions import Filters, Kind, transactions
-from tests.factories import post, refuse
-from tests.reports.conftest import at
+from ppims.reports.overview import Waiting, read_overview
+from ppims.reports.transactions import Filters, Kind, list_transactions
+from tests.factories import make_posting, refuse
+from tests.reports.conftest import read_overview_at
 
 pytestmark = [pytest.mark.django_db, pytest.mark.as_the_application]
 
@@ -27,7 +27,7 @@ def maker(db):
 @pytest.fixture
 def posting(ent, customer, day):
     with day():
-        return post(ent, customer, 100, tran_id="T1")[0]
+        return make_posting(ent, customer, 100, tran_id="T1")[0]
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def close(report, user, finding="REPEAT"):
     return note(report_id=report.pk, finding=finding, note="as ENT says", user=user)
 
 
-def ids(page):
+def list_ids(page):
     return [row.pk for row in page.rows]
 
 
@@ -53,13 +53,13 @@ def ids(page):
 
 def test_a_note_leaves_it_open_and_a_finding_closes_it_once(reports, maker):
     first = note(report_id=reports[0].pk, finding="", note=" asked ENT ", user=maker)
-    assert (first.note, closing_of(reports[0])) == ("asked ENT", None)
+    assert (first.note, find_closing(reports[0])) == ("asked ENT", None)
     kept = close(reports[0], maker, "ANOTHER")
     with pytest.raises(Conflict):
         close(reports[0], maker, "REPORTED")
     last = note(report_id=reports[0].pk, finding="", note="and corrected", user=maker)
-    assert closing_of(reports[0]) == kept
-    assert notes_of(reports[0]) == [first, kept, last]
+    assert find_closing(reports[0]) == kept
+    assert list_notes(reports[0]) == [first, kept, last]
     told = AuditEntry.objects.filter(subject=reports[0].customer_id, user=maker).order_by("pk")
     actions = [f"refused report {what}" for what in ("noted", "closed", "noted")]
     assert [row.action for row in told] == actions
@@ -75,13 +75,13 @@ def test_without_a_note_nothing_is_kept(reports, maker):
 
 def test_a_posting_knows_what_was_refused_for_it(ent, customer, posting, reports, day):
     with day():
-        other, _ = post(ent, customer, 9, tran_id="T1", direction="C")
-    assert reports_of(posting) == reports
-    assert reports_of(other) == []
+        other, _ = make_posting(ent, customer, 9, tran_id="T1", direction="C")
+    assert list_reports(posting) == reports
+    assert list_reports(other) == []
 
 
 def test_it_is_among_what_happened(reports):
-    (newest, *_) = transactions(Filters(kind=Kind.REFUSED)).rows
+    (newest, *_) = list_transactions(Filters(kind=Kind.REFUSED)).rows
     assert (newest.what, newest.at) == ("report refused", reports[4].at)
     assert newest.customer_id == reports[4].customer_id
 
@@ -90,47 +90,47 @@ def test_it_is_among_what_happened(reports):
 
 
 def test_those_that_are_closed_wait_no_longer(reports, maker, day):
-    assert at(day.at).refused == Waiting(5, reports[0].at)
+    assert read_overview_at(day.at).refused == Waiting(5, reports[0].at)
     close(reports[2], maker)
     note(report_id=reports[0].pk, finding="", note="asked ENT", user=maker)
-    assert at(day.at).refused == Waiting(4, reports[0].at)
+    assert read_overview_at(day.at).refused == Waiting(4, reports[0].at)
     close(reports[0], maker)
     close(reports[1], maker)
-    assert at(day.at).refused == Waiting(2, reports[3].at)
+    assert read_overview_at(day.at).refused == Waiting(2, reports[3].at)
     close(reports[3], maker)
     close(reports[4], maker)
-    assert at(day.at).refused == Waiting(0, None)
+    assert read_overview_at(day.at).refused == Waiting(0, None)
 
 
 def test_what_is_refused_after_all_were_closed_waits(reports, maker, ent, customer, day):
     for report in reports:
         close(report, maker)
-    at(day.at)
+    read_overview_at(day.at)
     with day():
         new = refuse(ent, customer, 9, "T1")
-    assert at(day.at).refused == Waiting(1, new.at)
+    assert read_overview_at(day.at).refused == Waiting(1, new.at)
 
 
 def test_looks_as_short_as_can_be_come_to_the_same(reports, maker, day, monkeypatch):
     for report in reports[:4]:
         close(report, maker)
-    whole = at(day.at)
+    whole = read_overview_at(day.at)
     Figures.objects.update(state="{}")
     monkeypatch.setattr(keyset, "LOOKED_AT", 2)
     monkeypatch.setattr(overview_counts, "ROWS_AT_ONCE", 1)
     is_complete = False
     while not is_complete:
-        with clock.frozen(day.at):
+        with clock.freeze(day.at):
             overview_counts.refresh(seconds=0)
         is_complete = json.loads(Figures.objects.get().state)["is_complete"]
-    with clock.frozen(day.at):
-        assert overview().refused == whole.refused == Waiting(1, reports[4].at)
+    with clock.freeze(day.at):
+        assert read_overview().refused == whole.refused == Waiting(1, reports[4].at)
 
 
 def test_figures_of_before_there_were_any_are_counted_on(ent, customer, day, maker):
     with day():
-        post(ent, customer, 100, tran_id="T1")
-    known = at(day.at)
+        make_posting(ent, customer, 100, tran_id="T1")
+    known = read_overview_at(day.at)
     state = json.loads(Figures.objects.get().state)
     counted = {name: upto for name, upto in state["counted"].items() if "report" not in name}
     old = {name: value for name, value in state.items() if not name.startswith("refused")}
@@ -138,7 +138,7 @@ def test_figures_of_before_there_were_any_are_counted_on(ent, customer, day, mak
     with day():
         close(refuse(ent, customer, 5, "T1"), maker)
         waits = refuse(ent, customer, 5, "T1")
-    now = at(day.at)
+    now = read_overview_at(day.at)
     assert (now.refused, now.days[-1]) == (Waiting(1, waits.at), known.days[-1])
     assert now.is_complete
 
@@ -148,15 +148,17 @@ def test_figures_of_before_there_were_any_are_counted_on(ent, customer, day, mak
 
 def test_the_oldest_that_waits_comes_first(reports, maker):
     close(reports[1], maker)
-    assert ids(refused_reports.waiting(0)) == [reports[place].pk for place in (0, 2, 3, 4)]
+    assert list_ids(refused_reports.list_waiting(0)) == [
+        reports[place].pk for place in (0, 2, 3, 4)
+    ]
 
 
 def test_it_begins_where_the_figures_say_that_the_first_waits(reports, maker, day):
-    assert overview_counts.refused_after() == 0
+    assert overview_counts.find_refused_position() == 0
     close(reports[0], maker)
-    at(day.at)
-    assert overview_counts.refused_after() == reports[1].pk - 1
-    assert ids(refused_reports.waiting(overview_counts.refused_after())) == [
+    read_overview_at(day.at)
+    assert overview_counts.find_refused_position() == reports[1].pk - 1
+    assert list_ids(refused_reports.list_waiting(overview_counts.find_refused_position())) == [
         each.pk for each in reports[1:]
     ]
 
@@ -164,12 +166,12 @@ def test_it_begins_where_the_figures_say_that_the_first_waits(reports, maker, da
 @pytest.mark.parametrize("rows", [1, 2, 3, 4, 5])
 def test_pages_of_any_size_give_each_row_once(reports, maker, rows):
     close(reports[2], maker)
-    page = refused_reports.waiting(0, rows=rows)
-    found = ids(page)
+    page = refused_reports.list_waiting(0, rows=rows)
+    found = list_ids(page)
     while page.next:
-        page = refused_reports.waiting(0, cursor=page.next, rows=rows)
+        page = refused_reports.list_waiting(0, cursor=page.next, rows=rows)
         assert not page.is_cut_short
-        found += ids(page)
+        found += list_ids(page)
     assert found == [reports[place].pk for place in (0, 1, 3, 4)]
 
 
@@ -177,22 +179,23 @@ def test_where_many_are_closed_it_is_cut_short_and_goes_on_from_there(reports, m
     for report in reports[:4]:
         close(report, maker)
     monkeypatch.setattr(keyset, "LOOKED_AT", 3)
-    page = refused_reports.waiting(0)
-    assert (ids(page), page.is_cut_short) == ([], True)
-    assert ids(refused_reports.waiting(0, cursor=page.next)) == [reports[4].pk]
+    page = refused_reports.list_waiting(0)
+    assert (list_ids(page), page.is_cut_short) == ([], True)
+    assert list_ids(refused_reports.list_waiting(0, cursor=page.next)) == [reports[4].pk]
 
 
 def test_those_that_were_closed_are_listed_the_last_first(reports, maker):
     kept = [close(report, maker).pk for report in reports[:3]]
     note(report_id=reports[4].pk, finding="", note="asked ENT", user=maker)
-    page = refused_reports.closed(rows=2)
-    assert ids(page) == kept[:0:-1]
-    last = refused_reports.closed(cursor=page.next, rows=2)
-    assert (ids(last), last.next) == ([kept[0]], "")
+    page = refused_reports.list_closed(rows=2)
+    assert list_ids(page) == kept[:0:-1]
+    last = refused_reports.list_closed(cursor=page.next, rows=2)
+    assert (list_ids(last), last.next) == ([kept[0]], "")
 
 
 @pytest.mark.parametrize(
-    "listed", [lambda cursor: refused_reports.waiting(0, cursor=cursor), refused_reports.closed]
+    "listed",
+    [lambda cursor: refused_reports.list_waiting(0, cursor=cursor), refused_reports.list_closed],
 )
 def test_what_is_no_cursor_is_not_found(db, listed):
     with pytest.raises(Http404):

@@ -7,15 +7,15 @@ import pytest
 
 from customers import search as of_customers
 from customers.models import NameWord
-from customers.models.name_words import words_of
-from customers.records import Told
+from customers.models.name_words import split_words
+from customers.records import CustomerDetails
 from customers.services import customers
 from limits.models import LedgerEntry, LimitCheck
 from ppims.models import Operation
-from ppims.reports.search import MOST_HITS, hits
+from ppims.reports.search import MOST_HITS, find_hits
 from ppims.reports.transactions import Source
 from ppims.services.idempotency import Call
-from tests.factories import check, make_customer, new_ref, post
+from tests.factories import draw_ref, make_check, make_customer, make_posting
 
 pytestmark = [pytest.mark.django_db, pytest.mark.as_the_application]
 MOBILE, CARD, PAN = "919812345678", "4111222233334321", "ABCPE1234F"
@@ -38,8 +38,8 @@ def meera(ent):
     )
 
 
-def found(text):
-    return [(hit.customer_id, *hit.matched) for hit in hits(text)]
+def find_names(text):
+    return [(hit.customer_id, *hit.matched) for hit in find_hits(text)]
 
 
 @pytest.mark.parametrize(
@@ -66,27 +66,27 @@ def found(text):
     ],
 )
 def test_each_form_finds_the_customer_and_says_what_matched(meera, text, matched):
-    assert found(text) == ([(meera, matched)] if matched else [])
+    assert find_names(text) == ([(meera, matched)] if matched else [])
 
 
 def test_a_unique_id_finds_its_customer(meera):
-    assert found(str(meera)) == [(meera, "Unique_Id")]
+    assert find_names(str(meera)) == [(meera, "Unique_Id")]
 
 
 def test_a_ref_id_finds_the_row_that_it_asked_for(meera, ent, cbs):
-    asked, _ = check(ent, meera, 100, ref_id="REF1")
-    posted, _ = post(ent, meera, 100, ref_id="REF2", tran_id="TRAN1", enquiry="REF1")
-    assert [(h.matched, h.source, h.row_id) for h in hits("REF1")] == [
+    asked, _ = make_check(ent, meera, 100, ref_id="REF1")
+    posted, _ = make_posting(ent, meera, 100, ref_id="REF2", tran_id="TRAN1", enquiry="REF1")
+    assert [(h.matched, h.source, h.row_id) for h in find_hits("REF1")] == [
         (("Ref_Id",), Source.CHECK, asked.pk)
     ]
     for text, matched in (("REF2", "Ref_Id"), ("TRAN1", "Tran_Id")):
-        (hit,) = hits(text)
+        (hit,) = find_hits(text)
         assert (hit.customer_id, hit.matched) == (meera, (matched,))
         assert (hit.source, hit.row_id) == (Source.ENTRY, posted.pk)
 
 
 def test_a_ref_id_of_an_add_finds_the_customer(ent):
-    person = Told(
+    person = CustomerDetails(
         customer_name="Om Das",
         mobile_number=MOBILE,
         date_of_birth=date(1990, 1, 1),
@@ -94,32 +94,32 @@ def test_a_ref_id_of_an_add_finds_the_customer(ent):
         kyc_updated_channel="PGO",
     )
     call = Call(ent, Operation.ADD_CUSTOMER, "ADD1", {})
-    receipt, _ = customers.add_customer(call=call, told=person)
-    (hit,) = hits("ADD1")
+    receipt, _ = customers.add_customer(call=call, details=person)
+    (hit,) = find_hits("ADD1")
     assert (hit.customer_id, hit.matched, hit.source) == (receipt.unique_id, ("Ref_Id",), None)
 
 
 def test_a_tran_id_that_two_have_finds_both(meera, ent, cbs):
     other = make_customer(cbs)
-    post(ent, meera, 100, tran_id="TRAN1")
-    post(cbs, other, 100, tran_id="TRAN1")
-    assert sorted(found("TRAN1")) == sorted([(meera, "Tran_Id"), (other, "Tran_Id")])
+    make_posting(ent, meera, 100, tran_id="TRAN1")
+    make_posting(cbs, other, 100, tran_id="TRAN1")
+    assert sorted(find_names("TRAN1")) == sorted([(meera, "Tran_Id"), (other, "Tran_Id")])
 
 
-def rows_of(text):
-    return {(hit.customer_id, hit.matched, hit.source, hit.row_id) for hit in hits(text)}
+def count_rows(text):
+    return {(hit.customer_id, hit.matched, hit.source, hit.row_id) for hit in find_hits(text)}
 
 
 def test_one_ref_id_of_a_check_and_of_a_posting_is_two_hits(meera, ent, cbs):
-    asked, _ = check(ent, meera, 100, ref_id="REF1")
-    posted, _ = post(ent, meera, 100, ref_id="REF1", tran_id="TRAN1")
-    at_another, _ = check(cbs, make_customer(cbs), 100, ref_id="REF1")
-    assert rows_of("REF1") == {
+    asked, _ = make_check(ent, meera, 100, ref_id="REF1")
+    posted, _ = make_posting(ent, meera, 100, ref_id="REF1", tran_id="TRAN1")
+    at_another, _ = make_check(cbs, make_customer(cbs), 100, ref_id="REF1")
+    assert count_rows("REF1") == {
         (meera, ("Ref_Id",), Source.CHECK, asked.pk),
         (meera, ("Ref_Id",), Source.ENTRY, posted.pk),
         (at_another.customer_id, ("Ref_Id",), Source.CHECK, at_another.pk),
     }
-    assert rows_of("verma REF1") == {
+    assert count_rows("verma REF1") == {
         (meera, ("name", "Ref_Id"), Source.CHECK, asked.pk),
         (meera, ("name", "Ref_Id"), Source.ENTRY, posted.pk),
     }
@@ -127,28 +127,28 @@ def test_one_ref_id_of_a_check_and_of_a_posting_is_two_hits(meera, ent, cbs):
 
 def test_one_tran_id_of_a_transfer_is_a_hit_each_way(ent):
     customer = make_customer(ent)
-    ways = [post(ent, customer, 100, tran_id="TRAN1", direction=way)[0].pk for way in "DC"]
-    assert sorted(hit.row_id for hit in hits("TRAN1")) == ways
+    ways = [make_posting(ent, customer, 100, tran_id="TRAN1", direction=way)[0].pk for way in "DC"]
+    assert sorted(hit.row_id for hit in find_hits("TRAN1")) == ways
 
 
 def test_one_tran_id_posted_at_two_processors_is_two_hits(ent, cbs):
     customer = make_customer(ent, cbs)
-    first, _ = post(ent, customer, 100, tran_id="TRAN1")
-    second, _ = post(cbs, customer, 100, tran_id="TRAN1")
-    assert rows_of("TRAN1") == {
+    first, _ = make_posting(ent, customer, 100, tran_id="TRAN1")
+    second, _ = make_posting(cbs, customer, 100, tran_id="TRAN1")
+    assert count_rows("TRAN1") == {
         (customer, ("Tran_Id",), Source.ENTRY, first.pk),
         (customer, ("Tran_Id",), Source.ENTRY, second.pk),
     }
 
 
 def test_one_row_by_two_numbers_is_one_hit(meera, ent):
-    posted, _ = post(ent, meera, 100, ref_id="SAME1", tran_id="SAME1")
-    assert rows_of("SAME1") == {(meera, ("Ref_Id", "Tran_Id"), Source.ENTRY, posted.pk)}
+    posted, _ = make_posting(ent, meera, 100, ref_id="SAME1", tran_id="SAME1")
+    assert count_rows("SAME1") == {(meera, ("Ref_Id", "Tran_Id"), Source.ENTRY, posted.pk)}
 
 
 def test_a_number_of_the_customer_and_of_a_row_is_two_hits(meera, ent):
-    asked, _ = check(ent, meera, 100, ref_id="CUST7")
-    assert rows_of("CUST7") == {
+    asked, _ = make_check(ent, meera, 100, ref_id="CUST7")
+    assert count_rows("CUST7") == {
         (meera, ("Customer_Id",), None, None),
         (meera, ("Ref_Id",), Source.CHECK, asked.pk),
     }
@@ -156,12 +156,12 @@ def test_a_number_of_the_customer_and_of_a_row_is_two_hits(meera, ent):
 
 def test_of_several_words_each_has_to_match(meera, ent):
     other = make_customer(ent, customer_name="Kiran Verma", card_number="4111222233339999")
-    assert found("4321 verma") == [(meera, "card ending 4321", "name")]
-    assert found("verma 9999") == [(other, "name", "card ending 9999")]
-    assert found("4321 kiran") == []
-    assert found("4321 9999") == []
-    assert found("9812345678 mee 4321") == [(meera, "mobile", "name", "card ending 4321")]
-    assert sorted(hit[0] for hit in found("verma")) == sorted([meera, other])
+    assert find_names("4321 verma") == [(meera, "card ending 4321", "name")]
+    assert find_names("verma 9999") == [(other, "name", "card ending 9999")]
+    assert find_names("4321 kiran") == []
+    assert find_names("4321 9999") == []
+    assert find_names("9812345678 mee 4321") == [(meera, "mobile", "name", "card ending 4321")]
+    assert sorted(hit[0] for hit in find_names("verma")) == sorted([meera, other])
 
 
 def test_what_matches_nobody_finds_nobody(meera):
@@ -178,18 +178,23 @@ def test_what_matches_nobody_finds_nobody(meera):
         "a" * 500,
         "1 " * 99,
     ):
-        assert found(text) == []
+        assert find_names(text) == []
 
 
 def test_there_are_so_many_hits_at_most(ent):
     for _ in range(MOST_HITS + 3):
         make_customer(ent, customer_name="Meera Iyer", card_number=f"411122223333{4321}")
-    assert len(found("meera")) == len(found("iyer mee")) == len(found("4321")) == MOST_HITS
+    assert (
+        len(find_names("meera"))
+        == len(find_names("iyer mee"))
+        == len(find_names("4321"))
+        == MOST_HITS
+    )
 
 
 def test_words_that_begin_alike_make_one_hit(ent):
     customer = make_customer(ent, customer_name="Ram Rama Ramana Ramani Ramanujan")
-    assert found("ram") == [(customer, "name")]
+    assert find_names("ram") == [(customer, "name")]
 
 
 def test_a_rare_pair_of_words_is_found_among_many_of_one(ent, monkeypatch):
@@ -197,14 +202,16 @@ def test_a_rare_pair_of_words_is_found_among_many_of_one(ent, monkeypatch):
         make_customer(ent, customer_name="Ravi Kumar")
     customer = make_customer(ent, customer_name="Ravi Zutshi")
     monkeypatch.setattr(of_customers, "CUSTOMERS_OF_A_WORD", 3)
-    assert found("ravi zut") == [(customer, "name")]
+    assert find_names("ravi zut") == [(customer, "name")]
 
 
 def test_a_new_name_finds_and_the_old_one_no_longer(meera, ent):
-    call = Call(ent, Operation.UPDATE_CUSTOMER, new_ref(), {})
-    customers.update_customer(call=call, told=Told(unique_id=meera, customer_name="Meera Kapoor"))
-    assert found("kapoor") == found("mee kap") == [(meera, "name")]
-    assert found("verma") == []
+    call = Call(ent, Operation.UPDATE_CUSTOMER, draw_ref(), {})
+    customers.update_customer(
+        call=call, details=CustomerDetails(unique_id=meera, customer_name="Meera Kapoor")
+    )
+    assert find_names("kapoor") == find_names("mee kap") == [(meera, "name")]
+    assert find_names("verma") == []
     words = NameWord.objects.filter(customer_id=meera).values_list("word", flat=True)
     assert sorted(words) == ["kapoor", "meera"]
 
@@ -221,7 +228,7 @@ def test_a_new_name_finds_and_the_old_one_no_longer(meera, ent):
     ],
 )
 def test_the_words_of_a_name_are_in_one_case_and_without_signs(name, words):
-    assert words_of(name) == words
+    assert split_words(name) == words
 
 
 ALIKE = [
@@ -241,25 +248,25 @@ ALIKE = [
 
 @pytest.mark.parametrize(("name", "typed"), ALIKE, ids=ascii)
 def test_a_name_is_found_whatever_joiners_accents_and_forms_it_has(ent, name, typed):
-    assert found(typed) == []
+    assert find_names(typed) == []
     customer = make_customer(ent, customer_name=name)
-    assert found(typed) == [(customer, "name")]
+    assert find_names(typed) == [(customer, "name")]
 
 
 def test_signs_of_indian_scripts_are_letters_of_their_word(ent):
     make_customer(ent, customer_name="मीरा")
-    assert found("मारा") == []
-    assert words_of("मीरा ज़ैनब மீரா") == ["मीरा", "ज़ैनब", "மீரா"]
+    assert find_names("मारा") == []
+    assert split_words("मीरा ज़ैनब மீரா") == ["मीरा", "ज़ैनब", "மீரா"]
 
 
 def test_a_hit_names_nobody_where_it_is_written_down(meera):
-    assert not re.search("meera|verma|souza", repr(hits("meera")), re.IGNORECASE)
+    assert not re.search("meera|verma|souza", repr(find_hits("meera")), re.IGNORECASE)
 
 
 def test_a_search_asks_a_bounded_number_of_things(meera, ent, django_assert_max_num_queries):
-    check(ent, meera, 100, ref_id="REF1")
+    make_check(ent, meera, 100, ref_id="REF1")
     assert LimitCheck.objects.count() == 1
     assert not LedgerEntry.objects.exists()
     for text, most in (("REF1", 9), ("meera verma", 30), ("4321 verma", 30), (MOBILE, 9)):
         with django_assert_max_num_queries(most):
-            hits(text)
+            find_hits(text)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from customers.records import Told
+from customers.records import CustomerDetails
 from customers.services import customers
 from limits.models import Watched
 from limits.services import rules
@@ -12,11 +12,11 @@ from limits.services.rules import Proposal
 from ppims.core import clock
 from ppims.models import FourEyes, Operation, User
 from ppims.reports import near_limit, overview_counts
-from ppims.reports.overview import Sum, overview
+from ppims.reports.overview import Sum, read_overview
 from ppims.services.idempotency import Call
-from tests.factories import check, make_customer, new_ref, post
+from tests.factories import draw_ref, make_check, make_customer, make_posting
 from tests.ledger.histories import adjust
-from tests.reports.conftest import MINUTE, NOON, at, spend
+from tests.reports.conftest import MINUTE, NOON, read_overview_at, spend
 
 pytestmark = [pytest.mark.django_db, pytest.mark.as_the_application]
 LIMIT = 1_000_000  # paise a month, of Min and New Min KYC, either way
@@ -39,47 +39,47 @@ INSTANT = timedelta(microseconds=1)
 @pytest.mark.parametrize("direction", ["D", "C"])
 def test_near_is_from_four_fifths_of_a_limit_on(ent, customer, paise, near, at_limit, direction):
     spend(ent, customer, paise, NOON + MINUTE, direction=direction)
-    told = at(NOON + MINUTE)
-    assert (told.near, told.at_limit) == (near, at_limit)
+    details = read_overview_at(NOON + MINUTE)
+    assert (details.near, details.at_limit) == (near, at_limit)
 
 
 def test_what_is_held_is_not_used(ent, customer, day):
     with day():
-        check(ent, customer, LIMIT)
-    assert at(day.at).at_limit == 0
+        make_check(ent, customer, LIMIT)
+    assert read_overview_at(day.at).at_limit == 0
 
 
 def test_a_reversal_or_an_adjustment_lets_go_again(ent, customer, day):
     spend(ent, customer, LIMIT, NOON + MINUTE, tran_id="T1")
-    assert at(NOON + MINUTE).at_limit == 1
+    assert read_overview_at(NOON + MINUTE).at_limit == 1
     spend(ent, customer, LIMIT // 10, NOON + MINUTE, kind="R", tran_id="T1")
-    told = at(NOON + MINUTE)
-    assert (told.near, told.at_limit) == (1, 0)
-    with clock.frozen(NOON + MINUTE):
+    details = read_overview_at(NOON + MINUTE)
+    assert (details.near, details.at_limit) == (1, 0)
+    with clock.freeze(NOON + MINUTE):
         adjust(customer, 203106, LIMIT // 10)
-    assert at(NOON + MINUTE).at_limit == 1
+    assert read_overview_at(NOON + MINUTE).at_limit == 1
 
 
 def test_a_new_month_begins_with_nobody_near_and_keeps_no_old_rows(ent, customer):
     end = datetime(2031, 6, 30, 18, 30, tzinfo=UTC)
     spend(ent, customer, LIMIT, end - INSTANT)
-    assert at(end - INSTANT).at_limit == 1
-    told = at(end)
-    assert (told.at_limit, told.top_spenders, told.is_complete) == (0, [], True)
+    assert read_overview_at(end - INSTANT).at_limit == 1
+    details = read_overview_at(end)
+    assert (details.at_limit, details.top_spenders, details.is_complete) == (0, [], True)
     assert not Watched.objects.exists()
 
 
 def test_a_new_month_is_told_of_before_it_is_counted(ent, customer, monkeypatch):
     end = datetime(2031, 6, 30, 18, 30, tzinfo=UTC)
     spend(ent, customer, LIMIT, end - INSTANT)
-    at(end - INSTANT)
+    read_overview_at(end - INSTANT)
     monkeypatch.setattr(overview_counts, "refresh", lambda: None)
-    with clock.frozen(end):
-        told = overview()
-    assert (told.at_limit, told.top_spenders, told.today.posted) == (0, [], Sum())
+    with clock.freeze(end):
+        details = read_overview()
+    assert (details.at_limit, details.top_spenders, details.today.posted) == (0, [], Sum())
 
 
-def new_rule(amount, window="MONTH", start=None, tier="P"):
+def add_rule(amount, window="MONTH", start=None, tier="P"):
     admins = [User.objects.get_or_create(username=name)[0] for name in ("nandini", "imran")]
     proposal = Proposal(tier, "D", window, amount, "a test", start)
     (rule,) = rules.propose(proposals=[proposal], user=admins[0])
@@ -88,72 +88,72 @@ def new_rule(amount, window="MONTH", start=None, tier="P"):
 
 def test_other_rules_are_followed_as_soon_as_they_are_in_force(ent, customer, day):
     spend(ent, customer, LIMIT // 2, NOON + MINUTE)
-    assert at(NOON + MINUTE).at_limit == 0
+    assert read_overview_at(NOON + MINUTE).at_limit == 0
     start = NOON + 5 * MINUTE
-    with clock.frozen(NOON + MINUTE):
-        new_rule(LIMIT // 2, start=start)
-    assert at(start - INSTANT).at_limit == 0
-    assert at(start).at_limit == 1
-    with clock.frozen(start + MINUTE):
-        new_rule(None)
-    assert at(start + MINUTE).at_limit == 0
+    with clock.freeze(NOON + MINUTE):
+        add_rule(LIMIT // 2, start=start)
+    assert read_overview_at(start - INSTANT).at_limit == 0
+    assert read_overview_at(start).at_limit == 1
+    with clock.freeze(start + MINUTE):
+        add_rule(None)
+    assert read_overview_at(start + MINUTE).at_limit == 0
 
 
 def test_a_financial_year_is_summed_up_to_now_and_no_further_back(ent, customer):
-    with clock.frozen(NOON):
-        new_rule(LIMIT, window="FINANCIAL_YEAR")
+    with clock.freeze(NOON):
+        add_rule(LIMIT, window="FINANCIAL_YEAR")
     spend(ent, customer, LIMIT // 2, datetime(2032, 3, 31, 18, 29, tzinfo=UTC))
     spend(ent, customer, LIMIT // 2, datetime(2032, 3, 31, 18, 31, tzinfo=UTC))
-    assert at(datetime(2032, 4, 1, tzinfo=UTC)).at_limit == 0
+    assert read_overview_at(datetime(2032, 4, 1, tzinfo=UTC)).at_limit == 0
     spend(ent, customer, LIMIT // 2, datetime(2032, 9, 1, tzinfo=UTC))
-    assert at(datetime(2032, 9, 1, tzinfo=UTC)).at_limit == 1
-    assert at(datetime(2033, 3, 31, 18, 29, tzinfo=UTC)).at_limit == 1
-    assert at(datetime(2033, 3, 31, 18, 30, tzinfo=UTC)).at_limit == 0
+    assert read_overview_at(datetime(2032, 9, 1, tzinfo=UTC)).at_limit == 1
+    assert read_overview_at(datetime(2033, 3, 31, 18, 29, tzinfo=UTC)).at_limit == 1
+    assert read_overview_at(datetime(2033, 3, 31, 18, 30, tzinfo=UTC)).at_limit == 0
 
 
 def test_who_rises_to_a_tier_without_limits_is_near_none(ent, customer, day):
     spend(ent, customer, LIMIT, NOON + MINUTE)
-    assert at(NOON + MINUTE).at_limit == 1
-    with clock.frozen(NOON + MINUTE):
-        call = Call(ent, Operation.UPDATE_CUSTOMER, new_ref(), {})
+    assert read_overview_at(NOON + MINUTE).at_limit == 1
+    with clock.freeze(NOON + MINUTE):
+        call = Call(ent, Operation.UPDATE_CUSTOMER, draw_ref(), {})
         full = {"kyc_flag": "F", "ovid_type": "PAN", "ovid_value": "ABCPE9999F"}
-        customers.update_customer(call=call, told=Told(unique_id=customer, **full))
-    told = at(NOON + MINUTE)
-    assert (told.near, told.at_limit) == (0, 0)
-    assert [spender.customer_id for spender in told.top_spenders] == [customer]
+        customers.update_customer(call=call, details=CustomerDetails(unique_id=customer, **full))
+    details = read_overview_at(NOON + MINUTE)
+    assert (details.near, details.at_limit) == (0, 0)
+    assert [spender.customer_id for spender in details.top_spenders] == [customer]
 
 
 # Top spenders.
 
 
-def spenders(told):
-    return [spender.debit_paise for spender in told.top_spenders]
+def list_spenders(details):
+    return [spender.debit_paise for spender in details.top_spenders]
 
 
 def test_the_ten_who_spent_most_this_month_are_told_of(ent, day):
     for number in range(12):
         with day():
-            post(ent, make_customer(ent), 1_000 + number)
-            post(ent, make_customer(ent), 5_000, direction="C")
-    told = at(day.at)
-    assert spenders(told) == [1_011 - place for place in range(10)]
-    assert told.top_spenders[0].name == "Meera Iyer"
-    assert "Meera" not in repr(told)
+            make_posting(ent, make_customer(ent), 1_000 + number)
+            make_posting(ent, make_customer(ent), 5_000, direction="C")
+    details = read_overview_at(day.at)
+    assert list_spenders(details) == [1_011 - place for place in range(10)]
+    assert details.top_spenders[0].name == "Meera Iyer"
+    assert "Meera" not in repr(details)
 
 
 def test_few_are_watched_and_the_ten_are_right_all_the_same(ent, day, monkeypatch):
-    monkeypatch.setattr(near_limit, "SPENDERS", 12)
+    monkeypatch.setattr(near_limit, "KEPT_SPENDERS", 12)
     made = []
     for number in range(30):
         with day():
             made.append(make_customer(ent))
-            post(ent, made[-1], 1_000 + number, tran_id="T1")
-    assert spenders(at(day.at)) == [1_029 - place for place in range(10)]
+            make_posting(ent, made[-1], 1_000 + number, tran_id="T1")
+    assert list_spenders(read_overview_at(day.at)) == [1_029 - place for place in range(10)]
     assert Watched.objects.count() == 13
     for place in range(10):  # so many that those who are left are not the next
         with day():
-            post(ent, made[29 - place], 1_000, kind="R", tran_id="T1")
-    told = at(day.at)
-    if not told.is_complete:
-        told = at(day.at)
-    assert spenders(told) == [1_019 - place for place in range(10)]
+            make_posting(ent, made[29 - place], 1_000, kind="R", tran_id="T1")
+    details = read_overview_at(day.at)
+    if not details.is_complete:
+        details = read_overview_at(day.at)
+    assert list_spenders(details) == [1_019 - place for place in range(10)]

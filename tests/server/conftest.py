@@ -16,8 +16,8 @@ from ppims.db import group_commit, statements
 from ppims.demo import load
 from ppims.models import Processor
 from tests.conftest import Caller
-from tests.factories import check, make_customer, make_processor, post
-from tests.server.served import PASSWORDS, PATIENCE_SECONDS
+from tests.factories import make_check, make_customer, make_posting, make_processor
+from tests.server.running_server import PASSWORDS, PATIENCE_SECONDS
 
 
 class Grouped:
@@ -33,21 +33,21 @@ class Grouped:
         self.ask(listen).result(PATIENCE_SECONDS)
 
     def ask(self, work):
-        return group_commit._writer().ask(work)
+        return group_commit._get_writer().ask(work)
 
-    def checking(self, paise=100, **more):
-        return partial(check, self.ent, self.customer, paise, **more)
+    def make_check(self, paise=100, **more):
+        return partial(make_check, self.ent, self.customer, paise, **more)
 
-    def posting(self, paise=100, **more):
-        return partial(post, self.ent, self.customer, paise, **more)
+    def make_posting(self, paise=100, **more):
+        return partial(make_posting, self.ent, self.customer, paise, **more)
 
     def ask_together(self, *works):
         """Queue works while the writer waits for its turn: they are one group."""
-        with self.held():
+        with self.hold_turn():
             return [self.ask(work) for work in works]
 
     @contextmanager
-    def held(self):
+    def hold_turn(self):
         """Have the turn: what is asked waits in the queue."""
         with self.line.open("w") as line:
             fcntl.flock(line, fcntl.LOCK_EX)
@@ -56,7 +56,7 @@ class Grouped:
     def count(self, statement):
         return self.statements.count(statement)
 
-    def rows(self, sql):
+    def read_rows(self, sql):
         with connection.cursor() as cursor:
             return cursor.execute(sql).fetchall()
 
@@ -79,7 +79,7 @@ def migrated_file(tmp_path_factory, django_db_setup, django_db_blocker):
 
 
 @contextmanager
-def in_file(file):
+def use_file(file):
     """Let all threads find the database in this file."""
     before, settings = connections["default"], connections.settings["default"]
     del connections["default"]
@@ -102,7 +102,7 @@ def prepared(tmp_path_factory, migrated_file, django_db_blocker):
     folder = tmp_path_factory.mktemp("prepared")
     shutil.copytree(configured.PPIMS_DATA_DIR / "keys", folder / "keys")
     shutil.copy(migrated_file, folder / "ppims.sqlite3")
-    with django_db_blocker.unblock(), in_file(folder / "ppims.sqlite3"):
+    with django_db_blocker.unblock(), use_file(folder / "ppims.sqlite3"):
         load._load_processors()
         load._load_sample_customer()
         password = make_password(PASSWORDS["OLD"])
@@ -114,18 +114,18 @@ def prepared(tmp_path_factory, migrated_file, django_db_blocker):
 @pytest.fixture
 def file_database(tmp_path, migrated_file, django_db_blocker):
     shutil.copy(migrated_file, tmp_path / "ppims.sqlite3")
-    with django_db_blocker.unblock(), in_file(tmp_path / "ppims.sqlite3") as file:
+    with django_db_blocker.unblock(), use_file(tmp_path / "ppims.sqlite3") as file:
         yield file
 
 
 @pytest.fixture
 def grouped(file_database, settings):
     settings.PPIMS_GROUP_COMMIT = True
-    group_commit._made.cache_clear()
+    group_commit._make_writer.cache_clear()
     made = Grouped(file_database)
     yield made
     made.close()
-    group_commit._made.cache_clear()
+    group_commit._make_writer.cache_clear()
 
 
 def wait_until(holds, seconds=PATIENCE_SECONDS):

@@ -11,53 +11,53 @@ from ppims.api import root
 from ppims.db import statements
 from ppims.models import RefusedCall
 from ppims.services import call_buffer
-from tests.api.said import NOBODY, unknown
+from tests.api.answers import NOBODY, assert_unknown
 from tests.server.conftest import wait_until
-from tests.server.served import KYC, Served, body_of, request
+from tests.server.running_server import KYC, RunningServer, encode, make_body
 
 pytestmark = pytest.mark.django_db
 ON_SQLITE = pytest.mark.only_on("sqlite", "it is about SQLite's fsyncs and turns")
-KEPT = "SELECT operation, ref_id, code, fields FROM ppims_refusedcall"
+LIST_KEPT = "SELECT operation, ref_id, code, fields FROM ppims_refusedcall"
 
 
 @ON_SQLITE
 @pytest.mark.parametrize("kind", ["asgi", "gthread"])
 def test_a_server_writes_them_within_seconds(prepared, tmp_path, kind):
-    server = Served(tmp_path, kind)
+    server = RunningServer(tmp_path, kind)
     server.set_up(prepared)
     server.start()
     server.wait_until_ready()
     try:
-        reply = server.ask(request(KYC, body_of(KYC, Ref_Id="R-1", Unique_Id=NOBODY)))
+        reply = server.ask(encode(KYC, make_body(KYC, Ref_Id="R-1", Unique_Id=NOBODY)))
         assert (reply.status, reply.data["Resp_Code"]) == (200, "500")
         with closing(sqlite3.connect(tmp_path / "ppims.sqlite3")) as database:
-            wait_until(lambda: database.execute(KEPT).fetchall())
-            assert database.execute(KEPT).fetchall() == [(KYC, "R-1", "500", "")]
+            wait_until(lambda: database.execute(LIST_KEPT).fetchall())
+            assert database.execute(LIST_KEPT).fetchall() == [(KYC, "R-1", "500", "")]
     finally:
         server.kill()
 
 
 @ON_SQLITE
 def test_their_own_connection_alone_is_without_fsyncs(grouped):
-    def written():
+    def read_written():
         root.buffer.write()
         try:
-            return statements.first("PRAGMA synchronous", ())
+            return statements.read_row("PRAGMA synchronous", ())
         finally:
             connection.close()
 
-    unknown(grouped.caller.call(KYC, Unique_Id=NOBODY))
+    assert_unknown(grouped.caller.call(KYC, Unique_Id=NOBODY))
     with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(written).result() == (1,)
+        assert pool.submit(read_written).result() == (1,)
     assert RefusedCall.objects.count() == 1
-    full = grouped.ask(lambda: statements.first("PRAGMA synchronous", ())).result()
-    assert full == statements.first("PRAGMA synchronous", ()) == (2,)
+    full = grouped.ask(lambda: statements.read_row("PRAGMA synchronous", ())).result()
+    assert full == statements.read_row("PRAGMA synchronous", ()) == (2,)
 
 
 @ON_SQLITE
 def test_who_is_refused_does_not_wait_for_whoever_writes(grouped):
-    with grouped.held():
-        unknown(grouped.caller.call(KYC, Unique_Id=NOBODY))
+    with grouped.hold_turn():
+        assert_unknown(grouped.caller.call(KYC, Unique_Id=NOBODY))
     assert not RefusedCall.objects.exists()
     root.buffer.write()
     assert RefusedCall.objects.count() == 1
@@ -73,7 +73,7 @@ def test_a_transaction_of_theirs_alone_is_without_fsyncs(ent):
     def listen(execute, sql, params, many, context):
         result = execute(sql, params, many, context)
         if sql.startswith("INSERT"):
-            said.append(statements.first("SHOW synchronous_commit", ()))
+            said.append(statements.read_row("SHOW synchronous_commit", ()))
         return result
 
     with connection.execute_wrapper(listen):

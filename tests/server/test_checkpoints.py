@@ -10,14 +10,14 @@ from django.db import OperationalError
 from limits.models import LimitCheck
 from ppims.db import checkpoint, statements
 from tests.server.conftest import wait_until
-from tests.server.served import PATIENCE_SECONDS
+from tests.server.running_server import PATIENCE_SECONDS
 
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.only_on("sqlite", "PostgreSQL has a process for it"),
 ]
-AUTOMATIC = "PRAGMA wal_autocheckpoint"
-MANY = 60
+READ_AUTOCHECKPOINT = "PRAGMA wal_autocheckpoint"
+MANY_CHECKS = 60
 
 
 @pytest.fixture
@@ -25,44 +25,44 @@ def often(monkeypatch):
     monkeypatch.setattr(checkpoint, "AFTER_WRITES", 5)
 
 
-def check_often(grouped, times=MANY):
+def check_often(grouped, times=MANY_CHECKS):
     for _ in range(times):
-        grouped.ask(grouped.checking(100)).result(PATIENCE_SECONDS)
+        grouped.ask(grouped.make_check(100)).result(PATIENCE_SECONDS)
 
 
-def bytes_of_log(file):
+def measure_log(file):
     return file.with_name(f"{file.name}-wal").stat().st_size
 
 
-def bytes_of_log_after_checks(grouped, file):
-    before = bytes_of_log(file)
+def measure_log_after_checks(grouped, file):
+    before = measure_log(file)
     check_often(grouped)
-    return bytes_of_log(file) - before
+    return measure_log(file) - before
 
 
 def test_without_them_each_write_makes_the_log_longer(grouped, file_database, monkeypatch):
-    monkeypatch.setattr(checkpoint, "AFTER_WRITES", 10 * MANY)
-    assert bytes_of_log_after_checks(grouped, file_database) > 1_000_000
+    monkeypatch.setattr(checkpoint, "AFTER_WRITES", 10 * MANY_CHECKS)
+    assert measure_log_after_checks(grouped, file_database) > 1_000_000
 
 
 def test_the_log_is_begun_anew_now_and_then(often, grouped, file_database):
-    assert bytes_of_log_after_checks(grouped, file_database) < 500_000
-    assert LimitCheck.objects.count() == MANY
+    assert measure_log_after_checks(grouped, file_database) < 500_000
+    assert LimitCheck.objects.count() == MANY_CHECKS
 
 
 def test_others_write_while_what_was_moved_is_made_durable(often, grouped, monkeypatch):
     begun, may_end = threading.Event(), threading.Event()
 
-    def slow(_):
+    def sync_slowly(_):
         begun.set()
         assert may_end.wait(PATIENCE_SECONDS)
 
-    monkeypatch.setattr(os, "fdatasync", slow)
+    monkeypatch.setattr(os, "fdatasync", sync_slowly)
     try:
         check_often(grouped, times=5)
         assert begun.wait(PATIENCE_SECONDS)
         check_often(grouped)
-        assert LimitCheck.objects.count() == 5 + MANY
+        assert LimitCheck.objects.count() == 5 + MANY_CHECKS
     finally:
         may_end.set()
 
@@ -72,13 +72,13 @@ def test_one_that_fails_is_told_of_harms_no_write_and_is_not_the_last(
 ):
     asked = []
 
-    def fails_at_first(sql, values):
+    def fail_at_first(sql, values):
         asked.append(sql)
         if len(asked) == 1:
             raise OperationalError("database or disk is full")
-        return statements.first(sql, values)
+        return statements.read_row(sql, values)
 
-    monkeypatch.setattr(checkpoint, "first", fails_at_first)
+    monkeypatch.setattr(checkpoint, "read_row", fail_at_first)
     with caplog.at_level(logging.WARNING):
         check_often(grouped, times=5)
         wait_until(lambda: "no checkpoint: OperationalError" in caplog.messages)
@@ -90,10 +90,12 @@ def test_one_that_fails_is_told_of_harms_no_write_and_is_not_the_last(
 def test_a_writer_does_it_in_its_commit_once_the_log_has_grown_much_longer_and_others_before(
     grouped,
 ):
-    told = grouped.ask(lambda: statements.first(AUTOMATIC, ())).result(PATIENCE_SECONDS)
-    assert (told, grouped.rows(AUTOMATIC)) == ((16000,), [(4000,)])
+    told = grouped.ask(lambda: statements.read_row(READ_AUTOCHECKPOINT, ())).result(
+        PATIENCE_SECONDS
+    )
+    assert (told, grouped.read_rows(READ_AUTOCHECKPOINT)) == ((16000,), [(4000,)])
 
 
 def test_nobody_maps_the_file(grouped):
-    told = grouped.ask(lambda: statements.first("PRAGMA mmap_size", ())).result(PATIENCE_SECONDS)
-    assert (told, grouped.rows("PRAGMA mmap_size")) == ((0,), [(0,)])
+    told = grouped.ask(lambda: statements.read_row("PRAGMA mmap_size", ())).result(PATIENCE_SECONDS)
+    assert (told, grouped.read_rows("PRAGMA mmap_size")) == ((0,), [(0,)])

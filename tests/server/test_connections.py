@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from ppims.server import gunicorn_worker
 from ppims.server.connections import Connections
-from tests.server.at_once import GET, run
+from tests.server.fake_network import GET, run
 
 pytestmark = pytest.mark.only_on("sqlite", "no database is asked")
 
-HALF, SLOW = GET[:10], b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n"
-ATTACKER, OTHER, THIRD = "203.0.113.9", "198.51.100.7", "192.0.2.1"
+HALF_REQUEST, SLOW_REQUEST = GET[:10], b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n"
+ATTACKER_ADDRESS, OTHER_ADDRESS, THIRD_ADDRESS = "203.0.113.9", "198.51.100.7", "192.0.2.1"
 
 
 def are_open(connections):
@@ -25,15 +25,15 @@ def are_open(connections):
 
 def test_half_open_ones_from_one_address_shut_nobody_out():
     async def test(worker):
-        before = [worker.connect(OTHER) for _ in range(10)]
-        held = [worker.connect(ATTACKER) for _ in range(2600)]
+        before = [worker.connect(OTHER_ADDRESS) for _ in range(10)]
+        held = [worker.connect(ATTACKER_ADDRESS) for _ in range(2600)]
         for each in held:
             if each.is_open:
-                each.send(HALF)
-        after = [worker.connect(THIRD) for _ in range(10)]
+                each.send(HALF_REQUEST)
+        after = [worker.connect(THIRD_ADDRESS) for _ in range(10)]
         for each in before + after:
             each.send(GET % 1)
-        await worker.until(lambda: len(worker.told) == 20)
+        await worker.wait_until(lambda: len(worker.told) == 20)
         assert {each for each, _ in worker.told} == {*before, *after}
         assert are_open(held) == [False] * 2350 + [True] * 250
 
@@ -45,11 +45,11 @@ def test_half_open_ones_from_many_addresses_give_way_to_whoever_comes():
         held = [worker.connect(f"203.0.113.{number}") for number in range(200)]
         for each in held:
             if each.is_open:
-                each.send(HALF)
+                each.send(HALF_REQUEST)
         for number in range(50):
-            came = worker.connect(OTHER)
+            came = worker.connect(OTHER_ADDRESS)
             came.send(GET % number)
-            await worker.until(lambda came=came: worker.count(came) == 1)
+            await worker.wait_until(lambda came=came: worker.count(came) == 1)
         assert sum(are_open(held)) == 100 - 50
 
     run(test, most=100, of_a_source=60)
@@ -57,32 +57,34 @@ def test_half_open_ones_from_many_addresses_give_way_to_whoever_comes():
 
 def test_the_one_that_has_sent_nothing_for_longest_gives_way():
     async def test(worker):
-        first, second, third = (worker.connect(OTHER) for _ in range(3))
-        first.send(HALF)
-        worker.connect(THIRD)
+        first, second, third = (worker.connect(OTHER_ADDRESS) for _ in range(3))
+        first.send(HALF_REQUEST)
+        worker.connect(THIRD_ADDRESS)
         assert are_open([first, second, third]) == [True, False, True]
         third.send(GET % 1)
-        await worker.until(lambda: worker.count(third) == 1)
-        worker.connect(THIRD)
+        await worker.wait_until(lambda: worker.count(third) == 1)
+        worker.connect(THIRD_ADDRESS)
         assert are_open([first, second, third]) == [False, False, True]
 
     run(test, most=3)
 
 
 @pytest.mark.parametrize(
-    "slow", [SLOW, b"POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nb"]
+    "slow", [SLOW_REQUEST, b"POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nb"]
 )
 def test_who_is_being_answered_does_not_give_way(slow):
     async def test(worker):
-        waiting = [worker.connect(OTHER) for _ in range(3)]
+        waiting = [worker.connect(OTHER_ADDRESS) for _ in range(3)]
         for each in waiting:
             each.send(slow)
-        refused = worker.connect(THIRD)
+        refused = worker.connect(THIRD_ADDRESS)
         assert not refused.is_open
         worker.finish.set()
-        await worker.until(lambda: len(worker.told) == 3)
+        await worker.wait_until(lambda: len(worker.told) == 3)
         assert are_open(waiting) == [True] * 3
-        assert worker.connect(THIRD).is_open  # they have been answered, and are silent since
+        assert worker.connect(
+            THIRD_ADDRESS
+        ).is_open  # they have been answered, and are silent since
         assert are_open(waiting) == [False, True, True]
 
     run(test, most=3)
@@ -90,10 +92,10 @@ def test_who_is_being_answered_does_not_give_way(slow):
 
 def test_half_a_body_does_not_count_as_being_answered():
     async def test(worker):
-        half = worker.connect(OTHER)
+        half = worker.connect(OTHER_ADDRESS)
         half.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nb")
-        worker.connect(OTHER).send(SLOW)
-        worker.connect(THIRD)
+        worker.connect(OTHER_ADDRESS).send(SLOW_REQUEST)
+        worker.connect(THIRD_ADDRESS)
         assert not half.is_open
 
     run(test, most=2)
@@ -101,12 +103,12 @@ def test_half_a_body_does_not_count_as_being_answered():
 
 def test_who_does_not_take_its_answer_gives_way_until_it_does():
     async def test(worker):
-        first, second = worker.connect(OTHER), worker.connect(OTHER)
+        first, second = worker.connect(OTHER_ADDRESS), worker.connect(OTHER_ADDRESS)
         for each in (first, second):
-            each.send(SLOW)
+            each.send(SLOW_REQUEST)
             each.protocol.pause_writing()
         second.protocol.resume_writing()
-        assert worker.connect(THIRD).is_open
+        assert worker.connect(THIRD_ADDRESS).is_open
         assert are_open([first, second]) == [False, True]
 
     run(test, most=2)
@@ -114,12 +116,12 @@ def test_who_does_not_take_its_answer_gives_way_until_it_does():
 
 def test_who_has_taken_its_answer_is_silent_from_then_on():
     async def test(worker):
-        first = worker.connect(OTHER)
+        first = worker.connect(OTHER_ADDRESS)
         first.send(GET % 1)
-        await worker.until(lambda: first.protocol._awaiting_request and worker.told)
+        await worker.wait_until(lambda: first.protocol._awaiting_request and worker.told)
         first.protocol.pause_writing()
         first.protocol.resume_writing()
-        assert worker.connect(THIRD).is_open
+        assert worker.connect(THIRD_ADDRESS).is_open
         assert not first.is_open
 
     run(test, most=1)
@@ -127,14 +129,14 @@ def test_who_has_taken_its_answer_is_silent_from_then_on():
 
 def test_who_is_answered_by_turns_is_neither_silent_nor_forgotten():
     async def test(worker):
-        pipeline = worker.connect(OTHER)
+        pipeline = worker.connect(OTHER_ADDRESS)
         pipeline.send(GET % 1 * 50)
-        await worker.until(lambda: worker.count(pipeline) > 10)
-        assert not worker.connect(THIRD).is_open
-        await worker.until(lambda: worker.count(pipeline) == 50)
+        await worker.wait_until(lambda: worker.count(pipeline) > 10)
+        assert not worker.connect(THIRD_ADDRESS).is_open
+        await worker.wait_until(lambda: worker.count(pipeline) == 50)
         pipeline.close()
-        await worker.until(lambda: worker.nr_conns == 0)
-        assert worker.connect(THIRD).is_open
+        await worker.wait_until(lambda: worker.nr_conns == 0)
+        assert worker.connect(THIRD_ADDRESS).is_open
 
     run(test, most=1)
 
@@ -162,7 +164,7 @@ def test_a_trusted_proxy_has_no_share(settings, address):
 
     async def test(worker):
         proxies = [worker.connect(address) for _ in range(20)]
-        others = [worker.connect(OTHER) for _ in range(20)]
+        others = [worker.connect(OTHER_ADDRESS) for _ in range(20)]
         assert all(are_open(proxies))
         assert are_open(others) == [False] * 15 + [True] * 5
 

@@ -6,10 +6,17 @@ import pytest
 from django.db import connection
 
 from ppims import __main__ as start
-from tests.concurrency.conftest import Postgresql, installed
+from tests.concurrency.conftest import Postgresql, install
 from tests.crash.server import Server
-from tests.factories import PASSWORD, new_mobile, new_ref, person
-from tests.server.served import PASSWORDS, PATIENCE_SECONDS, Served, body_of, page, request
+from tests.factories import PASSWORD, draw_mobile, draw_ref, make_person
+from tests.server.running_server import (
+    PASSWORDS,
+    PATIENCE_SECONDS,
+    RunningServer,
+    encode,
+    get,
+    make_body,
+)
 
 pytestmark = pytest.mark.django_db
 KEYS = ("LEDGER", "DIGEST", "DOCUMENT", "SESSION")
@@ -22,7 +29,7 @@ def database(request, tmp_path_factory):
         yield {}, PASSWORDS["ENT"]
         return
     made = Postgresql(request.getfixturevalue("postgres_server"))
-    with installed(tmp_path_factory.mktemp("postgresql"), made) as installation:
+    with install(tmp_path_factory.mktemp("postgresql"), made) as installation:
         keys = f"{installation.folder}/keys"
         named = {f"PPIMS_{name}_KEYS_FILE": f"{keys}/{name.lower()}.key" for name in KEYS}
         yield {**made.variables, **named}, PASSWORD
@@ -33,7 +40,7 @@ def database(request, tmp_path_factory):
 def server(request, database, tmp_path_factory):
     variables, password = database
     folder = tmp_path_factory.mktemp(request.param)
-    made = Served(folder, PPIMS_SERVER=request.param, **variables)
+    made = RunningServer(folder, PPIMS_SERVER=request.param, **variables)
     made.password = password
     if connection.vendor == "sqlite":
         made.set_up(request.getfixturevalue("prepared"))
@@ -43,51 +50,57 @@ def server(request, database, tmp_path_factory):
         yield made
         made.process.terminate()
         assert made.process.wait(PATIENCE_SECONDS) == 0
-        assert "Traceback" not in made.log()
+        assert "Traceback" not in made.read_log()
     finally:
         made.kill()
 
 
-def told(server, operation, **fields):
-    body = body_of(operation, **fields).replace(PASSWORDS["ENT"].encode(), server.password.encode())
-    reply = server.ask(request(operation, body))
+def read_told(server, operation, **fields):
+    body = make_body(operation, **fields).replace(
+        PASSWORDS["ENT"].encode(), server.password.encode()
+    )
+    reply = server.ask(encode(operation, body))
     assert (reply.status, reply.data["Resp_Code"]) == (200, "000"), reply
     return reply
 
 
 def test_a_processors_day(server):
-    mobile, first = new_mobile(), int(new_ref()[1:]) * 10
+    mobile, first = draw_mobile(), int(draw_ref()[1:]) * 10
     refs = (f"{number:09d}" for number in range(first, first + 10))
-    customer = told(server, "add-customer", Ref_Id=next(refs), **person(Mobile_Number=mobile))
+    customer = read_told(
+        server, "add-customer", Ref_Id=next(refs), **make_person(Mobile_Number=mobile)
+    )
     unique_id = {"Unique_Id": customer.data["Unique_Id"]}
-    known = told(server, "customer-registration-status", Ref_Id=next(refs), Mobile_Number=mobile)
+    known = read_told(
+        server, "customer-registration-status", Ref_Id=next(refs), Mobile_Number=mobile
+    )
     assert known.data["Unique_Id"] == unique_id["Unique_Id"]
 
     amount = {"Amount": "1000.00", "Tran_Type": "D", **unique_id}
     enquiry = next(refs)
-    check = told(server, "check-customer-limit", Ref_Id=enquiry, **amount)
+    check = read_told(server, "check-customer-limit", Ref_Id=enquiry, **amount)
     assert check.data["Allow_Customer"] == "T"
     report = {"Tran_Status": "S", "Enquiry_Ref_Id": enquiry, "Tran_Id": f"T{enquiry}", **amount}
     report["Ref_Id"] = next(refs)
-    update = told(server, "update-customer-limit", **report)
+    update = read_told(server, "update-customer-limit", **report)
     assert update.data["Cumulative_Bal"] == "1000.00"
-    again = told(server, "update-customer-limit", **report)
+    again = read_told(server, "update-customer-limit", **report)
     assert again.data == update.data
     assert b'"Replayed":true' in again.body
 
-    told(server, "update-customer", Ref_Id=next(refs), Email_Id="m@example.in", **unique_id)
-    kyc = told(server, "check-customer-kyc", Ref_Id=next(refs), **unique_id)
+    read_told(server, "update-customer", Ref_Id=next(refs), Email_Id="m@example.in", **unique_id)
+    kyc = read_told(server, "check-customer-kyc", Ref_Id=next(refs), **unique_id)
     assert kyc.data["KYC_Flag"] == "P"
     assert server.get("/readyz") == (200, {"status": "ok", "missing": []})
 
 
 def test_its_pages_and_their_files(server):
-    login = server.ask(page("/log-in"))
+    login = server.ask(get("/log-in"))
     assert login.status == 200
     style, *_ = re.findall(r'href="(/static/[^"]+\.css)"', login.body.decode())
-    file = server.ask(page(style))
+    file = server.ask(get(style))
     assert (file.status, file.headers["Content-Type"]) == (200, 'text/css; charset="utf-8"')
-    documentation = server.ask(page("/api/PPIM/v1/openapi.json"))
+    documentation = server.ask(get("/api/PPIM/v1/openapi.json"))
     assert (documentation.status, documentation.headers["Content-Type"]) == (
         200,
         "application/json",

@@ -50,71 +50,71 @@ def heard(file_database, monkeypatch):
     assert not database.in_transaction
 
 
-def disabled():
+def list_disabled():
     return [
         name
-        for name, state in shared_snapshot.every(STATES, ())
+        for name, state in shared_snapshot.read_rows(STATES, ())
         if state == Processor.State.DISABLED
     ]
 
 
 def test_what_is_asked_alike_is_read_once_and_all_else_in_the_same_snapshot(disable, heard):
-    async def turn():
+    async def read_twice():
         shared_snapshot.begin()
-        assert disabled() == []
+        assert list_disabled() == []
         disable("ENT")
         shared_snapshot.begin()  # the next request of the turn
-        assert disabled() == []
-        assert {state for _, state in statements.every(STATES, ())} == {Processor.State.ACTIVE}
+        assert list_disabled() == []
+        assert {state for _, state in statements.read_rows(STATES, ())} == {Processor.State.ACTIVE}
         await asyncio.sleep(0)
-        return disabled()
+        return list_disabled()
 
     heard.clear()
-    assert asyncio.run(turn()) == ["ENT"]
+    assert asyncio.run(read_twice()) == ["ENT"]
     assert heard == ["BEGIN", STATES, STATES, "COMMIT", STATES]
 
 
 def test_it_ends_where_more_comes_in(disable):
-    async def turn():
+    async def read_twice():
         shared_snapshot.begin()
-        assert disabled() == []
+        assert list_disabled() == []
         disable("ENT")
         shared_snapshot.end()
         shared_snapshot.begin()
-        assert disabled() == ["ENT"]
+        assert list_disabled() == ["ENT"]
         await asyncio.sleep(0)
 
-    asyncio.run(turn())
+    asyncio.run(read_twice())
 
 
 def test_without_one_each_reads_for_itself(disable):
-    assert disabled() == []
+    assert list_disabled() == []
     disable("CBS")
-    assert disabled() == ["CBS"]
+    assert list_disabled() == ["CBS"]
     shared_snapshot.end()  # of no effect
 
 
 def test_one_that_sqlite_has_ended_is_no_fault(disable):
-    async def turn():
+    async def read_twice():
         shared_snapshot.begin()
-        assert disabled() == []
+        assert list_disabled() == []
         statements.run("ROLLBACK", ())
         disable("ENT")
         await asyncio.sleep(0)
-        return disabled()
+        return list_disabled()
 
-    assert asyncio.run(turn()) == ["ENT"]
+    assert asyncio.run(read_twice()) == ["ENT"]
 
 
 def test_of_a_database_that_can_not_be_opened_who_reads_is_told(disable, monkeypatch):
     def fail(*_):
         raise OperationalError
 
-    async def turn():
+    async def read_once():
         with monkeypatch.context() as patched:
             patched.setattr(statements, "run", fail)
             shared_snapshot.begin()
         disable("ENT")
-        return disabled()
+        return list_disabled()
 
-    assert asyncio.run(turn()) == ["ENT"]
+    assert asyncio.run(read_once()) == ["ENT"]

@@ -5,26 +5,26 @@ import signal
 
 import pytest
 
-from ppims.server.gunicorn_worker import CHUNKS, HEADERS_BYTES, PIPELINED_BYTES
-from tests.server.at_once import GET, run
-from tests.server.served import PATIENCE_SECONDS
+from ppims.server.gunicorn_worker import CHUNKS_PATTERN, HEADERS_BYTES, PIPELINED_BYTES
+from tests.server.fake_network import GET, run
+from tests.server.running_server import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.only_on("sqlite", "no database is asked")
 
-MANY = b"".join(GET % number for number in range(2000))
+MANY_REQUESTS = b"".join(GET % number for number in range(2000))
 
 
 def test_others_wait_for_one_answer_of_each_pipeline():
     async def test(worker):
         pipelines = [worker.connect() for _ in range(4)]
         for each in pipelines:
-            each.send(MANY)
+            each.send(MANY_REQUESTS)
         other = worker.connect("198.51.100.7")
         other.send(GET % 1)
-        await worker.until(lambda: worker.count(other))
+        await worker.wait_until(lambda: worker.count(other))
         answers_before = len(worker.told) - 1
         assert answers_before <= 2 * len(pipelines)
-        await worker.until(lambda: len(worker.told) == 1 + 4 * 2000)
+        await worker.wait_until(lambda: len(worker.told) == 1 + 4 * 2000)
 
     run(test)
 
@@ -32,9 +32,9 @@ def test_others_wait_for_one_answer_of_each_pipeline():
 def test_two_pipelines_are_answered_by_turns():
     async def test(worker):
         one, another = worker.connect(), worker.connect()
-        one.send(MANY)
-        another.send(MANY)
-        await worker.until(lambda: len(worker.told) > 1000)
+        one.send(MANY_REQUESTS)
+        another.send(MANY_REQUESTS)
+        await worker.wait_until(lambda: len(worker.told) > 1000)
         assert {each for each, _ in worker.told[:1000:2]} == {one}
         assert {each for each, _ in worker.told[1:1000:2]} == {another}
 
@@ -49,9 +49,9 @@ def test_only_so_much_is_read_ahead():
             connection.send(packet)
             sent += len(packet)
         assert sent <= PIPELINED_BYTES + 2 * len(packet)
-        await worker.until(lambda: connection.is_read)
+        await worker.wait_until(lambda: connection.is_read)
         assert worker.count(connection) > 0
-        await worker.until(lambda: worker.count(connection) == sent / len(GET % 1))
+        await worker.wait_until(lambda: worker.count(connection) == sent / len(GET % 1))
 
     run(test)
 
@@ -66,9 +66,9 @@ def test_a_request_larger_than_what_is_read_ahead_is_read_on():
         rest = head + b"a" * size
         ahead = PIPELINED_BYTES + len(head)
         connection.send(GET % 1 + rest[:ahead])
-        await worker.until(lambda: worker.count(connection) == 1 and connection.is_read)
+        await worker.wait_until(lambda: worker.count(connection) == 1 and connection.is_read)
         connection.send(rest[ahead:])
-        await worker.until(lambda: worker.count(connection) == 2)
+        await worker.wait_until(lambda: worker.count(connection) == 2)
 
     run(test)
 
@@ -78,7 +78,7 @@ def test_who_waits_for_each_answer_has_it_in_the_turn_it_asks():
 
     async def test(worker):
         connection = worker.connect()
-        await worker.until(lambda: connection.protocol._awaiting_request)
+        await worker.wait_until(lambda: connection.protocol._awaiting_request)
         for number in range(5):
             connection.send(GET % number)
             turns = 0
@@ -130,20 +130,20 @@ def test_so_many_headers_are_read_and_no_more(name, cut):
         for piece in (whole[:cut], whole[cut:]):
             if connection.is_open and piece:
                 connection.send(piece)
-        await worker.until(lambda: worker.told)
+        await worker.wait_until(lambda: worker.told)
         assert worker.told == [(connection, 431 if name == "too many" else 200)]
 
     run(test)
 
 
-@pytest.mark.parametrize(("chunks", "status"), [(CHUNKS, 200), (CHUNKS + 1, 400)])
+@pytest.mark.parametrize(("chunks", "status"), [(CHUNKS_PATTERN, 200), (CHUNKS_PATTERN + 1, 400)])
 def test_so_many_chunks_are_read_and_no_more(chunks, status):
     async def test(worker):
         connection = worker.connect()
         head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
         for _ in range(2 if status == 200 else 1):  # each request begins anew
             connection.send(head + b"1\r\na\r\n" * chunks + b"0\r\n\r\n")
-        await worker.until(lambda: len(worker.told) == (2 if status == 200 else 1))
+        await worker.wait_until(lambda: len(worker.told) == (2 if status == 200 else 1))
         assert {each for _, each in worker.told} == {status}
 
     run(test)

@@ -8,17 +8,17 @@ import re
 import pytest
 
 from tests.conftest import PREFIX
-from tests.server.served import (
+from tests.server.running_server import (
     CHECK,
     KYC,
     UPDATE,
-    Served,
-    asked,
-    body_of,
-    chunked,
-    known,
-    page,
-    request,
+    RunningServer,
+    ask_check,
+    ask_kyc,
+    chunk,
+    encode,
+    get,
+    make_body,
 )
 from tests.test_golden import STORY, read
 
@@ -29,52 +29,50 @@ pytestmark = [
 
 HEADERS = """Content-Type Content-Length Allow Retry-After Cache-Control X-Content-Type-Options
     X-Request-Id""".split()
-FOUR = [(kind, group) for kind in ("asgi", "gthread") for group in ("1", "0")]
+SERVER_KINDS = [(kind, group) for kind in ("asgi", "gthread") for group in ("1", "0")]
 
 
-def golden():
+def list_golden():
     """Every golden message, in the order of the story."""
     for name in STORY:
         yield (
             name,
-            request(name.split(".", maxsplit=1)[0], json.dumps(read(name, "request")).encode()),
+            encode(name.split(".", maxsplit=1)[0], json.dumps(read(name, "request")).encode()),
         )
 
 
-def unreadable():
-    surrogate = known().replace(b'"K1"', b'"\\ud800"')
+def list_unreadable():
+    surrogate = ask_kyc().replace(b'"K1"', b'"\\ud800"')
     bodies = {
         "nothing": b"",
         "no JSON": b"{",
         "a list": b"[]",
         "null": b"null",
         "no Data": b'{"Risk": {}}',
-        "another operation's": asked(),
+        "another operation's": ask_check(),
         "Data is text": b'{"Data": "x"}',
-        "NaN": known().replace(b'"K1"', b"NaN"),
+        "NaN": ask_kyc().replace(b'"K1"', b"NaN"),
         "deep": b"[" * 30_000,
-        "UTF-16": known().decode().encode("utf-16"),
-        "a BOM": b"\xef\xbb\xbf" + known(),
-        "Latin-1": known().replace(b"K1", b"\xe9"),
+        "UTF-16": ask_kyc().decode().encode("utf-16"),
+        "a BOM": b"\xef\xbb\xbf" + ask_kyc(),
+        "Latin-1": ask_kyc().replace(b"K1", b"\xe9"),
         "a lone surrogate": surrogate,
-        "as large as may be": known() + b" " * (65_536 - len(known())),
-        "one byte more": known() + b" " * (65_537 - len(known())),
-        "much more": known() + b" " * 200_000,
+        "as large as may be": ask_kyc() + b" " * (65_536 - len(ask_kyc())),
+        "one byte more": ask_kyc() + b" " * (65_537 - len(ask_kyc())),
+        "much more": ask_kyc() + b" " * 200_000,
     }
     for name, body in bodies.items():
-        yield name, request(KYC, body)
+        yield name, encode(KYC, body)
     for name in ("nothing", "one byte more", "as large as may be", "no JSON"):
         sizes = (1, 2, 1000, 40_000)
-        raw = request(
-            KYC, chunked(bodies[name], *sizes), "Transfer-Encoding: chunked", length=False
-        )
+        raw = encode(KYC, chunk(bodies[name], *sizes), "Transfer-Encoding: chunked", length=False)
         yield f"{name}, in chunks", raw
 
 
-def odd():
+def list_odd():
     """Who asks, how, and for what."""
     for method in ("GET", "PUT", "HEAD", "OPTIONS", "DELETE", "PATCH", "FOO"):
-        yield method, request(KYC, b"", method=method)
+        yield method, encode(KYC, b"", method=method)
     for path in (
         "no-such",
         "",
@@ -84,52 +82,52 @@ def odd():
         "a%2Fb",
         "..%2f",
     ):
-        yield f"the path {path}", request(path, known())
-    yield "an escaped path", request("check%2Dcustomer-kyc", known())
-    yield "a query", request(f"{KYC}?a=b", known())
-    yield "a proxy's target", request(KYC, known()).replace(b"/api", b"http://localhost/api", 1)
-    yield "another content type", request(KYC, known(), "Content-Type: text/plain; charset=utf-16")
+        yield f"the path {path}", encode(path, ask_kyc())
+    yield "an escaped path", encode("check%2Dcustomer-kyc", ask_kyc())
+    yield "a query", encode(f"{KYC}?a=b", ask_kyc())
+    yield "a proxy's target", encode(KYC, ask_kyc()).replace(b"/api", b"http://localhost/api", 1)
+    yield "another content type", encode(KYC, ask_kyc(), "Content-Type: text/plain; charset=utf-16")
     yield (
         "in chunks",
-        request(KYC, chunked(known(), 1, 50), "Transfer-Encoding: chunked", length=False),
+        encode(KYC, chunk(ask_kyc(), 1, 50), "Transfer-Encoding: chunked", length=False),
     )
-    yield "an id", request(KYC, known(), "X-Fapi-Uuid: my-own-id-1")
-    yield "a wrong id", request(KYC, known(), "X-Fapi-Uuid: <script>")
-    yield "two ids", request(KYC, known(), "X-Fapi-Uuid: one", "X-Fapi-Uuid: two")
-    yield "a wrong password", request(KYC, known().replace(b"ENT123", b"wrong"))
-    yield "an unknown user", request(KYC, known().replace(b"PPIM_ENT", b"NOBODY"))
-    yield "a user that can't be", request(KYC, known().replace(b"PPIM_ENT", b"\\u0000"))
-    yield "no password", request(KYC, known().replace(b"Password", b"Pass"))
-    yield "a password of numbers", request(KYC, known().replace(b'"ENT123"', b"1"))
-    yield "another's System_Id", request(KYC, body_of(KYC, Ref_Id="K", System_Id="CBS"))
-    yield "no fields", request(CHECK, body_of(CHECK))
-    yield "winding down", request(CHECK, asked(Ref_Id="W1", system_id="OLD"))
-    yield "winding down, allowed", request(KYC, known(system_id="OLD"))
-    yield "another's customer", request(CHECK, asked(Ref_Id="W2", system_id="CBS"))
+    yield "an id", encode(KYC, ask_kyc(), "X-Fapi-Uuid: my-own-id-1")
+    yield "a wrong id", encode(KYC, ask_kyc(), "X-Fapi-Uuid: <script>")
+    yield "two ids", encode(KYC, ask_kyc(), "X-Fapi-Uuid: one", "X-Fapi-Uuid: two")
+    yield "a wrong password", encode(KYC, ask_kyc().replace(b"ENT123", b"wrong"))
+    yield "an unknown user", encode(KYC, ask_kyc().replace(b"PPIM_ENT", b"NOBODY"))
+    yield "a user that can't be", encode(KYC, ask_kyc().replace(b"PPIM_ENT", b"\\u0000"))
+    yield "no password", encode(KYC, ask_kyc().replace(b"Password", b"Pass"))
+    yield "a password of numbers", encode(KYC, ask_kyc().replace(b'"ENT123"', b"1"))
+    yield "another's System_Id", encode(KYC, make_body(KYC, Ref_Id="K", System_Id="CBS"))
+    yield "no fields", encode(CHECK, make_body(CHECK))
+    yield "winding down", encode(CHECK, ask_check(Ref_Id="W1", system_id="OLD"))
+    yield "winding down, allowed", encode(KYC, ask_kyc(system_id="OLD"))
+    yield "another's customer", encode(CHECK, ask_check(Ref_Id="W2", system_id="CBS"))
 
 
-def repeated():
-    yield "a check", request(CHECK, asked(Ref_Id="D1"))
-    yield "its repeat", request(CHECK, asked(Ref_Id="D1"))
-    yield "its conflict", request(CHECK, asked(Ref_Id="D1", Amount="2.00"))
-    yield "a posting", request(UPDATE, asked(UPDATE, Ref_Id="D2", Tran_Status="S"))
-    yield "its repeat too", request(UPDATE, asked(UPDATE, Ref_Id="D2", Tran_Status="S"))
-    yield "its conflict too", request(UPDATE, asked(UPDATE, Ref_Id="D2", Tran_Status="F"))
+def list_repeated():
+    yield "a check", encode(CHECK, ask_check(Ref_Id="D1"))
+    yield "its repeat", encode(CHECK, ask_check(Ref_Id="D1"))
+    yield "its conflict", encode(CHECK, ask_check(Ref_Id="D1", Amount="2.00"))
+    yield "a posting", encode(UPDATE, ask_check(UPDATE, Ref_Id="D2", Tran_Status="S"))
+    yield "its repeat too", encode(UPDATE, ask_check(UPDATE, Ref_Id="D2", Tran_Status="S"))
+    yield "its conflict too", encode(UPDATE, ask_check(UPDATE, Ref_Id="D2", Tran_Status="F"))
     yield (
         "nobody's",
-        request(UPDATE, asked(UPDATE, Ref_Id="D3", Tran_Status="S", Unique_Id="1" * 15)),
+        encode(UPDATE, ask_check(UPDATE, Ref_Id="D3", Tran_Status="S", Unique_Id="1" * 15)),
     )
 
 
-def pages():
+def list_pages():
     for path in ("/healthz", "/readyz", f"{PREFIX}/openapi.json", "/nothing-here"):
-        yield path, page(path)
+        yield path, get(path)
 
 
-REQUESTS = [*golden(), *unreadable(), *odd(), *repeated(), *pages()]
+REQUESTS = [*list_golden(), *list_unreadable(), *list_odd(), *list_repeated(), *list_pages()]
 
 
-def said(reply, drawn):
+def read_said(reply, drawn):
     """Tell what a reply says, but for what is drawn at random: a Unique_Id, an id of ours."""
     headers = {name: reply.headers[name] for name in HEADERS if name in reply.headers}
     headers["X-Request-Id"] = re.sub(
@@ -147,8 +145,8 @@ def said(reply, drawn):
 def answers(prepared, tmp_path_factory):
     """What each server says to all requests, one after another."""
     servers = [
-        Served(tmp_path_factory.mktemp(f"{kind}{group}"), kind, PPIMS_GROUP_COMMIT=group)
-        for kind, group in FOUR
+        RunningServer(tmp_path_factory.mktemp(f"{kind}{group}"), kind, PPIMS_GROUP_COMMIT=group)
+        for kind, group in SERVER_KINDS
     ]
     try:
         for server in servers:
@@ -159,7 +157,7 @@ def answers(prepared, tmp_path_factory):
         told = []
         for server in servers:
             drawn = {}
-            told.append([said(server.ask(raw), drawn) for _, raw in REQUESTS])
+            told.append([read_said(server.ask(raw), drawn) for _, raw in REQUESTS])
         yield servers, told
     finally:
         for server in servers:
@@ -168,7 +166,7 @@ def answers(prepared, tmp_path_factory):
 
 def test_all_four_say_the_same(answers):
     _, (first, *others) = answers
-    for (kind, group), other in zip(FOUR[1:], others, strict=True):
+    for (kind, group), other in zip(SERVER_KINDS[1:], others, strict=True):
         different = [
             (name, one, another)
             for (name, _), one, another in zip(REQUESTS, first, other, strict=True)
@@ -200,7 +198,7 @@ def test_only_those_that_group_stand_in_line(answers):
 def test_none_of_them_complained(answers):
     servers, _ = answers
     for server in servers:
-        log = server.log()
+        log = server.read_log()
         assert "Traceback" not in log
         assert '"ERROR"' not in log
         assert "WARNING" not in re.sub(

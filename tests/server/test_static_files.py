@@ -13,7 +13,7 @@ from django.contrib.staticfiles.storage import staticfiles_storage
 from django.test import override_settings
 
 from ppims.server import static_files
-from tests.server.served import PATIENCE_SECONDS, Served
+from tests.server.running_server import PATIENCE_SECONDS, RunningServer
 
 YEAR_SECONDS = 365 * 86_400
 STORAGES = {**configured.STORAGES, "staticfiles": {"BACKEND": "ppims.server.static_files.Storage"}}
@@ -37,7 +37,7 @@ def get(path, *headers):
 def folder(prepared, tmp_path_factory):
     """A data folder with the static files, as the first start makes it in production."""
     folder = tmp_path_factory.mktemp("production")
-    Served(folder).set_up(prepared)
+    RunningServer(folder).set_up(prepared)
     with override_settings(STATIC_ROOT=folder / "static", STORAGES=STORAGES):
         static_files.collect(folder / "static")
     return folder
@@ -45,7 +45,7 @@ def folder(prepared, tmp_path_factory):
 
 @pytest.fixture(params=["asgi", "gthread"])
 def server(folder, request):
-    server = Served(folder, request.param, **PRODUCTION)
+    server = RunningServer(folder, request.param, **PRODUCTION)
     server.start()
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
@@ -56,7 +56,7 @@ def server(folder, request):
             time.sleep(0.05)
     yield server
     server.kill()
-    assert "Traceback" not in server.log()
+    assert "Traceback" not in server.read_log()
 
 
 def test_what_a_page_names_is_kept_for_a_year_and_compressed(server):

@@ -9,25 +9,34 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.wholeness import assert_whole, read
+from tests.crash.integrity import assert_whole, read
 from tests.server.conftest import wait_until
-from tests.server.served import KYC, SAMPLE, UPDATE, Served, asked, body_of, known, request
+from tests.server.running_server import (
+    KYC,
+    SAMPLE,
+    UPDATE,
+    RunningServer,
+    ask_check,
+    ask_kyc,
+    encode,
+    make_body,
+)
 
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.only_on("sqlite", "only its writes are grouped"),
 ]
 
-CLIENTS, EACH, MOST_CLIENTS = 12, 12, 120
+CLIENTS, REQUESTS_EACH, MOST_CLIENTS = 12, 12, 120
 ROUNDS = 25
 STATUS = "customer-registration-status"
-POSTED = "SELECT ref_id FROM limits_ledgerentry"
-USED = f"SELECT SUM(debit_paise) FROM limits_monthlyusage WHERE customer_id = {SAMPLE}"
+LIST_POSTED = "SELECT ref_id FROM limits_ledgerentry"
+SUM_USED = f"SELECT SUM(debit_paise) FROM limits_monthlyusage WHERE customer_id = {SAMPLE}"
 
 
 @pytest.fixture
 def server(prepared, tmp_path):
-    made = Served(tmp_path)
+    made = RunningServer(tmp_path)
     made.set_up(prepared)
     made.start(workers=2)
     made.wait_until_ready()
@@ -37,9 +46,9 @@ def server(prepared, tmp_path):
 
 def post(server, client):
     """Post one after another, each over a connection of its own: whichever process takes it."""
-    refs = [f"{client}-{number}" for number in range(EACH)]
+    refs = [f"{client}-{number}" for number in range(REQUESTS_EACH)]
     replies = [
-        server.ask(request(UPDATE, asked(UPDATE, Ref_Id=ref, Tran_Status="S"))) for ref in refs
+        server.ask(encode(UPDATE, ask_check(UPDATE, Ref_Id=ref, Tran_Status="S"))) for ref in refs
     ]
     assert {(reply.status, reply.data["Resp_Code"]) for reply in replies} == {(200, "000")}
     return refs
@@ -53,32 +62,32 @@ def post_until_each_has_its_part(server, workers):
             clients = range(first, first + CLIENTS)
             for each in threads.map(partial(post, server), clients):
                 refs += each
-            if all(bytes_written(worker) > 100_000 for worker in workers):  # pages of the log
+            if all(count_bytes_written(worker) > 100_000 for worker in workers):  # pages of the log
                 return refs
     raise AssertionError("one of them wrote nothing")
 
 
-def bytes_written(pid):
+def count_bytes_written(pid):
     counters = Path(f"/proc/{pid}/io").read_text().split()
     return int(counters[counters.index("wchar:") + 1])
 
 
 def test_nobody_finds_the_database_busy(server):
-    wait_until(lambda: len(server.processes()) == 3)
-    _, *workers = server.processes()
+    wait_until(lambda: len(server.list_processes()) == 3)
+    _, *workers = server.list_processes()
     refs = post_until_each_has_its_part(server, workers)
-    assert sorted(ref for (ref,) in read(server.folder, POSTED)) == sorted(refs)
-    assert read(server.folder, USED) == [(100 * len(refs),)]
-    assert "unavailable" not in server.log()
+    assert sorted(ref for (ref,) in read(server.folder, LIST_POSTED)) == sorted(refs)
+    assert read(server.folder, SUM_USED) == [(100 * len(refs),)]
+    assert "unavailable" not in server.read_log()
     assert_whole(server.folder)
 
 
 def test_reads_on_the_loop_open_one_connection(server):
-    _, *workers = server.processes()
+    _, *workers = server.list_processes()
     for number in range(30):
-        assert server.ask(request(KYC, known(f"K{number}"))).status == 200
+        assert server.ask(encode(KYC, ask_kyc(f"K{number}"))).status == 200
         fields = {"Ref_Id": f"S{number}", "Mobile_Number": "919812345670"}
-        assert server.ask(request(STATUS, body_of(STATUS, **fields))).status == 200
+        assert server.ask(encode(STATUS, make_body(STATUS, **fields))).status == 200
     most = max(open_files(worker, server.folder / "ppims.sqlite3") for worker in workers)
     assert 1 <= most <= 4  # the loop's, the passwords', the writer's, a page's
 
@@ -92,15 +101,15 @@ def open_files(pid, file):
 
 
 @contextmanager
-def asking_on(server, clients=6):
+def keep_asking(server, clients=6):
     """Keep it busy with reads, so that there is always a moment."""
     has_ended = threading.Event()
 
     def ask():
-        with server.wire() as wire:
+        with server.open_wire() as wire:
             while not has_ended.is_set():
-                wire.send(status("BUSY"))
-                assert wire.reply().status == 200
+                wire.send(write_status_request("BUSY"))
+                assert wire.read_reply().status == 200
 
     threads = [threading.Thread(target=ask) for _ in range(clients)]
     for thread in threads:
@@ -113,33 +122,41 @@ def asking_on(server, clients=6):
             thread.join()
 
 
-def status(ref):
-    return request(STATUS, body_of(STATUS, Ref_Id=ref, Mobile_Number="919812345670"))
+def write_status_request(ref):
+    return encode(STATUS, make_body(STATUS, Ref_Id=ref, Mobile_Number="919812345670"))
 
 
-def posting(ref):
-    return request(UPDATE, asked(UPDATE, Ref_Id=ref, Tran_Status="S", Amount="1.00"))
+def write_posting_request(ref):
+    return encode(UPDATE, ask_check(UPDATE, Ref_Id=ref, Tran_Status="S", Amount="1.00"))
 
 
-def used(reply):
+def read_used(reply):
     return float(reply.data["Utilized_Bal"])
 
 
 def test_what_was_acknowledged_is_told_over_every_connection(server):
-    with asking_on(server):
-        before = used(server.ask(status("FIRST")))
+    with keep_asking(server):
+        before = read_used(server.ask(write_status_request("FIRST")))
         for number in range(1, ROUNDS + 1):
-            assert server.ask(posting(f"P{number}")).data["Resp_Code"] == "000"
+            assert server.ask(write_posting_request(f"P{number}")).data["Resp_Code"] == "000"
             for other in range(2):
-                assert used(server.ask(status(f"S{number}-{other}"))) == before + number
+                assert (
+                    read_used(server.ask(write_status_request(f"S{number}-{other}")))
+                    == before + number
+                )
 
 
 def test_of_requests_in_one_packet_each_is_told_what_those_before_it_did(server):
     refs = count()
-    with asking_on(server), server.wire() as wire:
-        before = used(server.ask(status("FIRST")))
+    with keep_asking(server), server.open_wire() as wire:
+        before = read_used(server.ask(write_status_request("FIRST")))
         for number in range(0, ROUNDS, 2):
-            raws = [posting(f"P{next(refs)}"), status("S"), posting(f"P{next(refs)}"), status("S")]
+            raws = [
+                write_posting_request(f"P{next(refs)}"),
+                write_status_request("S"),
+                write_posting_request(f"P{next(refs)}"),
+                write_status_request("S"),
+            ]
             wire.send(b"".join(raws))
-            _, one, _, other = (wire.reply() for _ in raws)
-            assert [used(one), used(other)] == [before + number + 1, before + number + 2]
+            _, one, _, other = (wire.read_reply() for _ in raws)
+            assert [read_used(one), read_used(other)] == [before + number + 1, before + number + 2]

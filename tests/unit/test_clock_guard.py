@@ -18,8 +18,8 @@ from ppims.core.errors import ClockMoved
 from ppims.db import clock_guard
 from ppims.db.clock_guard import TOLERANCE_NS, Guard
 from ppims.models import AuditEntry
-from tests.factories import make_customer, make_processor, person, post
-from tests.web.admin_pages import browser_of
+from tests.factories import make_customer, make_person, make_posting, make_processor
+from tests.web.admin_pages import open_browser
 
 SECOND, DAY = 10**9, 86_400 * 10**9
 BOOT, OTHER_BOOT = "a-boot", "another-boot"
@@ -169,7 +169,7 @@ def guard(monkeypatch, new_guard, clocks):
     of = "database" if connection.vendor == "postgresql" else "machine"
     made = new_guard(of)
     jump_of(made, clocks)
-    monkeypatch.setattr(clock_guard, "the_guard", lambda: made)
+    monkeypatch.setattr(clock_guard, "get_guard", lambda: made)
     return made
 
 
@@ -187,7 +187,7 @@ WRITES = {
 }
 
 
-def asked_of(ent, operation, unique_id, fields):
+def send_request(ent, operation, unique_id, fields):
     more = fields if operation == "add-customer" else {"Unique_Id": str(unique_id)}
     status, body, response = ent.call(operation, **{**more, **WRITES[operation]})
     return status, body["Data"]["Resp_Code"], response.get("Retry-After")
@@ -196,19 +196,19 @@ def asked_of(ent, operation, unique_id, fields):
 @pytest.mark.parametrize("operation", WRITES)
 @pytest.mark.parametrize("way", [1, -1])
 def test_a_write_is_503_until_the_clock_is_back(ent, guard, clocks, caplog, operation, way):
-    unique_id, fields = make_customer(ent.processor), person()
+    unique_id, fields = make_customer(ent.processor), make_person()
     before = LedgerEntry.objects.count(), AuditEntry.objects.count()
     move(clocks, way * (TOLERANCE_NS + 1))
     with caplog.at_level(logging.CRITICAL, logger="ppims.db.clock_guard"):
         for _ in range(3):
-            assert asked_of(ent, operation, unique_id, fields) == (503, "503", "10")
+            assert send_request(ent, operation, unique_id, fields) == (503, "503", "10")
     assert (LedgerEntry.objects.count(), AuditEntry.objects.count()) == before
     alarms = [record for record in caplog.records if record.levelno == logging.CRITICAL]
     assert len(alarms) == 1  # a minute
     known = ent.call("check-customer-kyc", Unique_Id=str(unique_id))
     assert (known[0], known[1]["Data"]["Resp_Code"]) == (200, "000")
     move(clocks, -way * (TOLERANCE_NS + 1))
-    assert asked_of(ent, operation, unique_id, fields) == (200, "000", None)
+    assert send_request(ent, operation, unique_id, fields) == (200, "000", None)
 
 
 @pytest.mark.django_db
@@ -218,15 +218,15 @@ def test_an_instant_of_the_database_is_judged_itself(ent, guard, clocks):
     reading = clock.now().replace(microsecond=0)
     clocks.clock_ns = int(reading.timestamp()) * SECOND
     guard.accept()
-    assert ledger._instant(head, reading) == reading
+    assert ledger._take_instant(head, reading) == reading
     jumped = reading + 2 * ledger.CLOCK_TOLERANCE
     with pytest.raises(ClockMoved):
-        ledger._instant(head, jumped)
+        ledger._take_instant(head, jumped)
 
 
 @pytest.mark.django_db
 def test_a_page_says_what_it_is_and_that_nothing_was_recorded(guard, clocks):
-    browser = browser_of("maker")
+    browser = open_browser("maker")
     browser.raise_request_exception = False
     customer = make_customer(make_processor())
     move(clocks, DAY)
@@ -252,16 +252,16 @@ def test_readyz_tells_of_it_and_a_start_does_not_fail_for_it(guard, clocks):
 
 @pytest.mark.django_db
 def test_who_accepts_it_is_audited_and_writes_go_on(ent, guard, clocks):
-    unique_id, fields = make_customer(ent.processor), person()
+    unique_id, fields = make_customer(ent.processor), make_person()
     move(clocks, DAY)
-    assert asked_of(ent, "add-customer", unique_id, fields)[0] == 503
+    assert send_request(ent, "add-customer", unique_id, fields)[0] == 503
     said = StringIO()
     call_command("accept_clock", stdout=said)
     assert "has jumped ahead by 86,400 s" in said.getvalue()
     entry = AuditEntry.objects.latest("pk")
     assert (entry.action, json.loads(entry.detail)["seconds"]) == ("clock accepted", 86_400)
     assert json.loads(entry.detail)["operator"]
-    assert asked_of(ent, "add-customer", unique_id, fields)[0] == 200
+    assert send_request(ent, "add-customer", unique_id, fields)[0] == 200
     call_command("accept_clock", stdout=said)
     assert "nothing to accept" in said.getvalue()
     assert AuditEntry.objects.filter(action="clock accepted").count() == 1
@@ -270,7 +270,7 @@ def test_who_accepts_it_is_audited_and_writes_go_on(ent, guard, clocks):
 @pytest.mark.django_db(transaction=True)
 def test_usage_is_rebuilt_whatever_the_clock_says(ent, guard, clocks):
     unique_id = make_customer(ent.processor)
-    post(ent.processor, unique_id, 500)
+    make_posting(ent.processor, unique_id, 500)
     MonthlyUsage.objects.update(debit_paise=1)
     for ns in (DAY, -2 * DAY):
         move(clocks, ns)
@@ -282,8 +282,8 @@ def test_usage_is_rebuilt_whatever_the_clock_says(ent, guard, clocks):
 @pytest.mark.django_db
 def test_usage_is_rebuilt_of_who_was_booked_ahead_of_the_clock(ent):
     unique_id = make_customer(ent.processor)
-    with clock.frozen(clock.now().replace(year=2040)):
-        post(ent.processor, unique_id, 500)
+    with clock.freeze(clock.now().replace(year=2040)):
+        make_posting(ent.processor, unique_id, 500)
     MonthlyUsage.objects.update(debit_paise=1)
     call_command("rebuild_usage", stdout=StringIO())
     assert MonthlyUsage.objects.get().debit_paise == 500
@@ -296,6 +296,6 @@ def test_an_offset_that_is_meant_is_no_jump(ent, guard, clocks, settings, tmp_pa
     settings.PPIMS_CLOCK_OFFSET_FILE = str(file)
     monkeypatch.setattr(clock, "_offset", (float("-inf"), clock.timedelta()))
     before = clock.now()
-    post(ent.processor, make_customer(ent.processor), 500)
+    make_posting(ent.processor, make_customer(ent.processor), 500)
     assert LedgerEntry.objects.latest("pk").at >= before
     monkeypatch.setattr(clock, "_offset", (float("-inf"), clock.timedelta()))

@@ -13,21 +13,21 @@ from ppims.db import url as db_url
 SQLITE = "sqlite:////var/lib/ppims/ppims.sqlite3"
 
 
-def settings_of(url, **limits):
-    return db_url.settings_of(url, **{"busy_seconds": 5, "statement_seconds": 30, **limits})
+def read_settings(url, **limits):
+    return db_url.make_settings(url, **{"busy_seconds": 5, "statement_seconds": 30, **limits})
 
 
 def test_a_file_is_sqlite_that_waits_as_long_as_it_is_told():
-    made = settings_of(SQLITE, busy_seconds=7)
-    assert (made["ENGINE"], made["NAME"]) == (db_url.SQLITE, "/var/lib/ppims/ppims.sqlite3")
+    made = read_settings(SQLITE, busy_seconds=7)
+    assert (made["ENGINE"], made["NAME"]) == (db_url.SQLITE_ENGINE, "/var/lib/ppims/ppims.sqlite3")
     assert (made["OPTIONS"]["timeout"], made["OPTIONS"]["transaction_mode"]) == (7, "IMMEDIATE")
     assert "synchronous=FULL" in made["OPTIONS"]["init_command"]
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
 def test_postgresql_gets_limits_a_name_and_lasting_connections(scheme):
-    made = settings_of(f"{scheme}://me:a%2Fb@db.example.in:5433/ppims", busy_seconds=7)
-    assert made["ENGINE"] == db_url.POSTGRESQL
+    made = read_settings(f"{scheme}://me:a%2Fb@db.example.in:5433/ppims", busy_seconds=7)
+    assert made["ENGINE"] == db_url.POSTGRESQL_ENGINE
     assert [made[key] for key in ("USER", "PASSWORD", "HOST", "PORT", "NAME")] == [
         *("me", "a/b", "db.example.in", 5433, "ppims")
     ]
@@ -45,7 +45,7 @@ def test_postgresql_gets_limits_a_name_and_lasting_connections(scheme):
 
 def test_what_the_url_says_stands():
     query = "sslmode=require&connect_timeout=9&application_name=mine&options=-c%20lock_timeout%3D1s"
-    options = settings_of(f"postgres://me@db/ppims?{query}")["OPTIONS"]
+    options = read_settings(f"postgres://me@db/ppims?{query}")["OPTIONS"]
     assert (options["sslmode"], options["connect_timeout"]) == ("require", 9)
     assert options["application_name"] == "mine"
     assert options["options"].endswith(" -c lock_timeout=1s")  # the last one counts
@@ -61,7 +61,7 @@ def test_what_the_url_says_stands():
     ],
 )
 def test_a_server_is_found_by_its_socket_too(url, host, port):
-    made = settings_of(url)
+    made = read_settings(url)
     assert (made["HOST"], made["PORT"], made["NAME"]) == (host, port, "ppims")
 
 
@@ -70,7 +70,7 @@ def test_a_server_is_found_by_its_socket_too(url, host, port):
 )
 def test_another_url_is_refused(url):
     with pytest.raises(ValueError, match=r".") as refused:
-        settings_of(url)
+        read_settings(url)
     assert "secret" not in str(refused.value)
 
 

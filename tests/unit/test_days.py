@@ -34,7 +34,7 @@ FIRST_OF_DECEMBER = date(2026, 12, 1)
 def test_the_day_comes_first(typed):
     assert days.read_day(typed) == FIRST_OF_DECEMBER
     assert DayField().clean(typed) == FIRST_OF_DECEMBER
-    assert days.as_wired(typed) == "01-12-2026"
+    assert days.write_wire_day(typed) == "01-12-2026"
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_the_day_comes_first(typed):
 def test_what_is_no_day_of_ours_is_never_guessed_at(typed):
     with pytest.raises(ValueError, match="no day"):
         days.read_day(typed)
-    assert days.as_wired(typed) == typed
+    assert days.write_wire_day(typed) == typed
     with pytest.raises(forms.ValidationError):
         DayField().clean(typed)
 
@@ -105,7 +105,7 @@ def test_django_writes_the_day_first_too(name, said):
     assert forms.DateField().clean("01/12/2026") == FIRST_OF_DECEMBER
 
 
-def of_days(form):
+def list_day_fields(form):
     """Name a form's fields of days and instants that are read otherwise."""
     own = (DayField, MomentField)
     kinds = (forms.DateField, forms.DateTimeField, forms.SplitDateTimeField)
@@ -116,10 +116,10 @@ def of_days(form):
     ]
 
 
-def all_below(kind):
+def list_subclasses(kind):
     for each in kind.__subclasses__():
         yield each
-        yield from all_below(each)
+        yield from list_subclasses(each)
 
 
 def test_every_form_reads_days_by_the_one_field(rf):
@@ -129,7 +129,7 @@ def test_every_form_reads_days_by_the_one_field(rf):
                 import_module(module.name)
     own = [
         form
-        for form in all_below(forms.BaseForm)
+        for form in list_subclasses(forms.BaseForm)
         if form.__module__.partition(".")[0] in {"ppims", "customers", "limits"}
     ]
     names = {form.__name__ for form in own}
@@ -139,7 +139,7 @@ def test_every_form_reads_days_by_the_one_field(rf):
     registered = [*admin.site._registry.values(), *other._registry.values()]
     asked = [offers.get_form(rf.get("/")) for offers in registered]
     assert isinstance(asked[-1].base_fields["expire_date"], MomentField)
-    assert [field for form in (*own, *asked) for field in of_days(form)] == []
+    assert [field for form in (*own, *asked) for field in list_day_fields(form)] == []
 
 
 def test_no_page_has_a_picker_of_the_browsers_or_the_admins():

@@ -18,12 +18,12 @@ STOP = Rule(5, "CREDIT_STOP", 12)
 DECEMBER, APRIL = date(2026, 12, 1), date(2027, 4, 1)
 
 
-def totals(month=(0, 0), year=(0, 0)):
+def make_totals(month=(0, 0), year=(0, 0)):
     return {"MONTH": Totals(*month, DECEMBER), "FINANCIAL_YEAR": Totals(*year, APRIL)}
 
 
 def ask(amount, *rules, month=(0, 0), year=(0, 0), **more):
-    return decide(Question(AT, amount, rules, totals(month, year), **more))
+    return decide(Question(AT, amount, rules, make_totals(month, year), **more))
 
 
 def test_without_any_rule_all_is_allowed_and_no_limit_is_shown():
@@ -92,7 +92,7 @@ def test_without_a_balance_rule_nothing_is_unjudged():
 )
 def test_loading_stops_at_midnight_in_india_and_not_an_instant_before(at, reason):
     midnight = datetime.fromisoformat("2026-11-21T00:00:00+05:30")
-    said = decide(Question(at, 1, [STOP], totals(), stops_at=midnight))
+    said = decide(Question(at, 1, [STOP], make_totals(), stops_at=midnight))
     assert said.reason == reason
     assert said.is_allowed == (reason == "WITHIN_LIMITS")
 
@@ -102,7 +102,7 @@ def test_a_stop_without_an_instant_stops_nothing():
     assert ask(1, MONTH, stops_at=AT).is_allowed
 
 
-WRONG = [
+WRONG_STATES = [
     ("CUSTOMER_BLOCKED", {"is_blocked": True}),
     ("ACCOUNT_NOT_ACTIVE", {"is_account_active": False}),
     ("CARD_NOT_ACTIVE", {"is_card_active": False}),
@@ -111,15 +111,15 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("first", range(len(WRONG)))
+@pytest.mark.parametrize("first", range(len(WRONG_STATES)))
 def test_of_all_that_is_wrong_the_reason_of_the_highest_rank_is_given(first):
-    everything = {name: value for _, wrong in WRONG[first:] for name, value in wrong.items()}
+    everything = {name: value for _, wrong in WRONG_STATES[first:] for name, value in wrong.items()}
     said = ask(1, MONTH, STOP, **everything)
     assert not said.is_allowed
-    assert said.reason == WRONG[first][0]
+    assert said.reason == WRONG_STATES[first][0]
 
 
-@pytest.mark.parametrize(("reason", "wrong"), WRONG[:3])
+@pytest.mark.parametrize(("reason", "wrong"), WRONG_STATES[:3])
 def test_where_no_rule_decided_the_figures_of_a_rule_are_absent(reason, wrong):
     said = ask(1, MONTH, month=(400, 30), **wrong)
     assert (said.reason, said.rule) == (reason, None)
@@ -138,7 +138,7 @@ def test_a_rule_without_totals_decides_by_name_and_shows_those_of_the_month(rule
     assert (said.figures.cumulative, said.figures.available) == (430, 999_570)
 
 
-LEFT = {
+LEAVING_ONE_LIMIT = {
     # what each would let pass is 100; the others have a paisa more each time
     "MONTH": lambda more: {"month": (999_900 - more, 0)},
     "FINANCIAL_YEAR": lambda more: {"year": (4_999_900 - more, 0)},
@@ -147,14 +147,18 @@ LEFT = {
 }
 
 
-def fails_all(amount, **more):
-    state = {name: value for window in LEFT for name, value in LEFT[window](0).items()} | more
+def make_failing_question(amount, **more):
+    state = {
+        name: value
+        for window in LEAVING_ONE_LIMIT
+        for name, value in LEAVING_ONE_LIMIT[window](0).items()
+    } | more
     one = Rule(3, "TRANSACTION", state.pop("transaction"))
     return ask(amount, BALANCE, one, YEAR, MONTH, **state)
 
 
 def test_of_rules_that_fail_alike_the_month_comes_first():
-    assert fails_all(101).reason == "MONTH_LIMIT"
+    assert make_failing_question(101).reason == "MONTH_LIMIT"
 
 
 @pytest.mark.parametrize(
@@ -163,15 +167,15 @@ def test_of_rules_that_fail_alike_the_month_comes_first():
 )
 def test_a_tie_goes_to_the_next_window_when_those_before_it_have_more_left(window, then):
     more = {}
-    for name in list(LEFT)[: list(LEFT).index(window) + 1]:
-        more |= LEFT[name](1)
-    assert fails_all(102, **more).reason == f"{then}_LIMIT"
+    for name in list(LEAVING_ONE_LIMIT)[: list(LEAVING_ONE_LIMIT).index(window) + 1]:
+        more |= LEAVING_ONE_LIMIT[name](1)
+    assert make_failing_question(102, **more).reason == f"{then}_LIMIT"
 
 
-@pytest.mark.parametrize("window", LEFT)
+@pytest.mark.parametrize("window", LEAVING_ONE_LIMIT)
 def test_the_failing_rule_with_the_least_left_is_the_reason(window):
-    least = LEFT[window](-1)
-    assert fails_all(101, **least).reason == f"{window}_LIMIT"
+    least = LEAVING_ONE_LIMIT[window](-1)
+    assert make_failing_question(101, **least).reason == f"{window}_LIMIT"
 
 
 def test_what_is_left_is_compared_before_it_is_written_as_zero():
@@ -187,22 +191,22 @@ def test_a_rule_that_passes_is_never_the_reason_though_it_has_the_least_of_all_a
 
 
 def test_the_figures_are_those_of_the_window_with_the_least_left_and_month_of_two_alike():
-    alike = totals((100_000, 0), (4_100_000, 0))
-    assert decision.tightest([YEAR, MONTH], alike).rule == MONTH
-    assert decision.figures([YEAR, MONTH], alike).cumulative == 100_000
-    year = totals((100_000, 0), (4_100_000, 1))
-    assert decision.tightest([MONTH, YEAR], year).rule == YEAR
-    assert decision.figures([MONTH, YEAR], year) == decision.Figures(4_100_001, 899_999)
+    alike = make_totals((100_000, 0), (4_100_000, 0))
+    assert decision.find_tightest([YEAR, MONTH], alike).rule == MONTH
+    assert decision.sum_figures([YEAR, MONTH], alike).cumulative == 100_000
+    year = make_totals((100_000, 0), (4_100_000, 1))
+    assert decision.find_tightest([MONTH, YEAR], year).rule == YEAR
+    assert decision.sum_figures([MONTH, YEAR], year) == decision.ReplyFigures(4_100_001, 899_999)
 
 
 def test_without_month_and_year_rules_the_months_total_is_shown_and_no_limit():
-    shown = decision.figures([TRANSACTION, BALANCE], totals((70, 7), (900, 90)), added=3)
-    assert shown == decision.Figures(80, None)
+    shown = decision.sum_figures([TRANSACTION, BALANCE], make_totals((70, 7), (900, 90)), added=3)
+    assert shown == decision.ReplyFigures(80, None)
 
 
 def test_what_is_used_over_the_limit_leaves_zero():
     said = ask(1, MONTH, month=(1_200_000, 50))
-    assert said.figures == decision.Figures(1_200_050, 0)
+    assert said.figures == decision.ReplyFigures(1_200_050, 0)
     assert (said.used, said.held, said.remaining) == (1_200_000, 50, 0)
     assert said.resets_on == DECEMBER
 
@@ -225,10 +229,10 @@ def test_after_an_allowed_check_the_figures_add_up_to_the_limit(amount, used, he
 
 def test_a_refused_check_adds_nothing_to_the_figures():
     said = ask(600_000, MONTH, month=(500_000, 0))
-    assert said.figures == decision.Figures(500_000, 500_000)
+    assert said.figures == decision.ReplyFigures(500_000, 500_000)
     assert (said.used, said.held, said.remaining) == (500_000, 0, 500_000)
 
 
 def test_a_question_has_nothing_wrong_unless_told():
     assert ask(1).is_allowed
-    assert decide(Question(AT - timedelta(days=1), 1, [], totals())).is_allowed
+    assert decide(Question(AT - timedelta(days=1), 1, [], make_totals())).is_allowed

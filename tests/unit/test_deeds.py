@@ -7,62 +7,64 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from ppims.backoffice.audit_text import DEEDS, deed
+from ppims.backoffice.audit_text import DEEDS, describe_deed
 from ppims.models import FourEyes
 
-WRITERS = {"audit.record", "audit.extend", "_audit", "_record"}
-DECIDED = [FourEyes.State(s).lower() for s in ("APPROVED", "REJECTED", "WITHDRAWN")]
+WRITERS = {"audit.record", "audit.extend", "_record_audit", "_record"}
+DECIDED_WORDS = [FourEyes.State(s).lower() for s in ("APPROVED", "REJECTED", "WITHDRAWN")]
 
 
-def texts(node):
+def list_texts(node):
     """List what an expression may come to: of `state.lower()` each decision; None of a name."""
     if isinstance(node, ast.Constant):
         return [node.value]
     if isinstance(node, ast.IfExp):
-        return [*texts(node.body), *texts(node.orelse)]
+        return [*list_texts(node.body), *list_texts(node.orelse)]
     if isinstance(node, ast.FormattedValue):
-        return DECIDED if ast.unparse(node.value) == "state.lower()" else texts(node.value)
+        return (
+            DECIDED_WORDS if ast.unparse(node.value) == "state.lower()" else list_texts(node.value)
+        )
     if isinstance(node, ast.JoinedStr):
         found = [""]
         for part in node.values:
-            found = [f"{before}{after}" for before in found for after in texts(part)]
+            found = [f"{before}{after}" for before in found for after in list_texts(part)]
         return found
     return [None]
 
 
-def actions_in(path):
+def list_actions_in(path):
     """Yield the action of each call that writes an audit entry; None where it is a parameter."""
     tree = ast.parse(path.read_text())
     given = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            given.setdefault(node.targets[0].id, []).extend(texts(node.value))
+            given.setdefault(node.targets[0].id, []).extend(list_texts(node.value))
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in WRITERS:
             named = [k.value for k in node.keywords if k.arg == "action"]
             for each in [*named, *node.args][:2]:  # before it may come a request
                 is_known = isinstance(each, ast.Name) and each.id in given
-                yield from given[each.id] if is_known else texts(each)
+                yield from given[each.id] if is_known else list_texts(each)
 
 
-def actions():
+def list_actions():
     packages = [Path(settings.BASE_DIR, name) for name in ("ppims", "customers", "limits")]
     files = [path for package in packages for path in package.rglob("*.py")]
-    return {each for path in files for each in actions_in(path)} - {None}
+    return {each for path in files for each in list_actions_in(path)} - {None}
 
 
 def test_every_action_that_is_written_has_its_sentence_and_no_other_has():
-    found = actions()
+    found = list_actions()
     assert len(found) > 30
     assert found == set(DEEDS)
 
 
 STOP = "Withdrew the proposed New Min, load, months until loading stops: 24 months from 1 Dec 2026"
 RULE = {"tier": "P", "direction": "D", "window": "MONTH", "amount": 1_100_000}
-FROM = {"in_force_from": "2026-11-30 18:30:00+00:00"}
+FROM_DETAIL = {"in_force_from": "2026-11-30 18:30:00+00:00"}
 CORRECTION = {"month": 202611, "direction": "D", "amount_paise": 25_050, "reason": "secret"}
 USER = {"username": "aud2", "groups": ["auditor"]}
-CHANGED = [{"changed": {"fields": ["Role", "Active"]}}]
+CHANGED_DETAIL = [{"changed": {"fields": ["Role", "Active"]}}]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +73,7 @@ CHANGED = [{"changed": {"fields": ["Role", "Active"]}}]
         ("user added", USER, "Added user aud2 as auditor"),
         (
             "limit rule proposed",
-            {**RULE, **FROM, "before": 1_000_000},
+            {**RULE, **FROM_DETAIL, "before": 1_000_000},
             "Proposed New Min, spend, month: ₹10,000 → ₹11,000 from 1 Dec 2026",
         ),
         (
@@ -81,12 +83,12 @@ CHANGED = [{"changed": {"fields": ["Role", "Active"]}}]
         ),
         (
             "limit rule withdrawn",
-            {**RULE, **FROM, "window": "CREDIT_STOP", "direction": "C", "amount": 24},
+            {**RULE, **FROM_DETAIL, "window": "CREDIT_STOP", "direction": "C", "amount": 24},
             STOP,
         ),
         (
             "user changed",
-            {**USER, "changes": CHANGED},
+            {**USER, "changes": CHANGED_DETAIL},
             "Changed user aud2, now auditor: role and active",
         ),
         (
@@ -118,15 +120,15 @@ CHANGED = [{"changed": {"fields": ["Role", "Active"]}}]
         ),
         (
             "processor changed",
-            {"system_id": "ENT", "changes": CHANGED[:0]},
+            {"system_id": "ENT", "changes": CHANGED_DETAIL[:0]},
             "Changed processor ENT: nothing",
         ),
     ],
 )
 def test_a_sentence_says_what_was_done_to_whom(action, detail, said):
-    assert deed(action, json.dumps(detail)) == said
+    assert describe_deed(action, json.dumps(detail)) == said
 
 
 @pytest.mark.parametrize(("action", "detail"), [("user added", {}), ("of another time", USER)])
 def test_what_has_no_words_is_said_as_it_is_written(action, detail):
-    assert deed(action, json.dumps(detail)) == action.capitalize()
+    assert describe_deed(action, json.dumps(detail)) == action.capitalize()

@@ -50,7 +50,7 @@ def is_refused(text):
     return False
 
 
-REFUSED = [
+REFUSED_TEXTS = [
     *(AADHAAR, "2345 6789 0124", "2345-6789-0124", "2345 - 6789\n0124", "2345\u20116789\u00a00124"),
     *("२३४५ ६७८९ ०१२४", f"Aadhaar:{AADHAAR}, asked", "2345\u200d6789\u00ad0124"),
     *(CARD, "4111 1111 1111 1111", "4111-1111-1111-1111", f"({CARD})"),
@@ -58,7 +58,7 @@ REFUSED = [
     f"{UNIQUE_ID} {CARD}",
     "12 2345 6789 0124",
 ]
-ALLOWED = [
+ALLOWED_TEXTS = [
     *(
         UNIQUE_ID,
         MOBILE,
@@ -73,14 +73,14 @@ ALLOWED = [
 ]
 
 
-@pytest.mark.parametrize("text", REFUSED, ids=ascii)
+@pytest.mark.parametrize("text", REFUSED_TEXTS, ids=ascii)
 def test_a_whole_document_or_card_number_is_refused(text):
     assert is_refused(text)
     with pytest.raises(ValidationError, match="write its last four digits"):
         free_text.validate(text)
 
 
-@pytest.mark.parametrize("text", ALLOWED, ids=ascii)
+@pytest.mark.parametrize("text", ALLOWED_TEXTS, ids=ascii)
 def test_other_numbers_are_what_staff_may_write(text):
     assert not is_refused(text)
 
@@ -97,7 +97,7 @@ def test_of_each_length_the_check_digit_decides(digits):
     assert not any(map(is_refused, mobiles))
 
 
-def forms():
+def list_forms():
     for name in ("customers.forms", "limits.admin", "ppims.backoffice.urls", "ppims.admin"):
         import_module(name)
     waiting = [*BaseForm.__subclasses__()]
@@ -115,7 +115,7 @@ def test_every_form_that_takes_ones_own_words_looks_at_them():
     """A new form with a text area, or a field of such a name, is found here."""
     own = {
         f"{form.__module__}.{form.__name__}.{name}": field
-        for form in forms()
+        for form in list_forms()
         for name, field in form.base_fields.items()
         if name in WORDS or isinstance(field.widget, Textarea)
     }

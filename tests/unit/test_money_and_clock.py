@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ppims.core import clock, money
 
-MOST = 99_999_999_999_999
+MOST_PAISE = 99_999_999_999_999
 SECONDS = st.integers(1_600_000_000, 4_000_000_000)
 INSTANTS = st.builds(
     lambda second, microsecond: datetime.fromtimestamp(second, UTC).replace(
@@ -20,23 +20,23 @@ INSTANTS = st.builds(
 )
 
 
-def ist(text):
+def make_instant(text):
     return datetime.fromisoformat(f"{text}+05:30")
 
 
 # Money.
 
 
-@given(st.integers(1, MOST))
+@given(st.integers(1, MOST_PAISE))
 def test_paise_written_and_read_again_are_the_same(paise):
     text = money.to_rupees(paise)
     assert re.fullmatch(r"[0-9]{1,12}\.[0-9]{2}", text)
     assert money.to_paise(text) == paise
 
 
-@given(st.integers(-MOST, MOST))
+@given(st.integers(-MOST_PAISE, MOST_PAISE))
 def test_a_balance_written_and_read_again_is_the_same(paise):
-    assert money.balance_to_paise(money.to_rupees(paise)) == paise
+    assert money.read_balance_paise(money.to_rupees(paise)) == paise
 
 
 @given(st.integers(1, 10**12 - 1), st.integers(0, 9))
@@ -52,19 +52,21 @@ def test_an_amount_means_the_same_however_many_decimals_it_has(rupees, tenths):
         ("0.01", 1),
         ("0.1", 10),
         ("000000000001", 100),
-        ("999999999999.99", MOST),
+        ("999999999999.99", MOST_PAISE),
     ],
 )
 def test_an_amount_is_read_to_the_paisa(text, paise):
     assert money.to_paise(text) == paise
 
 
-REFUSED = "-1 +1 1e3 NaN Infinity 0.001 1,000 1. .5 1.2.3 0x10 1_000 ₹1 1000000000000".split()
+REFUSED_AMOUNTS = (
+    "-1 +1 1e3 NaN Infinity 0.001 1,000 1. .5 1.2.3 0x10 1_000 ₹1 1000000000000".split()
+)
 OTHER_DIGITS = ["\u0967\u0966", "\u0661\u0660", "1\u066b5", "\uff11\uff10", "\u00b2"]
 
 
 @pytest.mark.parametrize(
-    "text", [*REFUSED, *OTHER_DIGITS, "", " ", " 1", "1 ", "1\n", "1.00\n", "1.-5", "--1"]
+    "text", [*REFUSED_AMOUNTS, *OTHER_DIGITS, "", " ", " 1", "1 ", "1\n", "1.00\n", "1.-5", "--1"]
 )
 def test_a_text_that_is_no_amount_is_refused(text):
     with pytest.raises(ValueError, match="amount"):
@@ -75,15 +77,15 @@ def test_a_text_that_is_no_amount_is_refused(text):
 def test_nothing_is_no_amount_but_is_a_balance(text):
     with pytest.raises(ValueError, match="more than zero"):
         money.to_paise(text)
-    assert money.balance_to_paise(text) == 0
+    assert money.read_balance_paise(text) == 0
 
 
 def test_a_balance_may_be_below_zero():
-    assert money.balance_to_paise("-0.05") == -5
-    assert money.balance_to_paise("-12.5") == -1250
+    assert money.read_balance_paise("-0.05") == -5
+    assert money.read_balance_paise("-12.5") == -1250
     for text in ("--1", "- 1", "+1", "-", "-.5", "-1\n", "-\u0967", "1e3", ""):
         with pytest.raises(ValueError, match="balance"):
-            money.balance_to_paise(text)
+            money.read_balance_paise(text)
 
 
 @given(st.text("0123456789.-+,e ₹\u0967\u0661\n", max_size=16))
@@ -93,10 +95,10 @@ def test_any_text_is_an_amount_of_more_than_zero_or_refused(text):
     except ValueError:
         return
     assert re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,2})?", text)
-    assert 0 < paise <= MOST
+    assert 0 < paise <= MOST_PAISE
 
 
-@given(st.integers(-MOST, MOST))
+@given(st.integers(-MOST_PAISE, MOST_PAISE))
 def test_indian_grouping_changes_no_digit(paise):
     text = money.to_inr(paise)
     assert text.replace("₹", "").replace(",", "") == money.to_rupees(paise)
@@ -124,38 +126,44 @@ def test_indian_grouping():
     ],
 )
 def test_a_month_begins_at_midnight_in_india(at, month):
-    assert clock.ist_month(ist(at)) == clock.ist_month(ist(at).astimezone(UTC)) == month
+    assert (
+        clock.number_ist_month(make_instant(at))
+        == clock.number_ist_month(make_instant(at).astimezone(UTC))
+        == month
+    )
 
 
 def test_half_past_six_in_the_evening_utc_is_the_next_day_in_india():
-    assert clock.ist_month(datetime(2026, 3, 31, 18, 29, 59, 999_999, tzinfo=UTC)) == 202603
-    assert clock.ist_month(datetime(2026, 3, 31, 18, 30, tzinfo=UTC)) == 202604
+    assert clock.number_ist_month(datetime(2026, 3, 31, 18, 29, 59, 999_999, tzinfo=UTC)) == 202603
+    assert clock.number_ist_month(datetime(2026, 3, 31, 18, 30, tzinfo=UTC)) == 202604
 
 
 @given(INSTANTS)
 def test_a_month_ends_where_the_next_one_begins(at):
-    end = clock.first_day_after_month(clock.ist_month(at))
+    end = clock.find_first_day_after_month(clock.number_ist_month(at))
     midnight = datetime(end.year, end.month, 1, tzinfo=clock.IST)
     assert at < midnight
-    assert clock.ist_month(midnight - timedelta(microseconds=1)) == clock.ist_month(at)
-    assert clock.ist_month(midnight) == end.year * 100 + end.month
+    assert clock.number_ist_month(midnight - timedelta(microseconds=1)) == clock.number_ist_month(
+        at
+    )
+    assert clock.number_ist_month(midnight) == end.year * 100 + end.month
 
 
 @given(INSTANTS)
 def test_a_financial_year_has_twelve_months_from_april_and_this_one_among_them(at):
-    month = clock.ist_month(at)
-    year = clock.months_of_financial_year(month)
+    month = clock.number_ist_month(at)
+    year = clock.list_months_of_financial_year(month)
     assert (len(year), year[0] % 100, year[-1] % 100) == (12, 4, 3)
     assert month in year
     assert year == sorted(set(year))
-    assert all(clock.months_of_financial_year(m) == year for m in year)
+    assert all(clock.list_months_of_financial_year(m) == year for m in year)
 
 
 def test_march_and_april_are_of_two_financial_years():
-    assert clock.months_of_financial_year(202603)[0] == 202504
-    assert clock.months_of_financial_year(202604)[-1] == 202703
-    assert clock.first_day_after_month(202612) == date(2027, 1, 1)
-    assert clock.first_day_after_month(202611) == date(2026, 12, 1)
+    assert clock.list_months_of_financial_year(202603)[0] == 202504
+    assert clock.list_months_of_financial_year(202604)[-1] == 202703
+    assert clock.find_first_day_after_month(202612) == date(2027, 1, 1)
+    assert clock.find_first_day_after_month(202611) == date(2026, 12, 1)
 
 
 @pytest.mark.parametrize(
@@ -173,18 +181,20 @@ def test_march_and_april_are_of_two_financial_years():
     ],
 )
 def test_months_later_is_midnight_of_that_day_or_of_the_months_last(start, months, end):
-    assert clock.months_later(ist(start), months) == ist(end)
+    assert clock.add_months(make_instant(start), months) == make_instant(end)
 
 
 def test_months_later_counts_from_the_day_in_india():
     at = datetime(2026, 1, 30, 18, 30, tzinfo=UTC)  # 31 January, 00:00 in India
-    assert clock.months_later(at, 1) == ist("2026-02-28T00:00:00")
-    assert clock.months_later(at - timedelta(microseconds=1), 2) == ist("2026-03-30T00:00:00")
+    assert clock.add_months(at, 1) == make_instant("2026-02-28T00:00:00")
+    assert clock.add_months(at - timedelta(microseconds=1), 2) == make_instant(
+        "2026-03-30T00:00:00"
+    )
 
 
 @given(INSTANTS, st.integers(0, 240))
 def test_months_later_is_midnight_in_india_in_the_month_that_many_later(at, months):
-    then = clock.months_later(at, months).astimezone(clock.IST)
+    then = clock.add_months(at, months).astimezone(clock.IST)
     before = at.astimezone(clock.IST)
     assert (then.hour, then.minute, then.second, then.microsecond) == (0, 0, 0, 0)
     assert (then.year - before.year) * 12 + then.month - before.month == months
@@ -193,16 +203,16 @@ def test_months_later_is_midnight_in_india_in_the_month_that_many_later(at, mont
 
 @given(INSTANTS)
 def test_a_whole_second_up_is_whole_and_less_than_a_second_later(at):
-    up = clock.whole_second_up(at)
+    up = clock.round_up_to_second(at)
     assert up.microsecond == 0
     assert timedelta() <= up - at < timedelta(seconds=1)
 
 
 def test_a_frozen_clock_stands_still_and_runs_again_after():
-    at = ist("2026-03-31T23:59:59").astimezone(UTC)
-    with clock.frozen(at):
+    at = make_instant("2026-03-31T23:59:59").astimezone(UTC)
+    with clock.freeze(at):
         assert clock.now() == clock.now() == at
-        with clock.frozen(at + timedelta(days=1)):
+        with clock.freeze(at + timedelta(days=1)):
             assert clock.now() == at + timedelta(days=1)
         assert clock.now() == at
     assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=10)
@@ -212,7 +222,7 @@ def test_an_offset_file_moves_the_clock(tmp_path, settings, monkeypatch):
     file = tmp_path / "offset"
     monkeypatch.setattr(clock, "_offset", (float("-inf"), timedelta()))
     settings.PPIMS_CLOCK_OFFSET_FILE = str(file)
-    assert clock.offset() == timedelta()
+    assert clock.read_offset() == timedelta()
     file.write_text("86400\n")
     monkeypatch.setattr(clock, "_offset", (float("-inf"), timedelta()))
     ahead = clock.now() - datetime.now(UTC)

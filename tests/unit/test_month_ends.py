@@ -15,26 +15,26 @@ from limits.services import checks
 from ppims.core import clock
 from ppims.core.errors import Unavailable
 from ppims.models import ReplayKey
-from tests.factories import check, make_customer, make_processor, post
+from tests.factories import make_check, make_customer, make_posting, make_processor
 
 pytestmark = pytest.mark.django_db
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-FULL = 1_000_000
+FULL_PAISE = 1_000_000
 MILLISECOND = timedelta(milliseconds=1)
 ZONES = ("UTC", "Asia/Kolkata", "America/New_York")
 
 
-def ist(text):
+def make_instant(text):
     return datetime.fromisoformat(f"{text}+05:30").astimezone(UTC)
 
 
-def next_month(year, month):
-    return ist(f"{year + month // 12}-{month % 12 + 1:02d}-01T00:00:00")
+def find_next_month(year, month):
+    return make_instant(f"{year + month // 12}-{month % 12 + 1:02d}-01T00:00:00")
 
 
 def add_rule(window, amount):
-    at = ist("2021-09-01T00:00:00")
+    at = make_instant("2021-09-01T00:00:00")
     return LimitRule.objects.create(
         tier="P",
         direction="D",
@@ -55,118 +55,159 @@ def ent():
 
 @pytest.fixture
 def holder(ent):
-    with clock.frozen(ist("2023-01-01T00:00:00")):
+    with clock.freeze(make_instant("2023-01-01T00:00:00")):
         return make_customer(ent)
 
 
-def at(instant, do, *args, **more):
-    with clock.frozen(instant):
+def do_at(instant, do, *args, **more):
+    with clock.freeze(instant):
         return do(*args, **more)[0]
 
 
 @pytest.mark.parametrize("year", range(2024, 2034))
 def test_a_limit_used_up_in_a_months_last_millisecond_is_whole_again_in_the_next(ent, holder, year):
     for month in range(1, 13):
-        midnight = next_month(year, month)
+        midnight = find_next_month(year, month)
         last, name = midnight - MILLISECOND, year * 100 + month
-        asked = at(last, check, ent, holder, FULL)
+        asked = do_at(last, make_check, ent, holder, FULL_PAISE)
         assert (asked.is_allowed, asked.month, asked.available_paise) == (True, name, 0)
-        entry = at(last, post, ent, holder, FULL, enquiry=asked.ref_id)
+        entry = do_at(last, make_posting, ent, holder, FULL_PAISE, enquiry=asked.ref_id)
         assert (entry.month, entry.flags, entry.available_paise) == (name, "", 0)
-        refused = at(last, check, ent, holder, 1)
+        refused = do_at(last, make_check, ent, holder, 1)
         assert (refused.is_allowed, refused.reason) == (False, "MONTH_LIMIT")
         assert refused.resets_on == midnight.astimezone(clock.IST).date()
-        again = at(midnight, check, ent, holder, FULL)
-        assert (again.is_allowed, again.month) == (True, clock.ist_month(midnight))
-        assert again.cumulative_paise == FULL
+        again = do_at(midnight, make_check, ent, holder, FULL_PAISE)
+        assert (again.is_allowed, again.month) == (True, clock.number_ist_month(midnight))
+        assert again.cumulative_paise == FULL_PAISE
 
 
 def test_february_of_a_leap_year_ends_with_its_29th(ent, holder):
-    asked = at(ist("2028-02-29T23:59:59.999"), check, ent, holder, FULL)
+    asked = do_at(make_instant("2028-02-29T23:59:59.999"), make_check, ent, holder, FULL_PAISE)
     assert (asked.is_allowed, asked.month) == (True, 202802)
-    assert at(ist("2028-02-28T23:59:59.999") + timedelta(days=1), check, ent, holder, 1).month == (
-        202802
-    )
-    assert at(ist("2028-03-01T00:00:00"), check, ent, holder, FULL).is_allowed
+    assert do_at(
+        make_instant("2028-02-28T23:59:59.999") + timedelta(days=1), make_check, ent, holder, 1
+    ).month == (202802)
+    assert do_at(
+        make_instant("2028-03-01T00:00:00"), make_check, ent, holder, FULL_PAISE
+    ).is_allowed
 
 
 @pytest.mark.parametrize("year", range(2024, 2034))
 def test_a_financial_year_ends_with_the_last_millisecond_of_31_march(ent, holder, year):
-    rule = add_rule("FINANCIAL_YEAR", FULL)
-    asked = at(ist(f"{year - 1}-12-31T23:59:59.999"), check, ent, holder, FULL)
-    at(ist(f"{year - 1}-12-31T23:59:59.999"), post, ent, holder, FULL, enquiry=asked.ref_id)
-    refused = at(ist(f"{year}-03-31T23:59:59.999"), check, ent, holder, 1)
+    rule = add_rule("FINANCIAL_YEAR", FULL_PAISE)
+    asked = do_at(
+        make_instant(f"{year - 1}-12-31T23:59:59.999"), make_check, ent, holder, FULL_PAISE
+    )
+    do_at(
+        make_instant(f"{year - 1}-12-31T23:59:59.999"),
+        make_posting,
+        ent,
+        holder,
+        FULL_PAISE,
+        enquiry=asked.ref_id,
+    )
+    refused = do_at(make_instant(f"{year}-03-31T23:59:59.999"), make_check, ent, holder, 1)
     assert (refused.is_allowed, refused.reason) == (False, "FINANCIAL_YEAR_LIMIT")
     assert (refused.rule_id, str(refused.resets_on)) == (rule.pk, f"{year}-04-01")
-    allowed = at(ist(f"{year}-04-01T00:00:00"), check, ent, holder, FULL)
-    assert (allowed.is_allowed, allowed.cumulative_paise) == (True, FULL)
+    allowed = do_at(make_instant(f"{year}-04-01T00:00:00"), make_check, ent, holder, FULL_PAISE)
+    assert (allowed.is_allowed, allowed.cumulative_paise) == (True, FULL_PAISE)
     assert str(allowed.resets_on) in {f"{year}-05-01", f"{year + 1}-04-01"}
 
 
 def test_a_hold_counts_until_its_last_millisecond_and_nothing_has_to_sweep_it(ent, holder):
-    asked = at(ist("2026-11-20T12:00:00.250"), check, ent, holder, FULL)
+    asked = do_at(make_instant("2026-11-20T12:00:00.250"), make_check, ent, holder, FULL_PAISE)
     until = asked.hold_until
-    assert until == ist("2026-11-20T12:15:01")
+    assert until == make_instant("2026-11-20T12:15:01")
     person = Customer.objects.get(pk=holder)
-    assert not at(until - MILLISECOND, check, ent, holder, 1).is_allowed
-    assert checks.figures_now(person, "D", until - MILLISECOND).available == 0
-    assert checks.figures_now(person, "D", until).available == FULL
+    assert not do_at(until - MILLISECOND, make_check, ent, holder, 1).is_allowed
+    assert checks.read_figures(person, "D", until - MILLISECOND).available == 0
+    assert checks.read_figures(person, "D", until).available == FULL_PAISE
     assert Hold.objects.filter(pk=asked.pk).exists()  # it is the clock alone that ended it
-    assert at(until, check, ent, holder, FULL).is_allowed
+    assert do_at(until, make_check, ent, holder, FULL_PAISE).is_allowed
 
 
 def test_each_processors_holds_last_as_long_as_it_says(holder):
     slow = make_processor("CBS", hold_minutes=60)
     fields = Customer.objects.values("mobile", "date_of_birth").get(pk=holder)
-    with clock.frozen(ist("2026-11-01T00:00:00")):
+    with clock.freeze(make_instant("2026-11-01T00:00:00")):
         known = make_customer(
             slow, mobile_number=fields["mobile"], date_of_birth=fields["date_of_birth"]
         )
     assert known == holder
-    asked = at(ist("2026-11-20T12:00:00"), check, slow, holder, FULL)
-    assert asked.hold_until == ist("2026-11-20T13:00:00")
+    asked = do_at(make_instant("2026-11-20T12:00:00"), make_check, slow, holder, FULL_PAISE)
+    assert asked.hold_until == make_instant("2026-11-20T13:00:00")
 
 
 def test_what_was_checked_on_31_march_and_answered_on_1_april_is_booked_in_march(ent, holder):
-    asked = at(ist("2026-03-31T23:59:00"), check, ent, holder, FULL)
-    entry = at(ist("2026-04-01T00:05:00"), post, ent, holder, FULL, enquiry=asked.ref_id)
+    asked = do_at(make_instant("2026-03-31T23:59:00"), make_check, ent, holder, FULL_PAISE)
+    entry = do_at(
+        make_instant("2026-04-01T00:05:00"),
+        make_posting,
+        ent,
+        holder,
+        FULL_PAISE,
+        enquiry=asked.ref_id,
+    )
     assert (entry.month, entry.arrival_month, entry.flags) == (202603, 202604, "")
-    assert (entry.cumulative_paise, entry.available_paise) == (0, FULL)  # April's, where it arrived
-    assert (entry.used_after_paise, entry.held_after_paise) == (FULL, 0)  # March's, where booked
-    assert list(MonthlyUsage.objects.values_list("month", "debit_paise")) == [(202603, FULL)]
-    assert at(ist("2026-04-01T00:05:00"), check, ent, holder, FULL).is_allowed
+    assert (entry.cumulative_paise, entry.available_paise) == (
+        0,
+        FULL_PAISE,
+    )  # April's, where it arrived
+    assert (entry.used_after_paise, entry.held_after_paise) == (
+        FULL_PAISE,
+        0,
+    )  # March's, where booked
+    assert list(MonthlyUsage.objects.values_list("month", "debit_paise")) == [(202603, FULL_PAISE)]
+    assert do_at(
+        make_instant("2026-04-01T00:05:00"), make_check, ent, holder, FULL_PAISE
+    ).is_allowed
 
 
 @pytest.mark.parametrize(("later", "month"), [(timedelta(), 202603), (MILLISECOND, 202604)])
 def test_within_thirty_days_it_belongs_to_the_checks_month_and_then_to_its_own(
     ent, holder, later, month
 ):
-    asked = at(ist("2026-03-31T23:59:00"), check, ent, holder, 5_000)
-    answered = ist("2026-03-31T23:59:00") + timedelta(days=30) + later
-    entry = at(answered, post, ent, holder, 5_000, enquiry=asked.ref_id)
+    asked = do_at(make_instant("2026-03-31T23:59:00"), make_check, ent, holder, 5_000)
+    answered = make_instant("2026-03-31T23:59:00") + timedelta(days=30) + later
+    entry = do_at(answered, make_posting, ent, holder, 5_000, enquiry=asked.ref_id)
     assert (entry.month, entry.arrival_month, entry.flags) == (month, 202604, "LATE")
 
 
 def test_a_declined_check_gives_its_month_to_no_posting(ent, holder):
-    asked = at(ist("2026-03-31T23:59:00"), check, ent, holder, FULL + 1)
-    entry = at(ist("2026-04-01T00:05:00"), post, ent, holder, FULL + 1, enquiry=asked.ref_id)
+    asked = do_at(make_instant("2026-03-31T23:59:00"), make_check, ent, holder, FULL_PAISE + 1)
+    entry = do_at(
+        make_instant("2026-04-01T00:05:00"),
+        make_posting,
+        ent,
+        holder,
+        FULL_PAISE + 1,
+        enquiry=asked.ref_id,
+    )
     assert (entry.month, entry.flag_list) == (202604, ["DECLINED", "OVER_LIMIT"])
 
 
 def test_a_reversal_in_april_restores_march(ent, holder):
-    at(ist("2026-03-31T23:59:00"), post, ent, holder, FULL, tran_id="T1")
-    undone = at(ist("2026-04-02T10:00:00"), post, ent, holder, 400_000, kind="R", tran_id="T1")
+    do_at(make_instant("2026-03-31T23:59:00"), make_posting, ent, holder, FULL_PAISE, tran_id="T1")
+    undone = do_at(
+        make_instant("2026-04-02T10:00:00"),
+        make_posting,
+        ent,
+        holder,
+        400_000,
+        kind="R",
+        tran_id="T1",
+    )
     assert (undone.month, undone.arrival_month) == (202603, 202604)
     assert (undone.cumulative_paise, undone.used_after_paise) == (0, 600_000)
 
 
 def test_a_clock_set_back_an_hour_refuses_and_keeps_nothing(ent, holder, caplog):
-    noon = ist("2026-11-20T12:00:00")
-    at(noon, check, ent, holder, 100)
+    noon = make_instant("2026-11-20T12:00:00")
+    do_at(noon, make_check, ent, holder, 100)
     before = [m.objects.count() for m in (ReplayKey, LimitCheck, Hold, LedgerEntry, MonthlyUsage)]
-    for do in (check, post):
+    for do in (make_check, make_posting):
         for back in (timedelta(hours=1), timedelta(minutes=1, milliseconds=1)):
-            with clock.frozen(noon - back), pytest.raises(Unavailable):
+            with clock.freeze(noon - back), pytest.raises(Unavailable):
                 do(ent, holder, 200)
     after = [m.objects.count() for m in (ReplayKey, LimitCheck, Hold, LedgerEntry, MonthlyUsage)]
     assert after == before
@@ -174,19 +215,19 @@ def test_a_clock_set_back_an_hour_refuses_and_keeps_nothing(ent, holder, caplog)
 
 
 def test_the_alarm_tells_how_far_the_clock_is_behind(ent, holder, caplog):
-    noon = ist("2026-11-20T12:00:00")
-    at(noon, check, ent, holder, 100)
-    with clock.frozen(noon - timedelta(days=2, seconds=5)), pytest.raises(Unavailable):
-        check(ent, holder, 200)
+    noon = make_instant("2026-11-20T12:00:00")
+    do_at(noon, make_check, ent, holder, 100)
+    with clock.freeze(noon - timedelta(days=2, seconds=5)), pytest.raises(Unavailable):
+        make_check(ent, holder, 200)
     assert "172805" in caplog.text
 
 
 @pytest.mark.parametrize("back", [timedelta(seconds=30), timedelta(seconds=60)])
 def test_a_clock_a_little_behind_is_served_with_the_last_instant(ent, holder, back):
-    noon = ist("2026-11-20T12:00:00")
-    first = at(noon, check, ent, holder, 100)
-    assert at(noon - back, check, ent, holder, 100).at == first.at == noon
-    assert at(noon - back, post, ent, holder, 100, enquiry=first.ref_id).at == noon
+    noon = make_instant("2026-11-20T12:00:00")
+    first = do_at(noon, make_check, ent, holder, 100)
+    assert do_at(noon - back, make_check, ent, holder, 100).at == first.at == noon
+    assert do_at(noon - back, make_posting, ent, holder, 100, enquiry=first.ref_id).at == noon
 
 
 DECIDE = """
@@ -198,21 +239,21 @@ from django.core.management import call_command
 call_command("migrate", verbosity=0)
 from limits.services import rules
 from ppims.core import clock
-from tests.factories import check, make_customer, make_processor, post
+from tests.factories import make_check, make_customer, make_processor, make_posting
 rules.load_first_pack()
 ent, said = make_processor(), {}
 for zone in sys.argv[1:]:
     os.environ["TZ"] = zone  # Django has set its own
     time.tzset()
     said[zone] = [list(time.tzname)]
-    with clock.frozen(datetime(2025, 1, 1, tzinfo=UTC)):
+    with clock.freeze(datetime(2025, 1, 1, tzinfo=UTC)):
         holder = make_customer(ent)
     for month in range(1, 13):
         midnight = datetime(2026 + month // 12, month % 12 + 1, 1, tzinfo=UTC)
         for early in (timedelta(minutes=330, milliseconds=1), timedelta(minutes=330)):
-            with clock.frozen(midnight - early):
-                asked, _ = check(ent, holder, 1_000_000)
-                entry, _ = post(ent, holder, 600_000, enquiry=asked.ref_id)
+            with clock.freeze(midnight - early):
+                asked, _ = make_check(ent, holder, 1_000_000)
+                entry, _ = make_posting(ent, holder, 600_000, enquiry=asked.ref_id)
             said[zone].append([asked.is_allowed, asked.reason, asked.month, str(asked.resets_on),
                 asked.hold_until and asked.hold_until.astimezone(UTC).isoformat(),
                 asked.cumulative_paise, entry.month, entry.flags])

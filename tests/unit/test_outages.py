@@ -14,13 +14,13 @@ from django.test import Client
 from ppims.backoffice import limits as limits_page
 from ppims.core.errors import Unavailable
 from ppims.db import outages
-from ppims.db.transaction import in_transaction
+from ppims.db.transaction import run_in_transaction
 from tests.factories import make_customer
-from tests.web.admin_pages import browser_of
+from tests.web.admin_pages import open_browser
 
 # As PostgreSQL's manual lists them: one, or more, of each class.
 OTHERS_FIRST = ["40001", "40P01", "55P03"]
-AWAY = [
+AWAY_CODES = [
     *("08000", "08006", "08P01", "28000", "28P01", "3D000", "53100", "53300", "57014", "57P01"),
     *("57P02", "57P03", "57P05", "58030", "25006", "25P03"),
 ]
@@ -30,7 +30,7 @@ FAULTS = [
 ]
 
 
-def raised_by_django(error):
+def raise_by_django(error):
     """Give a driver's error as Django raises it."""
     kinds = {kind.__name__ for kind in type(error).__mro__}
     for name in ("DataError", "OperationalError", "IntegrityError", "InternalError"):
@@ -47,14 +47,14 @@ def raised_by_django(error):
     return wrapped
 
 
-def of_postgresql(sqlstate):
-    return raised_by_django(psycopg.errors.lookup(sqlstate)("₹secret"))
+def make_postgresql_error(sqlstate):
+    return raise_by_django(psycopg.errors.lookup(sqlstate)("₹secret"))
 
 
-def of_sqlite(name, kind=sqlite3.OperationalError):
+def make_sqlite_error(name, kind=sqlite3.OperationalError):
     error = kind("₹secret")
     error.sqlite_errorname = name
-    return raised_by_django(error)
+    return raise_by_django(error)
 
 
 WITHOUT_A_WORD = {
@@ -63,28 +63,37 @@ WITHOUT_A_WORD = {
     "closed before": psycopg.InterfaceError("the connection is closed"),
 }
 OUTAGES = {
-    **{code: of_postgresql(code) for code in OTHERS_FIRST + AWAY},
-    **{name: raised_by_django(error) for name, error in WITHOUT_A_WORD.items()},
-    "SQLITE_BUSY": of_sqlite("SQLITE_BUSY"),
-    "SQLITE_NOTADB": of_sqlite("SQLITE_NOTADB", sqlite3.DatabaseError),
+    **{code: make_postgresql_error(code) for code in OTHERS_FIRST + AWAY_CODES},
+    **{name: raise_by_django(error) for name, error in WITHOUT_A_WORD.items()},
+    "SQLITE_BUSY": make_sqlite_error("SQLITE_BUSY"),
+    "SQLITE_NOTADB": make_sqlite_error("SQLITE_NOTADB", sqlite3.DatabaseError),
     "no cause": utils.OperationalError("a forced fault"),
 }
-OURS = {
-    **{code: of_postgresql(code) for code in FAULTS},
-    "NUL": raised_by_django(psycopg.DataError("PostgreSQL text fields cannot contain NUL bytes")),
-    "no placeholder": raised_by_django(psycopg.ProgrammingError("the query has 0 placeholders")),
-    "SQLITE_CONSTRAINT": of_sqlite("SQLITE_CONSTRAINT_UNIQUE", sqlite3.IntegrityError),
+OUR_FAULTS = {
+    **{code: make_postgresql_error(code) for code in FAULTS},
+    "NUL": raise_by_django(psycopg.DataError("PostgreSQL text fields cannot contain NUL bytes")),
+    "no placeholder": raise_by_django(psycopg.ProgrammingError("the query has 0 placeholders")),
+    "SQLITE_CONSTRAINT": make_sqlite_error("SQLITE_CONSTRAINT_UNIQUE", sqlite3.IntegrityError),
     "no error of a database": ZeroDivisionError("₹secret"),
 }
-EACH = {**OUTAGES, **OURS}
+EVERY_ERROR = {**OUTAGES, **OUR_FAULTS}
 # One of each kind, at each door.
-SOME = ["40001", "55P03", "25006", "3D000", "57P01", "closed before", "SQLITE_NOTADB", "no cause"]
-SOME += ["23505", "22001", "NUL", "no error of a database"]
+SOME_CODES = [
+    "40001",
+    "55P03",
+    "25006",
+    "3D000",
+    "57P01",
+    "closed before",
+    "SQLITE_NOTADB",
+    "no cause",
+]
+SOME_CODES += ["23505", "22001", "NUL", "no error of a database"]
 
 
 def test_the_words_of_each_class_are_looked_up():
     assert [name for name, error in OUTAGES.items() if not outages.is_outage(error)] == []
-    assert [name for name, error in OURS.items() if outages.is_outage(error)] == []
+    assert [name for name, error in OUR_FAULTS.items() if outages.is_outage(error)] == []
 
 
 def test_a_whole_class_is_meant_and_of_others_what_is_named():
@@ -93,7 +102,7 @@ def test_a_whole_class_is_meant_and_of_others_what_is_named():
         for code, error in psycopg.errors._sqlcodes.items()
         if len(code) == 5
     }
-    found = {code for code in listed if outages.is_outage(of_postgresql(code))}
+    found = {code for code in listed if outages.is_outage(make_postgresql_error(code))}
     classes = ("08", "28", "3D", "40", "53", "57", "58")
     named = {"25006", "25P03", "25P04", "55P03"} & set(listed)
     assert found == {code for code in listed if code.startswith(classes)} | named
@@ -114,9 +123,9 @@ class Closing:
         self.close = lambda: times.append(1)
 
 
-@pytest.mark.parametrize("name", EACH)
+@pytest.mark.parametrize("name", EVERY_ERROR)
 def test_the_connection_is_a_fresh_one_but_where_others_were_first(name, closed):
-    outages.drop_connection_after(EACH[name])
+    outages.drop_connection_after(EVERY_ERROR[name])
     is_fresh = name in OUTAGES and name not in OTHERS_FIRST
     assert len(closed) == is_fresh
 
@@ -136,17 +145,17 @@ def test_on_sqlite_the_file_stays_open(closed, monkeypatch):
 # At the doors: the API, pages, and whatever writes.
 
 
-def failing(error):
+def fail_with(error):
     def fail(*_, **__):
         raise error
 
     return fail
 
 
-@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize("name", SOME_CODES)
 def test_the_api_answers_503_or_999(ent, caplog, monkeypatch, name, closed):
     unique_id = make_customer(ent.processor)
-    monkeypatch.setattr("customers.records.visible", failing(EACH[name]))
+    monkeypatch.setattr("customers.records.find_registration", fail_with(EVERY_ERROR[name]))
     with caplog.at_level(logging.WARNING):
         status, body, response = ent.call("check-customer-kyc", Unique_Id=str(unique_id))
     said = (status, body["Data"]["Resp_Code"], response.get("Retry-After"))
@@ -160,10 +169,10 @@ def test_the_api_answers_503_or_999(ent, caplog, monkeypatch, name, closed):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize("name", SOME_CODES)
 def test_a_page_answers_503_or_500(caplog, monkeypatch, name, closed):
-    monkeypatch.setattr(limits_page, "spans_of", failing(EACH[name]))
-    client = browser_of("viewer")
+    monkeypatch.setattr(limits_page, "list_spans", fail_with(EVERY_ERROR[name]))
+    client = open_browser("viewer")
     client.raise_request_exception = False
     answer = client.get("/limits")
     is_outage = name in OUTAGES
@@ -176,9 +185,9 @@ def test_a_page_answers_503_or_500(caplog, monkeypatch, name, closed):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize("name", SOME_CODES)
 def test_readyz_says_that_the_database_is_away_and_looks_anew(monkeypatch, name, closed):
-    monkeypatch.setattr("ppims.server.health.is_migrated", failing(EACH[name]))
+    monkeypatch.setattr("ppims.server.health.is_migrated", fail_with(EVERY_ERROR[name]))
     client = Client(raise_request_exception=False)
     answer = client.get("/readyz")
     is_of_a_database = name != "no error of a database"
@@ -187,9 +196,9 @@ def test_readyz_says_that_the_database_is_away_and_looks_anew(monkeypatch, name,
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize("name", SOME_CODES)
 def test_what_writes_is_unavailable_or_fails(settings, monkeypatch, name):
     settings.PPIMS_BUSY_SECONDS = -1  # once only
-    with pytest.raises(Unavailable if name in OUTAGES else type(EACH[name])):
-        in_transaction(failing(EACH[name]))
+    with pytest.raises(Unavailable if name in OUTAGES else type(EVERY_ERROR[name])):
+        run_in_transaction(fail_with(EVERY_ERROR[name]))
     assert not connection.in_atomic_block

@@ -20,7 +20,7 @@ def ran(monkeypatch):
         runs.append((name, arguments, "serializable" in variables.get("DATABASE_URL", "")))
         return next(codes, 0)
 
-    def coming(*given):
+    def come(*given):
         nonlocal codes
         codes = iter(given)
         return runs
@@ -30,7 +30,7 @@ def ran(monkeypatch):
     monkeypatch.setattr(cluster, "run_cluster", lambda: nullcontext(SERVER))
     monkeypatch.setattr(cluster, "find_programs", lambda: "somewhere")
     monkeypatch.setattr(phases.shutil, "which", lambda _: "/usr/bin/chromium")
-    return coming
+    return come
 
 
 SQLITE = ("SQLite", [], False)
@@ -40,7 +40,7 @@ SERIALIZABLE = ("PostgreSQL at SERIALIZABLE", phases.RACES, True)
 
 
 def test_without_arguments_every_phase_runs(ran):
-    assert phases.main([]) == 0
+    assert phases.run_tests([]) == 0
     assert ran() == [SQLITE, BROWSER, POSTGRESQL, SERIALIZABLE]
 
 
@@ -50,7 +50,7 @@ def test_without_arguments_every_phase_runs(ran):
 )
 def test_the_first_phase_that_fails_is_the_last_and_gives_its_exit_code(ran, codes, code, run):
     ran(*codes)
-    assert phases.main([]) == code
+    assert phases.run_tests([]) == code
     assert ran() == [SQLITE, BROWSER, POSTGRESQL, SERIALIZABLE][:run]
 
 
@@ -68,7 +68,7 @@ def test_the_first_phase_that_fails_is_the_last_and_gives_its_exit_code(ran, cod
 )
 def test_arguments_go_to_one_run(ran, arguments, run):
     ran(4)
-    assert phases.main(arguments) == 4
+    assert phases.run_tests(arguments) == 4
     assert ran() == [run]
 
 
@@ -81,7 +81,7 @@ def test_where_there_is_no_postgresql_that_is_said_and_fails_where_it_is_asked_f
 ):
     monkeypatch.setattr(cluster, "find_programs", lambda: None)
     monkeypatch.setenv("PPIMS_TEST_REQUIRE", required)
-    assert phases.main(arguments) == code
+    assert phases.run_tests(arguments) == code
     assert "NOT run" in capsys.readouterr().out
     assert ran() == ([SQLITE, BROWSER] if not arguments else [])
 
@@ -99,7 +99,7 @@ def test_where_there_is_no_browser_that_is_said_and_fails_where_it_is_asked_for(
 ):
     monkeypatch.setattr(phases.shutil, "which", lambda _: None)
     monkeypatch.setenv("PPIMS_TEST_REQUIRE", required)
-    assert phases.main(arguments) == code
+    assert phases.run_tests(arguments) == code
     assert "no chromium here, its tests were NOT run" in capsys.readouterr().out
     assert ran() == run
 

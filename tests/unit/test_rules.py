@@ -16,7 +16,7 @@ from ppims.core import clock
 from ppims.core.errors import Conflict
 from ppims.models import FourEyes, User
 from ppims.services import role_groups
-from tests.factories import PASSWORD, check, make_customer, make_processor
+from tests.factories import PASSWORD, make_check, make_customer, make_processor
 
 pytestmark = pytest.mark.django_db
 FIXTURES = rules.FIRST_PACK.parent
@@ -38,7 +38,7 @@ def test_the_first_pack_is_approved_by_the_installation_and_loaded_once():
     assert {(r.state, r.maker, r.checker) for r in LimitRule.objects.all()} == {
         ("APPROVED", None, None)
     }
-    in_force = LimitRule.objects.in_force(clock.now())
+    in_force = LimitRule.objects.list_in_force(clock.now())
     assert {(r.tier, r.direction, r.amount) for r in in_force} == {
         (t, d, 1_000_000) for t in "NP" for d in "DC"
     }
@@ -66,18 +66,18 @@ def test_a_proposal_changes_nothing_until_another_person_approves_it(admins):
     ent = make_processor()
     unique_id = make_customer(ent)
     rule = propose(admins[0])
-    assert check(ent, unique_id, 600_000)[0].is_allowed
+    assert make_check(ent, unique_id, 600_000)[0].is_allowed
     with pytest.raises(Conflict):
         rules.decide(rule_id=rule.pk, state=FourEyes.State.APPROVED, user=admins[0])
     rules.decide(rule_id=rule.pk, state=FourEyes.State.APPROVED, user=admins[1])
-    answer, _ = check(ent, unique_id, 1)
+    answer, _ = make_check(ent, unique_id, 1)
     assert (answer.is_allowed, answer.rule_id, answer.limit) == (False, rule.pk, 500_000)
 
 
 def test_a_start_before_the_approval_becomes_the_instant_of_approval(admins):
     rule = propose(admins[0], start=clock.now() - timedelta(days=30))
     at = clock.now()
-    with clock.frozen(at):
+    with clock.freeze(at):
         approved = rules.decide(rule_id=rule.pk, state=FourEyes.State.APPROVED, user=admins[1])
     assert approved.in_force_from == at
 
@@ -88,10 +88,10 @@ def test_a_later_start_counts_from_its_very_instant_on(admins):
     start = (clock.now() + timedelta(days=40)).replace(microsecond=0)
     rule = propose(admins[0], start=start)
     rules.decide(rule_id=rule.pk, state=FourEyes.State.APPROVED, user=admins[1])
-    with clock.frozen(start - timedelta(microseconds=1)):
-        assert check(ent, unique_id, 500_001)[0].is_allowed
-    with clock.frozen(start):
-        assert check(ent, unique_id, 1)[0].rule_id == rule.pk
+    with clock.freeze(start - timedelta(microseconds=1)):
+        assert make_check(ent, unique_id, 500_001)[0].is_allowed
+    with clock.freeze(start):
+        assert make_check(ent, unique_id, 1)[0].rule_id == rule.pk
 
 
 def test_an_empty_amount_ends_the_limit(admins):
@@ -99,7 +99,7 @@ def test_an_empty_amount_ends_the_limit(admins):
     unique_id = make_customer(ent)
     rule = propose(admins[0], amount=None)
     rules.decide(rule_id=rule.pk, state=FourEyes.State.APPROVED, user=admins[1])
-    answer, _ = check(ent, unique_id, 99_999_999)
+    answer, _ = make_check(ent, unique_id, 99_999_999)
     assert (answer.is_allowed, answer.available_paise) == (True, None)
 
 
@@ -111,7 +111,7 @@ def test_a_rejected_or_withdrawn_proposal_changes_nothing(admins):
     rules.decide(rule_id=withdrawn.pk, state=FourEyes.State.WITHDRAWN, user=admins[0])
     with pytest.raises(Conflict):
         rules.decide(rule_id=rejected.pk, state=FourEyes.State.APPROVED, user=admins[1])
-    assert {r.amount for r in LimitRule.objects.in_force(clock.now())} == {1_000_000}
+    assert {r.amount for r in LimitRule.objects.list_in_force(clock.now())} == {1_000_000}
 
 
 def test_the_database_itself_refuses_a_maker_who_is_the_checker(admins):
@@ -134,8 +134,8 @@ def test_the_clock_offset_is_seen_within_a_second(settings, tmp_path, monkeypatc
     path = tmp_path / "offset"
     settings.PPIMS_CLOCK_OFFSET_FILE = str(path)
     monkeypatch.setattr(clock, "_offset", (float("-inf"), timedelta()))
-    assert clock.offset() == timedelta()
+    assert clock.read_offset() == timedelta()
     path.write_text("86400")
     monkeypatch.setattr(clock.time, "monotonic", lambda: 1e9)
-    assert clock.offset() == timedelta(days=1)
+    assert clock.read_offset() == timedelta(days=1)
     assert clock.now() > datetime.now(clock.UTC) + timedelta(hours=23)

@@ -8,17 +8,19 @@ from pathlib import Path
 import pytest
 
 from ppims import __main__ as start
-from tests.concurrency.conftest import ROOT, variables
+from tests.concurrency.conftest import ROOT, make_variables
 from tests.ports import find_free_port
 
 IS_GROUPED = "from django.conf import settings; print(settings.PPIMS_GROUP_COMMIT)"
-OURS = """PPIMS_DEMO_OPEN PPIMS_SERVER PPIMS_GROUP_COMMIT PPIMS_QUEUE_LENGTH
+OUR_SETTINGS = """PPIMS_DEMO_OPEN PPIMS_SERVER PPIMS_GROUP_COMMIT PPIMS_QUEUE_LENGTH
 PPIMS_QUEUE_SECONDS""".split()
 
 
 def test_the_default_server_is_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PPIMS_SERVER", raising=False)
-    options = start.gunicorn_options(start.one_of("PPIMS_SERVER", start.SERVERS), "[::1]:1", 3, 5)
+    options = start.make_gunicorn_options(
+        start.read_choice("PPIMS_SERVER", start.SERVERS), "[::1]:1", 3, 5
+    )
     assert options[-1] == "ppims.asgi:application"
     assert "--threads" not in options
     assert options[options.index("--workers") + 1] == "3"
@@ -26,7 +28,9 @@ def test_the_default_server_is_the_event_loop(monkeypatch: pytest.MonkeyPatch) -
 
 def test_gthread_has_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PPIMS_SERVER", "gthread")
-    options = start.gunicorn_options(start.one_of("PPIMS_SERVER", start.SERVERS), "[::1]:1", 3, 5)
+    options = start.make_gunicorn_options(
+        start.read_choice("PPIMS_SERVER", start.SERVERS), "[::1]:1", 3, 5
+    )
     assert options[-1] == "ppims.wsgi:application"
     assert options[options.index("--threads") + 1] == "5"
 
@@ -36,16 +40,16 @@ def test_another_server_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(
         SystemExit, match=r"^ppims: PPIMS_SERVER is 'uvicorn', not asgi or gthread$"
     ):
-        start.one_of("PPIMS_SERVER", start.SERVERS)
+        start.read_choice("PPIMS_SERVER", start.SERVERS)
 
 
-def with_settings(
+def run_with_settings(
     folder: Path, code: str = IS_GROUPED, **more: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
-        env=variables(folder, **more),
+        env=make_variables(folder, **more),
         capture_output=True,
         text=True,
         check=False,
@@ -68,19 +72,19 @@ def with_settings(
 def test_writes_go_in_groups_on_sqlite_unless_told_not_to(
     tmp_path: Path, more: dict[str, str], expected: str
 ) -> None:
-    assert with_settings(tmp_path, **more).stdout.strip() == expected
+    assert run_with_settings(tmp_path, **more).stdout.strip() == expected
 
 
 @pytest.mark.parametrize(
     "name", ["PPIMS_GROUP_COMMIT", "PPIMS_QUEUE_LENGTH", "PPIMS_QUEUE_SECONDS"]
 )
 def test_a_wrong_word_is_refused(tmp_path: Path, name: str) -> None:
-    done = with_settings(tmp_path, **{name: "soon"})
+    done = run_with_settings(tmp_path, **{name: "soon"})
     assert done.returncode != 0
     assert name in done.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", OUR_SETTINGS)
 @pytest.mark.parametrize("file", [".env.example", "docs/operations.md"])
 def test_each_variable_is_told_of(name: str, file: str) -> None:
     assert re.search(rf"\b{name}\b", (ROOT / file).read_text())
@@ -113,13 +117,13 @@ def test_its_host_names_may_stand_in_a_file(
 
 @pytest.mark.parametrize("program", ["ppims.wsgi", "ppims.asgi"])
 def test_nor_does_it_when_another_program_starts_it(tmp_path: Path, program: str) -> None:
-    done = with_settings(tmp_path, f"import {program}", PPIMS_ENV="production")
+    done = run_with_settings(tmp_path, f"import {program}", PPIMS_ENV="production")
     assert done.returncode != 0
     assert done.stderr.splitlines()[-1].endswith("Production needs PPIMS_ALLOWED_HOSTS.")
 
 
 def test_a_command_needs_no_host_name(tmp_path: Path) -> None:
-    done = with_settings(tmp_path, IS_GROUPED, PPIMS_ENV="production")
+    done = run_with_settings(tmp_path, IS_GROUPED, PPIMS_ENV="production")
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -5,11 +5,11 @@ import tracemalloc
 import pytest
 
 from ppims.core import throttle as throttling
-from ppims.core.addresses import source_of
+from ppims.core.addresses import name_source
 from ppims.core.errors import TooManyAttempts
 from ppims.core.throttle import Throttle
 
-HERE, NAME = "192.0.2.1", "PPIM_ENT"
+SOURCE_HERE, NAME = "192.0.2.1", "PPIM_ENT"
 
 
 @pytest.fixture
@@ -22,12 +22,12 @@ def throttle(seconds):
     return Throttle(lambda: seconds[0])
 
 
-def fail(throttle, times=1, source=HERE, username=NAME):
+def fail(throttle, times=1, source=SOURCE_HERE, username=NAME):
     for _ in range(times):
         throttle.count_failure(source, username)
 
 
-def is_refused(throttle, source=HERE, username=NAME):
+def is_refused(throttle, source=SOURCE_HERE, username=NAME):
     try:
         throttle.refuse_if_over(source, username)
     except TooManyAttempts:
@@ -35,7 +35,7 @@ def is_refused(throttle, source=HERE, username=NAME):
     return False
 
 
-def flood(throttle, failures):
+def fail_many_times(throttle, failures):
     """Fail by so many new usernames, from as many addresses as it takes to go on."""
     for number in range(failures):
         fail(throttle, source=f"10.{number // 300}", username=f"made up {number}")
@@ -68,7 +68,7 @@ def test_a_source_and_a_username_are_not_taken_for_others_that_read_alike(thrott
 
 
 def test_what_has_passed_is_dropped_with_the_next_failure(throttle, seconds):
-    flood(throttle, 1000)
+    fail_many_times(throttle, 1000)
     seconds[0] += 299
     fail(throttle)
     assert len(throttle._windows) > 1000
@@ -83,7 +83,7 @@ def test_what_has_passed_is_dropped_with_the_next_failure(throttle, seconds):
 def test_it_is_bounded_and_a_flood_of_new_usernames_resets_no_others_count(throttle):
     fail(throttle, 59)
     fail(throttle, 2, source="192.0.2.2")
-    flood(throttle, 2 * throttling.KEPT_COUNTERS)
+    fail_many_times(throttle, 2 * throttling.KEPT_COUNTERS)
     assert len(throttle._windows) <= throttling.KEPT_COUNTERS
     assert not is_refused(throttle)
     fail(throttle)
@@ -93,7 +93,7 @@ def test_it_is_bounded_and_a_flood_of_new_usernames_resets_no_others_count(throt
 
 
 def test_the_flooders_own_address_is_not_forgotten_either(throttle):
-    flood(throttle, 300)
+    fail_many_times(throttle, 300)
     flood_of_others = 2 * throttling.KEPT_COUNTERS
     for number in range(flood_of_others):
         fail(throttle, source=f"others {number}", username=f"{number}")
@@ -115,4 +115,4 @@ def test_the_flooders_own_address_is_not_forgotten_either(throttle):
     ],
 )
 def test_of_ipv6_a_64_counts_as_one_source(address, source):
-    assert source_of(address) == source
+    assert name_source(address) == source

@@ -9,7 +9,7 @@ import pytest
 from ppims.core.errors import Unavailable
 from ppims.core.turnstile import HELD_ON_A_LOOP, Turnstile
 
-HOSTILE = 400
+HOSTILE_REQUESTS = 400
 PATIENCE_SECONDS = 20
 
 
@@ -29,7 +29,7 @@ def ask(turnstile, source, times=1, most=HELD_ON_A_LOOP):
     return tickets, refused
 
 
-def turns_before(turnstile, ticket):
+def count_turns_before(turnstile, ticket):
     """Count how often somebody else has left before this one is let in."""
     turns = 0
     while not ticket.done():
@@ -40,11 +40,11 @@ def turns_before(turnstile, ticket):
 
 
 def test_of_400_who_wait_at_one_address_one_comes_before_somebody_elses_first(turnstile):
-    waiting, refused = ask(turnstile, "203.0.113.9", HOSTILE)
-    assert (len(waiting), refused) == (HELD_ON_A_LOOP, HOSTILE - HELD_ON_A_LOOP)
+    waiting, refused = ask(turnstile, "203.0.113.9", HOSTILE_REQUESTS)
+    assert (len(waiting), refused) == (HELD_ON_A_LOOP, HOSTILE_REQUESTS - HELD_ON_A_LOOP)
     [mine], _ = ask(turnstile, "192.0.2.1")
     # The one who is inside; and the one whose turn came before anybody else had asked.
-    assert turns_before(turnstile, mine) <= 2
+    assert count_turns_before(turnstile, mine) <= 2
     [last] = [each for each in waiting if each.done() and each.exception()]
     assert last is waiting[-1]
     with pytest.raises(Unavailable):
@@ -53,9 +53,9 @@ def test_of_400_who_wait_at_one_address_one_comes_before_somebody_elses_first(tu
 
 def test_of_400_at_twenty_addresses_each_has_its_turn_once(turnstile):
     for number in range(20):
-        ask(turnstile, f"203.0.113.{number}", HOSTILE // 20)
+        ask(turnstile, f"203.0.113.{number}", HOSTILE_REQUESTS // 20)
     [mine], _ = ask(turnstile, "192.0.2.1")
-    assert turns_before(turnstile, mine) <= 21
+    assert count_turns_before(turnstile, mine) <= 21
 
 
 def test_who_asks_again_waits_behind_those_who_ask_once(turnstile):
@@ -104,22 +104,22 @@ def test_on_a_loop_one_work_runs_at_a_time_and_the_loop_goes_on(turnstile):
             now.pop()
         return threading.current_thread().name
 
-    async def all_of_them():
+    async def run_all():
         return await asyncio.gather(*[turnstile.run(str(n % 5), work) for n in range(30)])
 
-    assert set(run(all_of_them())) == {"tests_0"}
+    assert set(run(run_all())) == {"tests_0"}
     assert most == [1] * 30
 
 
 def test_who_hangs_up_leaves_its_place_and_never_the_turn_to_nobody(turnstile):
     begun, go_on, ran = threading.Event(), threading.Event(), []
 
-    def first():
+    def hold_first():
         begun.set()
         go_on.wait(PATIENCE_SECONDS)
 
     async def hang_up():
-        inside = asyncio.create_task(turnstile.run("a", first))
+        inside = asyncio.create_task(turnstile.run("a", hold_first))
         await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
         waiting = asyncio.create_task(turnstile.run("a", lambda: ran.append("waiting")))
         await asyncio.sleep(0)
@@ -140,12 +140,12 @@ def test_a_work_that_fails_leaves_too(turnstile):
     def fail():
         raise ValueError
 
-    async def twice():
+    async def run_twice():
         with pytest.raises(ValueError):  # noqa: PT011 - its own
             await turnstile.run("a", fail)
         return await turnstile.run("a", lambda: "in")
 
-    assert run(twice()) == "in"
+    assert run(run_twice()) == "in"
 
 
 # In threads.
@@ -157,16 +157,16 @@ def test_of_a_servers_threads_one_is_never_held(turnstile, settings, threads, he
     begun, go_on = threading.Event(), threading.Event()
 
     def enter():
-        with turnstile.turn("a"):
+        with turnstile.hold_turn("a"):
             begun.set()
             go_on.wait(PATIENCE_SECONDS)
 
     with ThreadPoolExecutor(threads) as pool:
         entered = [pool.submit(enter) for _ in range(held)]
         assert begun.wait(PATIENCE_SECONDS)
-        while turnstile._places_of("a") < held:
+        while turnstile._list_places("a") < held:
             begun.wait(0.001)
-        with pytest.raises(Unavailable), turnstile.turn("a"):
+        with pytest.raises(Unavailable), turnstile.hold_turn("a"):
             pass
         go_on.set()
         for each in entered:

@@ -15,7 +15,7 @@ from limits.models import Direction, LedgerEntry
 from ppims.backoffice import labels
 
 
-def rendered(text, **context):
+def render(text, **context):
     return Template("{% load ppims %}" + text).render(Context(context))
 
 
@@ -31,7 +31,7 @@ def rendered(text, **context):
     ],
 )
 def test_paise_are_written_as_people_in_india_do(paise, said):
-    assert rendered("{{ it|inr }}", it=paise) == said
+    assert render("{{ it|inr }}", it=paise) == said
 
 
 @pytest.mark.parametrize(
@@ -45,17 +45,17 @@ def test_paise_are_written_as_people_in_india_do(paise, said):
     ],
 )
 def test_an_instant_is_written_in_indias_time_always_with_the_year(at, said, day, start):
-    assert rendered("{{ it|ist }}", it=at) == said
-    assert rendered("{{ it|ist_date }}", it=at) == day
-    assert rendered("{{ it|ist_start }}", it=at) == (said if start else day)
+    assert render("{{ it|ist }}", it=at) == said
+    assert render("{{ it|ist_date }}", it=at) == day
+    assert render("{{ it|ist_start }}", it=at) == (said if start else day)
 
 
 def test_a_day_is_itself():
-    assert rendered("{{ it|ist_date }}", it=date(2026, 12, 1)) == "1 Dec 2026"
+    assert render("{{ it|ist_date }}", it=date(2026, 12, 1)) == "1 Dec 2026"
 
 
 def test_an_icon_is_drawn_from_the_sprite_and_read_by_nobody():
-    assert rendered('{% icon "search" %}') == (
+    assert render('{% icon "search" %}') == (
         '<svg class="icon" width="16" height="16" aria-hidden="true">'
         '<use href="/static/icons.svg#search"/></svg>'
     )
@@ -67,7 +67,7 @@ def test_every_reason_of_a_decision_has_words():
     codes = set(re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE))
     assert codes >= {decision.WITHIN_LIMITS, *decision.REASONS.values()}
     assert set(labels.REASONS) == codes
-    assert {labels.reason(code) for code in codes}.isdisjoint(codes)
+    assert {labels.name_reason(code) for code in codes}.isdisjoint(codes)
 
 
 @pytest.mark.parametrize(
@@ -80,18 +80,22 @@ def test_every_reason_of_a_decision_has_words():
     ],
 )
 def test_flags_are_said_as_a_list(codes, said):
-    assert labels.flags(codes) == said
+    assert labels.name_flags(codes) == said
 
 
 def test_blocked_by_us_is_not_what_a_processor_froze():
-    assert labels.reason("CUSTOMER_BLOCKED") == Customer.Status.BLOCKED.label == "Blocked by us"
-    assert labels.account("F", "ENT") == "Account frozen (ENT)"
-    assert labels.card("C", "CBS") == "Card closed (CBS)"
-    assert {labels.account(status, "ENT") for status in InstrumentStatus} >= {"Account new (ENT)"}
+    assert (
+        labels.name_reason("CUSTOMER_BLOCKED") == Customer.Status.BLOCKED.label == "Blocked by us"
+    )
+    assert labels.name_account_state("F", "ENT") == "Account frozen (ENT)"
+    assert labels.name_card_state("C", "CBS") == "Card closed (CBS)"
+    assert {labels.name_account_state(status, "ENT") for status in InstrumentStatus} >= {
+        "Account new (ENT)"
+    }
 
 
 def test_what_models_name_is_named_there():
-    assert [labels.tier(tier) for tier in Tier] == ["Min", "New Min", "Full KYC"]
+    assert [labels.name_tier(tier) for tier in Tier] == ["Min", "New Min", "Full KYC"]
     assert [str(tier.label) for tier in Tier] == ["Min KYC", "New Min KYC", "Full KYC"]
     assert [str(way.label) for way in Direction] == ["Spend", "Load"]
     kinds = [str(kind.label) for kind in LedgerEntry.Kind]

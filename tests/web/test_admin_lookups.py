@@ -17,12 +17,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import path
 
 from ppims import urls
-from ppims.backoffice.admin_site import Site, secrets_of
+from ppims.backoffice.admin_site import Site, list_secrets
 from ppims.core import roles
 from ppims.models import User
 from ppims.server.logs import Formatter, Handler
-from tests.factories import check, make_customer, make_processor, post
-from tests.web.admin_pages import browser_of, list_url
+from tests.factories import make_check, make_customer, make_posting, make_processor
+from tests.web.admin_pages import open_browser, write_list_url
 
 pytestmark = pytest.mark.django_db
 PATTERN = "^(([a-zA-Z0-9$=,+/]+)+)+!$"
@@ -32,7 +32,7 @@ OF_A_FILTER = ("", "__exact", "__isnull", "__id__exact")
 
 
 @cache
-def lists():
+def name_lists():
     """Name the list of each model that is registered."""
     return {
         f"{model._meta.app_label}_{model._meta.model_name}": model_admin
@@ -40,7 +40,7 @@ def lists():
     }
 
 
-def lookups_of(model_admin):
+def list_lookups(model_admin):
     """Name look-ups of each column and relation, and of the columns at these' other end: all but
     those that filters use.
     """
@@ -53,13 +53,13 @@ def lookups_of(model_admin):
             yield from (f"{field.name}__{name}__regex" for name in far)
 
 
-def refused(client, address, **query):
+def assert_refused(client, address, **query):
     return client.get(address, query).status_code == 400
 
 
 @pytest.fixture
 def browsers():
-    return {role: browser_of(role) for role in roles.ROLES}
+    return {role: open_browser(role) for role in roles.ROLES}
 
 
 @pytest.fixture
@@ -69,61 +69,69 @@ def quiet(monkeypatch):
 
 
 def test_no_list_takes_a_look_up_that_it_does_not_offer(quiet):
-    viewer = browser_of("viewer")
-    asked = [(name, each) for name, offers in lists().items() for each in lookups_of(offers)]
+    viewer = open_browser("viewer")
+    asked = [(name, each) for name, offers in name_lists().items() for each in list_lookups(offers)]
     assert len(asked) > 500
-    passed = [each for each in asked if not refused(viewer, list_url(each[0]), **{each[1]: "a"})]
+    passed = [
+        each
+        for each in asked
+        if not assert_refused(viewer, write_list_url(each[0]), **{each[1]: "a"})
+    ]
     assert passed == []
 
 
-@pytest.mark.parametrize("name", sorted(lists()))
+@pytest.mark.parametrize("name", sorted(name_lists()))
 def test_no_role_has_a_look_up_that_another_has_not(browsers, quiet, name):
-    secret = secrets_of(lists()[name].model) or ["pk"]
+    secret = list_secrets(name_lists()[name].model) or ["pk"]
     for role, client in browsers.items():
         for lookup in ("__regex", "__iregex", "__startswith"):
-            assert refused(client, list_url(name), **{secret[0] + lookup: PATTERN}), role
+            assert assert_refused(client, write_list_url(name), **{secret[0] + lookup: PATTERN}), (
+                role
+            )
 
 
-@pytest.mark.parametrize("name", sorted(lists()))
+@pytest.mark.parametrize("name", sorted(name_lists()))
 def test_no_list_opens_as_a_pop_up_names_a_column_or_counts_choices(browsers, quiet, name):
     for query in ({"_popup": "1"}, {"_to_field": "id"}, {"_to_field": "password"}, {"_facets": ""}):
         for role, client in browsers.items():
-            assert refused(client, list_url(name), **query), (role, query)
+            assert assert_refused(client, write_list_url(name), **query), (role, query)
 
 
-@pytest.mark.parametrize("name", sorted(lists()))
+@pytest.mark.parametrize("name", sorted(name_lists()))
 def test_a_list_that_can_not_be_sorted_is_not_by_its_address(name):
-    client, offers = browser_of("auditor"), lists()[name]
+    client, offers = open_browser("auditor"), name_lists()[name]
     may_sort = offers.sortable_by != ()
-    assert refused(client, list_url(name), o="1") != may_sort
+    assert assert_refused(client, write_list_url(name), o="1") != may_sort
 
 
 def test_a_form_sends_no_pop_up_and_names_no_column():
-    admins, processor = browser_of("admin"), make_processor()
-    address = f"{list_url('ppims_processor')}{processor.pk}/change/"
+    admins, processor = open_browser("admin"), make_processor()
+    address = f"{write_list_url('ppims_processor')}{processor.pk}/change/"
     for more in ({"_popup": "1"}, {"_to_field": "password"}):
         page = admins.post(address, {"name": "X", "state": "ACTIVE", **more})
         assert page.status_code == 400
         assert processor.password not in page.content.decode()
-    assert refused(admins, address, _to_field="username")
-    assert refused(admins, f"{list_url('ppims_processor')}add/", name="Told by the address")
+    assert assert_refused(admins, address, _to_field="username")
+    assert assert_refused(
+        admins, f"{write_list_url('ppims_processor')}add/", name="Told by the address"
+    )
 
 
 @pytest.mark.parametrize("role", sorted(roles.ROLES))
 def test_what_fills_in_other_admins_forms_is_closed(role):
     query = {"app_label": "ppims", "model_name": "auditentry", "field_name": "user", "term": "a"}
-    assert refused(browser_of(role), "/admin/autocomplete/", **query)
+    assert assert_refused(open_browser(role), "/admin/autocomplete/", **query)
 
 
 def test_nothing_of_what_was_asked_is_in_the_log():
-    client, found = browser_of("viewer"), io.StringIO()
+    client, found = open_browser("viewer"), io.StringIO()
     handler = Handler(found)
     handler.setFormatter(Formatter())
     logger = logging.getLogger("django")
     logger.addHandler(handler)
     try:
         for query in ({"password__regex": "^argon2"}, {"mobile__startswith": "919812345678"}):
-            client.get(list_url("ppims_processor"), query)
+            client.get(write_list_url("ppims_processor"), query)
         client.get("/no-such-page", {"mobile": "919812345678"})
     finally:
         logger.removeHandler(handler)
@@ -136,41 +144,41 @@ def test_nothing_of_what_was_asked_is_in_the_log():
 def test_a_refused_look_up_never_reaches_the_database(monkeypatch):
     """Where a pattern of a person's reached SQLite's REGEXP, Python's `re` would run it."""
     monkeypatch.setattr(_functions, "_sqlite_regexp", lambda *_: pytest.fail("a pattern ran"))
-    client = browser_of("admin")
+    client = open_browser("admin")
     client.get("/limits")
     with CaptureQueriesContext(connection) as asked:
-        assert refused(client, list_url("ppims_processor"), password__regex=PATTERN)
+        assert assert_refused(client, write_list_url("ppims_processor"), password__regex=PATTERN)
     assert [query for query in asked if "ppims_processor" in query["sql"]] == []
 
 
 def test_every_filter_search_and_order_that_a_list_shows_still_works():
     ent = make_processor("ENT")
     pk = make_customer(ent)
-    check(ent, pk, 100)
-    post(ent, pk, 100)
-    for role, names in (("auditor", set(lists()) - {"ppims_user"}), ("admin", {"ppims_user"})):
-        client = browser_of(role)
+    make_check(ent, pk, 100)
+    make_posting(ent, pk, 100)
+    for role, names in (("auditor", set(name_lists()) - {"ppims_user"}), ("admin", {"ppims_user"})):
+        client = open_browser(role)
         for name in names:
-            shown = client.get(list_url(name)).context["cl"]
+            shown = client.get(write_list_url(name)).context["cl"]
             links = {"?p=1", "?all=", "?e=1"}
             links |= {c["query_string"] for spec in shown.filter_specs for c in spec.choices(shown)}
             links |= {"?q=482915307264158"} if shown.search_fields else set()
             links |= {"?o=1", "?o=-2.1"} if shown.sortable_by else set()
-            answers = {link: client.get(list_url(name) + link).status_code for link in links}
+            answers = {link: client.get(write_list_url(name) + link).status_code for link in links}
             assert set(answers.values()) == {200}, (name, answers)
 
 
 def test_a_list_reads_no_hash_no_digest_and_nothing_encrypted():
     ent = make_processor("ENT")
     pk = make_customer(ent)
-    check(ent, pk, 100)
-    post(ent, pk, 100)
+    make_check(ent, pk, 100)
+    make_posting(ent, pk, 100)
     seen = set()
     for role in ("auditor", "admin"):
-        client = browser_of(role)
-        for name, model_admin in lists().items():
+        client = open_browser(role)
+        for name, model_admin in name_lists().items():
             with CaptureQueriesContext(connection) as asked:
-                response = client.get(list_url(name))
+                response = client.get(write_list_url(name))
             if response.status_code == 403:
                 continue
             seen.add(name)
@@ -181,10 +189,10 @@ def test_a_list_reads_no_hash_no_digest_and_nothing_encrypted():
             secret = [
                 f'"{model._meta.db_table}"."{column}"'
                 for model in models
-                for column in secrets_of(model)
+                for column in list_secrets(model)
             ]
             assert [each for each in secret if each in read] == [], name
-    assert seen == set(lists())
+    assert seen == set(name_lists())
 
 
 # What another app registers, as axes would: the site holds for it too.
@@ -200,7 +208,7 @@ urlpatterns = [path("elsewhere/", elsewhere.urls), *urls.urlpatterns]
 def root(settings):
     """Somebody who may see everything, and a site on which other apps have registered theirs."""
     settings.ROOT_URLCONF = sys.modules[__name__].__name__
-    client = browser_of("admin")
+    client = open_browser("admin")
     User.objects.update(is_superuser=True)
     return client
 
@@ -224,5 +232,5 @@ def test_what_another_app_registers_takes_no_more(root):
 
 
 def test_who_is_not_logged_in_is_sent_to_the_log_in_whatever_is_asked():
-    answer = Client().get(list_url("ppims_processor"), {"password__regex": PATTERN})
+    answer = Client().get(write_list_url("ppims_processor"), {"password__regex": PATTERN})
     assert answer.status_code == 302

@@ -9,8 +9,14 @@ from django.test.utils import CaptureQueriesContext
 from customers.models import Customer, DuplicateReview, Unblocking
 from ppims.core.errors import Conflict
 from ppims.models import AuditEntry
-from tests.factories import check, make_customer, make_processor, post
-from tests.web.admin_pages import act, browser_of, change_url, list_url, words_of
+from tests.factories import make_check, make_customer, make_posting, make_processor
+from tests.web.admin_pages import (
+    open_browser,
+    read_words,
+    run_action,
+    write_change_url,
+    write_list_url,
+)
 
 pytestmark = pytest.mark.django_db
 MOBILE, ACCOUNT, CARD, AADHAAR = "919812345678", "009988776655", "4111222233334444", "234567890124"
@@ -55,23 +61,25 @@ def review(ent, customer):
 
 
 def test_a_customers_page_shows_the_usage_of_month_and_year(ent, customer):
-    check(ent, customer.pk, 150_000)
-    post(ent, customer.pk, 250_000, tran_id="T1")
-    page = words_of(browser_of("viewer").get(change_url(customer)))
+    make_check(ent, customer.pk, 150_000)
+    make_posting(ent, customer.pk, 250_000, tran_id="T1")
+    page = read_words(open_browser("viewer").get(write_change_url(customer)))
     assert "1 open hold " in page
     assert "Spend This month ₹2,500.00 ₹1,500.00 " in page
     assert "Load This financial year ₹0.00 ₹0.00 " in page
 
 
 def test_no_page_of_a_customer_shows_a_whole_number_an_address_or_an_email(ent, customer, review):
-    check(ent, customer.pk, 100, account_number=ACCOUNT)
-    post(ent, customer.pk, 100)
-    client = browser_of("auditor")
+    make_check(ent, customer.pk, 100, account_number=ACCOUNT)
+    make_posting(ent, customer.pk, 100)
+    client = open_browser("auditor")
     models = ["customers_customer", "customers_duplicatereview", "limits_limitcheck"]
     models += ["limits_hold", "limits_ledgerentry", "ppims_auditentry"]
-    pages = [client.get(list_url(name)).content.decode() for name in models]
-    pages += [client.get(change_url(row)).content.decode() for row in (customer, review)]
-    pages += [client.get(change_url(row)).content.decode() for row in AuditEntry.objects.all()]
+    pages = [client.get(write_list_url(name)).content.decode() for name in models]
+    pages += [client.get(write_change_url(row)).content.decode() for row in (customer, review)]
+    pages += [
+        client.get(write_change_url(row)).content.decode() for row in AuditEntry.objects.all()
+    ]
     shown = "".join(pages)
     assert "••••5678" in shown
     hidden = (*NUMBERS, "ABCPE1234F", "meera@example.in", "Temple Street")
@@ -79,38 +87,42 @@ def test_no_page_of_a_customer_shows_a_whole_number_an_address_or_an_email(ent, 
 
 
 def test_a_customer_is_found_by_the_whole_unique_id_alone(customer):
-    client = browser_of("viewer")
+    client = open_browser("viewer")
 
-    def rows(text):
-        return client.get(list_url("customers_customer"), {"q": text}).context["cl"].result_count
+    def count_rows(text):
+        return (
+            client.get(write_list_url("customers_customer"), {"q": text}).context["cl"].result_count
+        )
 
-    assert rows(str(customer.pk)) == 1
-    assert [rows(text) for text in (MOBILE, "Meera", str(customer.pk)[:-1], "²" * 15)] == [0] * 4
+    assert count_rows(str(customer.pk)) == 1
+    assert [count_rows(text) for text in (MOBILE, "Meera", str(customer.pk)[:-1], "²" * 15)] == [
+        0
+    ] * 4
 
 
 def test_who_is_blocked_is_declined_until_another_person_approves_the_unblocking(ent, customer):
-    maker, checker = browser_of("maker"), browser_of("checker")
-    asked = act(maker, customer, "block")
-    assert "Reason" in words_of(asked)
-    assert check(ent, customer.pk, 100)[0].is_allowed
-    act(maker, customer, "block", reason="Card stolen")
-    assert check(ent, customer.pk, 100)[0].reason == "CUSTOMER_BLOCKED"
-    act(maker, customer, "propose_unblocking", reason="Card found")
+    maker, checker = open_browser("maker"), open_browser("checker")
+    asked = run_action(maker, customer, "block")
+    assert "Reason" in read_words(asked)
+    assert make_check(ent, customer.pk, 100)[0].is_allowed
+    run_action(maker, customer, "block", reason="Card stolen")
+    assert make_check(ent, customer.pk, 100)[0].reason == "CUSTOMER_BLOCKED"
+    run_action(maker, customer, "propose_unblocking", reason="Card found")
     proposal = Unblocking.objects.get()
-    act(maker, proposal, "approve")
-    act(checker, proposal, "withdraw")
+    run_action(maker, proposal, "approve")
+    run_action(checker, proposal, "withdraw")
     proposal.refresh_from_db()
     assert proposal.state == "PROPOSED"
-    act(checker, proposal, "approve")
-    assert check(ent, customer.pk, 100)[0].is_allowed
+    run_action(checker, proposal, "approve")
+    assert make_check(ent, customer.pk, 100)[0].is_allowed
 
 
 def test_the_maker_withdraws_an_unblocking_and_a_checker_rejects_one(customer):
-    maker, checker = browser_of("maker"), browser_of("checker")
-    act(maker, customer, "block", reason="Asked for")
+    maker, checker = open_browser("maker"), open_browser("checker")
+    run_action(maker, customer, "block", reason="Asked for")
     for name, client in {"withdraw": maker, "reject": checker}.items():
-        act(maker, customer, "propose_unblocking", reason="Again")
-        act(client, Unblocking.objects.latest("pk"), name, reason="Not proven")
+        run_action(maker, customer, "propose_unblocking", reason="Again")
+        run_action(client, Unblocking.objects.latest("pk"), name, reason="Not proven")
     assert Unblocking.objects.latest("pk").decision_note == "Not proven"
     assert list(Unblocking.objects.order_by("pk").values_list("state", flat=True)) == [
         "WITHDRAWN",
@@ -122,44 +134,44 @@ def test_the_maker_withdraws_an_unblocking_and_a_checker_rejects_one(customer):
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 501])
 def test_nobody_is_blocked_without_a_reason_that_fits(customer, reason):
-    assert act(browser_of("maker"), customer, "block", reason=reason).status_code == 422
+    assert run_action(open_browser("maker"), customer, "block", reason=reason).status_code == 422
     customer.refresh_from_db()
     assert not customer.is_blocked
 
 
 def test_a_refusal_is_shown(customer):
-    maker = browser_of("maker")
-    act(maker, customer, "block", reason="Card stolen")
-    again = act(maker, customer, "block", follow=True, reason="Card stolen")
-    assert "status is blocked already" in words_of(again)
+    maker = open_browser("maker")
+    run_action(maker, customer, "block", reason="Card stolen")
+    again = run_action(maker, customer, "block", follow=True, reason="Card stolen")
+    assert "status is blocked already" in read_words(again)
 
 
 def test_one_customer_is_blocked_at_a_time(ent, customer):
     make_customer(ent)
     body = {"action": "block", "reason": "All", "select_across": "1"}
     body["_selected_action"] = [str(pk) for pk in Customer.objects.values_list("pk", flat=True)]
-    browser_of("maker").post(list_url("customers_customer"), body)
+    open_browser("maker").post(write_list_url("customers_customer"), body)
     assert not Customer.objects.filter(status="BLOCKED").exists()
 
 
 @pytest.mark.parametrize("role", ["viewer", "checker", "auditor", "admin"])
 def test_only_a_maker_blocks_and_decides_reviews(role, customer, review):
-    client = browser_of(role)
-    act(client, customer, "block", reason="No")
-    act(client, review, "same_person", reason="No")
+    client = open_browser(role)
+    run_action(client, customer, "block", reason="No")
+    run_action(client, review, "same_person", reason="No")
     customer.refresh_from_db()
     review.refresh_from_db()
     assert not customer.is_blocked
     assert review.outcome == ""
-    assert "_selected_action" not in client.get(change_url(customer)).content.decode()
+    assert "_selected_action" not in client.get(write_change_url(customer)).content.decode()
 
 
 def test_a_review_sets_record_and_claim_side_by_side(review):
     for page in (
-        browser_of("viewer").get(change_url(review)),
-        act(browser_of("maker"), review, "different_people"),
+        open_browser("viewer").get(write_change_url(review)),
+        run_action(open_browser("maker"), review, "different_people"),
     ):
-        words = words_of(page)
+        words = read_words(page)
         assert "Name Meera Iyer Ravi Rao No Mobile number ••••5678 ••••5678 Yes" in words
         assert "Date of birth •• ••• 1991 •• ••• 1970 No" in words
         assert "Document Aadhaar ••••0124 PAN ••••234F No" in words
@@ -167,15 +179,15 @@ def test_a_review_sets_record_and_claim_side_by_side(review):
 
 @pytest.mark.parametrize("outcome", OUTCOMES.values)
 def test_a_review_is_decided(outcome, review):
-    maker = browser_of("maker")
-    act(maker, review, outcome.lower(), reason="Phoned both")
+    maker = open_browser("maker")
+    run_action(maker, review, outcome.lower(), reason="Phoned both")
     review.refresh_from_db()
     assert (review.outcome, review.reason) == (outcome, "Phoned both")
     assert (review.customer.mobile == "") == (outcome == OUTCOMES.NUMBER_PASSED_ON)
-    again = act(maker, review, "same_person", follow=True, reason="No")
-    assert "was decided before" in words_of(again)
+    again = run_action(maker, review, "same_person", follow=True, reason="No")
+    assert "was decided before" in read_words(again)
     counts = [
-        maker.get(list_url("customers_duplicatereview"), {"state": state})
+        maker.get(write_list_url("customers_duplicatereview"), {"state": state})
         .context["cl"]
         .result_count
         for state in ("open", "decided")
@@ -187,35 +199,38 @@ def test_a_review_that_waits_for_a_merger_stays_open(ent, review):
     """Both records exist: that they are one person is found, and not yet carried out."""
     other = make_customer(ent)
     DuplicateReview.objects.update(claimant=other)
-    maker = browser_of("maker")
-    act(maker, review, "same_person", reason="Phoned both")
-    listed = maker.get(list_url("customers_duplicatereview"), {"state": "open"})
+    maker = open_browser("maker")
+    run_action(maker, review, "same_person", reason="Phoned both")
+    listed = maker.get(write_list_url("customers_duplicatereview"), {"state": "open"})
     assert listed.context["cl"].result_count == 1
-    assert 'name="action"' not in maker.get(change_url(review)).content.decode().split("<footer")[0]
+    assert (
+        'name="action"'
+        not in maker.get(write_change_url(review)).content.decode().split("<footer")[0]
+    )
 
 
 def test_lists_ask_as_many_questions_for_many_rows_as_for_few(ent, customer, review):
     names = ["customers_customer", "customers_duplicatereview", "limits_limitcheck"]
     names += ["limits_hold", "limits_ledgerentry", "ppims_auditentry"]
-    auditor = browser_of("auditor")
+    auditor = open_browser("auditor")
 
-    def questions():
+    def count_questions():
         counts = {}
         for name in names:
-            auditor.get(list_url(name))
+            auditor.get(write_list_url(name))
             with CaptureQueriesContext(connection) as asked:
-                auditor.get(list_url(name))
+                auditor.get(write_list_url(name))
             counts[name] = len(asked)
         return counts
 
-    check(ent, customer.pk, 100)
-    post(ent, customer.pk, 100)
-    before = questions()
+    make_check(ent, customer.pk, 100)
+    make_posting(ent, customer.pk, 100)
+    before = count_questions()
     for day, system_id in enumerate(["CBS", "UPI", "NET"], 1):
         processor = make_processor(system_id)
         pk = make_customer(processor)
-        check(processor, pk, 100)
-        post(processor, pk, 100)
+        make_check(processor, pk, 100)
+        make_posting(processor, pk, 100)
         with pytest.raises(Conflict):
             make_customer(processor, mobile_number=MOBILE, date_of_birth=date(1960, 1, day))
-    assert questions() == before
+    assert count_questions() == before

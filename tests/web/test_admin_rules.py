@@ -6,8 +6,15 @@ from django.urls import reverse
 from limits.models import Hold, LedgerEntry, LimitCheck, LimitRule, Seal
 from limits.services import seals
 from ppims.core import clock
-from tests.factories import check, make_customer, make_processor, post
-from tests.web.admin_pages import act, add_url, browser_of, change_url, list_url, words_of
+from tests.factories import make_check, make_customer, make_posting, make_processor
+from tests.web.admin_pages import (
+    open_browser,
+    read_words,
+    run_action,
+    write_add_url,
+    write_change_url,
+    write_list_url,
+)
 
 pytestmark = pytest.mark.django_db
 RULE = {
@@ -22,55 +29,57 @@ RULE = {
 
 
 def propose(client, **changes):
-    return client.post(add_url("limits_limitrule"), {**RULE, **changes})
+    return client.post(write_add_url("limits_limitrule"), {**RULE, **changes})
 
 
-def newest():
+def find_newest():
     return LimitRule.objects.latest("pk")
 
 
-def in_force():
-    return LimitRule.objects.in_force(clock.now(), tier="P", direction="D")
+def list_in_force():
+    return LimitRule.objects.list_in_force(clock.now(), tier="P", direction="D")
 
 
 def test_a_rule_is_in_force_once_another_admin_approves_it():
-    maker, other = browser_of("admin"), browser_of("admin")
+    maker, other = open_browser("admin"), open_browser("admin")
     assert propose(maker).status_code == 302
-    rule = newest()
+    rule = find_newest()
     assert (rule.amount, rule.state) == (12_345_600, "PROPOSED")
-    refused = act(maker, rule, "approve", follow=True)
-    assert "checker is another person than the maker" in words_of(refused)
-    assert rule not in in_force()
-    act(other, rule, "approve")
-    assert rule in in_force()
+    refused = run_action(maker, rule, "approve", follow=True)
+    assert "checker is another person than the maker" in read_words(refused)
+    assert rule not in list_in_force()
+    run_action(other, rule, "approve")
+    assert rule in list_in_force()
 
 
 @pytest.mark.parametrize("role", ["viewer", "maker", "checker", "auditor"])
 def test_no_other_role_proposes_or_decides_a_rule(role):
-    propose(browser_of("admin"))
-    client = browser_of(role)
+    propose(open_browser("admin"))
+    client = open_browser(role)
     assert propose(client).status_code == 403
     for name in ("approve", "reject", "withdraw"):
-        act(client, newest(), name)
-    assert newest().state == "PROPOSED"
+        run_action(client, find_newest(), name)
+    assert find_newest().state == "PROPOSED"
 
 
 def test_another_rejects_and_the_maker_withdraws():
-    maker, other = browser_of("admin"), browser_of("admin")
+    maker, other = open_browser("admin"), open_browser("admin")
     for name, client, state in (("reject", other, "REJECTED"), ("withdraw", maker, "WITHDRAWN")):
         propose(maker)
         if name == "reject":
-            assert act(client, newest(), name, reason=" ").status_code == 422
-        act(client, newest(), name, reason="Not agreed by the board")
-        assert newest().state == state
+            assert run_action(client, find_newest(), name, reason=" ").status_code == 422
+        run_action(client, find_newest(), name, reason="Not agreed by the board")
+        assert find_newest().state == state
 
 
 def test_a_rule_that_is_decided_stays_decided():
-    maker, other = browser_of("admin"), browser_of("admin")
+    maker, other = open_browser("admin"), open_browser("admin")
     propose(maker)
-    act(other, newest(), "reject", reason="No")
-    assert "was decided before" in words_of(act(other, newest(), "approve", follow=True))
-    assert newest().state == "REJECTED"
+    run_action(other, find_newest(), "reject", reason="No")
+    assert "was decided before" in read_words(
+        run_action(other, find_newest(), "approve", follow=True)
+    )
+    assert find_newest().state == "REJECTED"
 
 
 @pytest.mark.parametrize(
@@ -83,8 +92,8 @@ def test_a_rule_that_is_decided_stays_decided():
     ],
 )
 def test_an_amount_is_rupees_or_months_or_no_limit(changes, amount):
-    assert propose(browser_of("admin"), **changes).status_code == 302
-    assert newest().amount == amount
+    assert propose(open_browser("admin"), **changes).status_code == 302
+    assert find_newest().amount == amount
 
 
 @pytest.mark.parametrize(
@@ -103,24 +112,24 @@ def test_an_amount_is_rupees_or_months_or_no_limit(changes, amount):
 )
 def test_a_wrong_field_of_a_rule_is_named(changes, field):
     before = LimitRule.objects.count()
-    page = propose(browser_of("admin"), **changes)
+    page = propose(open_browser("admin"), **changes)
     assert list(page.context["adminform"].form.errors) == [field]
     assert LimitRule.objects.count() == before
 
 
 def test_a_start_is_indias_time():
-    propose(browser_of("admin"), in_force_from_0="2031-04-01", in_force_from_1="00:00")
-    assert newest().in_force_from.isoformat() == "2031-03-31T18:30:00+00:00"
-    page = words_of(browser_of("viewer").get(change_url(newest())))
+    propose(open_browser("admin"), in_force_from_0="2031-04-01", in_force_from_1="00:00")
+    assert find_newest().in_force_from.isoformat() == "2031-03-31T18:30:00+00:00"
+    page = read_words(open_browser("viewer").get(write_change_url(find_newest())))
     assert "01 Apr 2031, 00:00:00 IST" in page
 
 
 def test_the_list_says_amounts_as_people_do():
-    admin = browser_of("admin")
+    admin = open_browser("admin")
     propose(admin)
     propose(admin, amount="")
     propose(admin, window="CREDIT_STOP", direction="C", amount="24")
-    page = words_of(browser_of("viewer").get(list_url("limits_limitrule")))
+    page = read_words(open_browser("viewer").get(write_list_url("limits_limitrule")))
     assert "₹1,23,456.00" in page
     assert "No limit" in page
     assert "24 months" in page
@@ -128,49 +137,49 @@ def test_the_list_says_amounts_as_people_do():
 
 def test_the_list_of_rules_asks_no_more_for_more_rules(django_assert_max_num_queries):
     for _ in range(5):
-        propose(browser_of("admin"))
-    client = browser_of("admin")
+        propose(open_browser("admin"))
+    client = open_browser("admin")
     with django_assert_max_num_queries(8):
-        client.get(list_url("limits_limitrule"))
+        client.get(write_list_url("limits_limitrule"))
 
 
 @pytest.fixture
 def history():
     ent = make_processor("ENT")
     pk, other = make_customer(ent), make_customer(ent)
-    asked, _ = check(ent, pk, 123_456_00, ref_id="ASK1", account_number="000000000000")
-    allowed, _ = check(ent, pk, 100_00, ref_id="ASK2")
-    posted, _ = post(ent, pk, 100_00, ref_id="POST1", tran_id="T1")
-    check(ent, other, 100_00, ref_id="ASK3")
-    post(ent, other, 100_00, ref_id="POST2")
+    asked, _ = make_check(ent, pk, 123_456_00, ref_id="ASK1", account_number="000000000000")
+    allowed, _ = make_check(ent, pk, 100_00, ref_id="ASK2")
+    posted, _ = make_posting(ent, pk, 100_00, ref_id="POST1", tran_id="T1")
+    make_check(ent, other, 100_00, ref_id="ASK3")
+    make_posting(ent, other, 100_00, ref_id="POST2")
     return pk, asked, allowed, posted
 
 
 def test_checks_holds_and_entries_are_found_by_unique_id_and_ref_id(history):
     pk, *_ = history
-    client = browser_of("viewer")
+    client = open_browser("viewer")
 
-    def found(name, text):
-        rows = client.get(list_url(f"limits_{name}"), {"q": text}).context["cl"].result_list
+    def find_rows(name, text):
+        rows = client.get(write_list_url(f"limits_{name}"), {"q": text}).context["cl"].result_list
         return [str(row.limit_check if name == "hold" else row) for row in rows]
 
-    assert found("limitcheck", pk) == ["Spend check ASK2", "Spend check ASK1"]
-    assert found("limitcheck", "ASK1") == ["Spend check ASK1"]
-    assert found("hold", "ASK2") == found("hold", pk) == ["Spend check ASK2"]
-    assert found("ledgerentry", pk) == found("ledgerentry", "POST1") == ["Posted POST1"]
-    assert found("ledgerentry", "ASK1") == found("limitcheck", "ask1") == []
+    assert find_rows("limitcheck", pk) == ["Spend check ASK2", "Spend check ASK1"]
+    assert find_rows("limitcheck", "ASK1") == ["Spend check ASK1"]
+    assert find_rows("hold", "ASK2") == find_rows("hold", pk) == ["Spend check ASK2"]
+    assert find_rows("ledgerentry", pk) == find_rows("ledgerentry", "POST1") == ["Posted POST1"]
+    assert find_rows("ledgerentry", "ASK1") == find_rows("limitcheck", "ask1") == []
 
 
 def test_checks_holds_and_entries_are_shown_and_never_changed(history):
     _, asked, allowed, posted = history
-    client = browser_of("admin")
+    client = open_browser("admin")
     hold = Hold.objects.get(pk=allowed.pk)
     for row in (asked, allowed, posted, hold):
-        assert "₹" in words_of(client.get(change_url(row)))
-        assert client.post(change_url(row), {}).status_code == 403
-        act(client, row, "delete_selected", post="yes")
-    assert "₹1,23,456.00" in words_of(client.get(change_url(asked)))
-    assert "IST" in words_of(client.get(change_url(asked)))
+        assert "₹" in read_words(client.get(write_change_url(row)))
+        assert client.post(write_change_url(row), {}).status_code == 403
+        run_action(client, row, "delete_selected", post="yes")
+    assert "₹1,23,456.00" in read_words(client.get(write_change_url(asked)))
+    assert "IST" in read_words(client.get(write_change_url(asked)))
     assert (LimitCheck.objects.count(), LedgerEntry.objects.count()) == (3, 2)
 
 
@@ -179,10 +188,10 @@ def test_checks_holds_and_entries_are_shown_and_never_changed(history):
 
 @pytest.mark.parametrize("role", ["auditor", "admin"])
 def test_a_seal_is_made_at_the_press_of_a_button_and_its_file_is_fetched(role):
-    client = browser_of(role)
-    assert "Seal now" in words_of(client.get(list_url("limits_seal")))
+    client = open_browser(role)
+    assert "Seal now" in read_words(client.get(write_list_url("limits_seal")))
     made = client.post(reverse("admin:limits_seal_make"), follow=True)
-    assert "Seal 1 is made" in words_of(made)
+    assert "Seal 1 is made" in read_words(made)
     assert made.redirect_chain[-1][0] == reverse("admin:limits_seal_change", args=[1])
     file = client.get(reverse("admin:limits_seal_file", args=[1]))
     assert seals.read_exported(file.json()).number == 1
@@ -193,7 +202,7 @@ def test_a_seal_is_made_at_the_press_of_a_button_and_its_file_is_fetched(role):
 
 @pytest.mark.parametrize("role", ["viewer", "maker", "checker"])
 def test_who_may_not_seal_has_no_button_and_no_way_round_it(role):
-    client = browser_of(role)
-    assert "Seal now" not in words_of(client.get(list_url("limits_seal")))
+    client = open_browser(role)
+    assert "Seal now" not in read_words(client.get(write_list_url("limits_seal")))
     assert client.post(reverse("admin:limits_seal_make")).status_code == 403
     assert not Seal.objects.exists()

@@ -9,9 +9,9 @@ import pytest
 from ppims.core import clock
 from ppims.models import RefusedCall
 from ppims.reports import keyset
-from ppims.reports.calls import calls
+from ppims.reports.calls import list_calls
 from tests.factories import make_processor
-from tests.web.admin_pages import browser_of, list_url, words_of
+from tests.web.admin_pages import open_browser, read_words, write_list_url
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2031, 6, 17, 6, 30, tzinfo=UTC)
@@ -30,16 +30,16 @@ def cbs():
 
 @pytest.fixture(autouse=True)
 def _then():
-    with clock.frozen(AT):
+    with clock.freeze(AT):
         yield
 
 
 @pytest.fixture
 def auditor():
-    return browser_of("auditor")
+    return open_browser("auditor")
 
 
-def refused(processor, number, *, code="409", fields="", **ago):
+def add_refused(processor, number, *, code="409", fields="", **ago):
     return RefusedCall.objects.create(
         at=AT - timedelta(**ago),
         processor=processor,
@@ -50,19 +50,19 @@ def refused(processor, number, *, code="409", fields="", **ago):
     )
 
 
-def refs(page):
+def list_refs(page):
     return re.findall(r"<code>(.*?)</code>", page.content.decode())
 
 
-def more(page):
+def read_more(page):
     """Give the query of the rows that follow."""
     found = re.search(r'hx-get="(\?.*?)"', page.content.decode())
     return unescape(found[1]) if found else ""
 
 
 def test_a_row_says_when_who_what_and_why(ent, auditor):
-    refused(ent, 1, fields="Amount,Tran_Id")
-    said = words_of(auditor.get("/calls"))
+    add_refused(ent, 1, fields="Amount,Tran_Id")
+    said = read_words(auditor.get("/calls"))
     assert (
         "17 Jun 2031, 12:00 PM ENT update-customer-limit 409: Conflict with the record"
         " Amount, Tran_Id R-1" in said
@@ -72,41 +72,41 @@ def test_a_row_says_when_who_what_and_why(ent, auditor):
 
 def test_the_last_comes_first_and_those_of_a_processor_are_asked_for(ent, cbs, auditor):
     for number in (1, 2, 3):
-        refused(cbs if number == 2 else ent, number)
-    assert refs(auditor.get("/calls")) == ["R-3", "R-2", "R-1"]
-    assert refs(auditor.get("/calls?processor=ENT")) == ["R-3", "R-1"]
-    assert refs(auditor.get("/calls?processor=CBS")) == ["R-2"]
+        add_refused(cbs if number == 2 else ent, number)
+    assert list_refs(auditor.get("/calls")) == ["R-3", "R-2", "R-1"]
+    assert list_refs(auditor.get("/calls?processor=ENT")) == ["R-3", "R-1"]
+    assert list_refs(auditor.get("/calls?processor=CBS")) == ["R-2"]
     nobody = auditor.get("/calls?processor=NOBODY")
-    assert (nobody.status_code, refs(nobody)) == (422, [])
+    assert (nobody.status_code, list_refs(nobody)) == (422, [])
 
 
 @pytest.mark.parametrize(("seconds", "is_shown"), [(0, True), (1, False)])
 def test_what_is_past_its_time_is_not_shown_though_it_is_there_still(
     ent, auditor, seconds, is_shown
 ):
-    refused(ent, 1, days=30, seconds=seconds)
-    assert refs(auditor.get("/calls")) == ["R-1"] * is_shown
+    add_refused(ent, 1, days=30, seconds=seconds)
+    assert list_refs(auditor.get("/calls")) == ["R-1"] * is_shown
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 5])
 @pytest.mark.parametrize("asked", ["", "processor=ENT"])
 def test_pages_of_any_size_give_each_call_once(ent, cbs, auditor, monkeypatch, rows, asked):
-    monkeypatch.setitem(calls.__kwdefaults__, "rows", rows)
-    made = [refused(ent, number).ref_id for number in range(5)]
+    monkeypatch.setitem(list_calls.__kwdefaults__, "rows", rows)
+    made = [add_refused(ent, number).ref_id for number in range(5)]
     page = auditor.get(f"/calls?{asked}")
-    found = refs(page)
-    while more(page):
-        page = auditor.get(f"/calls{more(page)}", headers=HTMX)
-        found += refs(page)
+    found = list_refs(page)
+    while read_more(page):
+        page = auditor.get(f"/calls{read_more(page)}", headers=HTMX)
+        found += list_refs(page)
     assert found == made[::-1]
 
 
 def test_htmx_gets_the_list_or_its_next_rows(ent, auditor):
     for number in range(keyset.PAGE_ROWS + 1):
-        refused(ent, number)
+        add_refused(ent, number)
     page = auditor.get("/calls", headers=HTMX)
     assert page.content.decode().lstrip().startswith('<section id="found">')
-    rows = auditor.get(f"/calls{more(page)}", headers=HTMX).content.decode()
+    rows = auditor.get(f"/calls{read_more(page)}", headers=HTMX).content.decode()
     assert (rows.count("<tr"), rows.count("<table")) == (1, 0)
 
 
@@ -117,17 +117,20 @@ def test_what_is_no_cursor_is_404(auditor, cursor):
 
 def test_it_takes_a_bounded_number_of_queries(ent, cbs, auditor, django_assert_max_num_queries):
     for number in range(60):
-        refused(ent if number % 2 else cbs, number)
+        add_refused(ent if number % 2 else cbs, number)
     with django_assert_max_num_queries(7):
-        assert len(refs(auditor.get("/calls"))) == keyset.PAGE_ROWS
+        assert len(list_refs(auditor.get("/calls"))) == keyset.PAGE_ROWS
 
 
 def test_processors_lead_to_their_calls_whoever_may_see_them(ent):
     address = "/calls?processor=ENT"
-    assert address in browser_of("admin").get(list_url("ppims_processor")).content.decode()
-    assert address not in browser_of("viewer").get(list_url("ppims_processor")).content.decode()
+    assert address in open_browser("admin").get(write_list_url("ppims_processor")).content.decode()
+    assert (
+        address
+        not in open_browser("viewer").get(write_list_url("ppims_processor")).content.decode()
+    )
 
 
 def test_transactions_lead_to_them_whoever_may_see_them():
-    assert 'href="/calls"' in browser_of("maker").get("/transactions").content.decode()
-    assert 'href="/calls"' not in browser_of("viewer").get("/transactions").content.decode()
+    assert 'href="/calls"' in open_browser("maker").get("/transactions").content.decode()
+    assert 'href="/calls"' not in open_browser("viewer").get("/transactions").content.decode()

@@ -13,12 +13,12 @@ from limits.verify import verify
 from ppims.core import clock
 from ppims.models import AuditEntry
 from ppims.services import audit
-from tests.factories import check, make_customer, make_processor, new_mobile
-from tests.web.admin_pages import browser_of, user_of, words_of
+from tests.factories import draw_mobile, make_check, make_customer, make_processor
+from tests.web.admin_pages import make_user, open_browser, read_words
 
 pytestmark = pytest.mark.django_db
 PAN = {"ovid_type": "PAN", "ovid_value": "ABCPE1234F"}
-NOTHING = "Says nothing to change"
+NOTHING_MESSAGE = "Says nothing to change"
 
 
 @pytest.fixture
@@ -34,10 +34,10 @@ def customer(ent):
 
 @pytest.fixture
 def maker():
-    return browser_of("maker")
+    return open_browser("maker")
 
 
-def stands(form):
+def read_form(form):
     """Give what a browser would send of a form that nobody touched."""
     sent = {}
     for field in form:
@@ -51,12 +51,12 @@ def stands(form):
 
 def send(client, name, customer, **changes):
     address = reverse(name, args=[customer.pk])
-    return client.post(address, {**stands(client.get(address).context["form"]), **changes})
+    return client.post(address, {**read_form(client.get(address).context["form"]), **changes})
 
 
-def last_audit(customer):
+def find_last_audit(customer):
     entry = AuditEntry.objects.filter(subject=customer.pk).order_by("number").last()
-    return entry.action, entry.user, audit.said(entry)
+    return entry.action, entry.user, audit.read_detail(entry)
 
 
 # Editing.
@@ -79,7 +79,7 @@ def test_one_field_changes_and_the_others_stay(customer, maker, field, value, co
     response = send(maker, "customer-edit", customer, **{field: value})
     assert response.status_code == 302
     assert Customer.objects.values().get() == {**before, column: kept}
-    action, user, detail = last_audit(customer)
+    action, user, detail = find_last_audit(customer)
     assert (action, user) == ("customer updated", response.wsgi_request.user)
     assert detail["changes"].keys() == {field}
 
@@ -96,7 +96,7 @@ def test_what_a_customer_can_do_without_is_removed_by_a_tick_and_audited(ent, ma
     assert response.status_code == 302
     gone = {"email": "", "address_line1": "", "city": "Goa"}
     assert Customer.objects.values().get() == {**before, **gone}
-    changes = last_audit(customer)[2]["changes"]
+    changes = find_last_audit(customer)[2]["changes"]
     assert changes["email_id"] == ["a@b.in", ""]
     assert changes["address_line1"] == ["12 Lake View Road", ""]
 
@@ -112,17 +112,17 @@ def test_what_is_given_or_has_to_stay_is_not_removed(customer, maker, changes, m
     before = Customer.objects.values().get()
     response = send(maker, "customer-edit", customer, **changes)
     assert response.status_code == 422
-    assert message in words_of(response)
+    assert message in read_words(response)
     assert Customer.objects.values().get() == before
 
 
 def test_a_childs_birth_date_is_confirmed_and_one_in_the_future_is_none(customer, maker):
     tomorrow, today = (clock.today() + timedelta(days) for days in (1, 0))
     future = send(maker, "customer-edit", customer, date_of_birth=f"{tomorrow:%d-%m-%Y}")
-    assert "and not in the future" in words_of(future)
+    assert "and not in the future" in read_words(future)
     said = {"date_of_birth": f"{today:%d-%m-%Y}"}
     warned = send(maker, "customer-edit", customer, **said)
-    assert (warned.status_code, "under 10 years old" in words_of(warned)) == (422, True)
+    assert (warned.status_code, "under 10 years old" in read_words(warned)) == (422, True)
     said["child_born"] = today.isoformat()
     assert send(maker, "customer-edit", customer, **said).status_code == 302
     assert Customer.objects.get().date_of_birth == today
@@ -131,13 +131,13 @@ def test_a_childs_birth_date_is_confirmed_and_one_in_the_future_is_none(customer
 def test_a_form_that_nobody_touched_says_nothing(customer, maker):
     response = send(maker, "customer-edit", customer)
     assert response.status_code == 422
-    assert NOTHING in words_of(response)
+    assert NOTHING_MESSAGE in read_words(response)
     assert AuditEntry.objects.filter(action="customer updated").count() == 0
 
 
 def test_what_a_processor_changed_meanwhile_is_not_undone(customer, maker):
     address = reverse("customer-edit", args=[customer.pk])
-    opened = stands(maker.get(address).context["form"])
+    opened = read_form(maker.get(address).context["form"])
     Customer.objects.filter(pk=customer.pk).update(name="Meera Rao")
     customer.accounts.update(status="C")
     assert maker.post(address, {**opened, "city": "Chennai"}).status_code == 302
@@ -149,21 +149,21 @@ def test_what_a_processor_changed_meanwhile_is_not_undone(customer, maker):
 def test_accounts_and_cards_change_their_status_and_a_check_hears_of_it(ent, customer, maker):
     account, card = customer.accounts.get(), customer.cards.get()
     named = {"account_number": account.number}
-    assert check(ent, customer.pk, 100, **named)[0].is_allowed
+    assert make_check(ent, customer.pk, 100, **named)[0].is_allowed
     changes = {f"account_{account.pk}": "F", f"card_{card.pk}": "C"}
     assert send(maker, "customer-edit", customer, **changes).status_code == 302
-    assert check(ent, customer.pk, 100, **named)[0].reason == "ACCOUNT_NOT_ACTIVE"
+    assert make_check(ent, customer.pk, 100, **named)[0].reason == "ACCOUNT_NOT_ACTIVE"
     card.refresh_from_db()
     assert card.status == "C"
-    _, _, detail = last_audit(customer)
+    _, _, detail = find_last_audit(customer)
     assert detail["changes"]["cards"] == [["••••4321", "A", "C"]]
     assert account.number not in json.dumps(detail)
 
 
 def test_the_name_finds_the_customer_and_the_old_one_no_longer(customer, maker):
     send(maker, "customer-edit", customer, customer_name="Kavya Rao")
-    assert search.named("kavya", most=5) == [customer.pk]
-    assert search.named("meera", most=5) == []
+    assert search.find_by_name("kavya", most=5) == [customer.pk]
+    assert search.find_by_name("meera", most=5) == []
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_what_is_malformed_is_said_in_the_apis_words(customer, maker, field, val
     before = Customer.objects.values().get()
     response = send(maker, "customer-edit", customer, **{field: value})
     assert response.status_code == 422
-    assert message in words_of(response)
+    assert message in read_words(response)
     assert Customer.objects.values().get() == before
 
 
@@ -206,7 +206,7 @@ def test_a_field_is_looked_at_as_one_writes_and_nothing_is_stored(customer, make
     body = {"mobile_number": "12", "looking": "1"}
     response = maker.post(address, body, headers={"HX-Request": "true"})
     assert response.status_code == 200
-    assert "Must be an Indian mobile number" in words_of(response)
+    assert "Must be an Indian mobile number" in read_words(response)
     right = {"city": "Goa", "looking": "1"}
     maker.post(address, right, headers={"HX-Request": "true"})
     customer.refresh_from_db()
@@ -226,7 +226,7 @@ def test_new_min_kyc_is_recorded_at_once_with_who_did_it(ent, maker):
     change = KycChange.objects.order_by("pk").last()
     user = response.wsgi_request.user
     assert (change.from_tier, change.to_tier, change.user) == ("N", "P", user)
-    assert last_audit(customer)[2]["changes"]["kyc_flag"] == ["N", "P"]
+    assert find_last_audit(customer)[2]["changes"]["kyc_flag"] == ["N", "P"]
 
 
 @pytest.mark.parametrize(("tier", "to"), [("P", "F"), ("F", "P"), ("F", "N"), ("P", "N")])
@@ -245,7 +245,7 @@ def test_full_kyc_and_a_lower_one_are_proposed(ent, maker, tier, to):
 def test_a_tier_that_a_processor_raised_meanwhile_is_not_lowered(ent, maker):
     customer = Customer.objects.get(pk=make_customer(ent, kyc_flag="N"))
     address = reverse("customer-kyc", args=[customer.pk])
-    opened = stands(maker.get(address).context["form"])
+    opened = read_form(maker.get(address).context["form"])
     Customer.objects.filter(pk=customer.pk).update(tier="P")
     assert maker.post(address, {**opened, **PAN, "reason": "Seen"}).status_code == 302
     customer.refresh_from_db()
@@ -256,11 +256,11 @@ def test_a_tier_that_a_processor_raised_meanwhile_is_not_lowered(ent, maker):
 def test_a_tier_chosen_on_another_ground_is_asked_for_once_more(ent, maker):
     customer = Customer.objects.get(pk=make_customer(ent, kyc_flag="N", **PAN))
     address = reverse("customer-kyc", args=[customer.pk])
-    chosen = {**stands(maker.get(address).context["form"]), "kyc_flag": "P", "reason": "Seen"}
+    chosen = {**read_form(maker.get(address).context["form"]), "kyc_flag": "P", "reason": "Seen"}
     Customer.objects.filter(pk=customer.pk).update(tier="F")
     said = maker.post(address, chosen)
     assert said.status_code == 422
-    assert ": has changed meanwhile: it is Full KYC now. Choose once more." in words_of(said)
+    assert ": has changed meanwhile: it is Full KYC now. Choose once more." in read_words(said)
     assert not KycProposal.objects.exists()
     again = {**chosen, "initial-kyc_flag": "F"}
     assert '<input type="hidden" name="initial-kyc_flag" value="F"' in said.content.decode()
@@ -271,7 +271,7 @@ def test_a_tier_chosen_on_another_ground_is_asked_for_once_more(ent, maker):
 def test_full_kyc_without_any_document_is_refused(customer, maker):
     response = send(maker, "customer-kyc", customer, kyc_flag="F", reason="Seen")
     assert response.status_code == 422
-    assert "no document is on record" in words_of(response)
+    assert "no document is on record" in read_words(response)
     assert not KycProposal.objects.exists()
 
 
@@ -283,29 +283,29 @@ def test_a_second_proposal_is_refused_while_one_waits(customer, maker):
     assert f'A proposal waits already, and one is enough: <a href="{address}">' in page
     again = send(maker, "customer-kyc", customer, **body)
     assert again.status_code == 422
-    assert "Has an open proposal already" in words_of(again)
+    assert "Has an open proposal already" in read_words(again)
 
 
 def test_a_document_alone_is_recorded_at_once(customer, maker):
     assert send(maker, "customer-kyc", customer, **PAN).status_code == 302
     assert Document.objects.get().reveal() == "ABCPE1234F"
-    assert last_audit(customer)[2]["changes"]["document"] == "PAN"
+    assert find_last_audit(customer)[2]["changes"]["document"] == "PAN"
 
 
 def test_kyc_that_is_as_it_was_says_nothing(customer, maker):
     response = send(maker, "customer-kyc", customer, reason="Just so")
     assert response.status_code == 422
-    assert NOTHING in words_of(response)
+    assert NOTHING_MESSAGE in read_words(response)
 
 
 # Blocking.
 
 
 def test_a_block_counts_from_the_next_check_on(ent, customer, maker):
-    assert check(ent, customer.pk, 100)[0].is_allowed
+    assert make_check(ent, customer.pk, 100)[0].is_allowed
     assert send(maker, "customer-block", customer, reason="Card stolen").status_code == 302
-    assert check(ent, customer.pk, 100)[0].reason == "CUSTOMER_BLOCKED"
-    assert last_audit(customer)[2] == {"reason": "Card stolen"}
+    assert make_check(ent, customer.pk, 100)[0].reason == "CUSTOMER_BLOCKED"
+    assert find_last_audit(customer)[2] == {"reason": "Card stolen"}
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 501])
@@ -318,7 +318,7 @@ def test_nobody_is_blocked_without_a_reason_that_fits(customer, maker, reason):
 
 def test_unblocking_is_proposed_and_needs_a_block(customer, maker):
     assert send(maker, "customer-unblock", customer, reason="Found").status_code == 422
-    blocking.block(customer_id=customer.pk, reason="Lost", user=user_of("maker"))
+    blocking.block(customer_id=customer.pk, reason="Lost", user=make_user("maker"))
     assert send(maker, "customer-unblock", customer, reason="Found").status_code == 302
     customer.refresh_from_db()
     assert customer.is_blocked
@@ -342,11 +342,11 @@ def test_it_takes_a_bounded_number_of_queries(customer, maker, name, django_asse
 
 
 def test_what_staff_have_done_verifies(ent, customer, maker):
-    send(maker, "customer-edit", customer, mobile_number=new_mobile())
+    send(maker, "customer-edit", customer, mobile_number=draw_mobile())
     send(maker, "customer-kyc", customer, **PAN)
     send(maker, "customer-kyc", customer, kyc_flag="F", reason="Seen")
     proposal = reverse("approval", args=["kyc", KycProposal.objects.get().pk])
-    browser_of("checker").post(proposal, {"decision": "approve"})
+    open_browser("checker").post(proposal, {"decision": "approve"})
     customer.refresh_from_db()
     assert customer.tier == "F"
     assert [str(finding) for finding in verify()] == []

@@ -13,15 +13,15 @@ from ppims.backoffice.customer import activity, statement
 from ppims.core import clock
 from ppims.models import AuditEntry
 from ppims.services import audit
-from tests.factories import check, make_customer, make_processor, post
-from tests.web.admin_pages import browser_of, user_of, words_of
-from tests.web.customers_said import make_meera, unmasked
+from tests.factories import make_check, make_customer, make_posting, make_processor
+from tests.web.admin_pages import make_user, open_browser, read_words
+from tests.web.private_customer import list_unmasked, make_meera
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2031, 6, 17, 6, 30, tzinfo=UTC)  # noon in India
 MIDNIGHT = datetime(2031, 6, 16, 18, 30, tzinfo=UTC)  # when that day began
 HTMX = {"HX-Request": "true"}
-EVER = {"when": ""}
+ANY_TIME = {"when": ""}
 
 
 @pytest.fixture
@@ -31,32 +31,32 @@ def ent(db):
 
 @pytest.fixture
 def meera(ent):
-    with clock.frozen(MIDNIGHT - timedelta(days=2)):
+    with clock.freeze(MIDNIGHT - timedelta(days=2)):
         customer = make_meera(ent)
-    with clock.frozen(MIDNIGHT - timedelta(seconds=1)):
-        check(ent, customer, 20_000_00, ref_id="=1+1")
-    with clock.frozen(MIDNIGHT):
-        post(ent, customer, 1_500_50, ref_id="REF7", tran_id="TRAN7")
-    with clock.frozen(AT):
-        notes.add_note(customer_id=customer, text="Called.", user=user_of("maker"))
-        blocking.block(customer_id=customer, reason="lost", user=user_of("maker"))
+    with clock.freeze(MIDNIGHT - timedelta(seconds=1)):
+        make_check(ent, customer, 20_000_00, ref_id="=1+1")
+    with clock.freeze(MIDNIGHT):
+        make_posting(ent, customer, 1_500_50, ref_id="REF7", tran_id="TRAN7")
+    with clock.freeze(AT):
+        notes.add_note(customer_id=customer, text="Called.", user=make_user("maker"))
+        blocking.block(customer_id=customer, reason="lost", user=make_user("maker"))
     return customer
 
 
 def look(customer, query="", role="viewer", **headers):
-    with clock.frozen(AT):
+    with clock.freeze(AT):
         address = reverse("customer", args=[customer])
-        return browser_of(role).get(f"{address}{query}", headers=headers)
+        return open_browser(role).get(f"{address}{query}", headers=headers)
 
 
-def happened(page):
+def list_happened(page):
     return [line.kind for line in page.context["lines"]]
 
 
 def test_it_lists_money_kyc_and_staff_last_first(meera):
     page = look(meera)
-    assert happened(page) == ["Staff", "Staff", "Posted", "Check", "Customer added"]
-    words = words_of(page)
+    assert list_happened(page) == ["Staff", "Staff", "Posted", "Check", "Customer added"]
+    words = read_words(page)
     assert "17 Jun 2031, 12:00 AM Posted Spend ₹1,500.50 Without a check ENT" in words
     assert "Check Spend ₹20,000.00 Declined: over the month’s limit ENT" in words
 
@@ -73,15 +73,15 @@ def test_it_lists_money_kyc_and_staff_last_first(meera):
 )
 def test_a_time_frame_stands_in_the_address(meera, query, wanted):
     page = look(meera, query)
-    assert happened(page) == wanted
-    assert ("Nothing happened then." in words_of(page)) == (not wanted)
+    assert list_happened(page) == wanted
+    assert ("Nothing happened then." in read_words(page)) == (not wanted)
 
 
 def test_what_is_no_time_frame_is_said_beside_it(meera):
     page = look(meera, "?when=own&since=2031-06-18&until=2031-06-17")
     assert page.status_code == 422
-    assert "This is before the first day." in words_of(page)
-    assert "Left to spend this month" in words_of(page)
+    assert "This is before the first day." in read_words(page)
+    assert "Left to spend this month" in read_words(page)
 
 
 def test_what_is_empty_in_the_address_goes(meera):
@@ -91,8 +91,8 @@ def test_what_is_empty_in_the_address_goes(meera):
 def test_a_row_is_a_link_that_htmx_opens_in_its_place(meera):
     page = look(meera).content.decode()
     address = re.search(r'hx-get="(/transactions/check/\d+\?theirs)"', page)[1]
-    row = browser_of("viewer").get(address.replace("&amp;", "&"), headers=HTMX)
-    words = words_of(row)
+    row = open_browser("viewer").get(address.replace("&amp;", "&"), headers=HTMX)
+    words = read_words(row)
     assert row.content.decode().strip().startswith("<tbody")
     assert "Up to ₹10,000.00 would have passed." in words
     assert "Meera Verma" not in words
@@ -101,11 +101,11 @@ def test_a_row_is_a_link_that_htmx_opens_in_its_place(meera):
 
 @pytest.mark.parametrize("rows", [1, 2, 4])
 def test_pages_follow_one_another_in_the_time_frame(meera, monkeypatch, rows):
-    monkeypatch.setattr(activity, "ROWS", rows)
+    monkeypatch.setattr(activity, "PAGE_ROWS", rows)
     found, query = [], "?when=month"
     while query:
         page = look(meera, query)
-        found += happened(page)
+        found += list_happened(page)
         query = page.context["more"] and f"?{page.context['more']}"
     assert found == ["Staff", "Staff", "Posted", "Check", "Customer added"]
     is_later = f'href="/customers/{meera}?when=month#activity">From the newest on' in (
@@ -115,7 +115,7 @@ def test_pages_follow_one_another_in_the_time_frame(meera, monkeypatch, rows):
 
 
 def test_htmx_gets_the_activity_or_the_rows_that_follow(meera, monkeypatch):
-    monkeypatch.setattr(activity, "ROWS", 2)
+    monkeypatch.setattr(activity, "PAGE_ROWS", 2)
     part = look(meera, "?when=month", **HTMX)
     assert part.content.decode().strip().startswith('<section id="activity"')
     more = re.search(r'<a href="([^"]+)" hx-get="\1" hx-target="#more"', part.content.decode())[1]
@@ -131,10 +131,10 @@ def test_a_cursor_of_another_list_leads_nowhere(meera):
 # The statement.
 
 
-def export(customer, frame=EVER, role="auditor"):
-    with clock.frozen(AT):
+def export(customer, frame=ANY_TIME, role="auditor"):
+    with clock.freeze(AT):
         address = reverse("customer-statement", args=[customer])
-        return browser_of(role).post(address, frame)
+        return open_browser(role).post(address, frame)
 
 
 def read(response):
@@ -144,7 +144,7 @@ def read(response):
 
 
 def test_a_statement_says_what_the_page_says(meera):
-    shown = happened(look(meera))
+    shown = list_happened(look(meera))
     response = export(meera)
     disposition = f'attachment; filename="statement-{meera}-17-06-2031.csv"'
     assert response.headers["Content-Disposition"] == disposition
@@ -157,7 +157,7 @@ def test_a_statement_says_what_the_page_says(meera):
 
 def test_a_statement_is_masked_and_holds_no_formula(meera):
     response = export(meera)
-    assert unmasked(response) == []
+    assert list_unmasked(response) == []
     assert "Meera" not in response.content.decode()
     assert read(response)[4][6] == "'=1+1"
 
@@ -171,7 +171,7 @@ def test_a_statement_is_of_the_time_frame_and_audited_before_it_leaves(meera):
         AT,
         response.wsgi_request.user.username,
     )
-    assert audit.said(entry) == {
+    assert audit.read_detail(entry) == {
         "since": "2031-06-16 00:00:00+05:30",
         "until": "2031-06-17 00:00:00+05:30",
         "rows": 1,
@@ -180,10 +180,10 @@ def test_a_statement_is_of_the_time_frame_and_audited_before_it_leaves(meera):
 
 @pytest.mark.parametrize("frame", [{"when": "x"}, {"when": "own", "since": "yesterday"}])
 def test_what_is_no_time_frame_is_not_exported(meera, frame):
-    with clock.frozen(AT):
+    with clock.freeze(AT):
         address = reverse("customer-statement", args=[meera])
-        page = browser_of("auditor").post(address, frame, follow=True)
-    assert "That is no time frame: nothing was exported." in words_of(page)
+        page = open_browser("auditor").post(address, frame, follow=True)
+    assert "That is no time frame: nothing was exported." in read_words(page)
     assert not AuditEntry.objects.filter(action="statement exported").exists()
 
 
@@ -198,7 +198,7 @@ def test_too_much_for_a_statement_is_said_so(meera, monkeypatch, most, is_sent):
 
 @pytest.mark.parametrize("role", ["viewer", "maker", "checker", "auditor", "admin"])
 def test_auditors_alone_are_offered_a_statement(meera, role):
-    assert ("Statement (CSV)" in words_of(look(meera, role=role))) == (role == "auditor")
+    assert ("Statement (CSV)" in read_words(look(meera, role=role))) == (role == "auditor")
 
 
 def test_nobody_has_no_statement(ent):

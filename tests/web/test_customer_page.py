@@ -12,9 +12,9 @@ from limits.models import LimitRule
 from ppims.backoffice.customer import page as customer_page
 from ppims.core import clock
 from ppims.reports import limit_status
-from tests.factories import check, make_customer, make_processor, post
-from tests.web.admin_pages import browser_of, user_of, words_of
-from tests.web.customers_said import make_meera, unmasked
+from tests.factories import make_check, make_customer, make_posting, make_processor
+from tests.web.admin_pages import make_user, open_browser, read_words
+from tests.web.private_customer import list_unmasked, make_meera
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2031, 11, 25, 10, 47, tzinfo=UTC)  # 4:17 PM in India
@@ -23,7 +23,7 @@ ROLES = ["viewer", "maker", "checker", "auditor", "admin"]
 
 @pytest.fixture(autouse=True)
 def _now():
-    with clock.frozen(AT):
+    with clock.freeze(AT):
         yield
 
 
@@ -37,7 +37,7 @@ def meera(ent):
     return make_meera(ent)
 
 
-def rule(amount, window, direction="D", tier="P"):
+def add_rule(amount, window, direction="D", tier="P"):
     return LimitRule.objects.create(
         tier=tier,
         direction=direction,
@@ -54,63 +54,63 @@ def rule(amount, window, direction="D", tier="P"):
 @pytest.mark.parametrize("tier", ["N", "P", "F"])
 def test_of_a_customer_who_is_blocked_nothing_is_left_whatever_the_limits_say(ent, tier):
     customer = make_customer(ent, kyc_flag=tier, ovid_type="ADR", ovid_value="234567890124")
-    blocking.block(customer_id=customer, reason="lost card", user=user_of("maker"))
-    assert left(look(customer)) == ["₹0.00, blocked", "₹0.00, blocked"]
-    table = browser_of("viewer").get(f"/admin/customers/customer/{customer}/change/")
-    usage = words_of(table).split(" Usage · ")[1].split(" The last twelve months ")[0]
+    blocking.block(customer_id=customer, reason="lost card", user=make_user("maker"))
+    assert list_left(look(customer)) == ["₹0.00, blocked", "₹0.00, blocked"]
+    table = open_browser("viewer").get(f"/admin/customers/customer/{customer}/change/")
+    usage = read_words(table).split(" Usage · ")[1].split(" The last twelve months ")[0]
     assert usage.count("₹0.00, blocked") == 4
     assert usage.count("No limit") == (4 if tier == "F" else 2)
 
 
 def look(customer, role="viewer"):
-    return browser_of(role).get(reverse("customer", args=[customer]))
+    return open_browser(role).get(reverse("customer", args=[customer]))
 
 
-def left(page):
+def list_left(page):
     return re.findall(r'<p class="figure">([^<]+)</p>', page.content.decode())
 
 
-def meters(page):
+def list_meters(page):
     return re.findall(r'<svg class="meter (\w+)"', page.content.decode())
 
 
 def test_it_begins_with_who_how_known_and_whether_blocked(meera):
     page = look(meera)
-    words = words_of(page)
+    words = read_words(page)
     assert "Meera Verma New Min KYC · Active" in words
     user = page.wsgi_request.user.username
     assert f"Unique_Id {meera}, as of 25 Nov 2031, 4:17 PM, printed by {user}" in words
-    blocking.block(customer_id=meera, reason="lost card", user=user_of("maker"))
-    words = words_of(look(meera))
+    blocking.block(customer_id=meera, reason="lost card", user=make_user("maker"))
+    words = read_words(look(meera))
     assert "New Min KYC · Blocked by us" in words
     assert "Blocked by us: lost card. Every check is declined." in words
 
 
 def test_what_is_left_is_the_limit_without_what_is_used_and_held(meera, ent):
-    post(ent, meera, 2_500_01)
-    check(ent, meera, 500_00)
-    post(ent, meera, 1_00, direction="C")
+    make_posting(ent, meera, 2_500_01)
+    make_check(ent, meera, 500_00)
+    make_posting(ent, meera, 1_00, direction="C")
     page = look(meera)
-    assert left(page) == ["₹6,999.99", "₹9,999.00"]
-    words = words_of(page)
+    assert list_left(page) == ["₹6,999.99", "₹9,999.00"]
+    words = read_words(page)
     assert "Calendar month resets on 1 Dec 2031 30%" in words
     assert "Used ₹2,500.01 · On hold ₹500.00 · Limit ₹10,000.00" in words
     assert "Open holds On hold ₹500.00, frees at 4:32 PM Spend, ENT" in words
 
 
 def test_a_hold_that_ends_on_another_day_says_which(meera, ent):
-    with clock.frozen(datetime(2031, 11, 25, 18, 20, tzinfo=UTC)):  # 11:50 PM in India
-        check(ent, meera, 500_00)
-        words = words_of(look(meera))
+    with clock.freeze(datetime(2031, 11, 25, 18, 20, tzinfo=UTC)):  # 11:50 PM in India
+        make_check(ent, meera, 500_00)
+        words = read_words(look(meera))
     assert "On hold ₹500.00, frees on 26 Nov 2031, 12:05 AM Spend, ENT" in words
 
 
 def test_an_expired_hold_is_none(meera, ent):
-    check(ent, meera, 500_00)
-    with clock.frozen(AT + timedelta(minutes=15)):
+    make_check(ent, meera, 500_00)
+    with clock.freeze(AT + timedelta(minutes=15)):
         page = look(meera)
-    assert left(page) == ["₹10,000.00", "₹10,000.00"]
-    assert "frees" not in words_of(page)
+    assert list_left(page) == ["₹10,000.00", "₹10,000.00"]
+    assert "frees" not in read_words(page)
 
 
 @pytest.mark.parametrize(
@@ -124,15 +124,15 @@ def test_an_expired_hold_is_none(meera, ent):
     ],
 )
 def test_a_meter_is_amber_from_80_percent_and_red_at_the_limit(meera, ent, paise, level, said):
-    post(ent, meera, paise)
+    make_posting(ent, meera, paise)
     page = look(meera)
-    assert meters(page) == [level, "far"]
-    assert f"resets on 1 Dec 2031 {said} " in words_of(page)
+    assert list_meters(page) == [level, "far"]
+    assert f"resets on 1 Dec 2031 {said} " in read_words(page)
 
 
 def test_of_a_meter_used_is_solid_and_held_hatched(meera, ent):
-    post(ent, meera, 4_500_00)
-    check(ent, meera, 2_000_00)
+    make_posting(ent, meera, 4_500_00)
+    make_check(ent, meera, 2_000_00)
     svg = look(meera).content.decode().split('<svg class="meter')[1].split("</svg>")[0]
     assert '<rect class="used" width="45%"' in svg
     assert re.search(r'<rect x="45%" width="20%" height="8" fill="url\(#held-\d+\)"/>', svg)
@@ -141,35 +141,35 @@ def test_of_a_meter_used_is_solid_and_held_hatched(meera, ent):
 
 
 def test_a_financial_year_has_its_meter_and_says_so_where_less_of_it_is_left(meera, ent):
-    rule(15_000_00, "FINANCIAL_YEAR")
+    add_rule(15_000_00, "FINANCIAL_YEAR")
     page = look(meera)
-    assert left(page)[0] == "₹10,000.00"
-    with clock.frozen(AT - timedelta(days=31)):
-        post(ent, meera, 9_000_00)
+    assert list_left(page)[0] == "₹10,000.00"
+    with clock.freeze(AT - timedelta(days=31)):
+        make_posting(ent, meera, 9_000_00)
     page = look(meera)
-    assert left(page)[0] == "₹6,000.00"
-    words = words_of(page)
+    assert list_left(page)[0] == "₹6,000.00"
+    words = read_words(page)
     assert "By the financial year’s limit, of which less is left than of the month’s." in words
     assert "Financial year resets on 1 Apr 2032 60% Used ₹9,000.00" in words
-    assert meters(page) == ["far", "far", "far"]
+    assert list_meters(page) == ["far", "far", "far"]
 
 
 def test_without_a_limit_it_says_so_and_what_the_month_comes_to(ent):
     customer = make_customer(ent, kyc_flag="F", ovid_type="PAN", ovid_value="ABCPE1234F")
-    post(ent, customer, 12_34_567_89)
-    check(ent, customer, 1_00)
+    make_posting(ent, customer, 12_34_567_89)
+    make_check(ent, customer, 1_00)
     page = look(customer)
-    assert left(page) == ["No limit", "No limit"]
-    assert "Spent this month: ₹12,34,567.89 · On hold: ₹1.00" in words_of(page)
-    assert "Loaded this month: ₹0.00" in words_of(page)
-    assert meters(page) == []
+    assert list_left(page) == ["No limit", "No limit"]
+    assert "Spent this month: ₹12,34,567.89 · On hold: ₹1.00" in read_words(page)
+    assert "Loaded this month: ₹0.00" in read_words(page)
+    assert list_meters(page) == []
 
 
 def test_rules_without_a_meter_are_said_in_words(meera):
-    rule(2_000_00, "TRANSACTION")
-    rule(1_00_000_00, "BALANCE", "C")
-    rule(24, "CREDIT_STOP", "C")
-    words = words_of(look(meera))
+    add_rule(2_000_00, "TRANSACTION")
+    add_rule(1_00_000_00, "BALANCE", "C")
+    add_rule(24, "CREDIT_STOP", "C")
+    words = read_words(look(meera))
     assert "One transaction may be at most ₹2,000.00." in words
     assert "The balance may be at most ₹1,00,000.00 at any time." in words
     assert "Loading stops on 25 Nov 2033, unless the KYC is upgraded." in words
@@ -177,23 +177,23 @@ def test_rules_without_a_meter_are_said_in_words(meera):
 
 @pytest.mark.parametrize(("later", "left_to_load"), [(-1, "₹10,000.00"), (0, "₹0.00")])
 def test_when_loading_stops_nothing_is_left_to_load(meera, later, left_to_load):
-    rule(1, "CREDIT_STOP", "C")
+    add_rule(1, "CREDIT_STOP", "C")
     midnight = datetime(2031, 12, 24, 18, 30, tzinfo=UTC)
-    with clock.frozen(midnight + timedelta(seconds=later)):
+    with clock.freeze(midnight + timedelta(seconds=later)):
         page = look(meera)
-    assert left(page) == ["₹10,000.00", left_to_load]
-    assert ("Loading has stopped at this KYC." in words_of(page)) == (later == 0)
+    assert list_left(page) == ["₹10,000.00", left_to_load]
+    assert ("Loading has stopped at this KYC." in read_words(page)) == (later == 0)
 
 
 # The last decline.
 
 
 def test_the_last_decline_is_told_with_why_and_what_would_have_passed(meera, ent):
-    post(ent, meera, 9_500_00)
-    check(ent, meera, 600_00, ref_id="FIRST")
-    check(ent, meera, 700_00, ref_id="LAST")
-    check(ent, meera, 100_00)
-    words = words_of(look(meera))
+    make_posting(ent, meera, 9_500_00)
+    make_check(ent, meera, 600_00, ref_id="FIRST")
+    make_check(ent, meera, 700_00, ref_id="LAST")
+    make_check(ent, meera, 100_00)
+    words = read_words(look(meera))
     assert "Last declined: over the month’s limit" in words
     assert "Spend ₹700.00, 25 Nov 2031, 4:17 PM, ENT" in words
     assert "₹9,500.00 of ₹10,000.00 was used in the calendar month, and ₹0.00 on hold" in words
@@ -201,17 +201,17 @@ def test_the_last_decline_is_told_with_why_and_what_would_have_passed(meera, ent
 
 
 def test_who_was_never_declined_has_no_decline(meera, ent):
-    check(ent, meera, 1_00)
-    assert "Last declined" not in words_of(look(meera))
+    make_check(ent, meera, 1_00)
+    assert "Last declined" not in read_words(look(meera))
 
 
 def test_a_decline_is_looked_for_among_the_newest_checks_alone(meera, ent, monkeypatch):
     monkeypatch.setattr(limit_status, "CHECKS_LOOKED_AT", 2)
-    check(ent, meera, 20_000_00)
-    check(ent, meera, 1_00)
-    assert "Last declined" in words_of(look(meera))
-    check(ent, meera, 1_00)
-    assert "Last declined" not in words_of(look(meera))
+    make_check(ent, meera, 20_000_00)
+    make_check(ent, meera, 1_00)
+    assert "Last declined" in read_words(look(meera))
+    make_check(ent, meera, 1_00)
+    assert "Last declined" not in read_words(look(meera))
 
 
 # Who, and what one may do.
@@ -222,17 +222,17 @@ def test_a_decline_is_looked_for_among_the_newest_checks_alone(meera, ent, monke
     [("BRN", "Y", ("Branch", "NRI Yes")), ("XYZ", "N", ("XYZ", "NRI No"))],
 )
 def test_codes_are_said_in_words_where_they_have_any(ent, channel, nri, said):
-    words = words_of(look(make_customer(ent, kyc_updated_channel=channel, nri_flag=nri)))
+    words = read_words(look(make_customer(ent, kyc_updated_channel=channel, nri_flag=nri)))
     assert f"KYC channel {said[0]} Added" in words
     assert said[1] in words
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_it_says_nothing_private(meera, ent, role):
-    check(ent, meera, 20_000_00, account_number="009988776655", card_number="4111222233334321")
+    make_check(ent, meera, 20_000_00, account_number="009988776655", card_number="4111222233334321")
     page = look(meera, role)
-    assert unmasked(page) == []
-    words = words_of(page)
+    assert list_unmasked(page) == []
+    words = read_words(page)
     assert "Mobile ••••5678 Date of birth •• ••• 1991 PAN ••••234F Email m••••@example.in" in words
     assert "Address ••••, Chennai, Tamil Nadu, •••• Maiden name ••••" in words
     assert "(ENT) ••••0077 ••••0042" in words
@@ -250,34 +250,34 @@ def test_it_says_nothing_private(meera, ent, role):
     ],
 )
 def test_one_is_offered_what_one_may_do(meera, role, active, blocked):
-    def offered():
+    def list_offered():
         found = Customer.objects.get(pk=meera)
-        actions = customer_page.actions_of(found, user_of(role))
+        actions = customer_page.list_actions(found, make_user(role))
         names = {action.url_name for action, _ in actions}
         return sorted(names & {"customer-block", "customer-unblock"})
 
-    assert offered() == active
-    blocking.block(customer_id=meera, reason="asked for", user=user_of("maker"))
-    assert offered() == blocked
+    assert list_offered() == active
+    blocking.block(customer_id=meera, reason="asked for", user=make_user("maker"))
+    assert list_offered() == blocked
 
 
 @pytest.mark.parametrize(("tier", "label"), [("P", "Upgrade KYC"), ("F", "Change KYC")])
 def test_where_no_kyc_is_higher_none_is_offered(ent, tier, label):
     customer = make_customer(ent, kyc_flag=tier, ovid_type="PAN", ovid_value="ABCPE1234F")
-    assert f"Edit {label} Block" in words_of(look(customer, "maker"))
+    assert f"Edit {label} Block" in read_words(look(customer, "maker"))
 
 
 @pytest.mark.parametrize("number", [100_000_000_000_001, 10**30])
 def test_nobody_has_no_page(number):
-    assert browser_of("viewer").get(f"/customers/{number}").status_code == 404
+    assert open_browser("viewer").get(f"/customers/{number}").status_code == 404
 
 
 def test_it_takes_a_bounded_number_of_queries(meera, ent, django_assert_max_num_queries):
     for _ in range(5):
-        check(ent, meera, 1_00)
-        post(ent, meera, 1_00)
-    check(ent, meera, 20_000_00)
-    client = browser_of("maker")
+        make_check(ent, meera, 1_00)
+        make_posting(ent, meera, 1_00)
+    make_check(ent, meera, 20_000_00)
+    client = open_browser("maker")
     with django_assert_max_num_queries(30):
         page = client.get(reverse("customer", args=[meera]))
     assert len(page.content) < 60_000

@@ -11,8 +11,8 @@ from limits.models import Watched
 from ppims.core import clock
 from ppims.reports import keyset
 from tests.factories import make_customer, make_processor
-from tests.web.admin_pages import browser_of, user_of, words_of
-from tests.web.customers_said import make_meera, unmasked
+from tests.web.admin_pages import make_user, open_browser, read_words
+from tests.web.private_customer import list_unmasked, make_meera
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -30,12 +30,12 @@ def people(ent):
     made = [make_customer(ent, customer_name="Arun Rao", kyc_flag="N")]
     made.append(make_customer(ent, cbs, customer_name="Om Das"))
     made += [make_customer(ent, customer_name=f"Isha {word}") for word in ("Jain", "Khan", "Lal")]
-    blocking.block(customer_id=made[0], reason="asked for", user=user_of("maker"))
+    blocking.block(customer_id=made[0], reason="asked for", user=make_user("maker"))
     third = Customer.objects.get(pk=made[2])
     Watched.objects.create(
         customer=third,
         created_at=third.created_at,
-        month=clock.ist_month(clock.now()),
+        month=clock.number_ist_month(clock.now()),
         level=Watched.Level.NEAR,
         permille=855,
         debit_paise=1,
@@ -43,11 +43,11 @@ def people(ent):
     return made
 
 
-def names(page):
+def list_names(page):
     return re.findall(r'<td><a href="/customers/\d{15}">([^<]+)</a>', page.content.decode())
 
 
-def more_of(page):
+def read_more(page):
     found = re.search(r'<a href="(\?[^"]+)" hx-get="\1"', page.content.decode())
     return found and found[1].replace("&amp;", "&")
 
@@ -68,96 +68,98 @@ def more_of(page):
     ],
 )
 def test_the_address_says_who_is_wanted(people, query, wanted):
-    page = browser_of("viewer").get(f"/customers{query}")
-    assert names(page) == wanted if isinstance(wanted, list) else len(names(page)) == wanted
-    assert ("Nobody is as you choose" in words_of(page)) == (wanted == [])
+    page = open_browser("viewer").get(f"/customers{query}")
+    assert (
+        list_names(page) == wanted if isinstance(wanted, list) else len(list_names(page)) == wanted
+    )
+    assert ("Nobody is as you choose" in read_words(page)) == (wanted == [])
 
 
 @pytest.mark.parametrize("query", ["tier=X", "status=x", "processor=1", "limit=90"])
 def test_a_filter_that_there_is_not_is_said_so(people, query):
-    page = browser_of("viewer").get(f"/customers?{query}")
+    page = open_browser("viewer").get(f"/customers?{query}")
     assert page.status_code == 422
-    assert "One of these filters is none that this list has" in words_of(page)
-    assert names(page) == []
+    assert "One of these filters is none that this list has" in read_words(page)
+    assert list_names(page) == []
 
 
 def test_a_row_says_who_how_known_how_near_and_since_when(people):
-    words = words_of(browser_of("viewer").get("/customers"))
+    words = read_words(open_browser("viewer").get("/customers"))
     assert f"Isha Jain {people[2]} New Min Active 85% used" in words
     assert f"Arun Rao {people[0]} Min Blocked by us –" in words
 
 
 def test_the_filters_that_were_chosen_are_shown_as_chosen(people):
-    page = browser_of("viewer").get("/customers?tier=N&processor=ENT").content.decode()
+    page = open_browser("viewer").get("/customers?tier=N&processor=ENT").content.decode()
     assert re.findall(r'<option value="(\w+)" selected', page) == ["N", "ENT"]
     assert "ENT · Cards" in page
 
 
 @pytest.mark.parametrize("query", ["", "?status=ACTIVE"])
 def test_pages_follow_one_another_with_the_same_filters(people, monkeypatch, query):
-    client = browser_of("viewer")
-    all_of_them = names(client.get(f"/customers{query}"))
-    monkeypatch.setattr("ppims.backoffice.customers.ROWS", 2)
+    client = open_browser("viewer")
+    all_of_them = list_names(client.get(f"/customers{query}"))
+    monkeypatch.setattr("ppims.backoffice.customers.ROWS_PARTIAL", 2)
     found, address = [], query
     while address is not None:
         page = client.get(f"/customers{address}")
-        found += names(page)
-        address = more_of(page)
+        found += list_names(page)
+        address = read_more(page)
         if address and query:
             assert parse_qs(urlsplit(address).query)["status"] == ["ACTIVE"]
     assert found == all_of_them
 
 
 def test_htmx_gets_the_list_or_the_rows_that_follow_and_no_more(people, monkeypatch):
-    monkeypatch.setattr("ppims.backoffice.customers.ROWS", 2)
-    client = browser_of("viewer")
+    monkeypatch.setattr("ppims.backoffice.customers.ROWS_PARTIAL", 2)
+    client = open_browser("viewer")
     first = client.get("/customers", headers=HTMX)
-    rows = client.get(f"/customers{more_of(first)}", headers=HTMX)
+    rows = client.get(f"/customers{read_more(first)}", headers=HTMX)
     assert first.content.decode().strip().startswith("<div")
     assert rows.content.decode().strip().startswith("<tr")
     assert "<table" not in rows.content.decode()
-    assert names(first) + names(rows) == ["Isha Lal", "Isha Khan", "Isha Jain", "Om Das"]
+    assert list_names(first) + list_names(rows) == ["Isha Lal", "Isha Khan", "Isha Jain", "Om Das"]
 
 
 def test_a_page_from_the_middle_leads_back_to_the_newest(people, monkeypatch):
-    monkeypatch.setattr("ppims.backoffice.customers.ROWS", 2)
-    client = browser_of("viewer")
-    later = client.get(f"/customers{more_of(client.get('/customers?tier=P'))}").content.decode()
+    monkeypatch.setattr("ppims.backoffice.customers.ROWS_PARTIAL", 2)
+    client = open_browser("viewer")
+    later = client.get(f"/customers{read_more(client.get('/customers?tier=P'))}").content.decode()
     assert '<a href="?tier=P">From the newest on</a>' in later
 
 
 def test_a_cursor_of_another_list_leads_nowhere(people):
-    assert browser_of("viewer").get("/customers?after=x").status_code == 404
+    assert open_browser("viewer").get("/customers?after=x").status_code == 404
 
 
 def test_where_few_fit_it_says_that_it_stopped_looking(people, monkeypatch):
     monkeypatch.setattr(keyset, "LOOKED_AT", 2)
-    page = browser_of("viewer").get("/customers?tier=N")
-    assert names(page) == []
-    assert "so many were looked at, and there may be more" in words_of(page)
-    assert more_of(page)
+    page = open_browser("viewer").get("/customers?tier=N")
+    assert list_names(page) == []
+    assert "so many were looked at, and there may be more" in read_words(page)
+    assert read_more(page)
 
 
 @pytest.mark.parametrize("role", ["viewer", "maker", "checker", "auditor", "admin"])
 def test_who_may_on_board_is_led_there(role):
-    page = browser_of(role).get("/customers").content.decode()
+    page = open_browser(role).get("/customers").content.decode()
     assert ('href="/onboard"' in page) == (role == "maker")
 
 
 def test_an_empty_installation_says_what_comes_first():
-    assert "There are no customers yet." in words_of(browser_of("viewer").get("/customers"))
+    assert "There are no customers yet." in read_words(open_browser("viewer").get("/customers"))
 
 
 @pytest.mark.parametrize("role", ["viewer", "maker", "checker", "auditor", "admin"])
 def test_it_says_nothing_private(ent, role):
     make_meera(ent)
-    assert unmasked(browser_of(role).get("/customers")) == []
+    assert list_unmasked(open_browser(role).get("/customers")) == []
 
 
 def test_a_page_is_small_and_takes_a_bounded_number_of_queries(ent, django_assert_max_num_queries):
     for _ in range(keyset.PAGE_ROWS + 1):
         make_customer(ent, customer_name="Venkatanarasimharajuvaripeta Balasubramaniam")
-    client = browser_of("viewer")
+    client = open_browser("viewer")
     for query in ("", "?tier=P&processor=ENT", "?limit=near"):
         with django_assert_max_num_queries(13):
             page = client.get(f"/customers{query}")

@@ -6,7 +6,7 @@ from django.test import Client
 
 from ppims.backoffice import limits
 from ppims.core.errors import Unavailable
-from tests.web.admin_pages import browser_of, words_of
+from tests.web.admin_pages import open_browser, read_words
 
 HTMX = {"HX-Request": "true"}
 ADMINS_ONLY = "/admin/ppims/user/"
@@ -23,7 +23,7 @@ def assert_fragment(response, status, words):
 
 def assert_page(response, status, words):
     assert response.status_code == status
-    assert words in words_of(response)
+    assert words in read_words(response)
     assert response.content.count(b"<h1>") == 1
 
 
@@ -36,7 +36,7 @@ def assert_page(response, status, words):
     ],
 )
 def test_a_refusal_has_a_page_and_a_fragment(address, status, words):
-    client = browser_of("viewer")
+    client = open_browser("viewer")
     assert_page(client.get(address), status, words)
     assert_fragment(client.get(address, headers=HTMX), status, words)
 
@@ -54,12 +54,12 @@ def test_a_form_without_its_token_is_told_what_to_do():
     assert_fragment(client.post("/log-in", headers=HTMX), 403, words)
 
 
-def failing(monkeypatch, error):
+def make_failing(monkeypatch, error):
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(limits, "spans_of", fail)
-    client = browser_of("viewer")
+    monkeypatch.setattr(limits, "list_spans", fail)
+    client = open_browser("viewer")
     client.raise_request_exception = False
     return client
 
@@ -76,7 +76,7 @@ def failing(monkeypatch, error):
 def test_a_fault_says_nothing_of_itself_and_whether_to_try_again(
     monkeypatch, caplog, error, status, words
 ):
-    client = failing(monkeypatch, error)
+    client = make_failing(monkeypatch, error)
     whole = client.get("/limits")
     assert_page(whole, status, words)
     assert_fragment(client.get("/limits", headers=HTMX), status, words)
@@ -88,9 +88,9 @@ def test_the_page_of_a_fault_needs_no_database(monkeypatch):
     """Without the mark, the database is refused to this test."""
     client = Client(raise_request_exception=False)
     client.cookies["sessionid"] = "one-of-before"
-    monkeypatch.setattr(connection, "cursor", _away)
+    monkeypatch.setattr(connection, "cursor", _fail_as_away)
     assert_page(client.get("/limits"), 503, "try again in a moment")
 
 
-def _away(*_):
+def _fail_as_away(*_):
     raise OperationalError("away")

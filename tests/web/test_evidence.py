@@ -7,13 +7,13 @@ from cryptography.exceptions import InvalidTag
 from django.urls import reverse
 
 from customers.models import Customer, DuplicateReview
-from customers.records import Told
-from customers.review_evidence import evidence_of
+from customers.records import CustomerDetails
+from customers.review_evidence import list_evidence
 from customers.services import customers
 from ppims.core.errors import Conflict
 from tests.factories import make_customer, make_processor
-from tests.web.admin_pages import browser_of, user_of, words_of
-from tests.web.test_queues import MOBILE, claimed, decide, page_of
+from tests.web.admin_pages import make_user, open_browser, read_words
+from tests.web.test_queues import MOBILE, claim, decide, find_page
 
 pytestmark = pytest.mark.django_db
 
@@ -30,12 +30,12 @@ def cbs():
 
 @pytest.fixture
 def maker():
-    return browser_of("maker")
+    return open_browser("maker")
 
 
 @pytest.fixture
 def review(ent, cbs):
-    return claimed(ent, cbs)
+    return claim(ent, cbs)
 
 
 def test_numbers_that_end_alike_are_not_taken_for_the_same(ent, cbs):
@@ -50,46 +50,48 @@ def test_numbers_that_end_alike_are_not_taken_for_the_same(ent, cbs):
             ovid_value="XYZPE1234F",
         )
     review = DuplicateReview.objects.latest("pk")
-    (document,) = [it for it in evidence_of(review) if it.what == "Document"]
+    (document,) = [it for it in list_evidence(review) if it.what == "Document"]
     assert (document.on_record, document.claimed) == ("PAN ••••234F", "PAN ••••234F")
     assert document.is_same is False
 
 
 @pytest.mark.parametrize("role", ["viewer", "maker", "checker", "auditor", "admin"])
 def test_birth_dates_are_masked_and_told_apart_all_the_same(ent, cbs, role):
-    review = claimed(ent, cbs, date_of_birth=date(1991, 3, 1))  # the record's year, another day
-    client = browser_of(role)
+    review = claim(ent, cbs, date_of_birth=date(1991, 3, 1))  # the record's year, another day
+    client = open_browser(role)
     admins = reverse("admin:customers_duplicatereview_change", args=[review.pk])
-    for address, differs in ((page_of(review), "Differs"), (admins, "No")):
+    for address, differs in ((find_page(review), "Differs"), (admins, "No")):
         page = client.get(address)
-        assert f"Date of birth •• ••• 1991 •• ••• 1991 {differs} " in words_of(page)
+        assert f"Date of birth •• ••• 1991 •• ••• 1991 {differs} " in read_words(page)
         for day in ("14 Feb", "1 Mar", "14-02", "01-03", "1991-0"):
             assert day not in page.content.decode()
 
 
 def test_a_decided_review_shows_what_was_compared_whatever_changes_since(review, maker):
-    before = evidence_of(review)
+    before = list_evidence(review)
     decide(maker, review, "NUMBER_PASSED_ON")
     holder = Customer.objects.get(pk=review.customer_id)
     assert holder.mobile == ""
-    told = Told(customer_name="Somebody Else", date_of_birth=date(1970, 1, 2), mobile_number=MOBILE)
+    details = CustomerDetails(
+        customer_name="Somebody Else", date_of_birth=date(1970, 1, 2), mobile_number=MOBILE
+    )
     customers.edit_customer(
-        customer_id=holder.pk, told=told, accounts={}, cards={}, user=user_of("maker")
+        customer_id=holder.pk, details=details, accounts={}, cards={}, user=make_user("maker")
     )
     review = DuplicateReview.objects.get()
-    assert evidence_of(review) == before
+    assert list_evidence(review) == before
     assert [(it.name, it.is_same) for it in before[:3]] == [
         ("name", False),
         ("mobile_number", True),
         ("date_of_birth", False),
     ]
-    page = words_of(browser_of("viewer").get(page_of(review)))
+    page = read_words(open_browser("viewer").get(find_page(review)))
     assert "Name Meera Iyer Ravi Rao Differs" in page
     assert "Somebody Else" not in page.partition("Evidence")[2].partition("Unique_Id")[0]
 
 
 def test_what_is_kept_of_the_evidence_can_not_be_read_or_moved_to_another_review(ent, cbs, maker):
-    one, other = claimed(ent, cbs, mobile="919812340001"), claimed(ent, cbs, mobile="919812340002")
+    one, other = claim(ent, cbs, mobile="919812340001"), claim(ent, cbs, mobile="919812340002")
     for review in (one, other):
         decide(maker, review, "DIFFERENT_PEOPLE")
         review.refresh_from_db()
@@ -97,13 +99,13 @@ def test_what_is_kept_of_the_evidence_can_not_be_read_or_moved_to_another_review
     assert not [part for part in (b"Ravi", b"Meera", b"0001", b"1991") if part in kept]
     other.evidence = kept
     with pytest.raises(InvalidTag):
-        evidence_of(other)
+        list_evidence(other)
 
 
 def test_a_review_decided_before_evidence_was_kept_says_that_it_is_compared_today(review, maker):
     decide(maker, review, "DIFFERENT_PEOPLE")
-    assert "On record is what is there today" not in words_of(maker.get(page_of(review)))
+    assert "On record is what is there today" not in read_words(maker.get(find_page(review)))
     DuplicateReview.objects.update(evidence=b"", evidence_key_id="")
-    page = words_of(maker.get(page_of(review)))
+    page = read_words(maker.get(find_page(review)))
     assert "On record is what is there today" in page
     assert "Name Meera Iyer Ravi Rao Differs" in page

@@ -6,19 +6,19 @@ import pytest
 
 from customers.services import blocking
 from limits.models import LimitCheck, LimitRule
-from ppims.backoffice.decision_text import by_what, why
+from ppims.backoffice.decision_text import explain_decision, name_deciding_rule
 from ppims.core import clock
-from tests.factories import check, make_customer, make_processor, post
-from tests.web.admin_pages import user_of
+from tests.factories import make_check, make_customer, make_posting, make_processor
+from tests.web.admin_pages import make_user
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2031, 11, 25, 10, 47, tzinfo=UTC)
-USED = "₹9,000.00 of ₹10,000.00 was used in the calendar month, and "
+USED_SENTENCE = "₹9,000.00 of ₹10,000.00 was used in the calendar month, and "
 
 
 @pytest.fixture(autouse=True)
 def _now():
-    with clock.frozen(AT):
+    with clock.freeze(AT):
         yield
 
 
@@ -32,7 +32,7 @@ def customer(ent):
     return make_customer(ent)
 
 
-def rule(amount, window, direction="C"):
+def add_rule(amount, window, direction="C"):
     return LimitRule.objects.create(
         tier="P",
         direction=direction,
@@ -46,8 +46,8 @@ def rule(amount, window, direction="C"):
     )
 
 
-def asked(processor, customer, paise, direction="D", **more):
-    answer, _ = check(processor, customer, paise, direction, **more)
+def ask(processor, customer, paise, direction="D", **more):
+    answer, _ = make_check(processor, customer, paise, direction, **more)
     return LimitCheck.objects.get(pk=answer.pk)
 
 
@@ -92,23 +92,23 @@ def asked(processor, customer, paise, direction="D", **more):
     ],
 )
 def test_over_the_month_it_says_how_much_would_have_passed(ent, customer, held, paise, said):
-    post(ent, customer, 9_000_00)
+    make_posting(ent, customer, 9_000_00)
     if held:
-        check(ent, customer, held)
-    assert " ".join(why(asked(ent, customer, paise))) == USED + said
+        make_check(ent, customer, held)
+    assert " ".join(explain_decision(ask(ent, customer, paise))) == USED_SENTENCE + said
 
 
 def test_what_is_said_to_pass_would_have_passed(ent, customer):
-    rule(5_000_00, "TRANSACTION", "D")
-    post(ent, customer, 9_000_00)
-    check(ent, customer, 400_00)
-    assert "Up to ₹600.00 would have passed." in why(asked(ent, customer, 6_000_00))
-    assert asked(ent, customer, 600_00).is_allowed
+    add_rule(5_000_00, "TRANSACTION", "D")
+    make_posting(ent, customer, 9_000_00)
+    make_check(ent, customer, 400_00)
+    assert "Up to ₹600.00 would have passed." in explain_decision(ask(ent, customer, 6_000_00))
+    assert ask(ent, customer, 600_00).is_allowed
 
 
 def test_over_the_limit_of_one_transaction(ent, customer):
-    rule(2_000_00, "TRANSACTION", "D")
-    assert why(asked(ent, customer, 2_000_01)) == [
+    add_rule(2_000_00, "TRANSACTION", "D")
+    assert explain_decision(ask(ent, customer, 2_000_01)) == [
         "One transaction may be at most ₹2,000.00, and ₹2,000.01 was asked for.",
         "Up to ₹2,000.00 would have passed.",
     ]
@@ -123,11 +123,11 @@ def test_over_the_limit_of_one_transaction(ent, customer):
     ],
 )
 def test_over_the_limit_of_the_balance(ent, customer, balance, held, said):
-    rule(10_000_00, "BALANCE")
+    add_rule(10_000_00, "BALANCE")
     if held:
-        check(ent, customer, held, "C")
-    answer = asked(ent, customer, 1_000_00, "C", balance_paise=balance)
-    first, last = why(answer)
+        make_check(ent, customer, held, "C")
+    answer = ask(ent, customer, 1_000_00, "C", balance_paise=balance)
+    first, last = explain_decision(answer)
     most = "The balance may be at most ₹10,000.00; it was ₹"
     assert first.startswith(f"{most}9," if held else most)
     assert first.endswith("and ₹1,000.00 was to be loaded.")
@@ -136,19 +136,19 @@ def test_over_the_limit_of_the_balance(ent, customer, balance, held, said):
 
 @pytest.mark.parametrize(("months", "said"), [(1, "1 month, and that"), (2, "2 months, and they")])
 def test_when_loading_has_stopped(ent, customer, months, said):
-    rule(months, "CREDIT_STOP")
-    with clock.frozen(AT + timedelta(days=70)):
-        first, last = why(asked(ent, customer, 1_00, "C"))
+    add_rule(months, "CREDIT_STOP")
+    with clock.freeze(AT + timedelta(days=70)):
+        first, last = explain_decision(ask(ent, customer, 1_00, "C"))
     assert first.startswith(f"At New Min KYC one may load for {said} w")
     assert last.startswith("No amount would have passed; after a KYC upgrade")
 
 
 def test_what_no_amount_could_have_helped(ent):
     customer = make_customer(ent, card_number="4111222233334321", card_status="F")
-    account = why(asked(ent, customer, 1, account_number="999900001111"))
-    card = why(asked(ent, customer, 1, card_number="4111222233334321"))
-    blocking.block(customer_id=customer, reason="lost", user=user_of("maker"))
-    blocked = why(asked(ent, customer, 1))
+    account = explain_decision(ask(ent, customer, 1, account_number="999900001111"))
+    card = explain_decision(ask(ent, customer, 1, card_number="4111222233334321"))
+    blocking.block(customer_id=customer, reason="lost", user=make_user("maker"))
+    blocked = explain_decision(ask(ent, customer, 1))
     assert account[0].startswith("Account ••••1111 was not active")
     assert card[0].startswith("Card ••••4321 was not active")
     assert blocked[0] == "The customer was blocked by us, whatever the limits said."
@@ -157,20 +157,22 @@ def test_what_no_amount_could_have_helped(ent):
 
 
 def test_an_allowed_one_says_what_was_left_with_it(ent, customer):
-    assert why(asked(ent, customer, 400_00)) == [
+    assert explain_decision(ask(ent, customer, 400_00)) == [
         (
             "With it ₹400.00 of ₹10,000.00 was used or on hold in the calendar month:"
             " ₹9,600.00 was left."
         )
     ]
     free = make_customer(ent, kyc_flag="F", ovid_type="PAN", ovid_value="ABCPE1234F")
-    assert why(asked(ent, free, 1)) == ["At Full KYC no rule of a month or a year limited it."]
+    assert explain_decision(ask(ent, free, 1)) == [
+        "At Full KYC no rule of a month or a year limited it."
+    ]
 
 
 def test_it_names_the_rule_and_what_was_not_judged(ent, customer):
-    rule(10_000_00, "BALANCE")
-    rule(2_000_00, "TRANSACTION")
-    assert by_what(asked(ent, customer, 2_000_01, "C")) == [
+    add_rule(10_000_00, "BALANCE")
+    add_rule(2_000_00, "TRANSACTION")
+    assert name_deciding_rule(ask(ent, customer, 2_000_01, "C")) == [
         "The rule: New Min KYC, Load, One transaction. Its source: a test.",
         "The limit for the balance was not judged: no balance was sent.",
     ]

@@ -8,10 +8,10 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from tests.web.admin_pages import browser_of
+from tests.web.admin_pages import open_browser
 
 TEMPLATES = sorted(Path(settings.BASE_DIR, "templates").rglob("*.html"))
-INLINE = re.compile(
+INLINE_PATTERN = re.compile(
     r"<style|\sstyle=|<script(?![^>]*\s(?:src=|type=\"application/json\"))|\son\w+\s*=|"
     r"hx-on|js:|javascript:|hx-trigger=\"[^\"]*\[",
     re.IGNORECASE,
@@ -22,7 +22,7 @@ PAGES = ["/log-in", "/limits", "/password", "/admin/", "/nothing-here"]
 @pytest.mark.django_db
 @pytest.mark.parametrize("address", PAGES)
 def test_no_page_is_stored_and_no_fragment_taken_for_its_page(address):
-    client = Client() if address == "/log-in" else browser_of("admin")
+    client = Client() if address == "/log-in" else open_browser("admin")
     for headers in ({}, {"HX-Request": "true"}):
         response = client.get(address, headers=headers)
         assert "no-store" in response["Cache-Control"]
@@ -32,19 +32,19 @@ def test_no_page_is_stored_and_no_fragment_taken_for_its_page(address):
 @pytest.mark.django_db
 @pytest.mark.parametrize("address", PAGES)
 def test_a_page_runs_and_shows_what_is_ours_alone(address):
-    response = browser_of("admin").get(address, follow=True)
+    response = open_browser("admin").get(address, follow=True)
     policy = dict(part.split(" ", 1) for part in response["Content-Security-Policy"].split("; "))
     assert policy["default-src"] == "'none'"
     assert {policy[name] for name in ("script-src", "style-src", "connect-src")} == {"'self'"}
     assert policy["frame-ancestors"] == "'none'"
     assert response["X-Content-Type-Options"] == "nosniff"
     if not address.startswith("/admin"):
-        assert INLINE.findall(response.content.decode()) == []
+        assert INLINE_PATTERN.findall(response.content.decode()) == []
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
 def test_a_template_holds_nothing_that_the_policy_refuses(template):
-    assert INLINE.findall(template.read_text()) == []
+    assert INLINE_PATTERN.findall(template.read_text()) == []
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_template_holds_nothing_that_the_policy_refuses(template):
     ],
 )
 def test_what_the_policy_refuses_is_noticed(line):
-    assert INLINE.search(line)
+    assert INLINE_PATTERN.search(line)
 
 
 # Vendored files, and icons.

@@ -10,38 +10,52 @@ from django.urls import reverse
 
 from limits.models import LimitRule
 from ppims.backoffice.filters import FilterForm
-from tests.factories import check, make_customer, make_processor, post
-from tests.web.admin_pages import add_url, browser_of, change_url, list_url, words_of
-from tests.web.test_who_opens_what import OPEN
+from tests.factories import make_check, make_customer, make_posting, make_processor
+from tests.web.admin_pages import (
+    open_browser,
+    read_words,
+    write_add_url,
+    write_change_url,
+    write_list_url,
+)
+from tests.web.test_who_opens_what import OPEN_TO
 
 pytestmark = pytest.mark.django_db
-FAR = ["9999-12-31", "31-12-9999", "31/12/9999", "0001-01-01", "01-01-0001", "31-12-2200", "99999"]
-BEYOND = 10**30
+FAR_DAYS = [
+    "9999-12-31",
+    "31-12-9999",
+    "31/12/9999",
+    "0001-01-01",
+    "01-01-0001",
+    "31-12-2200",
+    "99999",
+]
+BEYOND_ALL_IDS = 10**30
 NUL = "a\0b"
 
 
-def pages():
+def list_pages():
     """Give every address of the back office and of the admin, about nobody in particular."""
-    addresses = {name: reverse(name, args=arguments) for name, (_, _, arguments) in OPEN.items()}
+    addresses = {name: reverse(name, args=arguments) for name, (_, _, arguments) in OPEN_TO.items()}
     for model in admin.site._registry:
         name = f"{model._meta.app_label}_{model._meta.model_name}"
-        addresses |= {f"{name} list": list_url(name), f"{name} add": add_url(name)}
+        addresses |= {f"{name} list": write_list_url(name), f"{name} add": write_add_url(name)}
         addresses[f"{name} row"] = reverse(f"admin:{name}_change", args=[1])
     return addresses
 
 
-PAGES = pages()
+PAGE_ADDRESSES = list_pages()
 
 
-def faults(answers):
+def list_faults(answers):
     return {asked: status for asked, status in answers.items() if status >= 500}
 
 
 @pytest.mark.parametrize("role", ["maker", "auditor", "admin"])
 def test_a_nul_is_refused_wherever_it_is_sent(role):
-    client = browser_of(role)
+    client = open_browser(role)
     answers = {}
-    for name, address in PAGES.items():
+    for name, address in PAGE_ADDRESSES.items():
         if name in {"healthz", "readyz"}:  # which look at nothing that is sent
             continue
         answers[name, "query"] = client.get(address, {"q": NUL}).status_code
@@ -51,7 +65,7 @@ def test_a_nul_is_refused_wherever_it_is_sent(role):
 
 
 def test_a_nul_is_refused_in_a_path_a_header_and_a_cookie():
-    client = browser_of("auditor")
+    client = open_browser("auditor")
     assert client.get("/customers/\0").status_code == 400
     assert client.get("/limits", headers={"HX-Current-URL": NUL}).status_code == 400
     client.cookies["sessionid"] = "\\000"  # a quoted cookie's way to write it
@@ -60,10 +74,10 @@ def test_a_nul_is_refused_in_a_path_a_header_and_a_cookie():
 
 @pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}])
 def test_the_refusal_is_a_page_and_a_fragment_and_says_nothing_of_it(headers):
-    for client in (Client(), browser_of("viewer")):
+    for client in (Client(), open_browser("viewer")):
         page = client.get("/log-in", {"next": NUL}, headers=headers)
         assert page.status_code == 400
-        assert "something that this page doesn’t take" in words_of(page)
+        assert "something that this page doesn’t take" in read_words(page)
         assert NUL not in page.content.decode()
 
 
@@ -74,30 +88,30 @@ def test_the_refusal_is_a_page_and_a_fragment_and_says_nothing_of_it(headers):
 def meera():
     ent = make_processor("ENT")
     pk = make_customer(ent)
-    check(ent, pk, 100)
-    post(ent, pk, 100)
+    make_check(ent, pk, 100)
+    make_posting(ent, pk, 100)
     return pk
 
 
-@pytest.mark.parametrize("day", FAR)
+@pytest.mark.parametrize("day", FAR_DAYS)
 def test_a_day_at_the_end_of_time_is_a_message_in_each_filter(meera, day):
-    client = browser_of("auditor")
+    client = open_browser("auditor")
     for field in [
         f for f, each in FilterForm.base_fields.items() if isinstance(each, forms.DateField)
     ]:
         for address in ("/transactions", f"/customers/{meera}"):
             page = client.get(address, {"when": "own", field: day})
             assert page.status_code == 422, (address, field)
-            assert "day" in words_of(page)
+            assert "day" in read_words(page)
         frame = {"when": "own", field: day}
         sent = client.post(reverse("customer-statement", args=[meera]), frame, follow=True)
-        assert "no time frame: nothing was exported" in words_of(sent)
+        assert "no time frame: nothing was exported" in read_words(sent)
 
 
-@pytest.mark.parametrize("day", FAR)
+@pytest.mark.parametrize("day", FAR_DAYS)
 def test_a_day_at_the_end_of_time_is_a_message_in_each_form(meera, day):
     """Of when KYC was done, any day until 9999 may be told by a processor, and so by staff."""
-    maker = browser_of("maker")
+    maker = open_browser("maker")
     form = {
         "date_of_birth": day,
         "kyc_updated_on": day,
@@ -105,50 +119,52 @@ def test_a_day_at_the_end_of_time_is_a_message_in_each_form(meera, day):
         "kyc_updated_channel": "X",
     }
     for name in ("onboard", "customer-edit", "customer-kyc"):
-        address = reverse(name, args=OPEN[name][2] and [meera])
+        address = reverse(name, args=OPEN_TO[name][2] and [meera])
         assert maker.post(address, form).status_code < 500
         assert maker.post(address, {**form, "looking": ""}).status_code < 500
-    assert browser_of("viewer").get(f"/customers/{meera}").status_code == 200
+    assert open_browser("viewer").get(f"/customers/{meera}").status_code == 200
 
 
 # What a list of ours, and the admin's, can be asked for.
-ASKED = ["after", "when", "since", "until", "kind", "processor", "outcome", "flag", "tier"]
-ASKED += ["status", "limit", "theirs", "next"]
+PARAMETERS = ["after", "when", "since", "until", "kind", "processor", "outcome", "flag", "tier"]
+PARAMETERS += ["status", "limit", "theirs", "next"]
 ASKED_OF_ADMIN = ["p", "all", "q", "o", "state", "tier__exact", "is_allowed__exact"]
 ASKED_OF_ADMIN += ["groups__id__exact", "is_active__exact", "state__isnull"]
-LISTS = ["overview", "reviews", "flagged", "transactions", "customers", "customer", "search"]
+LIST_NAMES = ["overview", "reviews", "flagged", "transactions", "customers", "customer", "search"]
 
 
-@pytest.mark.parametrize("name", [*LISTS, *(name for name in sorted(PAGES) if " list" in name)])
+@pytest.mark.parametrize(
+    "name", [*LIST_NAMES, *(name for name in sorted(PAGE_ADDRESSES) if " list" in name)]
+)
 def test_no_parameter_of_a_page_takes_it_down(name):
     """A day, a number or a word where the page expects another."""
-    client = browser_of("auditor" if "ppims_user" not in name else "admin")
+    client = open_browser("auditor" if "ppims_user" not in name else "admin")
     answers = {}
-    for value in ("9999-12-31", str(BEYOND), "fffffffffffff-99-ffffffffffffffff"):
-        for parameter in ASKED_OF_ADMIN if " list" in name else ASKED:
+    for value in ("9999-12-31", str(BEYOND_ALL_IDS), "fffffffffffff-99-ffffffffffffffff"):
+        for parameter in ASKED_OF_ADMIN if " list" in name else PARAMETERS:
             asked = {parameter: value, "when": "own"} if parameter in {"since", "until"} else {}
-            answered = client.get(PAGES[name], {parameter: value, **asked})
+            answered = client.get(PAGE_ADDRESSES[name], {parameter: value, **asked})
             answers[parameter, value] = answered.status_code
-    assert faults(answers) == {}
+    assert list_faults(answers) == {}
 
 
 def test_a_number_beyond_all_rows_is_nobodys():
-    client = browser_of("admin")
+    client = open_browser("admin")
     answers = {}
-    for address in PAGES.values():
+    for address in PAGE_ADDRESSES.values():
         parts = address.split("/")
-        beyond = "/".join(str(BEYOND) if part.isdecimal() else part for part in parts)
+        beyond = "/".join(str(BEYOND_ALL_IDS) if part.isdecimal() else part for part in parts)
         answers[beyond] = client.get(beyond).status_code
-    row = change_url(LimitRule.objects.first())
-    for odd in ("_00", "-1", str(BEYOND), "x" * 300, "%00", "_5F"):
+    row = write_change_url(LimitRule.objects.first())
+    for odd in ("_00", "-1", str(BEYOND_ALL_IDS), "x" * 300, "%00", "_5F"):
         answers[odd] = client.get(row.replace("/1/", f"/{odd}/")).status_code
-    assert faults(answers) == {}
+    assert list_faults(answers) == {}
 
 
-@pytest.mark.parametrize("chosen", [str(BEYOND), "-1", "x", "9" * 5000])
+@pytest.mark.parametrize("chosen", [str(BEYOND_ALL_IDS), "-1", "x", "9" * 5000])
 def test_an_action_on_a_row_that_can_not_be_changes_nothing(chosen):
     before = LimitRule.objects.values_list("state", flat=True)
     body = {"action": "approve", "_selected_action": chosen, "index": "0"}
-    answer = browser_of("admin").post(list_url("limits_limitrule"), body)
+    answer = open_browser("admin").post(write_list_url("limits_limitrule"), body)
     assert answer.status_code < 500
     assert list(LimitRule.objects.values_list("state", flat=True)) == list(before)

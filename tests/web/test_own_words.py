@@ -13,11 +13,11 @@ from customers.models import DuplicateReview
 from customers.services import blocking
 from limits.models import Adjustment, LimitRule
 from ppims.core.errors import Conflict
-from tests.factories import make_customer, make_processor, new_mobile, post
-from tests.web.admin_pages import add_url, browser_of, user_of, words_of
+from tests.factories import draw_mobile, make_customer, make_posting, make_processor
+from tests.web.admin_pages import make_user, open_browser, read_words, write_add_url
 
 pytestmark = pytest.mark.django_db
-REFUSED = {
+REFUSED_WORDS = {
     "Aadhaar 2345 6789 0124": "write its last four digits",
     "card 4111-1111-1111-1111": "write its last four digits",
     "back\u202ewards": "control characters",
@@ -41,7 +41,7 @@ def block(customer, ent):
 
 
 def unblock(customer, ent):
-    blocking.block(customer_id=customer, reason="asked", user=user_of("maker"))
+    blocking.block(customer_id=customer, reason="asked", user=make_user("maker"))
     return "maker", reverse("customer-unblock", args=[customer]), "reason", {}
 
 
@@ -58,8 +58,8 @@ def reveal(customer, ent):
     return "auditor", reverse("customer-reveal", args=[customer]), "reason", {}
 
 
-def review(customer, ent):
-    mobile = new_mobile()
+def decide_review(customer, ent):
+    mobile = draw_mobile()
     make_customer(ent, mobile_number=mobile)
     with pytest.raises(Conflict):
         make_customer(ent, mobile_number=mobile, date_of_birth=date(1960, 1, 1))
@@ -67,14 +67,14 @@ def review(customer, ent):
     return "maker", reverse("review", args=[item.pk]), "reason", {"outcome": "SAME_PERSON"}
 
 
-def flagged(customer, ent):
-    entry, _ = post(ent, customer, 100)
+def note_flagged(customer, ent):
+    entry, _ = make_posting(ent, customer, 100)
     address = reverse("flagged-posting", args=[entry.pk])
     return "maker", address, "note", {"finding": "GENUINE"}
 
 
-def rejection(customer, ent):
-    maker = user_of("maker")
+def reject_proposal(customer, ent):
+    maker = make_user("maker")
     blocking.block(customer_id=customer, reason="asked", user=maker)
     row = blocking.propose_unblocking(customer_id=customer, reason="asked", user=maker)
     return (
@@ -85,14 +85,24 @@ def rejection(customer, ent):
     )
 
 
-def rule(customer, ent):
-    return "admin", add_url("limits_limitrule"), "source", RULE
+def propose_rule(customer, ent):
+    return "admin", write_add_url("limits_limitrule"), "source", RULE
 
 
-PLACES = [block, unblock, lower_kyc, note, reveal, review, flagged, rejection, rule]
+PLACES = [
+    block,
+    unblock,
+    lower_kyc,
+    note,
+    reveal,
+    decide_review,
+    note_flagged,
+    reject_proposal,
+    propose_rule,
+]
 
 
-def everything():
+def read_everything():
     """Read every text of every table but of sessions."""
     kept = [model for model in apps.get_models() if model._meta.app_label != "sessions"]
     return str([list(model._base_manager.values()) for model in kept])
@@ -101,22 +111,22 @@ def everything():
 @pytest.mark.parametrize("place", PLACES)
 def test_what_may_not_be_kept_is_refused_beside_its_field(customer, ent, place):
     role, address, field, more = place(customer, ent)
-    client = browser_of(role)
-    for text, message in REFUSED.items():
+    client = open_browser(role)
+    for text, message in REFUSED_WORDS.items():
         response = client.post(address, {**more, field: text})
-        is_of_django = place is rule  # whose admin answers 200
-        assert response.status_code == (200 if is_of_django else 422), words_of(response)
-        assert message in words_of(response)
-        assert text not in everything()
+        is_of_django = place is propose_rule  # whose admin answers 200
+        assert response.status_code == (200 if is_of_django else 422), read_words(response)
+        assert message in read_words(response)
+        assert text not in read_everything()
     allowed = f"asked; see {customer}, called from 9812345670, card ending 1111"
     assert client.post(address, {**more, field: allowed}).status_code == 302
-    assert allowed in everything()
+    assert allowed in read_everything()
 
 
-@pytest.mark.parametrize("text", REFUSED)
+@pytest.mark.parametrize("text", REFUSED_WORDS)
 def test_commands_refuse_it_too(customer, text):
-    maker, month = user_of("maker").username, "2026-11"
-    with pytest.raises(CommandError, match=REFUSED[text]):
+    maker, month = make_user("maker").username, "2026-11"
+    with pytest.raises(CommandError, match=REFUSED_WORDS[text]):
         call_command(
             *("adjust", "propose", str(customer), month, "D", "250.00"), reason=text, by=maker
         )
@@ -129,5 +139,5 @@ def test_commands_refuse_it_too(customer, text):
 )
 def test_names_in_the_admin_hold_no_control_characters(name, field):
     fields = {"system_id": "NEW", "username": "new", "name": "New", "state": "ACTIVE"}
-    response = browser_of("admin").post(add_url(name), {**fields, field: "back\u202ewards"})
-    assert "must have no control characters" in words_of(response)
+    response = open_browser("admin").post(write_add_url(name), {**fields, field: "back\u202ewards"})
+    assert "must have no control characters" in read_words(response)

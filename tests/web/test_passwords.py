@@ -17,31 +17,31 @@ from ppims.core import clock
 from ppims.core.passwords import NotOnePattern
 from ppims.models import AuditEntry, User
 from tests.factories import make_password_once
-from tests.web.admin_pages import browser_of, change_url, user_of, words_of
+from tests.web.admin_pages import make_user, open_browser, read_words, write_change_url
 
 pytestmark = pytest.mark.django_db
-RIGHT = "a-password-of-tests"
+RIGHT_PASSWORD = "a-password-of-tests"
 OF_BEFORE = ["first-passphrase", "second-passphrase", "third-passphrase", "fourth-passphrase"]
 _addresses = count(1)
 
 
-def person_of(role="viewer", **fields):
-    return user_of(role, password=make_password_once(RIGHT), **fields)
+def make_user_of(role="viewer", **fields):
+    return make_user(role, password=make_password_once(RIGHT_PASSWORD), **fields)
 
 
-def logged_in(user):
+def log_in(user):
     """Give a browser with a session as by a log-in, from an address of its own."""
     client = Client(REMOTE_ADDR=f"10.9.0.{next(_addresses)}")
     client.force_login(user)
     return client
 
 
-def try_in(user, password=RIGHT, **more):
+def try_in(user, password=RIGHT_PASSWORD, **more):
     name = getattr(user, "username", user)
     return Client().post("/log-in", {"username": name, "password": password}, **more)
 
 
-def change(client, old, new):
+def change_password(client, old, new):
     return client.post(
         "/password", {"old_password": old, "new_password1": new, "new_password2": new}
     )
@@ -62,7 +62,9 @@ def test_one_pattern_will_not_do_however_long(password):
         NotOnePattern().validate(password)
 
 
-@pytest.mark.parametrize("password", [RIGHT, *OF_BEFORE, "correct horse battery", "hv7-Kq2;tR0s"])
+@pytest.mark.parametrize(
+    "password", [RIGHT_PASSWORD, *OF_BEFORE, "correct horse battery", "hv7-Kq2;tR0s"]
+)
 def test_what_is_no_pattern_will_do(password):
     validate_password(password, User(username="asha"))
 
@@ -77,53 +79,53 @@ def test_what_is_no_pattern_will_do(password):
     ],
 )
 def test_the_page_refuses_what_will_not_do_with_why(password, why):
-    client = logged_in(person_of())
-    page = change(client, RIGHT, password)
+    client = log_in(make_user_of())
+    page = change_password(client, RIGHT_PASSWORD, password)
     assert page.status_code == 422
-    assert why in words_of(page)
+    assert why in read_words(page)
 
 
 def test_none_of_the_last_four_is_taken_again_and_the_fifth_is():
-    user = person_of()
-    client, now = logged_in(user), RIGHT
+    user = make_user_of()
+    client, now = log_in(user), RIGHT_PASSWORD
     for new in OF_BEFORE[:3]:
-        assert change(client, now, new).status_code == 302
+        assert change_password(client, now, new).status_code == 302
         now = new
-    for old in [RIGHT, *OF_BEFORE[:3]]:
-        page = change(client, now, old)
+    for old in [RIGHT_PASSWORD, *OF_BEFORE[:3]]:
+        page = change_password(client, now, old)
         assert page.status_code == 422
-        assert "one of your last four" in words_of(page)
-    assert change(client, now, OF_BEFORE[3]).status_code == 302
-    assert change(client, OF_BEFORE[3], RIGHT).status_code == 302
+        assert "one of your last four" in read_words(page)
+    assert change_password(client, now, OF_BEFORE[3]).status_code == 302
+    assert change_password(client, OF_BEFORE[3], RIGHT_PASSWORD).status_code == 302
 
 
 def test_a_one_time_password_between_makes_no_room_for_an_old_one():
-    user, admin = person_of(), browser_of("admin")
+    user, admin = make_user_of(), open_browser("admin")
     for _ in range(5):
-        password = given(admin, user)
-    client = logged_in(User.objects.get(pk=user.pk))
-    assert change(client, password, password).status_code == 422
-    assert change(client, password, RIGHT).status_code == 422
-    assert change(client, password, OF_BEFORE[0]).status_code == 302
-    assert change(client, OF_BEFORE[0], RIGHT).status_code == 422
+        password = give_password(admin, user)
+    client = log_in(User.objects.get(pk=user.pk))
+    assert change_password(client, password, password).status_code == 422
+    assert change_password(client, password, RIGHT_PASSWORD).status_code == 422
+    assert change_password(client, password, OF_BEFORE[0]).status_code == 302
+    assert change_password(client, OF_BEFORE[0], RIGHT_PASSWORD).status_code == 422
     assert len(User.objects.get(pk=user.pk).former_passwords.split()) == 1
 
 
 def test_no_more_than_four_hashes_are_kept_and_no_page_audit_or_export_has_one():
-    user, admin = person_of("maker"), browser_of("admin")
+    user, admin = make_user_of("maker"), open_browser("admin")
     for number in range(6):
         user.take_password(f"{number} another passphrase")
         user.save()
     hashes = [user.password, *user.former_passwords.split()]
     assert len(hashes) == 5
-    client = logged_in(user)
-    change(client, "5 another passphrase", "yet another passphrase")
+    client = log_in(user)
+    change_password(client, "5 another passphrase", "yet another passphrase")
     pages = [
         admin.get("/admin/ppims/user/"),
-        admin.get(change_url(user)),
-        admin.get(change_url(user).replace("/change/", "/history/")),
+        admin.get(write_change_url(user)),
+        admin.get(write_change_url(user).replace("/change/", "/history/")),
         client.get("/password"),
-        browser_of("auditor").get("/admin/ppims/auditentry/"),
+        open_browser("auditor").get("/admin/ppims/auditentry/"),
     ]
     said = "".join(page.content.decode() for page in pages)
     said += json.dumps([*AuditEntry.objects.values_list("detail")])
@@ -133,9 +135,12 @@ def test_no_more_than_four_hashes_are_kept_and_no_page_audit_or_export_has_one()
 
 
 def test_with_a_wrong_old_one_nothing_is_told_of_the_new_one():
-    user = person_of()
-    client = logged_in(user)
-    pages = [change(client, "wrong", new) for new in (RIGHT, OF_BEFORE[0], "aaaaaaaaaaaa")]
+    user = make_user_of()
+    client = log_in(user)
+    pages = [
+        change_password(client, "wrong", new)
+        for new in (RIGHT_PASSWORD, OF_BEFORE[0], "aaaaaaaaaaaa")
+    ]
     assert {tuple(page.context["form"].errors) for page in pages} == {("old_password",)}
 
 
@@ -151,58 +156,62 @@ def test_createsuperuser_refuses_what_will_not_do(monkeypatch):
 
 
 def test_five_wrong_old_passwords_end_the_session():
-    user = person_of()
-    client, elsewhere = logged_in(user), logged_in(user)
-    said = [change(client, "wrong", OF_BEFORE[0]).status_code for _ in range(4)]
+    user = make_user_of()
+    client, elsewhere = log_in(user), log_in(user)
+    said = [change_password(client, "wrong", OF_BEFORE[0]).status_code for _ in range(4)]
     assert said == [422] * 4
     assert client.get("/limits").status_code == 200
-    fifth = change(client, "wrong", OF_BEFORE[0])
+    fifth = change_password(client, "wrong", OF_BEFORE[0])
     assert (fifth.status_code, fifth["Location"]) == (
         302,
         "/log-in?next=%2F&ended=guesses",
     )
     assert client.get("/limits").status_code == 302
-    assert "wrong five times" in words_of(client.get(fifth["Location"]))
+    assert "wrong five times" in read_words(client.get(fifth["Location"]))
     assert elsewhere.get("/limits").status_code == 200
     entry = AuditEntry.objects.latest("pk")
     assert (entry.action, entry.user) == ("session ended: wrong passwords", user)
-    assert change(logged_in(user), "wrong", OF_BEFORE[0]).status_code == 422  # it begins anew
+    assert change_password(log_in(user), "wrong", OF_BEFORE[0]).status_code == 422  # it begins anew
 
 
 def test_the_right_one_forgives_four_wrong_ones():
-    user = person_of()
-    client = logged_in(user)
-    for old, new in ((RIGHT, OF_BEFORE[0]), (OF_BEFORE[0], OF_BEFORE[1])):
+    user = make_user_of()
+    client = log_in(user)
+    for old, new in ((RIGHT_PASSWORD, OF_BEFORE[0]), (OF_BEFORE[0], OF_BEFORE[1])):
         for _ in range(4):
-            assert change(client, "wrong", new).status_code == 422
-        assert change(client, old, new).status_code == 302
+            assert change_password(client, "wrong", new).status_code == 422
+        assert change_password(client, old, new).status_code == 302
     assert client.get("/limits").status_code == 200
 
 
 def test_it_is_counted_over_all_of_a_users_sessions_and_addresses():
-    user = person_of()
-    statuses = [change(logged_in(user), "wrong", OF_BEFORE[0]).status_code for _ in range(5)]
+    user = make_user_of()
+    statuses = [change_password(log_in(user), "wrong", OF_BEFORE[0]).status_code for _ in range(5)]
     assert statuses == [422, 422, 422, 422, 302]
 
 
 def test_a_form_that_is_wrong_in_another_way_is_no_guess():
-    client = logged_in(person_of())
+    client = log_in(make_user_of())
     for _ in range(6):
-        assert change(client, RIGHT, "short").status_code == 422
+        assert change_password(client, RIGHT_PASSWORD, "short").status_code == 422
     assert client.get("/limits").status_code == 200
 
 
 @pytest.mark.parametrize("per", ["PER_USERNAME", "PER_ADDRESS"])
 def test_the_throttle_closes_both_pages_with_the_right_password_too(settings, per):
     setattr(settings, f"PPIMS_FAILED_LOGINS_{per}", 3)
-    user, there = person_of(), {"REMOTE_ADDR": "192.0.2.7"}
+    user, there = make_user_of(), {"REMOTE_ADDR": "192.0.2.7"}
     assert [try_in(user, "wrong", **there).status_code for _ in range(3)] == [200] * 3
     page = try_in(user, **there)
     assert page.status_code == 429
     assert 0 < int(page["Retry-After"]) <= 300
-    assert "Too many wrong passwords from your address. Try again in 5 minutes" in words_of(page)
-    client = logged_in(user)
-    body = {"old_password": RIGHT, "new_password1": OF_BEFORE[0], "new_password2": OF_BEFORE[0]}
+    assert "Too many wrong passwords from your address. Try again in 5 minutes" in read_words(page)
+    client = log_in(user)
+    body = {
+        "old_password": RIGHT_PASSWORD,
+        "new_password1": OF_BEFORE[0],
+        "new_password2": OF_BEFORE[0],
+    }
     assert client.post("/password", body, **there).status_code == 429
     assert try_in(user, REMOTE_ADDR="192.0.2.8").status_code == 302
 
@@ -218,13 +227,13 @@ def test_three_hundred_names_from_one_address_are_not_all_hashed(settings, monke
 
 def test_processors_that_fail_do_not_shut_out_staff(ent, settings):
     settings.PPIMS_FAILED_LOGINS_PER_ADDRESS = 1
-    body = json.dumps(ent.body("check-customer-kyc", Unique_Id="1" * 15, _password="wrong"))
+    body = json.dumps(ent.make_body("check-customer-kyc", Unique_Id="1" * 15, _password="wrong"))
     assert [ent.send("check-customer-kyc", body)[0] for _ in range(2)] == [401, 429]
-    assert try_in(person_of()).status_code == 302
+    assert try_in(make_user_of()).status_code == 302
 
 
 def test_a_64_of_ipv6_is_one_address_for_five_guesses():
-    user = person_of()
+    user = make_user_of()
     guesses = [try_in(user, "wrong", REMOTE_ADDR=f"2001:db8::{n}") for n in range(1, 6)]
     assert guesses[-1].status_code == 429
     assert try_in(user, REMOTE_ADDR="2001:db8::ffff").status_code == 429
@@ -236,12 +245,12 @@ def test_where_too_many_wait_a_log_in_is_503_at_once_and_no_fault(caplog):
     for number in range(held):
         turnstile.ask(f"10.8.0.{number}", held_at_most=held)
     try:
-        page = try_in(person_of())
+        page = try_in(make_user_of())
     finally:
         for _ in range(held):
             turnstile.leave()
     assert (page.status_code, page["Retry-After"]) == (503, "1")
-    assert "Many people are logging in" in words_of(page)
+    assert "Many people are logging in" in read_words(page)
     assert "Traceback" not in caplog.text
 
 
@@ -249,7 +258,7 @@ def test_reading_the_forms_needs_no_turn():
     turnstile.ask("10.8.0.1", held_at_most=2)
     try:
         assert Client().get("/log-in").status_code == 200
-        assert logged_in(person_of()).get("/password").status_code == 200
+        assert log_in(make_user_of()).get("/password").status_code == 200
     finally:
         turnstile.leave()
 
@@ -257,47 +266,47 @@ def test_reading_the_forms_needs_no_turn():
 # For how long.
 
 
-def given(admin, user):
-    page = admin.post(change_url(user).replace("/change/", "/password/"))
+def give_password(admin, user):
+    page = admin.post(write_change_url(user).replace("/change/", "/password/"))
     return page.content.decode().split("<code>")[1].split("</code>")[0]
 
 
-def hours_later(hours):
-    return clock.frozen(clock.now() + timedelta(hours=hours))
+def move_hours(hours):
+    return clock.freeze(clock.now() + timedelta(hours=hours))
 
 
 def test_a_one_time_password_ends_after_24_hours():
-    user, admin = person_of(), browser_of("admin")
-    password = given(admin, user)
-    with hours_later(23.99):
+    user, admin = make_user_of(), open_browser("admin")
+    password = give_password(admin, user)
+    with move_hours(23.99):
         assert try_in(user, password).status_code == 302
-    with hours_later(24):
+    with move_hours(24):
         page = try_in(user, password)
         assert page.status_code == 200
-        assert "good for 24 hours. Ask an admin for another one" in words_of(page)
-        assert "24 hours" not in words_of(try_in(user, "wrong"))
-        again = given(admin, user)
+        assert "good for 24 hours. Ask an admin for another one" in read_words(page)
+        assert "24 hours" not in read_words(try_in(user, "wrong"))
+        again = give_password(admin, user)
         assert try_in(user, again).status_code == 302
 
 
 def test_nor_does_a_session_that_it_began_change_it_later():
-    user, admin = person_of(), browser_of("admin")
-    password = given(admin, user)
-    client = logged_in(User.objects.get(pk=user.pk))
-    with hours_later(24):
-        for response in (client.get("/password"), change(client, password, OF_BEFORE[0])):
+    user, admin = make_user_of(), open_browser("admin")
+    password = give_password(admin, user)
+    client = log_in(User.objects.get(pk=user.pk))
+    with move_hours(24):
+        for response in (client.get("/password"), change_password(client, password, OF_BEFORE[0])):
             assert response.status_code == 302
-        assert "good for 24 hours" in words_of(client.get("/log-in?ended=one-time"))
+        assert "good for 24 hours" in read_words(client.get("/log-in?ended=one-time"))
     assert User.objects.get(pk=user.pk).has_one_time_password
     assert client.get("/limits")["Location"].startswith("/log-in")
 
 
 def test_a_password_of_ones_own_has_no_end():
-    with hours_later(24 * 400):
-        assert try_in(person_of()).status_code == 302
+    with move_hours(24 * 400):
+        assert try_in(make_user_of()).status_code == 302
 
 
-def began(client, seconds_ago):
+def set_beginning(client, seconds_ago):
     session = client.session
     session["began"], session["seen"] = int(time()) - seconds_ago, int(time())
     session.save()
@@ -305,23 +314,23 @@ def began(client, seconds_ago):
 
 @pytest.mark.parametrize("address", ["/limits", "/admin/customers/customer/", "/password"])
 def test_a_session_ends_after_twelve_hours_whatever_one_does(address):
-    client = logged_in(person_of("admin"))
+    client = log_in(make_user_of("admin"))
     assert client.get(address).status_code == 200
-    began(client, configured.PPIMS_SESSION_SECONDS - 60)
+    set_beginning(client, configured.PPIMS_SESSION_SECONDS - 60)
     assert client.get(address).status_code == 200
-    began(client, configured.PPIMS_SESSION_SECONDS)
+    set_beginning(client, configured.PPIMS_SESSION_SECONDS)
     asked = client.get(address, follow=True)
     assert asked.redirect_chain[-1][0].startswith("/log-in")
     assert client.get(address).status_code == 302
 
 
 def test_the_twelve_hours_begin_with_the_log_in_and_no_request_moves_them():
-    client, user = Client(), person_of()
-    client.post("/log-in", {"username": user.username, "password": RIGHT})
+    client, user = Client(), make_user_of()
+    client.post("/log-in", {"username": user.username, "password": RIGHT_PASSWORD})
     client.get("/limits")
     first = client.session["began"]
     assert abs(first - time()) < 60
-    began(client, 3600)
+    set_beginning(client, 3600)
     for address in ("/limits", "/password", "/overview"):
         client.get(address)
     client.post("/stay")
@@ -329,16 +338,16 @@ def test_the_twelve_hours_begin_with_the_log_in_and_no_request_moves_them():
 
 
 def test_another_log_in_has_twelve_hours_of_its_own():
-    client, user = Client(), person_of()
-    body = {"username": user.username, "password": RIGHT}
+    client, user = Client(), make_user_of()
+    body = {"username": user.username, "password": RIGHT_PASSWORD}
     client.post("/log-in", body)
-    began(client, configured.PPIMS_SESSION_SECONDS)
+    set_beginning(client, configured.PPIMS_SESSION_SECONDS)
     assert client.post("/log-in", body).status_code == 302
     client.get("/limits")
     assert time() - client.session["began"] < 60
 
 
 def test_whoever_needs_nobody_reads_no_session(django_assert_num_queries):
-    client = logged_in(person_of())
+    client = log_in(make_user_of())
     with django_assert_num_queries(0):
         assert client.get("/healthz").status_code == 200

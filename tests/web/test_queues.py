@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from customers.models import Customer, DuplicateReview
-from customers.records import Told
+from customers.records import CustomerDetails
 from customers.services import blocking, customers
 from limits.models import LedgerEntry, PostingFinding
 from ppims.backoffice import labels
@@ -14,8 +14,8 @@ from ppims.core.errors import Conflict
 from ppims.models import AuditEntry, Operation
 from ppims.reports import keyset, reviews
 from ppims.services.idempotency import Call
-from tests.factories import check, make_customer, make_processor, new_ref, post
-from tests.web.admin_pages import browser_of, words_of
+from tests.factories import draw_ref, make_check, make_customer, make_posting, make_processor
+from tests.web.admin_pages import open_browser, read_words
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2031, 6, 17, 6, 30, tzinfo=UTC)
@@ -36,58 +36,58 @@ def cbs():
 
 @pytest.fixture
 def maker():
-    return browser_of("maker")
+    return open_browser("maker")
 
 
 @pytest.fixture
 def review(ent, cbs):
     """Somebody else with the mobile number of a customer on record."""
-    return claimed(ent, cbs)
+    return claim(ent, cbs)
 
 
-def claimed(ent, cbs, mobile=MOBILE, at=AT, **more):
-    with clock.frozen(at):
+def claim(ent, cbs, mobile=MOBILE, at=AT, **more):
+    with clock.freeze(at):
         make_customer(ent, mobile_number=mobile)
-        told = {"customer_name": "Ravi Rao", "date_of_birth": date(1970, 1, 2), **more}
+        details = {"customer_name": "Ravi Rao", "date_of_birth": date(1970, 1, 2), **more}
         with pytest.raises(Conflict):
-            make_customer(cbs, mobile_number=mobile, **told)
+            make_customer(cbs, mobile_number=mobile, **details)
     return DuplicateReview.objects.latest("pk")
 
 
-def claimed_for_another_customer(ent, **what):
+def claim_for_another_customer(ent, **what):
     """Two records: what one has is claimed for the other."""
-    with clock.frozen(AT):
+    with clock.freeze(AT):
         make_customer(ent, **what)
         other = make_customer(ent)
-        call = Call(ent, Operation.UPDATE_CUSTOMER, new_ref(), {})
+        call = Call(ent, Operation.UPDATE_CUSTOMER, draw_ref(), {})
         with pytest.raises(Conflict):
-            customers.update_customer(call=call, told=Told(unique_id=other, **what))
+            customers.update_customer(call=call, details=CustomerDetails(unique_id=other, **what))
     return DuplicateReview.objects.latest("pk")
 
 
-def page_of(review):
+def find_page(review):
     return f"/overview/reviews/{review.pk}"
 
 
 def decide(client, review, outcome, reason="Called them"):
-    return client.post(page_of(review), {"outcome": outcome, "reason": reason})
+    return client.post(find_page(review), {"outcome": outcome, "reason": reason})
 
 
 # Review items.
 
 
 def test_the_list_has_the_oldest_first_and_what_was_claimed(ent, cbs, maker):
-    claimed(ent, cbs, at=AT + timedelta(hours=1))
-    claimed(ent, cbs, mobile="919812345679", at=AT)
-    shown = words_of(maker.get("/overview/reviews"))
+    claim(ent, cbs, at=AT + timedelta(hours=1))
+    claim(ent, cbs, mobile="919812345679", at=AT)
+    shown = read_words(maker.get("/overview/reviews"))
     assert (
         "17 Jun 2031, 12:00 PM Meera Iyer The same mobile number CBS 17 Jun 2031, 1:00 PM" in shown
     )
 
 
 def test_record_and_claim_stand_side_by_side_masked(review, maker):
-    page = maker.get(page_of(review))
-    shown = words_of(page)
+    page = maker.get(find_page(review))
+    shown = read_words(page)
     assert "CBS told on 17 Jun 2031, 12:00 PM of somebody with the mobile number" in shown
     assert "Name Meera Iyer Ravi Rao Differs Mobile number ••••5678 ••••5678 The same" in shown
     assert "Date of birth •• ••• 1991 •• ••• 1970 Differs Document – – –" in shown
@@ -96,14 +96,16 @@ def test_record_and_claim_stand_side_by_side_masked(review, maker):
 
 @pytest.mark.parametrize("outcome", DuplicateReview.Outcome.values)
 def test_a_decision_is_taken_with_its_reason_and_who_and_when(review, outcome):
-    client = browser_of("maker")
-    with clock.frozen(AT):
+    client = open_browser("maker")
+    with clock.freeze(AT):
         answer = decide(client, review, outcome, " Called them ")
     review.refresh_from_db()
     assert (review.outcome, review.reason, review.decided_at) == (outcome, "Called them", AT)
     assert answer["Location"] == "/overview/reviews"
-    assert f"Decided: {review.get_outcome_display()}." in words_of(client.get("/overview/reviews"))
-    page = words_of(client.get(page_of(review)))
+    assert f"Decided: {review.get_outcome_display()}." in read_words(
+        client.get("/overview/reviews")
+    )
+    page = read_words(client.get(find_page(review)))
     assert f"Called them {review.decided_by}, 17 Jun 2031, 12:00 PM" in page
     assert "What is it?" not in page
     holder = Customer.objects.get(pk=review.customer_id)
@@ -122,50 +124,50 @@ def test_a_decision_is_taken_with_its_reason_and_who_and_when(review, outcome):
 def test_without_an_outcome_and_a_reason_nothing_is_decided(review, maker, outcome, reason, said):
     answer = decide(maker, review, outcome, reason)
     assert answer.status_code == 422
-    assert said in words_of(answer)
+    assert said in read_words(answer)
     review.refresh_from_db()
     assert review.outcome == ""
 
 
 def test_what_another_has_decided_meanwhile_stays(review, maker):
     decide(maker, review, "DIFFERENT_PEOPLE")
-    again = decide(browser_of("maker"), review, "SAME_PERSON", "I think so")
+    again = decide(open_browser("maker"), review, "SAME_PERSON", "I think so")
     assert again.status_code == 422
-    assert "was decided before" in words_of(again)
+    assert "was decided before" in read_words(again)
     review.refresh_from_db()
     assert review.outcome == "DIFFERENT_PEOPLE"
 
 
 def test_two_records_of_one_person_stay_until_they_are_merged(ent, maker):
-    review = claimed_for_another_customer(ent, mobile_number=MOBILE)
-    assert "it stays here until they can be merged" in words_of(maker.get(page_of(review)))
+    review = claim_for_another_customer(ent, mobile_number=MOBILE)
+    assert "it stays here until they can be merged" in read_words(maker.get(find_page(review)))
     decide(maker, review, "SAME_PERSON")
-    assert "Same person: to be merged" in words_of(maker.get("/overview/reviews"))
-    assert "It stays open until the two records can be merged." in words_of(
-        maker.get(page_of(review))
+    assert "Same person: to be merged" in read_words(maker.get("/overview/reviews"))
+    assert "It stays open until the two records can be merged." in read_words(
+        maker.get(find_page(review))
     )
-    assert "Nothing was decided yet." in words_of(maker.get("/overview/reviews?done=1"))
+    assert "Nothing was decided yet." in read_words(maker.get("/overview/reviews?done=1"))
 
 
 def test_what_is_decided_goes_to_the_other_list(review, maker):
     decide(maker, review, "DIFFERENT_PEOPLE")
-    assert "Nothing waits." in words_of(maker.get("/overview/reviews"))
-    assert "Meera Iyer The same mobile number CBS Different people" in words_of(
+    assert "Nothing waits." in read_words(maker.get("/overview/reviews"))
+    assert "Meera Iyer The same mobile number CBS Different people" in read_words(
         maker.get("/overview/reviews?done=1")
     )
 
 
 def test_a_number_that_was_not_claimed_is_not_offered_to_be_passed_on(ent, maker):
-    review = claimed_for_another_customer(ent, ovid_type="PAN", ovid_value="ABCPE1234F")
-    page = maker.get(page_of(review))
-    assert "with the document of a customer on record" in words_of(page)
-    assert "Number passed on" not in words_of(page)
+    review = claim_for_another_customer(ent, ovid_type="PAN", ovid_value="ABCPE1234F")
+    page = maker.get(find_page(review))
+    assert "with the document of a customer on record" in read_words(page)
+    assert "Number passed on" not in read_words(page)
     assert decide(maker, review, "NUMBER_PASSED_ON").status_code == 422
 
 
 def test_who_may_not_decide_sees_the_evidence_and_no_form(review):
-    page = browser_of("checker").get(page_of(review))
-    assert "A maker decides." in words_of(page)
+    page = open_browser("checker").get(find_page(review))
+    assert "A maker decides." in read_words(page)
     assert "<textarea" not in page.content.decode()
 
 
@@ -174,11 +176,11 @@ def test_who_may_not_decide_sees_the_evidence_and_no_form(review):
 def test_pages_of_any_size_give_each_item_once(ent, cbs, maker, monkeypatch, rows, done):
     made = []
     for number in range(4):
-        item = claimed(ent, cbs, mobile=f"91981234000{number}", at=AT + timedelta(days=number // 2))
+        item = claim(ent, cbs, mobile=f"91981234000{number}", at=AT + timedelta(days=number // 2))
         made.append(item.pk)
         if done:
             decide(maker, item, "DIFFERENT_PEOPLE")
-    report = reviews.decided if done else reviews.waiting
+    report = reviews.list_decided if done else reviews.list_waiting
     found, cursor = [], ""
     while True:
         page = report(cursor=cursor, rows=rows)
@@ -194,27 +196,27 @@ def test_pages_of_any_size_give_each_item_once(ent, cbs, maker, monkeypatch, row
 
 @pytest.fixture
 def customer(ent):
-    with clock.frozen(AT):
+    with clock.freeze(AT):
         return make_customer(ent)
 
 
-def flagged_page(entry):
+def find_flagged_page(entry):
     return f"/overview/flagged/{entry.pk}"
 
 
-def posted(ent, customer, paise=40_000, at=AT, **more):
-    with clock.frozen(at):
-        return post(ent, customer, paise, **more)[0]
+def make_flagged_posting(ent, customer, paise=40_000, at=AT, **more):
+    with clock.freeze(at):
+        return make_posting(ent, customer, paise, **more)[0]
 
 
-def noted(client, entry, finding="GENUINE", note="ENT confirms it"):
-    return client.post(flagged_page(entry), {"finding": finding, "note": note})
+def send_note(client, entry, finding="GENUINE", note="ENT confirms it"):
+    return client.post(find_flagged_page(entry), {"finding": finding, "note": note})
 
 
 def test_the_queue_has_the_oldest_first_with_what_happened(ent, customer, maker):
-    posted(ent, customer, 1, AT, kind="F")
-    posted(ent, customer, LIMIT + 1, AT + timedelta(hours=1))
-    shown = words_of(maker.get("/overview/flagged"))
+    make_flagged_posting(ent, customer, 1, AT, kind="F")
+    make_flagged_posting(ent, customer, LIMIT + 1, AT + timedelta(hours=1))
+    shown = read_words(maker.get("/overview/flagged"))
     assert (
         "17 Jun 2031, 1:00 PM ₹10,000.01 Meera Iyer Posted: without a check and over the" in shown
     )
@@ -222,15 +224,15 @@ def test_the_queue_has_the_oldest_first_with_what_happened(ent, customer, maker)
 
 
 def test_what_happened_is_said_in_words_for_every_flag(ent, customer, maker):
-    with clock.frozen(AT):
-        check(ent, customer, LIMIT + 1, ref_id="C1")
-        check(ent, customer, 50_000, ref_id="C2")
-        check(ent, customer, 50_000, ref_id="C3")
-    declined = posted(ent, customer, LIMIT + 1, enquiry="C1")
-    late = posted(ent, customer, 40_000, AT + timedelta(hours=1), enquiry="C2")
-    blocking.block(customer_id=customer, reason="lost", user=_user(maker))
-    blocked = posted(ent, customer, 50_000, AT + timedelta(hours=2))
-    said = [words_of(maker.get(flagged_page(entry))) for entry in (declined, late, blocked)]
+    with clock.freeze(AT):
+        make_check(ent, customer, LIMIT + 1, ref_id="C1")
+        make_check(ent, customer, 50_000, ref_id="C2")
+        make_check(ent, customer, 50_000, ref_id="C3")
+    declined = make_flagged_posting(ent, customer, LIMIT + 1, enquiry="C1")
+    late = make_flagged_posting(ent, customer, 40_000, AT + timedelta(hours=1), enquiry="C2")
+    blocking.block(customer_id=customer, reason="lost", user=_find_user(maker))
+    blocked = make_flagged_posting(ent, customer, 50_000, AT + timedelta(hours=2))
+    said = [read_words(maker.get(find_flagged_page(entry))) for entry in (declined, late, blocked)]
     assert "Its check had been declined; it happened all the same." in said[0]
     assert (
         "With it ₹10,000.01 was used and ₹1,000.00 on hold, over the limit of ₹10,000.00."
@@ -242,43 +244,43 @@ def test_what_happened_is_said_in_words_for_every_flag(ent, customer, maker):
     assert "The customer was blocked by us, or the account of its check not active." in said[2]
 
 
-def _user(client):
+def _find_user(client):
     return client.get("/limits").wsgi_request.user
 
 
 def test_every_flag_has_its_sentence():
-    assert set(labels.HAPPENED) == set(LedgerEntry.Flag)
+    assert set(labels.FLAG_TEXTS) == set(LedgerEntry.Flag)
 
 
 def test_a_note_is_kept_and_it_goes_on_waiting(ent, customer, maker):
-    entry = posted(ent, customer)
-    answer = noted(maker, entry, "", "asked ENT")
-    assert answer["Location"] == flagged_page(entry)
-    page = words_of(maker.get(flagged_page(entry)))
+    entry = make_flagged_posting(ent, customer)
+    answer = send_note(maker, entry, "", "asked ENT")
+    assert answer["Location"] == find_flagged_page(entry)
+    page = read_words(maker.get(find_flagged_page(entry)))
     assert "The note is kept." in page
-    assert f"{_user(maker)} Note asked ENT" in page
-    assert "₹400.00" in words_of(maker.get("/overview/flagged"))
+    assert f"{_find_user(maker)} Note asked ENT" in page
+    assert "₹400.00" in read_words(maker.get("/overview/flagged"))
 
 
 @pytest.mark.parametrize("finding", PostingFinding.Finding)
 def test_a_finding_closes_it(ent, customer, maker, finding):
-    entry = posted(ent, customer)
-    with clock.frozen(AT):
-        answer = noted(maker, entry, finding.value)
+    entry = make_flagged_posting(ent, customer)
+    with clock.freeze(AT):
+        answer = send_note(maker, entry, finding.value)
     assert answer["Location"] == "/overview/flagged"
-    queue = words_of(maker.get("/overview/flagged"))
+    queue = read_words(maker.get("/overview/flagged"))
     assert f"Closed: {finding.label}." in queue
     assert "Nothing waits." in queue
-    closed = words_of(maker.get("/overview/flagged?done=1"))
-    assert f"₹400.00 Meera Iyer {finding.label} 17 Jun 2031, 12:00 PM {_user(maker)}" in closed
+    closed = read_words(maker.get("/overview/flagged?done=1"))
+    assert f"₹400.00 Meera Iyer {finding.label} 17 Jun 2031, 12:00 PM {_find_user(maker)}" in closed
     kept = AuditEntry.objects.get(action="flagged posting closed")
-    assert (kept.subject, kept.user) == (customer, _user(maker))
-    page = maker.get(flagged_page(entry)).content.decode()
+    assert (kept.subject, kept.user) == (customer, _find_user(maker))
+    page = maker.get(find_flagged_page(entry)).content.decode()
     assert 'value="GENUINE"' not in page
     assert "Add the note" in page
-    detail = browser_of("viewer").get(f"/transactions/entry/{entry.pk}")
+    detail = open_browser("viewer").get(f"/transactions/entry/{entry.pk}")
     assert {f.value: f.address for f in detail.context["facts"]}[str(finding.label)] == (
-        flagged_page(entry)
+        find_flagged_page(entry)
     )
 
 
@@ -291,29 +293,32 @@ def test_a_finding_closes_it(ent, customer, maker, finding):
     ],
 )
 def test_what_is_not_whole_closes_nothing(ent, customer, maker, finding, note, said):
-    answer = noted(maker, posted(ent, customer), finding, note)
+    answer = send_note(maker, make_flagged_posting(ent, customer), finding, note)
     assert answer.status_code == 422
-    assert said in words_of(answer)
+    assert said in read_words(answer)
     assert not PostingFinding.objects.exists()
 
 
 def test_what_another_has_closed_meanwhile_stays_closed(ent, customer, maker):
-    entry = posted(ent, customer)
-    noted(maker, entry)
-    again = noted(browser_of("maker"), entry, "REPORTED")
+    entry = make_flagged_posting(ent, customer)
+    send_note(maker, entry)
+    again = send_note(open_browser("maker"), entry, "REPORTED")
     assert again.status_code == 422
-    assert "was closed before" in words_of(again)
+    assert "was closed before" in read_words(again)
     assert [kept.finding for kept in PostingFinding.objects.all()] == ["GENUINE"]
 
 
 def test_who_may_not_close_it_sees_what_happened_and_no_form(ent, customer):
-    page = browser_of("auditor").get(flagged_page(posted(ent, customer)))
-    assert "A maker closes it." in words_of(page)
+    page = open_browser("auditor").get(find_flagged_page(make_flagged_posting(ent, customer)))
+    assert "A maker closes it." in read_words(page)
     assert "<textarea" not in page.content.decode()
 
 
 def test_a_posting_without_a_flag_has_no_such_page(ent, customer, maker):
-    assert maker.get(flagged_page(posted(ent, customer, kind="F"))).status_code == 404
+    assert (
+        maker.get(find_flagged_page(make_flagged_posting(ent, customer, kind="F"))).status_code
+        == 404
+    )
 
 
 # Both.
@@ -330,11 +335,11 @@ def test_a_queue_takes_a_bounded_number_of_queries_and_htmx_gets_its_rows(
     ent, cbs, customer, maker, done, django_assert_max_num_queries
 ):
     for number in range(6):
-        item = claimed(ent, cbs, mobile=f"91981234000{number}")
-        entry = posted(ent, customer, 1 + number)
+        item = claim(ent, cbs, mobile=f"91981234000{number}")
+        entry = make_flagged_posting(ent, customer, 1 + number)
         if done:
             decide(maker, item, "DIFFERENT_PEOPLE")
-            noted(maker, entry)
+            send_note(maker, entry)
     for address in ("reviews", "flagged"):
         with django_assert_max_num_queries(12):
             page = maker.get(f"/overview/{address}{done}")
@@ -346,10 +351,12 @@ def test_a_queue_takes_a_bounded_number_of_queries_and_htmx_gets_its_rows(
 def test_a_queue_has_a_link_to_what_follows(ent, customer, maker, monkeypatch):
     monkeypatch.setattr(keyset, "LOOKED_AT", 2)
     for number in range(3):
-        noted(maker, posted(ent, customer, 1 + number, AT + timedelta(seconds=number)))
-    last = posted(ent, customer, 777, AT + timedelta(seconds=9))
+        send_note(
+            maker, make_flagged_posting(ent, customer, 1 + number, AT + timedelta(seconds=number))
+        )
+    last = make_flagged_posting(ent, customer, 777, AT + timedelta(seconds=9))
     page = maker.get("/overview/flagged")
-    assert "Look further on" in words_of(page)
+    assert "Look further on" in read_words(page)
     more = maker.get(f"/overview/flagged?{page.context['more']}")
     assert [line.row.id for line in more.context["rows"]] == [last.pk]
 
@@ -358,8 +365,8 @@ def test_a_queue_has_a_link_to_what_follows(ent, customer, maker, monkeypatch):
 def test_an_item_takes_a_bounded_number_of_queries(
     ent, customer, review, maker, kind, django_assert_max_num_queries
 ):
-    entry = posted(ent, customer)
-    noted(maker, entry, "")
-    address = page_of(review) if kind == "review" else flagged_page(entry)
+    entry = make_flagged_posting(ent, customer)
+    send_note(maker, entry, "")
+    address = find_page(review) if kind == "review" else find_flagged_page(entry)
     with django_assert_max_num_queries(18):
         assert maker.get(address).status_code == 200

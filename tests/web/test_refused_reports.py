@@ -7,8 +7,8 @@ import pytest
 from limits.models import ReportFinding
 from ppims.core import clock
 from ppims.models import AuditEntry
-from tests.factories import make_customer, make_processor, post, refuse
-from tests.web.admin_pages import browser_of, words_of
+from tests.factories import make_customer, make_posting, make_processor, refuse
+from tests.web.admin_pages import open_browser, read_words
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2031, 6, 17, 6, 30, tzinfo=UTC)
@@ -28,39 +28,39 @@ def customer(ent):
 
 @pytest.fixture
 def posting(ent, customer):
-    with clock.frozen(AT):
-        return post(ent, customer, 10_000, tran_id="T1")[0]
+    with clock.freeze(AT):
+        return make_posting(ent, customer, 10_000, tran_id="T1")[0]
 
 
 @pytest.fixture
 def report(ent, customer, posting):
-    with clock.frozen(AT):
+    with clock.freeze(AT):
         return refuse(ent, customer, 15_000, "T1")
 
 
 @pytest.fixture
 def maker():
-    return browser_of("maker")
+    return open_browser("maker")
 
 
-def page_of(report):
+def find_page(report):
     return f"/overview/refused/{report.pk}"
 
 
-def noted(client, report, finding="ANOTHER", note="A second purchase; corrected"):
-    return client.post(page_of(report), {"finding": finding, "note": note})
+def send_note(client, report, finding="ANOTHER", note="A second purchase; corrected"):
+    return client.post(find_page(report), {"finding": finding, "note": note})
 
 
-def user_of(client):
+def find_user(client):
     return client.get("/limits").wsgi_request.user
 
 
 def test_the_queue_sets_what_was_refused_beside_what_is_posted(report, maker):
-    assert ROW in words_of(maker.get("/overview/refused"))
+    assert ROW in read_words(maker.get("/overview/refused"))
 
 
 def test_the_overview_counts_what_waits_and_leads_there(report, maker):
-    with clock.frozen(AT):
+    with clock.freeze(AT):
         page = maker.get("/overview")
     (figure,) = [each for each in page.context["waiting"] if each.label == "Refused reports"]
     assert (figure.value, figure.address) == (1, "/overview/refused")
@@ -68,7 +68,7 @@ def test_the_overview_counts_what_waits_and_leads_there(report, maker):
 
 
 def test_its_page_says_what_happened_and_what_to_do(report, maker):
-    said = words_of(maker.get(page_of(report)))
+    said = read_words(maker.get(find_page(report)))
     assert (
         "ENT reported ₹150.00 by a transaction number under which ₹100.00 was posted on"
         " 17 Jun 2031, 12:00 PM." in said
@@ -81,40 +81,40 @@ def test_its_page_says_what_happened_and_what_to_do(report, maker):
 def test_the_posting_and_what_happened_to_the_customer_lead_to_it(report, posting, maker):
     detail = maker.get(f"/transactions/entry/{posting.pk}")
     addresses = [fact.address for fact in detail.context["facts"]]
-    assert page_of(report) in addresses
+    assert find_page(report) in addresses
     entry = AuditEntry.objects.get(action="report refused")
-    detail = browser_of("viewer").get(f"/transactions/audit/{entry.pk}")
+    detail = open_browser("viewer").get(f"/transactions/audit/{entry.pk}")
     assert {fact.value: fact.address for fact in detail.context["facts"]}["₹150.00"] == (
-        page_of(report)
+        find_page(report)
     )
-    happened = words_of(maker.get(f"/customers/{report.customer_id}"))
+    happened = read_words(maker.get(f"/customers/{report.customer_id}"))
     assert "Report refused" in happened
 
 
 def test_a_note_is_kept_and_it_goes_on_waiting(report, maker):
-    answer = noted(maker, report, "", "asked ENT")
-    assert answer["Location"] == page_of(report)
-    page = words_of(maker.get(page_of(report)))
+    answer = send_note(maker, report, "", "asked ENT")
+    assert answer["Location"] == find_page(report)
+    page = read_words(maker.get(find_page(report)))
     assert "The note is kept." in page
-    assert f"{user_of(maker)} Note asked ENT" in page
-    assert "₹150.00" in words_of(maker.get("/overview/refused"))
+    assert f"{find_user(maker)} Note asked ENT" in page
+    assert "₹150.00" in read_words(maker.get("/overview/refused"))
 
 
 @pytest.mark.parametrize("finding", ReportFinding.Finding)
 def test_a_finding_closes_it(report, maker, finding):
-    with clock.frozen(AT):
-        answer = noted(maker, report, finding.value)
+    with clock.freeze(AT):
+        answer = send_note(maker, report, finding.value)
     assert answer["Location"] == "/overview/refused"
-    queue = words_of(maker.get("/overview/refused"))
+    queue = read_words(maker.get("/overview/refused"))
     assert f"Closed: {finding.label}." in queue
     assert "Nothing waits." in queue
-    closed = words_of(maker.get("/overview/refused?done=1"))
+    closed = read_words(maker.get("/overview/refused?done=1"))
     assert (
-        f"₹150.00 Meera Iyer ENT {finding.label} 17 Jun 2031, 12:00 PM {user_of(maker)}" in closed
+        f"₹150.00 Meera Iyer ENT {finding.label} 17 Jun 2031, 12:00 PM {find_user(maker)}" in closed
     )
     kept = AuditEntry.objects.get(action="refused report closed")
-    assert (kept.subject, kept.user) == (report.customer_id, user_of(maker))
-    page = maker.get(page_of(report)).content.decode()
+    assert (kept.subject, kept.user) == (report.customer_id, find_user(maker))
+    page = maker.get(find_page(report)).content.decode()
     assert 'value="ANOTHER"' not in page
     assert "Add the note" in page
 
@@ -128,26 +128,26 @@ def test_a_finding_closes_it(report, maker, finding):
     ],
 )
 def test_what_is_not_whole_closes_nothing(report, maker, finding, note, said):
-    answer = noted(maker, report, finding, note)
+    answer = send_note(maker, report, finding, note)
     assert answer.status_code == 422
-    assert said in words_of(answer)
+    assert said in read_words(answer)
     assert not ReportFinding.objects.exists()
 
 
 def test_what_another_has_closed_meanwhile_stays_closed(report, maker):
-    noted(maker, report)
-    again = noted(browser_of("maker"), report, "REPORTED")
+    send_note(maker, report)
+    again = send_note(open_browser("maker"), report, "REPORTED")
     assert again.status_code == 422
-    assert "was closed before" in words_of(again)
+    assert "was closed before" in read_words(again)
     assert [kept.finding for kept in ReportFinding.objects.all()] == ["ANOTHER"]
 
 
 @pytest.mark.parametrize("role", ["viewer", "checker", "auditor", "admin"])
 def test_who_may_not_close_it_sees_what_happened_and_no_form(report, role):
-    page = browser_of(role).get(page_of(report))
-    assert "A maker closes it." in words_of(page)
+    page = open_browser(role).get(find_page(report))
+    assert "A maker closes it." in read_words(page)
     assert "<textarea" not in page.content.decode()
-    assert noted(browser_of(role), report).status_code == 403
+    assert send_note(open_browser(role), report).status_code == 403
 
 
 @pytest.mark.parametrize("query", ["/0", f"/{10**30}", "?after=x", "?done=1&after=x"])
@@ -160,14 +160,14 @@ def test_the_queue_takes_a_bounded_number_of_queries_and_htmx_gets_its_rows(
     ent, customer, posting, maker, done, django_assert_max_num_queries
 ):
     for paise in range(1, 7):
-        with clock.frozen(AT):
+        with clock.freeze(AT):
             report = refuse(ent, customer, paise, "T1")
         if done:
-            noted(maker, report)
+            send_note(maker, report)
     with django_assert_max_num_queries(9):
         page = maker.get(f"/overview/refused{done}")
     assert len(page.context["rows"]) == 6
     rows = maker.get(f"/overview/refused{done}", headers=HTMX).content.decode()
     assert (rows.count("<tr"), rows.count("<table")) == (6, 0)
     with django_assert_max_num_queries(12):
-        assert maker.get(page_of(report)).status_code == 200
+        assert maker.get(find_page(report)).status_code == 200

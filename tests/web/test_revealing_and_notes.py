@@ -13,8 +13,8 @@ from ppims.backoffice.customer import reveal as customer_reveal
 from ppims.models import AuditEntry
 from ppims.services import audit
 from tests.factories import make_processor
-from tests.web.admin_pages import browser_of, words_of
-from tests.web.customers_said import NEVER, PRIVATE, make_meera, unmasked
+from tests.web.admin_pages import open_browser, read_words
+from tests.web.private_customer import NEVER_SHOWN, PRIVATE_WORDS, list_unmasked, make_meera
 
 pytestmark = pytest.mark.django_db
 
@@ -24,9 +24,9 @@ def meera(db):
     return make_meera(make_processor("ENT"))
 
 
-def audited(action):
+def list_audited(action):
     return [
-        (entry.subject, entry.user.username, audit.said(entry))
+        (entry.subject, entry.user.username, audit.read_detail(entry))
         for entry in AuditEntry.objects.filter(action=action).select_related("user").order_by("pk")
     ]
 
@@ -37,48 +37,50 @@ def reveal(client, customer, reason="asked by phone", **more):
 
 @pytest.mark.parametrize("role", ["maker", "auditor"])
 def test_a_reason_reveals_for_one_look_and_is_audited(meera, role):
-    client = browser_of(role)
+    client = open_browser(role)
     page = reveal(client, meera, follow=True)
-    assert set(unmasked(page)) == set(PRIVATE)
-    assert "Revealed once: mask again" in words_of(page)
-    assert unmasked(client.get(reverse("customer", args=[meera]))) == []
+    assert set(list_unmasked(page)) == set(PRIVATE_WORDS)
+    assert "Revealed once: mask again" in read_words(page)
+    assert list_unmasked(client.get(reverse("customer", args=[meera]))) == []
     username = page.wsgi_request.user.username
-    assert audited("personal data revealed") == [(meera, username, {"reason": "asked by phone"})]
+    assert list_audited("personal data revealed") == [
+        (meera, username, {"reason": "asked by phone"})
+    ]
 
 
 def test_of_a_card_never_more_than_its_last_four_is_shown(meera):
-    page = reveal(browser_of("maker"), meera, follow=True).content.decode()
-    assert [number for number in NEVER if number in page] == []
+    page = reveal(open_browser("maker"), meera, follow=True).content.decode()
+    assert [number for number in NEVER_SHOWN if number in page] == []
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 501])
 def test_without_a_reason_nothing_is_revealed(meera, reason):
-    client = browser_of("maker")
+    client = open_browser("maker")
     page = reveal(client, meera, reason)
     assert page.status_code == 422
-    assert "There is a problem" in words_of(page)
-    assert unmasked(page) == unmasked(client.get(reverse("customer", args=[meera]))) == []
-    assert audited("personal data revealed") == []
+    assert "There is a problem" in read_words(page)
+    assert list_unmasked(page) == list_unmasked(client.get(reverse("customer", args=[meera]))) == []
+    assert list_audited("personal data revealed") == []
 
 
 def test_what_was_revealed_of_one_is_not_of_another(meera):
     other = make_meera(make_processor("CBS"))
     assert other == meera
-    client = browser_of("maker")
+    client = open_browser("maker")
     reveal(client, meera)
     session = client.session
-    session[customer_reveal.REVEALED] = [meera + 1, session[customer_reveal.REVEALED][1]]
+    session[customer_reveal.REVEALED_KEY] = [meera + 1, session[customer_reveal.REVEALED_KEY][1]]
     session.save()
-    assert unmasked(client.get(reverse("customer", args=[meera]))) == []
+    assert list_unmasked(client.get(reverse("customer", args=[meera]))) == []
 
 
 @pytest.mark.parametrize(("later", "is_shown"), [(59, True), (62, False)])
 def test_what_is_not_looked_at_at_once_is_masked_again(meera, later, is_shown, monkeypatch):
-    client = browser_of("maker")
+    client = open_browser("maker")
     reveal(client, meera)
     at = (timezone.now() + timedelta(seconds=later)).timestamp()
     monkeypatch.setattr(customer_reveal, "time", lambda: at)
-    assert bool(unmasked(client.get(reverse("customer", args=[meera])))) == is_shown
+    assert bool(list_unmasked(client.get(reverse("customer", args=[meera])))) == is_shown
 
 
 # Notes.
@@ -89,26 +91,26 @@ def note(client, customer, text, **more):
 
 
 def test_a_note_is_kept_with_who_and_when_and_audited_without_its_text(meera):
-    client = browser_of("maker")
+    client = open_browser("maker")
     for text in ("Called about the limit.", "<b>Sent</b> the form.\nAgain."):
         page = note(client, meera, text, follow=True)
     username = page.wsgi_request.user.username
     assert page.redirect_chain == [(f"{reverse('customer', args=[meera])}#notes", 302)]
-    assert f"Called about the limit. {username}, " in words_of(page)
+    assert f"Called about the limit. {username}, " in read_words(page)
     assert "&lt;b&gt;Sent&lt;/b&gt; the form.<br>Again." in page.content.decode()
     newest, oldest = CustomerNote.objects.order_by("-pk")
-    assert audited("note added") == [
+    assert list_audited("note added") == [
         (meera, username, {"note": oldest.pk}),
         (meera, username, {"note": newest.pk}),
     ]
 
 
 def test_past_the_last_few_it_says_how_many_are_older_and_leads_to_them(meera, monkeypatch):
-    monkeypatch.setattr(notes, "SHOWN", 2)
-    client, address = browser_of("maker"), reverse("customer", args=[meera])
+    monkeypatch.setattr(notes, "MOST_SHOWN", 2)
+    client, address = open_browser("maker"), reverse("customer", args=[meera])
     for text in ("First.", "Second."):
         note(client, meera, text)
-    assert "older note" not in words_of(client.get(address))
+    assert "older note" not in read_words(client.get(address))
     for text in ("Third.", "Fourth.", "Fifth."):
         note(client, meera, text)
     for expected, more in (
@@ -121,32 +123,32 @@ def test_past_the_last_few_it_says_how_many_are_older_and_leads_to_them(meera, m
         found = re.search(r'href="([?]notes=[0-9]+)#notes">(.*?)<', page.content.decode())
         assert (found[2] if found else "") == more
         address = f"{reverse('customer', args=[meera])}{found[1]}" if found else address
-    assert "From the newest note on" in words_of(page)
+    assert "From the newest note on" in read_words(page)
 
 
 @pytest.mark.parametrize("before", ["x", "-1", "9" * 30])
 def test_older_than_no_note_is_404(meera, before):
     address = f"{reverse('customer', args=[meera])}?notes={before}"
-    assert browser_of("viewer").get(address).status_code == 404
+    assert open_browser("viewer").get(address).status_code == 404
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "x" * (NOTE_CHARACTERS + 1)])
 def test_a_note_that_says_nothing_or_too_much_is_not_kept(meera, text):
-    page = note(browser_of("maker"), meera, text)
+    page = note(open_browser("maker"), meera, text)
     assert page.status_code == 422
     assert not CustomerNote.objects.exists()
-    assert audited("note added") == []
+    assert list_audited("note added") == []
 
 
 @pytest.mark.parametrize("role", ["viewer", "checker", "auditor", "admin"])
 def test_everybody_reads_notes_and_makers_alone_add_them(meera, role):
-    note(browser_of("maker"), meera, "Called.")
-    words = words_of(browser_of(role).get(reverse("customer", args=[meera])))
+    note(open_browser("maker"), meera, "Called.")
+    words = read_words(open_browser(role).get(reverse("customer", args=[meera])))
     assert "Notes Called." in words
     assert "Add a note" not in words
 
 
 def test_nobody_can_be_noted_nor_revealed(meera):
-    client = browser_of("maker")
+    client = open_browser("maker")
     assert note(client, meera + 1, "x").status_code == 404
     assert reveal(client, meera + 1).status_code == 404

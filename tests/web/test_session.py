@@ -9,18 +9,18 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
-from tests.web.admin_pages import browser_of, words_of
+from tests.web.admin_pages import open_browser, read_words
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true", "HX-Current-URL": "http://testserver/limits?tier=N"}
 
 
-def left(client):
+def read_left(client):
     expires = Session.objects.get(pk=client.cookies["sessionid"].value).expire_date
     return (expires - timezone.now()).total_seconds()
 
 
-def idle(client, seconds):
+def set_idle(client, seconds):
     """Let the session stand as if its last noted request had been so long ago."""
     session = client.session
     session["seen"] = int(timezone.now().timestamp()) - seconds
@@ -30,24 +30,24 @@ def idle(client, seconds):
 
 
 def test_a_request_begins_the_fifteen_minutes_anew():
-    client = browser_of("viewer")
-    idle(client, 14 * 60)
-    assert left(client) < 61
+    client = open_browser("viewer")
+    set_idle(client, 14 * 60)
+    assert read_left(client) < 61
     client.get("/limits")
-    assert 890 < left(client) <= 900
+    assert 890 < read_left(client) <= 900
 
 
 def test_it_is_written_down_once_a_minute_at_most(django_assert_max_num_queries):
-    client = browser_of("viewer")
+    client = open_browser("viewer")
     client.get("/limits")
-    before = left(client)
+    before = read_left(client)
     with django_assert_max_num_queries(20) as seen:
         client.get("/limits")
     assert [q["sql"] for q in seen.captured_queries if q["sql"].startswith("UPDATE")] == []
-    assert left(client) <= before
-    idle(client, 60)
+    assert read_left(client) <= before
+    set_idle(client, 60)
     client.get("/limits")
-    assert left(client) > 890
+    assert read_left(client) > 890
 
 
 def test_whoever_asks_for_nothing_of_the_session_does_not_write_one():
@@ -57,22 +57,22 @@ def test_whoever_asks_for_nothing_of_the_session_does_not_write_one():
     assert not Session.objects.exists()
 
 
-def ended():
-    client = browser_of("viewer")
+def make_ended():
+    client = open_browser("viewer")
     client.get("/limits")
-    idle(client, 15 * 60)
+    set_idle(client, 15 * 60)
     return client
 
 
 def test_after_fifteen_minutes_it_leads_to_the_log_in_and_back():
-    response = ended().get("/limits?tier=N")
+    response = make_ended().get("/limits?tier=N")
     assert response.status_code == 302
     assert response["Location"] == "/log-in?next=%2Flimits%3Ftier%3DN&ended=1"
-    assert "Your session has ended" in words_of(Client().get(response["Location"]))
+    assert "Your session has ended" in read_words(Client().get(response["Location"]))
 
 
 def test_inside_a_page_the_whole_browser_is_led_there_and_back_to_that_page():
-    response = ended().get("/limits", headers=HTMX)
+    response = make_ended().get("/limits", headers=HTMX)
     assert (response.status_code, response.content) == (204, b"")
     address = urlsplit(response["HX-Redirect"])
     assert address.path == "/log-in"
@@ -81,24 +81,24 @@ def test_inside_a_page_the_whole_browser_is_led_there_and_back_to_that_page():
 
 @pytest.mark.parametrize("shown", ["https://elsewhere.example/limits", "nonsense", ""])
 def test_a_page_of_another_host_is_not_led_back_to(shown):
-    response = ended().get("/limits", headers={**HTMX, "HX-Current-URL": shown})
+    response = make_ended().get("/limits", headers={**HTMX, "HX-Current-URL": shown})
     assert parse_qs(urlsplit(response["HX-Redirect"]).query)["next"] == ["/"]
 
 
 def test_a_form_that_was_sent_too_late_leads_back_to_its_page_and_not_to_what_it_would_have_done():
-    response = ended().post("/stay", headers={"Referer": "http://testserver/limits?tier=P"})
+    response = make_ended().post("/stay", headers={"Referer": "http://testserver/limits?tier=P"})
     assert parse_qs(urlsplit(response["Location"]).query)["next"] == ["/limits?tier=P"]
 
 
 def test_staying_begins_the_time_anew():
-    client = browser_of("viewer")
-    idle(client, 13 * 60)
+    client = open_browser("viewer")
+    set_idle(client, 13 * 60)
     assert client.post("/stay").status_code == 204
-    assert left(client) > 890
+    assert read_left(client) > 890
 
 
 def test_history_is_restored_with_the_whole_page():
     headers = {"HX-Request": "true", "HX-History-Restore-Request": "true"}
-    page = browser_of("viewer").get("/limits", headers=headers)
+    page = open_browser("viewer").get("/limits", headers=headers)
     assert b"<!doctype html>" in page.content
-    assert ended().get("/limits", headers=headers).status_code == 302
+    assert make_ended().get("/limits", headers=headers).status_code == 302

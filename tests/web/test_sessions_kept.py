@@ -10,35 +10,35 @@ from django.utils import timezone
 from ppims.services import sessions
 from ppims.services.sessions import SessionStore
 from tests.factories import make_customer, make_processor
-from tests.web.admin_pages import browser_of
+from tests.web.admin_pages import open_browser
 
 pytestmark = pytest.mark.django_db
-TYPED = ["9812345678", "4111111111111111", "234567890124", "Zutshi"]
+TYPED_TEXTS = ["9812345678", "4111111111111111", "234567890124", "Zutshi"]
 
 
-def rows():
+def read_rows():
     return "".join(Session.objects.values_list("session_data", flat=True))
 
 
 def test_what_was_searched_for_is_kept_and_can_not_be_read():
-    client = browser_of("viewer")
-    for text in TYPED:
+    client = open_browser("viewer")
+    for text in TYPED_TEXTS:
         location = client.post("/search", {"q": f"{text} nobody"}).headers["Location"]
         assert client.get(location).status_code == 200
     store = SessionStore(client.cookies["sessionid"].value)
-    assert [text in str(store["searches"]) for text in TYPED] == [True] * len(TYPED)
+    assert [text in str(store["searches"]) for text in TYPED_TEXTS] == [True] * len(TYPED_TEXTS)
     (row,) = Session.objects.all()
     assert row.get_decoded() == {}  # as Django's own would read it
     for written in (row.session_data, str(sessions.b64decode(row.session_data.split()[1]))):
-        assert not [text for text in TYPED if text in written]
+        assert not [text for text in TYPED_TEXTS if text in written]
 
 
 def test_nothing_else_of_a_session_can_be_read_either():
-    client = browser_of("maker")
+    client = open_browser("maker")
     customer = make_customer(make_processor())
     client.post(f"/customers/{customer}/reveal", {"reason": "asked"})
-    assert str(customer) not in rows()
-    assert "searches" not in rows()
+    assert str(customer) not in read_rows()
+    assert "searches" not in read_rows()
 
 
 @pytest.mark.parametrize("kept", ["", "no key", "00000000 AAAA", ":1abc:signed", "{key} AAAA"])
@@ -64,7 +64,7 @@ def test_a_row_opens_in_its_own_place_alone_and_with_a_key_of_before(settings):
     assert SessionStore(one.session_key)["who"] == "farhan"
 
 
-def ended():
+def make_ended():
     SessionStore().save(must_create=True)
     Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
 
@@ -73,12 +73,12 @@ def test_ended_sessions_go_once_an_hour_with_whatever_page_is_asked_for(monkeypa
     now = [1_000.0]
     monkeypatch.setattr(sessions.time, "monotonic", lambda: now[0])
     answer = sessions.Cleared(lambda request: "answered")
-    ended()
+    make_ended()
     for seconds, is_left in ((3_599, True), (1, False)):
         now[0] += seconds
         assert answer(None) == "answered"
         assert Session.objects.exists() == is_left
-    ended()
+    make_ended()
     live = SessionStore()
     live.save(must_create=True)
     for seconds, left in ((3_599, 2), (1, 1)):

@@ -5,18 +5,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.urls import reverse
 
-from customers.records import Told
+from customers.records import CustomerDetails
 from customers.services import blocking, customers
 from limits.models import LedgerEntry
-from ppims.backoffice.transaction_rows import SLUGS
+from ppims.backoffice.transaction_rows import SOURCE_SLUGS
 from ppims.core import clock
 from ppims.models import AuditEntry, Operation
 from ppims.reports import keyset
 from ppims.reports.transactions import Kind, Source
 from ppims.services.idempotency import Call
-from tests.factories import check, make_customer, make_processor, new_ref, post
+from tests.factories import draw_ref, make_check, make_customer, make_posting, make_processor
 from tests.ledger.histories import adjust
-from tests.web.admin_pages import browser_of, user_of, words_of
+from tests.web.admin_pages import make_user, open_browser, read_words
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2031, 6, 17, 6, 30, tzinfo=UTC)  # noon in India
@@ -33,30 +33,30 @@ def ent():
 
 @pytest.fixture
 def seen():
-    client = browser_of("viewer")
+    client = open_browser("viewer")
 
     def look(query="", at=AT, **headers):
-        with clock.frozen(at):
+        with clock.freeze(at):
             return client.get(f"/transactions{query}", headers=headers)
 
     return look
 
 
-def customer_of(processor, at=AT, **told):
-    with clock.frozen(at):
-        return make_customer(processor, **told)
+def make_customer_at(processor, at=AT, **details):
+    with clock.freeze(at):
+        return make_customer(processor, **details)
 
 
-def asked(processor, customer, paise=LIMIT + 1, at=AT, **more):
-    with clock.frozen(at):
-        return check(processor, customer, paise, **more)[0]
+def ask(processor, customer, paise=LIMIT + 1, at=AT, **more):
+    with clock.freeze(at):
+        return make_check(processor, customer, paise, **more)[0]
 
 
-def detail(source, row_id, role="viewer"):
-    return browser_of(role).get(f"/transactions/{source}/{row_id}")
+def open_detail(source, row_id, role="viewer"):
+    return open_browser(role).get(f"/transactions/{source}/{row_id}")
 
 
-def said(page):
+def list_said(page):
     return {fact.label: fact.value for fact in page.context["facts"]}
 
 
@@ -64,8 +64,8 @@ def said(page):
 
 
 def test_a_row_says_when_what_how_much_why_of_whom_and_through_whom(ent, seen):
-    asked(ent, customer_of(ent), 1_234_567, direction="C")
-    page = words_of(seen())
+    ask(ent, make_customer_at(ent), 1_234_567, direction="C")
+    page = read_words(seen())
     assert (
         "17 Jun 2031, 12:00 PM Check Load ₹12,345.67"
         " Declined: over the month’s limit Meera Iyer ENT"
@@ -74,15 +74,15 @@ def test_a_row_says_when_what_how_much_why_of_whom_and_through_whom(ent, seen):
 
 
 def test_a_flag_and_a_tier_and_what_staff_did_are_said_in_words(ent, seen):
-    customer = customer_of(ent)
+    customer = make_customer_at(ent)
     full = {"kyc_flag": "F", "ovid_type": "PAN", "ovid_value": "ABCPE1234F"}
-    with clock.frozen(AT):
-        post(ent, customer, LIMIT + 1, tran_id="T1")
-        call = Call(ent, Operation.UPDATE_CUSTOMER, new_ref(), {})
-        customers.update_customer(call=call, told=Told(unique_id=customer, **full))
-        maker = user_of("maker")
+    with clock.freeze(AT):
+        make_posting(ent, customer, LIMIT + 1, tran_id="T1")
+        call = Call(ent, Operation.UPDATE_CUSTOMER, draw_ref(), {})
+        customers.update_customer(call=call, details=CustomerDetails(unique_id=customer, **full))
+        maker = make_user("maker")
         blocking.block(customer_id=customer, reason="lost", user=maker)
-    page = words_of(seen())
+    page = read_words(seen())
     assert "Posted Spend ₹10,000.01 Without a check and over the limit" in page
     assert "KYC changed New Min → Full KYC" in page
     assert f"Staff Blocked the customer Meera Iyer {maker.username}" in page
@@ -107,11 +107,11 @@ def test_a_flag_and_a_tier_and_what_staff_did_are_said_in_words(ent, seen):
 )
 def test_the_address_says_what_is_looked_for(ent, seen, query, shown):
     make_processor("CBS")
-    customer = customer_of(ent)
-    asked(ent, customer)
-    asked(ent, customer, 1)
-    with clock.frozen(AT):
-        post(ent, customer, 5)
+    customer = make_customer_at(ent)
+    ask(ent, customer)
+    ask(ent, customer, 1)
+    with clock.freeze(AT):
+        make_posting(ent, customer, 5)
     assert [line.row.kind for line in seen(query).context["lines"]] == [Kind(k) for k in shown]
 
 
@@ -129,10 +129,10 @@ def test_the_address_says_what_is_looked_for(ent, seen, query, shown):
 )
 def test_a_time_frame_is_whole_days_of_india(ent, seen, query, first, last):
     instant = timedelta(microseconds=1)
-    customer = customer_of(ent, AT - timedelta(days=100))
+    customer = make_customer_at(ent, AT - timedelta(days=100))
     for edge in (first, last):
         for at in (MIDNIGHT + edge - instant, MIDNIGHT + edge) if edge is not None else ():
-            asked(ent, customer, at=at)
+            ask(ent, customer, at=at)
     found = [line.row.at for line in seen(f"{query}&kind=check").context["lines"]]
     edges = [MIDNIGHT + last - instant] if last is not None else []
     assert found == [*edges, *([MIDNIGHT + first] if first is not None else [])]
@@ -160,17 +160,17 @@ def test_a_filter_that_is_none_is_said_so_and_nothing_is_listed(seen, query):
 def test_a_last_day_before_the_first_is_said_so(seen):
     page = seen("?when=own&since=2031-06-12&until=2031-06-11")
     assert page.status_code == 422
-    assert "This is before the first day." in words_of(page)
+    assert "This is before the first day." in read_words(page)
     assert seen("?when=own&since=2031-06-12&until=2031-06-12").status_code == 200
 
 
 def test_the_next_page_follows_where_this_one_ends_whatever_came_between(ent, seen, monkeypatch):
     monkeypatch.setattr(keyset, "PAGE_ROWS", 3)
-    customer = customer_of(ent)
-    made = [asked(ent, customer, 1 + n, AT + timedelta(seconds=n)).pk for n in range(5)]
+    customer = make_customer_at(ent)
+    made = [ask(ent, customer, 1 + n, AT + timedelta(seconds=n)).pk for n in range(5)]
     page = seen("?kind=check")
     assert [line.row.id for line in page.context["lines"]] == made[:1:-1]
-    asked(ent, customer, 9, AT + timedelta(seconds=9))
+    ask(ent, customer, 9, AT + timedelta(seconds=9))
     more = seen(f"?{page.context['more']}")
     assert [line.row.id for line in more.context["lines"]] == made[1::-1]
     assert more.context["more"] == ""
@@ -180,7 +180,7 @@ def test_the_next_page_follows_where_this_one_ends_whatever_came_between(ent, se
 
 
 def test_htmx_gets_the_filters_and_the_list_without_the_frame(ent, seen):
-    asked(ent, customer_of(ent))
+    ask(ent, make_customer_at(ent))
     fragment = seen("?outcome=declined", **HTMX).content.decode()
     assert "<select" in fragment
     assert "<table" in fragment
@@ -188,7 +188,7 @@ def test_htmx_gets_the_filters_and_the_list_without_the_frame(ent, seen):
 
 
 def test_an_empty_list_says_whether_it_is_the_filters(seen):
-    words = words_of(seen("?kind=check"))
+    words = read_words(seen("?kind=check"))
     assert "Nothing fits. Show all" in words
 
 
@@ -201,8 +201,8 @@ def test_a_page_takes_a_bounded_number_of_queries_and_bytes(
     ent, seen, django_assert_max_num_queries
 ):
     for number in range(60):
-        customer = customer_of(ent, customer_name=f"Venkatanarasimharajuvaripeta {number}")
-        asked(ent, customer, ref_id=f"R{number:031d}")
+        customer = make_customer_at(ent, customer_name=f"Venkatanarasimharajuvaripeta {number}")
+        ask(ent, customer, ref_id=f"R{number:031d}")
     with django_assert_max_num_queries(14):
         page = seen()
     assert len(page.context["lines"]) == 50
@@ -213,12 +213,12 @@ def test_a_page_takes_a_bounded_number_of_queries_and_bytes(
 
 
 def test_a_declined_check_says_why_and_what_would_have_passed(ent):
-    customer = customer_of(ent)
-    with clock.frozen(AT):
-        post(ent, customer, 900_000)
-    hold = asked(ent, customer, 40_000)
-    row = asked(ent, customer, 70_000, ref_id="C1")
-    facts = said(detail("check", row.pk))
+    customer = make_customer_at(ent)
+    with clock.freeze(AT):
+        make_posting(ent, customer, 900_000)
+    hold = ask(ent, customer, 40_000)
+    row = ask(ent, customer, 70_000, ref_id="C1")
+    facts = list_said(open_detail("check", row.pk))
     assert facts["Why"] == (
         "Declined: over the month’s limit. ₹9,000.00 of ₹10,000.00 was used in the calendar month,"
         " and ₹400.00 on hold: ₹600.00 was left, less than the ₹700.00 asked for."
@@ -227,57 +227,61 @@ def test_a_declined_check_says_why_and_what_would_have_passed(ent):
     )
     assert (facts["Reason"], facts["Ref_Id"]) == ("MONTH_LIMIT", "C1")
     assert facts["Unique_Id"] == str(customer)
-    assert said(detail("check", hold.pk))["Why"] == (
+    assert list_said(open_detail("check", hold.pk))["Why"] == (
         "Allowed. With it ₹9,400.00 of ₹10,000.00 was used or on hold in the calendar month:"
         " ₹600.00 was left."
     )
 
 
 def test_where_nothing_is_left_it_says_until_when(ent):
-    customer = customer_of(ent)
-    with clock.frozen(AT):
-        post(ent, customer, LIMIT)
-    facts = said(detail("check", asked(ent, customer, 1).pk))
+    customer = make_customer_at(ent)
+    with clock.freeze(AT):
+        make_posting(ent, customer, LIMIT)
+    facts = list_said(open_detail("check", ask(ent, customer, 1).pk))
     assert facts["Why"].endswith("It resets on 1 Jul 2031; from then on it could pass.")
 
 
 def test_a_check_that_no_rule_decided_says_so_plainly(ent):
-    row = asked(ent, customer_of(ent), 1, account_number="999900001111")
-    page = detail("check", row.pk)
-    assert said(page)["Why"].startswith("Declined: account not active. Account")
-    assert said(page)["Account"] == "••••1111"
+    row = ask(ent, make_customer_at(ent), 1, account_number="999900001111")
+    page = open_detail("check", row.pk)
+    assert list_said(page)["Why"].startswith("Declined: account not active. Account")
+    assert list_said(page)["Account"] == "••••1111"
 
 
 def test_numbers_are_masked_wherever_they_are_kept(ent):
-    customer = customer_of(ent, card_number=CARD, card_status="A", mobile_number="919812345678")
-    row = asked(ent, customer, 1, card_number=CARD, account_number="999900001111")
-    with clock.frozen(AT):
-        call = Call(ent, Operation.UPDATE_CUSTOMER, new_ref(), {})
-        told = Told(unique_id=customer, mobile_number="919812345679", email_id="meera@example.in")
-        customers.update_customer(call=call, told=told)
+    customer = make_customer_at(
+        ent, card_number=CARD, card_status="A", mobile_number="919812345678"
+    )
+    row = ask(ent, customer, 1, card_number=CARD, account_number="999900001111")
+    with clock.freeze(AT):
+        call = Call(ent, Operation.UPDATE_CUSTOMER, draw_ref(), {})
+        details = CustomerDetails(
+            unique_id=customer, mobile_number="919812345679", email_id="meera@example.in"
+        )
+        customers.update_customer(call=call, details=details)
     updated = AuditEntry.objects.get(action="customer updated")
-    pages = [detail("check", row.pk, "auditor"), detail("audit", updated.pk, "auditor")]
+    pages = [open_detail("check", row.pk, "auditor"), open_detail("audit", updated.pk, "auditor")]
     shown = "".join(page.content.decode() for page in pages)
     for secret in (CARD, "999900001111", "919812345678", "919812345679", "meera@"):
         assert secret not in shown
     assert "••••4321" in shown
-    assert said(pages[1])["Changed"] == "email id, mobile number"
+    assert list_said(pages[1])["Changed"] == "email id, mobile number"
 
 
 def test_an_entry_leads_to_its_check_and_to_what_undid_it(ent):
-    customer = customer_of(ent)
-    row = asked(ent, customer, 50_000, ref_id="C1")
-    with clock.frozen(AT + timedelta(minutes=1)):
-        posting, _ = post(ent, customer, 40_000, enquiry="C1", tran_id="T1")
-        reversal, _ = post(ent, customer, 10_000, kind="R", tran_id="T1")
-    page = detail("entry", posting.pk)
+    customer = make_customer_at(ent)
+    row = ask(ent, customer, 50_000, ref_id="C1")
+    with clock.freeze(AT + timedelta(minutes=1)):
+        posting, _ = make_posting(ent, customer, 40_000, enquiry="C1", tran_id="T1")
+        reversal, _ = make_posting(ent, customer, 10_000, kind="R", tran_id="T1")
+    page = open_detail("entry", posting.pk)
     links = [fact.address for fact in page.context["facts"] if fact.address]
     assert links == [
         f"/overview/flagged/{posting.pk}",
         f"/transactions/check/{row.pk}",
         f"/transactions/entry/{reversal.pk}",
     ]
-    facts = said(page)
+    facts = list_said(page)
     assert facts["Flagged"] == "₹400.00 was posted, where ₹500.00 was checked."
     assert facts["Reversed by"] == "Reversed, 17 Jun 2031, 12:01 PM, ₹100.00"
     assert (facts["Tran_Id"], facts["Counts in"], facts["Flags"]) == (
@@ -285,28 +289,28 @@ def test_an_entry_leads_to_its_check_and_to_what_undid_it(ent):
         "Jun 2031",
         "AMOUNT_DIFFERS",
     )
-    assert f"/transactions/entry/{posting.pk}" in detail("entry", reversal.pk).content.decode()
-    assert f"/transactions/entry/{posting.pk}" in detail("check", row.pk).content.decode()
+    assert f"/transactions/entry/{posting.pk}" in open_detail("entry", reversal.pk).content.decode()
+    assert f"/transactions/entry/{posting.pk}" in open_detail("check", row.pk).content.decode()
 
 
 def test_an_adjustment_says_its_reason(ent):
-    customer = customer_of(ent)
-    with clock.frozen(AT):
+    customer = make_customer_at(ent)
+    with clock.freeze(AT):
         adjust(customer, 203106, 1_000)
     entry = LedgerEntry.objects.get()
-    assert said(detail("entry", entry.pk))["Reason"] == entry.adjustment.reason
+    assert list_said(open_detail("entry", entry.pk))["Reason"] == entry.adjustment.reason
 
 
 def test_the_reason_of_what_staff_did_is_for_those_who_read_the_audit(ent):
-    blocking.block(customer_id=customer_of(ent), reason="lost it", user=user_of("maker"))
+    blocking.block(customer_id=make_customer_at(ent), reason="lost it", user=make_user("maker"))
     entry = AuditEntry.objects.get(action="customer blocked")
-    assert "lost it" not in detail("audit", entry.pk).content.decode()
-    assert said(detail("audit", entry.pk, "auditor"))["Reason"] == "lost it"
+    assert "lost it" not in open_detail("audit", entry.pk).content.decode()
+    assert list_said(open_detail("audit", entry.pk, "auditor"))["Reason"] == "lost it"
 
 
 def test_htmx_opens_a_row_in_its_place_and_closes_it_again(ent):
-    row = asked(ent, customer_of(ent))
-    client = browser_of("viewer")
+    row = ask(ent, make_customer_at(ent))
+    client = open_browser("viewer")
     address = f"/transactions/check/{row.pk}"
     is_open = client.get(address, headers=HTMX).content.decode()
     closed = client.get(f"{address}?closed", headers=HTMX).content.decode()
@@ -321,18 +325,18 @@ def test_htmx_opens_a_row_in_its_place_and_closes_it_again(ent):
 
 @pytest.mark.parametrize("source", Source)
 def test_a_row_of_each_source_opens_with_few_queries(ent, source, django_assert_max_num_queries):
-    customer = customer_of(ent)
+    customer = make_customer_at(ent)
     full = {"kyc_flag": "F", "ovid_type": "PAN", "ovid_value": "ABCPE1234F"}
-    call = Call(ent, Operation.UPDATE_CUSTOMER, new_ref(), {})
-    with clock.frozen(AT):
-        check(ent, customer, 50_000, ref_id="C1")
-        post(ent, customer, 40_000, enquiry="C1", tran_id="T1")
-        customers.update_customer(call=call, told=Told(unique_id=customer, **full))
-    client = browser_of("auditor")
-    with clock.frozen(AT):
+    call = Call(ent, Operation.UPDATE_CUSTOMER, draw_ref(), {})
+    with clock.freeze(AT):
+        make_check(ent, customer, 50_000, ref_id="C1")
+        make_posting(ent, customer, 40_000, enquiry="C1", tran_id="T1")
+        customers.update_customer(call=call, details=CustomerDetails(unique_id=customer, **full))
+    client = open_browser("auditor")
+    with clock.freeze(AT):
         rows = client.get("/transactions").context["lines"]
     line = next(line for line in rows if line.row.source == source)
     with django_assert_max_num_queries(12):
-        page = client.get(reverse("transaction", args=[SLUGS[source], line.row.id]))
+        page = client.get(reverse("transaction", args=[SOURCE_SLUGS[source], line.row.id]))
     assert page.status_code == 200
     assert page.context["facts"]

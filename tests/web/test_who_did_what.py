@@ -11,10 +11,16 @@ from django.urls import reverse
 from ppims.backoffice.audit_text import DEEDS
 from ppims.models import AuditEntry, User
 from tests.factories import make_customer, make_processor
-from tests.web.admin_pages import add_url, browser_of, change_url, user_of, words_of
+from tests.web.admin_pages import (
+    make_user,
+    open_browser,
+    read_words,
+    write_add_url,
+    write_change_url,
+)
 
 pytestmark = pytest.mark.django_db
-NEW = {
+NEW_CUSTOMER = {
     "ref_id": f"STAFF-{'0' * 24}",
     "system_id": "ENT",
     "customer_name": "Meera Iyer",
@@ -35,42 +41,42 @@ def ent():
     return make_processor("ENT")
 
 
-def listed(client, **query):
+def read_list(client, **query):
     """Read a list of transactions as the rows' words."""
     page = client.get("/transactions", query)
     return [(line.kind, line.said, line.who) for line in page.context["lines"]]
 
 
 def test_who_on_boarded_is_the_person_for_the_processor(ent):
-    client = browser_of("maker")
-    added = client.post(reverse("onboard"), NEW)
+    client = open_browser("maker")
+    added = client.post(reverse("onboard"), NEW_CUSTOMER)
     assert added.status_code == 302
     name = client.get("/limits").wsgi_request.user.username
     both = f"{name}, for ENT"
-    assert ("Customer added", "", both) in listed(client)
-    page = words_of(client.get(added["Location"]))
+    assert ("Customer added", "", both) in read_list(client)
+    page = read_words(client.get(added["Location"]))
     assert page.count(both) >= 2  # in the facts, and in what happened
-    sent = browser_of("auditor").post(f"{added['Location']}/statement", {"when": ""})
+    sent = open_browser("auditor").post(f"{added['Location']}/statement", {"when": ""})
     rows = list(csv.reader(io.StringIO(sent.content.decode("utf-8-sig"))))
     assert both in [row[5] for row in rows if row[1] == "Customer added"]
 
 
 def test_what_a_processor_adds_is_the_processors(ent):
     pk = make_customer(ent)
-    client = browser_of("viewer")
-    assert ("Customer added", "", "ENT") in listed(client)
-    assert "by ENT" in words_of(client.get(reverse("customer", args=[pk])))
+    client = open_browser("viewer")
+    assert ("Customer added", "", "ENT") in read_list(client)
+    assert "by ENT" in read_words(client.get(reverse("customer", args=[pk])))
 
 
 def test_a_row_says_what_was_done_to_whom(ent):
-    admins, viewer = browser_of("admin"), browser_of("viewer")
+    admins, viewer = open_browser("admin"), open_browser("viewer")
     admins.post(
-        add_url("ppims_user"),
+        write_add_url("ppims_user"),
         {"username": "aud2", "groups": Group.objects.get(name="auditor").pk},
     )
     start = {"in_force_from_0": "01/12/2131", "in_force_from_1": ""}
-    admins.post(add_url("limits_limitrule"), {**RULE, **start})
-    said = [words for kind, words, _ in listed(viewer) if kind == "Staff"]
+    admins.post(write_add_url("limits_limitrule"), {**RULE, **start})
+    said = [words for kind, words, _ in read_list(viewer) if kind == "Staff"]
     assert said[:3] == [
         "Proposed New Min, spend, month: ₹10,000 → ₹11,000 from 1 Dec 2131",
         "Gave user aud2 a one-time password",
@@ -80,12 +86,12 @@ def test_a_row_says_what_was_done_to_whom(ent):
 
 def test_a_changed_user_has_a_page_too(ent):
     """Django tells changes as a list of its own: it is said, and takes no page down."""
-    user, client = user_of("viewer"), browser_of("admin")
+    user, client = make_user("viewer"), open_browser("admin")
     checker = Group.objects.get(name="checker")
-    client.post(change_url(user), {"username": user.username, "groups": checker.pk})
+    client.post(write_change_url(user), {"username": user.username, "groups": checker.pk})
     entry = AuditEntry.objects.latest("pk")
     assert User.objects.get(pk=user.pk).groups.get() == checker
-    page = words_of(client.get(reverse("transaction", args=["audit", entry.pk])))
+    page = read_words(client.get(reverse("transaction", args=["audit", entry.pk])))
     assert f"Changed user {user.username}, now checker: role and active" in page
 
 
@@ -97,6 +103,6 @@ def test_a_row_of_no_action_is_a_fault_whatever_its_detail(action, ent):
     row = AuditEntry(subject=0, number=10**6, at="2031-06-17 00:00:00+00:00", action=action)
     row.detail, row.mac = json.dumps(detail), b""
     row.save()
-    client = browser_of("viewer")
+    client = open_browser("viewer")
     assert client.get("/transactions").status_code == 200
     assert client.get(reverse("transaction", args=["audit", row.pk])).status_code == 200

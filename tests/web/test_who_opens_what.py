@@ -15,62 +15,62 @@ from ppims.backoffice.menu import MENU
 from ppims.core import clock, roles
 from ppims.models import Operation
 from ppims.services.idempotency import Call
-from tests.factories import ToldFactory, make_processor, new_ref
-from tests.web.admin_pages import browser_of, user_of, words_of
+from tests.factories import ToldFactory, draw_ref, make_processor
+from tests.web.admin_pages import make_user, open_browser, read_words
 
 pytestmark = pytest.mark.django_db
 ROLES = frozenset(roles.ROLES)
 NOBODY = "nobody"
-ANYONE = ROLES | {NOBODY}
-NONE: frozenset[str] = frozenset()
+ANY_ROLE = ROLES | {NOBODY}
+NO_ROLE: frozenset[str] = frozenset()
 
 CUSTOMER = 482_915_307_264_158
 
 # name: (who may GET, who may POST, what the address takes)
-OPEN = {
-    "healthz": (ANYONE, NONE, []),
-    "readyz": (ANYONE, NONE, []),
-    "home": (ROLES, NONE, []),
-    "login": (ANYONE, ANYONE, []),
-    "logout": (ANYONE, ANYONE, []),
+OPEN_TO = {
+    "healthz": (ANY_ROLE, NO_ROLE, []),
+    "readyz": (ANY_ROLE, NO_ROLE, []),
+    "home": (ROLES, NO_ROLE, []),
+    "login": (ANY_ROLE, ANY_ROLE, []),
+    "logout": (ANY_ROLE, ANY_ROLE, []),
     "password_change": (ROLES, ROLES, []),
-    "stay": (NONE, ROLES, []),
-    "limits": (ROLES, NONE, []),
-    "overview": (ROLES, NONE, []),
-    "reviews": (ROLES, NONE, []),
+    "stay": (NO_ROLE, ROLES, []),
+    "limits": (ROLES, NO_ROLE, []),
+    "overview": (ROLES, NO_ROLE, []),
+    "reviews": (ROLES, NO_ROLE, []),
     "review": (ROLES, {"maker"}, [1]),
-    "flagged": (ROLES, NONE, []),
+    "flagged": (ROLES, NO_ROLE, []),
     "flagged-posting": (ROLES, {"maker"}, [1]),
-    "calls": (ROLES - {"viewer"}, NONE, []),
-    "refused-reports": (ROLES, NONE, []),
+    "calls": (ROLES - {"viewer"}, NO_ROLE, []),
+    "refused-reports": (ROLES, NO_ROLE, []),
     "refused-report": (ROLES, {"maker"}, [1]),
-    "transactions": (ROLES, NONE, []),
-    "transaction": (ROLES, NONE, ["check", 1]),
+    "transactions": (ROLES, NO_ROLE, []),
+    "transaction": (ROLES, NO_ROLE, ["check", 1]),
     "search": (ROLES, ROLES, []),
-    "search-results": (ROLES, NONE, ["no-such-search"]),
-    "customers": (ROLES, NONE, []),
-    "customer": (ROLES, NONE, [CUSTOMER]),
+    "search-results": (ROLES, NO_ROLE, ["no-such-search"]),
+    "customers": (ROLES, NO_ROLE, []),
+    "customer": (ROLES, NO_ROLE, [CUSTOMER]),
     "customer-reveal": ({"maker", "auditor"}, {"maker", "auditor"}, [CUSTOMER]),
-    "customer-statement": (NONE, {"auditor"}, [CUSTOMER]),
+    "customer-statement": (NO_ROLE, {"auditor"}, [CUSTOMER]),
     "customer-note": ({"maker"}, {"maker"}, [CUSTOMER]),
     "onboard": ({"maker"}, {"maker"}, []),
     "customer-edit": ({"maker"}, {"maker"}, [CUSTOMER]),
     "customer-kyc": ({"maker"}, {"maker"}, [CUSTOMER]),
     "customer-block": ({"maker"}, {"maker"}, [CUSTOMER]),
     "customer-unblock": ({"maker"}, {"maker"}, [CUSTOMER]),
-    "approvals": (ROLES, NONE, []),
+    "approvals": (ROLES, NO_ROLE, []),
     "approval": (ROLES, {"maker", "checker"}, ["kyc", 1]),
 }
 # The admin and the API have tests of their own; these lead to what is above, or to a file.
-ELSEWHERE = {"admin/login/", "admin/logout/", "admin/password_change/", "favicon.ico"}
+OTHER_TESTS_ADDRESSES = {"admin/login/", "admin/logout/", "admin/password_change/", "favicon.ico"}
 
 
 @pytest.fixture(autouse=True)
 def _somebody(db):
     """Let there be the customer, and the proposal, whom addresses name."""
-    told = ToldFactory(customer_name="Meera Iyer")
-    call = Call(make_processor(), Operation.ADD_CUSTOMER, new_ref(), {})
-    customers.add_customer(call=call, told=told, draw_unique_id=lambda: CUSTOMER)
+    details = ToldFactory(customer_name="Meera Iyer")
+    call = Call(make_processor(), Operation.ADD_CUSTOMER, draw_ref(), {})
+    customers.add_customer(call=call, details=details, draw_unique_id=lambda: CUSTOMER)
     at = clock.now()
     KycProposal.objects.create(
         pk=1,
@@ -81,12 +81,12 @@ def _somebody(db):
         to_tier="N",
         channel="BRN",
         reason="asked for",
-        maker=user_of("maker"),
+        maker=make_user("maker"),
         proposed_at=at,
     )
 
 
-def names():
+def list_names():
     """Name every address of the back office."""
     found, rows = [], list(get_resolver().url_patterns)
     while rows:
@@ -95,11 +95,11 @@ def names():
             found.append(row.name or str(row.pattern))
         elif row.app_name not in {"admin", "ninja"}:
             rows.extend(row.url_patterns)
-    return sorted(set(found) - ELSEWHERE)
+    return sorted(set(found) - OTHER_TESTS_ADDRESSES)
 
 
-def client_of(role):
-    return Client() if role == NOBODY else browser_of(role)
+def open_client(role):
+    return Client() if role == NOBODY else open_browser(role)
 
 
 def is_open(response, role):
@@ -113,30 +113,30 @@ def is_open(response, role):
 
 
 def test_every_address_is_declared_and_no_other():
-    assert names() == sorted(OPEN)
+    assert list_names() == sorted(OPEN_TO)
 
 
-@pytest.mark.parametrize("role", sorted(ANYONE))
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("role", sorted(ANY_ROLE))
+@pytest.mark.parametrize("name", list_names())
 def test_it_opens_to_whom_it_should_and_to_nobody_else(name, role):
-    may_read, may_send, arguments = OPEN[name]
+    may_read, may_send, arguments = OPEN_TO[name]
     address = reverse(name, args=arguments)
-    assert is_open(client_of(role).get(address), role) == (role in may_read)
-    assert is_open(client_of(role).post(address, {}), role) == (role in may_send)
+    assert is_open(open_client(role).get(address), role) == (role in may_read)
+    assert is_open(open_client(role).post(address, {}), role) == (role in may_send)
 
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete", "options", "trace"])
-@pytest.mark.parametrize("name", sorted(set(names()) - {"login", "logout"}))
+@pytest.mark.parametrize("name", sorted(set(list_names()) - {"login", "logout"}))
 def test_no_page_takes_another_method(name, method):
-    address = reverse(name, args=OPEN[name][2])
-    assert getattr(browser_of("admin"), method)(address).status_code == 405
+    address = reverse(name, args=OPEN_TO[name][2])
+    assert getattr(open_browser("admin"), method)(address).status_code == 405
 
 
 @pytest.mark.parametrize("role", sorted(ROLES))
 def test_a_form_without_its_token_changes_nothing(role):
-    client = browser_of(role)
+    client = open_browser(role)
     client.handler.enforce_csrf_checks = True
-    for name, (_, may_send, arguments) in OPEN.items():
+    for name, (_, may_send, arguments) in OPEN_TO.items():
         if role in may_send:
             assert client.post(reverse(name, args=arguments)).status_code == 403, name
 
@@ -162,23 +162,23 @@ MENUS = {
 LABELS = {str(item.label) for item in MENU}
 
 
-def menu_of(page):
+def read_menu(page):
     return [str(place["item"].label) for place in page.context["frame"]["menu"]]
 
 
 @pytest.mark.parametrize("role", sorted(ROLES))
 def test_the_menu_has_what_the_role_may_open_and_each_opens(role):
-    client = browser_of(role)
+    client = open_browser(role)
     page = client.get("/limits")
-    assert [label for label in menu_of(page) if label in LABELS] == MENUS[role]
+    assert [label for label in read_menu(page) if label in LABELS] == MENUS[role]
     for place in page.context["frame"]["menu"]:
         assert client.get(place["url"]).status_code == 200, place["url"]
 
 
 def test_the_frame_says_who_one_is_what_one_may_do_and_that_it_is_a_demo():
-    client = browser_of("checker")
+    client = open_browser("checker")
     page = client.get("/limits")
-    words = words_of(page)
+    words = read_words(page)
     assert "DEMO Search customers and transactions Search" in words
     assert f"{page.wsgi_request.user.username} checker Change password Log out" in words
     assert 'aria-current="page"' in page.content.decode().split("</nav>")[0]

@@ -11,7 +11,7 @@ from limits.models import Adjustment, Direction
 from limits.services import adjustments
 from limits.services.adjustments import Correction
 from ppims.core.errors import Refusal
-from ppims.core.money import balance_to_paise, to_inr
+from ppims.core.money import read_balance_paise, to_inr
 from ppims.models import FourEyes, User
 from ppims.services.operators import name_operator
 
@@ -47,7 +47,7 @@ class Command(BaseCommand):
         try:
             proposed = propose(options)
         except Refusal as refusal:
-            raise CommandError(refusal.in_words()) from refusal
+            raise CommandError(refusal.describe()) from refusal
         self.stdout.write(describe(proposed))
         page = f"/approvals/adjustment/{proposed.pk}"
         self.stdout.write(f"Another person approves it in the browser, under Approvals: {page}")
@@ -57,7 +57,7 @@ def propose(options: dict[str, Any]) -> Adjustment:
     user = find_maker(options["by"])
     try:
         month = int(options["month"].replace("-", ""))
-        amount_paise = balance_to_paise(options["amount"])
+        amount_paise = read_balance_paise(options["amount"])
     except ValueError:
         raise CommandError("The month is YYYY-MM, the amount rupees such as -250.00.") from None
     correction = Correction(

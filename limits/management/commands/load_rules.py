@@ -30,7 +30,7 @@ class Command(BaseCommand):
         proposed = rules.propose(proposals=proposals, user=user, operator=name_operator())
         where = "another admin approves them in the browser, under Approvals: /approvals"
         self.stdout.write(f"{len(proposed)} rules proposed; {where}")
-        warnings = rules.starts_in_words(proposed, clock.now())
+        warnings = rules.describe_starts(proposed, clock.now())
         for rule in proposed:
             if rule.pk in warnings:
                 self.stderr.write(f"{rule}: {warnings[rule.pk]}")

@@ -10,8 +10,8 @@ from django.db.models import QuerySet
 from limits import ledger
 from limits.models import LedgerHead
 from ppims.core.errors import Unavailable
-from ppims.core.progress import bar
-from ppims.db.transaction import in_transaction, snapshot
+from ppims.core.progress import show_bar
+from ppims.db.transaction import read_snapshot, run_in_transaction
 
 CUSTOMERS_AT_ONCE = 200
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         heads = LedgerHead.objects.order_by("pk").values_list("pk", flat=True)
         if options["customer"] is not None:
             heads = heads.filter(pk=options["customer"])
-        with snapshot():
+        with read_snapshot():
             total = heads.count()
         if options["customer"] is not None and not total:
             raise CommandError("There is nothing in the ledger for that customer.")
@@ -39,18 +39,18 @@ class Command(BaseCommand):
     def _rebuild(self, heads: QuerySet[LedgerHead, int], total: int) -> tuple[int, int]:
         """Give how many customers were summed, and how many months were not so."""
         done, changed, after = 0, 0, 0
-        with bar("Summing", total=total) as advance:
-            while chosen := _next(heads, after):
-                changed += in_transaction(partial(_rebuilt, chosen), takes_instant=False)
+        with show_bar("Summing", total=total) as advance:
+            while chosen := _list_next(heads, after):
+                changed += run_in_transaction(partial(_rebuild, chosen), takes_instant=False)
                 done, after = done + len(chosen), chosen[-1]
                 advance(len(chosen))
         return done, changed
 
 
-def _next(heads: QuerySet[LedgerHead, int], after: int) -> list[int]:
-    with snapshot():
+def _list_next(heads: QuerySet[LedgerHead, int], after: int) -> list[int]:
+    with read_snapshot():
         return list(heads.filter(pk__gt=after)[:CUSTOMERS_AT_ONCE])
 
 
-def _rebuilt(customer_ids: list[int]) -> int:
+def _rebuild(customer_ids: list[int]) -> int:
     return sum(ledger.rebuild_usage(customer_id) for customer_id in customer_ids)

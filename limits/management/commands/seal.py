@@ -27,10 +27,10 @@ class Command(BaseCommand):
         try:
             seal = seals.make_patiently()
         except Refusal as refusal:
-            raise CommandError(refusal.in_words()) from refusal
+            raise CommandError(refusal.describe()) from refusal
         path = options["to"] or settings.PPIMS_DATA_DIR / "seals" / f"seal-{seal.number:06d}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(seals.exported(seal), indent=2) + "\n", "utf-8")
+        path.write_text(json.dumps(seals.export_seal(seal), indent=2) + "\n", "utf-8")
         self.stdout.write(
             f"Seal {seal.number}: {seal.entry_count} entries, {seal.check_count} checks,"
             f" {seal.audit_count} audit entries.\n{path}: keep it elsewhere."

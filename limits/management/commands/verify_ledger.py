@@ -11,9 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from limits.models import Seal
 from limits.services import seals
-from limits.verify import rows_to_read, verify
+from limits.verify import count_rows_to_read, verify
 from ppims.core.keys import KeyMissing
-from ppims.core.progress import bar
+from ppims.core.progress import show_bar
 
 
 class Command(BaseCommand):
@@ -29,8 +29,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         exported = read_seal(options["seal"]) if options["seal"] else None
         found = 0
-        total = rows_to_read()
-        with bar("Verifying", total=total) as advance:
+        total = count_rows_to_read()
+        with show_bar("Verifying", total=total) as advance:
             processes = (os.cpu_count() or 1) if total > WORTH_PROCESSES else 0
             findings = verify(exported=exported, progress=advance, processes=processes)
             for finding in islice(findings, None if options["all"] else 1):

@@ -6,26 +6,26 @@ from urllib.parse import urlencode
 from django.http import HttpRequest
 
 from customers.models import Customer
-from ppims.backoffice.filters import OWN, FrameForm
-from ppims.backoffice.transaction_rows import lines_of
+from ppims.backoffice.filters import OWN_FRAME, FrameForm
+from ppims.backoffice.transaction_rows import make_lines
 from ppims.core import clock
-from ppims.reports.activity import activity
+from ppims.reports.activity import list_activity
 
-CURSOR, ROWS = "after", 20
+CURSOR_NAME, PAGE_ROWS = "after", 20
 
 
-def activity_of(request: HttpRequest, customer: Customer) -> tuple[dict[str, Any], int]:
+def read_activity(request: HttpRequest, customer: Customer) -> tuple[dict[str, Any], int]:
     """Give what the page shows of the time frame in the address, and the answer's status.
 
     Raises Http404 for a cursor of another list.
     """
     asked = {name: request.GET[name] for name in FrameForm.base_fields if name in request.GET}
-    form, after = FrameForm(asked), request.GET.get(CURSOR, "")
+    form, after = FrameForm(asked), request.GET.get(CURSOR_NAME, "")
     context = {"form": form, "asked": asked, "is_theirs": True, "first": urlencode(asked)}
     if not form.is_valid():
         return {**context, "has_days": True}, 422
-    found = activity(customer.pk, form.frame(clock.now()), cursor=after, rows=ROWS)
-    more = urlencode({**asked, CURSOR: found.next}) if found.next else ""
-    has_days = asked.get("when") == OWN
-    shown = {"has_days": has_days, "is_later": after, "lines": lines_of(found.rows), "more": more}
+    found = list_activity(customer.pk, form.make_frame(clock.now()), cursor=after, rows=PAGE_ROWS)
+    more = urlencode({**asked, CURSOR_NAME: found.next}) if found.next else ""
+    has_days = asked.get("when") == OWN_FRAME
+    shown = {"has_days": has_days, "is_later": after, "lines": make_lines(found.rows), "more": more}
     return context | shown, 200

@@ -14,38 +14,38 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
 from customers import matches, records
-from customers.choices import MOBILE, Tier
+from customers.choices import MOBILE_KIND, Tier
 from customers.claims import Doubt, find_reviews
 from customers.forms import EditForm, KycForm, OnboardForm, ReasonForm, refuse
-from customers.matches import Likeness, Then
+from customers.matches import Effect, Match
 from customers.models import Customer, Receipt
-from customers.records import Told
+from customers.records import CustomerDetails
 from customers.services import blocking, customers, kyc
-from ppims.backoffice.access import go, is_fragment, page, staff
-from ppims.backoffice.transaction_rows import customer_address
+from ppims.backoffice.access import get_staff, go, is_fragment, open_page
+from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.core.errors import Refusal, Unavailable
 from ppims.models import FourEyes, Operation, Processor
 from ppims.services import idempotency
 from ppims.services.idempotency import Call
 
-POSTED = ("GET", "POST")
+METHODS_WITH_POST = ("GET", "POST")
 
 
 @sensitive_post_parameters()
-@page("customers.add_customer", methods=POSTED)
+@open_page("customers.add_customer", methods=METHODS_WITH_POST)
 def onboard(request: HttpRequest) -> HttpResponse:
     """Add a customer through a processor, once for each form; of likenesses it warns before."""
     form = OnboardForm(request.POST if request.method == "POST" else None)
     is_right = form.is_valid()
-    call = _call_of(form)
+    call = _make_call(form)
     is_repeated = call is not None and idempotency.is_claimed(call)
-    alike = _alike(form) if not is_repeated else []
-    token = matches.token_of(alike) if alike else ""
+    alike = _find_matches(form) if not is_repeated else []
+    token = matches.sum_up_matches(alike) if alike else ""
     is_confirmed = not alike or form.data.get("confirmed") == token
-    may_be_added = all(each.then != Then.KNOWN for each in alike)
+    may_be_added = all(each.effect != Effect.KNOWN for each in alike)
     context = {
         "form": form,
-        "alike": [(each, customer_address(each.customer.pk)) for each in alike],
+        "alike": [(each, write_customer_address(each.customer.pk)) for each in alike],
         "token": token,
         "is_confirmed": is_confirmed,
         "may_be_added": may_be_added,
@@ -57,12 +57,12 @@ def onboard(request: HttpRequest) -> HttpResponse:
         if added:
             return added
     if form.is_bound and alike and not form.errors:
-        form.add_error(None, _said_of(alike, form))
+        form.add_error(None, _describe_matches(alike, form))
     return render(request, "customers/onboard.html", context, status=422 if form.is_bound else 200)
 
 
 @sensitive_post_parameters()
-@page("customers.change_customer", methods=POSTED)
+@open_page("customers.change_customer", methods=METHODS_WITH_POST)
 def edit(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Change what is known of a customer; what is left empty stays."""
     customer = get_object_or_404(Customer, pk=unique_id)
@@ -71,10 +71,10 @@ def edit(request: HttpRequest, unique_id: int) -> HttpResponse:
     def carry_out() -> str:
         customers.edit_customer(
             customer_id=customer.pk,
-            told=form.told,
-            accounts=form.statuses(form.accounts),
-            cards=form.statuses(form.cards),
-            user=staff(request),
+            details=form.details,
+            accounts=form.list_changed_statuses(form.accounts),
+            cards=form.list_changed_statuses(form.cards),
+            user=get_staff(request),
         )
         return _("The changes are recorded.")
 
@@ -82,7 +82,7 @@ def edit(request: HttpRequest, unique_id: int) -> HttpResponse:
 
 
 @sensitive_post_parameters()
-@page("customers.propose_kycproposal", methods=POSTED)
+@open_page("customers.propose_kycproposal", methods=METHODS_WITH_POST)
 def change_kyc(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Change how well a customer is known, or propose it where that is for two people."""
     customer = get_object_or_404(Customer, pk=unique_id)
@@ -91,17 +91,17 @@ def change_kyc(request: HttpRequest, unique_id: int) -> HttpResponse:
     def carry_out() -> str:
         reason = form.cleaned_data["reason"]
         proposal = kyc.change(
-            customer_id=customer.pk, told=form.told, reason=reason, user=staff(request)
+            customer_id=customer.pk, details=form.details, reason=reason, user=get_staff(request)
         )
         if proposal is None:
             return _("The KYC is recorded.")
         return _("It is proposed: another person approves it, under Approvals.")
 
-    waiting = _waiting("kyc", customer.kyc_proposals)
+    waiting = _find_waiting("kyc", customer.kyc_proposals)
     return _answer(request, "customers/customer_kyc.html", form, customer, carry_out, waiting)
 
 
-@page("customers.block_customer", methods=POSTED)
+@open_page("customers.block_customer", methods=METHODS_WITH_POST)
 def block(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Block a customer at once, with a reason."""
     customer = get_object_or_404(Customer, pk=unique_id)
@@ -109,13 +109,13 @@ def block(request: HttpRequest, unique_id: int) -> HttpResponse:
 
     def carry_out() -> str:
         reason = form.cleaned_data["reason"]
-        blocking.block(customer_id=customer.pk, reason=reason, user=staff(request))
+        blocking.block(customer_id=customer.pk, reason=reason, user=get_staff(request))
         return _("The customer is blocked: every check is declined from now on.")
 
     return _answer(request, "customers/customer_block.html", form, customer, carry_out)
 
 
-@page("customers.propose_unblocking", methods=POSTED)
+@open_page("customers.propose_unblocking", methods=METHODS_WITH_POST)
 def unblock(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Propose to unblock a customer, with a reason."""
     customer = get_object_or_404(Customer, pk=unique_id)
@@ -123,10 +123,10 @@ def unblock(request: HttpRequest, unique_id: int) -> HttpResponse:
 
     def carry_out() -> str:
         reason = form.cleaned_data["reason"]
-        blocking.propose_unblocking(customer_id=customer.pk, reason=reason, user=staff(request))
+        blocking.propose_unblocking(customer_id=customer.pk, reason=reason, user=get_staff(request))
         return _("It is proposed: another person approves it, under Approvals.")
 
-    waiting = _waiting("unblocking", customer.unblockings)
+    waiting = _find_waiting("unblocking", customer.unblockings)
     return _answer(request, "customers/customer_unblock.html", form, customer, carry_out, waiting)
 
 
@@ -146,7 +146,7 @@ def _answer(
     """Show the form, or what is wrong with it; or do it, say so and go to the customer. `waiting`
     is the address of a proposal that stands in the way.
     """
-    back = customer_address(customer.pk)
+    back = write_customer_address(customer.pk)
     context = {"form": form, "customer": customer, "customer_url": back, "waiting": waiting}
     is_right = form.is_valid()
     if is_looking(request):
@@ -158,58 +158,60 @@ def _answer(
         except Unavailable:
             raise
         except Refusal as refusal:
-            _refuse(form, refusal, getattr(form, "told", Told()))
+            _refuse(form, refusal, getattr(form, "details", CustomerDetails()))
     return render(request, template, context, status=422 if form.is_bound else 200)
 
 
-def _waiting(kind: str, proposals: Any) -> str:
+def _find_waiting(kind: str, proposals: Any) -> str:
     """Give the address of a customer's proposal that waits; "" where none does."""
     found = proposals.filter(state=FourEyes.State.PROPOSED).first()
     return reverse("approval", args=[kind, found.pk]) if found else ""
 
 
-def _call_of(form: OnboardForm) -> Call | None:
+def _make_call(form: OnboardForm) -> Call | None:
     message, processor = form.message, form.processor
     if message is None or processor is None:
         return None
-    return Call(processor, Operation.ADD_CUSTOMER, message.ref_id, message.content())
+    return Call(processor, Operation.ADD_CUSTOMER, message.ref_id, message.make_content())
 
 
-def _alike(form: OnboardForm) -> list[Likeness]:
+def _find_matches(form: OnboardForm) -> list[Match]:
     if not form.is_bound or form.processor is None:
         return []
-    return matches.alike(form.told(), form.processor)
+    return matches.find_matches(form.read_details(), form.processor)
 
 
-def _said_of(alike: list[Likeness], form: OnboardForm) -> str:
+def _describe_matches(alike: list[Match], form: OnboardForm) -> str:
     """Say what to do about who is alike: go to who is known to this processor already."""
     for each in alike:
-        if each.then == Then.KNOWN:
-            return _said_of_known(each.customer, form.processor)
+        if each.effect == Effect.KNOWN:
+            return _describe_known(each.customer, form.processor)
     return _("Somebody like that is on record: look below, then go on.")
 
 
-def _said_of_known(customer: Customer, processor: Processor | None) -> SafeString:
+def _describe_known(customer: Customer, processor: Processor | None) -> SafeString:
     said = _("{name} is on record through {processor}: nothing was added.")
-    return format_html(said, name=_link(customer), processor=processor and processor.system_id)
+    return format_html(
+        said, name=_write_link(customer), processor=processor and processor.system_id
+    )
 
 
-def _link(customer: Customer) -> SafeString:
-    return format_html('<a href="{}">{}</a>', customer_address(customer.pk), customer.name)
+def _write_link(customer: Customer) -> SafeString:
+    return format_html('<a href="{}">{}</a>', write_customer_address(customer.pk), customer.name)
 
 
-def _refuse(form: forms.Form, refusal: Refusal, told: Told) -> None:
+def _refuse(form: forms.Form, refusal: Refusal, details: CustomerDetails) -> None:
     """Say in the form why a service refused, and where staff decide, or have decided, about it."""
     refuse(form, refusal)
     if isinstance(refusal, Doubt):
-        for said in _said_of_doubts(told, holders=refusal.holders, claimant=refusal.claimant):
+        for said in _describe_doubts(details, holders=refusal.holders, claimant=refusal.claimant):
             form.add_error(None, said)
 
 
-def _said_of_doubts(
-    told: Told, *, holders: list[int], claimant: Customer | None
+def _describe_doubts(
+    details: CustomerDetails, *, holders: list[int], claimant: Customer | None
 ) -> Iterator[SafeString]:
-    for review in find_reviews(told, holders=holders, claimant=claimant):
+    for review in find_reviews(details, holders=holders, claimant=claimant):
         said = _("A review item is open, which decides whose it is: {link}.")
         label = review.customer.name
         if review.outcome:
@@ -222,32 +224,36 @@ def _add(
     request: HttpRequest, form: OnboardForm, call: Call, *, is_repeated: bool
 ) -> HttpResponse | None:
     """Add the customer; None, and errors in the form, where it is refused."""
-    told = form.told()
+    details = form.read_details()
     try:
-        receipt, is_replay = customers.add_customer(call=call, told=told, user=staff(request))
+        receipt, is_replay = customers.add_customer(
+            call=call, details=details, user=get_staff(request)
+        )
     except Unavailable:
         raise
     except Refusal as refusal:
         if is_repeated:
             form.add_error(None, _("This form has added a customer already; begin a new one."))
         else:
-            _refuse(form, refusal, told)
+            _refuse(form, refusal, details)
         return None
     if not is_replay:  # whose first sending has said so
-        for said in _said_of_added(receipt, told, call.processor):
+        for said in _describe_added(receipt, details, call.processor):
             messages.success(request, said)
-    return go(request, customer_address(receipt.unique_id))
+    return go(request, write_customer_address(receipt.unique_id))
 
 
-def _said_of_added(receipt: Receipt, told: Told, processor: Processor) -> Iterator[str]:
+def _describe_added(
+    receipt: Receipt, details: CustomerDetails, processor: Processor
+) -> Iterator[str]:
     """Say what came of it: somebody new, or somebody who is known through this processor too."""
     customer = Customer.objects.get(pk=receipt.customer_id)
-    if receipt.resp_code == customers.KNOWN:
-        yield _said_of_known(customer, processor)
+    if receipt.resp_code == customers.KNOWN_CODE:
+        yield _describe_known(customer, processor)
     elif customer.registrations.exclude(processor=processor).exists():
         said = _("%(name)s is now also known through %(processor)s. What is on record stays.")
         yield said % {"name": customer.name, "processor": processor.system_id}
-    elif told.kyc_flag == Tier.FULL != receipt.tier:
+    elif details.kyc_flag == Tier.FULL != receipt.tier:
         said = _(
             "The customer is added at Min KYC, with the Unique_Id %(id)s. Full KYC waits for"
             " another person, under Approvals."
@@ -255,7 +261,9 @@ def _said_of_added(receipt: Receipt, told: Told, processor: Processor) -> Iterat
         yield said % {"id": receipt.unique_id}
     else:
         yield _("The customer is added, with the Unique_Id %(id)s.") % {"id": receipt.unique_id}
-    holder = records.holder_of(MOBILE, told.mobile_number) if told.mobile_number else None
+    holder = (
+        records.find_holder(MOBILE_KIND, details.mobile_number) if details.mobile_number else None
+    )
     if holder not in {None, customer.pk}:
         assert holder
-        yield from _said_of_doubts(told, holders=[holder], claimant=customer)
+        yield from _describe_doubts(details, holders=[holder], claimant=customer)

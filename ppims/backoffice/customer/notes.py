@@ -11,10 +11,10 @@ from django.utils.translation import gettext_lazy as _
 from customers import models
 from customers.models import Customer
 from customers.services import notes
-from ppims.backoffice.access import page, staff
+from ppims.backoffice.access import get_staff, open_page
 from ppims.core.free_text import validate
 
-SHOWN, BEFORE, MOST_DIGITS = 50, "notes", 18
+MOST_SHOWN, BEFORE_PARAMETER, MOST_DIGITS = 50, "notes", 18
 
 
 class NoteForm(forms.Form):
@@ -26,30 +26,30 @@ class NoteForm(forms.Form):
     )
 
 
-@page("customers.add_customernote", methods=("GET", "POST"))
+@open_page("customers.add_customernote", methods=("GET", "POST"))
 def customer_note(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Add a note, and go back to the customer's notes."""
     found = get_object_or_404(Customer, pk=unique_id)
     form = NoteForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         text = form.cleaned_data["text"]
-        notes.add_note(customer_id=unique_id, text=text, user=staff(request))
+        notes.add_note(customer_id=unique_id, text=text, user=get_staff(request))
         return redirect(f"{reverse('customer', args=[unique_id])}#notes")
     status = 422 if form.is_bound else 200
     return render(request, "customers/note.html", {"customer": found, "form": form}, status=status)
 
 
-def notes_of(request: HttpRequest, customer: Customer) -> dict[str, Any]:
+def list_notes(request: HttpRequest, customer: Customer) -> dict[str, Any]:
     """Give a customer's notes, newest first, from the one on that the address names: so many at
     most, and how many are older. Raises Http404 where it names none.
     """
-    before = request.GET.get(BEFORE, "")
+    before = request.GET.get(BEFORE_PARAMETER, "")
     rows = customer.notes.select_related("author").order_by("-pk")
     if before:
         if not before.isdecimal() or len(before) > MOST_DIGITS:
             raise Http404
         rows = rows.filter(pk__lt=int(before))
-    shown = list(rows[:SHOWN])
-    last = shown[-1].pk if len(shown) == SHOWN else 0
+    shown = list(rows[:MOST_SHOWN])
+    last = shown[-1].pk if len(shown) == MOST_SHOWN else 0
     older = rows.filter(pk__lt=last).count() if last else 0
     return {"notes": shown, "older_notes": older, "last_note": last, "is_of_older_notes": before}

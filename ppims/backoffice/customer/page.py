@@ -11,21 +11,21 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.choices import Tier
 from customers.models import Customer
-from limits.decision import BALANCE, CREDIT_STOP, FINANCIAL_YEAR
+from limits.decision import BALANCE_WINDOW, CREDIT_STOP, FINANCIAL_YEAR
 from limits.models import Direction, LimitCheck, LimitRule
-from ppims.backoffice.access import is_fragment, page, staff
-from ppims.backoffice.customer.activity import CURSOR, activity_of
-from ppims.backoffice.customer.notes import notes_of
-from ppims.backoffice.customer.profile import person_of
+from ppims.backoffice.access import get_staff, is_fragment, open_page
+from ppims.backoffice.customer.activity import CURSOR_NAME, read_activity
+from ppims.backoffice.customer.notes import list_notes
+from ppims.backoffice.customer.profile import read_person
 from ppims.backoffice.customer.reveal import is_revealed
-from ppims.backoffice.decision_text import by_what, why
-from ppims.backoffice.filters import canonical
+from ppims.backoffice.decision_text import explain_decision, name_deciding_rule
+from ppims.backoffice.filters import write_canonical_query
 from ppims.core.days import ist_date
 from ppims.core.money import to_inr
 from ppims.models import User
-from ppims.reports.limit_status import Way, standing
+from ppims.reports.limit_status import DirectionStatus, read_limit_status
 
-TEMPLATE, ROWS = "ppims/customer.html", "ppims/transactions.html#rows"
+PAGE_TEMPLATE, ROWS_PARTIAL = "ppims/customer.html", "ppims/transactions.html#rows"
 
 
 @dataclass(frozen=True)
@@ -48,80 +48,80 @@ ACTIONS = (
     ),
 )
 CHANGE_KYC = _("Change KYC")  # what may be done where none is higher
-LEFT = {
+LEFT_LABELS = {
     Direction.DEBIT: _("Left to spend this month"),
     Direction.CREDIT: _("Left to load this month"),
 }
 THIS_MONTH = {Direction.DEBIT: _("Spent this month"), Direction.CREDIT: _("Loaded this month")}
 
 
-@page("customers.view_customer")
+@open_page("customers.view_customer")
 def customer(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Show a customer: masked, but for once where it has just been revealed. htmx gets the
     activity, or its next rows.
     """
-    if tidier := canonical(request):
+    if tidier := write_canonical_query(request):
         return redirect(request.path + tidier)
     found = get_object_or_404(Customer, pk=unique_id)
-    happened, status = activity_of(request, found)
+    happened, status = read_activity(request, found)
     if is_fragment(request):
-        part = ROWS if CURSOR in request.GET else f"{TEMPLATE}#activity"
+        part = ROWS_PARTIAL if CURSOR_NAME in request.GET else f"{PAGE_TEMPLATE}#activity"
         return render(request, part, {"customer": found, **happened}, status=status)
     shown = is_revealed(request, unique_id)
-    now = standing(found)
+    now = read_limit_status(found)
     context = {
         **happened,
         "customer": found,
-        "actions": actions_of(found, staff(request)),
-        "ways": [shown_way(way) for way in now.ways],
+        "actions": list_actions(found, get_staff(request)),
+        "ways": [show_direction(way) for way in now.ways],
         "at": now.at,
         "holds": now.holds,
         "decline": now.last_decline,
-        "why": _said_of(now.last_decline),
-        "person": person_of(found, is_revealed=shown),
-        **notes_of(request, found),
+        "why": _describe_check(now.last_decline),
+        "person": read_person(found, is_revealed=shown),
+        **list_notes(request, found),
     }
-    return render(request, TEMPLATE, context, status=status)
+    return render(request, PAGE_TEMPLATE, context, status=status)
 
 
-def actions_of(found: Customer, user: User) -> list[tuple[Action, str]]:
+def list_actions(found: Customer, user: User) -> list[tuple[Action, str]]:
     """List what this person may do to the customer, and where."""
     return [
-        (_named(action, found), reverse(action.url_name, args=[found.pk]))
+        (_name_action(action, found), reverse(action.url_name, args=[found.pk]))
         for action in ACTIONS
         if action.status in {"", found.status} and user.has_perm(action.permission)
     ]
 
 
-def _named(action: Action, found: Customer) -> Action:
+def _name_action(action: Action, found: Customer) -> Action:
     is_highest = action.url_name == "customer-kyc" and found.tier == Tier.FULL
     return replace(action, label=CHANGE_KYC) if is_highest else action
 
 
-def shown_way(way: Way) -> dict[str, Any]:
+def show_direction(way: DirectionStatus) -> dict[str, Any]:
     """Write what is left of a way, its meters, and its other rules in words."""
     return {
         "way": way,
-        "title": LEFT[way.direction],
-        "left": left_in_words(way.left, is_blocked=way.is_blocked),
+        "title": LEFT_LABELS[way.direction],
+        "left": write_left(way.left, is_blocked=way.is_blocked),
         "this_month": THIS_MONTH[way.direction],
-        "said": _left_by(way),
-        "others": [rule_in_words(rule, way) for rule in way.others],
+        "said": _write_left_by(way),
+        "others": [write_rule(rule, way) for rule in way.others],
     }
 
 
-def _said_of(check: LimitCheck | None) -> list[str]:
-    return [*why(check), *by_what(check)] if check else []
+def _describe_check(check: LimitCheck | None) -> list[str]:
+    return [*explain_decision(check), *name_deciding_rule(check)] if check else []
 
 
-def left_in_words(paise: int | None, *, is_blocked: bool) -> str:
+def write_left(paise: int | None, *, is_blocked: bool) -> str:
     """Write what is left; a customer who is blocked has nothing, and sees why: "₹0.00, blocked"."""
     if is_blocked:
         return gettext("%(nothing)s, blocked") % {"nothing": to_inr(0)}
     return gettext("No limit") if paise is None else to_inr(paise)
 
 
-def _left_by(way: Way) -> str:
+def _write_left_by(way: DirectionStatus) -> str:
     if way.has_stopped:
         return gettext("Loading has stopped at this KYC.")
     if way.by is None or way.is_blocked:
@@ -131,7 +131,7 @@ def _left_by(way: Way) -> str:
     return ""
 
 
-def rule_in_words(rule: LimitRule, way: Way) -> str:
+def write_rule(rule: LimitRule, way: DirectionStatus) -> str:
     """Say a rule that has no meter: of one transaction, of the balance, of when loading stops."""
     amount = {"amount": to_inr(int(rule.amount or 0))}
     if rule.window == CREDIT_STOP:
@@ -139,6 +139,6 @@ def rule_in_words(rule: LimitRule, way: Way) -> str:
         if way.has_stopped:
             return gettext("Loading stopped on %(day)s, by the rule for this KYC.") % day
         return gettext("Loading stops on %(day)s, unless the KYC is upgraded.") % day
-    if rule.window == BALANCE:
+    if rule.window == BALANCE_WINDOW:
         return gettext("The balance may be at most %(amount)s at any time.") % amount
     return gettext("One transaction may be at most %(amount)s.") % amount

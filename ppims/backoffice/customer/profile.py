@@ -8,11 +8,11 @@ from django.utils.translation import gettext as _
 from customers.choices import mask, mask_day
 from customers.models import Account, Card, Customer, Document, Registration
 from ppims.backoffice import labels
-from ppims.backoffice.transaction_rows import by_whom
+from ppims.backoffice.transaction_rows import name_actor
 from ppims.core.days import ist, ist_date
 from ppims.models import AuditEntry
 
-HIDDEN = "••••"
+HIDDEN_TEXT = "••••"
 Fact = tuple[str, str]
 
 
@@ -37,72 +37,76 @@ class Person:
     is_revealed: bool = False
     added_by: str = ""
 
-    def facts(self) -> list[Fact]:
+    def list_facts(self) -> list[Fact]:
         """Give label and value of what is on record, one after another."""
         customer, shown = self.customer, self.is_revealed
         numbers = [(d, d.reveal() if shown else d.masked) for d in self.documents]
         found = [
             (_("Mobile"), customer.mobile if shown else customer.masked_mobile),
-            (_("Date of birth"), self._born()),
+            (_("Date of birth"), self._write_birth()),
             *((str(document.get_kind_display()), number) for document, number in numbers),
-            (_("Email"), customer.email if shown else _masked_email(customer.email)),
-            (_("Address"), self._address()),
-            (_("Maiden name"), self._hidden(customer.maiden_name)),
-            (_("NRI"), labels.yes_or_no(customer.nri_flag)),
+            (_("Email"), customer.email if shown else _mask_email(customer.email)),
+            (_("Address"), self._write_address()),
+            (_("Maiden name"), self._hide(customer.maiden_name)),
+            (_("NRI"), labels.name_yes_or_no(customer.nri_flag)),
             (_("KYC since"), ist_date(customer.tier_since)),
             (_("KYC updated"), ist(customer.kyc_updated_on)),
-            (_("KYC channel"), labels.channel(customer.kyc_updated_channel)),
-            (_("Added"), self._added()),
+            (_("KYC channel"), labels.name_channel(customer.kyc_updated_channel)),
+            (_("Added"), self._describe_added()),
         ]
         return [(label, value) for label, value in found if value]
 
-    def through(self) -> list[Through]:
+    def list_processors(self) -> list[Through]:
         """Give the processors that know the customer."""
         return [
-            Through(r, self._last_four(r.customer_ref), self._last_four(r.cif_id))
+            Through(r, self._mask_last_four(r.customer_ref), self._mask_last_four(r.cif_id))
             for r in self.registrations
         ]
 
-    def instruments(self) -> list[tuple[str, str, str]]:
+    def list_instruments(self) -> list[tuple[str, str, str]]:
         """Give accounts and cards: the kind, the number, and how it is at its processor."""
         accounts = [
             (
                 _("Account"),
-                self._last_four(a.number),
-                labels.account(a.status, a.processor.system_id),
+                self._mask_last_four(a.number),
+                labels.name_account_state(a.status, a.processor.system_id),
             )
             for a in self.accounts
         ]
         cards = [
-            (_("Card"), f"{HIDDEN}{c.last_four}", labels.card(c.status, c.processor.system_id))
+            (
+                _("Card"),
+                f"{HIDDEN_TEXT}{c.last_four}",
+                labels.name_card_state(c.status, c.processor.system_id),
+            )
             for c in self.cards
         ]
         return accounts + cards
 
-    def _added(self) -> str:
+    def _describe_added(self) -> str:
         at = ist(self.customer.created_at)
         by = _("%(time)s, by %(who)s") % {"time": at, "who": self.added_by}
         return by if self.added_by else at
 
-    def _born(self) -> str:
+    def _write_birth(self) -> str:
         born = self.customer.date_of_birth
         return ist_date(born) if self.is_revealed else mask_day(born)
 
-    def _address(self) -> str:
+    def _write_address(self) -> str:
         customer = self.customer
-        lines = [self._hidden(line) for line in (customer.address_line1, customer.address_line2)]
-        pincode = self._hidden(customer.pincode)
+        lines = [self._hide(line) for line in (customer.address_line1, customer.address_line2)]
+        pincode = self._hide(customer.pincode)
         parts = [*dict.fromkeys(lines), customer.city, customer.state, pincode]
         return ", ".join(part for part in parts if part)
 
-    def _hidden(self, value: str) -> str:
-        return value if self.is_revealed or not value else HIDDEN
+    def _hide(self, value: str) -> str:
+        return value if self.is_revealed or not value else HIDDEN_TEXT
 
-    def _last_four(self, number: str) -> str:
+    def _mask_last_four(self, number: str) -> str:
         return number if self.is_revealed else mask(number, shown=4)
 
 
-def person_of(customer: Customer, *, is_revealed: bool = False) -> Person:
+def read_person(customer: Customer, *, is_revealed: bool = False) -> Person:
     """Read who a customer is: five queries."""
     return Person(
         customer,
@@ -111,17 +115,17 @@ def person_of(customer: Customer, *, is_revealed: bool = False) -> Person:
         list(customer.accounts.select_related("processor").order_by("pk")),
         list(customer.cards.select_related("processor").order_by("pk")),
         is_revealed,
-        _who_added(customer),
+        _name_who_added(customer),
     )
 
 
-def _who_added(customer: Customer) -> str:
+def _name_who_added(customer: Customer) -> str:
     """Name who on-boarded a customer, by the first entry about them: "farhan, for ENT"."""
     entries = AuditEntry.objects.filter(subject=customer.pk, number=1, action="customer added")
     names = entries.values_list("user__username", "processor__system_id")
-    return next((by_whom(user or "", system_id or "") for user, system_id in names), "")
+    return next((name_actor(user or "", system_id or "") for user, system_id in names), "")
 
 
-def _masked_email(email: str) -> str:
+def _mask_email(email: str) -> str:
     name, at, domain = email.partition("@")
-    return f"{name[:1]}{HIDDEN}{at}{domain}" if email else ""
+    return f"{name[:1]}{HIDDEN_TEXT}{at}{domain}" if email else ""

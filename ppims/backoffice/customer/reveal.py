@@ -8,28 +8,28 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
-from ppims.backoffice.access import page, staff
+from ppims.backoffice.access import get_staff, open_page
 from ppims.core import clock
 from ppims.core.free_text import require_text, validate
-from ppims.db.transaction import in_transaction
+from ppims.db.transaction import run_in_transaction
 from ppims.models import LONGEST_NOTE, User
 from ppims.services import audit
 
-REVEALED, SECONDS = "revealed", 60
+REVEALED_KEY, REVEALED_SECONDS = "revealed", 60
 
 
 class ReasonForm(forms.Form):
     reason = forms.CharField(label=_("Reason"), max_length=LONGEST_NOTE, validators=[validate])
 
 
-@page("customers.reveal_customer", methods=("GET", "POST"))
+@open_page("customers.reveal_customer", methods=("GET", "POST"))
 def customer_reveal(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Ask for the reason; then show the customer's page unmasked, once."""
     found = get_object_or_404(Customer, pk=unique_id)
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
-        reveal(customer_id=unique_id, reason=form.cleaned_data["reason"], user=staff(request))
-        request.session[REVEALED] = [unique_id, int(time())]
+        reveal(customer_id=unique_id, reason=form.cleaned_data["reason"], user=get_staff(request))
+        request.session[REVEALED_KEY] = [unique_id, int(time())]
         return redirect("customer", unique_id)
     status = 422 if form.is_bound else 200
     return render(
@@ -52,12 +52,12 @@ def reveal(*, customer_id: int, reason: str, user: User) -> None:
             detail=detail,
         )
 
-    in_transaction(work)
+    run_in_transaction(work)
 
 
 def is_revealed(request: HttpRequest, unique_id: int) -> bool:
     """Tell whether this look is the one that was asked for; there is no second one."""
-    if REVEALED not in request.session:
+    if REVEALED_KEY not in request.session:
         return False
-    asked, at = request.session.pop(REVEALED)
-    return bool(asked == unique_id and time() - at <= SECONDS)
+    asked, at = request.session.pop(REVEALED_KEY)
+    return bool(asked == unique_id and time() - at <= REVEALED_SECONDS)

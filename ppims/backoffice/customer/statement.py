@@ -10,24 +10,24 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 
 from customers.models import Customer
-from ppims.backoffice.access import page, staff
+from ppims.backoffice.access import get_staff, open_page
 from ppims.backoffice.filters import FrameForm
-from ppims.backoffice.transaction_rows import Line, lines_of
+from ppims.backoffice.transaction_rows import Line, make_lines
 from ppims.core import clock
 from ppims.core.money import to_rupees
-from ppims.db.transaction import in_transaction
+from ppims.db.transaction import run_in_transaction
 from ppims.models import User
-from ppims.reports.activity import activity
+from ppims.reports.activity import list_activity
 from ppims.reports.keyset import Frame
 from ppims.reports.transactions import Row
 from ppims.services import audit
 
 ROWS_AT_ONCE, MOST_ROWS = 1_000, 10_000
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would reckon with
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would reckon with
 BYTE_ORDER_MARK = "\ufeff"  # so that spreadsheets read UTF-8
 
 
-@page("customers.export_customer", methods=("POST",))
+@open_page("customers.export_customer", methods=("POST",))
 def customer_statement(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Send what happened in a time frame as a file; where it is too much, say so."""
     found = get_object_or_404(Customer, pk=unique_id)
@@ -36,25 +36,25 @@ def customer_statement(request: HttpRequest, unique_id: int) -> HttpResponse:
         messages.error(request, _("That is no time frame: nothing was exported."))
         return redirect("customer", unique_id)
     at = clock.now()
-    frame = form.frame(at)
-    rows = _rows(found.pk, frame)
+    frame = form.make_frame(at)
+    rows = _read_rows(found.pk, frame)
     if len(rows) > MOST_ROWS:
         said = _("More than %(n)s rows: choose a shorter time frame.") % {"n": f"{MOST_ROWS:,}"}
         messages.error(request, said)
         return redirect("customer", unique_id)
-    _note_export(found.pk, frame, len(rows), staff(request))
+    _note_export(found.pk, frame, len(rows), get_staff(request))
     name = f"statement-{unique_id}-{at.astimezone(clock.IST):%d-%m-%Y}.csv"
-    response = HttpResponse(_written(lines_of(rows)), content_type="text/csv; charset=utf-8")
+    response = HttpResponse(_write_file(make_lines(rows)), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
-def _rows(customer_id: int, frame: Frame) -> Sequence[Row]:
+def _read_rows(customer_id: int, frame: Frame) -> Sequence[Row]:
     """Read what happened, last first; of too much no more than shows that it is."""
     found: list[Row] = []
     cursor = ""
     while len(found) <= MOST_ROWS:
-        page = activity(customer_id, frame, cursor=cursor, rows=ROWS_AT_ONCE)
+        page = list_activity(customer_id, frame, cursor=cursor, rows=ROWS_AT_ONCE)
         found += page.rows
         cursor = page.next
         if not cursor:
@@ -71,10 +71,10 @@ def _note_export(customer_id: int, frame: Frame, rows: int, user: User) -> None:
             "statement exported", at=clock.now(), subject=customer_id, user=user, detail=detail
         )
 
-    in_transaction(work)
+    run_in_transaction(work)
 
 
-def _written(lines: Sequence[Line]) -> str:
+def _write_file(lines: Sequence[Line]) -> str:
     file = io.StringIO()
     file.write(BYTE_ORDER_MARK)
     writer = csv.writer(file)
@@ -84,15 +84,15 @@ def _written(lines: Sequence[Line]) -> str:
             *("Ref_Id", "Tran_Id"),
         ]
     )
-    writer.writerows([list(_cells(line)) for line in lines])
+    writer.writerows([list(_write_cells(line)) for line in lines])
     return file.getvalue()
 
 
-def _cells(line: Line) -> Iterator[str]:
+def _write_cells(line: Line) -> Iterator[str]:
     row = line.row
     yield f"{row.at.astimezone(clock.IST):%d-%m-%Y %H:%M:%S}"
     yield line.kind
     yield line.direction
     yield "" if row.amount_paise is None else to_rupees(row.amount_paise)
     for text in (line.said, line.who, row.ref_id, row.tran_id):
-        yield f"'{text}" if text.startswith(FORMULA) else text
+        yield f"'{text}" if text.startswith(FORMULA_SIGNS) else text

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from ppims.core import clock
 from ppims.core.errors import Refusal
 from ppims.db import clock_guard
-from ppims.db.transaction import in_transaction
+from ppims.db.transaction import run_in_transaction
 from ppims.services import audit, operators
 
 
@@ -18,7 +18,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        guard = clock_guard.the_guard()
+        guard = clock_guard.get_guard()
         jump_ns = guard.accept()
         if not jump_ns:
             self.stdout.write("The clock has not jumped: there is nothing to accept.")
@@ -27,11 +27,11 @@ class Command(BaseCommand):
         operator = operators.name_operator()
         detail = {"seconds": round(jump_ns / 10**9), "of": guard.of, "operator": operator}
         try:
-            in_transaction(lambda: audit.record("clock accepted", at=at, detail=detail))
+            run_in_transaction(lambda: audit.record("clock accepted", at=at, detail=detail))
             guard.publish()
         except Refusal as refusal:
-            raise CommandError(refusal.in_words()) from refusal
+            raise CommandError(refusal.describe()) from refusal
         except OSError as error:
             raise CommandError(f"The server can't be told: {error}") from error
         now = f"{at.astimezone(clock.IST):%d-%m-%Y %H:%M:%S}"
-        self.stdout.write(f"{clock_guard.in_words(jump_ns)}; {now} IST is accepted.")
+        self.stdout.write(f"{clock_guard.describe_jump(jump_ns)}; {now} IST is accepted.")

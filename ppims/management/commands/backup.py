@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from ppims.maintenance import backup
 from ppims.maintenance.copy import Unequal
 
-MADE = """
+DONE_MESSAGE = """
 {file}: seal {seal}, {entries:,} entries, {checks:,} checks; checked.
 It holds personal data, and no key. Keep a copy of {keys} in another place: without it the backup
 tells nothing, and can't be restored."""
@@ -35,5 +35,5 @@ class Command(BaseCommand):
         counts, seal = manifest["counts"], manifest["seal"]["number"]
         entries, checks = counts["limits_ledgerentry"], counts["limits_limitcheck"]
         keys = settings.PPIMS_DATA_DIR / "keys"
-        made = MADE.format(file=file, seal=seal, entries=entries, checks=checks, keys=keys)
+        made = DONE_MESSAGE.format(file=file, seal=seal, entries=entries, checks=checks, keys=keys)
         self.stdout.write(made)

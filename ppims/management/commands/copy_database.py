@@ -14,7 +14,7 @@ from ppims.maintenance import copy
 from ppims.server import health
 from ppims.services import key_usage
 
-NEXT = """
+DONE_MESSAGE = """
 Copied, and proved equal: {rows:,} rows of {tables} tables.
 Next: stop the server, if it still runs; what it writes from now on goes to the old database alone.
 Set DATABASE_URL to the new one, keep {keys}, run
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         try:
             if not health.is_migrated():
                 raise CommandError("This database is not migrated: run migrate first.")
-            missing = key_usage.missing(key_usage.in_use())
+            missing = key_usage.list_missing(key_usage.list_keys_in_use())
             if missing:
                 raise CommandError(
                     f"Keys that this was written with are gone: {', '.join(missing)}."
@@ -59,21 +59,21 @@ class Command(BaseCommand):
             said = (str(error).splitlines() or ["the database failed"])[0]
             raise CommandError(f"Nothing is kept: {said}") from error
         keys = settings.PPIMS_DATA_DIR / "keys"
-        told = NEXT.format(rows=sum(copied.values()), tables=len(copied), keys=keys)
+        told = DONE_MESSAGE.format(rows=sum(copied.values()), tables=len(copied), keys=keys)
         self.stdout.write(told)
 
     def _copy(self, url: str) -> dict[str, int]:
         with ExitStack() as stack:
             try:
-                target = stack.enter_context(alias.opened(url))
+                target = stack.enter_context(alias.open_database(url))
             except ValueError:
                 message = "--to is postgres://USER:PASSWORD@HOST/NAME or sqlite:////PATH"
                 raise CommandError(message) from None
-            if held := copy.holding(target):
-                raise copy.NotEmpty(copy.briefly(held))
+            if held := copy.list_holding(target):
+                raise copy.NotEmpty(copy.list_briefly(held))
             if connections[target].vendor == "postgresql":
                 self.stdout.write("looking whether every row fits")
                 copy.require_fit(DEFAULT_DB_ALIAS)
             call_command("migrate", database=target, verbosity=0)
-            stack.enter_context(copy.held_still(DEFAULT_DB_ALIAS))
+            stack.enter_context(copy.hold_still(DEFAULT_DB_ALIAS))
             return copy.copy(DEFAULT_DB_ALIAS, target, self.stdout.write)

@@ -11,8 +11,8 @@ from ppims.core.errors import Unavailable
 from ppims.reports import overview_counts
 
 SECONDS_AT_ONCE = 5
-TRIES, PAUSE_SECONDS = 15, 1.0
-BUSY = "Somebody else is counting, or the database is busy."
+MOST_TRIES, PAUSE_SECONDS = 15, 1.0
+BUSY_MESSAGE = "Somebody else is counting, or the database is busy."
 
 
 class Command(BaseCommand):
@@ -29,13 +29,13 @@ class Command(BaseCommand):
             try:
                 overview_counts.forget()
             except Unavailable as busy:
-                raise CommandError(BUSY) from busy
+                raise CommandError(BUSY_MESSAGE) from busy
         version, idle = 0, 0
         while not overview_counts.refresh(seconds=SECONDS_AT_ONCE):
             row = Figures.objects.filter(pk=1).first()  # none yet, where the database was busy
             before, version = version, row.version if row else 0
             idle = idle + 1 if version == before else 0
-            if idle > TRIES:
-                raise CommandError(BUSY)
+            if idle > MOST_TRIES:
+                raise CommandError(BUSY_MESSAGE)
             time.sleep(PAUSE_SECONDS if idle else 0)
         self.stdout.write("The overview's figures are complete.")

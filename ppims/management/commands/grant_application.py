@@ -10,11 +10,11 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from ppims.db import append_only
-from ppims.db.start_lock import one_at_a_time
+from ppims.db.start_lock import wait_for_others
 
 # Of a table that is named nowhere here, rows are read and added.
 ONLY_READ = {"django_migrations", "django_content_type", "auth_permission"}
-CHANGED = {
+CHANGED_TABLES = {
     *("ppims_user", "ppims_processor", "ppims_replaykey", "ppims_audithead", "django_session"),
     *("customers_customer", "customers_registration", "customers_account", "customers_card"),
     *("customers_document", "customers_duplicatereview", "customers_unblocking"),
@@ -23,7 +23,7 @@ CHANGED = {
     "axes_accessattempt",
     *("limits_figures", "limits_watched"),
 }
-DELETED = {
+DELETED_TABLES = {
     *("customers_identifier", "customers_nameword", "limits_hold", "limits_monthlyusage"),
     *("limits_watched", "django_session"),
     *("ppims_user_groups", "auth_group_permissions", "ppims_refusedcall"),
@@ -52,27 +52,27 @@ class Command(BaseCommand):
         role = options["role"]
         if connection.vendor != "postgresql":
             raise CommandError("Roles are PostgreSQL's; this database is SQLite.")
-        with one_at_a_time(), transaction.atomic(), connection.cursor() as cursor:
-            quoted = _quoted(cursor, role)
-            for table, verbs in rights():
+        with wait_for_others(), transaction.atomic(), connection.cursor() as cursor:
+            quoted = _quote_role(cursor, role)
+            for table, verbs in list_rights():
                 cursor.execute(f'REVOKE ALL ON "{table}" FROM {quoted}')
                 cursor.execute(f'GRANT {verbs} ON "{table}" TO {quoted}')
             _refuse_if_it_may_change(cursor, role)
         self.stdout.write(f"{role} may do the application's work.")
 
 
-def rights() -> Iterator[tuple[str, str]]:
+def list_rights() -> Iterator[tuple[str, str]]:
     """Give each table, and what the application does with its rows."""
     tables = {model._meta.db_table for model in apps.get_models(include_auto_created=True)}
     for table in sorted({*tables, "django_migrations"}):
         verbs = ["SELECT"]
         verbs += ["INSERT"] if table not in ONLY_READ else []
-        verbs += ["UPDATE"] if table in CHANGED else []
-        verbs += ["DELETE"] if table in DELETED else []
+        verbs += ["UPDATE"] if table in CHANGED_TABLES else []
+        verbs += ["DELETE"] if table in DELETED_TABLES else []
         yield table, ", ".join(verbs)
 
 
-def _quoted(cursor: CursorWrapper, role: str) -> str:
+def _quote_role(cursor: CursorWrapper, role: str) -> str:
     """Quote the role. Raises CommandError where there is none, or it is more than a guest here."""
     cursor.execute(FIND_ROLE, [role])
     found = cursor.fetchone()

@@ -6,7 +6,7 @@ from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import connections
 
-from ppims.db.start_lock import one_at_a_time
+from ppims.db.start_lock import wait_for_others
 
 OTHER_ENCODING = (
     "The database keeps text as {found}, and only UTF8 holds every name. Make another:"
@@ -18,7 +18,7 @@ OTHER_SCHEMA = (
     " ?options=-c%20search_path%3D{found} to DATABASE_URL."
 )
 # Where migrations were made, unless the tables in use are there.
-SCHEMA = """
+FIND_SCHEMA = """
     SELECT quote_ident(nspname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relname = 'django_migrations' AND c.relkind = 'r'
       AND to_regclass('django_migrations') IS NULL
@@ -30,7 +30,7 @@ class Command(migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         using = options["database"]
         refuse_unsuitable(using)
-        with one_at_a_time(using):
+        with wait_for_others(using):
             super().handle(*args, **options)
 
 
@@ -45,6 +45,6 @@ def refuse_unsuitable(using: str) -> None:
         (encoding,) = cursor.fetchone()
         if encoding != "UTF8":
             raise CommandError(OTHER_ENCODING.format(found=encoding))
-        cursor.execute(SCHEMA)
+        cursor.execute(FIND_SCHEMA)
         if schema := cursor.fetchone():
             raise CommandError(OTHER_SCHEMA.format(found=schema[0]))

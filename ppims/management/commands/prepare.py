@@ -15,7 +15,7 @@ from limits.services import rules
 from ppims.core import clock
 from ppims.core.errors import Unavailable
 from ppims.db import bulk, clock_guard
-from ppims.db.start_lock import one_at_a_time
+from ppims.db.start_lock import wait_for_others
 from ppims.demo import load
 from ppims.models import Processor
 from ppims.server import health, static_files
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         if settings.PRODUCTION:
             refuse_demo()
         else:
-            with one_at_a_time():
+            with wait_for_others():
                 load.load()
                 load.write_access(url=options["url"].rstrip("/"))
 
@@ -50,7 +50,7 @@ def make_ready() -> None:
     call_command("migrate", verbosity=0)
     if health.is_read_only():
         raise CommandError("The database is read-only: it is a standby, or was made so.")
-    with one_at_a_time():
+    with wait_for_others():
         if settings.SQLITE:
             bulk.make_indexes_by_time()
         role_groups.set_up()
@@ -58,11 +58,11 @@ def make_ready() -> None:
         with suppress(Unavailable):  # it can wait: a start must not, least of all for its clock
             call_buffer.purge(clock.now())
         rules.load_first_pack()
-    missing = health.what_is_missing()
+    missing = health.list_missing()
     if missing:
         raise CommandError(f"This installation can't serve: it lacks {', '.join(missing)}.")
     key_usage.record_use()
-    clock_guard.the_guard().look()  # from here on a jump is noticed, before the first write too
+    clock_guard.get_guard().look()  # from here on a jump is noticed, before the first write too
 
 
 def refuse_demo() -> None:

@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from ppims.maintenance import backup, restore
 from ppims.maintenance.copy import NotEmpty, Unequal
 
-REFUSALS = (backup.Refused, NotEmpty, Unequal, OSError, DatabaseError, CommandError)
+REFUSAL_ERRORS = (backup.Refused, NotEmpty, Unequal, OSError, DatabaseError, CommandError)
 
 
 class Command(BaseCommand):
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         file = options["file"]
         try:
             kept = restore.restore(file, replace=options["replace"], say=self.stdout.write)
-        except REFUSALS as error:
+        except REFUSAL_ERRORS as error:
             take_back_new_keys()
             raise CommandError(
                 f"Nothing is restored, nothing is changed. {file}: {error}"

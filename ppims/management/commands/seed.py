@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ppims.core import clock
 from ppims.core.days import read_day
-from ppims.core.progress import bar
+from ppims.core.progress import show_bar
 from ppims.management.commands.prepare import make_ready
 from ppims.seed import writing
 from ppims.seed.story import Plan
@@ -30,10 +30,10 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--customers", type=_within(1, 99_999_999), required=True)
-        parser.add_argument("--months", type=_within(1, 60), default=12)
+        parser.add_argument("--customers", type=_make_bounded(1, 99_999_999), required=True)
+        parser.add_argument("--months", type=_make_bounded(1, 60), default=12)
         parser.add_argument(
-            "--seed", type=_within(0, 10**6), default=1, help="another number, other data"
+            "--seed", type=_make_bounded(0, 10**6), default=1, help="another number, other data"
         )
         parser.add_argument(
             "--until",
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         if settings.PRODUCTION:
             raise CommandError("Made-up data have no place in production.")
         make_ready()
-        begun, today = writing.begun(), clock.now().astimezone(clock.IST).date()
+        begun, today = writing.find_begun_plan(), clock.now().astimezone(clock.IST).date()
         until = options["until"] or (date.fromisoformat(begun.until) if begun else today)
         if until > today:
             raise CommandError("--until lies in the future.")
@@ -58,10 +58,10 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _write(self, plan: Plan) -> None:
-        rows, customers, started = 0, writing.customers_written(), time.monotonic()
+        rows, customers, started = 0, writing.count_customers_written(), time.monotonic()
         written = closing(writing.write(plan, processes=os.cpu_count() or 1))
-        shown = bar("Customers", total=plan.customers, done=customers)
-        with _noticing_stops() as is_stopped, written as batches, shown as advance:
+        shown = show_bar("Customers", total=plan.customers, done=customers)
+        with _notice_stops() as is_stopped, written as batches, shown as advance:
             for batch in batches:
                 rows += batch.ledger_rows
                 seconds = time.monotonic() - started
@@ -76,7 +76,7 @@ class Command(BaseCommand):
         )
 
 
-def _within(least: int, most: int) -> Callable[[str], int]:
+def _make_bounded(least: int, most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not text.isdecimal() or not least <= int(text) <= most:
             raise ArgumentTypeError(f"is a whole number from {least} to {most}")
@@ -86,7 +86,7 @@ def _within(least: int, most: int) -> Callable[[str], int]:
 
 
 @contextmanager
-def _noticing_stops() -> Iterator[Event]:
+def _notice_stops() -> Iterator[Event]:
     """Let Ctrl-C and SIGTERM end it after the batch under way; a second one ends it at once."""
     asked, signals = Event(), (int(signal.SIGINT), int(signal.SIGTERM))
 

@@ -5,7 +5,7 @@ from tests.factories import make_customer
 NAME = "Meera Verma"
 MOBILE, CARD, PAN = "919812345678", "4111222233334321", "ABCPE1234F"
 ACCOUNT, CUSTOMER_ID, CIF = "009988776655", "CUST00077", "CIF000042"
-TOLD = {
+DETAILS = {
     "customer_name": NAME,
     "mobile_number": MOBILE,
     "customer_id": CUSTOMER_ID,
@@ -24,18 +24,18 @@ TOLD = {
     "maiden_name": "Ranganathan",
 }
 # What no page shows unless it was revealed; of a card never more than its last four.
-PRIVATE = (
+PRIVATE_WORDS = (
     *(MOBILE, MOBILE[2:], PAN, ACCOUNT, CUSTOMER_ID, CIF),
     *("meera.verma@", "Lake View", "Adyar", "600017", "Ranganathan", "14 Feb 1991"),
 )
-NEVER = (CARD, CARD[:12], CARD[4:])
+NEVER_SHOWN = (CARD, CARD[:12], CARD[4:])
 
 
 def make_meera(processor, *more):
-    return make_customer(processor, *more, **TOLD)
+    return make_customer(processor, *more, **DETAILS)
 
 
-def unmasked(response):
+def list_unmasked(response):
     """List what a page says of what is private."""
     page = response.content.decode()
-    return [text for text in (*PRIVATE, *NEVER) if text in page]
+    return [text for text in (*PRIVATE_WORDS, *NEVER_SHOWN) if text in page]

@@ -11,7 +11,7 @@ Going back and reloading are counted by nobody, nor is reading.
 from playwright.sync_api import Locator, Page
 
 
-class Acting:
+class ActionCounter:
     """A person in front of a page, and how many actions it took so far."""
 
     def __init__(self, page: Page) -> None:
@@ -23,7 +23,7 @@ class Acting:
 
         The field is found by its label, or given.
         """
-        field = self._found(label)
+        field = self._find_field(label)
         if field.evaluate("field => field.tagName") == "SELECT":
             field.select_option(label=text)
         else:
@@ -47,7 +47,7 @@ class Acting:
         what.click()
         self.count += 1
 
-    def _found(self, label: str | Locator) -> Locator:
+    def _find_field(self, label: str | Locator) -> Locator:
         if isinstance(label, Locator):
             return label
         return self.page.get_by_label(label, exact=True)

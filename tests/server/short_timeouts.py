@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from statistics import median
 
-from tests.server.served import KYC, PATIENCE_SECONDS, Served, known, request
+from tests.server.running_server import KYC, PATIENCE_SECONDS, RunningServer, ask_kyc, encode
 
 CONFIGURATION = """
 worker_connections = 24
@@ -16,26 +16,26 @@ def post_worker_init(worker):
     from ppims.server import gunicorn_worker as ours
     ours.ARRIVAL_SECONDS = ours.TAKING_SECONDS = {seconds}
 """
-SECONDS, KEPT_SECONDS, CONNECTIONS = 1, 2, 24
+ARRIVAL_SECONDS, KEPT_SECONDS, MOST_CONNECTIONS = 1, 2, 24
 LATE_SECONDS = 4  # on a machine that does much else
 PROMPT_SECONDS = 0.5  # what a request may take here that nothing stands in the way of
-HALF = request(KYC, known())
+HALF_SENT = encode(KYC, ask_kyc())
 
 
 @contextmanager
-def serving(prepared, folder):
-    made = Served(folder)
+def serve(prepared, folder):
+    made = RunningServer(folder)
     made.set_up(prepared)
-    (folder / "gunicorn.py").write_text(CONFIGURATION.format(seconds=SECONDS))
+    (folder / "gunicorn.py").write_text(CONFIGURATION.format(seconds=ARRIVAL_SECONDS))
     made.start("-c", str(folder / "gunicorn.py"))
     made.wait_until_ready()
-    assert made.ask(request(KYC, known())).status == 200  # it knows the password from here on
+    assert made.ask(encode(KYC, ask_kyc())).status == 200  # it knows the password from here on
     try:
         yield made
     finally:
         made.kill()
-    assert "Traceback" not in made.log()
-    errors = [line for line in made.log().splitlines() if '"ERROR"' in line]
+    assert "Traceback" not in made.read_log()
+    errors = [line for line in made.read_log().splitlines() if '"ERROR"' in line]
     assert [line for line in errors if '"status_code":503' not in line] == []
 
 
@@ -43,15 +43,15 @@ def is_known(reply):
     return reply.status == 200 and reply.data["KYC_Flag"] == "P"
 
 
-def ended(wire):
+def wait_for_end(wire):
     """Wait until the connection ends without another word: the seconds that took."""
     began = time.monotonic()
-    assert wire.reply() is None
+    assert wire.read_reply() is None
     return time.monotonic() - began
 
 
 @contextmanager
-def others_unharmed(server):
+def assert_others_unharmed(server):
     """Ask all the while, over connections of our own: each answer is prompt."""
     took = []
     with ThreadPoolExecutor(1) as threads:
@@ -60,7 +60,7 @@ def others_unharmed(server):
         def keep_asking():
             while not is_over or not took:
                 began = time.monotonic()
-                assert is_known(server.ask(request(KYC, known())))
+                assert is_known(server.ask(encode(KYC, ask_kyc())))
                 took.append(time.monotonic() - began)
                 time.sleep(0.02)
 

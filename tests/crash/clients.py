@@ -8,15 +8,15 @@ from collections import Counter
 from dataclasses import dataclass
 
 from tests.crash.server import Client, NoAnswer
-from tests.factories import person
+from tests.factories import make_person
 
 CHECK, REPORT = "check-customer-limit", "update-customer-limit"
 ADD, CHANGE = "add-customer", "update-customer"
-SIGN = {"S": 1, "R": -1, "F": 0}
+SIGN_OF_KIND = {"S": 1, "R": -1, "F": 0}
 
 
 @dataclass
-class Asked:
+class SentRequest:
     """One request, under its Ref_Id; `answer` is the first that was heard."""
 
     operation: str
@@ -29,7 +29,7 @@ class Asked:
         return self.answer.data.get("Allow_Customer") == "T"
 
 
-class Till:
+class WritingClient:
     """Asks by chance until no answer comes; then it may ask again."""
 
     def __init__(self, server, number):
@@ -44,7 +44,7 @@ class Till:
         """Ask until no answer comes: was that last request sent?"""
         try:
             while True:
-                self.answered(self.new())
+                self.ask_until_answered(self.draw_ref())
         except NoAnswer as nothing:
             return nothing.was_sent
         finally:
@@ -56,7 +56,7 @@ class Till:
         """
         asked = self.unanswered
         if asked:
-            self.answered(asked)
+            self.ask_until_answered(asked)
         self.repeat(self.asked[self.repeated :])
         self.repeated = len(self.asked)
         return asked is not None and asked.answer.is_replay
@@ -75,7 +75,7 @@ class Till:
                 assert (again.is_replay, again.said) == (True, asked.answer.said), again
         self.client.close()
 
-    def answered(self, asked):
+    def ask_until_answered(self, asked):
         """Ask until it is recorded or refused, and remember what of it counts. Raises NoAnswer."""
         self.unanswered = asked
         answer = self.client.ask(asked.operation, **asked.fields)
@@ -90,12 +90,12 @@ class Till:
         if asked.operation == CHECK:
             self.checks[asked.fields["Ref_Id"]] = asked
         if asked.operation == REPORT:
-            self.reported(asked.fields)
+            self.send_report(asked.fields)
 
-    def reported(self, fields):
-        sign = SIGN[fields["Tran_Status"]]
+    def send_report(self, fields):
+        sign = SIGN_OF_KIND[fields["Tran_Status"]]
         customer, direction = int(fields["Unique_Id"]), fields["Tran_Type"]
-        self.used[customer, direction] += sign * paise(fields["Amount"])
+        self.used[customer, direction] += sign * read_paise(fields["Amount"])
         if "Enquiry_Ref_Id" in fields:
             self.checks[fields["Enquiry_Ref_Id"]].is_closed = True
         if fields["Tran_Status"] == "S":
@@ -103,52 +103,52 @@ class Till:
 
     # What is asked next.
 
-    def new(self):
+    def draw_ref(self):
         last = self.asked[-1] if self.asked else None
-        if last and last.operation == CHECK and last.was_allowed and self.chance(95):
-            return self.report_of(last.fields)
+        if last and last.operation == CHECK and last.was_allowed and self.draw_chance(95):
+            return self.make_report(last.fields)
         acts = [self.check, self.add, self.change, self.undo]
         act, *_ = self.draw.choices(acts, [80, 8, 7, 8 if self.posted else 0])
         return act() if self.customers else self.add()
 
-    def chance(self, percent):
+    def draw_chance(self, percent):
         return self.draw.randrange(100) < percent
 
-    def named(self, operation, **fields):
-        return Asked(operation, {"Ref_Id": f"{self.name}-{len(self.asked):06d}", **fields})
+    def draw_name(self, operation, **fields):
+        return SentRequest(operation, {"Ref_Id": f"{self.name}-{len(self.asked):06d}", **fields})
 
     def check(self):
         amount = f"{self.draw.randrange(1, 200)}.{self.draw.randrange(100):02d}"
         fields = {"Unique_Id": self.draw.choice(self.customers), "Amount": amount}
-        return self.named(CHECK, **fields, Tran_Type=self.draw.choice("DDDC"))
+        return self.draw_name(CHECK, **fields, Tran_Type=self.draw.choice("DDDC"))
 
-    def report_of(self, check):
+    def make_report(self, check):
         same = {name: check[name] for name in ("Unique_Id", "Amount", "Tran_Type")}
-        status = "S" if self.chance(85) else "F"
+        status = "S" if self.draw_chance(85) else "F"
         tran_id = f"T{check['Ref_Id']}"
         enquiry = check["Ref_Id"]
-        return self.named(
+        return self.draw_name(
             REPORT, **same, Tran_Status=status, Tran_Id=tran_id, Enquiry_Ref_Id=enquiry
         )
 
     def undo(self):
         posting = self.posted.pop(self.draw.randrange(len(self.posted)))
         same = {name: posting[name] for name in ("Unique_Id", "Amount", "Tran_Type", "Tran_Id")}
-        return self.named(REPORT, **same, Tran_Status="R")
+        return self.draw_name(REPORT, **same, Tran_Status="R")
 
     def add(self):
         tier = self.draw.choice("PF")
         document = f"7{int(self.name[1:]):04d}{len(self.asked):07d}"
         ovid = {"Ovid_Type": "ADR", "Ovid_Value": document} if tier == "F" else {}
-        return self.named(ADD, **person(KYC_Flag=tier, **ovid))
+        return self.draw_name(ADD, **make_person(KYC_Flag=tier, **ovid))
 
     def change(self):
-        return self.named(
+        return self.draw_name(
             CHANGE,
             Unique_Id=self.draw.choice(self.customers),
             Email_Id=f"{len(self.asked)}@example.in",
         )
 
 
-def paise(amount):
+def read_paise(amount):
     return int(amount.replace(".", ""))

@@ -9,12 +9,12 @@ from unittest.mock import patch
 from ppims import asgi, wsgi
 from ppims.db import statements
 from tests.conftest import PREFIX
-from tests.server.served import KYC, known
+from tests.server.running_server import KYC, ask_kyc
 
 PEER = "192.0.2.1"
 
 
-def by_loop(path=KYC, method="POST", headers=()):
+def call_by_loop(path=KYC, method="POST", headers=()):
     """Ask as gunicorn's asgi worker does: status, body."""
     named = {"host": "localhost", **dict(headers)}
     scope = {
@@ -29,18 +29,18 @@ def by_loop(path=KYC, method="POST", headers=()):
     sent = []
 
     async def receive():
-        return {"type": "http.request", "body": known()}
+        return {"type": "http.request", "body": ask_kyc()}
 
     async def send(message):
         sent.append(message)
 
-    with _one_connection():
+    with _share_connection():
         asyncio.run(asgi.application(scope, receive, send))
     return sent[0]["status"], sent[1]["body"]
 
 
 @contextmanager
-def _one_connection():
+def _share_connection():
     """Let the loop have this thread's connection, as a worker's has, and none of its own."""
     before = getattr(statements._threads, "kept", None)
     statements.keep_connection()
@@ -51,9 +51,9 @@ def _one_connection():
         statements._threads.kept = before
 
 
-def by_thread(path=KYC, method="POST", headers=(), body=None):
+def call_by_thread(path=KYC, method="POST", headers=(), body=None):
     """Ask as gunicorn's gthread worker does."""
-    body, said = known() if body is None else body, []
+    body, said = ask_kyc() if body is None else body, []
     named = {"host": "localhost", **dict(headers)}
     environ = {
         "REQUEST_METHOD": method,

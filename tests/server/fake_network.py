@@ -11,7 +11,7 @@ from ppims.server import gunicorn_worker as ours
 from ppims.server.connections import Connections
 
 GET = b"GET /%d HTTP/1.1\r\nHost: localhost\r\n\r\n"
-TURNS = 20_000  # more than any of these tests needs
+MOST_TURNS = 20_000  # more than any of these tests needs
 
 
 class Network(asyncio.Transport):
@@ -66,7 +66,7 @@ class Worker:
 
     def __init__(self, loop, most=1000, of_a_source=1000):
         self.loop, self.cfg = loop, Config()
-        self.log, self.asgi = Logger(self.cfg), self._answer
+        self.log, self.asgi = Logger(self.cfg), self._take_request
         self.connections, self.nr_conns = Connections(most, of_a_source), 0
         self.alive, self.nr, self.max_requests = True, 0, 10**9
         self.told = []  # (connection, status) of each answer, in order
@@ -81,15 +81,15 @@ class Worker:
     def count(self, connection):
         return sum(each is connection for each, _ in self.told)
 
-    async def until(self, holds):
+    async def wait_until(self, holds):
         """Let turns of the loop pass until that holds."""
-        for _ in range(TURNS):
+        for _ in range(MOST_TURNS):
             if holds():
                 return
             await asyncio.sleep(0)
         raise AssertionError("it never came to that")
 
-    async def _answer(self, scope, receive, send):
+    async def _take_request(self, scope, receive, send):
         while (await receive()).get("more_body"):
             pass
         if scope["path"].startswith("/slow"):
@@ -102,15 +102,15 @@ class Worker:
 def run(test, **more):
     """Run an async test with a worker of its own."""
 
-    async def whole():
+    async def run_whole():
         await test(Worker(asyncio.get_running_loop(), **more))
 
-    with _our_parser():
-        asyncio.run(whole())
+    with _use_our_parser():
+        asyncio.run(run_whole())
 
 
 @contextmanager
-def _our_parser():
+def _use_our_parser():
     before, protocol.PythonProtocol = protocol.PythonProtocol, ours.Parser
     try:
         yield

@@ -12,7 +12,7 @@ from collections import Counter
 from contextlib import contextmanager
 from itertools import count
 
-from tests.concurrency.conftest import ROOT, variables
+from tests.concurrency.conftest import ROOT, make_variables
 from tests.factories import PASSWORD
 from tests.ports import find_free_port
 
@@ -30,23 +30,23 @@ class Site:
         self.url = f"http://127.0.0.1:{find_free_port()}"
         bind = ["--no-control-socket", "--bind", self.url.removeprefix("http://")]
         command = [sys.executable, *GUNICORN.split(), *bind, "ppims.wsgi:application"]
-        environment = variables(made.folder, **made.database.variables)
+        environment = make_variables(made.folder, **made.database.variables)
         log = (made.folder / "log").open("wb")
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log)
 
     def get(self, path, body=None, cookie=""):
         """Ask: the status, the body as JSON where it is some, the headers."""
         data = None if body is None else json.dumps(body).encode()
-        return self._answered(urllib.request.Request(self.url + path, data, {"Cookie": cookie}))
+        return self._is_answered(urllib.request.Request(self.url + path, data, {"Cookie": cookie}))
 
     def fill_in(self, path, **fields):
         """Send a form."""
         token = 32 * "t"
         data = urllib.parse.urlencode({"csrfmiddlewaretoken": token, **fields}).encode()
         headers = {"Cookie": f"csrftoken={token}"}
-        return self._answered(urllib.request.Request(self.url + path, data, headers))
+        return self._is_answered(urllib.request.Request(self.url + path, data, headers))
 
-    def _answered(self, request):
+    def _is_answered(self, request):
         try:
             with urllib.request.urlopen(request, timeout=30) as response:
                 status, text, headers = response.status, response.read(), response.headers
@@ -81,7 +81,7 @@ class Site:
 
 
 @contextmanager
-def served(made):
+def serve(made):
     """Serve an installation for a while."""
     serving = Site(made)
     try:
@@ -116,9 +116,9 @@ class Client(threading.Thread):
 
 
 @contextmanager
-def posting(site, names="ABCD"):
+def run_clients(site, names="ABCD"):
     """Let clients post for a while: the clients, and in the end what they heard."""
-    unique_id, ended = site.made.new_customer(), threading.Event()
+    unique_id, ended = site.made.add_customer(), threading.Event()
     clients = [Client(site, name, unique_id, ended) for name in names]
     for client in clients:
         client.start()

@@ -6,17 +6,17 @@ import sqlite3
 from contextlib import closing
 
 # Of each kept answer: its operation, and where it is.
-ANSWERS = """
+ANSWER_QUERY = """
     SELECT 'CL' AS operation, processor_id, ref_id, customer_id, id FROM limits_limitcheck
     UNION ALL SELECT 'UL', processor_id, ref_id, customer_id, id FROM limits_ledgerentry
     WHERE kind IN ('S', 'F', 'R')
     UNION ALL SELECT operation, processor_id, ref_id, customer_id, id FROM customers_receipt
 """
-WHOLE = {
+INTEGRITY_QUERIES = {
     "each Ref_Id points at its answer, and each answer has its Ref_Id": f"""
         SELECT operation, ref_id, COUNT(*)
         FROM (SELECT operation, processor_id, ref_id, customer_id, row_id AS id FROM ppims_replaykey
-              UNION ALL {ANSWERS}) pairs
+              UNION ALL {ANSWER_QUERY}) pairs
         GROUP BY operation, processor_id, ref_id, customer_id, id HAVING COUNT(*) <> 2
     """,
     "heads count entries and checks": """
@@ -84,11 +84,11 @@ def read(folder, sql):
 
 def assert_whole(folder):
     assert read(folder, "PRAGMA integrity_check") == [("ok",)]
-    for claim, sql in WHOLE.items():
+    for claim, sql in INTEGRITY_QUERIES.items():
         assert read(folder, sql) == [], claim
 
 
-def sums(folder):
+def sum_entries(folder):
     """What each customer has used, by direction, in paise: of the entries."""
     found = {(customer, direction): paise for customer, direction, paise in read(folder, SUMS)}
     return {key: paise for key, paise in found.items() if paise}

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from ppims import __main__ as start
-from tests.concurrency.conftest import ROOT, variables
+from tests.concurrency.conftest import ROOT, make_variables
 from tests.conftest import PREFIX, WORDS
 from tests.crash.server import Server
 
@@ -22,7 +22,7 @@ KYC, CHECK, UPDATE = "check-customer-kyc", "check-customer-limit", "update-custo
 PASSWORDS = {"ENT": "ENT123", "CBS": "CBS123", "OLD": "OLD123"}
 
 
-class Served(Server):
+class RunningServer(Server):
     """One worker, at once: what it serves has been prepared."""
 
     def __init__(self, folder, kind="asgi", **more):
@@ -34,31 +34,31 @@ class Served(Server):
 
     def start(self, *options, workers=1):
         bind = f"127.0.0.1:{self.port}"
-        command = start.gunicorn_options(start.SERVERS[self.kind], bind, workers, 4)
+        command = start.make_gunicorn_options(start.SERVERS[self.kind], bind, workers, 4)
         self.began = time.monotonic()
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn", *options, *command],
                 cwd=ROOT,
-                env=variables(self.folder, **self.more),
+                env=make_variables(self.folder, **self.more),
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
 
-    def log(self):
+    def read_log(self):
         return (self.folder / "server.log").read_text()
 
     @contextmanager
-    def wire(self):
+    def open_wire(self):
         with closing(Wire(self.port)) as wire:
             yield wire
 
     def ask(self, raw):
         """Send one request over a connection of its own: the reply."""
-        with self.wire() as wire:
+        with self.open_wire() as wire:
             wire.send(raw)
-            return wire.reply(is_head=raw.startswith(b"HEAD"))
+            return wire.read_reply(is_head=raw.startswith(b"HEAD"))
 
 
 @dataclass
@@ -84,7 +84,7 @@ class Wire:
         for part in parts:
             self.socket.sendall(part)
 
-    def reply(self, *, is_head=False):
+    def read_reply(self, *, is_head=False):
         """Read the next reply. None where the connection ends instead."""
         try:
             line = self.stream.readline()
@@ -97,9 +97,9 @@ class Wire:
             name, _, value = field.partition(":")
             headers[name.title()] = value.strip()
         has_body = status >= 200 and status != 204 and not is_head
-        return Reply(status, headers, self._body(headers) if has_body else b"")
+        return Reply(status, headers, self._read_body(headers) if has_body else b"")
 
-    def _body(self, headers):
+    def _read_body(self, headers):
         if headers.get("Transfer-Encoding") != "chunked":
             return self.stream.read(int(headers["Content-Length"]))
         parts = []
@@ -114,13 +114,13 @@ class Wire:
         self.socket.close()
 
 
-def body_of(operation, system_id="ENT", **fields):
+def make_body(operation, system_id="ENT", **fields):
     message = {"System_Id": system_id, **fields}
     data = {WORDS[operation]: message, "Username": f"PPIM_{system_id}"}
     return json.dumps({"Data": {**data, "Password": PASSWORDS[system_id]}, "Risk": {}}).encode()
 
 
-def request(operation, body, *headers, method="POST", length=None):
+def encode(operation, body, *headers, method="POST", length=None):
     """Write a request as bytes; of a length of its own, if so said."""
     lines = [f"{method} {PREFIX}/{operation} HTTP/1.1", "Host: localhost", *headers]
     if length is not False:
@@ -128,22 +128,22 @@ def request(operation, body, *headers, method="POST", length=None):
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
-def page(path, method="GET"):
+def get(path, method="GET"):
     return f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
-def known(ref="K1", **more):
+def ask_kyc(ref="K1", **more):
     """Ask what is known of the sample customer."""
-    return body_of(KYC, Ref_Id=ref, Unique_Id=SAMPLE, **more)
+    return make_body(KYC, Ref_Id=ref, Unique_Id=SAMPLE, **more)
 
 
-def asked(operation=CHECK, **more):
+def ask_check(operation=CHECK, **more):
     """Ask for a rupee of the sample customer's."""
     fields = {"Unique_Id": SAMPLE, "Amount": "1.00", "Tran_Type": "D", **more}
-    return body_of(operation, **fields)
+    return make_body(operation, **fields)
 
 
-def chunked(body, *sizes):
+def chunk(body, *sizes):
     """Write a body in chunks of these sizes, and of the rest."""
     pieces, rest = [], body
     for size in (*sizes, len(body)):
