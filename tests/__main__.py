@@ -55,7 +55,7 @@ def run_on_postgres(*phases: tuple[list[str], str], is_required: bool = True) ->
     names = {"--postgres": "PostgreSQL", "--serializable": "PostgreSQL at SERIALIZABLE"}
     with cluster.run_cluster() as server:
         for arguments, where in phases:
-            url = server.url("ppims", query=SERIALIZABLE if where == "--serializable" else "")
+            url = server.write_url("ppims", query=SERIALIZABLE if where == "--serializable" else "")
             code = run_pytest(names[where], arguments, DATABASE_URL=url)
             if code:
                 return code

@@ -12,7 +12,7 @@ LONGEST_LINE = 120
 # The others were written before lines had a limit.
 SHORT_LINES = [path for path in DOCUMENTS if path.name != "CHANGELOG.md"]
 LINK = re.compile(r"\]\(([^)\s]+)\)|^\[[^\]]+\]: (\S+)$", re.MULTILINE)
-CITED = re.compile(r'docs/(\w+)\.md((?:(?:,| and)? "[^"]+")+)')
+CITATION = re.compile(r'docs/(\w+)\.md((?:(?:,| and)? "[^"]+")+)')
 
 
 def name_document(document: Path) -> str:
@@ -30,7 +30,7 @@ def list_citations() -> list[tuple[str, str, str]]:
     found = []
     for file in [*list_python_files(), *DOCUMENTS]:
         lines = re.sub(r"^\s*#:? ", "", file.read_text("utf-8"), flags=re.MULTILINE)
-        for document, headings in CITED.findall(" ".join(lines.split())):
+        for document, headings in CITATION.findall(" ".join(lines.split())):
             named = re.findall(r'"([^"]+)"', headings)
             found += [(name_document(file), document, heading) for heading in named]
     return found

@@ -87,12 +87,12 @@ def test_each_sample_runs_on_the_demo_by_itself_whatever_ran_before(sample_custo
 
 
 def test_the_api_document_links_every_golden_message_of_the_story():
-    links = linked_golden_files("docs/api.md")
+    links = list_linked_golden_files("docs/api.md")
     assert {f"{name}.{kind}.json" for name in STORY for kind in ("request", "reply")} <= links
 
 
 def test_the_api_document_links_no_golden_file_that_is_not_there():
-    assert linked_golden_files("docs/api.md") <= {
+    assert list_linked_golden_files("docs/api.md") <= {
         file.name for file in openapi.GOLDEN_FOLDER.iterdir()
     }
 
@@ -123,7 +123,7 @@ def test_the_readme_is_at_most_two_hundred_lines():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 200
 
 
-def linked_golden_files(path: str) -> set[str]:
+def list_linked_golden_files(path: str) -> set[str]:
     """Name the golden files that a document links, inline or by a reference."""
     text = (ROOT / path).read_text(encoding="utf-8")
     return set(re.findall(r"\.\./fixtures/wire/([\w.-]+\.json)\b", text))

@@ -16,4 +16,4 @@ def list_calls(
     kept = RefusedCall.objects.filter(at__gte=call_buffer.find_oldest_kept(clock.now()))
     if processor_id is not None:
         kept = kept.filter(processor_id=processor_id)
-    return keyset.newest_first(kept.select_related("processor"), cursor, rows)
+    return keyset.read_newest_first(kept.select_related("processor"), cursor, rows)

@@ -49,7 +49,7 @@ def list_waiting(since: Position, *, cursor: str = "", rows: int = keyset.PAGE_R
 def list_closed(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[PostingFinding]:
     """Give a page of findings, the last first. Raises Http404 for a cursor of another list."""
     findings = PostingFinding.objects.exclude(finding="").select_related("user", "entry")
-    return keyset.newest_first(findings, cursor, rows)
+    return keyset.read_newest_first(findings, cursor, rows)
 
 
 def walk(

@@ -117,7 +117,7 @@ def read_page(
     return Page(read(chosen), cut_at.write_cursor() if cut_at else "", cut_at is not None)
 
 
-def newest_first(kept: QuerySet[M], cursor: str, rows: int) -> Page[M]:
+def read_newest_first(kept: QuerySet[M], cursor: str, rows: int) -> Page[M]:
     """Give one page of a table's rows by their keys, the last first."""
     found = list(kept.filter(pk__lt=read_position(cursor).id).order_by("-pk")[: rows + 1])
     more = Position(0, 0, found[rows - 1].pk).write_cursor() if len(found) > rows else ""
@@ -135,8 +135,8 @@ def _find_positions(
             Position(at, walk.rank, key) for at, key, *_ in statements.read_rows(sql, values)
         ], None
     all_of_them = f"SELECT moment, row_key FROM ({looked_at} LIMIT {LOOKED_AT:d}) w"  # noqa: S608
-    sql = f"{all_of_them} WHERE {_all(walk.wanted)} LIMIT {rows:d}"
-    found = statements.read_rows(sql, [*values, *_values_of(walk.wanted)])
+    sql = f"{all_of_them} WHERE {_join_conditions(walk.wanted)} LIMIT {rows:d}"
+    found = statements.read_rows(sql, [*values, *_list_values(walk.wanted)])
     positions = [Position(at, walk.rank, key) for at, key in found]
     if len(positions) == rows:
         return positions, None
@@ -163,16 +163,16 @@ def _write_look(walk: Walk, frame: Frame, after: Position) -> tuple[str, list[An
     columns = "".join(f', t."{column}"' for column in walk.columns)
     sql = f"""
         SELECT {write_microseconds_column(f't."{walk.at}"')} AS moment, {key} AS row_key{columns}
-        FROM {walk.table} t WHERE {_all(where)}
+        FROM {walk.table} t WHERE {_join_conditions(where)}
         ORDER BY {at} DESC, {key} DESC"""  # noqa: S608 - names of ours
-    return sql, _values_of(where)
+    return sql, _list_values(where)
 
 
-def _all(conditions: Sequence[Condition]) -> str:
+def _join_conditions(conditions: Sequence[Condition]) -> str:
     return " AND ".join(sql for sql, *_ in conditions)
 
 
-def _values_of(conditions: Sequence[Condition]) -> list[Any]:
+def _list_values(conditions: Sequence[Condition]) -> list[Any]:
     return [value for _, *values in conditions for value in values]
 
 

@@ -44,8 +44,8 @@ TABLES = {
     "report": "limits_refusedreport",
     "report finding": "limits_reportfinding",
 }
-NEWEST = "(SELECT COALESCE(MAX(id), 0) FROM {})"
-READ_EDGE = f"SELECT {', '.join(map(NEWEST.format, TABLES.values()))}"
+NEWEST_ID = "(SELECT COALESCE(MAX(id), 0) FROM {})"
+READ_EDGE = f"SELECT {', '.join(map(NEWEST_ID.format, TABLES.values()))}"
 # PostgreSQL hands out ids before it commits: what is below the edge is all there once everyone who
 # was writing these tables then has ended. Our own, if there is one, we see anyway.
 LIST_WRITERS = f"""

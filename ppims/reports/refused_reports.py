@@ -40,7 +40,7 @@ def list_closed(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[Repor
     """Give a page of findings, the last first. Raises Http404 for a cursor of another list."""
     findings = ReportFinding.objects.exclude(finding="")
     joined = findings.select_related("user", "customer", "report__processor")
-    return keyset.newest_first(joined, cursor, rows)
+    return keyset.read_newest_first(joined, cursor, rows)
 
 
 def walk(after: int, rows: int, *, known: int = PAST_ALL_IDS) -> tuple[Sequence[int], int | None]:

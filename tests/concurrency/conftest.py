@@ -91,7 +91,7 @@ class Postgresql:
     def __init__(self, server):
         self.server = server
         self.name = self.server.make_database()
-        self.variables = {"DATABASE_URL": self.server.url(self.name)}
+        self.variables = {"DATABASE_URL": self.server.write_url(self.name)}
 
     def connect(self):
         return self.server.connect(self.name)

@@ -110,5 +110,5 @@ def url(request, tmp_path):
         return
     server = request.getfixturevalue("postgres_server")
     name = server.make_database()
-    yield server.url(name)
+    yield server.write_url(name)
     server.drop_database(name)

@@ -79,7 +79,7 @@ def unfit(filled):
 def empty_postgres(request):
     server = request.getfixturevalue("postgres_server")
     name = server.make_database()
-    yield server.url(name)
+    yield server.write_url(name)
     server.drop_database(name)
 
 

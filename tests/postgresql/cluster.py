@@ -73,7 +73,7 @@ class Server:
 
     def connect(self, database: str = "postgres", *, user: str = "") -> psycopg.Connection:
         """Connect to a database, each statement its own transaction."""
-        return psycopg.connect(self.url(database, user=user, query=""), autocommit=True)
+        return psycopg.connect(self.write_url(database, user=user, query=""), autocommit=True)
 
     def make_database(self, template: str = "template1") -> str:
         """Make an empty database, or a copy of one that nobody is connected to; return its name."""
@@ -190,7 +190,7 @@ class KeptCluster:
             self.process = None
 
     @property
-    def url(self) -> str:
+    def write_url(self) -> str:
         folder = quote(str(self.folder), safe="")
         return f"postgres://{SYSTEM_USER}:{self.password}@{folder}:{self.port}/"
 

@@ -121,7 +121,7 @@ class Proxied(Postgresql):
     def __init__(self, server):
         super().__init__(server)
         self.proxy = Proxy(server)
-        through = server.url(self.name, port=self.proxy.port)
+        through = server.write_url(self.name, port=self.proxy.port)
         self.variables = {"DATABASE_URL": f"{through}&sslmode=disable&gssencmode=disable"}
 
     def switch_to(self, server):

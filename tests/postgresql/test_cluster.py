@@ -16,7 +16,7 @@ USER_OF_ONE = """
 import sys
 from tests.postgresql import cluster
 with cluster.run_cluster() as server:
-    print(server.url("postgres"), flush=True)
+    print(server.write_url("postgres"), flush=True)
     sys.stdin.read()
 """
 

@@ -200,7 +200,9 @@ def test_the_figures_are_those_of_the_window_with_the_least_left_and_month_of_tw
 
 
 def test_without_month_and_year_rules_the_months_total_is_shown_and_no_limit():
-    shown = decision.sum_figures([TRANSACTION, BALANCE], make_totals((70, 7), (900, 90)), added=3)
+    totals = make_totals((70, 7), (900, 90))
+    tightest = decision.find_tightest([TRANSACTION, BALANCE], totals)
+    shown = decision.make_figures(tightest, totals, added=3)
     assert shown == decision.ReplyFigures(80, None)
 
 

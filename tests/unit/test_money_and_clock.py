@@ -155,7 +155,7 @@ def test_a_financial_year_has_twelve_months_from_april_and_this_one_among_them(a
     year = clock.list_months_of_financial_year(month)
     assert (len(year), year[0] % 100, year[-1] % 100) == (12, 4, 3)
     assert month in year
-    assert year == sorted(set(year))
+    assert list(year) == sorted(set(year))
     assert all(clock.list_months_of_financial_year(m) == year for m in year)
 
 

@@ -105,7 +105,7 @@ def test_where_there_is_no_browser_that_is_said_and_fails_where_it_is_asked_for(
 
 
 def test_the_servers_url_is_that_of_each_database_user_and_way_to_it():
-    assert SERVER.url("one") == "postgres://me:secret@%2Frun%2Fpostgresql:5433/one?"
-    assert SERVER.url("one", user="you", port=6000, query="a=b") == (
+    assert SERVER.write_url("one") == "postgres://me:secret@%2Frun%2Fpostgresql:5433/one?"
+    assert SERVER.write_url("one", user="you", port=6000, query="a=b") == (
         "postgres://you:secret@127.0.0.1:6000/one?a=b"
     )
