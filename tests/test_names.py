@@ -15,14 +15,16 @@ PACKAGES = ("ppims", "customers", "limits")
 
 VERBS = set(
     """
-    accept act add adjust admit answer append apply approve arm ask assert attack attempt authenticate
-    become begin bind blank block book bound break build call cancel carry change check choose
+    accept act add adjust admit answer append apply approve arm ask assert attack attempt
+    authenticate become begin bind blank block book bound break build call cancel carry
+    change check choose
     chunk claim clean clear click close collect come commit compare compress confirm connect
     copy correct count create cut decide decline decode decrypt defer delete describe digest do
     draft draw drive drop echo edit emit encode encrypt end ensure enter execute expect explain
     export extend fail feed fetch fill filter finalize find finish flush follow forge forget
     format frame free freeze get give go grant guess hand handle hang heal hear hide hold
-    identify initialise insert insist install interrupt join judge jump keep kill know learn leave let
+    identify initialise
+    insert insist install interrupt join judge jump keep kill know learn leave let
     limit link list listen live load lock log look lose lower make manage map mask match
     measure move name note notice number open order pack pad parse pass pause pay plan post
     predict press promote propose prove publish purge query quote race raise read rebuild

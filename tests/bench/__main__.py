@@ -171,7 +171,7 @@ def _make_on_postgres(
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ppims-bench-")))
     server = stack.enter_context(cluster.run_cluster(**cluster.DURABLE))
     for size in sizes:
-        url = server.url(server.make_database())
+        url = server.write_url(server.make_database())
         yield Installation(folder / f"postgres-{size}", size, options.months, url)
 
 

@@ -61,7 +61,7 @@ class Server:
     def __init__(self, url: str) -> None:
         self.parts = urlsplit(url)
 
-    def url(
+    def write_url(
         self, database: str, *, user: str = "", port: int | None = None, query: str | None = None
     ) -> str:
         """Make the URL of a database; with `port`, by way of 127.0.0.1."""

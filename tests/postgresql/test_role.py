@@ -49,11 +49,11 @@ class Owned(Postgresql):
             for role in (OWNER, ROLE):
                 database.execute(f"CREATE ROLE \"{role}\" LOGIN PASSWORD '{PASSWORD}'")
             database.execute(f'ALTER DATABASE "{self.name}" OWNER TO {OWNER}')
-        self.as_owner = {"DATABASE_URL": server.url(self.name, user=OWNER)}
+        self.as_owner = {"DATABASE_URL": server.write_url(self.name, user=OWNER)}
         self.become(OWNER)
 
     def become(self, role):
-        self.variables = {"DATABASE_URL": self.server.url(self.name, user=role)}
+        self.variables = {"DATABASE_URL": self.server.write_url(self.name, user=role)}
 
     def connect_as(self, role):
         return self.server.connect(self.name, user=role)

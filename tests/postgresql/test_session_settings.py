@@ -144,7 +144,7 @@ def as_it_should_be(role, postgres_server, django_db_setup, django_db_blocker):
 
 
 def write_url(server):
-    return server.url(connection.settings_dict["NAME"], user=ROLE).replace(
+    return server.write_url(connection.settings_dict["NAME"], user=ROLE).replace(
         server.parts.password, PASSWORD
     )
 
@@ -190,7 +190,7 @@ def of_other_encoding(request, postgres_server):
     name = f"ppims_{request.param.lower()}_{os.getpid()}"
     with postgres_server.connect() as server:
         server.execute(f"CREATE DATABASE {name} ENCODING '{request.param}' TEMPLATE template0")
-    yield request.param, postgres_server.url(name)
+    yield request.param, postgres_server.write_url(name)
     postgres_server.drop_database(name)
 
 
@@ -208,6 +208,6 @@ def test_no_second_set_of_tables_is_made_beside_one_in_another_schema(tmp_path, 
     with postgres_server.connect(name) as database:
         database.execute("CREATE SCHEMA own")
         database.execute("CREATE TABLE own.django_migrations (id int)")
-    code, said = manage(tmp_path, postgres_server.url(name), "migrate")
+    code, said = manage(tmp_path, postgres_server.write_url(name), "migrate")
     assert (code, "?options=-c%20search_path%3Down" in said) == (1, True)
     postgres_server.drop_database(name)
