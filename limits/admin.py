@@ -134,24 +134,6 @@ class LimitRuleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 # What was answered, held and posted.
 
 
-def find_rows(
-    queryset: QuerySet[Any], text: str, *, operation: Operation, row: str = "pk"
-) -> tuple[QuerySet[Any], bool]:
-    """Find by whole Unique_Id or Ref_Id, the latter through ReplayKey: never by a scan."""
-    text = text.strip()
-    if not text:
-        return queryset, False
-    keys = ReplayKey.objects.filter(
-        processor__in=list(Processor.objects.values_list("pk", flat=True)),
-        operation=operation,
-        ref_id=text,
-    )
-    wanted = Q(**{f"{row}__in": list(keys.values_list("row_id", flat=True))})
-    if text.isascii() and text.isdecimal() and len(text) == UNIQUE_ID_DIGITS:
-        wanted |= Q(customer_id=int(text))
-    return queryset.filter(wanted), False
-
-
 @admin.display(description="Account")
 def account_of(check: LimitCheck) -> str:
     return mask(check.account_number, shown=4)
@@ -179,7 +161,19 @@ class HistoryAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        return find_rows(queryset, search_term, operation=self.operation, row=self.row)
+        """Find by whole Unique_Id or Ref_Id, the latter through ReplayKey: never by a scan."""
+        text = search_term.strip()
+        if not text:
+            return queryset, False
+        keys = ReplayKey.objects.filter(
+            processor__in=list(Processor.objects.values_list("pk", flat=True)),
+            operation=self.operation,
+            ref_id=text,
+        )
+        wanted = Q(**{f"{self.row}__in": list(keys.values_list("row_id", flat=True))})
+        if text.isascii() and text.isdecimal() and len(text) == UNIQUE_ID_DIGITS:
+            wanted |= Q(customer_id=int(text))
+        return queryset.filter(wanted), False
 
 
 @admin.register(LimitCheck)

@@ -223,15 +223,10 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
         # another thread would cost more than the read.
         os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         keep_connection()
-        most = make_room_for_files(self.worker_connections, beside=count_own_files())
+        # What a worker opens besides: on SQLite each thread has the database's three.
+        own_files = 64 + 3 * 2 * settings.PPIMS_THREADS
+        most = make_room_for_files(self.worker_connections, beside=own_files)
         self.connections = Connections(most, settings.PPIMS_CONNECTIONS_PER_ADDRESS)
-
-
-def count_own_files() -> int:
-    """Count the files that a worker may have open beside its connections: on SQLite each thread has
-    the database's three.
-    """
-    return 64 + 3 * 2 * int(settings.PPIMS_THREADS)
 
 
 def make_room_for_files(wanted: int, *, beside: int) -> int:
