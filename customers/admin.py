@@ -16,9 +16,9 @@ from customers.services import blocking, reviews
 from ppims.core import clock
 from ppims.core.errors import Malformed, Refusal
 from ppims.models import FourEyes, User
+from ppims.services.four_eyes import Proposals
 
 Action = Callable[..., HttpResponse | None]
-Decide = Callable[[int, str, User, str], object]  # of a row: the state, who, the reason
 UNIQUE_ID_DIGITS = 15
 
 
@@ -71,12 +71,12 @@ def search_by_unique_id(rows: QuerySet[Any], text: str, column: str = "pk") -> Q
     return rows.filter(**{column: int(text)}) if is_one else rows.none()
 
 
-def make_decisions(decide: Decide, *, maker: str) -> list[Action]:
+def make_decisions(proposals: Proposals[Any, Any], *, maker: str) -> list[Action]:
     """Make the actions of the two-person rule; `maker` is the permission to withdraw."""
     return [
-        _make_decision("approve", "Approve", FourEyes.State.APPROVED, "approve", decide),
-        _make_rejection(decide),
-        _make_decision("withdraw", "Withdraw my own", FourEyes.State.WITHDRAWN, maker, decide),
+        _make_decision("approve", "Approve", FourEyes.State.APPROVED, "approve", proposals),
+        _make_rejection(proposals),
+        _make_decision("withdraw", "Withdraw my own", FourEyes.State.WITHDRAWN, maker, proposals),
     ]
 
 
@@ -114,27 +114,33 @@ def ask_reason(
     return TemplateResponse(request, "admin/reason.html", context, status=status)
 
 
-def _make_rejection(decide: Decide) -> Action:
+def _make_rejection(proposals: Proposals[Any, Any]) -> Action:
     @admin.action(description="Reject", permissions=["approve"])
     def reject(
         model_admin: admin.ModelAdmin,  # type: ignore[type-arg]
         request: HttpRequest,
         queryset: QuerySet[Any],
     ) -> TemplateResponse | None:
-        state, user = FourEyes.State.REJECTED, get_staff(request)
         return ask_reason(
             model_admin,
             request,
             queryset,
             action="reject",
             title="Reject",
-            carry_out=lambda pk, reason: decide(pk, state, user, reason),
+            carry_out=lambda pk, reason: proposals.decide(
+                proposal_id=pk,
+                state=FourEyes.State.REJECTED,
+                user=get_staff(request),
+                note=reason,
+            ),
         )
 
     return reject
 
 
-def _make_decision(name: str, verb: str, state: str, permission: str, decide: Decide) -> Action:
+def _make_decision(
+    name: str, verb: str, state: str, permission: str, proposals: Proposals[Any, Any]
+) -> Action:
     @admin.action(description=verb, permissions=[permission])
     def act(
         model_admin: admin.ModelAdmin,  # type: ignore[type-arg]
@@ -143,7 +149,7 @@ def _make_decision(name: str, verb: str, state: str, permission: str, decide: De
     ) -> None:
         for row in queryset:
             try:
-                decide(row.pk, state, get_staff(request), "")
+                proposals.decide(proposal_id=row.pk, state=state, user=get_staff(request))
             except Refusal as refusal:
                 model_admin.message_user(request, f"{row}: {refusal.describe()}.", messages.ERROR)
             else:
@@ -223,12 +229,7 @@ class DuplicateReviewAdmin(ReadOnlyAdmin):
 
 @admin.register(Unblocking)
 class UnblockingAdmin(ReadOnlyAdmin):
-    actions = make_decisions(
-        lambda pk, state, user, note: blocking.decide_unblocking(
-            proposal_id=pk, state=state, user=user, note=note
-        ),
-        maker="propose",
-    )
+    actions = make_decisions(blocking.UNBLOCKING_PROPOSALS, maker="propose")
     proposed_at, decided_at = (
         make_instant_column("proposed_at", "Proposed"),
         make_instant_column("decided_at", "Decided"),

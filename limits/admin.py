@@ -89,10 +89,7 @@ def _start(rule: LimitRule, warnings: dict[int, str]) -> str:
 class LimitRuleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = LimitRuleForm
     has_change_permission = has_delete_permission = refuse_everyone
-    actions = make_decisions(
-        lambda pk, state, user, note: rules.decide(rule_id=pk, state=state, user=user, note=note),
-        maker="add",
-    )
+    actions = make_decisions(rules.RULE_PROPOSALS, maker="add")
     _asked = LimitRuleForm.Meta.fields
     _shown: ClassVar[Any] = [
         *("tier", start_of, "direction", "window", amount_of),

@@ -12,7 +12,6 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from ppims.core import free_text
-from ppims.core.errors import Conflict, Malformed
 from ppims.db.fields import BigId, ByTime, GivenId, Instant
 
 LONGEST_NOTE = 500  # characters
@@ -180,7 +179,7 @@ class KeyInUse(models.Model):
 
 
 class FourEyes(models.Model):
-    """A change that one person proposes and another decides. Abstract.
+    """A change that one person proposes and another decides (services/four_eyes.py). Abstract.
 
     Maker and checker both empty on an approved row: the installation itself approved it, at first
     start.
@@ -224,27 +223,6 @@ class FourEyes(models.Model):
                 fields=["proposed_at"], condition=Q(state="PROPOSED"), name="%(class)s_waiting"
             )
         ]
-
-    def decide(self, state: str, *, user: User, at: datetime, note: str = "") -> None:
-        """Approve or reject another's proposal, or withdraw one's own; unsaved.
-
-        Raises Conflict where it was decided before, or the wrong person decides; Malformed for a
-        rejection without a reason.
-        """
-        is_own = self.maker_id == user.pk
-        if self.state != self.State.PROPOSED:
-            raise Conflict([("state", "was decided before")])
-        if is_own != (state == self.State.WITHDRAWN):
-            message = "is another person than the maker; the maker alone withdraws"
-            raise Conflict([("checker", message)])
-        said = free_text.trim(note)
-        if len(said) > LONGEST_NOTE or (state == self.State.REJECTED and not said):
-            message = f"is required to reject, {LONGEST_NOTE} characters at most"
-            raise Malformed([("reason", message)])
-        if said:
-            free_text.require_text(said, "reason", most=LONGEST_NOTE)
-        self.state, self.decided_at, self.decision_note = self.State(state), at, said
-        self.checker = None if is_own else user
 
 
 class AuditEntry(models.Model):

@@ -1,5 +1,7 @@
 """Block a customer; unblock one by two people."""
 
+from datetime import datetime
+
 from django.db.models import Model
 
 from customers import records
@@ -8,8 +10,9 @@ from customers.models import Customer, Unblocking
 from ppims.core import clock
 from ppims.core.errors import Conflict
 from ppims.db.transaction import wrap_in_transaction
-from ppims.models import FourEyes, User
+from ppims.models import User
 from ppims.services import audit
+from ppims.services.four_eyes import Proposals, require_none_open
 
 
 @wrap_in_transaction
@@ -34,47 +37,36 @@ def block(*, customer_id: int, reason: str, user: User) -> None:
 
 @wrap_in_transaction
 def propose_unblocking(*, customer_id: int, reason: str, user: User) -> Unblocking:
-    """Propose to unblock a customer; nothing changes until another person approves it."""
+    """Propose to unblock a customer; nothing changes until another person approves it.
+
+    Raises Conflict where the customer is not blocked, or a proposal is open already; Malformed
+    without a reason.
+    """
     customer = records.lock_known_customer(customer_id)
     if not customer.is_blocked:
         raise Conflict([("status", "is not blocked")])
-    if customer.unblockings.filter(state=FourEyes.State.PROPOSED).exists():
-        raise Conflict([("status", "has an open proposal already")])
-    at = clock.now()
-    proposal = Unblocking.objects.create(
-        customer=customer, reason=require_reason(reason), maker=user, proposed_at=at
+    require_none_open(customer.unblockings, "status")
+    return UNBLOCKING_PROPOSALS.keep(
+        Unblocking(
+            customer=customer,
+            reason=require_reason(reason),
+            maker=user,
+            proposed_at=clock.now(),
+        )
     )
-    audit.record(
-        "unblocking proposed",
-        at=at,
-        subject=customer_id,
-        user=user,
-        detail={"reason": proposal.reason},
-        rows=[proposal],
-    )
-    return proposal
 
 
-@wrap_in_transaction
-def decide_unblocking(*, proposal_id: int, state: str, user: User, note: str = "") -> Unblocking:
-    """Approve or reject another's proposal, or withdraw one's own. Raises Conflict where that may
-    not be, Malformed for a rejection without a reason.
-    """
-    proposal = Unblocking.objects.select_for_update().get(pk=proposal_id)
-    customer = records.lock_customer(proposal.customer_id)
-    at, rows = clock.now(), list[Model]([proposal])
-    proposal.decide(state, user=user, at=at, note=note)
-    proposal.save(update_fields=FourEyes.DECISION)
-    if state == FourEyes.State.APPROVED:
-        customer.status, customer.blocked_reason = Customer.Status.ACTIVE, ""
-        customer.save(update_fields=["status", "blocked_reason"])
-        rows.append(customer)
-    audit.record(
-        f"unblocking {state.lower()}",
-        at=at,
-        subject=proposal.customer_id,
-        user=user,
-        detail={"decision_note": proposal.decision_note} if proposal.decision_note else {},
-        rows=rows,
-    )
-    return proposal
+def _unblock(_: Unblocking, customer: Customer, at: datetime) -> list[Model]:
+    customer.status, customer.blocked_reason = Customer.Status.ACTIVE, ""
+    customer.save(update_fields=["status", "blocked_reason"])
+    return [customer]
+
+
+UNBLOCKING_PROPOSALS = Proposals(
+    model=Unblocking,
+    name="unblocking",
+    lock=lambda proposal: (records.lock_customer(proposal.customer_id), clock.now()),
+    carry_out=_unblock,
+    describe=lambda proposal: {} if proposal.decided_at else {"reason": proposal.reason},
+)
+decide_unblocking = UNBLOCKING_PROPOSALS.decide

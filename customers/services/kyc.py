@@ -1,6 +1,5 @@
 """KYC as staff change it: Min and New Min at once; Full, and whatever is lower, by two people."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,9 +12,9 @@ from customers.records import CustomerDetails
 from customers.services import reviews
 from ppims.core import clock
 from ppims.core.errors import Conflict, Malformed
-from ppims.db.transaction import wrap_in_transaction
-from ppims.models import FourEyes, User
+from ppims.models import User
 from ppims.services import audit
+from ppims.services.four_eyes import Proposals, require_none_open
 
 KYC_COLUMNS = {
     "kyc_flag": "tier",
@@ -85,8 +84,7 @@ def propose(
     details: CustomerDetails, *, customer: Customer, reason: str, user: User, at: datetime
 ) -> KycProposal:
     """Propose a tier, inside a transaction. Raises Conflict where a proposal is open already."""
-    if customer.kyc_proposals.filter(state=FourEyes.State.PROPOSED).exists():
-        raise Conflict([("kyc_flag", "has an open proposal already")])
+    require_none_open(customer.kyc_proposals, "kyc_flag")
     assert details.kyc_flag
     proposal = KycProposal(
         customer=customer,
@@ -103,24 +101,7 @@ def propose(
     )
     if details.document:
         proposal.seal(*details.document)
-    proposal.save(force_insert=True)
-    _record_audit("KYC change proposed", proposal, user, at, [proposal])
-    return proposal
-
-
-@wrap_in_transaction
-def decide(*, proposal_id: int, state: str, user: User, note: str = "") -> KycProposal:
-    """Approve or reject another's proposal, or withdraw one's own. Raises Conflict where that may
-    not be, or what it stands on has changed; Malformed for a rejection without a reason.
-    """
-    proposal = KycProposal.objects.select_for_update().get(pk=proposal_id)
-    customer = records.lock_customer(proposal.customer_id)
-    at = clock.now()
-    proposal.decide(state, user=user, at=at, note=note)
-    rows = _carry_out(proposal, customer, at) if state == FourEyes.State.APPROVED else []
-    proposal.save(update_fields=FourEyes.DECISION)
-    _record_audit(f"KYC change {state.lower()}", proposal, user, at, [proposal, *rows])
-    return proposal
+    return KYC_PROPOSALS.keep(proposal)
 
 
 def has_moved(proposal: KycProposal, customer: Customer) -> bool:
@@ -176,16 +157,20 @@ def _list_documents(customer: Customer) -> str:
     return ",".join(map(str, sorted(on_record)))
 
 
-def _record_audit(
-    action: str, proposal: KycProposal, user: User, at: datetime, rows: Sequence[Model]
-) -> None:
-    detail: dict[str, object] = {
+def _describe(proposal: KycProposal) -> dict[str, object]:
+    return {
         "proposal": proposal.pk,
         "kyc_flag": [proposal.from_tier, proposal.to_tier],
         "reason": proposal.reason,
+        **({"document": proposal.document_kind} if proposal.document_kind else {}),
     }
-    if proposal.decision_note:
-        detail["decision_note"] = proposal.decision_note
-    if proposal.document_kind:
-        detail["document"] = proposal.document_kind
-    audit.record(action, at=at, subject=proposal.customer_id, user=user, detail=detail, rows=rows)
+
+
+KYC_PROPOSALS = Proposals(
+    model=KycProposal,
+    name="KYC change",
+    lock=lambda proposal: (records.lock_customer(proposal.customer_id), clock.now()),
+    carry_out=_carry_out,
+    describe=_describe,
+)
+decide = KYC_PROPOSALS.decide

@@ -1,5 +1,5 @@
 """Staff corrections of what is used in a month: proposed by one person, approved by another, and
-then a ledger entry like any other. limits.md section 8.
+then a ledger entry like any other (docs/ledger.md, "Adjustments").
 """
 
 from collections.abc import Sequence
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, Sum
+from django.db.models import Model, Q, Sum
 
 from customers.models import Customer
 from limits import ledger
-from limits.models import Adjustment, Direction, LedgerEntry, MonthlyUsage
+from limits.models import Adjustment, Direction, LedgerEntry, LedgerHead, MonthlyUsage
 from limits.services.updates import book
 from ppims.core import clock
 from ppims.core.errors import Conflict, Malformed, UnknownCustomer
 from ppims.core.free_text import require_text, trim
 from ppims.db.transaction import wrap_in_transaction
-from ppims.models import LONGEST_NOTE, FourEyes, User
-from ppims.services import audit
+from ppims.models import LONGEST_NOTE, User
+from ppims.services.four_eyes import Proposals
 
 Kind = LedgerEntry.Kind
 FIRST_MONTH = 190001
@@ -48,7 +48,7 @@ def propose(*, correction: Correction, user: User, operator: str = "") -> Adjust
     """
     at = clock.now()
     _judge(correction, at)
-    adjustment = Adjustment.objects.create(
+    adjustment = Adjustment(
         customer_id=correction.unique_id,
         month=correction.month,
         direction=correction.direction,
@@ -58,28 +58,7 @@ def propose(*, correction: Correction, user: User, operator: str = "") -> Adjust
         operator=operator,
         proposed_at=at,
     )
-    _record_audit("adjustment proposed", adjustment, user, at)
-    return adjustment
-
-
-@wrap_in_transaction
-def decide(*, adjustment_id: int, state: str, user: User, note: str = "") -> Adjustment:
-    """Approve or reject another's proposal, or withdraw one's own; approved, it is booked.
-
-    Raises Conflict where that may not be, or where it would take away what can't be taken;
-    Malformed for a rejection without a reason.
-    """
-    adjustment: Adjustment = Adjustment.objects.select_for_update().get(pk=adjustment_id)
-    head, at = ledger.lock(adjustment.customer_id)
-    adjustment.decide(state, user=user, at=at, note=note)
-    adjustment.save(update_fields=FourEyes.DECISION)
-    if state == FourEyes.State.APPROVED:
-        if find_unbookable([adjustment], at):
-            raise Conflict([("amount_paise", UNBOOKABLE_REASON)])
-        customer = Customer.objects.get(pk=adjustment.customer_id)
-        book(head, _make_entry(adjustment, customer, at), customer, flags=())
-    _record_audit(f"adjustment {state.lower()}", adjustment, user, at)
-    return adjustment
+    return ADJUSTMENT_PROPOSALS.keep(adjustment)
 
 
 def find_unbookable(rows: Sequence[Adjustment], at: datetime) -> set[int]:
@@ -96,7 +75,11 @@ def find_unbookable(rows: Sequence[Adjustment], at: datetime) -> set[int]:
     found = set()
     for row in takes:
         usage = cached.get((row.customer_id, row.month))
-        used = _read_used(row, at) if usage is None else _get_direction(usage, row.direction)
+        used = (
+            ledger.read_usage(row.customer_id, [row.month], at).used[row.month, row.direction]
+            if usage is None
+            else _get_direction(usage, row.direction)
+        )
         if used + row.amount_paise < reversible.get((row.customer_id, row.month, row.direction), 0):
             found.add(row.pk)
     return found
@@ -119,10 +102,6 @@ def _get_direction(usage: MonthlyUsage, direction: str) -> int:
     return usage.debit_paise if direction == Direction.DEBIT else usage.credit_paise
 
 
-def _read_used(row: Adjustment, at: datetime) -> int:
-    return ledger.read_usage(row.customer_id, [row.month], at).used[row.month, row.direction]
-
-
 def _judge(correction: Correction, at: datetime) -> None:
     errors = []
     if not Customer.objects.filter(pk=correction.unique_id).exists():
@@ -142,6 +121,15 @@ def _judge(correction: Correction, at: datetime) -> None:
         raise Malformed(errors)
 
 
+def _carry_out(adjustment: Adjustment, head: LedgerHead, at: datetime) -> list[Model]:
+    """Book it. Raises Conflict where it would take away what can't be taken."""
+    if find_unbookable([adjustment], at):
+        raise Conflict([("amount_paise", UNBOOKABLE_REASON)])
+    customer = Customer.objects.get(pk=adjustment.customer_id)
+    book(head, _make_entry(adjustment, customer, at), customer, flags=())
+    return []  # the ledger proves the entry itself
+
+
 def _make_entry(adjustment: Adjustment, customer: Customer, at: datetime) -> LedgerEntry:
     return LedgerEntry(
         customer=customer,
@@ -157,14 +145,16 @@ def _make_entry(adjustment: Adjustment, customer: Customer, at: datetime) -> Led
     )
 
 
-def _record_audit(action: str, adjustment: Adjustment, user: User, at: datetime) -> None:
+def _describe(adjustment: Adjustment) -> dict[str, object]:
     fields = ["month", "direction", "amount_paise", "reason"]
-    fields += [name for name in ("decision_note", "operator") if getattr(adjustment, name)]
-    audit.record(
-        action,
-        at=at,
-        subject=adjustment.customer_id,
-        user=user,
-        detail={"adjustment": adjustment.pk, **{n: getattr(adjustment, n) for n in fields}},
-        rows=[adjustment],
-    )
+    return {"adjustment": adjustment.pk, **{n: getattr(adjustment, n) for n in fields}}
+
+
+ADJUSTMENT_PROPOSALS = Proposals(
+    model=Adjustment,
+    name="adjustment",
+    lock=lambda adjustment: ledger.lock(adjustment.customer_id),
+    carry_out=_carry_out,
+    describe=_describe,
+)
+decide = ADJUSTMENT_PROPOSALS.decide

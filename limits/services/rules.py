@@ -7,7 +7,7 @@ from datetime import date, datetime, time
 from pathlib import Path
 
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import Count, Model
 from django.utils.translation import gettext, ngettext
 
 from customers.models import Customer
@@ -18,6 +18,7 @@ from ppims.core.free_text import require_text
 from ppims.db.transaction import run_in_transaction, wrap_in_transaction
 from ppims.models import FourEyes, User
 from ppims.services import audit
+from ppims.services.four_eyes import Proposals
 
 LONGEST_SOURCE = 200
 FIRST_PACK = settings.BASE_DIR / "fixtures" / "limit_rules.json"
@@ -77,29 +78,7 @@ def propose(*, proposals: list[Proposal], user: User, operator: str = "") -> lis
     it at the machine, if it was there. Raises Malformed for a source that may not be kept.
     """
     at = clock.now()
-    rules = [_make_rule(proposal, user, at) for proposal in proposals]
-    for rule in rules:
-        rule.operator = operator
-        rule.save(force_insert=True)
-        _record_audit("limit rule proposed", rule, user, at)
-    return rules
-
-
-@wrap_in_transaction
-def decide(*, rule_id: int, state: str, user: User, note: str = "") -> LimitRule:
-    """Approve or reject another's proposal, or withdraw one's own. Raises Conflict where that may
-    not be, Malformed for a rejection without a reason.
-
-    A start that lies before the approval becomes the instant of approval.
-    """
-    rule: LimitRule = LimitRule.objects.select_for_update().get(pk=rule_id)
-    at = clock.now()
-    rule.decide(state, user=user, at=at, note=note)
-    if state == FourEyes.State.APPROVED:
-        rule.in_force_from = max(rule.in_force_from or at, at)
-    rule.save(update_fields=[*FourEyes.DECISION, "in_force_from"])
-    _record_audit(f"limit rule {state.lower()}", rule, user, at)
-    return rule
+    return [RULE_PROPOSALS.keep(_make_rule(each, user, at, operator)) for each in proposals]
 
 
 def describe_starts(rules: Iterable[LimitRule], at: datetime) -> dict[int, str]:
@@ -152,7 +131,9 @@ def _find_place(rule: LimitRule) -> tuple[str, str, str]:
     return rule.tier, rule.direction, rule.window
 
 
-def _make_rule(proposal: Proposal, maker: User | None, at: datetime) -> LimitRule:
+def _make_rule(
+    proposal: Proposal, maker: User | None, at: datetime, operator: str = ""
+) -> LimitRule:
     return LimitRule(
         tier=proposal.tier,
         direction=proposal.direction,
@@ -161,6 +142,7 @@ def _make_rule(proposal: Proposal, maker: User | None, at: datetime) -> LimitRul
         in_force_from=proposal.in_force_from,
         source=require_text(proposal.source, "source", most=LONGEST_SOURCE),
         maker=maker,
+        operator=operator,
         proposed_at=at,
     )
 
@@ -169,12 +151,31 @@ def _find_start(day: str | None) -> datetime | None:
     return datetime.combine(date.fromisoformat(day), time(), clock.IST) if day else None
 
 
-def _record_audit(action: str, rule: LimitRule, user: User, at: datetime) -> None:
+def _carry_out(rule: LimitRule, _: None, at: datetime) -> list[Model]:
+    """Let it count from its start, and never from before now: what was decided until now stays."""
+    rule.in_force_from = max(rule.in_force_from or at, at)
+    return []
+
+
+def _describe(rule: LimitRule) -> dict[str, object]:
+    """Describe it for the audit, with the amount that it replaces."""
     fields = ["tier", "direction", "window", "amount", "in_force_from", "source"]
-    fields += [name for name in ("decision_note", "operator") if getattr(rule, name)]
-    detail = {"rule": rule.pk, **{name: getattr(rule, name) for name in fields}}
+    at = rule.decided_at or rule.proposed_at
     in_force = LimitRule.objects.list_in_force(at, tier=rule.tier, direction=rule.direction)
-    for before in in_force:
-        if before.window == rule.window and before.pk != rule.pk:
-            detail["before"] = before.amount
-    audit.record(action, at=at, user=user, detail=detail, rows=[rule])
+    others = [other for other in in_force if other.window == rule.window and other.pk != rule.pk]
+    return {
+        "rule": rule.pk,
+        **{name: getattr(rule, name) for name in fields},
+        **({"before": others[-1].amount} if others else {}),
+    }
+
+
+RULE_PROPOSALS = Proposals(
+    model=LimitRule,
+    name="limit rule",
+    lock=lambda _: (None, clock.now()),
+    carry_out=_carry_out,
+    describe=_describe,
+    columns=(*FourEyes.DECISION, "in_force_from"),
+)
+decide = RULE_PROPOSALS.decide

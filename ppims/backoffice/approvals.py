@@ -68,7 +68,9 @@ def _decide(request: HttpRequest, shown: Shown) -> HttpResponse:
     if not user.has_perm(needed):
         raise PermissionDenied
     try:
-        shown.kind.decide(shown.row.pk, DECISIONS[decision], user, note)
+        shown.kind.proposals.decide(
+            proposal_id=shown.row.pk, state=DECISIONS[decision], user=user, note=note
+        )
     except Unavailable:
         raise
     except Refusal as refusal:

@@ -20,6 +20,7 @@ from ppims.core import clock
 from ppims.core.days import NO_VALUE, ist, ist_start
 from ppims.core.money import to_inr
 from ppims.models import FourEyes, User
+from ppims.services.four_eyes import Proposals
 
 Changes = list[tuple[str, str, str]]  # what, before, after
 
@@ -34,10 +35,9 @@ class Kind:
 
     name: str
     label: object
-    model: type[FourEyes]
+    proposals: Proposals[Any, Any]
     propose: str
     approve: str
-    decide: Callable[[int, str, User, str], object]
     in_short: Callable[[Any], str]
     changes: Callable[[Any], Changes]
     moved: Callable[[Sequence[Any], datetime], set[int]] = lambda rows, at: set()
@@ -70,7 +70,7 @@ class Shown:
 
     @property
     def reason(self) -> str:
-        return str(self.row.source if self.kind.model is LimitRule else self.row.reason)
+        return str(self.row.source if self.kind.proposals.model is LimitRule else self.row.reason)
 
     @property
     def is_waiting(self) -> bool:
@@ -137,11 +137,12 @@ def _show(kind: Kind, found: Iterable[Any], user: User) -> list[Shown]:
 
 
 def _read_rows(kind: Kind) -> Any:
-    rows: Any = kind.model._base_manager.select_related("maker", "checker")
-    if kind.model is LimitRule:
+    model = kind.proposals.model
+    rows: Any = model._base_manager.select_related("maker", "checker")
+    if model is LimitRule:
         return rows
     rows = rows.select_related("customer")
-    return rows.prefetch_related("customer__documents") if kind.model is KycProposal else rows
+    return rows.prefetch_related("customer__documents") if model is KycProposal else rows
 
 
 def _list_kyc_changes(row: KycProposal) -> Changes:
@@ -198,12 +199,9 @@ KINDS = {
         Kind(
             "kyc",
             gettext_lazy("Change the KYC"),
-            KycProposal,
+            kyc.KYC_PROPOSALS,
             "customers.propose_kycproposal",
             "customers.approve_kycproposal",
-            lambda pk, state, user, note: kyc.decide(
-                proposal_id=pk, state=state, user=user, note=note
-            ),
             str,
             _list_kyc_changes,
             lambda rows, at: {row.pk for row in rows if kyc.has_moved(row, row.customer)},
@@ -215,24 +213,18 @@ KINDS = {
         Kind(
             "unblocking",
             gettext_lazy("Unblock"),
-            Unblocking,
+            blocking.UNBLOCKING_PROPOSALS,
             "customers.propose_unblocking",
             "customers.approve_unblocking",
-            lambda pk, state, user, note: blocking.decide_unblocking(
-                proposal_id=pk, state=state, user=user, note=note
-            ),
             lambda row: _("Blocked by us → Active"),
             _list_unblocking_changes,
         ),
         Kind(
             "adjustment",
             gettext_lazy("Adjust"),
-            Adjustment,
+            adjustments.ADJUSTMENT_PROPOSALS,
             "limits.propose_adjustment",
             "limits.approve_adjustment",
-            lambda pk, state, user, note: adjustments.decide(
-                adjustment_id=pk, state=state, user=user, note=note
-            ),
             _summarize_adjustment,
             _list_adjustment_changes,
             adjustments.find_unbookable,
@@ -244,12 +236,9 @@ KINDS = {
         Kind(
             "limit-rule",
             gettext_lazy("Limit rule"),
-            LimitRule,
+            rules.RULE_PROPOSALS,
             "limits.add_limitrule",
             "limits.approve_limitrule",
-            lambda pk, state, user, note: rules.decide(
-                rule_id=pk, state=state, user=user, note=note
-            ),
             lambda row: f"{row}: {write_limit(row)}",
             _list_rule_changes,
             rules.find_moved,

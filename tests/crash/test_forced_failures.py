@@ -117,7 +117,7 @@ class World:
         return partial(rules.propose, proposals=proposals, user=self.maker)
 
     def approve_rule(self):
-        return self.approve(rules.decide, rule_id=self.propose_rules()()[0].pk)
+        return self.approve(rules.decide, proposal_id=self.propose_rules()()[0].pk)
 
     def propose_adjustment(self):
         make_posting(self.ent, self.customer, 5_000)
@@ -126,7 +126,7 @@ class World:
         return partial(adjustments.propose, correction=correction, user=self.maker)
 
     def adjust(self):
-        return self.approve(adjustments.decide, adjustment_id=self.propose_adjustment()().pk)
+        return self.approve(adjustments.decide, proposal_id=self.propose_adjustment()().pk)
 
     def seal(self):
         make_posting(self.ent, self.customer, 5_000)

@@ -40,7 +40,7 @@ def adjust(unique_id: int, month: int, paise: int, direction: str = "D") -> Adju
     maker, checker = make_maker_and_checker()
     correction = Correction(unique_id, month, direction, paise, "counted twice")
     proposed = adjustments.propose(correction=correction, user=maker)
-    return adjustments.decide(adjustment_id=proposed.pk, state=APPROVED_STATE, user=checker)
+    return adjustments.decide(proposal_id=proposed.pk, state=APPROVED_STATE, user=checker)
 
 
 class History:
@@ -181,7 +181,7 @@ def _claim_for_strangers(processor: Processor, holders: list[int], user: User) -
 def _add_rules(maker: User, checker: User) -> None:
     wanted = [rules.Proposal("F", "D", "TRANSACTION", paise, "a test") for paise in (10**9, 10**8)]
     proposed = rules.propose(proposals=wanted, user=maker)
-    rules.decide(rule_id=proposed[0].pk, state=APPROVED_STATE, user=checker)
+    rules.decide(proposal_id=proposed[0].pk, state=APPROVED_STATE, user=checker)
 
 
 def write(seed: int, customers: int, steps: int) -> list[History]:

@@ -62,14 +62,14 @@ def test_nothing_changes_until_another_person_approves(ent, customer, month):
     assert read_used(customer) == {(month, "D"): 70_000}
     maker, checker = make_maker_and_checker()
     with pytest.raises(Conflict):
-        adjustments.decide(adjustment_id=proposal.pk, state=APPROVED_STATE, user=maker)
-    adjustments.decide(adjustment_id=proposal.pk, state=APPROVED_STATE, user=checker)
+        adjustments.decide(proposal_id=proposal.pk, state=APPROVED_STATE, user=maker)
+    adjustments.decide(proposal_id=proposal.pk, state=APPROVED_STATE, user=checker)
     assert read_used(customer) == {(month, "D"): 50_000}
     entry = LedgerEntry.objects.get(kind="A")
     assert (entry.adjustment_id, entry.amount_paise, entry.flags) == (proposal.pk, -20_000, "")
     assert (entry.processor_id, entry.ref_id, entry.used_after_paise) == (None, "", 50_000)
     with pytest.raises(Conflict):
-        adjustments.decide(adjustment_id=proposal.pk, state=APPROVED_STATE, user=checker)
+        adjustments.decide(proposal_id=proposal.pk, state=APPROVED_STATE, user=checker)
     assert LedgerEntry.objects.filter(kind="A").count() == 1
     assert [str(finding) for finding in verify()] == []
 
@@ -77,7 +77,7 @@ def test_nothing_changes_until_another_person_approves(ent, customer, month):
 @pytest.mark.parametrize(("state", "who"), [(REJECTED_STATE, 1), (WITHDRAWN_STATE, 0)])
 def test_a_rejected_or_withdrawn_proposal_books_nothing(customer, month, state, who):
     proposal = propose(customer, month, 5_000)
-    decided = {"adjustment_id": proposal.pk, "state": state, "user": make_maker_and_checker()[who]}
+    decided = {"proposal_id": proposal.pk, "state": state, "user": make_maker_and_checker()[who]}
     if state == REJECTED_STATE:
         with pytest.raises(Malformed):
             adjustments.decide(**decided)
@@ -85,7 +85,7 @@ def test_a_rejected_or_withdrawn_proposal_books_nothing(customer, month, state, 
     assert not LedgerEntry.objects.exists()
     with pytest.raises(Conflict):
         adjustments.decide(
-            adjustment_id=proposal.pk, state=APPROVED_STATE, user=make_maker_and_checker()[1]
+            proposal_id=proposal.pk, state=APPROVED_STATE, user=make_maker_and_checker()[1]
         )
 
 
@@ -127,11 +127,11 @@ def test_what_a_processor_may_still_reverse_is_not_taken_away(
     checker = make_maker_and_checker()[1]
     if is_refused:
         with pytest.raises(Conflict) as refusal:
-            adjustments.decide(adjustment_id=proposal.pk, state=APPROVED_STATE, user=checker)
+            adjustments.decide(proposal_id=proposal.pk, state=APPROVED_STATE, user=checker)
         assert [name for name, _ in refusal.value.errors] == ["amount_paise"]
         assert Adjustment.objects.get(pk=proposal.pk).state == FourEyes.State.PROPOSED
     else:
-        adjustments.decide(adjustment_id=proposal.pk, state=APPROVED_STATE, user=checker)
+        adjustments.decide(proposal_id=proposal.pk, state=APPROVED_STATE, user=checker)
     make_posting(ent, customer, 80_000, kind="R", tran_id="T1")
     assert read_used(customer).get((month, "D"), 0) == (30_000 if is_refused else 0)
 

@@ -34,7 +34,7 @@ def change_all(ent, customer, rule_id, held):
             details = CustomerDetails(unique_id=customer, kyc_flag="P", kyc_updated_channel="BRN")
             call = Call(ent, Operation.UPDATE_CUSTOMER, draw_ref(), {})
             customers.update_customer(call=call, details=details)
-            rules.decide(rule_id=rule_id, state="APPROVED", user=checker)
+            rules.decide(proposal_id=rule_id, state="APPROVED", user=checker)
             blocking.block(customer_id=customer, reason="Asked to", user=checker)
             held.set()
             time.sleep(HELD_SECONDS)

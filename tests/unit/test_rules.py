@@ -68,8 +68,8 @@ def test_a_proposal_changes_nothing_until_another_person_approves_it(admins):
     rule = propose(admins[0])
     assert make_check(ent, unique_id, 600_000)[0].is_allowed
     with pytest.raises(Conflict):
-        rules.decide(rule_id=rule.pk, state=FourEyes.State.APPROVED, user=admins[0])
-    rules.decide(rule_id=rule.pk, state=FourEyes.State.APPROVED, user=admins[1])
+        rules.decide(proposal_id=rule.pk, state=FourEyes.State.APPROVED, user=admins[0])
+    rules.decide(proposal_id=rule.pk, state=FourEyes.State.APPROVED, user=admins[1])
     answer, _ = make_check(ent, unique_id, 1)
     assert (answer.is_allowed, answer.rule_id, answer.limit) == (False, rule.pk, 500_000)
 
@@ -78,7 +78,7 @@ def test_a_start_before_the_approval_becomes_the_instant_of_approval(admins):
     rule = propose(admins[0], start=clock.now() - timedelta(days=30))
     at = clock.now()
     with clock.freeze(at):
-        approved = rules.decide(rule_id=rule.pk, state=FourEyes.State.APPROVED, user=admins[1])
+        approved = rules.decide(proposal_id=rule.pk, state=FourEyes.State.APPROVED, user=admins[1])
     assert approved.in_force_from == at
 
 
@@ -87,7 +87,7 @@ def test_a_later_start_counts_from_its_very_instant_on(admins):
     unique_id = make_customer(ent)
     start = (clock.now() + timedelta(days=40)).replace(microsecond=0)
     rule = propose(admins[0], start=start)
-    rules.decide(rule_id=rule.pk, state=FourEyes.State.APPROVED, user=admins[1])
+    rules.decide(proposal_id=rule.pk, state=FourEyes.State.APPROVED, user=admins[1])
     with clock.freeze(start - timedelta(microseconds=1)):
         assert make_check(ent, unique_id, 500_001)[0].is_allowed
     with clock.freeze(start):
@@ -98,19 +98,19 @@ def test_an_empty_amount_ends_the_limit(admins):
     ent = make_processor()
     unique_id = make_customer(ent)
     rule = propose(admins[0], amount=None)
-    rules.decide(rule_id=rule.pk, state=FourEyes.State.APPROVED, user=admins[1])
+    rules.decide(proposal_id=rule.pk, state=FourEyes.State.APPROVED, user=admins[1])
     answer, _ = make_check(ent, unique_id, 99_999_999)
     assert (answer.is_allowed, answer.available_paise) == (True, None)
 
 
 def test_a_rejected_or_withdrawn_proposal_changes_nothing(admins):
     rejected, withdrawn = propose(admins[0]), propose(admins[0])
-    rules.decide(rule_id=rejected.pk, state=FourEyes.State.REJECTED, user=admins[1], note="no")
+    rules.decide(proposal_id=rejected.pk, state=FourEyes.State.REJECTED, user=admins[1], note="no")
     with pytest.raises(Conflict):
-        rules.decide(rule_id=withdrawn.pk, state=FourEyes.State.WITHDRAWN, user=admins[1])
-    rules.decide(rule_id=withdrawn.pk, state=FourEyes.State.WITHDRAWN, user=admins[0])
+        rules.decide(proposal_id=withdrawn.pk, state=FourEyes.State.WITHDRAWN, user=admins[1])
+    rules.decide(proposal_id=withdrawn.pk, state=FourEyes.State.WITHDRAWN, user=admins[0])
     with pytest.raises(Conflict):
-        rules.decide(rule_id=rejected.pk, state=FourEyes.State.APPROVED, user=admins[1])
+        rules.decide(proposal_id=rejected.pk, state=FourEyes.State.APPROVED, user=admins[1])
     assert {r.amount for r in LimitRule.objects.list_in_force(clock.now())} == {1_000_000}
 
 
