@@ -321,6 +321,28 @@ def test_a_write_is_noticed_in_each_of_its_forms(tmp_path: Path) -> None:
     assert list_writes("Hold", path, WRITES) == []
 
 
+TRANSACTION = re.compile(r"\b(run_in_transaction|wrap_in_transaction|atomic|audit \. record)\b")
+# Where a transaction may begin, besides services and ppims/db, and why.
+BEGINNERS = {
+    "limits/management/commands/rebuild_usage.py": "sums, a batch at a time",
+    "ppims/management/commands/grant_application.py": "rights of PostgreSQL, no rows",
+    "ppims/demo/load.py": "the whole demo, or nothing of it",
+    "ppims/seed/writing.py": "made-up rows, a batch at a time",
+    "ppims/maintenance/copy.py": "every table, between two databases",
+}
+
+
+def test_transactions_begin_in_services() -> None:
+    beginners = {
+        write_name(path)
+        for path in list_sources(*PACKAGES)
+        if TRANSACTION.search(read_code(path))
+        and "services" not in path.parts
+        and path.parent != ROOT / "ppims" / "db"
+    }
+    assert beginners == set(BEGINNERS)
+
+
 def list_table_statements() -> dict[str, str]:
     """Map each table of ours, many-to-many ones left out, to what made it."""
     with connection.cursor() as cursor:

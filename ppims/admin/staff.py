@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from axes.utils import reset
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
@@ -30,11 +29,9 @@ from customers.admin import (
     refuse_everyone,
     search_by_unique_id,
 )
-from ppims.backoffice import login
-from ppims.core import clock, roles
-from ppims.db.transaction import run_in_transaction
+from ppims.core import roles
 from ppims.models import AuditEntry, Processor, User
-from ppims.services import audit, credentials
+from ppims.services import accounts, audit
 
 PLAIN_VALIDATORS = {
     "system_id": RegexValidator(r"\A[A-Za-z0-9_-]+\Z", "Only A-Z, a-z, 0-9, - and _."),
@@ -42,13 +39,6 @@ PLAIN_VALIDATORS = {
 }
 INSTANT_TEXT = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d:\d\d")
 LONG_NUMBER = re.compile(r"\d{4,}(?=\d{4})")
-
-
-def _record(request: HttpRequest, action: str, **detail: object) -> None:
-    def work() -> None:
-        audit.record(action, at=clock.now(), user=get_staff(request), detail=detail)
-
-    run_in_transaction(work)
 
 
 # Users.
@@ -105,7 +95,7 @@ class StaffAdmin(UserAdmin):  # type: ignore[type-arg]
 
     @admin.display(description="Role")
     def role_name(self, user: User) -> str:
-        return ", ".join(_list_groups(user)) or "none: nothing opens"
+        return ", ".join(sorted(group.name for group in user.groups.all())) or "none: nothing opens"
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Keep a superuser, whom no role binds, out of the hands of those whom theirs binds."""
@@ -131,40 +121,29 @@ class StaffAdmin(UserAdmin):  # type: ignore[type-arg]
 
     def show_one_time_password(self, request: HttpRequest, user: User) -> HttpResponse:
         """Show it in this very answer; whoever was logged in by the old one no longer is."""
-
-        def work() -> str:
-            password = user.take_one_time_password(clock.now())
-            user.save(update_fields=User.PASSWORD)
-            _record(request, "user given a one-time password", username=user.username)
-            reset(username=login.digest_of(user.username))
-            return password
-
-        return self._render_password_page(request, user, password=run_in_transaction(work))
+        password = accounts.give_one_time_password(user=user, by=get_staff(request))
+        return self._render_password_page(request, user, password=password)
 
     def _render_password_page(self, request: HttpRequest, user: User, **more: str) -> HttpResponse:
-        title = f"One-time password of {user}"
-        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": title}
-        template = "admin/one_time_password.html"
-        page = {**context, "person": user, **more}
-        return TemplateResponse(request, template, page, headers={"Cache-Control": "no-store"})
+        page = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"One-time password of {user}",
+            "person": user,
+            **more,
+        }
+        headers = {"Cache-Control": "no-store"}
+        return TemplateResponse(request, "admin/one_time_password.html", page, headers=headers)
 
     def log_addition(self, request: HttpRequest, obj: User, message: Any) -> Any:
-        _record(request, "user added", **_describe_user(obj))
+        accounts.record_user(action="user added", user=obj, by=get_staff(request))
         return super().log_addition(request, obj, message)
 
     def log_change(self, request: HttpRequest, obj: User, message: Any) -> Any:
-        _record(request, "user changed", changes=message, **_describe_user(obj))
+        accounts.record_user(
+            action="user changed", user=obj, by=get_staff(request), changes=message
+        )
         return super().log_change(request, obj, message)
-
-
-def _list_groups(user: User) -> list[str]:
-    return sorted(group.name for group in user.groups.all())
-
-
-def _describe_user(user: User) -> dict[str, object]:
-    fields = ("username", "is_active", "is_staff")
-    names = list(user.groups.order_by("name").values_list("name", flat=True))
-    return {**{name: getattr(user, name) for name in fields}, "groups": names}
 
 
 # Processors.
@@ -180,7 +159,7 @@ class ProcessorForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Processor
-        fields = ["system_id", "username", "name", "state", "hold_minutes"]
+        fields = accounts.PROCESSOR_FIELDS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -204,7 +183,7 @@ class ProcessorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = ProcessorForm
     has_delete_permission = refuse_everyone
     actions = [make_new_password]
-    fields = tuple(ProcessorForm.Meta.fields)
+    fields = accounts.PROCESSOR_FIELDS
     list_display = ["system_id", "name", "username", "state", "hold_minutes"]
     ordering = ["system_id"]
 
@@ -222,11 +201,13 @@ class ProcessorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return ["system_id", "username"] if obj else []
 
     def log_addition(self, request: HttpRequest, obj: Processor, message: Any) -> Any:
-        _record(request, "processor added", **_describe_processor(obj))
+        accounts.record_processor(action="processor added", processor=obj, by=get_staff(request))
         return super().log_addition(request, obj, message)
 
     def log_change(self, request: HttpRequest, obj: Processor, message: Any) -> Any:
-        _record(request, "processor changed", changes=message, **_describe_processor(obj))
+        accounts.record_processor(
+            action="processor changed", processor=obj, by=get_staff(request), changes=message
+        )
         return super().log_change(request, obj, message)
 
     def response_add(
@@ -236,26 +217,17 @@ class ProcessorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def show_new_password(self, request: HttpRequest, processor: Processor) -> HttpResponse:
         """Show a new password in this very answer: no session, message or cookie ever holds it."""
-
-        def work() -> str:
-            password = credentials.draw_password(processor)
-            processor.save(update_fields=credentials.CREDENTIAL_FIELDS)
-            _record(request, "processor given a new password", system_id=processor.system_id)
-            return password
-
         context = {
             **self.admin_site.each_context(request),
             "title": f"Password of {processor}",
             "opts": self.opts,
             "processor": processor,
-            "password": run_in_transaction(work),
+            "password": accounts.give_processor_password(
+                processor=processor, by=get_staff(request)
+            ),
         }
         headers = {"Cache-Control": "no-store"}
         return TemplateResponse(request, "admin/processor_password.html", context, headers=headers)
-
-
-def _describe_processor(processor: Processor) -> dict[str, object]:
-    return {name: getattr(processor, name) for name in ProcessorForm.Meta.fields}
 
 
 # The audit.

@@ -4,7 +4,6 @@ A password is verified here as the API's are: one at a time, of each source in t
 often than the throttle bears. django-axes counts besides, by address and username, in the database.
 """
 
-import hmac
 import ipaddress
 from collections.abc import Callable
 from functools import wraps
@@ -31,11 +30,9 @@ from ppims.core.addresses import name_source
 from ppims.core.errors import TooManyAttempts, Unavailable
 from ppims.core.throttle import Throttle
 from ppims.core.turnstile import Turnstile
-from ppims.db.transaction import run_in_transaction
 from ppims.models import User
-from ppims.services import audit, credentials
+from ppims.services import accounts, credentials
 
-MOST_WRONG_PASSWORDS = 5
 # Apart from the API's: a processor that fails shuts out no staff who come from the same address.
 throttle = Throttle()
 turnstile = Turnstile("log-ins")
@@ -129,11 +126,6 @@ class OwnPasswordForm(PasswordChangeForm):
         """Say what is wrong with it beside the password itself, not beside its repetition."""
         super().validate_password_for_user(user, "new_password1")
 
-    def save(self, commit: bool = True) -> Any:
-        self.user.take_password(self.cleaned_data["new_password1"])
-        self.user.save(update_fields=User.PASSWORD)
-        return self.user
-
 
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -154,34 +146,16 @@ def password_change(request: HttpRequest) -> HttpResponse:
         status = 422 if form.is_bound else 200
         return render(request, "registration/password.html", {"form": form}, status=status)
 
-    def work() -> None:
-        form.save()
-        audit.record("own password changed", at=clock.now(), user=user)
-
-    run_in_transaction(work)
+    accounts.change_own_password(user=user, password=form.cleaned_data["new_password1"])
     update_session_auth_hash(request, user)
     messages.success(request, _("Your password is changed."))
     return redirect("home")
 
 
 def _was_guessed_at(request: HttpRequest, user: User) -> bool:
-    """Count a wrong old password, in whichever session of the user; tell whether it was the fifth.
-
-    In the user's row, not in the session: two requests of a session at once write the same count.
-    """
+    """Count a wrong old password, of whichever session; tell whether it was the user's fifth."""
     throttle.count_failure(_name_source(request), user.get_username())
-
-    def work() -> bool:
-        row = User.objects.select_for_update().get(pk=user.pk)
-        row.wrong_passwords += 1
-        is_over: bool = row.wrong_passwords >= MOST_WRONG_PASSWORDS
-        if is_over:
-            row.wrong_passwords = 0
-            audit.record("session ended: wrong passwords", at=clock.now(), user=user)
-        row.save(update_fields=["wrong_passwords"])
-        return is_over
-
-    return run_in_transaction(work)
+    return accounts.count_wrong_password(user=user)
 
 
 @open_page(methods=["POST"])
@@ -208,12 +182,9 @@ def find_address(request: HttpRequest) -> str | None:
 
 def digest_counted_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
     """Give what failures are counted under: a digest, for people type passwords there too."""
-    return digest_of((credentials or {}).get("username") or request.POST.get("username", ""))
-
-
-def digest_of(username: str) -> str:
-    key = settings.SECRET_KEY.encode()
-    return hmac.digest(key, b"log-in " + username.encode(), "sha256").hex()[:32]
+    return accounts.digest_username(
+        (credentials or {}).get("username") or request.POST.get("username", "")
+    )
 
 
 def refuse_locked_out(

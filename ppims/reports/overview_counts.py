@@ -13,20 +13,18 @@ from functools import partial
 from typing import Any
 
 from django.db import connection
-from django.db.models import F, Q
 
 from limits.models import Figures
+from limits.services.overview import claim_figures, keep_figures
 from ppims.core import clock
 from ppims.core.errors import Unavailable
 from ppims.db import statements
 from ppims.db.statements import store_value
-from ppims.db.transaction import run_in_transaction
 from ppims.reports import flagged, refused_reports
 from ppims.reports.keyset import Position, read_instant, write_microseconds_column
 from ppims.reports.near_limit import NearLimitUpdate
 
 FRESH_FOR = timedelta(seconds=60)
-CLAIMED_FOR = timedelta(seconds=10)
 STEP_SECONDS = 0.25
 KEPT_DAYS = 31
 ROWS_AT_ONCE = 20_000
@@ -88,21 +86,15 @@ def refresh(*, seconds: float = STEP_SECONDS) -> bool:
     if known and not is_due(known, at):  # without a word to those who write
         return True
     try:
-        row = run_in_transaction(partial(_claim_figures, at))
+        row = claim_figures(at=at)
         edge = _read_edge() if row else None
         if row and edge:
             work = Work(_read_state(row, edge), edge, at)
             work.run(seconds)
-            run_in_transaction(partial(_keep, row, work))
+            keep_figures(claimed=row, at=at, write=work.keep)
     except Unavailable:  # whoever looks sees what there was
         return False
     return not is_due(Figures.objects.get(pk=1), at)
-
-
-def forget() -> None:
-    """Let everything be counted anew. Raises Unavailable."""
-    anew = partial(Figures.objects.update, state="{}", version=F("version") + 1)
-    run_in_transaction(anew)
 
 
 def find_flagged_position() -> Position:
@@ -129,16 +121,6 @@ def is_due(row: Figures, at: datetime) -> bool:
 def number_day(at: datetime) -> int:
     """Number India's days from 1970 on."""
     return (at.astimezone(clock.IST).date() - FIRST_DAY).days
-
-
-def _claim_figures(at: datetime) -> Figures | None:
-    """Claim the figures, made at first use; None: somebody else is at it."""
-    empty = Figures(number=1, at=at, claimed_until=at, state="{}")
-    Figures.objects.bulk_create([empty], ignore_conflicts=True)
-    free = Q(claimed_until__lte=at) | Q(claimed_until__gt=at + CLAIMED_FOR)  # or a clock set back
-    if not Figures.objects.filter(free, pk=1).update(claimed_until=at + CLAIMED_FOR):
-        return None
-    return Figures.objects.get(pk=1)
 
 
 def _read_edge() -> dict[str, int] | None:
@@ -224,12 +206,15 @@ class Work:
         days, oldest = self.state["days"], number_day(self.oldest)
         self.state["days"] = {day: figures for day, figures in days.items() if int(day) >= oldest}
 
-    def keep(self) -> None:
-        """Bring the table of those who are watched up to date, and take its figures."""
+    def keep(self) -> str:
+        """Bring the table of those who are watched up to date, and take its figures. Returns the
+        state, to be kept.
+        """
         self.watch.keep()
         self.state["floor"], self.state["near"] = self.watch.floor, self.watch.count_levels()
         if self.state["is_complete"] and self.watch.misses_spenders():
             self.state |= {"floor": 0, "walk": 0, "is_complete": False}
+        return json.dumps(self.state, separators=(",", ":"))
 
     def _begin_anew_where_all_changed(self) -> None:
         """Look at every customer again in a new month, and where other rules are in force."""
@@ -330,11 +315,3 @@ def _finish(step: Callable[[], bool], end: float) -> bool:
         if time.monotonic() > end:
             return False
     return True
-
-
-def _keep(row: Figures, work: Work) -> None:
-    """Keep what was counted, unless somebody else has meanwhile."""
-    mine = Figures.objects.filter(pk=1, version=row.version)
-    if mine.update(version=row.version + 1, at=work.at, claimed_until=work.at):
-        work.keep()
-        Figures.objects.filter(pk=1).update(state=json.dumps(work.state, separators=(",", ":")))

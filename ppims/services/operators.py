@@ -11,8 +11,8 @@ from django.core.management.base import CommandError
 
 from ppims.core import clock
 from ppims.db.transaction import wrap_in_transaction
-from ppims.models import User
-from ppims.services import audit, role_groups
+from ppims.models import AuditEntry, User
+from ppims.services import accounts, audit, role_groups
 
 LOGGED_IN = Path("/proc/self/loginuid")
 NOBODY_LOGGED_IN = 2**32 - 1
@@ -40,18 +40,27 @@ def make_admin(*, username: str, email: str, password: str | None) -> User:
     role_groups.set_up()
     User(username=username, email=email).full_clean(exclude=["password"])
     user = User.objects.create_superuser(username, email, password)
-    _record("admin made at the machine", user)
+    _record("admin made at the machine", username=user.username)
     return user
 
 
 @wrap_in_transaction
 def change_password(user: User, password: str) -> None:
-    """Give a user a lasting password. Raises ValidationError."""
+    """Give a user a lasting password, and end a wait after wrong guesses. Raises
+    ValidationError.
+    """
     row = User.objects.select_for_update().get(pk=user.pk)
     validate_password(password, row)
     row.take_password(password)
     row.save(update_fields=User.PASSWORD)
-    _record("password changed at the machine", row)
+    _record("password changed at the machine", username=row.username)
+    accounts.forget_failures(row.username)
+
+
+@wrap_in_transaction
+def record_accepted_clock(*, seconds: int, of: str) -> AuditEntry:
+    """Put on record that the clock is taken for right as it is, after a jump by so much."""
+    return _record("clock accepted", seconds=seconds, of=of)
 
 
 def ask_new_password(user: User) -> str:
@@ -73,9 +82,8 @@ def ask_new_password(user: User) -> str:
     raise CommandError("No password was given that will do; nothing is changed.")
 
 
-def _record(action: str, user: User) -> None:
-    detail: dict[str, object] = {"username": user.username, "operator": name_operator()}
-    audit.record(action, at=clock.now(), detail=detail)
+def _record(action: str, **detail: object) -> AuditEntry:
+    return audit.record(action, at=clock.now(), detail={**detail, "operator": name_operator()})
 
 
 def _name_user(uid: int) -> str:

@@ -8,12 +8,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
+from customers.services import disclosures
 from ppims.backoffice.access import get_staff, open_page
-from ppims.core import clock
-from ppims.core.free_text import require_text, validate
-from ppims.db.transaction import run_in_transaction
-from ppims.models import LONGEST_NOTE, User
-from ppims.services import audit
+from ppims.core.free_text import validate
+from ppims.models import LONGEST_NOTE
 
 REVEALED_KEY, REVEALED_SECONDS = "revealed", 60
 
@@ -28,31 +26,15 @@ def customer_reveal(request: HttpRequest, unique_id: int) -> HttpResponse:
     found = get_object_or_404(Customer, pk=unique_id)
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
-        reveal(customer_id=unique_id, reason=form.cleaned_data["reason"], user=get_staff(request))
+        disclosures.reveal(
+            customer_id=unique_id, reason=form.cleaned_data["reason"], user=get_staff(request)
+        )
         request.session[REVEALED_KEY] = [unique_id, int(time())]
         return redirect("customer", unique_id)
     status = 422 if form.is_bound else 200
     return render(
         request, "customers/reveal.html", {"customer": found, "form": form}, status=status
     )
-
-
-def reveal(*, customer_id: int, reason: str, user: User) -> None:
-    """Put on record that somebody looks at a customer's personal data, and why. Raises Malformed
-    without a reason that may be kept.
-    """
-    detail: dict[str, object] = {"reason": require_text(reason, "reason", most=LONGEST_NOTE)}
-
-    def work() -> None:
-        audit.record(
-            "personal data revealed",
-            at=clock.now(),
-            subject=customer_id,
-            user=user,
-            detail=detail,
-        )
-
-    run_in_transaction(work)
 
 
 def is_revealed(request: HttpRequest, unique_id: int) -> bool:

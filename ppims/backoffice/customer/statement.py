@@ -10,17 +10,15 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 
 from customers.models import Customer
+from customers.services import disclosures
 from ppims.backoffice.access import get_staff, open_page
 from ppims.backoffice.filters import FrameForm
 from ppims.backoffice.transaction_rows import Line, make_lines
 from ppims.core import clock
 from ppims.core.money import to_rupees
-from ppims.db.transaction import run_in_transaction
-from ppims.models import User
 from ppims.reports.activity import list_activity
 from ppims.reports.keyset import Frame
 from ppims.reports.transactions import Row
-from ppims.services import audit
 
 ROWS_AT_ONCE, MOST_ROWS = 1_000, 10_000
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would reckon with
@@ -42,7 +40,13 @@ def customer_statement(request: HttpRequest, unique_id: int) -> HttpResponse:
         said = _("More than %(n)s rows: choose a shorter time frame.") % {"n": f"{MOST_ROWS:,}"}
         messages.error(request, said)
         return redirect("customer", unique_id)
-    _note_export(found.pk, frame, len(rows), get_staff(request))
+    disclosures.export_statement(
+        customer_id=found.pk,
+        since=frame.since,
+        until=frame.until,
+        rows=len(rows),
+        user=get_staff(request),
+    )
     name = f"statement-{unique_id}-{at.astimezone(clock.IST):%d-%m-%Y}.csv"
     response = HttpResponse(_write_file(make_lines(rows)), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -51,27 +55,12 @@ def customer_statement(request: HttpRequest, unique_id: int) -> HttpResponse:
 
 def _read_rows(customer_id: int, frame: Frame) -> Sequence[Row]:
     """Read what happened, last first; of too much no more than shows that it is."""
-    found: list[Row] = []
-    cursor = ""
-    while len(found) <= MOST_ROWS:
-        page = list_activity(customer_id, frame, cursor=cursor, rows=ROWS_AT_ONCE)
+    page = list_activity(customer_id, frame, rows=ROWS_AT_ONCE)
+    found = list(page.rows)
+    while page.next and len(found) <= MOST_ROWS:
+        page = list_activity(customer_id, frame, cursor=page.next, rows=ROWS_AT_ONCE)
         found += page.rows
-        cursor = page.next
-        if not cursor:
-            break
     return found
-
-
-def _note_export(customer_id: int, frame: Frame, rows: int, user: User) -> None:
-    """Put on record who exported what, before it leaves."""
-    detail: dict[str, object] = {"since": frame.since, "until": frame.until, "rows": rows}
-
-    def work() -> None:
-        audit.record(
-            "statement exported", at=clock.now(), subject=customer_id, user=user, detail=detail
-        )
-
-    run_in_transaction(work)
 
 
 def _write_file(lines: Sequence[Line]) -> str:

@@ -7,8 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from ppims.core import clock
 from ppims.core.errors import Refusal
 from ppims.db import clock_guard
-from ppims.db.transaction import run_in_transaction
-from ppims.services import audit, operators
+from ppims.services import operators
 
 
 class Command(BaseCommand):
@@ -23,11 +22,9 @@ class Command(BaseCommand):
         if not jump_ns:
             self.stdout.write("The clock has not jumped: there is nothing to accept.")
             return
-        at = clock.now()
-        operator = operators.name_operator()
-        detail = {"seconds": round(jump_ns / 10**9), "of": guard.of, "operator": operator}
         try:
-            run_in_transaction(lambda: audit.record("clock accepted", at=at, detail=detail))
+            seconds = round(jump_ns / 10**9)
+            at = operators.record_accepted_clock(seconds=seconds, of=guard.of).at
             guard.publish()
         except Refusal as refusal:
             raise CommandError(refusal.describe()) from refusal

@@ -3,10 +3,8 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from axes.utils import reset
 from django.core.management.base import BaseCommand, CommandError
 
-from ppims.backoffice import login
 from ppims.models import User
 from ppims.services import operators
 
@@ -29,5 +27,4 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             raise CommandError("Nothing is changed.") from None
         operators.change_password(user, password)
-        reset(username=login.digest_of(user.username))
         self.stdout.write(f"The password of {user} is changed; all sessions of that user ended.")

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from limits.models import Figures
+from limits.services.overview import forget_figures
 from ppims.core.errors import Unavailable
 from ppims.reports import overview_counts
 
@@ -27,7 +28,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["anew"]:
             try:
-                overview_counts.forget()
+                forget_figures()
             except Unavailable as busy:
                 raise CommandError(BUSY_MESSAGE) from busy
         version, idle = 0, 0

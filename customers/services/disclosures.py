@@ -1,0 +1,29 @@
+"""What staff see of a customer unmasked, or take away as a file: on record before it leaves."""
+
+from datetime import datetime
+
+from ppims.core import clock
+from ppims.core.free_text import require_text
+from ppims.db.transaction import wrap_in_transaction
+from ppims.models import LONGEST_NOTE, User
+from ppims.services import audit
+
+
+def reveal(*, customer_id: int, reason: str, user: User) -> None:
+    """Put on record that somebody looks at a customer's personal data, and why. Raises Malformed
+    without a reason that may be kept.
+    """
+    said = require_text(reason, "reason", most=LONGEST_NOTE)
+    _record("personal data revealed", customer_id, user, reason=said)
+
+
+def export_statement(
+    *, customer_id: int, since: datetime | None, until: datetime | None, rows: int, user: User
+) -> None:
+    """Put on record that somebody takes a customer's statement away, of when, and how many rows."""
+    _record("statement exported", customer_id, user, since=since, until=until, rows=rows)
+
+
+@wrap_in_transaction
+def _record(action: str, customer_id: int, user: User, **detail: object) -> None:
+    audit.record(action, at=clock.now(), subject=customer_id, user=user, detail=detail)

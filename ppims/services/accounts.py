@@ -1,0 +1,86 @@
+"""Accounts of staff and of processors: their passwords, and what the audit keeps of a change."""
+
+import hmac
+
+from axes.utils import reset
+from django.conf import settings
+
+from ppims.core import clock
+from ppims.db.transaction import wrap_in_transaction
+from ppims.models import Processor, User
+from ppims.services import audit, credentials
+
+MOST_WRONG_PASSWORDS = 5
+USER_FIELDS = ("username", "is_active", "is_staff")
+PROCESSOR_FIELDS = ("system_id", "username", "name", "state", "hold_minutes")
+
+
+@wrap_in_transaction
+def record_user(*, action: str, user: User, by: User, **more: object) -> None:
+    """Put on record what an admin has made of a user, and how it is now."""
+    groups = list(user.groups.order_by("name").values_list("name", flat=True))
+    _record(action, by, **{n: getattr(user, n) for n in USER_FIELDS}, groups=groups, **more)
+
+
+@wrap_in_transaction
+def record_processor(*, action: str, processor: Processor, by: User, **more: object) -> None:
+    """Put on record what an admin has made of a processor, and how it is now."""
+    _record(action, by, **{n: getattr(processor, n) for n in PROCESSOR_FIELDS}, **more)
+
+
+@wrap_in_transaction
+def give_one_time_password(*, user: User, by: User) -> str:
+    """Give a user a password for one log-in, which ends every session of the old one, and the wait
+    after wrong guesses. Returns it, to be shown once.
+    """
+    password = user.take_one_time_password(clock.now())
+    user.save(update_fields=User.PASSWORD)
+    _record("user given a one-time password", by, username=user.username)
+    forget_failures(user.username)
+    return password
+
+
+@wrap_in_transaction
+def change_own_password(*, user: User, password: str) -> None:
+    """Keep the password that its owner chose; the caller has judged it."""
+    user.take_password(password)
+    user.save(update_fields=User.PASSWORD)
+    _record("own password changed", user)
+
+
+@wrap_in_transaction
+def count_wrong_password(*, user: User) -> bool:
+    """Count a wrong old password of who changes it. Returns whether it was the fifth.
+
+    In the user's row, not in the session: two requests of a session at once write the same count.
+    """
+    row = User.objects.select_for_update().get(pk=user.pk)
+    row.wrong_passwords = (row.wrong_passwords + 1) % MOST_WRONG_PASSWORDS
+    row.save(update_fields=["wrong_passwords"])
+    if is_last := bool(row.wrong_passwords == 0):
+        _record("session ended: wrong passwords", user)
+    return is_last
+
+
+@wrap_in_transaction
+def give_processor_password(*, processor: Processor, by: User) -> str:
+    """Give a processor a new password. Returns it, to be shown once."""
+    password = credentials.draw_password(processor)
+    processor.save(update_fields=credentials.CREDENTIAL_FIELDS)
+    _record("processor given a new password", by, system_id=processor.system_id)
+    return password
+
+
+def forget_failures(username: str) -> None:
+    """End the wait of a user after wrong guesses at the log-in."""
+    reset(username=digest_username(username))
+
+
+def digest_username(username: str) -> str:
+    """Digest what is typed as a username, to count failures under: people type passwords there."""
+    key = settings.SECRET_KEY.encode()
+    return hmac.digest(key, b"log-in " + username.encode(), "sha256").hex()[:32]
+
+
+def _record(action: str, by: User, **detail: object) -> None:
+    audit.record(action, at=clock.now(), user=by, detail=detail)
