@@ -87,7 +87,7 @@ def owned(tmp_path_factory, postgres_server):
 def test_the_application_starts_again_serves_seals_and_verifies(owned):
     owned.manage("migrate", "--verbosity", "0")
     owned.manage("prepare", *PREPARE, **PRODUCTION)
-    ref, customer = draw_ref(), owned.new_customer()
+    ref, customer = draw_ref(), owned.add_customer()
     said = owned.workers[0].ask(
         ["check", "ENT", ref, customer, 5_000],
         ["post", "ENT", draw_ref(), customer, 5_000, "S", ref, "T1"],
