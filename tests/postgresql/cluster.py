@@ -190,7 +190,7 @@ class KeptCluster:
             self.process = None
 
     @property
-    def write_url(self) -> str:
+    def url(self) -> str:
         folder = quote(str(self.folder), safe="")
         return f"postgres://{SYSTEM_USER}:{self.password}@{folder}:{self.port}/"
 
@@ -198,7 +198,7 @@ class KeptCluster:
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
-                Server(self.write_url).connect().close()
+                Server(self.url).connect().close()
                 return
             except psycopg.OperationalError:
                 has_ended = self.process is None or self.process.poll() is not None
@@ -231,7 +231,7 @@ def keep(settings: dict[str, str | int], primary: str = "") -> None:
     try:
         kept.copy_primary(primary) if primary else kept.initialise()
         kept.start()
-        print(json.dumps({"url": kept.write_url, "port": kept.port}), flush=True)
+        print(json.dumps({"url": kept.url, "port": kept.port}), flush=True)
         for line in sys.stdin:
             what = line.strip()
             kept.start() if what == "start" else kept.end(what)
