@@ -11,7 +11,7 @@ from functools import cache
 from django.conf import settings
 
 from customers.choices import Tier
-from limits import decision, signing
+from limits import decision
 from limits.decision import (
     CREDIT_STOP,
     FINANCIAL_YEAR,
@@ -34,6 +34,7 @@ from limits.models import (
 from limits.services.checks import Ask, find_rules
 from limits.services.updates import SETTLES_ITS_MONTH_WITHIN, Flag, Kind, Report
 from ppims.core import clock
+from ppims.core.chain import sign_link, sign_row
 from ppims.core.keys import EPOCH, ONE_MICROSECOND, Plain
 from ppims.db import bulk
 from ppims.models import FourEyes, Processor, ReplayKey
@@ -116,18 +117,18 @@ class Histories:
         self.rows: bulk.Rows = {model: [] for model in TABLES}
 
     def keep_check(self, check_id: int, values: Sequence[Plain], said: bytes) -> None:
-        mac = signing.sign_check(self.key, values, said)
+        mac = sign_row(self.key, "check", values, said)
         self.rows[LimitCheck].append([check_id, *values, self.key.id, mac])
 
     def keep_entry(
         self, entry_id: int, values: Sequence[Plain], previous: bytes, said: bytes
     ) -> bytes:
-        digest = signing.digest_entry(self.key, values, previous, said)
+        digest = sign_link(self.key, "entry", values, previous, said)
         self.rows[LedgerEntry].append([entry_id, *values, self.key.id, digest])
         return digest
 
     def keep_head(self, values: Sequence[Plain]) -> None:
-        mac = signing.sign_head(self.key, values)
+        mac = sign_row(self.key, "head", values)
         self.rows[LedgerHead].append([*values, self.key.id, mac])
 
     def keep_answer(self, processor_id: int, call: Call, customer_id: int, row_id: int) -> None:

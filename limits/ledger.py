@@ -12,12 +12,12 @@ from django.conf import settings
 from django.db import connection
 
 from customers.models import Customer
-from limits import signing
 from limits.decision import FINANCIAL_YEAR, MONTH_WINDOW, Rule, Totals
 from limits.models import Direction, LedgerEntry, LedgerHead, LimitCheck, MonthlyUsage
 from ppims.core import clock
+from ppims.core.chain import sign_link, sign_row
 from ppims.core.errors import Unavailable, UnknownCustomer
-from ppims.db import clock_guard, statements
+from ppims.db import clock_guard, signed_rows, statements
 from ppims.db.statements import Table, store_value
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
@@ -218,7 +218,8 @@ def keep_check(head: LedgerHead, check: LimitCheck, *, said: bytes, has_expired:
     """
     key = settings.PPIMS_LEDGER_KEYS[0]
     check.number = head.check_count + 1
-    check.key_id, check.mac = key.id, signing.sign_check(key, signing.list_values(check), said)
+    values = signed_rows.list_values(check)
+    check.key_id, check.mac = key.id, sign_row(key, "check", values, said)
     CHECKS.insert(check)
     if has_expired:
         statements.run(DELETE_EXPIRED, [check.customer_id, store_value(check.at)])
@@ -240,8 +241,8 @@ def append(head: LedgerHead, entry: LedgerEntry, now_used: Usage, said: bytes = 
     """
     key = settings.PPIMS_LEDGER_KEYS[0]
     entry.number = head.entry_count + 1
-    values, previous = signing.list_values(entry), bytes(head.last_digest)
-    entry.key_id, entry.digest = key.id, signing.digest_entry(key, values, previous, said)
+    values, previous = signed_rows.list_values(entry), bytes(head.last_digest)
+    entry.key_id, entry.digest = key.id, sign_link(key, "entry", values, previous, said)
     ENTRIES.insert(entry)
     if entry.kind != LedgerEntry.Kind.RELEASE:
         used = [now_used.used[entry.month, way] for way in (Direction.DEBIT, Direction.CREDIT)]
@@ -277,7 +278,7 @@ def _keep_usage(customer_id: int, month: int, debit_paise: int, credit_paise: in
 
 def _sign_head(head: LedgerHead) -> LedgerHead:
     key = settings.PPIMS_LEDGER_KEYS[0]
-    head.key_id, head.mac = key.id, signing.sign_head(key, signing.list_values(head))
+    head.key_id, head.mac = key.id, sign_row(key, "head", signed_rows.list_values(head))
     return head
 
 

@@ -9,10 +9,11 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, connection
 
-from limits import signing
 from limits.models import LedgerHead, Seal
 from ppims.core import clock, keys
+from ppims.core.chain import sign_link
 from ppims.core.errors import Conflict, Unavailable
+from ppims.db import signed_rows
 from ppims.db.streaming import Reader, stream_joined
 from ppims.db.transaction import read_snapshot, run_in_transaction
 from ppims.models import AuditHead, User
@@ -34,8 +35,8 @@ COUNT_AFTER = """
            (SELECT COUNT(*) FROM limits_limitcheck WHERE id > %s),
            (SELECT COUNT(*) FROM ppims_auditentry WHERE id > %s)
 """
-LEDGER_HEADS = Reader(LedgerHead, signing.FIELDS[LedgerHead])
-AUDIT_HEADS = Reader(AuditHead, audit.FIELDS[AuditHead])
+LEDGER_HEADS = Reader(LedgerHead, signed_rows.list_fields(LedgerHead))
+AUDIT_HEADS = Reader(AuditHead, signed_rows.list_fields(AuditHead))
 LEDGER_MOVED = """
     WHERE customer_id IN (
         SELECT customer_id FROM limits_ledgerentry WHERE id > %s
@@ -86,14 +87,16 @@ def export_seal(seal: Seal) -> dict[str, Any]:
     """Give a seal as JSON, for a file that is kept elsewhere."""
     with read_snapshot():
         previous = Seal.objects.filter(pk=seal.number - 1).first()
-    fields = {name: getattr(seal, name) for name in [*signing.FIELDS[Seal], "key_id", "mac"]}
+    fields = {
+        name: getattr(seal, name) for name in [*signed_rows.list_fields(Seal), "key_id", "mac"]
+    }
     fields["previous_mac"] = previous.mac if previous else b""
     return {"format": SEAL_FORMAT, **{name: _write_json(value) for name, value in fields.items()}}
 
 
 def read_exported(data: Any) -> Seal:
     """Read a seal's file. Raises ValueError (it is none, or its signature is wrong), KeyMissing."""
-    names = [*signing.FIELDS[Seal], "key_id", "mac", "previous_mac"]
+    names = [*signed_rows.list_fields(Seal), "key_id", "mac", "previous_mac"]
     if (
         not isinstance(data, dict)
         or data.get("format") != SEAL_FORMAT
@@ -114,7 +117,7 @@ def read_exported(data: Any) -> Seal:
 def sign_seal(seal: Seal, previous_mac: bytes) -> bytes:
     """Sign a seal anew. Raises KeyMissing."""
     key = keys.find_key(settings.PPIMS_LEDGER_KEYS, seal.key_id)
-    return signing.sign_seal(key, signing.list_values(seal), previous_mac)
+    return sign_link(key, "seal", signed_rows.list_values(seal), previous_mac)
 
 
 def _draft_seal() -> Seal:

@@ -1,7 +1,7 @@
 """What all walks share: a finding, the keys, and rows grouped by whom they are about."""
 
 from collections import namedtuple
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -14,7 +14,6 @@ from ppims.core.keys import Key
 from ppims.db import statements
 from ppims.db.streaming import Row
 
-Ring = Mapping[str, Key]
 UNREADABLE_ROW = "holds what its columns are not for"
 
 EVERY_ID = 2**63 - 1
@@ -76,13 +75,3 @@ def add_up_counts(counts: Iterable[object]) -> int:
 def make_row_type(name: str, names: list[str]) -> Any:
     """Make a tuple with names for a row's columns."""
     return namedtuple(name, names)
-
-
-def describe_missing_key(key_id: object) -> str:
-    return f"its key {key_id} is not at hand"
-
-
-def describe_difference(what: str, found: object, expected: object) -> str:
-    """Say what was found and what was expected; bytes in hexadecimal."""
-    texts = [v.hex() if isinstance(v, bytes) else str(v) for v in (found, expected)]
-    return f"{what} is {texts[0]}, expected {texts[1]}"

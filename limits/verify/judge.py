@@ -1,5 +1,5 @@
-"""One customer's checks and entries, judged in their order: no database, no clock. limits.md
-sections 3, 6 and 7.
+"""One customer's checks and entries, judged in their order: no database, no clock. docs/ledger.md,
+"Limit rules", "What an update does" and "What verification replays".
 """
 
 from collections import defaultdict
@@ -9,14 +9,15 @@ from typing import Any
 
 from django.db.models import Model
 
-from limits import signing
 from limits.decision import CREDIT_STOP, FINANCIAL_YEAR, KYC_EXPIRED, REASONS, WITHIN_LIMITS
 from limits.models import Direction, LedgerEntry, LimitCheck
 from limits.services.updates import SETTLES_ITS_MONTH_WITHIN
-from limits.verify.chains import Ring, describe_difference, describe_missing_key, make_row_type
+from limits.verify.chains import make_row_type
 from limits.verify.past_state import GAUGE_WINDOWS, Person, RulesThen
 from ppims.core import clock
+from ppims.core.chain import KeysByName, Walk, describe_difference
 from ppims.core.keys import ONE_MICROSECOND
+from ppims.db import signed_rows
 
 Flag = LedgerEntry.Flag
 # Plain texts: to look up an enumeration's members takes long, with so many rows.
@@ -37,7 +38,7 @@ def _make_row_type(name: str, model: type[Model], *unsigned: str, **joined: list
     and those of the rows that it points at.
     """
     pointed_at = [f"{prefix}_{field}" for prefix, fields in joined.items() for field in fields]
-    return make_row_type(name, [*signing.list_signed_fields(model), *unsigned, *pointed_at])
+    return make_row_type(name, [*signed_rows.list_fields(model), *unsigned, *pointed_at])
 
 
 Check = _make_row_type("Check", LimitCheck, "id", "key_id", "mac", hold=OF_HOLD, ref=OF_REF_ID)
@@ -50,8 +51,8 @@ Entry = _make_row_type(
     adjusted=OF_ADJUSTMENT,
     ref=OF_REF_ID,
 )
-SIGNED_OF_CHECK = len(signing.FIELDS[LimitCheck])
-SIGNED_OF_ENTRY = len(signing.FIELDS[LedgerEntry])
+SIGNED_OF_CHECK = len(signed_rows.list_fields(LimitCheck))
+SIGNED_OF_ENTRY = len(signed_rows.list_fields(LedgerEntry))
 SETTLES_WITHIN = SETTLES_ITS_MONTH_WITHIN // ONE_MICROSECOND
 # Of a check, which windows the limit is of that decided; a state needs none.
 WINDOWS: dict[str, tuple[str, ...]] = {reason: (window,) for window, reason in REASONS.items()}
@@ -70,10 +71,13 @@ class SignedBefore:
 class Customer:
     """What one customer's rows have come to so far."""
 
-    def __init__(self, ring: Ring, rules: RulesThen, person: Person, before: SignedBefore) -> None:
-        self._ring, self._rules, self._person, self._before = ring, rules, person, before
-        self.check_count = self.entry_count = self.last_at = 0
-        self.last_digest = b""
+    def __init__(
+        self, ring: KeysByName, rules: RulesThen, person: Person, before: SignedBefore
+    ) -> None:
+        self._rules, self._person, self._before = rules, person, before
+        self.checks = Walk(ring, "check", is_linked=False)
+        self.entries = Walk(ring, "entry", mac_name="digest")
+        self.last_at = 0
         self.totals: dict[tuple[int, str], int] = defaultdict(int)
         self.may_hold: list[Any] = []
         self._answered: set[int] = set()
@@ -84,20 +88,16 @@ class Customer:
 
     def judge_check(self, row: Any, now: int) -> str | None:
         """Take the next check; say what is wrong with it."""
-        expected, self.check_count = self.check_count + 1, row.number
+        ref = _find_ref_problem(row)
+        said = None if row.id <= self._before.check_id else row.ref_digests or b""
+        signed = row[:SIGNED_OF_CHECK]
+        problem = self.checks.follow(signed, row.number, row.key_id, row.mac, said=said, cause=ref)
         self.last_at = max(self.last_at, row.at)
         if row.hold_limit_check_id is not None or (row.is_allowed and row.hold_until > now):
             self.may_hold.append(row)
-        if row.number != expected:
-            return describe_difference("its number", row.number, expected)
-        if row.key_id not in self._ring:
-            return describe_missing_key(row.key_id)
-        said = None if row.id <= self._before.check_id else row.ref_digests or b""
-        mac = signing.sign_check(self._ring[row.key_id], row[:SIGNED_OF_CHECK], said)
-        if mac != row.mac:
-            return _find_ref_problem(row) or describe_difference("its mac", row.mac, mac)
         return (
-            _find_ref_problem(row)
+            problem
+            or ref
             or self._find_rule_problem(row, row.rule_id, row.limit, WINDOWS.get(row.reason, ()))
             or self._find_state_problem(row)
         )
@@ -142,20 +142,15 @@ class Customer:
 
     def judge_entry(self, row: Any) -> str | None:
         """Take the next entry; say what is wrong with it."""
-        expected, self.entry_count = self.entry_count + 1, row.number
-        previous, self.last_digest = self.last_digest, row.digest
+        ref = _find_ref_problem(row)
+        said = None if row.id <= self._before.entry_id else row.ref_digests or b""
+        signed, digest = row[:SIGNED_OF_ENTRY], row.digest
+        problem = self.entries.follow(signed, row.number, row.key_id, digest, said=said, cause=ref)
         self.last_at = max(self.last_at, row.at)
         sums = self._take(row)
-        if row.number != expected:
-            return describe_difference("its number", row.number, expected)
-        if row.key_id not in self._ring:
-            return describe_missing_key(row.key_id)
-        said = None if row.id <= self._before.entry_id else row.ref_digests or b""
-        digest = signing.digest_entry(self._ring[row.key_id], row[:SIGNED_OF_ENTRY], previous, said)
-        if digest != row.digest:
-            return _find_ref_problem(row) or describe_difference("its digest", row.digest, digest)
         return (
-            (row.processor_id is not None and _find_ref_problem(row))
+            problem
+            or (row.processor_id is not None and ref)
             or sums
             or self._find_link_problem(row)
             or self._find_flag_problem(row)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from limits import signing
 from limits.models import Adjustment, Hold, LedgerEntry, LedgerHead, LimitCheck, MonthlyUsage
 from limits.verify import judge
 from limits.verify.audit import Audits
@@ -15,10 +14,7 @@ from limits.verify.chains import (
     UNREADABLE_ROW,
     Feed,
     Finding,
-    Ring,
     add_up_counts,
-    describe_difference,
-    describe_missing_key,
     map_ledger_keys,
     read_leanly,
 )
@@ -28,8 +24,9 @@ from limits.verify.ownerless import read_rules_then
 from limits.verify.records import Records
 from limits.verify.seals import Bounds, Marks, Moved, Sealed, find_moved_heads
 from ppims.core import clock, keys
+from ppims.core.chain import KeysByName, describe_difference, find_head_problem
 from ppims.core.process_pool import run_jobs
-from ppims.db import statements
+from ppims.db import signed_rows, statements
 from ppims.db.streaming import Reader, Row, stream_joined
 from ppims.db.transaction import read_snapshot
 from ppims.models import AuditEntry, ReplayKey
@@ -37,19 +34,25 @@ from ppims.models import AuditEntry, ReplayKey
 CUSTOMERS_AT_ONCE = 1_000
 Progress = Callable[[int], None]
 
-HEAD_READER = Reader(LedgerHead, [*signing.FIELDS[LedgerHead], "key_id", "mac"])
+HEAD_READER = Reader(LedgerHead, [*signed_rows.list_fields(LedgerHead), "key_id", "mac"])
 USAGE_READER = Reader(MonthlyUsage, ["customer_id", "month", "debit_paise", "credit_paise"])
 CHECK_READER = (
-    Reader(LimitCheck, [*signing.FIELDS[LimitCheck], "id", "key_id", "mac"]),
+    Reader(LimitCheck, [*signed_rows.list_fields(LimitCheck), "id", "key_id", "mac"]),
     Reader(Hold, judge.OF_HOLD, "h"),
     Reader(ReplayKey, judge.OF_REF_ID, "k"),
 )
 ENTRY_READER = (
-    Reader(LedgerEntry, [*signing.FIELDS[LedgerEntry], "id", "key_id", "digest"]),
+    Reader(LedgerEntry, [*signed_rows.list_fields(LedgerEntry), "id", "key_id", "digest"]),
     Reader(LimitCheck, judge.OF_CHECK, "c"),
     Reader(LedgerEntry, judge.OF_POSTING, "p"),
     Reader(Adjustment, judge.OF_ADJUSTMENT, "a"),
     Reader(ReplayKey, judge.OF_REF_ID, "k"),
+)
+PARTS_OF_HEAD = (
+    "its count of entries",
+    "its count of checks",
+    "its last digest",
+    "its last instant",
 )
 TAKEN_ROW = Reader(AuditEntry, ["at", "detail", "key_id"])
 NEXT_CUSTOMERS = """
@@ -139,7 +142,7 @@ def _list_jobs(taken: list[Taken]) -> Iterator[Job]:
 class Batch:
     """Some customers' rows, as one snapshot has them."""
 
-    def __init__(self, ring: Ring, bounds: Bounds, before: SignedBefore, job: Job) -> None:
+    def __init__(self, ring: KeysByName, bounds: Bounds, before: SignedBefore, job: Job) -> None:
         self._ring, self._bounds, self._before = ring, bounds, before
         span = (job.after, job.upto)
         customers = statements.read_rows(CUSTOMERS_BETWEEN, span)
@@ -205,9 +208,10 @@ class Batch:
 
     def _verify_rest(self, customer: Customer, head: Row) -> Iterator[Finding]:
         """Judge what rests on all of a customer's rows: head, holds, cached usage."""
-        customer_id, key_id, mac = head[0], *head[-2:]
-        found = (customer.entry_count, customer.check_count, customer.last_digest, customer.last_at)
-        problem = _find_head_problem(head[1:-2], found) or self._find_mac_problem(head, key_id, mac)
+        customer_id, checks, entries = head[0], customer.checks, customer.entries
+        came = (entries.count, checks.count, entries.last_mac, customer.last_at)
+        parts = zip(PARTS_OF_HEAD, head[1:-2], came, strict=True)
+        problem = find_head_problem(self._ring, "head", head, parts)
         if problem:
             yield Finding(f"ledger head of customer {customer_id}", problem)
         for check in customer.may_hold:
@@ -222,12 +226,6 @@ class Batch:
                     describe_difference("it", cached, summed),
                 )
 
-    def _find_mac_problem(self, head: Row, key_id: str, mac: bytes) -> str | None:
-        if key_id not in self._ring:
-            return describe_missing_key(key_id)
-        expected = signing.sign_head(self._ring[key_id], head[:-2])
-        return None if expected == mac else describe_difference("its mac", mac, expected)
-
 
 def _judge(judge: Callable[..., str | None], *row: Any) -> str | None:
     """Judge a row, whatever its columns hold: SQLite takes text where a number should be."""
@@ -240,14 +238,6 @@ def _judge(judge: Callable[..., str | None], *row: Any) -> str | None:
 def name_row(what: str, row: Any) -> str:
     """Name a check or an entry by its customer and its place; both are its first columns."""
     return f"{what} {row[1]} of customer {row[0]}"
-
-
-def _find_head_problem(head: Row, found: Row) -> str | None:
-    names = ("its count of entries", "its count of checks", "its last digest", "its last instant")
-    for name, kept, came in zip(names, head, found, strict=True):
-        if (kept or 0) != (came or 0):
-            return describe_difference(name, kept, came)
-    return None
 
 
 def _begin_histories(job: Job) -> dict[int, History]:

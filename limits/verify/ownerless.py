@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 from limits.models import LimitRule
 from limits.verify.audit import Audits
-from limits.verify.chains import Finding, Ring
+from limits.verify.chains import Finding
 from limits.verify.history import AboutNone, Proof
 from limits.verify.past_state import RulesThen, RuleThen
 from limits.verify.records import MISSING_ROW, find_problem
 from limits.verify.seals import Sealed
+from ppims.core.chain import KeysByName
 from ppims.db import row_proofs
 from ppims.db.streaming import Reader, stream_joined
 from ppims.db.transaction import read_snapshot
@@ -19,7 +20,7 @@ RULE_SHAPE = row_proofs.read_shape(LimitRule)
 RULE_READER = Reader(LimitRule, RULE_SHAPE.columns)
 
 
-def walk(ring: Ring, sealed: Sealed, history: AboutNone) -> list[Finding]:
+def walk(ring: KeysByName, sealed: Sealed, history: AboutNone) -> list[Finding]:
     """Walk through the chain, which goes into the history, and through the rules."""
     with read_snapshot():
         audits = Audits(ring, sealed.bounds.audits, audit.NO_CUSTOMER - 1, audit.NO_CUSTOMER)
@@ -29,7 +30,7 @@ def walk(ring: Ring, sealed: Sealed, history: AboutNone) -> list[Finding]:
     return findings
 
 
-def _verify_rules(ring: Ring, unseen: dict[str, Proof]) -> Iterator[Finding]:
+def _verify_rules(ring: KeysByName, unseen: dict[str, Proof]) -> Iterator[Finding]:
     for values in stream_joined((RULE_READER,), "ORDER BY id", ()):
         key = values[RULE_SHAPE.key]
         problem = find_problem(

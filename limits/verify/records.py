@@ -21,9 +21,10 @@ from customers.models import (
     Unblocking,
 )
 from limits.models import Adjustment, PostingFinding, RefusedReport, ReportFinding
-from limits.verify.chains import Feed, Finding, Ring
+from limits.verify.chains import Feed, Finding
 from limits.verify.history import History
 from limits.verify.past_state import UNKNOWN_STATUS, Person, Tier, Timeline
+from ppims.core.chain import KeysByName
 from ppims.db import row_proofs
 from ppims.db.row_proofs import Shape
 from ppims.db.streaming import Reader, Row, stream_joined
@@ -55,7 +56,7 @@ Rows = dict[type[Model], list[dict[str, Any]]]
 class Records:
     """Some customers' rows, as one snapshot has them."""
 
-    def __init__(self, ring: Ring, after: int, upto: int) -> None:
+    def __init__(self, ring: KeysByName, after: int, upto: int) -> None:
         self._ring = ring
         self._feeds = {model: Feed(_read_rows(model, after, upto)) for model in OF_A_CUSTOMER}
         identifiers = IN_ORDER.format(owner="customer_id", key="kind")
@@ -123,7 +124,11 @@ class Records:
 
 
 def find_problem(
-    ring: Ring, its: Shape, values: Sequence[Any], known: tuple[str, str] | None, also: bytes = b""
+    ring: KeysByName,
+    its: Shape,
+    values: Sequence[Any],
+    known: tuple[str, str] | None,
+    also: bytes = b"",
 ) -> str | None:
     """Say what is wrong with a row, by the newest proof that the audit has of it."""
     if known is None:

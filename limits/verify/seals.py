@@ -3,22 +3,18 @@
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from limits import signing
 from limits.models import Seal
 from limits.services import seals
-from limits.verify.chains import (
-    Finding,
-    Ring,
-    describe_difference,
-    describe_missing_key,
-    make_row_type,
-)
+from limits.verify.chains import Finding, make_row_type
+from ppims.core.chain import KeysByName, describe_difference, find_mac_problem, sign_link
 from ppims.core.keys import Running
+from ppims.db import signed_rows
 from ppims.db.streaming import Reader, stream_joined
 
-SEAL_COLUMNS = [*signing.FIELDS[Seal], "key_id", "mac"]
+SEAL_COLUMNS = [*signed_rows.list_fields(Seal), "key_id", "mac"]
 SEAL_READER = Reader(Seal, SEAL_COLUMNS)
 Kept = make_row_type("Kept", SEAL_COLUMNS)
 SEALED_NAMES = (
@@ -99,7 +95,7 @@ class Sealed:
     whose own signature is wrong proves nothing: it is a finding, and left out.
     """
 
-    def __init__(self, ring: Ring, exported: Seal | None) -> None:
+    def __init__(self, ring: KeysByName, exported: Seal | None) -> None:
         self.findings: list[Finding] = []
         self.seals = list(self._read_genuine(ring))
         if exported:
@@ -113,21 +109,15 @@ class Sealed:
         )
         self.counts = [[0, 0, 0] for _ in self.seals]
 
-    def _read_genuine(self, ring: Ring) -> Iterator[Any]:
+    def _read_genuine(self, ring: KeysByName) -> Iterator[Any]:
         """Give the seals whose signature is right; tell of the others."""
         previous, last_number = b"", 0
         for row in stream_joined((SEAL_READER,), "ORDER BY number", ()):
             seal = Kept._make(row)
-            problem = describe_missing_key(seal.key_id)
             if seal.number != last_number + 1:
                 self.findings.append(Finding(f"seal {last_number + 1}", "is missing"))
-            if seal.key_id in ring:
-                expected = signing.sign_seal(ring[seal.key_id], row[:-2], previous)
-                problem = (
-                    describe_difference("its mac", seal.mac, expected)
-                    if expected != seal.mac
-                    else ""
-                )
+            sign_again = partial(sign_link, kind="seal", values=row[:-2], previous=previous)
+            problem = find_mac_problem(ring, seal.key_id, seal.mac, sign_again)
             if problem:
                 self.findings.append(Finding(f"seal {seal.number}", problem))
             else:

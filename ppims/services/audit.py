@@ -10,13 +10,12 @@ from django.conf import settings
 from django.db.models import Model
 
 from ppims.core import keys
-from ppims.db import bulk, row_proofs, statements
+from ppims.core.chain import sign_link, sign_row
+from ppims.db import bulk, row_proofs, signed_rows, statements
 from ppims.db.statements import Table
 from ppims.models import AuditEntry, AuditHead, Processor, User
 
 NO_CUSTOMER = 0
-ENTRY_FIELDS = ["subject", "number", "at", "user_id", "processor_id", "action", "detail"]
-HEAD_FIELDS = ["subject", "entry_count", "last_mac", "last_at"]
 ENTRIES, HEADS = Table(AuditEntry), Table(AuditHead)
 OF_SUBJECT = "WHERE subject = %s"
 NEW_HEAD = """
@@ -28,7 +27,6 @@ SET_HEAD = """
     WHERE subject = %s
 """
 Event = tuple[int, int, str, dict[str, object]]  # microseconds, processor, action, detail
-FIELDS = {AuditEntry: ENTRY_FIELDS, AuditHead: HEAD_FIELDS}
 
 
 def record(
@@ -62,10 +60,11 @@ def record(
         ),
         key_id=key.id,
     )
-    entry.mac = sign_entry(key, list_values(entry), bytes(head.last_mac))
+    values = signed_rows.list_values(entry)
+    entry.mac = sign_link(key, "audit", values, bytes(head.last_mac))
     ENTRIES.insert(entry)
     head.entry_count, head.last_mac, head.last_at, head.key_id = entry.number, entry.mac, at, key.id
-    head.mac = sign_head(key, list_values(head))
+    head.mac = sign_row(key, "audit head", signed_rows.list_values(head))
     counts = [head.entry_count, head.last_mac, statements.store_value(at)]
     statements.run(SET_HEAD, [*counts, head.key_id, head.mac, subject])
     return entry
@@ -85,12 +84,13 @@ def extend(
     for number, detail in enumerate(details, start=number + 1):  # noqa: B020 - it goes on from there
         row: dict[str, Any] = {"subject": NO_CUSTOMER, "number": number, "at": at, "user_id": None}
         row |= {"processor_id": None, "action": action, "detail": _write_detail(detail)}
-        mac = sign_entry(key, [keys.make_plain(row[name]) for name in ENTRY_FIELDS], mac)
+        values = [keys.make_plain(row[name]) for name in signed_rows.list_fields(AuditEntry)]
+        mac = sign_link(key, "audit", values, mac)
         entries.create(**row, key_id=key.id, mac=mac)
-    values: list[keys.Plain] = [NO_CUSTOMER, number, mac, keys.make_plain(at)]
-    signed = {"key_id": key.id, "mac": sign_head(key, values)}
-    counts = {"entry_count": number, "last_mac": mac, "last_at": at, **signed}
-    heads.update_or_create(subject=NO_CUSTOMER, defaults=counts)
+    head_mac = sign_row(key, "audit head", [NO_CUSTOMER, number, mac, keys.make_plain(at)])
+    counts = {"entry_count": number, "last_mac": mac, "last_at": at}
+    signed = {"key_id": key.id, "mac": head_mac}
+    heads.update_or_create(subject=NO_CUSTOMER, defaults=counts | signed)
 
 
 def find_key() -> keys.Key:
@@ -111,10 +111,11 @@ class Chains:
         last_mac, number, at = b"", 0, 0
         for number, (at, processor_id, action, detail) in enumerate(events, start=1):
             values = (subject, number, at, None, processor_id, action, _write_detail(detail))
-            last_mac = sign_entry(self.key, values, last_mac)
+            last_mac = sign_link(self.key, "audit", values, last_mac)
             self.rows[AuditEntry].append([next(self.ids), *values, self.key.id, last_mac])
         head = (subject, number, last_mac, at)
-        self.rows[AuditHead].append([*head, self.key.id, sign_head(self.key, head)])
+        mac = sign_row(self.key, "audit head", head)
+        self.rows[AuditHead].append([*head, self.key.id, mac])
 
 
 def insert(rows: bulk.Rows) -> None:
@@ -129,21 +130,6 @@ def read_detail(entry: AuditEntry) -> dict[str, Any]:
     detail: dict[str, Any] = json.loads(entry.detail)
     detail.pop(row_proofs.PROOFS_KEY, None)
     return detail
-
-
-def list_values(row: AuditEntry | AuditHead) -> list[keys.Plain]:
-    """Give a row's signed values."""
-    kept = row.__dict__
-    return [keys.make_plain(kept[name]) for name in FIELDS[type(row)]]
-
-
-def sign_entry(key: keys.Key, values: Sequence[keys.Plain], previous: bytes) -> bytes:
-    """Chain an entry, its ENTRY_FIELDS, to the one before it of the same subject."""
-    return keys.sign(key, ("audit", previous, *values))
-
-
-def sign_head(key: keys.Key, values: Sequence[keys.Plain]) -> bytes:
-    return keys.sign(key, ("audit head", *values))
 
 
 def _write_detail(detail: dict[str, object]) -> str:

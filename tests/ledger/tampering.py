@@ -12,7 +12,6 @@ from typing import Any
 from django.db import connection, models
 
 from customers.models import Customer, Document, DuplicateReview, Identifier, KycProposal, NameWord
-from limits import signing
 from limits.models import (
     Figures,
     Hold,
@@ -25,9 +24,10 @@ from limits.models import (
     Watched,
 )
 from limits.verify.records import OF_A_CUSTOMER
+from ppims.core.chain import sign_link, sign_row
 from ppims.core.keys import Key
+from ppims.db.signed_rows import list_values
 from ppims.models import AuditEntry, AuditHead, KeyInUse, Processor, RefusedCall, ReplayKey, User
-from ppims.services import audit
 
 STRANGER = Key.from_base64("A" * 43 + "=")
 NAMES = {
@@ -309,8 +309,8 @@ def rewrite_a_chain(draw: random.Random) -> Tampering:
         if entry.number >= row.number:
             if entry == row:
                 entry.amount_paise += 1
-            values = signing.list_values(entry)
-            entry.digest = signing.digest_entry(STRANGER, values, previous)
+            values = list_values(entry)
+            entry.digest = sign_link(STRANGER, "entry", values, previous, b"")
             run(
                 "UPDATE limits_ledgerentry SET amount_paise = %s, digest = %s, key_id = %s"
                 " WHERE id = %s",
@@ -319,7 +319,7 @@ def rewrite_a_chain(draw: random.Random) -> Tampering:
         previous = bytes(entry.digest)
     head = LedgerHead.objects.get(pk=row.customer_id)
     head.last_digest = previous
-    mac = signing.sign_head(STRANGER, signing.list_values(head))
+    mac = sign_row(STRANGER, "head", list_values(head))
     run(
         "UPDATE limits_ledgerhead SET last_digest = %s, mac = %s WHERE customer_id = %s",
         *(previous, mac, head.pk),
@@ -331,7 +331,7 @@ def rewrite_an_audit(draw: random.Random) -> Tampering:
     row = choose(draw, AuditEntry)
     row.detail = '{"changes": {}}'
     before = AuditEntry.objects.filter(subject=row.subject, number=row.number - 1).first()
-    mac = audit.sign_entry(STRANGER, audit.list_values(row), bytes(before.mac) if before else b"")
+    mac = sign_link(STRANGER, "audit", list_values(row), bytes(before.mac) if before else b"")
     run("UPDATE ppims_auditentry SET detail = %s, mac = %s WHERE id = %s", row.detail, mac, row.pk)
     return Tampering(f"{row!r} rewritten", name_row(row))
 
@@ -344,7 +344,7 @@ def unprove(draw: random.Random) -> Tampering | None:
         return None
     before = AuditEntry.objects.filter(subject=row.subject, number=row.number - 1).first()
     row.detail = json.dumps(detail)
-    mac = audit.sign_entry(STRANGER, audit.list_values(row), bytes(before.mac) if before else b"")
+    mac = sign_link(STRANGER, "audit", list_values(row), bytes(before.mac) if before else b"")
     run("UPDATE ppims_auditentry SET detail = %s, mac = %s WHERE id = %s", row.detail, mac, row.pk)
     return Tampering(f"{row!r} proves nothing now", re.escape(name_row(row)))
 

@@ -13,11 +13,12 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
 from customers.models import Account, Customer, Registration
-from limits import signing
 from limits.models import LedgerEntry, LedgerHead, LimitCheck, LimitRule
 from limits.verify import verify
 from ppims.core import clock
+from ppims.core.chain import sign_link, sign_row
 from ppims.db import append_only
+from ppims.db.signed_rows import list_values
 from ppims.models import AuditEntry, AuditHead, ReplayKey
 from ppims.services import audit
 from tests.factories import make_check, make_customer, make_posting
@@ -50,23 +51,23 @@ def sign_as_before():
         mac = b""
         for entry in AuditEntry.objects.filter(subject=head.pk).order_by("number"):
             entry.detail = json.dumps(audit.read_detail(entry), ensure_ascii=False, sort_keys=True)
-            mac = audit.sign_entry(KEY, audit.list_values(entry), mac)
+            mac = sign_link(KEY, "audit", list_values(entry), mac)
             sql = "UPDATE ppims_auditentry SET detail = %s, mac = %s WHERE id = %s"
             run(sql, entry.detail, mac, entry.pk)
         head.last_mac = mac
         AuditHead.objects.filter(pk=head.pk).update(
-            last_mac=mac, mac=audit.sign_head(KEY, audit.list_values(head))
+            last_mac=mac, mac=sign_row(KEY, "audit head", list_values(head))
         )
     for row in LimitCheck.objects.all():
-        mac = signing.sign_check(KEY, signing.list_values(row), None)
+        mac = sign_row(KEY, "check", list_values(row), None)
         run("UPDATE limits_limitcheck SET mac = %s WHERE id = %s", mac, row.pk)
     for head in LedgerHead.objects.all():
         for entry in LedgerEntry.objects.filter(customer=head.pk).order_by("number"):
             previous = b"" if entry.number == 1 else head.last_digest
-            digest = signing.digest_entry(KEY, signing.list_values(entry), previous, None)
+            digest = sign_link(KEY, "entry", list_values(entry), previous, None)
             run("UPDATE limits_ledgerentry SET digest = %s WHERE id = %s", digest, entry.pk)
             head.last_digest = digest
-        head.mac = signing.sign_head(KEY, signing.list_values(head))
+        head.mac = sign_row(KEY, "head", list_values(head))
         head.save()
 
 
@@ -134,7 +135,7 @@ def test_no_new_row_passes_with_the_signature_of_before(before):
     take_rows()
     ent, customer = before[0].processors[0], before[0].customer
     row, _ = make_check(ent, customer, 100)
-    mac = signing.sign_check(KEY, signing.list_values(row), None)
+    mac = sign_row(KEY, "check", list_values(row), None)
     run("UPDATE limits_limitcheck SET mac = %s WHERE id = %s", mac, row.pk)
     (finding,) = list_findings()
     assert finding.startswith(f"check {row.number} of customer {customer}: its mac")
