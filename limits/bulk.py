@@ -11,16 +11,8 @@ from functools import cache
 from django.conf import settings
 
 from customers.choices import Tier
-from limits import decision
-from limits.decision import (
-    CREDIT_STOP,
-    FINANCIAL_YEAR,
-    MONTH_WINDOW,
-    Decision,
-    Question,
-    Rule,
-    Totals,
-)
+from limits import decision, queries
+from limits.decision import FINANCIAL_YEAR, MONTH_WINDOW, Decision, Question, Rule, Totals
 from limits.ledger import EFFECT_SIGNS, Usage
 from limits.models import (
     Direction,
@@ -28,16 +20,15 @@ from limits.models import (
     LedgerEntry,
     LedgerHead,
     LimitCheck,
-    LimitRule,
     MonthlyUsage,
 )
-from limits.services.checks import Ask, find_rules
+from limits.services.checks import Ask
 from limits.services.updates import SETTLES_ITS_MONTH_WITHIN, Flag, Kind, Report
 from ppims.core import clock
 from ppims.core.chain import sign_link, sign_row
 from ppims.core.keys import EPOCH, ONE_MICROSECOND, Plain
 from ppims.db import bulk
-from ppims.models import FourEyes, Processor, ReplayKey
+from ppims.models import Processor, ReplayKey
 from ppims.services.idempotency import Call
 
 # All instants here are microseconds, as they are signed.
@@ -85,7 +76,6 @@ class InForce:
     """The rules of one tier and direction at some time, and what of them is asked for often."""
 
     rules: Sequence[Rule]
-    stop: Rule | None
     ask_for_the_year: bool
 
 
@@ -93,8 +83,7 @@ class Rulebook:
     """The rules in force at any instant, read once: they change at their starts alone."""
 
     def __init__(self) -> None:
-        approved = LimitRule.objects.filter(state=FourEyes.State.APPROVED)
-        starts = sorted(set(approved.values_list("in_force_from", flat=True)))
+        starts = queries.list_rule_starts()
         self.starts = [(start - EPOCH) // ONE_MICROSECOND for start in starts]
         self.known = {
             (place, tier, direction): _find_in_force(tier, direction, at)
@@ -212,7 +201,6 @@ class Book:
 
     def _decide(self, processor_id: int, ask: Ask, at: int) -> Decision:
         in_force = self.histories.rules.find_rules(self.tier, ask.direction, at)
-        stop = in_force.stop
         return decision.decide(
             Question(
                 read_micros(at),
@@ -221,7 +209,7 @@ class Book:
                 self._sum_totals(in_force, number_month(at), ask.direction, at),
                 ask.balance_paise,
                 self._sum_usage(at).sum_held_credit(processor_id) if self.holds else 0,
-                clock.add_months(read_micros(self.tier_since), stop.amount) if stop else None,
+                queries.find_loading_stop(in_force.rules, read_micros(self.tier_since)),
             )
         )
 
@@ -366,9 +354,8 @@ def insert(rows: bulk.Rows) -> None:
 
 
 def _find_in_force(tier: str, direction: str, at: datetime) -> InForce:
-    rules = find_rules(tier, direction, at)
-    stop = next((rule for rule in rules if rule.window == CREDIT_STOP), None)
-    return InForce(rules, stop, any(rule.window == FINANCIAL_YEAR for rule in rules))
+    rules = queries.find_rules(tier, direction, at)
+    return InForce(rules, any(rule.window == FINANCIAL_YEAR for rule in rules))
 
 
 def read_micros(at: int) -> datetime:

@@ -5,7 +5,7 @@ from limits.models.findings import PostingFinding, ReportFinding
 from limits.models.ledger import Hold, LedgerEntry, LedgerHead, LimitCheck, MonthlyUsage
 from limits.models.overview import Figures, Watched
 from limits.models.refused_reports import RefusedReport
-from limits.models.rules import Direction, LimitRule, LimitRuleQuerySet, Window
+from limits.models.rules import Direction, LimitRule, Window
 from limits.models.seals import Seal
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "LedgerHead",
     "LimitCheck",
     "LimitRule",
-    "LimitRuleQuerySet",
     "MonthlyUsage",
     "PostingFinding",
     "RefusedReport",

@@ -1,7 +1,5 @@
 """Limit rules as dated data."""
 
-from datetime import datetime
-
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -28,24 +26,6 @@ class Window(models.TextChoices):
     CREDIT_STOP = "CREDIT_STOP", _("Months until loading stops")
 
 
-class LimitRuleQuerySet(models.QuerySet):  # type: ignore[type-arg]  # not subscriptable at run time
-    def list_in_force(
-        self, at: datetime, *, tier: str | None = None, direction: str | None = None
-    ) -> list["LimitRule"]:
-        """Give the approved rules in force at an instant: per tier, direction and window the latest
-        start.
-
-        A rule without an amount is in force too: it says that there is no limit.
-        """
-        rules = self.filter(state=FourEyes.State.APPROVED, in_force_from__lte=at)
-        if tier:
-            rules = rules.filter(tier=tier)
-        if direction:
-            rules = rules.filter(direction=direction)
-        latest = {(r.tier, r.direction, r.window): r for r in rules.order_by("in_force_from", "pk")}
-        return list(latest.values())
-
-
 class LimitRule(FourEyes):
     """One limit for one tier, direction and window, from an instant on. Never edited: a change is a
     new row.
@@ -66,8 +46,6 @@ class LimitRule(FourEyes):
     source = models.CharField(
         max_length=200, help_text='Where the figure comes from: "MD-PPIs 2021, para 9.1(i)"'
     )
-
-    objects = LimitRuleQuerySet.as_manager()
 
     class Meta(FourEyes.Meta):
         permissions = [("approve_limitrule", "Can approve a limit rule")]

@@ -8,36 +8,19 @@ from typing import NamedTuple
 from django.conf import settings
 
 from customers import records
-from customers.choices import MOBILE_KIND, USABLE_STATUSES, Tier
-from customers.models import Customer, Identifier, Registration
-from limits import decision, ledger
-from limits.decision import CREDIT_STOP, Decision, Question, ReplyFigures, Rule
+from customers.choices import MOBILE_KIND, Tier
+from customers.models import Customer, Registration
+from limits import decision, ledger, queries
+from limits.decision import Decision, Question, ReplyFigures
 from limits.ledger import Usage
 from limits.models import Direction, Hold, LedgerEntry, LimitCheck
+from limits.queries import Found, find_customer
 from ppims.core import clock
-from ppims.db import shared_snapshot, statements
-from ppims.db.statements import read_instant, store_value
 from ppims.db.transaction import run_in_transaction
 from ppims.models import Processor, ReplayKey
 from ppims.services import idempotency
 from ppims.services.idempotency import Call
 
-# In force is the approved rule with the latest start so far: the last one that is given for a
-# window. COALESCE, here and below, keeps SQLite's driver from asking Django what an instant is.
-FIND_APPROVED = """
-    SELECT id, "window", amount, COALESCE(in_force_from, NULL) FROM limits_limitrule
-    WHERE state = 'APPROVED' AND tier = %s AND direction = %s
-    ORDER BY in_force_from, id
-"""
-FIND_CUSTOMER = """
-    SELECT c.unique_id, c.tier, c.kyc_updated_channel, COALESCE(c.kyc_updated_on, NULL),
-           r.cif_id, COALESCE(h.last_at, NULL)
-    FROM customers_customer c
-    JOIN customers_identifier i ON i.customer_id = c.unique_id
-    LEFT JOIN customers_registration r ON r.customer_id = c.unique_id AND r.processor_id = %s
-    LEFT JOIN limits_ledgerhead h ON h.customer_id = c.unique_id
-    WHERE i.kind = %s AND i.digest = %s
-"""
 HOLD_CLOSED, HOLD_EXPIRED = "HOLD_CLOSED", "HOLD_EXPIRED"
 
 
@@ -53,19 +36,6 @@ class Ask:
     card_number: str | None = None
 
 
-class Found(NamedTuple):
-    """A customer, with the Cif_Id that the asking processor has given, and the last instant in the
-    ledger, or None for either.
-    """
-
-    unique_id: int
-    tier: str
-    kyc_updated_channel: str
-    kyc_updated_on: datetime | None
-    cif_id: str | None
-    last_at: datetime | None
-
-
 class RegistrationStatus(NamedTuple):
     """Who was found; and the debit figures of now, or a new customer's."""
 
@@ -75,7 +45,7 @@ class RegistrationStatus(NamedTuple):
 
 def check_limit(*, call: Call, ask: Ask) -> tuple[LimitCheck, bool]:
     """Decide, keep the answer and, allowed, hold the amount: (the answer, is it a replay).
-    limits.md section 5.
+    docs/ledger.md, "What a check does".
 
     Raises UnknownCustomer, Conflict or Unavailable; nothing is kept then.
     """
@@ -100,9 +70,8 @@ def find_registration_status(
     """Find a customer of any processor by document, else by mobile, and what is left to spend.
     Keeps nothing.
     """
-    found = (document and _find_customer(processor, *document)) or _find_customer(
-        processor, MOBILE_KIND, mobile
-    )
+    found = find_customer(processor, *document) if document else None
+    found = found or find_customer(processor, MOBILE_KIND, mobile)
     at = clock.now()
     if not found:
         return RegistrationStatus(None, _read_figures_of_a_newcomer(at))
@@ -110,39 +79,17 @@ def find_registration_status(
     return RegistrationStatus(found, figures)
 
 
-def _find_customer(processor: Processor, kind: str, value: str) -> Found | None:
-    """Find a customer by mobile number or document."""
-    row = statements.read_row(
-        FIND_CUSTOMER, [processor.pk, kind, Identifier.digest_of(kind, value)]
-    )
-    if row is None:
-        return None
-    unique_id, tier, channel, updated_on, cif_id, last_at = row
-    return Found(unique_id, tier, channel, read_instant(updated_on), cif_id, read_instant(last_at))
-
-
-def find_rules(tier: str, direction: str, at: datetime) -> list[Rule]:
-    """Give the limits in force; a rule without an amount is no limit."""
-    rows, until = shared_snapshot.read_rows(FIND_APPROVED, (tier, direction)), store_value(at)
-    latest = {
-        window: (rule_id, window, amount)
-        for rule_id, window, amount, in_force_from in rows
-        if in_force_from <= until
-    }
-    return [Rule(*rule) for rule in latest.values() if rule[2] is not None]
-
-
 def read_figures(customer: Customer | Found, direction: str, at: datetime) -> ReplyFigures:
     """Give used + held and what is left, as they stand at an instant."""
     month = clock.number_ist_month(at)
-    rules = find_rules(customer.tier, direction, at)
+    rules = queries.find_rules(customer.tier, direction, at)
     usage = ledger.read_usage(customer.unique_id, ledger.list_months_needed(month, rules), at)
     return decision.sum_figures(rules, usage.sum_totals(month, direction))
 
 
 def _read_figures_of_a_newcomer(at: datetime) -> ReplyFigures:
     nothing = Usage({}, {}).sum_totals(clock.number_ist_month(at), Direction.DEBIT)
-    return decision.sum_figures(find_rules(Tier.MIN, Direction.DEBIT, at), nothing)
+    return decision.sum_figures(queries.find_rules(Tier.MIN, Direction.DEBIT, at), nothing)
 
 
 def _decide_check(
@@ -150,8 +97,9 @@ def _decide_check(
 ) -> tuple[LimitCheck, Usage]:
     customer, processor = registration.customer, call.processor
     month = clock.number_ist_month(at)
-    rules = find_rules(customer.tier, ask.direction, at)
+    rules = queries.find_rules(customer.tier, ask.direction, at)
     usage = ledger.read_usage(customer.pk, ledger.list_months_needed(month, rules), at)
+    owner = (customer.pk, processor.pk)
     question = Question(
         at=at,
         amount=ask.amount_paise,
@@ -159,11 +107,10 @@ def _decide_check(
         totals=usage.sum_totals(month, ask.direction),
         balance=ask.balance_paise,
         held_credit_here=usage.sum_held_credit(processor.pk),
-        stops_at=_find_stop(rules, customer),
+        stops_at=queries.find_loading_stop(rules, customer.tier_since),
         is_blocked=customer.is_blocked,
-        is_account_active=not ask.account_number
-        or is_account_usable(customer.pk, processor.pk, ask.account_number),
-        is_card_active=_is_card_usable(ask, processor),
+        is_account_active=queries.is_account_usable(*owner, ask.account_number or ""),
+        is_card_active=queries.is_card_usable(*owner, ask.card_number or ""),
     )
     return _make_check(call, ask, registration, at, decision.decide(question)), usage
 
@@ -203,26 +150,6 @@ def _make_check(
 def _find_hold_end(processor: Processor, at: datetime) -> datetime:
     minutes = processor.hold_minutes or settings.PPIMS_HOLD_MINUTES
     return clock.round_up_to_second(at + timedelta(minutes=minutes))
-
-
-def _find_stop(rules: list[Rule], customer: Customer) -> datetime | None:
-    stop = next((rule for rule in rules if rule.window == CREDIT_STOP), None)
-    return clock.add_months(customer.tier_since, stop.amount) if stop else None
-
-
-def is_account_usable(customer_id: int, processor_id: int, number: str) -> bool:
-    """Tell whether this processor has registered the account for the customer, and it is active or
-    new.
-    """
-    return records.find_account_status(customer_id, processor_id, number) in USABLE_STATUSES
-
-
-def _is_card_usable(ask: Ask, processor: Processor) -> bool:
-    """Tell whether a card that was named is active or new; one that is unknown is not judged."""
-    if not ask.card_number:
-        return True
-    status = records.find_card_status(ask.unique_id, processor.pk, ask.card_number)
-    return status is None or status in USABLE_STATUSES
 
 
 def _repeat(first: ReplayKey) -> tuple[LimitCheck, bool]:

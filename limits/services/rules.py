@@ -11,6 +11,7 @@ from django.db.models import Count, Model
 from django.utils.translation import gettext, ngettext
 
 from customers.models import Customer
+from limits import queries
 from limits.models import LimitRule
 from ppims.core import clock
 from ppims.core.days import ist_start
@@ -124,7 +125,7 @@ def find_moved(rows: Sequence[LimitRule], at: datetime) -> set[int]:
 
 
 def _read_in_force(at: datetime) -> dict[tuple[str, str, str], int]:
-    return {_find_place(rule): rule.pk for rule in LimitRule.objects.list_in_force(at)}
+    return {_find_place(rule): rule.pk for rule in queries.list_in_force(at)}
 
 
 def _find_place(rule: LimitRule) -> tuple[str, str, str]:
@@ -160,13 +161,11 @@ def _carry_out(rule: LimitRule, _: None, at: datetime) -> list[Model]:
 def _describe(rule: LimitRule) -> dict[str, object]:
     """Describe it for the audit, with the amount that it replaces."""
     fields = ["tier", "direction", "window", "amount", "in_force_from", "source"]
-    at = rule.decided_at or rule.proposed_at
-    in_force = LimitRule.objects.list_in_force(at, tier=rule.tier, direction=rule.direction)
-    others = [other for other in in_force if other.window == rule.window and other.pk != rule.pk]
+    before = queries.find_rule_before(rule, rule.decided_at or rule.proposed_at)
     return {
         "rule": rule.pk,
         **{name: getattr(rule, name) for name in fields},
-        **({"before": others[-1].amount} if others else {}),
+        **({"before": before.amount} if before else {}),
     }
 
 

@@ -12,7 +12,7 @@ from customers.models import Customer
 from limits import decision, ledger
 from limits.decision import Gauge
 from limits.models import Direction, LedgerEntry, LedgerHead, LimitCheck
-from limits.services.checks import find_rules, is_account_usable
+from limits.queries import find_rules, is_account_usable
 from ppims.core import clock
 from ppims.core.errors import Conflict
 from ppims.db import statements
@@ -274,5 +274,5 @@ def _judge_flags(
 
 def _is_blocked(entry: LedgerEntry, customer: Customer, account: str) -> bool:
     """Tell whether the customer is blocked, or the account that the check named is not active."""
-    is_usable = not account or is_account_usable(customer.pk, entry.processor_id or 0, account)
+    is_usable = is_account_usable(customer.pk, entry.processor_id or 0, account)
     return customer.is_blocked or not is_usable

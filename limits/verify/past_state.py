@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from customers.choices import USABLE_STATUSES
 from limits.decision import CREDIT_STOP, FINANCIAL_YEAR, MONTH_WINDOW
-from ppims.core import clock
+from limits.queries import find_loading_stop
 from ppims.core.keys import EPOCH, ONE_MICROSECOND
 
 T = TypeVar("T")
@@ -168,11 +168,11 @@ class RulesThen:
         """
         answers = set()
         for pk in self.list_seen(row, CREDIT_STOP):
-            months = self._rules[pk].amount if pk is not None else None
-            if months is None:
+            if pk is None:
                 answers.add(False)
                 continue
             for tier in tiers:
-                stops_at = clock.add_months(EPOCH + tier.since * ONE_MICROSECOND, months)
-                answers.add(EPOCH + row.at * ONE_MICROSECOND >= stops_at)
+                since = EPOCH + tier.since * ONE_MICROSECOND
+                stops_at = find_loading_stop([self._rules[pk]], since)
+                answers.add(stops_at is not None and EPOCH + row.at * ONE_MICROSECOND >= stops_at)
         return _drop_unknown(answers)

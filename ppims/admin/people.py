@@ -18,8 +18,8 @@ from customers.admin import (
 )
 from customers.models import Account, Card, Customer, Document, KycChange, Registration
 from customers.services import blocking
-from limits import decision, ledger
-from limits.models import Direction, Hold, LimitRule, MonthlyUsage
+from limits import decision, ledger, queries
+from limits.models import Direction, Hold, MonthlyUsage
 from ppims.backoffice.admin_site import defer_secrets
 from ppims.backoffice.customer.page import write_left
 from ppims.core import clock
@@ -153,7 +153,8 @@ def _describe_usage(customer: Customer) -> dict[str, object]:
     usage = ledger.read_usage(customer.pk, clock.list_months_of_financial_year(month), at)
     amounts = {
         (rule.direction, rule.window): rule.amount
-        for rule in LimitRule.objects.list_in_force(at, tier=customer.tier)
+        for rule in queries.list_in_force(at)
+        if rule.tier == customer.tier
     }
     months = MonthlyUsage.objects.filter(customer=customer, month__gt=month - 100, month__lte=month)
     return {

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from customers.models import Customer, KycProposal, Unblocking
 from customers.services import blocking, kyc
-from limits import ledger
+from limits import ledger, queries
 from limits.models import Adjustment, LimitRule
 from limits.services import adjustments, rules
 from ppims.backoffice import labels
@@ -183,13 +183,12 @@ def _list_adjustment_changes(row: Adjustment) -> Changes:
 
 def _list_rule_changes(row: LimitRule) -> Changes:
     at = row.decided_at or clock.now()
-    in_force = LimitRule.objects.list_in_force(at, tier=row.tier, direction=row.direction)
-    before = [rule for rule in in_force if rule.window == row.window and rule.pk != row.pk]
+    before = queries.find_rule_before(row, at)
     is_open = row.in_force_from is None or rules.counts_from_approval(row, at)
     start = _("When it is approved") if is_open else ist_start(row.in_force_from)
     return [
-        (str(row), write_limit(before[0]) if before else _("No rule"), write_limit(row)),
-        (_("From"), ist_start(before[0].in_force_from) if before else NO_VALUE, start),
+        (str(row), write_limit(before) if before else _("No rule"), write_limit(row)),
+        (_("From"), ist_start(before.in_force_from) if before else NO_VALUE, start),
     ]
 
 

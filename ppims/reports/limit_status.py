@@ -8,8 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from customers.models import Customer
-from limits import decision, ledger
-from limits.decision import CREDIT_STOP, FINANCIAL_YEAR, MONTH_WINDOW, Rule, Totals
+from limits import decision, ledger, queries
+from limits.decision import FINANCIAL_YEAR, MONTH_WINDOW, Rule, Totals
 from limits.models import Direction, Hold, LedgerHead, LimitCheck, LimitRule
 from ppims.core import clock
 
@@ -93,7 +93,7 @@ def read_limit_status(customer: Customer) -> LimitStatus:
     at = max(now, head.last_at) if head and head.last_at else now
     months = clock.list_months_of_financial_year(clock.number_ist_month(at))
     known = ledger.read_usage(customer.pk, months, at)
-    rules = LimitRule.objects.list_in_force(at, tier=customer.tier)
+    rules = [rule for rule in queries.list_in_force(at) if rule.tier == customer.tier]
     open_now = Hold.objects.filter(customer_id=customer.pk, expires_at__gt=at)
     return LimitStatus(
         at,
@@ -123,8 +123,7 @@ def _read_direction(
         [Rule(m.rule.pk, m.rule.window, m.limit) for m in meters], totals
     )
     by = next((m for m in meters if tightest and m.rule.pk == tightest.rule.id), None)
-    stop = next((rule for rule in mine if rule.window == CREDIT_STOP), None)
-    stops_at = clock.add_months(customer.tier_since, int(stop.amount or 0)) if stop else None
+    stops_at = queries.find_loading_stop(mine, customer.tier_since)
     has_stopped = stops_at is not None and at >= stops_at
     return DirectionStatus(
         direction,

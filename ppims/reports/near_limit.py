@@ -7,8 +7,9 @@ their number, and whoever falls below it goes.
 from collections.abc import Sequence
 from datetime import datetime
 
+from limits import queries
 from limits.decision import FINANCIAL_YEAR, MONTH_WINDOW
-from limits.models import Direction, LimitRule, Watched
+from limits.models import Direction, Watched
 from ppims.core import clock
 from ppims.db import statements
 from ppims.reports.keyset import read_instant, write_microseconds_column
@@ -57,7 +58,7 @@ class NearLimitUpdate:
 
     def __init__(self, at: datetime, *, floor: int) -> None:
         self.month, self.floor = clock.number_ist_month(at), floor
-        in_force = LimitRule.objects.list_in_force(at)
+        in_force = queries.list_in_force(at)
         by_window = [rule for rule in in_force if rule.window in {MONTH_WINDOW, FINANCIAL_YEAR}]
         self.rules = sorted(rule.pk for rule in by_window)
         self._limits = {

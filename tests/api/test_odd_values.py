@@ -4,7 +4,7 @@ never a fault.
 
 import pytest
 
-from limits.models import LimitRule
+from limits.queries import list_in_force
 from limits.services import rules
 from limits.services.rules import Proposal
 from ppims.core import clock
@@ -38,7 +38,7 @@ def test_a_day_at_the_end_of_time_takes_nothing_down(ent, day):
     asked = Proposal("N", "C", "CREDIT_STOP", 600, "A test")
     [rule] = rules.propose(proposals=[asked], user=make_user("admin"))
     rules.decide(proposal_id=rule.pk, state="APPROVED", user=make_user("admin"))
-    assert rule in LimitRule.objects.list_in_force(clock.now())
+    assert rule in list_in_force(clock.now())
     for told in ({"Date_Of_Birth": day}, {"KYC_Updated_On": f"{day} 23:59:59"}):
         status, reply, _ = ent.call("add-customer", **make_person(**told))
         assert status in {200, 400}

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
 from limits.models import LimitRule
+from limits.queries import list_in_force
 from limits.services import rules
 from limits.services.rules import Proposal
 from ppims.core import clock
@@ -38,7 +39,7 @@ def test_the_first_pack_is_approved_by_the_installation_and_loaded_once():
     assert {(r.state, r.maker, r.checker) for r in LimitRule.objects.all()} == {
         ("APPROVED", None, None)
     }
-    in_force = LimitRule.objects.list_in_force(clock.now())
+    in_force = list_in_force(clock.now())
     assert {(r.tier, r.direction, r.amount) for r in in_force} == {
         (t, d, 1_000_000) for t in "NP" for d in "DC"
     }
@@ -111,7 +112,7 @@ def test_a_rejected_or_withdrawn_proposal_changes_nothing(admins):
     rules.decide(proposal_id=withdrawn.pk, state=FourEyes.State.WITHDRAWN, user=admins[0])
     with pytest.raises(Conflict):
         rules.decide(proposal_id=rejected.pk, state=FourEyes.State.APPROVED, user=admins[1])
-    assert {r.amount for r in LimitRule.objects.list_in_force(clock.now())} == {1_000_000}
+    assert {r.amount for r in list_in_force(clock.now())} == {1_000_000}
 
 
 def test_the_database_itself_refuses_a_maker_who_is_the_checker(admins):

@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from limits.models import Hold, LedgerEntry, LimitCheck, LimitRule, Seal
+from limits.queries import list_in_force
 from limits.services import seals
 from ppims.core import clock
 from tests.factories import make_check, make_customer, make_posting, make_processor
@@ -37,7 +38,7 @@ def find_newest():
 
 
 def list_in_force():
-    return LimitRule.objects.list_in_force(clock.now(), tier="P", direction="D")
+    return list_in_force(clock.now())
 
 
 def test_a_rule_is_in_force_once_another_admin_approves_it():

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from limits.models import LimitRule
+from limits.queries import list_in_force
 from ppims.core import clock
 from ppims.models import FourEyes
 from tests.web.admin_pages import make_user, open_browser, read_words
@@ -57,7 +58,7 @@ def test_what_is_in_force_is_what_decides(shown):
     add_rule(300, AT - timedelta(days=1), state="PROPOSED")
     add_rule(24, AT - timedelta(days=1), direction="C", window="CREDIT_STOP", tier="P")
     shown = {span.rule.pk for span in shown().context["in_force"]}
-    assert shown == {rule.pk for rule in LimitRule.objects.list_in_force(AT)}
+    assert shown == {rule.pk for rule in list_in_force(AT)}
 
 
 def test_one_that_another_replaced_at_its_very_start_was_never_in_force(shown):

@@ -1,0 +1,135 @@
+"""What rules, checks and pages ask of the database alike: which limit rules are in force, when
+loading stops, who a mobile number or document is, and whether an account or card may be used.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from customers import records
+from customers.choices import USABLE_STATUSES
+from customers.models import Identifier
+from limits.decision import CREDIT_STOP, Rule
+from limits.models import LimitRule
+from ppims.core import clock
+from ppims.db import shared_snapshot, statements
+from ppims.db.statements import Table, read_instant, store_value
+from ppims.models import Processor
+
+RULES = Table(LimitRule, only=("id", "tier", "direction", "window", "amount", "in_force_from"))
+RULES_OF_WAY = Table(LimitRule, only=("id", "window", "amount", "in_force_from"))
+PLACE = slice(1, -2)  # of either: what stands between the id and the amount
+APPROVED_RULES = RULES.write_select("WHERE t.state = 'APPROVED' ORDER BY t.in_force_from, t.id")
+APPROVED_RULES_OF_WAY = RULES_OF_WAY.write_select("""
+    WHERE t.state = 'APPROVED' AND t.tier = %s AND t.direction = %s
+    ORDER BY t.in_force_from, t.id
+""")
+# COALESCE keeps SQLite's driver from asking Django what an instant is.
+FIND_CUSTOMER = """
+    SELECT c.unique_id, c.tier, c.kyc_updated_channel, COALESCE(c.kyc_updated_on, NULL),
+           r.cif_id, COALESCE(h.last_at, NULL)
+    FROM customers_customer c
+    JOIN customers_identifier i ON i.customer_id = c.unique_id
+    LEFT JOIN customers_registration r ON r.customer_id = c.unique_id AND r.processor_id = %s
+    LEFT JOIN limits_ledgerhead h ON h.customer_id = c.unique_id
+    WHERE i.kind = %s AND i.digest = %s
+"""
+
+
+class Found(NamedTuple):
+    """A customer, with the Cif_Id that the asking processor has given, and the last instant in the
+    ledger, or None for either.
+    """
+
+    unique_id: int
+    tier: str
+    kyc_updated_channel: str
+    kyc_updated_on: datetime | None
+    cif_id: str | None
+    last_at: datetime | None
+
+
+class WindowRule(Protocol):
+    """A limit rule in any of its forms. Of CREDIT_STOP the amount is months."""
+
+    @property
+    def window(self) -> str: ...
+
+    @property
+    def amount(self) -> int | None: ...
+
+
+def find_rules(tier: str, direction: str, at: datetime) -> list[Rule]:
+    """Find the limits in force for a tier and direction; a rule without an amount is no limit."""
+    rows = shared_snapshot.read_rows(APPROVED_RULES_OF_WAY, (tier, direction))
+    return [
+        Rule(rule_id, window, amount)
+        for rule_id, window, amount, _ in _pick_in_force(rows, at)
+        if amount is not None
+    ]
+
+
+def list_in_force(at: datetime) -> list[LimitRule]:
+    """List all rules in force; one without an amount too: it says that there is no limit."""
+    return [
+        RULES.make_model(row)
+        for row in _pick_in_force(statements.read_rows(APPROVED_RULES, ()), at)
+    ]
+
+
+def list_rule_starts() -> list[datetime]:
+    """List the instants at which another rule comes into force, the first one first."""
+    starts = {read_instant(row[-1]) for row in statements.read_rows(APPROVED_RULES, ())}
+    return sorted(start for start in starts if start)
+
+
+def find_rule_before(rule: LimitRule, at: datetime) -> LimitRule | None:
+    """Find the rule in force whose place a proposed one would take; None: there is none."""
+    place = (rule.tier, rule.direction, rule.window)
+    for other in list_in_force(at):
+        if (other.tier, other.direction, other.window) == place and other.pk != rule.pk:
+            return other
+    return None
+
+
+def _pick_in_force(rows: Iterable[Sequence[Any]], at: datetime) -> Iterable[Sequence[Any]]:
+    """Pick for each place the rule with the latest start so far: the last one that has started, in
+    the order of the rows.
+    """
+    until = store_value(at)
+    return {row[PLACE]: row for row in rows if row[-1] <= until}.values()
+
+
+def find_loading_stop(rules: Iterable[WindowRule], tier_since: datetime) -> datetime | None:
+    """Find when loading stops at a tier, by the CREDIT_STOP among the rules; None: it doesn't."""
+    months = next((rule.amount for rule in rules if rule.window == CREDIT_STOP), None)
+    return None if months is None else clock.add_months(tier_since, months)
+
+
+def find_customer(processor: Processor, kind: str, value: str) -> Found | None:
+    """Find a customer of any processor by mobile number or document."""
+    row = statements.read_row(
+        FIND_CUSTOMER, [processor.pk, kind, Identifier.digest_of(kind, value)]
+    )
+    if row is None:
+        return None
+    unique_id, tier, channel, updated_on, cif_id, last_at = row
+    return Found(unique_id, tier, channel, read_instant(updated_on), cif_id, read_instant(last_at))
+
+
+def is_account_usable(customer_id: int, processor_id: int, number: str) -> bool:
+    """Tell whether this processor has registered the account for the customer, and it is active or
+    new. An account that was not named is not judged.
+    """
+    return (
+        not number
+        or records.find_account_status(customer_id, processor_id, number) in USABLE_STATUSES
+    )
+
+
+def is_card_usable(customer_id: int, processor_id: int, number: str) -> bool:
+    """Tell whether a card is active or new; one not named, or unknown, is not judged."""
+    if not number:
+        return True
+    status = records.find_card_status(customer_id, processor_id, number)
+    return status is None or status in USABLE_STATUSES
