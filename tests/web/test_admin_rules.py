@@ -37,7 +37,7 @@ def find_newest():
     return LimitRule.objects.latest("pk")
 
 
-def list_in_force():
+def list_in_force_now():
     return list_in_force(clock.now())
 
 
@@ -48,9 +48,9 @@ def test_a_rule_is_in_force_once_another_admin_approves_it():
     assert (rule.amount, rule.state) == (12_345_600, "PROPOSED")
     refused = run_action(maker, rule, "approve", follow=True)
     assert "checker is another person than the maker" in read_words(refused)
-    assert rule not in list_in_force()
+    assert rule not in list_in_force_now()
     run_action(other, rule, "approve")
-    assert rule in list_in_force()
+    assert rule in list_in_force_now()
 
 
 @pytest.mark.parametrize("role", ["viewer", "maker", "checker", "auditor"])
