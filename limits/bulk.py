@@ -7,13 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from typing import NamedTuple
 
 from django.conf import settings
 
 from customers.choices import Tier
 from limits import decision, queries
-from limits.decision import FINANCIAL_YEAR, MONTH_WINDOW, Decision, Question, Rule, Totals
-from limits.ledger import EFFECT_SIGNS, Usage
+from limits.decision import (
+    FINANCIAL_YEAR,
+    MONTH_WINDOW,
+    Decision,
+    Question,
+    Rule,
+    Totals,
+)
+from limits.ledger import Usage
 from limits.models import (
     Direction,
     Hold,
@@ -22,8 +30,17 @@ from limits.models import (
     LimitCheck,
     MonthlyUsage,
 )
+from limits.posting import (
+    POST_KIND,
+    REVERSE_KIND,
+    KnownCheck,
+    Place,
+    find_effect_paise,
+    list_flags,
+    place_update,
+)
 from limits.services.checks import Ask
-from limits.services.updates import SETTLES_ITS_MONTH_WITHIN, Flag, Kind, Report
+from limits.services.updates import Report
 from ppims.core import clock
 from ppims.core.chain import sign_link, sign_row
 from ppims.core.keys import EPOCH, ONE_MICROSECOND, Plain
@@ -34,15 +51,7 @@ from ppims.services.idempotency import Call
 # All instants here are microseconds, as they are signed.
 SECOND_MICROS, MINUTE_MICROS, DAY_MICROS = 1_000_000, 60_000_000, 86_400_000_000
 INDIA_IS_AHEAD = 330 * MINUTE_MICROS
-SETTLES_WITHIN = SETTLES_ITS_MONTH_WITHIN // ONE_MICROSECOND
 TABLES = (LimitCheck, Hold, LedgerEntry, LedgerHead, MonthlyUsage, ReplayKey)
-POST_KIND, RELEASE_KIND, REVERSE_KIND = Kind.POST.value, Kind.RELEASE.value, Kind.REVERSE.value
-LATE_FLAG, DECLINED_FLAG, UNCHECKED_FLAG = (
-    Flag.LATE.value,
-    Flag.DECLINED.value,
-    Flag.UNCHECKED.value,
-)
-AMOUNT_DIFFERS, OVER_LIMIT = Flag.AMOUNT_DIFFERS.value, Flag.OVER_LIMIT.value
 
 
 @dataclass(slots=True)
@@ -61,14 +70,12 @@ class Asked:
     is_settled: bool = False
 
 
-@dataclass(slots=True)
-class Booking:
-    """Where an update goes, as limits.services.updates has it."""
+class Booking(NamedTuple):
+    """Where an update goes, and the rows that it answers or undoes."""
 
-    month: int
+    place: Place
     check_id: int | None = None
     reverses_id: int | None = None
-    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -172,14 +179,14 @@ class Book:
         """Book what happened as update_limit would."""
         processor_id = call.processor.pk
         booking = self._find_booking(processor_id, report, at)
-        if report.kind != RELEASE_KIND:
-            key = (booking.month, report.direction)
-            effect = EFFECT_SIGNS.get(report.kind, 1) * report.amount_paise
+        month, effect = booking.place.month, find_effect_paise(report.kind, report.amount_paise)
+        if effect:
+            key = (month, report.direction)
             self.used[key] = self.used.get(key, 0) + effect
         entry_id = next(self.histories.entry_ids)
         if report.kind == POST_KIND and report.tran_id:
             posted = (processor_id, report.tran_id, report.direction)
-            self.posted[posted] = (entry_id, booking.month)
+            self.posted[posted] = (entry_id, month)
         self.entry_count, self.last_at = self.entry_count + 1, at
         values = self._list_entry_values(processor_id, call.ref_id, report, booking, at)
         before, said = self.last_digest, call.digests
@@ -248,43 +255,46 @@ class Book:
         )
 
     def _find_booking(self, processor_id: int, report: Report, at: int) -> Booking:
-        """Find where an update goes: limits.services.updates' _post, _release and _reverse."""
+        """Find where an update goes, by what this history has of what it names."""
+        asked, check, undone_id, named_month = None, None, None, 0
         if report.kind == REVERSE_KIND:
-            key = (processor_id, report.tran_id or "", report.direction)
-            entry_id, month = self.posted[key]
-            return Booking(month, reverses_id=entry_id)
-        asked = self.asked.get((processor_id, report.enquiry_ref_id or ""))
-        if asked is None or asked.is_settled:
-            return Booking(
-                number_month(at), flags=(UNCHECKED_FLAG,) if report.kind == POST_KIND else ()
-            )
-        hold = self.holds.pop(asked.id, None)
-        if report.kind == RELEASE_KIND:
-            return Booking(asked.month, check_id=asked.id)
-        asked.is_settled = True
-        flags = []
-        if not asked.expires_at:
-            flags.append(DECLINED_FLAG)
-        elif hold is None or hold.expires_at <= at:
-            flags.append(LATE_FLAG)
-        if report.amount_paise != asked.amount_paise:
-            flags.append(AMOUNT_DIFFERS)
-        is_of_its_month = asked.expires_at and at - asked.at <= SETTLES_WITHIN
-        month = asked.month if is_of_its_month else number_month(at)
-        return Booking(month, check_id=asked.id, flags=tuple(flags))
+            undone = (processor_id, report.tran_id or "", report.direction)
+            undone_id, named_month = self.posted[undone]
+        else:
+            asked = self.asked.get((processor_id, report.enquiry_ref_id or ""))
+            check = self._know(asked, at) if asked else None
+        place = place_update(
+            report.kind, report.amount_paise, number_month(at), check=check, named_month=named_month
+        )
+        if asked is None or not place.answers_check:
+            return Booking(place, reverses_id=undone_id)
+        self.holds.pop(asked.id, None)
+        asked.is_settled = report.kind == POST_KIND
+        return Booking(place, check_id=asked.id)
+
+    def _know(self, asked: Asked, at: int) -> KnownCheck:
+        is_held = asked.id in self.holds and asked.expires_at > at
+        told = (bool(asked.expires_at), asked.month, asked.amount_paise, at - asked.at)
+        return KnownCheck(*told, is_held, asked.is_settled)
 
     def _list_entry_values(
         self, processor_id: int, ref_id: str, report: Report, booking: Booking, at: int
     ) -> Sequence[Plain]:
         in_force = self.histories.rules.find_rules(self.tier, report.direction, at)
-        arrival, rules = number_month(at), in_force.rules
-        totals = self._sum_totals(in_force, booking.month, report.direction, at)
+        arrival, rules, (month, flags, _) = number_month(at), in_force.rules, booking.place
+        totals = self._sum_totals(in_force, month, report.direction, at)
         gauge = decision.find_tightest(rules, totals)
         judged = gauge.totals if gauge else totals[MONTH_WINDOW]
-        is_over = report.kind == POST_KIND and gauge is not None and gauge.remaining < 0
-        flags = (*booking.flags, OVER_LIMIT) if is_over else booking.flags
+        limit_paise = gauge.rule.amount if gauge else None
+        all_flags = list_flags(
+            report.kind,
+            report.amount_paise,
+            flags,
+            limit_paise=limit_paise,
+            used_and_held_paise=judged.used + judged.held,
+        )
         left = gauge
-        if arrival != booking.month:
+        if arrival != month:
             totals = self._sum_totals(in_force, arrival, report.direction, at)
             left = decision.find_tightest(rules, totals)
         shown = decision.make_figures(left, totals)
@@ -296,7 +306,7 @@ class Book:
             ref_id,
             at,
             arrival,
-            booking.month,
+            month,
             report.kind,
             report.direction,
             report.amount_paise,
@@ -306,11 +316,11 @@ class Book:
             booking.check_id,
             booking.reverses_id,
             None,
-            ",".join(flags),
+            ",".join(all_flags),
             self.tier,
             judged.used,
             judged.held,
-            gauge.rule.amount if gauge else None,
+            limit_paise,
             gauge.rule.id if gauge else None,
             shown.cumulative,
             shown.available,

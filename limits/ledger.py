@@ -14,6 +14,7 @@ from django.db import connection
 from customers.models import Customer
 from limits.decision import FINANCIAL_YEAR, MONTH_WINDOW, Rule, Totals
 from limits.models import Direction, LedgerEntry, LedgerHead, LimitCheck, MonthlyUsage
+from limits.posting import EFFECT_SIGNS, find_effect_paise
 from ppims.core import clock
 from ppims.core.chain import sign_link, sign_row
 from ppims.core.errors import Unavailable, UnknownCustomer
@@ -21,16 +22,13 @@ from ppims.db import clock_guard, signed_rows, statements
 from ppims.db.statements import Table, store_value
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
-EFFECT_SIGNS: dict[str, int] = {
-    LedgerEntry.Kind.RELEASE: 0,
-    LedgerEntry.Kind.REVERSE: -1,
-}  # of all other kinds: 1
-
+# What an entry adds to what is used, as posting.find_effect_paise has it.
+EFFECT_PAISE = "CASE kind {} ELSE amount_paise END".format(
+    " ".join(f"WHEN '{kind}' THEN {sign} * amount_paise" for kind, sign in EFFECT_SIGNS.items())
+)
 # What a month's entries add up to in one direction: read only where the cache has no row for it.
 SUM_OF_ENTRIES = """
-    SELECT CAST(SUM(CASE kind WHEN 'F' THEN 0 WHEN 'R' THEN -amount_paise
-                    ELSE amount_paise END) AS bigint)
-    FROM limits_ledgerentry
+    SELECT CAST(SUM({effect}) AS bigint) FROM limits_ledgerentry
     WHERE customer_id = %(customer)s AND month = month_asked.number AND direction = '{direction}'
 """
 
@@ -39,21 +37,20 @@ SUM_BY_MONTH = """
     SELECT month,
            CAST(SUM(CASE direction WHEN 'D' THEN effect ELSE 0 END) AS bigint),
            CAST(SUM(CASE direction WHEN 'C' THEN effect ELSE 0 END) AS bigint)
-    FROM (SELECT month, direction,
-                 CASE kind WHEN 'R' THEN -amount_paise ELSE amount_paise END AS effect
-          FROM limits_ledgerentry WHERE customer_id = %s AND kind <> 'F') effects
-    GROUP BY month
+    FROM (SELECT month, direction, {effect} AS effect
+          FROM limits_ledgerentry WHERE customer_id = %s) effects
+    WHERE effect <> 0 GROUP BY month
 """
 USAGE_COLUMNS = ("month", "debit_paise", "credit_paise")
 
 # Used and held in one statement, so that a read without a lock can't see a hold gone and its
 # posting not yet there.
 # Formatted from constants above and from whole numbers: no text of a caller is in it.
-READ_USAGE = f"""
-    WITH month_asked(number) AS (VALUES {{months}})
+READ_USAGE = """
+    WITH month_asked(number) AS (VALUES {months})
     SELECT 'used', month_asked.number, 0,
-           COALESCE(cached.debit_paise, ({SUM_OF_ENTRIES.format(direction="D")}), 0),
-           COALESCE(cached.credit_paise, ({SUM_OF_ENTRIES.format(direction="C")}), 0)
+           COALESCE(cached.debit_paise, ({sum_D}), 0),
+           COALESCE(cached.credit_paise, ({sum_C}), 0)
     FROM month_asked LEFT JOIN limits_monthlyusage cached
         ON cached.customer_id = %(customer)s AND cached.month = month_asked.number
     UNION ALL
@@ -62,7 +59,7 @@ READ_USAGE = f"""
            CAST(SUM(CASE direction WHEN 'C' THEN amount_paise ELSE 0 END) AS bigint)
     FROM limits_hold WHERE customer_id = %(customer)s
     GROUP BY 1, month, processor_id
-"""  # noqa: S608
+"""
 
 HEADS, CHECKS, ENTRIES = Table(LedgerHead, "h"), Table(LimitCheck), Table(LedgerEntry)
 
@@ -128,7 +125,8 @@ class Usage(NamedTuple):
 
     def add_entry(self, entry: LedgerEntry) -> "Usage":
         key = (entry.month, entry.direction)
-        return self._replace(used={**self.used, key: self.used[key] + find_effect_paise(entry)})
+        effect = find_effect_paise(entry.kind, entry.amount_paise)
+        return self._replace(used={**self.used, key: self.used[key] + effect})
 
     def _sum_months(self, months: tuple[int, ...], direction: str, *, resets_on: date) -> Totals:
         used = held = 0
@@ -202,7 +200,11 @@ def read_usage(customer_id: int, months: Iterable[int], at: datetime) -> Usage:
 
 @lru_cache(256)
 def _write_usage_statement(months: frozenset[int]) -> str:
-    return READ_USAGE.format(months=", ".join(f"({month:d})" for month in sorted(months)))
+    sums = {
+        f"sum_{direction}": SUM_OF_ENTRIES.format(effect=EFFECT_PAISE, direction=direction)
+        for direction in Direction.values
+    }
+    return READ_USAGE.format(months=", ".join(f"({month:d})" for month in sorted(months)), **sums)
 
 
 def list_months_needed(month: int, rules: Iterable[Rule]) -> tuple[int, ...]:
@@ -244,7 +246,7 @@ def append(head: LedgerHead, entry: LedgerEntry, now_used: Usage, said: bytes = 
     values, previous = signed_rows.list_values(entry), bytes(head.last_digest)
     entry.key_id, entry.digest = key.id, sign_link(key, "entry", values, previous, said)
     ENTRIES.insert(entry)
-    if entry.kind != LedgerEntry.Kind.RELEASE:
+    if find_effect_paise(entry.kind, entry.amount_paise):
         used = [now_used.used[entry.month, way] for way in (Direction.DEBIT, Direction.CREDIT)]
         _keep_usage(entry.customer_id, entry.month, *used)
     head.entry_count, head.last_digest, head.last_at = entry.number, entry.digest, entry.at
@@ -256,7 +258,7 @@ def rebuild_usage(customer_id: int) -> int:
     months were not so. It takes no instant: a clock that is wrong is none of its business.
     """
     _lock_head(customer_id)
-    rows = statements.read_rows(SUM_BY_MONTH, [customer_id])
+    rows = statements.read_rows(SUM_BY_MONTH.format(effect=EFFECT_PAISE), [customer_id])
     sums = {month: (debit, credit) for month, debit, credit in rows}
     usage = MonthlyUsage.objects.filter(customer_id=customer_id)
     cached = {m: (debit, credit) for m, debit, credit in usage.values_list(*USAGE_COLUMNS)}
@@ -265,11 +267,6 @@ def rebuild_usage(customer_id: int) -> int:
         if cached.get(month) != amounts:
             _keep_usage(customer_id, month, *amounts)
     return sum(cached.get(month) != sums.get(month) for month in cached | sums)
-
-
-def find_effect_paise(entry: LedgerEntry) -> int:
-    """Tell what an entry adds to what is used."""
-    return EFFECT_SIGNS.get(entry.kind, 1) * int(entry.amount_paise)
 
 
 def _keep_usage(customer_id: int, month: int, debit_paise: int, credit_paise: int) -> None:

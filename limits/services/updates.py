@@ -1,28 +1,29 @@
-"""Report after a transaction: posted, released or reversed. A real spend is never lost: limits.md
-section 6.
+"""Report after a transaction: posted, released or reversed. A real spend is never lost:
+docs/ledger.md, "What an update does".
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import NamedTuple
 
 from django.db.models import Sum
 
 from customers import records
 from customers.models import Customer
-from limits import decision, ledger
-from limits.decision import Gauge
+from limits import decision, ledger, posting
 from limits.models import Direction, LedgerEntry, LedgerHead, LimitCheck
+from limits.posting import POST_KIND, RELEASE_KIND, REVERSE_KIND, KnownCheck
 from limits.queries import find_rules, is_account_usable
 from ppims.core import clock
 from ppims.core.errors import Conflict
+from ppims.core.keys import ONE_MICROSECOND
 from ppims.db import statements
 from ppims.db.statements import store_value
 from ppims.db.transaction import run_in_transaction
 from ppims.models import Operation, ReplayKey
 from ppims.services import idempotency
 from ppims.services.idempotency import Call
-
-Kind, Flag = LedgerEntry.Kind, LedgerEntry.Flag
 
 # In the index's own words: SQLite takes a partial index by no others.
 FIND_POSTED = """
@@ -39,7 +40,6 @@ READ_STATE = """
                    WHERE customer_id = %s AND limit_check_id = %s AND kind = 'S'),
            EXISTS (SELECT 1 FROM limits_hold WHERE limit_check_id = %s AND expires_at > %s)
 """
-SETTLES_ITS_MONTH_WITHIN = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -67,90 +67,85 @@ class OtherAmount(Conflict):
         self.posting = posting
 
 
-@dataclass(frozen=True)
-class Booking:
-    """Where an update goes in the ledger: its month, and what it settles or undoes."""
+class Known(NamedTuple):
+    """What the ledger has of what a report names: its check, or the posting that it reverses."""
 
-    month: int
-    limit_check: LimitCheck | None = None
-    reverses: LedgerEntry | None = None
-    flags: tuple[str, ...] = ()
+    check: LimitCheck | None = None
+    check_now: KnownCheck | None = None
+    undone: LedgerEntry | None = None
 
 
 def update_limit(*, call: Call, report: Report) -> tuple[LedgerEntry, bool]:
     """Book what happened: (the entry, is it a replay). An S is never refused for a limit, a state
     or a hold.
 
-    Raises UnknownCustomer, Conflict (limits.md section 6) or Unavailable; nothing is booked then.
+    Raises UnknownCustomer, Conflict (docs/ledger.md, "What an update does") or Unavailable; nothing
+    is booked then.
     """
 
     def work() -> tuple[LedgerEntry, bool]:
+        # The claim is the transaction's first write: of two with one Ref_Id the second waits here,
+        # and then finds the first one's answer.
         first = idempotency.claim(call)
         if first is not None:
             return LedgerEntry.objects.get(pk=first.row_id), True
+        # Whatever the entry rests on is read after the lock, which stands still until COMMIT.
         head, at = ledger.lock(report.unique_id)
         customer = records.find_registration(call.processor, report.unique_id).customer
-        place = {Kind.POST: _post, Kind.RELEASE: _release, Kind.REVERSE: _reverse}[
-            Kind(report.kind)
-        ]
-        entry = _book(call, report, customer, head, place(call, report, at), at)
+        known = REQUIREMENTS[report.kind](call, report, at)
+        entry = _book(call, report, customer, head, known, at)
         idempotency.settle(call, customer_id=customer.pk, row_id=entry.pk)
         return entry, False
 
     return run_in_transaction(work)
 
 
-def _post(call: Call, report: Report, at: datetime) -> Booking:
-    posting = _find_posted(call, report)
-    if posting and posting.amount_paise != report.amount_paise:
-        raise OtherAmount(posting)
-    if posting:
+def _require_unposted(call: Call, report: Report, at: datetime) -> Known:
+    """Find the check that an S settles; refuse a Tran_Id that is posted already."""
+    posted = _find_posted(call, report)
+    if posted and posted.amount_paise != report.amount_paise:
+        raise OtherAmount(posted)
+    if posted:
         raise Conflict([("tran_id", "is posted already")])
-    check = _find_check_named(call, report)
-    month = clock.number_ist_month(at)
-    is_settled, is_held = _read_state(check, at) if check else (False, False)
-    if check is None or is_settled:
-        return Booking(month, flags=(Flag.UNCHECKED,))
-    flags = []
-    if not check.is_allowed:
-        flags.append(Flag.DECLINED)
-    elif not is_held:
-        flags.append(Flag.LATE)
-    if report.amount_paise != check.amount_paise:
-        flags.append(Flag.AMOUNT_DIFFERS)
-    if check.is_allowed and at - check.at <= SETTLES_ITS_MONTH_WITHIN:
-        month = check.month
-    ledger.close_hold(check.pk)
-    return Booking(month, limit_check=check, flags=tuple(flags))
+    return _read_check(call, report, at)
 
 
-def _release(call: Call, report: Report, at: datetime) -> Booking:
+def _require_releasable(call: Call, report: Report, at: datetime) -> Known:
+    """Find the check that an F releases; refuse one that is settled or another's, and what only an
+    R may undo.
+    """
     errors = []
-    check = _find_check_named(call, report)
-    is_anothers = check is None and _find_key_named(call, report) is not None
-    if is_anothers or (check is not None and _read_state(check, at)[0]):
+    known = _read_check(call, report, at)
+    is_anothers = known.check is None and _find_key_named(call, report) is not None
+    if is_anothers or (known.check_now and known.check_now.is_settled):
         errors.append(("enquiry_ref_id", "is settled, or another customer's or direction's"))
     if report.tran_id and _find_posted(call, report):
         errors.append(("tran_id", "is posted: what undoes it is an R"))
     if errors:
         raise Conflict(errors)
-    if check is None:
-        return Booking(clock.number_ist_month(at))
-    ledger.close_hold(check.pk)
-    return Booking(check.month, limit_check=check)
+    return known
 
 
-def _reverse(call: Call, report: Report, at: datetime) -> Booking:
-    posting = _find_posted(call, report)
-    if posting is None:
+def _require_reversible(call: Call, report: Report, at: datetime) -> Known:
+    """Find the posting that an R undoes; refuse more than is left of it."""
+    posted = _find_posted(call, report)
+    if posted is None:
         raise Conflict([_explain_not_posted(call, report)])
-    undone = LedgerEntry.objects.filter(
-        customer_id=report.unique_id, month=posting.month, reverses=posting
+    reversals = LedgerEntry.objects.filter(
+        customer_id=report.unique_id, month=posted.month, reverses=posted
     )
-    reversed_paise = undone.aggregate(paise=Sum("amount_paise", default=0))["paise"]
-    if reversed_paise + report.amount_paise > posting.amount_paise:
+    reversed_paise = reversals.aggregate(paise=Sum("amount_paise", default=0))["paise"]
+    if reversed_paise + report.amount_paise > posted.amount_paise:
         raise Conflict([("amount", "is more than is left to reverse")])
-    return Booking(posting.month, reverses=posting)
+    return Known(undone=posted)
+
+
+# By kind: what must be so for a report to be booked. Each finds what the report names.
+REQUIREMENTS: dict[str, Callable[[Call, Report, datetime], Known]] = {
+    POST_KIND: _require_unposted,
+    RELEASE_KIND: _require_releasable,
+    REVERSE_KIND: _require_reversible,
+}
 
 
 def _find_posted(call: Call, report: Report) -> LedgerEntry | None:
@@ -188,27 +183,44 @@ def _find_check_named(call: Call, report: Report) -> LimitCheck | None:
     return ledger.CHECKS.read_row(FIND_NAMED, asked)
 
 
-def _read_state(check: LimitCheck, at: datetime) -> tuple[bool, bool]:
-    """Tell whether a check has been settled, and whether its hold is open."""
+def _read_check(call: Call, report: Report, at: datetime) -> Known:
+    """Find the check that is named, and whether it is settled and its hold open at an instant."""
+    check = _find_check_named(call, report)
+    if check is None:
+        return Known()
     state = statements.read_row(
         READ_STATE, [check.customer_id, check.pk, check.pk, store_value(at)]
     )
     assert state
-    return bool(state[0]), bool(state[1])
+    is_settled, is_held = state
+    age_micros = (at - check.at) // ONE_MICROSECOND
+    told = (check.is_allowed, check.month, check.amount_paise, age_micros)
+    return Known(check, KnownCheck(*told, is_held=bool(is_held), is_settled=bool(is_settled)))
 
 
 def _book(
-    call: Call, report: Report, customer: Customer, head: LedgerHead, booking: Booking, at: datetime
+    call: Call, report: Report, customer: Customer, head: LedgerHead, known: Known, at: datetime
 ) -> LedgerEntry:
-    check, undone = booking.limit_check, booking.reverses
+    arrival_month, undone = clock.number_ist_month(at), known.undone
+    place = posting.place_update(
+        report.kind,
+        report.amount_paise,
+        arrival_month,
+        check=known.check_now,
+        named_month=undone.month if undone else 0,
+    )
+    check = known.check if place.answers_check else None
+    if check:
+        # Before the totals are read: they are to count the amount once, as used and not as held.
+        ledger.close_hold(check.pk)
     entry = ledger.ENTRIES.make_row(
         customer_id=customer.pk,
         unique_id_sent=report.unique_id,
         processor_id=call.processor.pk,
         ref_id=call.ref_id,
         at=at,
-        arrival_month=clock.number_ist_month(at),
-        month=booking.month,
+        arrival_month=arrival_month,
+        month=place.month,
         kind=report.kind,
         direction=report.direction,
         amount_paise=report.amount_paise,
@@ -220,7 +232,7 @@ def _book(
         tier=customer.tier,
     )
     account = check.account_number if check else ""
-    return book(head, entry, customer, flags=booking.flags, account=account, said=call.digests)
+    return book(head, entry, customer, flags=place.flags, account=account, said=call.digests)
 
 
 def book(
@@ -248,7 +260,18 @@ def book(
     entry.used_after_paise, entry.held_after_paise = judged.used, judged.held
     entry.limit_paise = gauge.rule.amount if gauge else None
     entry.rule_id = gauge.rule.id if gauge else None
-    entry.flags = ",".join([*flags, *_judge_flags(entry, customer, gauge, account)])
+    entry.flags = ",".join(
+        posting.list_flags(
+            entry.kind,
+            entry.amount_paise,
+            flags,
+            limit_paise=entry.limit_paise,
+            used_and_held_paise=judged.used + judged.held,
+            # Asked of a posting alone: of others it is no flag, and looking costs a statement.
+            is_blocked=entry.kind == POST_KIND and _is_blocked(entry, customer, account),
+        )
+    )
+    # The flags are of the month booked; what the reply shows is of the month in which it arrived.
     if entry.arrival_month != entry.month:
         totals = after.sum_totals(entry.arrival_month, entry.direction)
         gauge = decision.find_tightest(rules, totals)
@@ -256,20 +279,6 @@ def book(
     entry.cumulative_paise, entry.available_paise = shown.cumulative, shown.available
     ledger.append(head, entry, after, said)
     return entry
-
-
-def _judge_flags(
-    entry: LedgerEntry, customer: Customer, gauge: Gauge | None, account: str
-) -> list[str]:
-    """Judge what adds to the month booked: never to refuse it."""
-    if ledger.find_effect_paise(entry) <= 0:
-        return []
-    flags = []
-    if gauge and gauge.remaining < 0:
-        flags.append(Flag.OVER_LIMIT)
-    if entry.kind == Kind.POST and _is_blocked(entry, customer, account):
-        flags.append(Flag.BLOCKED)
-    return [flag.value for flag in flags]
 
 
 def _is_blocked(entry: LedgerEntry, customer: Customer, account: str) -> bool:

@@ -11,19 +11,24 @@ from django.db.models import Model
 
 from limits.decision import CREDIT_STOP, FINANCIAL_YEAR, KYC_EXPIRED, REASONS, WITHIN_LIMITS
 from limits.models import Direction, LedgerEntry, LimitCheck
-from limits.services.updates import SETTLES_ITS_MONTH_WITHIN
+from limits.posting import (
+    ADJUST_KIND,
+    BLOCKED_FLAG,
+    POST_KIND,
+    RELEASE_KIND,
+    REVERSE_KIND,
+    KnownCheck,
+    Place,
+    find_effect_paise,
+    list_flags,
+    place_update,
+)
 from limits.verify.chains import make_row_type
 from limits.verify.past_state import GAUGE_WINDOWS, Person, RulesThen
 from ppims.core import clock
 from ppims.core.chain import KeysByName, Walk, describe_difference
-from ppims.core.keys import ONE_MICROSECOND
 from ppims.db import signed_rows
 
-Flag = LedgerEntry.Flag
-# Plain texts: to look up an enumeration's members takes long, with so many rows.
-POST_KIND, RELEASE_KIND = LedgerEntry.Kind.POST.value, LedgerEntry.Kind.RELEASE.value
-REVERSE_KIND, ADJUST_KIND = LedgerEntry.Kind.REVERSE.value, LedgerEntry.Kind.ADJUST.value
-BLOCKED_FLAG = Flag.BLOCKED.value
 OF_HOLD = ["limit_check_id", "customer_id", "processor_id", "month", "direction", "amount_paise"]
 OF_CHECK = ["customer_id", "processor_id", "at", "month", "direction", "amount_paise"]
 OF_POSTING = ["customer_id", "processor_id", "kind", "month", "direction", "amount_paise"]
@@ -53,7 +58,6 @@ Entry = _make_row_type(
 )
 SIGNED_OF_CHECK = len(signed_rows.list_fields(LimitCheck))
 SIGNED_OF_ENTRY = len(signed_rows.list_fields(LedgerEntry))
-SETTLES_WITHIN = SETTLES_ITS_MONTH_WITHIN // ONE_MICROSECOND
 # Of a check, which windows the limit is of that decided; a state needs none.
 WINDOWS: dict[str, tuple[str, ...]] = {reason: (window,) for window, reason in REASONS.items()}
 WINDOWS |= {WITHIN_LIMITS: GAUGE_WINDOWS, KYC_EXPIRED: (CREDIT_STOP,)}
@@ -158,13 +162,9 @@ class Customer:
 
     def _take(self, row: Any) -> str | None:
         key = (row.month, row.direction)
-        if row.kind == RELEASE_KIND:
-            pass
-        elif row.kind == REVERSE_KIND:
-            self.totals[key] -= row.amount_paise
+        self.totals[key] += find_effect_paise(row.kind, row.amount_paise)
+        if row.kind == REVERSE_KIND:
             self._reversed[row.reverses_id] += row.amount_paise
-        else:
-            self.totals[key] += row.amount_paise
         if self.totals[key] < 0:
             return f"what is used in {row.month} is below zero with it"
         used = self._sum_used(row)
@@ -238,52 +238,54 @@ class Customer:
         return None
 
     def _find_flag_problem(self, row: Any) -> str | None:
-        flags, month = self._expect(row)
+        """Say what is wrong with the month and the flags, by the rules that the services book by.
+        What it points at, and the figures after it, have been found right by now.
+        """
+        place = self._expect_place(row)
         if row.kind == RELEASE_KIND and row.limit_check_id is not None:
             self._released.add(row.limit_check_id)
-        if row.month != month:
-            return describe_difference("its month", row.month, month)
+        if row.month != place.month:
+            return describe_difference("its month", row.month, place.month)
         found = row.flags.split(",") if row.flags else []
-        account = (row.processor_id, row.check_account_number or "")
-        if row.kind == POST_KIND and (found or not self._person.is_surely_at_work(account, row.at)):
-            is_flagged = BLOCKED_FLAG in found
-            if (is_flagged in self._may_be_blocked(row, account)) == is_flagged:
-                flags.append(BLOCKED_FLAG)
+        flags = list_flags(
+            row.kind,
+            row.amount_paise,
+            place.flags,
+            limit_paise=row.limit_paise,
+            used_and_held_paise=row.used_after_paise + row.held_after_paise,
+            is_blocked=row.kind == POST_KIND and self._expect_blocked(row, found),
+        )
         return None if found == flags else describe_difference("its flags", found, flags)
 
-    def _may_be_blocked(self, row: Any, account: tuple[int, str]) -> set[bool]:
-        """Tell whether a posting may be flagged as BLOCKED, and whether not: by the customer, or
-        the account that its check named.
+    def _expect_place(self, row: Any) -> Place:
+        """Find where an entry belongs, by its check, and by the release of it that came before."""
+        check = None
+        if row.limit_check_id is not None:
+            was_open = row.check_is_allowed and row.at < row.check_hold_until
+            check = KnownCheck(
+                is_allowed=row.check_is_allowed,
+                month=row.check_month,
+                amount_paise=row.check_amount_paise,
+                age_micros=row.at - row.check_at,
+                is_held=was_open and row.limit_check_id not in self._released,
+                is_settled=False,  # an entry points at the check that it answers alone
+            )
+        return place_update(
+            row.kind, row.amount_paise, row.arrival_month, check=check, named_month=row.month
+        )
+
+    def _expect_blocked(self, row: Any, found: list[str]) -> bool:
+        """Judge whether a posting is to be flagged as BLOCKED. Where the services may have seen
+        either, as it is: near a change of the customer, or of the account that its check named.
         """
+        account = (row.processor_id, row.check_account_number or "")
+        if not found and self._person.is_surely_at_work(account, row.at):
+            return False
         blocked = self._person.may_be_blocked(row.at)
         usable = self._person.may_be_usable(account, row.at) if account[1] else {True}
-        return {is_blocked or not is_usable for is_blocked in blocked for is_usable in usable}
-
-    def _expect(self, row: Any) -> tuple[list[str], int]:
-        """Tell the flags that an entry should have, as far as they can be judged, and its month."""
-        flags: list[str] = []
-        month = row.month if row.kind in (REVERSE_KIND, ADJUST_KIND) else row.arrival_month
-        if row.kind == POST_KIND and row.limit_check_id is None:
-            flags.append(Flag.UNCHECKED.value)
-        elif row.kind == POST_KIND:
-            flags += self._expect_flags_of_check(row)
-            if row.check_is_allowed and row.at - row.check_at <= SETTLES_WITHIN:
-                month = row.check_month
-        elif row.kind == RELEASE_KIND and row.limit_check_id is not None:
-            month = row.check_month
-        if _adds(row) and _is_over(row):
-            flags.append(Flag.OVER_LIMIT.value)
-        return flags, month
-
-    def _expect_flags_of_check(self, row: Any) -> list[str]:
-        flags = []
-        if not row.check_is_allowed:
-            flags.append(Flag.DECLINED.value)
-        elif row.at >= row.check_hold_until or row.limit_check_id in self._released:
-            flags.append(Flag.LATE.value)
-        if row.amount_paise != row.check_amount_paise:
-            flags.append(Flag.AMOUNT_DIFFERS.value)
-        return flags
+        may_be = {is_blocked or not is_usable for is_blocked in blocked for is_usable in usable}
+        is_flagged = BLOCKED_FLAG in found
+        return is_flagged if is_flagged in may_be else not is_flagged
 
 
 def _find_ref_problem(row: Any) -> str | None:
@@ -292,12 +294,3 @@ def _find_ref_problem(row: Any) -> str | None:
     if (row.ref_row_id, row.ref_customer_id) != (row.id, row.customer_id):
         return f"its Ref_Id {row.ref_id} points at another row"
     return None
-
-
-def _adds(row: Any) -> bool:
-    return bool(row.kind == POST_KIND or (row.kind == ADJUST_KIND and row.amount_paise > 0))
-
-
-def _is_over(row: Any) -> bool:
-    limit = row.limit_paise
-    return limit is not None and row.used_after_paise + row.held_after_paise > limit
