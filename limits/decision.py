@@ -1,5 +1,5 @@
-"""May this customer do this now? Pure: no clock, no database, no Django. limits.md sections 3
-to 5.
+"""May this customer do this now? Pure: no clock, no database, no Django. docs/ledger.md, "Limit
+rules" and "What a check does".
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,10 @@ from typing import NamedTuple
 
 MONTH_WINDOW, FINANCIAL_YEAR = "MONTH", "FINANCIAL_YEAR"
 TRANSACTION_WINDOW, BALANCE_WINDOW, CREDIT_STOP = "TRANSACTION", "BALANCE", "CREDIT_STOP"
+GAUGE_WINDOWS = (
+    MONTH_WINDOW,
+    FINANCIAL_YEAR,
+)  # whose totals are counted; replies show their figures
 AMOUNT_WINDOWS = (
     MONTH_WINDOW,
     FINANCIAL_YEAR,
@@ -46,10 +50,9 @@ class Question:
     """Everything a decision rests on.
 
     `totals` has MONTH and, where a rule asks, FINANCIAL_YEAR. `balance` is before the transaction.
-    `held_credit_here`
-    are the processor's own open credit holds. `stops_at` is when loading stops at this tier, by
-    CREDIT_STOP.
-    An account or card that was not named, and an unknown card, is active.
+    `held_credit_here` are the processor's own open credit holds. `stops_at` is when loading stops
+    at this tier, by CREDIT_STOP. An account or card that was not named, and an unknown card, is
+    active.
     """
 
     at: datetime
@@ -84,8 +87,8 @@ class ReplyFigures(NamedTuple):
 
 @dataclass(frozen=True)
 class Decision:
-    """The answer and why: the figures after it, of the rule that decided, and those that the reply
-    gives.
+    """The answer and why. `figures` are those that the reply gives, `rule` is the one that decided,
+    and the rest are its figures, if it is a MONTH or FINANCIAL_YEAR rule: all after the answer.
     """
 
     is_allowed: bool
@@ -101,23 +104,19 @@ class Decision:
 
 def find_tightest(rules: Sequence[Rule], totals: Mapping[str, Totals]) -> Gauge | None:
     """Find the MONTH or FINANCIAL_YEAR rule with the least remaining; of two alike, MONTH."""
-    gauges = [
-        Gauge(rule, totals[rule.window])
-        for rule in rules
-        if rule.window in {MONTH_WINDOW, FINANCIAL_YEAR}
-    ]
+    gauges = [Gauge(rule, totals[rule.window]) for rule in rules if rule.window in GAUGE_WINDOWS]
     return min(gauges, key=lambda g: (g.remaining, g.rule.window != MONTH_WINDOW), default=None)
 
 
 def sum_figures(rules: Sequence[Rule], totals: Mapping[str, Totals]) -> ReplyFigures:
-    """Give the figures as they stand."""
+    """Sum up the figures that a reply gives, as they stand."""
     return make_figures(find_tightest(rules, totals), totals)
 
 
 def make_figures(
     gauge: Gauge | None, totals: Mapping[str, Totals], *, added: int = 0
 ) -> ReplyFigures:
-    """Give the figures of the tightest rule; where there is none, the month's."""
+    """Sum up the figures of the tightest rule; without any, those of the month, and no limit."""
     shown = gauge.totals if gauge else totals[MONTH_WINDOW]
     cumulative = shown.used + shown.held + added
     return ReplyFigures(cumulative, max(0, gauge.remaining - added) if gauge else None)
@@ -125,25 +124,49 @@ def make_figures(
 
 def decide(question: Question) -> Decision:
     """Judge a question; the reasons rank: blocked, account, card, credit stop, then the failing
-    rule with least left.
+    rule with least left. Only what is allowed adds to the figures.
     """
-    unjudged = (
-        (BALANCE_WINDOW,)
-        if question.balance is None and any(r.window == BALANCE_WINDOW for r in question.rules)
-        else ()
+    reason, rule = _find_reason(question)
+    is_allowed = reason == WITHIN_LIMITS
+    added = question.amount if is_allowed else 0
+    gauge = find_tightest(question.rules, question.totals)
+    shown = make_figures(gauge, question.totals, added=added)
+    if not is_allowed:  # the rule that failed decides, not the tightest one
+        gauge = _find_gauge(rule, question.totals) if rule else None
+    if gauge is None:
+        return Decision(is_allowed, reason, shown, rule=rule, unjudged=_list_unjudged(question))
+    return Decision(
+        is_allowed,
+        reason,
+        shown,
+        rule=gauge.rule,
+        used=gauge.totals.used,
+        held=gauge.totals.held + added,
+        remaining=max(0, gauge.remaining - added),
+        resets_on=gauge.totals.resets_on,
+        unjudged=_list_unjudged(question),
     )
+
+
+def _find_gauge(rule: Rule, totals: Mapping[str, Totals]) -> Gauge | None:
+    return Gauge(rule, totals[rule.window]) if rule.window in GAUGE_WINDOWS else None
+
+
+def _find_reason(question: Question) -> tuple[str, Rule | None]:
+    """Find what declines, and by which rule; WITHIN_LIMITS by none."""
     state = _find_reason_of_state(question)
-    stop = next((r for r in question.rules if r.window == CREDIT_STOP), None)
     if state:
-        return Decision(
-            False, state, sum_figures(question.rules, question.totals), unjudged=unjudged
-        )
+        return state, None
+    stop = next((rule for rule in question.rules if rule.window == CREDIT_STOP), None)
     if stop and question.stops_at and question.at >= question.stops_at:
-        return _make_declined(question, stop, KYC_EXPIRED, unjudged)
+        return KYC_EXPIRED, stop
     failing = _find_failing_rule(question)
-    if failing:
-        return _make_declined(question, failing, REASONS[failing.window], unjudged)
-    return _make_allowed(question, unjudged)
+    return (REASONS[failing.window], failing) if failing else (WITHIN_LIMITS, None)
+
+
+def _list_unjudged(question: Question) -> tuple[str, ...]:
+    is_asked = any(rule.window == BALANCE_WINDOW for rule in question.rules)
+    return (BALANCE_WINDOW,) if is_asked and question.balance is None else ()
 
 
 def _find_reason_of_state(question: Question) -> str | None:
@@ -157,6 +180,7 @@ def _find_reason_of_state(question: Question) -> str | None:
 
 
 def _find_failing_rule(question: Question) -> Rule | None:
+    """Find the rule that the amount fails with the least left; of two alike, as AMOUNT_WINDOWS."""
     left = [
         (_work_out_left(rule, question), rule)
         for rule in question.rules
@@ -170,7 +194,7 @@ def _find_failing_rule(question: Question) -> Rule | None:
 
 
 def _work_out_left(rule: Rule, question: Question) -> int | None:
-    """Give what a rule would still let pass; None where it can't be judged."""
+    """Work out what a rule would still let pass; None where it can't be judged."""
     if rule.window == TRANSACTION_WINDOW:
         return rule.amount
     if rule.window == BALANCE_WINDOW:
@@ -178,43 +202,3 @@ def _work_out_left(rule: Rule, question: Question) -> int | None:
             return None
         return rule.amount - question.balance - question.held_credit_here
     return Gauge(rule, question.totals[rule.window]).remaining
-
-
-def _make_declined(
-    question: Question, rule: Rule, reason: str, unjudged: tuple[str, ...]
-) -> Decision:
-    as_they_stand = sum_figures(question.rules, question.totals)
-    if rule.window not in {MONTH_WINDOW, FINANCIAL_YEAR}:
-        return Decision(False, reason, as_they_stand, rule=rule, unjudged=unjudged)
-    return _make_decision(
-        False, reason, as_they_stand, Gauge(rule, question.totals[rule.window]), 0, unjudged
-    )
-
-
-def _make_allowed(question: Question, unjudged: tuple[str, ...]) -> Decision:
-    gauge = find_tightest(question.rules, question.totals)
-    after = make_figures(gauge, question.totals, added=question.amount)
-    if gauge is None:
-        return Decision(True, WITHIN_LIMITS, after, unjudged=unjudged)
-    return _make_decision(True, WITHIN_LIMITS, after, gauge, question.amount, unjudged)
-
-
-def _make_decision(
-    is_allowed: bool,
-    reason: str,
-    shown: ReplyFigures,
-    gauge: Gauge,
-    added: int,
-    unjudged: tuple[str, ...],
-) -> Decision:
-    return Decision(
-        is_allowed,
-        reason,
-        shown,
-        rule=gauge.rule,
-        used=gauge.totals.used,
-        held=gauge.totals.held + added,
-        remaining=max(0, gauge.remaining - added),
-        resets_on=gauge.totals.resets_on,
-        unjudged=unjudged,
-    )

@@ -9,7 +9,14 @@ from typing import Any
 
 from django.db.models import Model
 
-from limits.decision import CREDIT_STOP, FINANCIAL_YEAR, KYC_EXPIRED, REASONS, WITHIN_LIMITS
+from limits.decision import (
+    CREDIT_STOP,
+    FINANCIAL_YEAR,
+    GAUGE_WINDOWS,
+    KYC_EXPIRED,
+    REASONS,
+    WITHIN_LIMITS,
+)
 from limits.models import Direction, LedgerEntry, LimitCheck
 from limits.posting import (
     ADJUST_KIND,
@@ -24,7 +31,7 @@ from limits.posting import (
     place_update,
 )
 from limits.verify.chains import make_row_type
-from limits.verify.past_state import GAUGE_WINDOWS, Person, RulesThen
+from limits.verify.past_state import Person, RulesThen
 from ppims.core import clock
 from ppims.core.chain import KeysByName, Walk, describe_difference
 from ppims.db import signed_rows

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from customers.choices import USABLE_STATUSES
-from limits.decision import CREDIT_STOP, FINANCIAL_YEAR, MONTH_WINDOW
+from limits.decision import CREDIT_STOP
 from limits.queries import find_loading_stop
 from ppims.core.keys import EPOCH, ONE_MICROSECOND
 
@@ -18,7 +18,6 @@ ALL_TIME, FOR_EVER = -(2**63), 2**63 - 1
 # PostgreSQL instants come from more than one clock.
 TOLERANCE_MICROS = 60_000_000
 UNKNOWN_STATUS, BLOCKED_STATUS = "?", "BLOCKED"
-GAUGE_WINDOWS = (MONTH_WINDOW, FINANCIAL_YEAR)
 NEVER_ASKED = (None,)
 
 
