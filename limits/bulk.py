@@ -1,12 +1,14 @@
-"""Whole histories of many customers at once, row for row what the services would have written. It
-writes only of customers who have no check and no entry yet.
+"""Make up whole histories of many customers at once, row for row what the services would have
+written. It writes only of customers who have no check and no entry yet.
+
+It asks the database for nothing while it makes them up. What an answer rests on (limits.decision,
+limits.posting, limits.signing) are the services' own functions: here is what they would have read.
 """
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import cache
+from datetime import datetime
 from typing import NamedTuple
 
 from django.conf import settings
@@ -43,21 +45,20 @@ from limits.services.checks import Ask
 from limits.services.updates import Report
 from ppims.core import clock
 from ppims.core.chain import sign_link, sign_row
-from ppims.core.keys import EPOCH, ONE_MICROSECOND, Plain
+from ppims.core.keys import EPOCH, Plain
 from ppims.db import bulk
 from ppims.models import Processor, ReplayKey
 from ppims.services.idempotency import Call
 
 # All instants here are microseconds, as they are signed.
-SECOND_MICROS, MINUTE_MICROS, DAY_MICROS = 1_000_000, 60_000_000, 86_400_000_000
-INDIA_IS_AHEAD = 330 * MINUTE_MICROS
+SECOND_MICROS, MINUTE_MICROS = 1_000_000, 60_000_000
 TABLES = (LimitCheck, Hold, LedgerEntry, LedgerHead, MonthlyUsage, ReplayKey)
 
 
 @dataclass(slots=True)
 class Asked:
-    """What of a check, and of its hold, is needed again. A declined one never held: `expires_at`
-    is 0.
+    """What of a check, and of its hold, later calls ask for. A declined one never held: its
+    `expires_at` is 0.
     """
 
     id: int
@@ -91,15 +92,16 @@ class Rulebook:
 
     def __init__(self) -> None:
         starts = queries.list_rule_starts()
-        self.starts = [(start - EPOCH) // ONE_MICROSECOND for start in starts]
+        self.starts = [clock.to_microseconds(start) for start in starts]
         self.known = {
             (place, tier, direction): _find_in_force(tier, direction, at)
-            for place, at in enumerate([EPOCH, *starts])
+            for place, at in enumerate([EPOCH, *starts])  # as bisect_right finds it
             for tier in Tier.values
             for direction in Direction.values
         }
 
     def find_rules(self, tier: str, direction: str, at: int) -> InForce:
+        """Find the rules of a tier and direction that are in force at an instant."""
         return self.known[bisect_right(self.starts, at), tier, direction]
 
 
@@ -155,13 +157,14 @@ class Book:
     def check(self, call: Call, ask: Ask, *, at: int) -> bool:
         """Answer an enquiry as check_limit would: is it allowed?"""
         processor_id = call.processor.pk
+        # The services sweep expired holds at a check, too, so that the rows left are the same.
         self.holds = {i: held for i, held in self.holds.items() if held.expires_at > at}
         decided = self._decide(processor_id, ask, at)
         asked = Asked(
             next(self.histories.check_ids),
             processor_id,
             at,
-            number_month(at),
+            clock.number_month(at),
             ask.direction,
             ask.amount_paise,
             _find_hold_end(call.processor, at) if decided.is_allowed else 0,
@@ -210,13 +213,15 @@ class Book:
         in_force = self.histories.rules.find_rules(self.tier, ask.direction, at)
         return decision.decide(
             Question(
-                read_micros(at),
+                clock.from_microseconds(at),
                 ask.amount_paise,
                 in_force.rules,
-                self._sum_totals(in_force, number_month(at), ask.direction, at),
+                self._sum_totals(in_force, clock.number_month(at), ask.direction, at),
                 ask.balance_paise,
                 self._sum_usage(at).sum_held_credit(processor_id) if self.holds else 0,
-                queries.find_loading_stop(in_force.rules, read_micros(self.tier_since)),
+                queries.find_loading_stop(
+                    in_force.rules, clock.from_microseconds(self.tier_since)
+                ),
             )
         )
 
@@ -262,9 +267,13 @@ class Book:
             undone_id, named_month = self.posted[undone]
         else:
             asked = self.asked.get((processor_id, report.enquiry_ref_id or ""))
-            check = self._know(asked, at) if asked else None
+            check = self._make_known_check(asked, at) if asked else None
         place = place_update(
-            report.kind, report.amount_paise, number_month(at), check=check, named_month=named_month
+            report.kind,
+            report.amount_paise,
+            clock.number_month(at),
+            check=check,
+            named_month=named_month,
         )
         if asked is None or not place.answers_check:
             return Booking(place, reverses_id=undone_id)
@@ -272,7 +281,7 @@ class Book:
         asked.is_settled = report.kind == POST_KIND
         return Booking(place, check_id=asked.id)
 
-    def _know(self, asked: Asked, at: int) -> KnownCheck:
+    def _make_known_check(self, asked: Asked, at: int) -> KnownCheck:
         is_held = asked.id in self.holds and asked.expires_at > at
         told = (bool(asked.expires_at), asked.month, asked.amount_paise, at - asked.at)
         return KnownCheck(*told, is_held, asked.is_settled)
@@ -281,20 +290,20 @@ class Book:
         self, processor_id: int, ref_id: str, report: Report, booking: Booking, at: int
     ) -> Sequence[Plain]:
         in_force = self.histories.rules.find_rules(self.tier, report.direction, at)
-        arrival, rules, (month, flags, _) = number_month(at), in_force.rules, booking.place
-        totals = self._sum_totals(in_force, month, report.direction, at)
+        arrival, rules, place = clock.number_month(at), in_force.rules, booking.place
+        totals = self._sum_totals(in_force, place.month, report.direction, at)
         gauge = decision.find_tightest(rules, totals)
         judged = gauge.totals if gauge else totals[MONTH_WINDOW]
         limit_paise = gauge.rule.amount if gauge else None
-        all_flags = list_flags(
+        flags = list_flags(
             report.kind,
             report.amount_paise,
-            flags,
+            place.flags,
             limit_paise=limit_paise,
             used_and_held_paise=judged.used + judged.held,
         )
         left = gauge
-        if arrival != month:
+        if arrival != place.month:
             totals = self._sum_totals(in_force, arrival, report.direction, at)
             left = decision.find_tightest(rules, totals)
         shown = decision.make_figures(left, totals)
@@ -306,7 +315,7 @@ class Book:
             ref_id,
             at,
             arrival,
-            month,
+            place.month,
             report.kind,
             report.direction,
             report.amount_paise,
@@ -316,7 +325,7 @@ class Book:
             booking.check_id,
             booking.reverses_id,
             None,
-            ",".join(all_flags),
+            ",".join(flags),
             self.tier,
             judged.used,
             judged.held,
@@ -337,11 +346,8 @@ class Book:
             for held in self.holds.values()
             if held.expires_at > at and held.month == month and held.direction == direction
         )
-        return {
-            MONTH_WINDOW: Totals(
-                self.used.get((month, direction), 0), held, clock.find_first_day_after_month(month)
-            )
-        }
+        used = self.used.get((month, direction), 0)
+        return {MONTH_WINDOW: Totals(used, held, clock.find_first_day_after_month(month))}
 
     def _sum_usage(self, at: int) -> Usage:
         held: dict[tuple[int, str, int], int] = {}
@@ -366,20 +372,6 @@ def insert(rows: bulk.Rows) -> None:
 def _find_in_force(tier: str, direction: str, at: datetime) -> InForce:
     rules = queries.find_rules(tier, direction, at)
     return InForce(rules, any(rule.window == FINANCIAL_YEAR for rule in rules))
-
-
-def read_micros(at: int) -> datetime:
-    return EPOCH + timedelta(0, 0, at)
-
-
-def number_month(at: int) -> int:
-    """Number the calendar month in India, as clock.number_ist_month does."""
-    return _number_month_of_day((at + INDIA_IS_AHEAD) // DAY_MICROS)
-
-
-@cache
-def _number_month_of_day(day: int) -> int:
-    return clock.number_ist_month(read_micros(day * DAY_MICROS))
 
 
 def _find_hold_end(processor: Processor, at: int) -> int:

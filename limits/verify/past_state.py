@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from customers.choices import USABLE_STATUSES
 from limits.decision import CREDIT_STOP
 from limits.queries import find_loading_stop
-from ppims.core.keys import EPOCH, ONE_MICROSECOND
+from ppims.core import clock
 
 T = TypeVar("T")
 
@@ -81,19 +81,19 @@ class Person:
         return self._tiers.list_seen(at) if self._tiers else ()
 
     def may_be_blocked(self, at: int) -> set[bool]:
-        """Tell whether the customer may have been seen blocked, and whether not."""
+        """List whether the customer may have been seen blocked: yes, no, or either."""
         return _drop_unknown(value == BLOCKED_STATUS for value in _list_certain(self._statuses, at))
 
     def may_be_usable(self, account: tuple[int, str], at: int) -> set[bool]:
-        """Tell whether an account may have been seen active or new, and whether not."""
+        """List whether an account may have been seen active or new: yes, no, or either."""
         timeline = self._accounts.get(account)
         if timeline is None:
             return {False}
         return _drop_unknown(value in USABLE_STATUSES for value in _list_certain(timeline, at))
 
     def is_surely_at_work(self, account: tuple[int, str], at: int) -> bool:
-        """Tell, of nearly all instants, that the customer was not blocked and the account, if one
-        is named, usable; False: look closer.
+        """Be sure, of nearly all instants at once, that the customer was not blocked and the
+        account, if one is named, usable; False: look closer.
         """
         is_settled = self._is_at_work and at > self.settled_at
         return is_settled and (not account[1] or account in self._accounts)
@@ -143,7 +143,7 @@ class RulesThen:
         return timeline.list_seen(row.at) if timeline else NEVER_ASKED
 
     def is_surely(self, row: Any, rule_id: int, limit: int, windows: Sequence[str]) -> bool:
-        """Tell, of nearly all rows, that this limit was in force for it; False: look closer."""
+        """Be sure, of nearly all rows at once, that a limit was in force; False: look closer."""
         what = (row.tier, row.direction, rule_id, limit, windows)
         span = self._spans.get(what)
         if span is None:
@@ -162,8 +162,8 @@ class RulesThen:
         return timeline.changes[-1][0], FOR_EVER
 
     def may_have_stopped(self, row: Any, tiers: Sequence[Tier]) -> set[bool]:
-        """Tell whether loading may have been stopped, and whether not, by the months since a tier
-        was given.
+        """List whether loading may have been stopped, by the months since a tier was given: yes,
+        no, or either.
         """
         answers = set()
         for pk in self.list_seen(row, CREDIT_STOP):
@@ -171,7 +171,7 @@ class RulesThen:
                 answers.add(False)
                 continue
             for tier in tiers:
-                since = EPOCH + tier.since * ONE_MICROSECOND
+                since = clock.from_microseconds(tier.since)
                 stops_at = find_loading_stop([self._rules[pk]], since)
-                answers.add(stops_at is not None and EPOCH + row.at * ONE_MICROSECOND >= stops_at)
+                answers.add(stops_at is not None and clock.from_microseconds(row.at) >= stops_at)
         return _drop_unknown(answers)

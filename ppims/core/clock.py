@@ -11,7 +11,10 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
+from ppims.core.keys import EPOCH, ONE_MICROSECOND
+
 IST = ZoneInfo("Asia/Kolkata")
+IST_AHEAD_MICROS, DAY_MICROS = 19_800_000_000, 86_400_000_000
 OFFSET_READ_SECONDS = 0.5
 APRIL_MONTH = 4
 
@@ -59,10 +62,33 @@ def read_offset() -> timedelta:
     return value
 
 
+def to_microseconds(at: datetime) -> int:
+    """Count the microseconds from 1970 on to an instant."""
+    return (at - EPOCH) // ONE_MICROSECOND
+
+
+def from_microseconds(count: int) -> datetime:
+    """Find the instant so many microseconds from 1970 on."""
+    return EPOCH + count * ONE_MICROSECOND
+
+
 def number_ist_month(at: datetime) -> int:
     """Number the calendar month in India: 202611."""
     local = at.astimezone(IST)
     return local.year * 100 + local.month
+
+
+def number_month(count: int) -> int:
+    """Number the month of an instant in microseconds, as number_ist_month does; quickly, for
+    many.
+    """
+    return _number_month_of_day((count + IST_AHEAD_MICROS) // DAY_MICROS)
+
+
+@cache
+def _number_month_of_day(day: int) -> int:
+    date_of_day = EPOCH.date() + timedelta(days=day)
+    return date_of_day.year * 100 + date_of_day.month
 
 
 @cache

@@ -131,6 +131,14 @@ def test_a_month_begins_at_midnight_in_india(at, month):
         == clock.number_ist_month(make_instant(at).astimezone(UTC))
         == month
     )
+    assert clock.number_month(clock.to_microseconds(make_instant(at))) == month
+
+
+@given(INSTANTS)
+def test_an_instant_in_microseconds_is_the_same_instant_and_in_the_same_month(at):
+    count = clock.to_microseconds(at)
+    assert clock.from_microseconds(count) == at
+    assert clock.number_month(count) == clock.number_ist_month(at)
 
 
 def test_half_past_six_in_the_evening_utc_is_the_next_day_in_india():

@@ -168,9 +168,9 @@ class History:
         book.cif_ids[self.processor.pk] = ""
         asked = Call(self.processor, Operation.CHECK_LIMIT, draw_ref(), {})
         told = Call(self.processor, Operation.UPDATE_LIMIT, draw_ref(), {})
-        book.check(asked, Ask(self.unique_id, "D", 5_000), at=count_micros(CHECKED_AT))
+        book.check(asked, Ask(self.unique_id, "D", 5_000), at=clock.to_microseconds(CHECKED_AT))
         report = Report(self.unique_id, "S", "D", self.paise, enquiry_ref_id=asked.ref_id)
-        book.update(told, report, at=count_micros(self.answered_at))
+        book.update(told, report, at=clock.to_microseconds(self.answered_at))
         names = [field.attname for field in LedgerEntry._meta.concrete_fields]
         (row,) = histories.rows[LedgerEntry]
         entry = dict(zip(names, row, strict=True))
@@ -179,10 +179,6 @@ class History:
     def verify(self):
         with clock.freeze(self.answered_at):
             return [finding.problem for finding in verify()]
-
-
-def count_micros(at):
-    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // MICROSECOND
 
 
 @pytest.mark.django_db
