@@ -219,9 +219,7 @@ class Book:
                 self._sum_totals(in_force, clock.number_month(at), ask.direction, at),
                 ask.balance_paise,
                 self._sum_usage(at).sum_held_credit(processor_id) if self.holds else 0,
-                queries.find_loading_stop(
-                    in_force.rules, clock.from_microseconds(self.tier_since)
-                ),
+                queries.find_loading_stop(in_force.rules, clock.from_microseconds(self.tier_since)),
             )
         )
 

@@ -1,5 +1,5 @@
 """The only writer of checks, holds, entries, heads and usage: locks, sums, chains and signs.
-limits.md sections 2 and 7.
+docs/ledger.md, "Money and time" and "How the ledger is kept".
 """
 
 import logging
@@ -124,6 +124,7 @@ class Usage(NamedTuple):
         )
 
     def add_entry(self, entry: LedgerEntry) -> "Usage":
+        """Add up how the customer stands with a further entry."""
         key = (entry.month, entry.direction)
         effect = find_effect_paise(entry.kind, entry.amount_paise)
         return self._replace(used={**self.used, key: self.used[key] + effect})
@@ -150,6 +151,7 @@ def lock(customer_id: int) -> tuple[LedgerHead, datetime]:
     if found is None:
         if not Customer.objects.filter(pk=customer_id).exists():
             raise UnknownCustomer
+        # Two may come here at once: one of them inserts, and both lock what is then there.
         LedgerHead.objects.bulk_create(
             [_sign_head(LedgerHead(customer_id=customer_id))], ignore_conflicts=True
         )
@@ -171,6 +173,7 @@ def _lock_statement() -> str:
 
 def _take_instant(head: LedgerHead, reading: datetime | None) -> datetime:
     clock_guard.require_steady(reading)
+    # Read after the lock: a request that waited for it must not see as open a hold that has ended.
     at = clock.now(reading)
     if head.last_at is None or at >= head.last_at:
         return at
@@ -223,11 +226,13 @@ def keep_check(head: LedgerHead, check: LimitCheck, *, said: bytes, has_expired:
     values = signed_rows.list_values(check)
     check.key_id, check.mac = key.id, sign_row(key, "check", values, said)
     CHECKS.insert(check)
+    # An expired hold counts nowhere: so its row may wait for the customer's next check.
     if has_expired:
         statements.run(DELETE_EXPIRED, [check.customer_id, store_value(check.at)])
     if check.hold_until:
         hold = (check.pk, check.customer_id, check.processor_id, check.month, check.direction)
         statements.run(INSERT_HOLD, [*hold, check.amount_paise, store_value(check.hold_until)])
+    # Last, as it signs what is now there; with the rows in one COMMIT, or not at all.
     head.check_count, head.last_at = check.number, check.at
     _save(head)
 
@@ -246,7 +251,7 @@ def append(head: LedgerHead, entry: LedgerEntry, now_used: Usage, said: bytes = 
     values, previous = signed_rows.list_values(entry), bytes(head.last_digest)
     entry.key_id, entry.digest = key.id, sign_link(key, "entry", values, previous, said)
     ENTRIES.insert(entry)
-    if find_effect_paise(entry.kind, entry.amount_paise):
+    if find_effect_paise(entry.kind, entry.amount_paise):  # a month of releases alone has no row
         used = [now_used.used[entry.month, way] for way in (Direction.DEBIT, Direction.CREDIT)]
         _keep_usage(entry.customer_id, entry.month, *used)
     head.entry_count, head.last_digest, head.last_at = entry.number, entry.digest, entry.at
@@ -254,8 +259,8 @@ def append(head: LedgerHead, entry: LedgerEntry, now_used: Usage, said: bytes = 
 
 
 def rebuild_usage(customer_id: int) -> int:
-    """Set a customer's cached usage to the ledger's sums, under the customer's lock: how many
-    months were not so. It takes no instant: a clock that is wrong is none of its business.
+    """Set a customer's cached usage to the ledger's sums, under the customer's lock, and count the
+    months that were not so. It takes no instant: it may run while the clock is wrong.
     """
     _lock_head(customer_id)
     rows = statements.read_rows(SUM_BY_MONTH.format(effect=EFFECT_PAISE), [customer_id])

@@ -1,4 +1,6 @@
-"""Ask before a transaction: check limit; and the registration status, which tells what is left."""
+"""Ask before a transaction: check limit, and the registration status with what is left to spend.
+docs/ledger.md, "What a check does" and "Which figures a reply shows".
+"""
 
 from copy import copy
 from dataclasses import dataclass
@@ -51,9 +53,12 @@ def check_limit(*, call: Call, ask: Ask) -> tuple[LimitCheck, bool]:
     """
 
     def work() -> tuple[LimitCheck, bool]:
+        # The claim is the transaction's first write: of two with one Ref_Id the second waits here.
         first = idempotency.claim(call)
         if first is not None:
             return _repeat(first)
+        # Whatever the answer rests on is read after the lock, which is held until COMMIT: so no two
+        # checks count the same rupee as free.
         head, at = ledger.lock(ask.unique_id)
         registration = records.find_registration(call.processor, ask.unique_id)
         check, usage = _decide_check(call, ask, registration, at)
@@ -75,12 +80,13 @@ def find_registration_status(
     at = clock.now()
     if not found:
         return RegistrationStatus(None, _read_figures_of_a_newcomer(at))
+    # Nothing is locked here: as under the lock, never earlier than the customer's last instant.
     figures = read_figures(found, Direction.DEBIT, max(at, found.last_at or at))
     return RegistrationStatus(found, figures)
 
 
 def read_figures(customer: Customer | Found, direction: str, at: datetime) -> ReplyFigures:
-    """Give used + held and what is left, as they stand at an instant."""
+    """Read what is used + held and what is left, as they stand at an instant."""
     month = clock.number_ist_month(at)
     rules = queries.find_rules(customer.tier, direction, at)
     usage = ledger.read_usage(customer.unique_id, ledger.list_months_needed(month, rules), at)
@@ -159,11 +165,13 @@ def _repeat(first: ReplayKey) -> tuple[LimitCheck, bool]:
     check = LimitCheck.objects.get(pk=first.row_id)
     if not check.is_allowed:
         return check, True
+    # Under the lock, or a posting might close the hold between this look and the answer.
     _, at = ledger.lock(check.customer_id)
     if Hold.objects.filter(pk=check.pk, expires_at__gt=at).exists():
         return check, True
     answers = LedgerEntry.objects.filter(customer_id=check.customer_id, limit_check=check)
     figures = read_figures(check.customer, check.direction, at)
+    # A copy to answer with: the row that was kept never changes.
     now = copy(check)
     now.is_allowed, now.reason = False, HOLD_CLOSED if answers.exists() else HOLD_EXPIRED
     now.rule_id = now.limit = now.used_paise = now.held_paise = now.remaining_paise = None

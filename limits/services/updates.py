@@ -59,7 +59,7 @@ class Report:
 
 class OtherAmount(Conflict):
     """An S by a Tran_Id that is posted already, though with another amount: a 409 that staff have
-    to look at, for a transaction of its own may stand behind it.
+    to look at, for a transaction of its own may stand behind it. docs/ledger.md, "Refused reports".
     """
 
     def __init__(self, posting: LedgerEntry) -> None:
@@ -282,6 +282,6 @@ def book(
 
 
 def _is_blocked(entry: LedgerEntry, customer: Customer, account: str) -> bool:
-    """Tell whether the customer is blocked, or the account that the check named is not active."""
+    """Judge whether the customer is blocked, or the account that the check named not active."""
     is_usable = is_account_usable(customer.pk, entry.processor_id or 0, account)
     return customer.is_blocked or not is_usable

@@ -1,4 +1,5 @@
-"""Find what was changed behind the services' back, or was never right. limits.md section 7.
+"""Find what was changed behind the services' back, or was never right. docs/ledger.md,
+"Verification".
 
 `ledger` walks the customers' checks and entries, `audit` the audit entries, `seals` holds both
 against what was sealed. All of it streams: memory does not grow with the tables.

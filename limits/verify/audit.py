@@ -1,5 +1,5 @@
-"""The walk through the audit: a chain for each customer it is about, and one for what is about
-none.
+"""Walk through the audit: a chain for each customer it is about, and one for what is about none.
+docs/ledger.md, "How the ledger is kept".
 """
 
 from collections.abc import Iterator

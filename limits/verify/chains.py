@@ -32,7 +32,7 @@ class Finding:
 
 
 def map_ledger_keys() -> dict[str, Key]:
-    """Give the ledger keys by name."""
+    """Map the ledger keys by name."""
     return {key.id: key for key in settings.PPIMS_LEDGER_KEYS}
 
 
@@ -45,13 +45,13 @@ class Feed:
         self._read_next()
 
     def take(self, owner: int) -> Iterator[Row]:
-        """Give the owner's rows, all of which must be read before the next call."""
+        """Yield the owner's rows, all of which must be read before the next call."""
         if self.owner == owner:
             yield from self._rows
             self._read_next()
 
     def find_strays(self, upto: int) -> Iterator[Row]:
-        """Give the first row of each owner before this one, whom nobody asked for."""
+        """Yield the first row of each owner before this one, whom nobody asked for."""
         while self.owner is not None and self.owner < upto:
             yield next(iter(self._rows))
             self._read_next()

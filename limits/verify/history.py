@@ -1,4 +1,6 @@
-"""What the audit of one customer, or of what is about none, says came of its rows. No database."""
+"""Keep what the audit of one customer, or of what is about none, says came of its rows. No
+database. docs/ledger.md, "Rows that the audit proves".
+"""
 
 import json
 from collections.abc import Mapping
@@ -54,7 +56,7 @@ class History:
         """Heed that rows of some customers were taken as they were: which is about none of them."""
 
     def find_account_timeline(self, row_id: int) -> Timeline[str | None]:
-        """Tell what an account's status was from when on; None: it was not known."""
+        """Find what an account's status was from when on; None: it was not known."""
         return self._statuses.get(f"account {row_id}") or Timeline(UNKNOWN_STATUS)
 
 

@@ -1,4 +1,4 @@
-"""One customer's checks and entries, judged in their order: no database, no clock. docs/ledger.md,
+"""Judge one customer's checks and entries in their order: no database, no clock. docs/ledger.md,
 "Limit rules", "What an update does" and "What verification replays".
 """
 
@@ -168,6 +168,7 @@ class Customer:
         )
 
     def _take(self, row: Any) -> str | None:
+        """Add an entry up; say where its figures are not the sum of the entries until then."""
         key = (row.month, row.direction)
         self.totals[key] += find_effect_paise(row.kind, row.amount_paise)
         if row.kind == REVERSE_KIND:

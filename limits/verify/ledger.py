@@ -1,4 +1,6 @@
-"""The walk through every customer: audit, records, checks, entries, holds, head, cached usage."""
+"""Walk through every customer: audit, records, checks, entries, holds, head, cached usage.
+docs/ledger.md, "What shows what".
+"""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What is about no customer: its audit chain, and the limit rules that it proves."""
+"""Walk through what is about no customer: its audit chain, and the limit rules that it proves."""
 
 from collections.abc import Iterator
 

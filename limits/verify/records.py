@@ -1,4 +1,6 @@
-"""A customer's rows outside the ledger, held against what its audit says came of them."""
+"""Hold a customer's rows outside the ledger against what its audit says came of them.
+docs/ledger.md, "Rows that the audit proves".
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -152,7 +154,7 @@ def _read_rows(model: type[Model], after: int, upto: int) -> Iterator[Row]:
 
 
 def _may_be_untold(model: type[Model], its: Shape, values: Sequence[Any]) -> bool:
-    """Tell whether nobody has audited the row yet: a review, until it is decided."""
+    """Judge whether nobody has audited the row yet: a review, until it is decided."""
     return model is DuplicateReview and not values[its.columns.index("outcome")]
 
 

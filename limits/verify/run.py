@@ -1,4 +1,4 @@
-"""All of it, one after another."""
+"""Run all of the verification, one walk after another. docs/ledger.md, "Verification"."""
 
 from collections.abc import Iterator
 

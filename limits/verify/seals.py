@@ -1,4 +1,4 @@
-"""The seals, held against the heads as they were when each was made."""
+"""Hold the seals against the heads as they were when each was made. docs/ledger.md, "Seals"."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
@@ -59,7 +59,7 @@ class Moved:
 
 
 def find_moved_heads(customer: int, entries: Marks, checks: Marks, seals: int) -> Iterator[Moved]:
-    """Tell what a customer's entries and checks had come to at each of so many seals that found
+    """Find what a customer's entries and checks had come to at each of so many seals that found
     them moved.
     """
     number, count, digest, last_at = 0, 0, b"", 0
@@ -78,7 +78,7 @@ def find_moved_heads(customer: int, entries: Marks, checks: Marks, seals: int) -
 
 
 def find_moved_subject(subject: int, entries: Marks, seals: int) -> Iterator[Moved]:
-    """Tell what an audit chain had come to at each of so many seals that found it moved."""
+    """Find what an audit chain had come to at each of so many seals that found it moved."""
     before = 0
     for place in sorted(entries):
         if place == seals:
@@ -110,7 +110,7 @@ class Sealed:
         self.counts = [[0, 0, 0] for _ in self.seals]
 
     def _read_genuine(self, ring: KeysByName) -> Iterator[Any]:
-        """Give the seals whose signature is right; tell of the others."""
+        """Yield the seals whose signature is right; the others are findings."""
         previous, last_number = b"", 0
         for row in stream_joined((SEAL_READER,), "ORDER BY number", ()):
             seal = Kept._make(row)
