@@ -1,5 +1,5 @@
-"""gunicorn's asgi worker, less patient: a request has so long to arrive from its first byte on, and
-an answer to be taken; and a worker has so many connections. Others go on unharmed meanwhile.
+"""gunicorn's asgi worker, less patient. A request has so long to arrive from its first byte on, an
+answer has so long to be taken, and a worker has so many connections. Others go on meanwhile.
 """
 
 import asyncio
@@ -19,7 +19,6 @@ from gunicorn.asgi.parser import (
     PythonProtocol,
     UnsupportedTransferCoding,
 )
-from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
 
 from ppims.core.addresses import is_trusted_proxy, name_source
@@ -31,19 +30,17 @@ from ppims.server.http_refusals import LENGTH_DIGITS, asks_for_more_than_chunks,
 ARRIVAL_SECONDS, TAKING_SECONDS = 10, 30
 CODINGS_HEADER = b"transfer-encoding"
 PIPELINED_BYTES = 64 * 1024  # read of a connection, ahead of the answers to what came before
-HEADERS_BYTES, CHUNKS_PATTERN = (
-    32 * 1024,
-    1024,
-)  # of a request: what is read in one turn of the loop
+HEADERS_BYTES = 32 * 1024  # of a request: they are read in one turn of the loop
+CHUNKS_AT_MOST = 1024  # of a body, for the same reason
 # A field that nothing is wrong with (RFC 9110 section 5), and some of them. Possessive: a pattern
 # that gives back what it took would try a line of blanks in as many ways as it has pairs of them.
 FIELD_PATTERN = rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):[ \t]*+([\t\x20-\x7e\x80-\xff]*+)\r\n"
 EACH_FIELD, FIELDS = re.compile(FIELD_PATTERN), re.compile(b"(?:" + FIELD_PATTERN + b")+")
 
 
-class Parser(PythonProtocol):  # type: ignore[misc]  # it has no types
-    """Reads headers all at once where nothing is wrong with them; else gunicorn reads them, line by
-    line and byte by byte, and says what is wrong.
+class Parser(PythonProtocol):
+    """Reads headers all at once where nothing is wrong with them. Otherwise gunicorn reads them,
+    line by line and byte by byte, and says what is wrong.
     """
 
     _header_count: int
@@ -52,24 +49,30 @@ class Parser(PythonProtocol):  # type: ignore[misc]  # it has no types
 
     def _parse_headers(self) -> bool:
         end = 0 if self._buffer.startswith(b"\r\n") else self._buffer.find(b"\r\n\r\n")
-        if 0 < end <= self._limit_request_field_size - len(b"\r\n") and not self._header_count:
-            block = bytes(self._buffer[: end + 2])
-            fields = EACH_FIELD.findall(block) if FIELDS.fullmatch(block) else []
-            if 0 < len(fields) <= self._limit_request_fields:
-                del self._buffer[: end + 4]
-                self._headers_list = [
-                    (name.lower(), value.rstrip(b" \t")) for name, value in fields
-                ]
-                self._header_count, self._scan_from = len(fields), 0
-                self._finalize_headers()
-                return True
+        if not self._header_count and self._take_plain_headers(end):
+            return True
         size = len(self._buffer)
         read = self._read_bytes if self._header_count else 0
+        # gunicorn limits each field and their number, but not all of them together.
         if read + (size if end < 0 else end) > HEADERS_BYTES:
             raise LimitRequestHeaders("Too large")
         is_whole = bool(super()._parse_headers())
         self._read_bytes = read + size - len(self._buffer)
         return is_whole
+
+    def _take_plain_headers(self, end: int) -> bool:
+        # The line of a field and its end: gunicorn counts both.
+        if not 0 < end <= self._limit_request_field_size - len(b"\r\n"):
+            return False
+        block = bytes(self._buffer[: end + 2])
+        fields = EACH_FIELD.findall(block) if FIELDS.fullmatch(block) else []
+        if not 0 < len(fields) <= self._limit_request_fields:
+            return False
+        del self._buffer[: end + 4]
+        self._headers_list = [(name.lower(), value.rstrip(b" \t")) for name, value in fields]
+        self._header_count, self._scan_from = len(fields), 0
+        self._finalize_headers()
+        return True
 
     def _finalize_headers(self) -> None:
         values = dict(self._headers_list)
@@ -84,11 +87,11 @@ class Parser(PythonProtocol):  # type: ignore[misc]  # it has no types
         super()._finalize_headers()
 
 
-class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
-    """One connection. Between requests it falls under gunicorn's own keep-alive."""
+class Protocol(gasgi.ASGIProtocol):
+    """One connection. Between requests gunicorn's own keep-alive closes it."""
 
-    _arrival: asyncio.TimerHandle | None = None
-    _taking: asyncio.TimerHandle | None = None
+    _arrival: asyncio.TimerHandle | None = None  # runs while a request is on its way
+    _taking: asyncio.TimerHandle | None = None  # runs while the client takes no more of an answer
     _chunks = 0
     _has_ended = False  # its client sends nothing more, but may listen
 
@@ -98,12 +101,11 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
         self._arrival = self._call_after(ARRIVAL_SECONDS, self._has_not_arrived)
         address, *_ = transport.get_extra_info("peername") or ("",)
         source = "" if is_trusted_proxy(address) else name_source(address)
-        leaving = self.worker.connections.admit(self, source)
-        if leaving is not None:
+        if leaving := self.worker.connections.admit(self, source):
             leaving.give_way()
 
     def give_way(self) -> None:
-        """Close it, in favour of one that may have something to say."""
+        """Close it, for one that may have something to say."""
         self._stop(self._arrival)
         self._keepalive_timeout()
 
@@ -116,11 +118,12 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
             self._stop(self._arrival)
             self._arrival = None
             self.worker.connections.answer(self)
-            return is_well_formed
-        if self._arrival is None:
-            seconds = 0 if self._has_ended else ARRIVAL_SECONDS
-            self._arrival = self._call_after(seconds, self._has_not_arrived)
-        self.worker.connections.wait_for(self)
+        else:
+            # The time runs from the first byte: each byte more must not begin it anew.
+            if self._arrival is None:
+                seconds = 0 if self._has_ended else ARRIVAL_SECONDS
+                self._arrival = self._call_after(seconds, self._has_not_arrived)
+            self.worker.connections.wait_for(self)
         return is_well_formed
 
     def eof_received(self) -> bool:
@@ -137,32 +140,31 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
         return bool(super()._on_headers_complete())
 
     def _on_body(self, chunk: bytes) -> None:
-        """Take a part of the body; of one in chunks not as many as it has bytes."""
         self._chunks += 1
-        if self._chunks > CHUNKS_PATTERN and self._callback_parser.is_chunked:
+        # A body in as many chunks as bytes would cost a step of the loop for each byte.
+        if self._chunks > CHUNKS_AT_MOST and self._callback_parser.is_chunked:
             raise InvalidChunkSize("Too many")
         super()._on_body(chunk)
 
     def _resume_reading(self) -> None:
-        """Read on once less is waiting: gunicorn would with each answer, so that who asks faster
-        than it is answered would fill the memory.
-        """
+        # gunicorn would read on after each answer: whoever asks faster than it is answered would
+        # fill the memory.
         if self._http1_buffered() <= self._max_buffer_size:
             super()._resume_reading()
 
     async def _serve_http_request(self, request: Any, sockname: Any, peername: Any) -> bool:
-        """Serve it within the connection's own task: gunicorn's way lets a program go on after its
-        answer, in a task for each request, and ours has nothing to do then.
+        """Serve a request in the connection's own task. gunicorn makes a task for each request, so
+        that a program may go on after its answer; ours has nothing to do then.
         """
         is_kept = bool(await self._handle_http_request(request, sockname, peername))
         if self._http1_buffered():
-            # What was sent ahead waits for the next turn of the loop. Else nothing comes between
-            # the answers to a whole pipeline, and all others wait until it has ended.
+            # What was sent ahead waits for the next turn of the loop. Otherwise nothing comes
+            # between the answers to a whole pipeline, and all others wait until it has ended.
             await asyncio.sleep(0)
         return is_kept
 
     def _arm_keepalive_timer(self) -> None:
-        """Note that it has been answered; close it where its client sends nothing more."""
+        # It has just been answered: from here on it is silent, and may have to give way.
         self.worker.connections.wait_for(self)
         super()._arm_keepalive_timer()
         if self._has_ended:
@@ -186,33 +188,29 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # it has no types
         super().connection_lost(exc)
 
     def _has_not_arrived(self) -> None:
-        """Close it; or, where the headers are there, let the program refuse the request."""
         if self._body_receiver is None:
             self._keepalive_timeout()
-        else:
+        else:  # the headers are there: the program refuses the request in its own words
             self._body_receiver._body_wait_expired = True
             self._body_receiver._wake_waiter()
 
     def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
-        """Refuse in the standard words. Of a fault of ours gunicorn has written a line already."""
-        if status != HTTPStatus.INTERNAL_SERVER_ERROR:
+        """Refuse in the standard's words: gunicorn's own may repeat what was sent."""
+        if status != HTTPStatus.INTERNAL_SERVER_ERROR:  # of that one gunicorn has written a line
             address, *_ = self.transport.get_extra_info("peername") or ("",)
             log_refusal(self.log, address, status, type(sys.exception()).__name__)
         super()._send_error_response(status, HTTPStatus(status).phrase, extra_headers)
 
-    def _call_after(self, seconds: float, what: Any) -> asyncio.TimerHandle:
-        handle: asyncio.TimerHandle = self.worker.loop.call_later(seconds, what)
-        return handle
+    def _call_after(self, seconds: float, what: Any) -> Any:
+        return self.worker.loop.call_later(seconds, what)
 
     def _stop(self, timer: asyncio.TimerHandle | None) -> None:
         if timer is not None:
             timer.cancel()
 
 
-class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
-    """What `--worker-class ppims.server.gunicorn_worker.Worker` names. It makes no other sort of
-    connection.
-    """
+class Worker(gasgi.ASGIWorker):
+    """What `--worker-class ppims.server.gunicorn_worker.Worker` names."""
 
     connections: Connections[Protocol]
 
@@ -230,8 +228,8 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
 
 
 def make_room_for_files(wanted: int, *, beside: int) -> int:
-    """Say how many of the wanted connections this process may have, once it has allowed itself as
-    many as the system lets it. Without a free file it could take up nobody's any more.
+    """Raise this process's limit of open files as far as it needs and may, and return how many of
+    the wanted connections it can have. Without a free file it could accept none at all.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limits = [limit for limit in (wanted + beside, hard) if limit != resource.RLIM_INFINITY]
@@ -241,4 +239,5 @@ def make_room_for_files(wanted: int, *, beside: int) -> int:
     return wanted if soft == resource.RLIM_INFINITY else max(min(wanted, soft - beside), 1)
 
 
+# No setting of gunicorn names these two: its worker and its protocol look them up here.
 gasgi.ASGIProtocol, protocol.PythonProtocol = Protocol, Parser

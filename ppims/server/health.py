@@ -1,11 +1,10 @@
-"""Is the process up, and could it do its work."""
+"""Whether the process is up, and whether it could do its work."""
 
 from collections.abc import Callable, Mapping
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, JsonResponse
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.views.decorators.http import require_safe
 
 from limits.models import LimitRule
@@ -17,8 +16,8 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 def make_middleware(get_response: GetResponse) -> GetResponse:
-    """Answer these two before anything asks by which name, or whether by HTTPS, the request came:
-    who looks after a process asks at its address.
+    """Answer /healthz and /readyz before anything asks by which name, or whether by HTTPS, the
+    request came: whoever looks after a process asks at its address.
     """
     answers = {"/healthz": healthz, "/readyz": readyz}
 
@@ -44,20 +43,21 @@ def readyz(request: HttpRequest) -> JsonResponse:
     except (DatabaseError, InterfaceError) as error:
         outages.drop_connection_after(error)
         missing = ["database"]
-    ready = not missing
-    status = {"status": "ok" if ready else "unavailable", "missing": missing}
-    return _say(status, 200 if ready else 503)
+    if missing:
+        return _say({"status": "unavailable", "missing": missing}, 503)
+    return _say({"status": "ok", "missing": missing}, 200)
 
 
 def _say(what: Mapping[str, object], status: int) -> JsonResponse:
     response = JsonResponse(what, status=status, headers=NOT_STORED)
+    # Here, for CommonMiddleware, which sets it otherwise, is further in.
     response["Content-Length"] = str(len(response.content))
     return response
 
 
 def list_missing() -> list[str]:
     """Name what this installation lacks to do its work. Raises DatabaseError."""
-    if not is_migrated():
+    if not is_migrated():  # the tables that the rest looks at may not be there
         return ["migrations"]
     missing = ["database read-only"] if is_read_only() else []
     missing += [f"the key {name}" for name in key_usage.list_missing(key_usage.list_keys_in_use())]
@@ -68,7 +68,7 @@ def list_missing() -> list[str]:
 
 
 def describe_clock_jump() -> list[str]:
-    """Say of a clock that has jumped how far. Raises DatabaseError."""
+    """Say how far the clock has jumped; nothing where it has not. Raises DatabaseError."""
     jump_ns = clock_guard.get_guard().jump_ns(clock_guard.read_clock_ns())
     return [clock_guard.describe_jump(jump_ns)] if jump_ns else []
 
@@ -89,6 +89,6 @@ def is_read_only() -> bool:
 
 
 def is_migrated(using: str = DEFAULT_DB_ALIAS) -> bool:
-    """Tell whether a database has all of this program's migrations. Raises DatabaseError."""
+    """Return whether a database has all of this program's migrations. Raises DatabaseError."""
     executor = MigrationExecutor(connections[using])
     return not executor.migration_plan(executor.loader.graph.leaf_nodes())

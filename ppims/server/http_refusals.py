@@ -1,5 +1,5 @@
-"""What both of gunicorn's workers refuse of HTTP beyond what it refuses itself, and how that is
-said: a line in the log and a status, neither of which repeats what was sent.
+"""What both workers refuse of HTTP beyond what gunicorn refuses itself, and how they say so: by a
+line in the log and a status, neither of which repeats what was sent.
 """
 
 from collections.abc import Iterable
@@ -13,22 +13,22 @@ LENGTH_DIGITS = 18  # more than any file has bytes; Python refuses to read some 
 
 
 def asks_for_more_than_chunks(transfer_encodings: Iterable[str]) -> bool:
-    """Tell whether a body in chunks is compressed too, which nobody here undoes: gunicorn hands it
-    on as it is.
+    """Return whether a body in chunks is compressed too. Nobody here would undo that: gunicorn
+    hands such a body on as it is.
     """
     codings = [each.strip(" \t").lower() for each in ",".join(transfer_encodings).split(",")]
     return len(codings) > 1 and codings.count("chunked") == 1 and codings[-1] == "chunked"
 
 
 def log_refusal(log: Any, address: object, status: int, why: str) -> None:
-    """Write what a client is refused for. gunicorn's own text would repeat what it sent: where a
-    length was wrong, that is a piece of the body, with names and passwords.
+    """Log what a client is refused for. gunicorn's own text would repeat what the client sent:
+    where a length was wrong, a piece of the body, with names and passwords.
     """
     log.warning("request refused", extra={"address": address, "status": int(status), "why": why})
 
 
-class Log(Logger):  # type: ignore[misc]  # it has no types
-    """gunicorn's log, in lines like those of the program, and like them without an error's text."""
+class Log(Logger):
+    """gunicorn's log, in lines like the program's own: without an error's text."""
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)

@@ -7,6 +7,7 @@ import time
 import traceback
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from http import HTTPStatus
 from types import TracebackType
 from typing import TextIO
 
@@ -18,14 +19,14 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tupl
 logging._srcfile = ""
 logging.logThreads = logging.logMultiprocessing = logging.logProcesses = False
 
-# What every record has: of all else, an event tells.
+# What every record has. What an event tells is all the rest.
 BLANK_RECORD = vars(logging.makeLogRecord({"levelname": "INFO", "levelno": logging.INFO}))
 COMMON_NAMES = {*BLANK_RECORD, "message", "asctime", "taskName"}
 
 
 class Event(logging.LogRecord):
-    """A record of what has happened, which does not look around for where: logging's own takes as
-    long as a read of the database.
+    """A record that does not look for where it was made: logging's own takes as long as a read of
+    the database.
     """
 
     def __init__(self, logger: str, message: str, **details: object) -> None:
@@ -34,8 +35,8 @@ class Event(logging.LogRecord):
 
 
 class Handler(logging.StreamHandler[TextIO]):
-    """Writes a line at once, as standard error does by itself; on an event loop, those of one of
-    its turns together, after it: one by one they would cost it twice as much.
+    """Writes a line at once; on an event loop, the lines of one turn together after it, for one by
+    one they would cost the loop twice as much.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -58,17 +59,16 @@ class Handler(logging.StreamHandler[TextIO]):
         """Write what has been said; what can't be written is lost."""
         with self.lock or nullcontext():
             said, self._said, self._writes_after = self._said, [], None
-            lines = [line for record in said if (line := self._write_line(record))]
             try:
-                if lines:
-                    self.stream.write("".join(lines))
-            except Exception:  # noqa: BLE001 - as logging has it: no program ends for its log
+                if lines := "".join(map(self._write_line, said)):
+                    self.stream.write(lines)
+            except Exception:  # as logging has it: no program ends for its log
                 self.handleError(logging.makeLogRecord({"msg": "lines were lost"}))
 
     def _write_line(self, record: logging.LogRecord) -> str:
         try:
             return f"{self.format(record)}\n"
-        except Exception:  # noqa: BLE001 - as above
+        except Exception:  # as above: one line that can't be written keeps back no other
             self.handleError(record)
             return ""
 
@@ -88,25 +88,19 @@ class Formatter(logging.Formatter):
         if isinstance(record, Event):
             event |= record.details
         else:
-            event |= {
-                name: value for name, value in vars(record).items() if name not in COMMON_NAMES
-            }
+            event |= {n: value for n, value in vars(record).items() if n not in COMMON_NAMES}
             if "request" in event:  # Django's: its text would be the whole address
                 event["request"] = getattr(record.__dict__["request"], "path", "")
         # What was wrong with a request is no fault of ours: a line says it. Django writes a trace.
-        is_fault = getattr(record, "status_code", 500) >= 500  # noqa: PLR2004
-        if record.exc_info and is_fault:
+        fault = HTTPStatus.INTERNAL_SERVER_ERROR
+        if record.exc_info and getattr(record, "status_code", fault) >= fault:
             event["exc_info"] = self.formatException(record.exc_info)
-        return _write_event(event)
+        try:
+            return to_json(event, fallback=str).decode()
+        except ValueError:  # of a text that is not whole characters
+            return json.dumps(event, default=str)
 
-    def formatException(self, ei: ExcInfo) -> str:  # noqa: N802 - logging's own name
+    def formatException(self, ei: ExcInfo) -> str:
         kind, _, trace = ei
         where = "".join(traceback.format_tb(trace))
         return f"{where}{kind.__name__ if kind else ''}"
-
-
-def _write_event(event: dict[str, object]) -> str:
-    try:
-        return to_json(event, fallback=str).decode()
-    except ValueError:  # of a text that is not whole characters
-        return json.dumps(event, default=str)

@@ -1,4 +1,4 @@
-"""Static files in production: under names that tell their content, so that browsers keep them."""
+"""Static files in production, under names that change with their content: browsers keep them."""
 
 import fcntl
 import hashlib
@@ -13,13 +13,13 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 NOT_SERVED = ["*.map", "*.md", "redoc*"]  # for debuggers, for readers, and what no page shows
 
 
-class StaticFiles(WhiteNoiseMiddleware):  # type: ignore[misc]
+class StaticFiles(WhiteNoiseMiddleware):
     """Serves them; a browser keeps one that is named by its content for a year."""
 
     FOREVER = 365 * 24 * 60 * 60
 
 
-class Storage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
+class Storage(CompressedManifestStaticFilesStorage):
     """Names each file by its content, and compresses it. In style sheets url() and @import are
     followed; a source map is not, for a vendored file may name one that isn't there.
     """
@@ -28,18 +28,18 @@ class Storage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
 
 
 def collect(root: Path) -> None:
-    """Collect the static files into STATIC_ROOT, unless they are there as they are now. What an
-    older version left stays, for servers and pages that still name it.
+    """Collect the static files into STATIC_ROOT, unless they are there already. What an older
+    version left stays, for servers and pages that still name it.
     """
     root.mkdir(mode=0o700, exist_ok=True)
     stamp, wanted = root / "stamp", _digest()
     with (root / "lock").open("w") as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)
+        fcntl.flock(guard, fcntl.LOCK_EX)  # two starts at once would write the same files
         if stamp.exists() and stamp.read_text("utf-8") == wanted:
             return
         ignored = {"ignore_patterns": NOT_SERVED, "use_default_ignore_patterns": False}
         call_command("collectstatic", interactive=False, verbosity=0, **ignored)
-        stamp.write_text(wanted, "utf-8")
+        stamp.write_text(wanted, "utf-8")  # last: a start that was cut off collects again
 
 
 def _digest() -> str:

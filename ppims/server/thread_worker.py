@@ -1,6 +1,4 @@
-"""gunicorn's gthread worker, as strict as the other one and as brief:
-ppims/server/http_refusals.py.
-"""
+"""gunicorn's gthread worker, as strict as the other one (ppims/server/http_refusals.py)."""
 
 from http import HTTPStatus
 from typing import Any
@@ -28,11 +26,11 @@ STATUSES = {
 }  # all else is a 400
 
 
-class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # it has no types
+class Worker(gthread.ThreadWorker):
     """What `--worker-class ppims.server.thread_worker.Worker` names."""
 
     def handle_request(self, req: Any, conn: Any) -> Any:
-        """Answer a request, or raise what it is refused for."""
+        # The asgi worker refuses the same two: gunicorn takes the one and passes the other on.
         if req.version >= (1, 1) and "HOST" not in dict(req.headers):
             raise InvalidHeader("HOST")
         if asks_for_more_than_chunks(v for n, v in req.headers if n == "TRANSFER-ENCODING"):

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from ppims.server.gunicorn_worker import CHUNKS_PATTERN, HEADERS_BYTES, PIPELINED_BYTES
+from ppims.server.gunicorn_worker import CHUNKS_AT_MOST, HEADERS_BYTES, PIPELINED_BYTES
 from tests.server.fake_network import GET, run
 from tests.server.running_server import PATIENCE_SECONDS
 
@@ -136,7 +136,7 @@ def test_so_many_headers_are_read_and_no_more(name, cut):
     run(test)
 
 
-@pytest.mark.parametrize(("chunks", "status"), [(CHUNKS_PATTERN, 200), (CHUNKS_PATTERN + 1, 400)])
+@pytest.mark.parametrize(("chunks", "status"), [(CHUNKS_AT_MOST, 200), (CHUNKS_AT_MOST + 1, 400)])
 def test_so_many_chunks_are_read_and_no_more(chunks, status):
     async def test(worker):
         connection = worker.connect()
