@@ -1,8 +1,8 @@
-"""What gunicorn's asgi worker serves: the API on the event loop, pages by Django's WSGI handler
+"""What gunicorn's asgi worker serves: the API on the event loop, and pages by Django's WSGI handler
 in a few threads of their own, so that no page holds up the API.
 
-Django's ASGI handler would cost the API several times what its operations do, and take a thread and
-a connection a request for the pages.
+Django's ASGI handler would cost the API several times what its operations cost, and the pages a
+thread and a connection for each request.
 """
 
 import asyncio
@@ -17,13 +17,12 @@ from asgiref.wsgi import WsgiToAsgiInstance
 from django.conf import settings
 
 from ppims.api.django_handler import Answer, Unread, make_plain_answer, serve
-
-from ppims.api import dispatch  # isort: skip - Django is set up by now
-from ppims.api.root import WireRequest  # isort: skip
-from ppims.core.errors import UnreadableBody  # isort: skip
-from ppims.db import shared_snapshot  # isort: skip
-from ppims.wire import envelope  # isort: skip
-from ppims.wire.reply import WireReply  # isort: skip
+from ppims.api import dispatch
+from ppims.api.root import WireRequest
+from ppims.core.errors import UnreadableBody
+from ppims.db import shared_snapshot
+from ppims.wire import envelope
+from ppims.wire.reply import WireReply
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -51,7 +50,7 @@ async def application(
     scope["path"] = _read_path(scope["path"])
     try:
         status, headers, content = await _answer(scope, receive)
-    except Exception as error:  # noqa: BLE001 - nobody else would answer in the envelope
+    except Exception as error:  # gunicorn's own answer would not be in the envelope
         reply = dispatch.answer_outside(scope["method"], scope["path"], error)
         fault = make_plain_answer(HTTPStatus.INTERNAL_SERVER_ERROR)
         status, headers, content = fault if reply is None else _make_answer(reply)
@@ -64,10 +63,10 @@ async def application(
 
 async def _answer(scope: Message, receive: Receive) -> Answer:
     operation = dispatch.find_operation(scope["method"], scope["path"])
-    is_page = operation is None
-    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE if is_page else envelope.BODY_LIMIT_BYTES
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE if operation is None else envelope.BODY_LIMIT_BYTES
     meta = _write_meta(scope)
     body = await _read_body(receive, most, int(meta.get("CONTENT_LENGTH", 0)))
+    # Where writes aren't grouped, a call waits for the database: never on the loop.
     if operation is None or not settings.PPIMS_GROUP_COMMIT:
         return await _answer_in_a_thread(scope, operation, body)
     shared_snapshot.begin()
@@ -80,13 +79,13 @@ def _make_answer(reply: WireReply) -> Answer:
 
 
 def _read_path(target: str) -> str:
-    """Give the path alone, where a proxy asks for http://host/path."""
+    # A proxy may ask for http://host/path.
     return target if target.startswith("/") else f"/{target.partition('://')[2].partition('/')[2]}"
 
 
 async def _read_body(receive: Receive, most: int, announced: int) -> bytes | None:
-    """Read the body; of one that is larger than that, something as large. None where the rest of it
-    does not come, for which ppims/server/gunicorn_worker.py sets a time.
+    """Read the body; of one that is larger than allowed, something as large. None where the rest of
+    it does not come: ppims/server/gunicorn_worker.py sets the time for that.
     """
     if announced > most:
         return bytes(most + 1)
@@ -108,37 +107,38 @@ def _read(body: bytes | None) -> bytes:
 
 
 def _write_meta(scope: Message) -> dict[str, str]:
-    """Write what is asked of the headers as WSGI has it."""
     meta = {"REMOTE_ADDR": scope["client"][0] if scope.get("client") else ""}
     for name, value in scope["headers"]:
-        if name in ASKED_OF:
-            before = f"{meta[ASKED_OF[name]]}," if ASKED_OF[name] in meta else ""
-            meta[ASKED_OF[name]] = before + value.decode("latin1")
+        if key := ASKED_OF.get(name):
+            text = value.decode("latin1")
+            meta[key] = f"{meta[key]},{text}" if key in meta else text  # as WSGI joins them
     return meta
 
 
 async def _answer_in_a_thread(scope: Message, operation: str | None, body: bytes | None) -> Answer:
     if operation is None and body is None:
         return make_plain_answer(HTTPStatus.BAD_REQUEST)
-    environ = _write_environ(scope, body)
     pool = PAGE_THREADS if operation is None else CALL_THREADS
-    return await asyncio.get_running_loop().run_in_executor(pool, _answer_by_wsgi, environ)
+    return await asyncio.get_running_loop().run_in_executor(
+        pool, _answer_by_wsgi, _write_environ(scope, body)
+    )
 
 
 def _write_environ(scope: Message, body: bytes | None) -> dict[str, Any]:
-    """Write a request as WSGI has it."""
-    bridge: Any = WsgiToAsgiInstance(serve)  # type: ignore[no-untyped-call]
+    bridge: Any = WsgiToAsgiInstance(serve)
     bridge.scope = scope
     whole = Unread() if body is None else BytesIO(body)
     environ: dict[str, Any] = bridge.build_environ(scope, whole)
+    # Of a body that did not come it must be more than 0, or nobody would try to read it.
     environ["CONTENT_LENGTH"] = str(1 if body is None else len(body))
     return environ
 
 
 def _answer_by_wsgi(environ: dict[str, Any]) -> Answer:
     begun: list[Any] = []
-    start: Any = lambda status, headers, *_: begun.extend((int(status.split()[0]), headers))  # noqa: E731
-    parts: Any = serve(environ, start)
+    parts: Any = serve(
+        environ, lambda status, headers, *_: begun.extend((int(status.split()[0]), headers))
+    )
     try:
         content = b"".join(parts)
     finally:

@@ -7,14 +7,12 @@ from django.conf import settings
 from gunicorn.http.errors import ParseException
 
 from ppims.api.django_handler import Environ, Start, Unread, find_operation, refuse, serve
-
-from ppims.wire.envelope import BODY_LIMIT_BYTES  # isort: skip - Django is set up by now
+from ppims.wire.envelope import BODY_LIMIT_BYTES
 
 
 def application(environ: Environ, start_response: Start) -> Iterable[bytes]:
-    """Answer a request once its body is here whole: half a form must not count as a form.
-
-    Where it does not come, or in chunks that are none, it is a 400.
+    """Answer a request once its body is here whole: half a form must not count as a form. Where the
+    body does not come, or comes in broken chunks, the answer is a 400.
     """
     is_call = find_operation(environ) is not None
     most = BODY_LIMIT_BYTES if is_call else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
@@ -24,8 +22,8 @@ def application(environ: Environ, start_response: Start) -> Iterable[bytes]:
 
 
 def _take_body(environ: Environ, most: int) -> bool:
-    """Read the body, one byte over the limit at most, and one in chunks as if it had come in one
-    piece. Tell whether all of it came; one whose length is over the limit is left unread.
+    """Read the body, one byte over the limit at most, and return whether all of it came. A body in
+    chunks becomes one piece; one that says it is over the limit is left unread, and counts as come.
     """
     is_chunked = environ.pop("HTTP_TRANSFER_ENCODING", None) is not None
     length = int(environ.get("CONTENT_LENGTH") or 0)

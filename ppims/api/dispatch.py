@@ -1,17 +1,15 @@
-"""The API's lane: from a request, by whichever server it came, to the operation and back, past
-sessions, cookies and CSRF. Whatever is said of a request in the log is said here.
+"""From a request, by whichever server it came, to its operation and back, past sessions, cookies
+and CSRF. Here alone an answer of the API is logged.
 """
 
 import logging
-import re
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import cache, partial
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
+from django.http import HttpRequest, HttpResponse
 from django.http.request import split_domain_port, validate_host
 from django.urls import resolve
 
@@ -34,12 +32,16 @@ from ppims.wire.reply import WireReply
 DOCUMENTATION_PATHS, READ_METHODS = {"docs", "openapi.json"}, ("GET", "HEAD")
 API_PREFIXES = tuple(f"/{prefix}/" for prefix in settings.PPIMS_API_PREFIXES)
 ELSEWHERE_MESSAGE = "a demo answers the machine it runs on, unless PPIMS_DEMO_OPEN=1"
-REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 logger = logging.getLogger("ppims.api")
 GetResponse = Callable[[HttpRequest], HttpResponse]
 View = Callable[[HttpRequest], Awaitable[WireReply]]
-T = TypeVar("T")
+
+
+class LoggedResponse(HttpResponse):
+    """A response of which Django logs nothing: it would say less than our own line."""
+
+    _has_been_logged = True
 
 
 def make_middleware(get_response: GetResponse) -> GetResponse:
@@ -48,29 +50,24 @@ def make_middleware(get_response: GetResponse) -> GetResponse:
     def answer(request: HttpRequest) -> HttpResponse:
         method, path = request.method or "", request.path_info
         operation = find_operation(method, path)
+        if operation is None and credentials.may_ask(request):
+            return get_response(request)
         if operation is None:
-            return get_response(request) if credentials.may_ask(request) else _refuse_elsewhere()
+            text = f"Not from this machine: {ELSEWHERE_MESSAGE}."
+            return LoggedResponse(text, "text/plain", status=403)
         try:
             wired = WireRequest(method, path, request.META, partial(_read_body, request))
             reply = run_to_end(answer_request(wired, operation))
-        except Exception as error:  # noqa: BLE001 - Django would answer with a page
+        except Exception as error:  # Django would answer with a page
             reply = cast("WireReply", answer_outside(method, path, error))
-        response = HttpResponse(reply.content, status=reply.status_code, headers=reply.headers)
-        response._has_been_logged = True  # type: ignore[attr-defined]  # by us: Django says less
-        return response
+        return LoggedResponse(reply.content, status=reply.status_code, headers=reply.headers)
 
     return answer
 
 
-def _refuse_elsewhere() -> HttpResponse:
-    response = HttpResponseForbidden(f"Not from this machine: {ELSEWHERE_MESSAGE}.", "text/plain")
-    response._has_been_logged = True  # type: ignore[attr-defined]  # the API logs its own
-    return response
-
-
 def find_operation(method: str, path: str) -> str | None:
-    """Tell what is asked of the API: None where it is not the API, or a look at its
-    documentation.
+    """Return what is asked of the API, known or not; None where it is a page, or a look at the
+    API's documentation.
     """
     for prefix in API_PREFIXES:
         if path.startswith(prefix):
@@ -80,42 +77,39 @@ def find_operation(method: str, path: str) -> str | None:
     return None
 
 
-def run_to_end(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run to its end what never has to wait for an event loop."""
+def run_to_end(coroutine: Coroutine[Any, Any, WireReply]) -> WireReply:
+    """Run to its end a coroutine that never has to wait for an event loop."""
     try:
         coroutine.send(None)
     except StopIteration as end:
-        return cast("T", end.value)
+        return cast("WireReply", end.value)
     raise AssertionError("it waits")
 
 
 async def answer_request(request: WireRequest, operation: str) -> WireReply:
-    """Answer whatever is asked, and log it."""
+    """Answer whatever is asked, and log it. Raises nothing."""
     started = time.perf_counter()
-    sent_id = str(request.META.get("HTTP_X_FAPI_UUID", ""))
-    request.id = sent_id if REQUEST_ID.fullmatch(sent_id) else str(uuid.uuid4())
     request.operation = _name_operation(operation)
     try:
         reply = await _run(request, operation)
     except Refusal as refusal:
         reply = refuse(request, refusal)
-    except Exception as error:  # noqa: BLE001 - ninja, which answers for faults, is further in
+    except Exception as error:  # ninja, which answers for faults, is further in
         reply = answer_fault(request, error)
     return _finish(request, reply, started)
 
 
 def answer_outside(method: str, path: str, error: Exception) -> WireReply | None:
-    """Answer for a fault that kept a request from getting here; None where it was for a page."""
+    """Log a fault that kept a request from getting here, and answer for it; None of a page."""
     operation = find_operation(method, path)
     request = WireRequest(method, path, {}, bytes)
-    request.id = str(uuid.uuid4())
     request.operation = _name_operation(operation or "")
     reply = answer_fault(request, error)
     return None if operation is None else _finish(request, reply, time.perf_counter())
 
 
 def _name_operation(operation: str) -> str:
-    return operation if operation in OPERATIONS else "unknown"
+    return operation if operation in OPERATIONS else "unknown"  # the log holds no made-up names
 
 
 def _finish(request: WireRequest, reply: WireReply, started: float) -> WireReply:
@@ -125,11 +119,22 @@ def _finish(request: WireRequest, reply: WireReply, started: float) -> WireReply
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
     }
-    _log(request, reply.resp_code, (time.perf_counter() - started) * 1000)
+    if logger.isEnabledFor(logging.INFO):
+        event = Event(
+            logger.name,
+            "answered",
+            request_id=request.id,
+            operation=request.operation,
+            processor=request.processor,
+            resp_code=reply.resp_code,
+            ms=round((time.perf_counter() - started) * 1000, 1),
+        )
+        logger.handle(event)
     return reply
 
 
 async def _run(request: WireRequest, operation: str) -> WireReply:
+    # Which refusal comes first is a promise: docs/api.md, "Which refusal comes first".
     if not credentials.may_ask(request):
         raise Forbidden([("", ELSEWHERE_MESSAGE)])
     if settings.PPIMS_BEHIND_TLS_PROXY:
@@ -156,12 +161,12 @@ def _require_tls_and_known_host(request: WireRequest) -> None:
 
 
 def forget_forged_scheme(meta: dict[str, Any]) -> None:
-    """Drop what a request says of HTTPS, where proxies are named and it came from none of them."""
+    """Drop a request's word that it came by HTTPS, unless one of the named proxies says so."""
     if settings.PPIMS_TRUSTED_PROXIES and not is_trusted_proxy(str(meta.get("REMOTE_ADDR", ""))):
         meta.pop("HTTP_X_FORWARDED_PROTO", None)
 
 
-@cache
+@cache  # six paths under each prefix; resolve() looks through all patterns each time
 def _find_view(path: str) -> View:
     return cast("View", resolve(path).func)
 
@@ -175,17 +180,3 @@ def _read_body(request: HttpRequest) -> bytes:
         return request.read(most + 1)
     except OSError:
         raise UnreadableBody from None
-
-
-def _log(request: WireRequest, resp_code: str, milliseconds: float) -> None:
-    if logger.isEnabledFor(logging.INFO):
-        event = Event(
-            logger.name,
-            "answered",
-            request_id=request.id,
-            operation=request.operation,
-            processor=request.processor,
-            resp_code=resp_code,
-            ms=round(milliseconds, 1),
-        )
-        logger.handle(event)

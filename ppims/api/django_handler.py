@@ -1,5 +1,5 @@
-"""Django by WSGI, for pages and for operations that are answered in a thread: what it can't answer
-itself is answered in the envelope, or as plain text. Importing it sets Django up.
+"""Django by WSGI, for pages and for operations that are answered in a thread. What Django can't
+answer is answered here, in the envelope or as plain text. Importing this sets Django up.
 """
 
 import codecs
@@ -34,15 +34,15 @@ Answer = tuple[int, list[tuple[str, str]], bytes]  # status, headers, body
 
 
 def serve(environ: Environ, start_response: Start) -> Iterable[bytes]:
-    """Have Django answer; whatever it can't turn into an answer itself is a fault of ours."""
+    """Have Django answer. Whatever it can't turn into an answer itself is a fault of ours."""
     if find_operation(environ) is not None:
-        environ["CONTENT_TYPE"] = "application/json"  # whatever is said: it is read as such
+        environ["CONTENT_TYPE"] = "application/json"  # whatever it says: it is read as JSON
     elif not _is_utf8(environ.get("CONTENT_TYPE", "")):
         return refuse(environ, start_response, "not UTF-8")
     dispatch.forget_forged_scheme(environ)
     try:
         return django(environ, start_response)
-    except Exception as error:  # noqa: BLE001 - nobody else would answer
+    except Exception as error:
         reply = dispatch.answer_outside(environ["REQUEST_METHOD"], environ["PATH_INFO"], error)
         if reply is None:
             return _give(start_response, *make_plain_answer(HTTPStatus.INTERNAL_SERVER_ERROR))
@@ -50,7 +50,7 @@ def serve(environ: Environ, start_response: Start) -> Iterable[bytes]:
 
 
 def make_plain_answer(status: HTTPStatus) -> Answer:
-    """Say it to whoever asked for a page, where no page can be made."""
+    """Make an answer of a status's own words, where no page can be made."""
     text = status.phrase.encode()
     headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(text)))]
     return status, headers, text
@@ -71,14 +71,13 @@ class Unread(BytesIO):
 
 
 def find_operation(environ: Environ) -> str | None:
-    """Name the operation that a request is for; None of a page."""
+    """Find the operation that a request is for; None of a page."""
     return dispatch.find_operation(environ["REQUEST_METHOD"], environ["PATH_INFO"])
 
 
 def _is_utf8(content_type: str) -> bool:
-    """Tell whether a form may be read: each of ours is UTF-8. Django would read it, and the query
-    as well, by whatever codec it names, some of which are none for text.
-    """
+    # Each form of ours is UTF-8. Django would read it, and the query as well, by whatever codec
+    # the request names, and some of them are none for text.
     try:
         charset = parse_header_parameters(content_type)[1].get("charset", "utf-8")
         return codecs.lookup(charset).name == "utf-8"

@@ -1,5 +1,5 @@
-"""The API's own description: ninja's, with the golden messages as examples and every refusal that
-may come.
+"""The API's own description: ninja's, with the golden messages (fixtures/wire) as examples, and
+every refusal that may come.
 """
 
 import json
@@ -26,10 +26,8 @@ from ppims.core.errors import (
 from ppims.wire.reply import WireReply
 
 GOLDEN_FOLDER = settings.BASE_DIR / "fixtures" / "wire"
-READ_OPERATIONS = {
-    "customer-registration-status",
-    "check-customer-kyc",
-}  # which conflict with nothing
+# What only reads conflicts with nothing.
+READ_OPERATIONS = {"customer-registration-status", "check-customer-kyc"}
 REFUSALS: tuple[type[Refusal], ...] = (
     Malformed,
     NotAuthenticated,
@@ -40,12 +38,32 @@ REFUSALS: tuple[type[Refusal], ...] = (
     Fault,
     Unavailable,
 )
+ERROR_SCHEMA = {
+    "type": "object",
+    "properties": {"Field": {"type": "string"}, "Message": {"type": "string"}},
+}
+# The envelope with the operation's documented fields, all "NA" but Resp_Code, and Meta.Errors.
+REFUSED_SCHEMA = {
+    "type": "object",
+    "required": ["Data", "Risk", "Links", "Meta"],
+    "properties": {
+        "Data": {
+            "type": "object",
+            "additionalProperties": {"type": "string"},
+            "required": ["Resp_Code"],
+        },
+        "Risk": {"type": "object"},
+        "Links": {"type": "object"},
+        "Meta": {
+            "type": "object",
+            "properties": {"Errors": {"type": "array", "items": ERROR_SCHEMA}},
+        },
+    },
+}
 
 
 class DocumentedApi(NinjaAPI):
-    """A NinjaAPI whose description shows what really is sent, and whose answers are no more than
-    that.
-    """
+    """A NinjaAPI that answers with WireReply, and whose description has the golden messages."""
 
     def create_temporal_response(self, request: HttpRequest) -> Any:
         return WireReply()
@@ -70,80 +88,37 @@ class DocumentedApi(NinjaAPI):
         return schema
 
 
-def read_golden(operation: str) -> dict[str, tuple[Any, Any, int]]:
-    """Read an operation's golden messages: case → (request, reply, HTTP status)."""
-    found = {}
-    for file in sorted(GOLDEN_FOLDER.glob(f"{operation}.*.request.json")):
-        case = file.name.split(".")[1]
-        reply = _read(file.with_name(f"{operation}.{case}.reply.json"))
-        found[case] = (_read(file), reply, find_http_status(reply["Data"]["Resp_Code"]))
-    return found
-
-
-def read_refused(operation: str) -> dict[str, tuple[Any, int]]:
-    """Read what an operation answers to requests that nothing is wrong with, but their size or
-    the moment: case → (reply, HTTP status).
-    """
-    found = {}
-    for file in sorted(GOLDEN_FOLDER.glob(f"{operation}.*.reply.json")):
-        case = file.name.split(".")[1]
-        if not file.with_name(f"{operation}.{case}.request.json").exists():
-            reply = _read(file)
-            status = find_http_status(reply["Data"]["Resp_Code"])
-            found[case] = (reply, TooLarge.http if case == "too-large" else status)
-    return found
-
-
 def find_http_status(resp_code: str) -> int:
-    """Tell the HTTP status that goes with a Resp_Code (413 apart, whose Resp_Code is 400)."""
+    """Find the HTTP status that goes with a Resp_Code (413 apart, whose Resp_Code is 400)."""
     return {refusal.code: refusal.http for refusal in REFUSALS if refusal is not TooLarge}.get(
         resp_code, 200
     )
 
 
 def _add_examples(operation: str, described: dict[str, Any]) -> None:
-    cases = read_golden(operation)
-    body = described["requestBody"]["content"]["application/json"]
-    body["examples"] = {case: {"value": request} for case, (request, _, _) in cases.items()}
     for refusal in REFUSALS:
-        if refusal is Conflict and operation in READ_OPERATIONS:
-            continue
-        described["responses"].setdefault(
-            refusal.http,
-            {
-                "description": refusal.message,
-                "content": {"application/json": {"schema": _make_refused_schema()}},
-            },
-        )
-    replies = {case: (reply, status) for case, (_, reply, status) in cases.items()}
-    for case, (reply, status) in {**replies, **read_refused(operation)}.items():
-        content = described["responses"][status]["content"]["application/json"]
-        content.setdefault("examples", {})[case] = {"value": reply}
+        if not (refusal is Conflict and operation in READ_OPERATIONS):
+            content = {"application/json": {"schema": REFUSED_SCHEMA}}
+            answer = {"description": refusal.message, "content": content}
+            described["responses"].setdefault(refusal.http, answer)
+    requests = described["requestBody"]["content"]["application/json"].setdefault("examples", {})
+    for file in sorted(GOLDEN_FOLDER.glob(f"{operation}.*.reply.json"), key=_order_example):
+        case, reply = file.name.split(".")[1], _read(file)
+        if (sent := _find_request(file)).exists():
+            requests[case] = {"value": _read(sent)}
+        code = reply["Data"]["Resp_Code"]
+        status = TooLarge.http if case == "too-large" else find_http_status(code)
+        answer = described["responses"][status]["content"]["application/json"]
+        answer.setdefault("examples", {})[case] = {"value": reply}
 
 
-def _make_refused_schema() -> dict[str, Any]:
-    """The envelope with the operation's documented fields, all "NA" but Resp_Code, and
-    Meta.Errors.
-    """
-    error = {
-        "type": "object",
-        "properties": {"Field": {"type": "string"}, "Message": {"type": "string"}},
-    }
-    errors = {"type": "array", "items": error}
-    return {
-        "type": "object",
-        "required": ["Data", "Risk", "Links", "Meta"],
-        "properties": {
-            "Data": {
-                "type": "object",
-                "additionalProperties": {"type": "string"},
-                "required": ["Resp_Code"],
-            },
-            "Risk": {"type": "object"},
-            "Links": {"type": "object"},
-            "Meta": {"type": "object", "properties": {"Errors": errors}},
-        },
-    }
+def _order_example(reply: Path) -> tuple[bool, Path]:
+    # Last the replies alone: of what is too large, or comes while nothing can be recorded.
+    return not _find_request(reply).exists(), reply
+
+
+def _find_request(reply: Path) -> Path:
+    return reply.with_name(reply.name.replace(".reply.", ".request."))
 
 
 def _read(file: Path) -> Any:

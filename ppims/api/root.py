@@ -1,6 +1,8 @@
 """The API: one NinjaAPI of two routers, who may ask it, and what becomes of every refusal."""
 
 import logging
+import re
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -30,7 +32,7 @@ from ppims.models import Processor
 from ppims.services import credentials
 from ppims.services.call_buffer import buffer
 from ppims.wire import envelope
-from ppims.wire import refusal as wire_refusal
+from ppims.wire.refusal import make_refusal_body
 from ppims.wire.reply import WireReply
 from ppims.wire.request_fields import is_absent
 
@@ -43,39 +45,41 @@ OPERATIONS: Mapping[str, tuple[str, type[envelope.Answer]]] = {
     "update-customer-limit": ("Update_Limit", UpdateLimitOut),
 }
 NOT_WHILE_WINDING_DOWN = {"add-customer", "check-customer-limit"}
+REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 logger = logging.getLogger("ppims.api")
 
 
 class WireRequest(HttpRequest):
-    """A request of the API, by whichever server it came: what is asked of one here, and no more."""
+    """A request of the API, by whichever server it came. Its id is the sender's, or a new one."""
 
     wire_body: dict[str, Any]
 
     def __init__(
         self, method: str, path: str, meta: dict[str, Any], read_body: Callable[[], bytes]
     ) -> None:
-        """Take it as it came. `read_body` may raise a Refusal. Django's own request would cost as
-        much as a read of the database: it makes ready for cookies, forms and files.
-        """
+        """Take a request as it came. `read_body` may raise a Refusal."""
+        # Not Django's own: it makes ready for cookies, forms and files, and costs as much as a
+        # read of the database.
         self.method, self.path, self.path_info, self.META = method, path, path, meta
         self.read_body = read_body
-        self.operation = self.processor = self.id = ""
-        self.processor_id = 0
+        sent_id = str(meta.get("HTTP_X_FAPI_UUID", ""))
+        self.id = sent_id if REQUEST_ID.fullmatch(sent_id) else str(uuid.uuid4())
+        self.operation = self.processor = ""
+        self.processor_id = 0  # nobody's, until it is known who calls
 
 
 async def authenticate(request: HttpRequest) -> Processor:
-    """Say who is calling and whether it may ask this. Runs before the fields are read."""
+    """Find who is calling, and refuse what it may not ask. Runs before the fields are read."""
     wired = cast("WireRequest", request)
     data = wired.wire_body["Data"]
     username, password = data.get("Username"), data.get("Password")
     if not isinstance(username, str) or not isinstance(password, str):
         raise NotAuthenticated
     processor = credentials.recognize(username, password)
-    if processor is None:
-        processor = await credentials.authenticate(
-            username, password, credentials.find_source_address(request)
-        )
+    if processor is None:  # not known from before: a hash of the password, in turn with others
+        source = credentials.find_source_address(request)
+        processor = await credentials.authenticate(username, password, source)
     wired.processor, wired.processor_id = processor.system_id, processor.pk
     system_id = data[OPERATIONS[wired.operation][0]].get("System_Id")
     if not is_absent(system_id) and system_id != processor.system_id:
@@ -89,7 +93,7 @@ async def authenticate(request: HttpRequest) -> Processor:
 
 
 class ParsedOnce(Parser):
-    """Hands ninja the body that the lane has read."""
+    """Hands ninja the body that `dispatch` has read."""
 
     def parse_body(self, request: HttpRequest) -> dict[str, Any]:
         return cast("WireRequest", request).wire_body
@@ -112,8 +116,8 @@ api.add_router("", limits_router)
 def refuse(request: HttpRequest, refusal: Refusal) -> WireReply:
     """Write a refusal in the envelope: every documented field "NA", Allow_Customer "F"."""
     wired = cast("WireRequest", request)
-    word, answer = OPERATIONS.get(wired.operation, ("", None))
-    if wired.processor_id:
+    word, answer = OPERATIONS.get(wired.operation, ("", envelope.Answer))
+    if wired.processor_id:  # what nobody was recognized for is no processor's refused call
         buffer.note(
             processor_id=wired.processor_id,
             operation=wired.operation,
@@ -121,9 +125,9 @@ def refuse(request: HttpRequest, refusal: Refusal) -> WireReply:
             code=refusal.code,
             fields=(envelope.spell_wire_name(name) for name, _ in refusal.errors if name),
         )
-    names = [envelope.spell_wire_name(name) for name in answer.model_fields] if answer else []
+    names = map(envelope.spell_wire_name, answer.model_fields)
     blank = {name: "F" if name == "Allow_Customer" else "NA" for name in names}
-    body = wire_refusal.make_refusal_body(refusal, word, blank)
+    body = make_refusal_body(refusal, word, blank)
     reply: WireReply = api.create_response(request, body, status=refusal.http)
     reply.resp_code = refusal.code
     if refusal.retry_after_seconds is not None:
@@ -135,13 +139,13 @@ def refuse(request: HttpRequest, refusal: Refusal) -> WireReply:
 
 @api.exception_handler(ValidationError)
 def _name_fields(request: HttpRequest, error: ValidationError) -> WireReply:
-    """Name every missing or malformed field; loc ends with "Data", "Check_Limit", "Amount"."""
+    # A loc ends with "Data", "Check_Limit", "Amount".
     return refuse(request, Malformed((str(line["loc"][-1]), line["msg"]) for line in error.errors))
 
 
 @api.exception_handler(Unavailable)
 def _answer_unavailable(request: HttpRequest, refusal: Unavailable) -> WireReply:
-    if refusal.__cause__ is not None:
+    if refusal.__cause__ is not None:  # the database; without one it is our own queue
         _report_outage(request, refusal.__cause__)
     return refuse(request, refusal)
 
@@ -161,6 +165,6 @@ def _report_outage(request: HttpRequest, error: BaseException) -> None:
 
 @api.exception_handler(Exception)
 def answer_fault(request: HttpRequest, error: Exception) -> WireReply:
-    """Answer for what went wrong with us, and log it."""
+    """Log what went wrong with us, and answer for it without a word of it."""
     logger.error("fault", exc_info=error, extra={"request_id": cast("WireRequest", request).id})
     return refuse(request, Fault())
