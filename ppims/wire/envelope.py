@@ -1,4 +1,4 @@
-"""The wire format: envelope, messages, replies, and the refusals' shape. 'NA' stops here; None goes
+"""The wire format: how a request is read, and how a reply is written. 'NA' stops here; None goes
 further in. What a request's fields may be is in ppims/wire/request_fields.py.
 """
 
@@ -14,7 +14,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import InitErrorDetails
+from pydantic_core import ErrorDetails, InitErrorDetails
 
 from ppims.core.errors import TooLarge, UnreadableBody
 from ppims.wire.reply import WireReply
@@ -22,16 +22,17 @@ from ppims.wire.request_fields import FREE_TEXT, is_absent, make_malformed, says
 
 BODY_LIMIT_BYTES = 64 * 1024
 ALL_CAPITALS = {"kyc": "KYC", "nri": "NRI"}
+OWN_MESSAGES = {"missing": "is required", "string_type": "must be text"}  # by pydantic's types
 
 
 def spell_wire_name(name: str) -> str:
-    """Spell a field as the format does: kyc_updated_on is KYC_Updated_On. What is spelt so already
-    stays.
+    """Spell a field as the format does: kyc_updated_on is KYC_Updated_On. A name that is spelt so
+    already stays.
     """
     if name != name.lower():
         return name
-    if name == "card_exp_date":  # so spelt
-        return "Card_Exp_date"
+    if name == "card_exp_date":
+        return "Card_Exp_date"  # the format's one exception
     return "_".join(ALL_CAPITALS.get(word, word.capitalize()) for word in name.split("_"))
 
 
@@ -39,9 +40,8 @@ def spell_wire_name(name: str) -> str:
 
 
 def parse_body(raw: bytes, word: str) -> dict[str, Any]:
-    """Read strict UTF-8 JSON that has a Data object with the operation's object in it.
-
-    Raises TooLarge, or UnreadableBody.
+    """Read strict UTF-8 JSON that has a Data object with the operation's object in it, and return
+    that Data. Raises TooLarge, or UnreadableBody.
     """
     if len(raw) > BODY_LIMIT_BYTES:
         raise TooLarge
@@ -49,7 +49,8 @@ def parse_body(raw: bytes, word: str) -> dict[str, Any]:
         text = raw.decode("utf-8")
         body = _read_json(text)
         if "\\u" in text:
-            json.dumps(body, ensure_ascii=False).encode("utf-8")  # a lone surrogate fails
+            # A lone surrogate fails here: neither database could keep it.
+            json.dumps(body, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         raise UnreadableBody from None
     data = body.get("Data") if isinstance(body, dict) else None
@@ -59,7 +60,7 @@ def parse_body(raw: bytes, word: str) -> dict[str, Any]:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(name)
+    raise ValueError(name)  # NaN and Infinity, which Python reads and JSON doesn't have
 
 
 _read_json = json.JSONDecoder(parse_constant=_refuse_constant).decode  # loads() makes one each time
@@ -69,8 +70,8 @@ _read_json = json.JSONDecoder(parse_constant=_refuse_constant).decode  # loads()
 
 
 class Message(BaseModel):
-    """The fields of one operation. Absent fields are dropped before they are read; every error is
-    named at once.
+    """The fields of one operation. Absent ones are dropped before the others are read, and every
+    error is named at once.
     """
 
     model_config = ConfigDict(alias_generator=spell_wire_name, extra="ignore", frozen=True)
@@ -91,6 +92,8 @@ class Message(BaseModel):
         for name in cls.free_texts.intersection(present):
             if says_nothing(present[name]):
                 del present[name]
+        # These come first, for they may drop what counts as absent; what pydantic finds is named
+        # before them.
         errors = [
             InitErrorDetails(type=make_malformed(message), loc=(spell_wire_name(name),), input=None)
             for name, message in cls.check_across(present)
@@ -105,14 +108,14 @@ class Message(BaseModel):
 
     @classmethod
     def check_across(cls, present: dict[str, Any]) -> Iterator[tuple[str, str]]:
-        """Yield (our field name, message) for what only several fields together show; may drop what
-        counts as absent.
+        """Yield (our field name, message) for each error that only several fields together show.
+        May drop from `present` what counts as absent.
         """
         yield from ()
 
     def make_content(self) -> dict[str, str | None]:
-        """Give each field's meaning as text, in the declared order, but those that key a retry:
-        what sameness is of.
+        """Write the meaning of each field as text, in the declared order: two requests with the
+        same Ref_Id must agree in it. The fields that name the retry itself are left out.
         """
         fields = self.model_dump(exclude={"ref_id", "system_id"})
         return {name: None if value is None else str(value) for name, value in fields.items()}
@@ -120,15 +123,12 @@ class Message(BaseModel):
 
 def _translate_errors(error: ValidationError) -> Iterator[InitErrorDetails]:
     """Turn pydantic's own errors into ours, so that no message repeats an input."""
-    named = set()
+    first_of_field: dict[tuple[int | str, ...], ErrorDetails] = {}
     for line in error.errors(include_url=False, include_input=False):
-        if line["loc"] in named:
-            continue
-        named.add(line["loc"])
-        message = {"missing": "is required", "string_type": "must be text"}.get(
-            line["type"], line["msg"]
-        )
-        yield InitErrorDetails(type=make_malformed(message), loc=line["loc"], input=None)
+        first_of_field.setdefault(line["loc"], line)
+    for loc, line in first_of_field.items():
+        message = OWN_MESSAGES.get(line["type"], line["msg"])
+        yield InitErrorDetails(type=make_malformed(message), loc=loc, input=None)
 
 
 DataT = TypeVar("DataT")
@@ -167,7 +167,7 @@ class Answer(BaseModel):
 
 
 class Meta(BaseModel):
-    """What we add to the format; a part that says nothing is left out."""
+    """What we add to the format. A part that says nothing is left out."""
 
     Replayed: bool = Field(default=False, exclude_if=lambda replayed: not replayed)
 
@@ -181,8 +181,7 @@ class Reply(BaseModel, Generic[AnswerT, MetaT]):
     Meta: MetaT
 
     def write(self) -> WireReply:
-        """Write it as pydantic's own writer does: ninja would make Python's dicts of it first, and
-        model_dump_json() text, and of that bytes.
-        """
+        """Write the reply as it is sent."""
+        # ninja would make Python's dicts of it first; model_dump_json() a text, and of that bytes.
         written = self.__pydantic_serializer__.to_json(self)
         return WireReply(written, resp_code=self.Data.resp_code)

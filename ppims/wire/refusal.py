@@ -8,14 +8,13 @@ from ppims.wire.envelope import BODY_LIMIT_BYTES, spell_wire_name
 
 
 def make_refusal_body(refusal: Refusal, word: str, blank: Mapping[str, str]) -> dict[str, Any]:
-    """Shape a refusal: every documented field is written, as "NA", and Meta names what is wrong."""
+    """Shape a refusal: `blank` has every documented field, and Meta names what is wrong."""
+    has_errors = refusal.errors or refusal.http in {400, 413}
     return {
         "Data": {**blank, "Resp_Code": refusal.code},
         "Risk": {},
         "Links": {},
-        "Meta": {"Errors": _list_errors(refusal, word)}
-        if refusal.errors or refusal.http in {400, 413}
-        else {},
+        "Meta": {"Errors": _list_errors(refusal, word)} if has_errors else {},
     }
 
 
@@ -23,9 +22,8 @@ def _list_errors(refusal: Refusal, word: str) -> list[dict[str, str]]:
     if isinstance(refusal, TooLarge):
         return [{"Field": "Data", "Message": f"The body is over {BODY_LIMIT_BYTES} bytes."}]
     if isinstance(refusal, UnreadableBody):
-        return [
-            {"Field": "Data", "Message": f"The body is not JSON with an object Data.{word} in it."}
-        ]
+        text = f"The body is not JSON with an object Data.{word} in it."
+        return [{"Field": "Data", "Message": text}]
     return [
         {
             "Field": f"Data.{word}.{spell_wire_name(name)}" if name else f"Data.{word}",

@@ -6,8 +6,8 @@ from ppims.core.errors import Fault
 
 
 class WireReply(HttpResponseBase):
-    """An answer of the API: Django's own are made for cookies, charsets and streams, and cost as
-    much as a read of the database.
+    """An answer of the API. Django's own responses are made for cookies, charsets and streams, and
+    cost as much as a read of the database.
     """
 
     headers: dict[str, str]  # type: ignore[assignment]

@@ -3,10 +3,7 @@
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import (
-    Field,
-    PlainSerializer,
-)
+from pydantic import Field, PlainSerializer
 
 from ppims.core import clock, money
 
@@ -31,19 +28,12 @@ def write_date(day: date | None) -> str:
 
 
 TextOut = Annotated[str | None, PlainSerializer(write_text, return_type=str)]
-
-
 IdOut = Annotated[int | None, PlainSerializer(write_text, return_type=str)]
-
-
 AmountOut = Annotated[int | None, PlainSerializer(write_amount, return_type=str)]
-
-
 InstantOut = Annotated[datetime | None, PlainSerializer(write_instant, return_type=str)]
-
-
 DateOut = Annotated[date | None, PlainSerializer(write_date, return_type=str)]
 
 
 def make_optional_field() -> Any:
+    """Make a field that is left out of the reply where it is None."""
     return Field(default=None, exclude_if=lambda value: value is None)
