@@ -1,4 +1,4 @@
-"""What an address of a client counts as, and whose it is: our proxies', or this machine's."""
+"""What a client's address counts as, and whether it is a proxy's of ours or this machine's."""
 
 import ipaddress
 from functools import lru_cache
@@ -9,8 +9,8 @@ IPV6_PREFIX_BITS = 64
 
 
 def name_source(address: str) -> str:
-    """Name what an address counts as: of IPv6 its /64, for whoever has one address there has all
-    of them; IPv4 by itself, however it is written.
+    """Name what an address counts as: an IPv4 address as itself, however it is written; an IPv6
+    address as its /64, for whoever has one address there has all of them.
     """
     ip = _read_plain(address)
     if ip is None:
@@ -22,14 +22,14 @@ def name_source(address: str) -> str:
 
 
 def is_trusted_proxy(address: str) -> bool:
-    """Tell whether PPIMS_TRUSTED_PROXIES has it."""
+    """Return whether an address is in PPIMS_TRUSTED_PROXIES."""
     ip = _read_plain(address) if settings.PPIMS_TRUSTED_PROXIES else None
     return ip is not None and any(ip in network for network in settings.PPIMS_TRUSTED_PROXIES)
 
 
 @lru_cache(256)
 def is_loopback(address: str) -> bool:
-    """Tell whether it is an address of this machine that no other one reaches."""
+    """Return whether an address is one of this machine's that no other machine reaches."""
     ip = _read_plain(address)
     return ip is not None and ip.is_loopback
 

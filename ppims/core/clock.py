@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -19,12 +19,11 @@ OFFSET_READ_SECONDS = 0.5
 APRIL_MONTH = 4
 
 _frozen: ContextVar[datetime | None] = ContextVar("frozen", default=None)
-_offset = (float("-inf"), timedelta())
 
 
 def now(reading: datetime | None = None) -> datetime:
-    """Tell the instant, in UTC, by this machine's clock or by a reading of the database's; once a
-    use-case, right after the customer's lock.
+    """Return the instant, in UTC, by this machine's clock or by a reading of the database's. A
+    use-case asks once, right after the customer's lock.
     """
     return _frozen.get() or (reading or datetime.now(UTC)) + read_offset()
 
@@ -45,21 +44,14 @@ def freeze(at: datetime) -> Iterator[None]:
 
 
 def is_frozen() -> bool:
-    """Tell whether the clock stands still, as somebody means it to."""
+    """Return whether the clock stands still, as somebody means it to."""
     return _frozen.get() is not None
 
 
 def read_offset() -> timedelta:
-    """Give the seconds that PPIMS_CLOCK_OFFSET_FILE holds, re-read twice a second."""
-    global _offset  # noqa: PLW0603 - one value per process, replaced whole
+    """Return what PPIMS_CLOCK_OFFSET_FILE holds, in seconds, re-read twice a second."""
     path = settings.PPIMS_CLOCK_OFFSET_FILE
-    if not path:
-        return timedelta()
-    read_at, value = _offset
-    if time.monotonic() - read_at >= OFFSET_READ_SECONDS:
-        value = _read_offset(path)
-        _offset = (time.monotonic(), value)
-    return value
+    return _read_offset(path, time.monotonic() // OFFSET_READ_SECONDS) if path else timedelta()
 
 
 def to_microseconds(at: datetime) -> int:
@@ -106,7 +98,7 @@ def find_first_day_after_month(month: int) -> date:
 
 
 def add_months(at: datetime, months: int) -> datetime:
-    """Give 00:00 IST of the same day some months later, or of that month's last day."""
+    """Return 00:00 IST of the same day some months later, or of that month's last day."""
     local = at.astimezone(IST)
     years, month0 = divmod(local.month - 1 + months, 12)
     year, month = local.year + years, month0 + 1
@@ -119,7 +111,8 @@ def round_up_to_second(at: datetime) -> datetime:
     return at if at.microsecond == 0 else at.replace(microsecond=0) + timedelta(seconds=1)
 
 
-def _read_offset(path: str) -> timedelta:
+@lru_cache(1)
+def _read_offset(path: str, _half_second: float) -> timedelta:
     try:
         with open(path, encoding="ascii") as file:
             return timedelta(seconds=float(file.read().strip() or 0))

@@ -1,4 +1,4 @@
-"""Every way to refuse a request. This file is the code table of wire.md section 4."""
+"""Every way to refuse a request: the codes of docs/api.md, "Codes"."""
 
 from collections.abc import Iterable
 
@@ -6,9 +6,8 @@ from collections.abc import Iterable
 class Refusal(Exception):
     """A request that is not carried out; nothing of it is recorded.
 
-    `errors` are pairs of a field's name in our words ("amount") and a message that never
-    repeats what was sent;
-    the name "" is the operation as a whole.
+    `errors` are pairs of a field's name in our words ("amount") and a message that never repeats
+    what was sent. The name "" is the operation as a whole.
     """
 
     code = "999"
@@ -23,7 +22,7 @@ class Refusal(Exception):
         self.retry_after_seconds = retry_after_seconds
 
     def describe(self) -> str:
-        """Say to a person why."""
+        """Say in a person's words what was refused."""
         errors = [f"{name.replace('_', ' ')} {message}".strip() for name, message in self.errors]
         return "; ".join(errors) or self.message
 
@@ -45,7 +44,7 @@ class TooLarge(Malformed):
 
 
 class NotAuthenticated(Refusal):
-    """Wrong, unknown or disabled: the same answer whichever it is."""
+    """The name or the password is wrong, unknown or disabled: the answer doesn't say which."""
 
     code, http, message = "401", 401, "Username or Password is wrong."
 
@@ -85,7 +84,7 @@ class UnknownCustomer(Refusal):
 
 
 class Unavailable(Refusal):
-    """It cannot be said that it is recorded; the same Ref_Id again has one effect."""
+    """Nothing can be said to be recorded. The same Ref_Id, sent again, has one effect."""
 
     code, http, message = "503", 503, "Busy; send it again with the same Ref_Id."
 

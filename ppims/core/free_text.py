@@ -1,8 +1,8 @@
 """What people write in words: which characters it may hold, and when it says nothing.
 
-PostgreSQL takes no NUL, a log or a statement is one line a row, and a control for bidirectional
-text makes a page show other words than are on record: so every text that holds such a character is
-refused, of processors and of staff alike, on either database.
+PostgreSQL takes no NUL, a log or a statement has one line a row, and a control for bidirectional
+text makes a page show other words than are on record. So a text that holds such a character is
+refused, whoever wrote it, on either database.
 """
 
 import re
@@ -34,7 +34,7 @@ NO_NUMBERS = "must hold no whole document or card number: write its last four di
 
 
 def trim(text: str) -> str:
-    """Take away the spaces around a text; all of one in which there is nothing to see."""
+    """Take away the spaces around a text, and all of it where there is nothing to see in it."""
     if text.isascii():
         return text.strip()
     is_seen = any(unicodedata.category(c) not in UNSEEN_CATEGORIES for c in text)
@@ -42,8 +42,8 @@ def trim(text: str) -> str:
 
 
 def has_controls(text: str, *, but: Collection[str] = ()) -> bool:
-    """Tell whether a text holds controls, but for some that are allowed."""
-    if text.isprintable():  # neither controls nor formats are
+    """Return whether a text holds controls, but for some that are allowed."""
+    if text.isprintable():  # most texts are: then it holds neither controls nor formats
         return False
     return any(
         c in BIDI_CONTROLS or unicodedata.category(c) in FORBIDDEN_CATEGORIES
@@ -56,9 +56,8 @@ def has_controls(text: str, *, but: Collection[str] = ()) -> bool:
 
 
 def require_text(text: str, field: str, *, most: int) -> str:
-    """Give what a person of the staff wrote, trimmed, of so many characters at most.
-
-    Raises Malformed, naming the field, where it says nothing, is longer, or holds what it may not.
+    """Trim what one of the staff wrote. Raises Malformed, naming the field, where it says nothing,
+    has more than `most` characters, or holds what it may not.
     """
     said = trim(text)
     if not said or len(said) > most:
@@ -69,13 +68,15 @@ def require_text(text: str, field: str, *, most: int) -> str:
 
 
 def validate(text: str) -> None:
-    """Judge what a form's field holds by the rules of `require_text`, as Django's validators do."""
+    """Check a form's field by the rules of `require_text`. Raises ValidationError."""
     if fault := _find_fault(text) if trim(text) else "is required":
         raise ValidationError(fault)
 
 
 def validate_row(row: Model) -> None:
-    """Judge each text of a row that a form is about to save. Raises ValidationError naming them."""
+    """Check each text of a row that a form is about to save. Raises ValidationError, naming each
+    field that has controls.
+    """
     texts = {field.name: getattr(row, field.attname) for field in row._meta.concrete_fields}
     faults = {n: NO_CONTROLS for n, it in texts.items() if isinstance(it, str) and has_controls(it)}
     if faults:
@@ -83,33 +84,36 @@ def validate_row(row: Model) -> None:
 
 
 def _find_fault(text: str) -> str:
-    """Say what is wrong with a text of one's own words; "" where nothing is."""
     if has_controls(text, but=IN_SEVERAL_LINES):
         return NO_CONTROLS
     return NO_NUMBERS if any(map(_is_secret, _list_numbers(text))) else ""
 
 
 def _list_numbers(text: str) -> Iterator[str]:
-    """Give each number that a text may hold in plain digits, however it is written in groups."""
+    """List in plain digits each number that a text may hold, in whatever groups it is written."""
     for found in NUMBER_PATTERN.finditer(text):
         groups = [
             "".join(str(unicodedata.decimal(digit)) for digit in group)
             for group in re.findall(r"\d+", found[0])
         ]
+        # A number may begin with any group: what stands before it may be another one.
         for first in range(len(groups)):
-            number = ""
-            for group in groups[first:]:
-                is_own = OWN_NUMBER.fullmatch(group)
-                if number and is_own:
-                    break
-                number += group
-                yield number
-                if is_own or len(number) > max(CARD_DIGITS):
-                    break
+            yield from _list_numbers_from(groups[first:])
+
+
+def _list_numbers_from(groups: list[str]) -> Iterator[str]:
+    number = ""
+    for group in groups:
+        is_own = OWN_NUMBER.fullmatch(group)
+        if number and is_own:
+            return
+        number += group
+        yield number
+        if is_own or len(number) > max(CARD_DIGITS):
+            return
 
 
 def _is_secret(number: str) -> bool:
-    """Tell whether a number is an Aadhaar's or a card's, by its check digit."""
     if OWN_NUMBER.fullmatch(number):
         return False
     if len(number) == AADHAAR_DIGITS:

@@ -64,8 +64,8 @@ def read_ring(text: str) -> Ring:
 
 
 def make_key_file(path: Path) -> bool:
-    """Make a key file (0600) unless it is there: whether it was made. Of two processes at once, one
-    wins and both read the same.
+    """Make a key file (0600) unless it is there, and return whether it was made. Of two processes
+    at once one wins, and both read the same key.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
@@ -74,7 +74,7 @@ def make_key_file(path: Path) -> bool:
         file.flush()
         os.fsync(file.fileno())
     try:
-        os.link(draft, path)
+        os.link(draft, path)  # unlike a rename, it never takes the place of a key in use
     except FileExistsError:
         return False
     finally:
@@ -91,12 +91,12 @@ def find_key(ring: Ring, key_id: str) -> Key:
 
 
 def digest(ring: Ring, *parts: str, size: int = 16) -> bytes:
-    """Digest text so that equal text can be found, and nothing else be learnt, without the key."""
+    """Digest texts so that equal ones can be found, and nothing else learnt without the key."""
     return begin_digest(ring, *parts, size=size).digest()
 
 
 def begin_digest(ring: Ring, *parts: str, size: int = 16) -> hashlib.blake2b:
-    """Begin a digest: for many that begin alike, each a copy of it that goes on."""
+    """Begin a digest that others, which begin alike, copy and go on with."""
     texts = b"".join([frame_text(part) for part in parts])
     return hashlib.blake2b(texts, digest_size=size, key=ring[0].secret)
 
@@ -107,21 +107,21 @@ def frame_text(part: str) -> bytes:
     return _write_length(len(raw)) + raw
 
 
-@lru_cache(256)
+@lru_cache(256)  # almost all texts are short: a look-up is cheaper than the bytes
 def _write_length(bytes_long: int) -> bytes:
     return b"s" + bytes_long.to_bytes(4)
 
 
 def sign(key: Key, values: Iterable[Plain], version: int = SIGNATURE_VERSION) -> bytes:
-    """HMAC-SHA-256 over the version, the key's name and the values: 32 bytes.
-
-    MessagePack writes each with its type and length: no two lists of values are the same bytes.
-    """
+    """Sign values by HMAC-SHA-256, with the version and the key's name: 32 bytes."""
+    # MessagePack writes each with its type and length: no two lists of values are the same bytes.
     return hmac.digest(key.secret, packb((version, key.id, *values)), "sha256")
 
 
 class Running:
-    """A signature over any number of rows, one after another; `what` keeps one use from another."""
+    """A signature over any number of rows, one after another. `what` names its use: a signature of
+    one use is none of another.
+    """
 
     def __init__(self, key: Key, what: str) -> None:
         self._mac = hmac.new(key.secret, packb((SIGNATURE_VERSION, key.id, what)), "sha256")
@@ -134,24 +134,28 @@ class Running:
 
 
 def make_plain(value: Signed) -> Plain:
-    """Give a value as it is signed, whatever database it comes from; an instant in microseconds."""
+    """Return a value as it is signed, whichever database it comes from; an instant in microseconds
+    since 1970.
+    """
     if isinstance(value, datetime):
         return (value - EPOCH) // ONE_MICROSECOND
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, memoryview):
         return bytes(value)
-    return int(value) if isinstance(value, bool) else value
+    return int(value) if isinstance(value, bool) else value  # SQLite keeps a boolean as a number
 
 
 def encrypt(ring: Ring, text: str, *, bound_to: str) -> tuple[str, bytes]:
-    """Encrypt with AES-GCM, bound to a row: (the key's name, nonce and ciphertext)."""
+    """Encrypt a text with AES-GCM, bound to a row: (the key's name, nonce and ciphertext)."""
     nonce = secrets.token_bytes(NONCE_BYTES)
     sealed = AESGCM(ring[0].secret).encrypt(nonce, text.encode(), bound_to.encode())
     return ring[0].id, nonce + sealed
 
 
 def decrypt(ring: Ring, key_id: str, sealed: bytes, *, bound_to: str) -> str:
-    """Raises KeyMissing, or cryptography's InvalidTag where row, key or text was changed."""
+    """Decrypt a text. Raises KeyMissing, or cryptography's InvalidTag where it, its row or its key
+    was changed.
+    """
     aes = AESGCM(find_key(ring, key_id).secret)
     return aes.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound_to.encode()).decode()

@@ -9,7 +9,7 @@ BALANCE_PATTERN = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,2})?")
 def to_paise(rupees: str) -> int:
     """Read an amount of more than zero: "2000.5" and "2000.50" are 200_050 paise.
 
-    Raises ValueError for every other text (wire.md section 2).
+    Raises ValueError for every other text (docs/api.md, "Values").
     """
     if not AMOUNT_PATTERN.fullmatch(rupees):
         raise ValueError("not an amount")

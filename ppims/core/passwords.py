@@ -11,12 +11,11 @@ FEWEST_TURNS = 4  # from one character to one that is neither the same nor its n
 
 
 class NotOnePattern:
-    """Refuses what is long alone: aaaaaaaaaaaa, abcdefghijkl, qwertyqwerty."""
+    """Refuses what is long and nothing else: aaaaaaaaaaaa, abcdefghijkl, qwertyqwerty."""
 
     def validate(self, password: str, user: Any = None) -> None:
         folded = password.casefold()
-        steps = [ord(b) - ord(a) for a, b in pairwise(folded)]
-        turns = sum(abs(step) > 1 for step in steps)
+        turns = sum(abs(ord(b) - ord(a)) > 1 for a, b in pairwise(folded))
         is_one_piece_again = folded in (folded + folded)[1:-1]
         if len(set(folded)) < FEWEST_CHARACTERS or turns < FEWEST_TURNS or is_one_piece_again:
             raise ValidationError(

@@ -1,5 +1,5 @@
 """Files that nobody but their owner reads: data, keys, backups, exports. Standard library only, for
-settings begin with it.
+the settings begin with it.
 """
 
 import os
@@ -13,24 +13,24 @@ OF_SQLITE = ("", "-wal", "-shm", "-turn")
 
 
 def make_only_private_files() -> None:
-    """Let whatever this process makes from now on be its owner's alone, whatever umask it was
-    started with: SQLite, and many a library, ask for files that all may read.
+    """Let only their owner read the files that this process makes from now on, whatever umask it
+    was started with. SQLite and many libraries ask for files that all may read.
     """
     os.umask(ANYONE_ELSE)
 
 
 def make_database_private(database: Path) -> None:
-    """Take a SQLite database, with what stands beside it, out of others' reach."""
+    """Take a SQLite database, and the files beside it, out of others' reach."""
     for path in (database.with_name(f"{database.name}{suffix}") for suffix in OF_SQLITE):
-        # A log comes and goes; what is another user's is that one's to make private.
+        # A log comes and goes. What belongs to another user is for that one to make private.
         with suppress(FileNotFoundError, PermissionError):
             if stat.S_IMODE(path.stat().st_mode) != OWNER_ALONE:
                 path.chmod(OWNER_ALONE)
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner reads, in the place of one that may be there: whole or not
-    at all. Raises OSError.
+    """Write a file that only its owner reads, whole or not at all. It takes the place of one that
+    may be there. Raises OSError.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
@@ -41,7 +41,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def describe_readers(path: Path, who: int) -> str:
-    """Say that others may read, or change, a file, and the command that mends it; "" where not."""
+    """Say that others may read a file, and which command mends it; "" where nobody else may."""
     if not stat.S_IMODE(path.stat().st_mode) & who:
         return ""
     return f"others may read {path}: chmod 600 {shlex.quote(str(path))}"

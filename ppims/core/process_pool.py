@@ -20,15 +20,16 @@ Done = TypeVar("Done")
 def run_jobs(
     work: Callable[[Job], Done], jobs: Iterator[Job], *, processes: int
 ) -> Iterator[Iterator[Done]]:
-    """Give what comes of each job, in their order, of so many processes (0: of this one). `work`
-    and what it is bound to are sent to them; of the database they see what others have committed.
+    """Run work on each job in so many processes (0: in this one), and yield the results in the
+    jobs' order. `work` and what it is bound to are sent to the processes. They see of the database
+    what others have committed.
     """
     with _pause_collecting():
         if not processes:
             yield map(work, jobs)
             return
-        # Spawned, for what has threads can't be forked; a pipe each, for a process ends when the
-        # other end of its pipe is closed, whatever becomes of us.
+        # Spawned, for a process with threads can't be forked. A pipe each: a process ends when the
+        # other end of its pipe is closed, so none outlives us, whatever becomes of us.
         spawn = multiprocessing.get_context("spawn")
         pipes = [spawn.Pipe() for _ in range(processes)]
         workers = [spawn.Process(target=_serve, args=(its,), daemon=True) for _, its in pipes]
@@ -45,8 +46,8 @@ def run_jobs(
 
 
 def _collect_in_order(pipes: list[Connection], jobs: Iterator[Job]) -> Iterator[Done]:
-    """Keep each busy with the job after the next while what came of this one is used."""
     asked = deque[Connection]()
+    # Two jobs each: a process has the next one at hand while a result is used here.
     for pipe in pipes * 2:
         _ask(pipe, jobs, asked)
     while asked:
@@ -63,8 +64,7 @@ def _ask(pipe: Connection, jobs: Iterator[Job], asked: deque[Connection]) -> Non
 
 
 def _serve(pipe: Connection) -> None:
-    """Do what is asked for, until the other end is closed; Ctrl-C is that one's to heed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends who started it, and so this one
     django.setup()
     with _pause_collecting(), suppress(EOFError, BrokenPipeError):
         work = pipe.recv()
@@ -74,7 +74,7 @@ def _serve(pipe: Connection) -> None:
 
 @contextmanager
 def _pause_collecting() -> Iterator[None]:
-    """Spare Python the search for cycles among hundreds of thousands of rows: they have none."""
+    """Spare Python the search for cycles among hundreds of thousands of rows, which have none."""
     gc.freeze()
     gc.disable()
     try:

@@ -17,19 +17,16 @@ from rich.progress import (
 
 @contextmanager
 def show_bar(what: str, *, total: int, done: int = 0) -> Iterator[Callable[..., None]]:
-    """Show a bar on standard error; the block is given what to call with each number done, and a
-    note to show with it.
+    """Show a bar on standard error. The block gets a function, to call with each number done and,
+    if one likes, a note to show.
     """
-    columns = (
+    console = Console(file=sys.stderr)
+    with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[note]}"),
-    )
-    console = Console(file=sys.stderr)
-    with Progress(
-        *columns,
         TimeRemainingColumn(),
         console=console,
         transient=True,

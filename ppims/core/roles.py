@@ -1,6 +1,4 @@
-"""The five roles of the staff, each a group of permissions. Who may do what is decided here
-alone.
-"""
+"""The five roles of the staff, each a group of permissions. Who may do what stands here alone."""
 
 VIEW_PERMISSIONS = frozenset(
     f"{app}.view_{model}"

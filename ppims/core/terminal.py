@@ -1,4 +1,4 @@
-"""What can be said on any terminal. Standard library only: the first start needs it too."""
+"""Output that any terminal can show. Standard library only: the first start needs it too."""
 
 import codecs
 import io
@@ -8,8 +8,8 @@ PLAIN_SIGNS = {"₹": "Rs ", "–": "-", "—": "-", "−": "-", "’": "'", "�
 
 
 def write_on_any_terminal() -> None:
-    """Let no command stop because standard output can't show a sign, such as that of the rupee:
-    write it in ASCII there, a letter of another script as \\u0905.
+    """Write in ASCII what a terminal can't show, such as the rupee's sign, and a letter of another
+    script as \\u0905. Otherwise a command would stop with an error.
     """
     codecs.register_error("plainly", _describe_plainly)
     for stream in (sys.stdout, sys.stderr):

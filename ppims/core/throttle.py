@@ -15,9 +15,9 @@ KEPT_COUNTERS = 20_000
 
 
 class Throttle:
-    """Counts failed log-ins in fixed windows, in this worker. Any thread may ask.
+    """Counts failed log-ins in fixed windows, in this worker. Any thread may call it.
 
-    Nothing that was sent is kept: counters stand under digests, by a key of this process's own.
+    Nothing that was sent is kept: a counter's name is a digest, by a key of this process's own.
     """
 
     def __init__(self, tell_seconds: Callable[[], float] = time.monotonic) -> None:
@@ -28,7 +28,9 @@ class Throttle:
         self._lock = threading.Lock()
 
     def refuse_if_over(self, source: str, username: str) -> None:
-        """Raises TooManyAttempts while either count is used up and its window has not passed."""
+        """Refuse a log-in while either count is used up and its window has not passed: raises
+        TooManyAttempts.
+        """
         allowed = (
             settings.PPIMS_FAILED_LOGINS_PER_USERNAME,
             settings.PPIMS_FAILED_LOGINS_PER_ADDRESS,
@@ -40,6 +42,7 @@ class Throttle:
                 raise TooManyAttempts(retry_after_seconds=int(until - now) + 1)
 
     def count_failure(self, source: str, username: str) -> None:
+        """Count a failed log-in of this username from this source."""
         now = self._tell_seconds()
         with self._lock:
             self._purge(now)
@@ -51,7 +54,6 @@ class Throttle:
                 self._make_room()
 
     def _name_counters(self, source: str, username: str) -> tuple[bytes, bytes]:
-        """Name the counter of this source and username, and that of the source alone."""
         of_source = hashlib.blake2b(frame_text(source), digest_size=16, key=self._key)
         of_both = of_source.copy()
         of_both.update(frame_text(username))
@@ -65,11 +67,11 @@ class Throttle:
             del self._windows[oldest]
 
     def _make_room(self) -> None:
-        """Drop a quarter: those that have counted least, and of these the oldest.
+        """Drop a quarter of the counters: those that have counted least, and of these the oldest.
 
-        Who floods it with made-up usernames makes counters of one failure each, and pushes out
-        those alone. To push out one that has counted five, all of its own must have counted five,
-        and each of them costs the hash of a password.
+        A flood of made-up usernames makes counters of one failure each, and pushes out only such.
+        To push out one that has counted five, each of the flood's own must have counted five, and
+        each failure costs the hash of a password.
         """
         fewest_first = sorted(self._windows, key=lambda counter: self._windows[counter][1])
         for counter in fewest_first[: len(fewest_first) // 4]:

@@ -1,5 +1,5 @@
-"""Lets one in at a time, for work that costs much and that any stranger may ask for: of each source
-in turn, so that who asks a hundred times waits behind the one who asks once.
+"""Lets one in at a time, for work that costs much and that any stranger may ask for. Sources take
+turns: whoever asks a hundred times waits behind the one who asks once.
 """
 
 import asyncio
@@ -17,11 +17,11 @@ from ppims.core.errors import Unavailable
 T = TypeVar("T")
 Ticket = Future[None]  # done once its holder is let in
 
-HELD_ON_A_LOOP = 64  # who waits there costs nothing but memory
+HELD_ON_A_LOOP = 64  # waiting there costs nothing but memory
 
 
 class Turnstile:
-    """One turnstile, of this process. Any thread, and any event loop, may ask."""
+    """One turnstile of this process, for any thread and any event loop."""
 
     def __init__(self, name: str) -> None:
         self._lock = threading.Lock()
@@ -30,8 +30,8 @@ class Turnstile:
         self._beside_the_loop = ThreadPoolExecutor(1, name)
 
     async def run(self, source: str, work: Callable[[], T]) -> T:
-        """Run work once it is the source's turn, beside the event loop; where none runs, in the
-        caller's thread, which waits.
+        """Run work once it is the source's turn: in a thread beside the event loop, or, where no
+        loop runs, in the caller's thread, which waits.
 
         Raises Unavailable at once where too many are waiting already.
         """
@@ -47,15 +47,16 @@ class Turnstile:
             self._withdraw(source, ticket)
             raise
         running = self._beside_the_loop.submit(work)
-        # Not when the asker is told: one who hangs up would be gone while the work goes on.
+        # When the work ends, not when the asker is told: one who hangs up is gone while it goes on.
         running.add_done_callback(lambda _: self.leave())
         return await asyncio.wrap_future(running)
 
     @contextmanager
     def hold_turn(self, source: str) -> Iterator[None]:
-        """Wait for the source's turn in this thread, and have it. One thread of the server's is
-        never held so: it is for those who need no turn. Raises Unavailable as `run` does.
+        """Wait for the source's turn in this thread, and have it for the block. Raises Unavailable
+        as `run` does.
         """
+        # One thread of the server's is never held so: it is for those who need no turn.
         self.ask(source, held_at_most=max(settings.PPIMS_THREADS - 1, 2)).result()
         try:
             yield
@@ -63,8 +64,10 @@ class Turnstile:
             self.leave()
 
     def ask(self, source: str, *, held_at_most: int) -> Ticket:
-        """Ask to be let in; whoever was let in leaves. Where so many are held, inside or waiting,
-        the last one of the source with most of them goes, if that has two more than this one.
+        """Ask to be let in. Who was let in has to call `leave`.
+
+        Where `held_at_most` are inside or waiting, the last one of the source with most of them is
+        sent away, if that source has two more than this one. Otherwise raises Unavailable.
         """
         ticket, gone = Ticket(), None
         with self._lock:
@@ -75,12 +78,13 @@ class Turnstile:
             if 1 + sum(map(len, self._waiting.values())) >= held_at_most:
                 gone = self._take_last_of_most(source)
             self._waiting.setdefault(source, deque()).append(ticket)
+        # Outside of the lock: whoever is told may ask again at once.
         if gone is not None and gone.set_running_or_notify_cancel():
             gone.set_exception(Unavailable())
         return ticket
 
     def leave(self) -> None:
-        """Let the next one in: the first of the source that has waited longest for its turn."""
+        """Let the next one in: the first of the source whose turn it is."""
         with self._lock:
             self._inside = None
             while self._waiting:
@@ -89,7 +93,7 @@ class Turnstile:
                 ticket = theirs.popleft()
                 if theirs:
                     self._waiting[source] = theirs  # behind all others
-                if ticket.set_running_or_notify_cancel():
+                if ticket.set_running_or_notify_cancel():  # its holder has not given up meanwhile
                     self._inside = source
                     break
             else:
@@ -97,16 +101,16 @@ class Turnstile:
         ticket.set_result(None)
 
     def _take_last_of_most(self, newcomer: str) -> Ticket:
-        """Raises Unavailable where no source holds two places more than the newcomer's."""
-        most = max(self._waiting, key=self._list_places)
-        if self._list_places(most) < self._list_places(newcomer) + 2:
+        most = max(self._waiting, key=self._count_places)
+        # With one more, the two would only change places.
+        if self._count_places(most) < self._count_places(newcomer) + 2:
             raise Unavailable
         last = self._waiting[most].pop()
         if not self._waiting[most]:
             del self._waiting[most]
         return last
 
-    def _list_places(self, source: str) -> int:
+    def _count_places(self, source: str) -> int:
         return len(self._waiting.get(source, ())) + (source == self._inside)
 
     def _withdraw(self, source: str, ticket: Ticket) -> None:

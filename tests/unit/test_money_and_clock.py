@@ -226,12 +226,11 @@ def test_a_frozen_clock_stands_still_and_runs_again_after():
     assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=10)
 
 
-def test_an_offset_file_moves_the_clock(tmp_path, settings, monkeypatch):
+def test_an_offset_file_moves_the_clock(tmp_path, settings):
     file = tmp_path / "offset"
-    monkeypatch.setattr(clock, "_offset", (float("-inf"), timedelta()))
     settings.PPIMS_CLOCK_OFFSET_FILE = str(file)
     assert clock.read_offset() == timedelta()
     file.write_text("86400\n")
-    monkeypatch.setattr(clock, "_offset", (float("-inf"), timedelta()))
+    clock._read_offset.cache_clear()
     ahead = clock.now() - datetime.now(UTC)
     assert abs(ahead - timedelta(days=1)) < timedelta(seconds=10)

@@ -164,7 +164,7 @@ def test_of_a_servers_threads_one_is_never_held(turnstile, settings, threads, he
     with ThreadPoolExecutor(threads) as pool:
         entered = [pool.submit(enter) for _ in range(held)]
         assert begun.wait(PATIENCE_SECONDS)
-        while turnstile._list_places("a") < held:
+        while turnstile._count_places("a") < held:
             begun.wait(0.001)
         with pytest.raises(Unavailable), turnstile.hold_turn("a"):
             pass
