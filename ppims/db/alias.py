@@ -15,14 +15,13 @@ OTHER_ALIAS = "other"
 
 @contextmanager
 def open_database(url: str, using: str = OTHER_ALIAS) -> Iterator[str]:
-    """Connect to the database that a URL names: its alias. A SQLite file that isn't there is made,
-    for its owner's eyes alone.
-
-    Raises ValueError, whose text may hold a password.
+    """Connect to the database that a URL names, and yield its alias. A SQLite file that isn't there
+    is made, for its owner's eyes alone. Raises ValueError, whose text may hold a password.
     """
     assert using not in connections.settings, "one at a time"
     other = db_url.make_settings(url, busy_seconds=settings.PPIMS_BUSY_SECONDS, statement_seconds=0)
     own = connections.settings[DEFAULT_DB_ALIAS]
+    # Django fills in what is missing for all of them at once.
     both = connections.configure_settings({DEFAULT_DB_ALIAS: own, using: other})
     connections.settings[using] = both[using]
     try:
@@ -40,7 +39,7 @@ def write_sqlite_url(file: Path) -> str:
 
 
 def find_file(using: str = DEFAULT_DB_ALIAS) -> Path | None:
-    """Name the file of a SQLite database; None: it is in memory, or of another kind."""
+    """Find the file of a SQLite database; None where it is in memory, or of another kind."""
     known = connections.settings[using]
     name = str(known["NAME"])
     in_memory = ":memory:" in name or "mode=memory" in name
@@ -49,7 +48,7 @@ def find_file(using: str = DEFAULT_DB_ALIAS) -> Path | None:
 
 @contextmanager
 def use_as_own(using: str) -> Iterator[None]:
-    """Let what works on the installation's own database work on another one."""
+    """Let what works on the installation's own database work on another one, in this thread."""
     own = connections[DEFAULT_DB_ALIAS]
     connections[DEFAULT_DB_ALIAS] = connections[using]
     try:

@@ -1,7 +1,7 @@
 """Tables that only grow: the database itself refuses to change or delete their rows.
 
-The triggers forbid and never compute. Whoever owns a table can drop them; verify_ledger then
-tells what was done.
+The triggers forbid, and never compute. Whoever owns a table can drop them: what was done then,
+verify_ledger tells.
 """
 
 from django.db import connection
@@ -40,7 +40,7 @@ LIST_TRIGGERS = {
 
 
 def install(*tables: str, using: BaseDatabaseWrapper | None = None) -> None:
-    """Put the triggers on the tables; any number of times."""
+    """Put the triggers on the tables. It may be done again at any time."""
     database = using or connection
     remove(*tables, using=database)
     with database.cursor() as cursor:
@@ -54,16 +54,15 @@ def install(*tables: str, using: BaseDatabaseWrapper | None = None) -> None:
 def remove(*tables: str, using: BaseDatabaseWrapper | None = None) -> None:
     """Take the triggers off, if they are there: for tests and repairs."""
     database = using or connection
-    on_table = database.vendor == "postgresql"
     with database.cursor() as cursor:
         for table in tables:
+            suffix = f" ON {table}" if database.vendor == "postgresql" else ""
             for name in _list_events(database):
-                suffix = f" ON {table}" if on_table else ""
                 cursor.execute(f"DROP TRIGGER IF EXISTS {table}_{name}{suffix}")
 
 
 def list_missing(*, using: BaseDatabaseWrapper | None = None) -> list[str]:
-    """Name the triggers that are not there as they were made, or do not fire."""
+    """Name the triggers that are missing, were changed, or do not fire."""
     database = using or connection
     with database.cursor() as cursor:
         cursor.execute(LIST_TRIGGERS[database.vendor])

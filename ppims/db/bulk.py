@@ -1,21 +1,21 @@
-"""Many rows at once, given as the plain values that are signed: COPY on PostgreSQL, executemany on
-SQLite. For what makes whole tables, not for what answers.
+"""Many rows at once, given as the plain values that are signed: by COPY on PostgreSQL, by
+executemany on SQLite. For what makes whole tables, never for an answer.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.models import Max
 
-from ppims.core.keys import Plain
+from ppims.core.keys import EPOCH, Plain
 from ppims.db.fields import ByTime
 from ppims.db.transaction import run_in_transaction
 
-NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - written in UTC, as Django does on SQLite
+NAIVE_EPOCH = EPOCH.replace(tzinfo=None)  # in UTC without saying so, as Django writes to SQLite
 LIST_INDEXES = "SELECT name FROM sqlite_master WHERE type = 'index'"
 Row = list[Plain]
 Rows = dict[type[models.Model], list[Row]]
@@ -24,8 +24,8 @@ Rows = dict[type[models.Model], list[Row]]
 def insert(
     model: type[models.Model], rows: Sequence[Row], *, using: str = DEFAULT_DB_ALIAS
 ) -> None:
-    """Insert rows: of each, a value for every field of the model, in their order; an instant is
-    microseconds, and is changed in place to what the database reads.
+    """Insert rows. Each has a value for every field of the model, in their order. An instant is
+    given in microseconds, and changed in place to what the database reads.
     """
     fields = model._meta.concrete_fields
     for place, field in enumerate(fields):
@@ -42,29 +42,29 @@ def insert(
                     copy.write_row(row)
         else:
             places = ", ".join(["%s"] * len(fields))
-            cursor.executemany(f"INSERT INTO {into} VALUES ({places})", rows)  # noqa: S608 - our own names
+            cursor.executemany(f"INSERT INTO {into} VALUES ({places})", rows)
 
 
 def find_highest_id(*tables: type[models.Model]) -> int:
-    """Tell the highest number that any of the tables has handed out; 0 if none."""
+    """Return the highest id that any of the tables has handed out; 0 if none has."""
     return max(model._base_manager.aggregate(id=Max("pk"))["id"] or 0 for model in tables)
 
 
 def move_sequences_past_ids(*tables: type[models.Model]) -> None:
-    """Let PostgreSQL, which counts by itself, hand out keys after those that were inserted."""
+    """Let PostgreSQL, which counts by itself, hand out ids after those that were inserted."""
     if connection.vendor != "postgresql":
         return
     with connection.cursor() as cursor:
         for model in tables:
             table = model._meta.db_table
-            sql = f"SELECT setval(pg_get_serial_sequence(%s, 'id'), max(id)) FROM {table}"  # noqa: S608 - our own name
+            sql = f"SELECT setval(pg_get_serial_sequence(%s, 'id'), max(id)) FROM {table}"
             cursor.execute(sql, [table])
 
 
 @contextmanager
 def defer_time_indexes() -> Iterator[None]:
-    """Insert without the indexes by time, and make them in the end, whatever ends it: rows that
-    come customer by customer would each change another page of every one of them. For SQLite.
+    """Let the block insert without the indexes by time, and make them in the end, whatever ends it.
+    Rows that come customer by customer would each change another page of every index. For SQLite.
     """
     try:
         with connection.cursor() as cursor:
@@ -77,7 +77,7 @@ def defer_time_indexes() -> Iterator[None]:
 
 
 def make_indexes_by_time() -> None:
-    """Make those that are missing, as whoever was killed while inserting has left it."""
+    """Make the indexes by time that are missing: whoever was killed while inserting left none."""
     editor = connection.schema_editor()
     with connection.cursor() as cursor:
         there = {name for (name,) in cursor.execute(LIST_INDEXES).fetchall()}
@@ -91,16 +91,13 @@ def make_indexes_by_time() -> None:
             run_in_transaction(make, takes_instant=False)
 
 
-def _list_time_indexes() -> Iterator[tuple[type[models.Model], ByTime]]:
-    for table in apps.get_models():
-        for index in table._meta.indexes:
-            if isinstance(index, ByTime):
-                yield table, index
+def _list_time_indexes() -> list[tuple[type[models.Model], ByTime]]:
+    indexes = [(table, index) for table in apps.get_models() for index in table._meta.indexes]
+    return [(table, index) for table, index in indexes if isinstance(index, ByTime)]
 
 
 def _write_instants(rows: Sequence[Row], place: int) -> None:
     for row in rows:
-        at = row[place]
-        if at is not None:
+        if (at := row[place]) is not None:
             assert isinstance(at, int)
             row[place] = str(NAIVE_EPOCH + timedelta(0, 0, at))

@@ -1,6 +1,6 @@
-"""Move what SQLite's write-ahead log holds into the database, beside those who write: in the commit
-of one of them, as SQLite does it by itself, all that wait behind it would wait for thousands of
-pages more.
+"""Move what SQLite's write-ahead log holds into the database, while others write. SQLite by itself
+does it in the commit of one writer, and all who wait behind that one wait for thousands of pages
+more.
 """
 
 import logging
@@ -18,20 +18,20 @@ from ppims.db.write_lock import hold_write_lock
 AFTER_WRITES = 250  # of two processes some 2,500 pages
 # What a writer sets: it does it in its commit once the log has grown much longer.
 SET_AUTOCHECKPOINT_PAGES = "PRAGMA wal_autocheckpoint = 16000"
-WHAT_CAN_BE = "PRAGMA wal_checkpoint(PASSIVE)"  # it waits for nobody, and nobody for it
+MOVE_PAGES = "PRAGMA wal_checkpoint(PASSIVE)"  # it waits for nobody, and nobody for it
 
 logger = logging.getLogger(__name__)
 
 
 class Checkpoints:
-    """A thread of its own, that is told of writes. It is made in the process that writes."""
+    """A thread that moves pages after so many writes. It is made in the process that writes."""
 
     def __init__(self) -> None:
         self._writes, self._due = 0, threading.Event()
         threading.Thread(target=self._serve, name="checkpoints", daemon=True).start()
 
     def count(self, writes: int) -> None:
-        """Tell of writes that were committed."""
+        """Count writes that were committed. Called by the writer's thread alone."""
         self._writes += writes
         if self._writes >= AFTER_WRITES:
             self._writes = 0
@@ -45,21 +45,19 @@ class Checkpoints:
             try:
                 self._move()
             except (DatabaseError, OSError, Unavailable) as error:
-                # All is in the log still: the next time will do, or a writer's own.
+                # All is still in the log: the next time will do, or a writer's own.
                 logger.warning("no checkpoint: %s", type(error).__name__)
 
     def _move(self) -> None:
-        """Move most of it while others write, and what they have written meanwhile in a turn: as
-        long as there is always more, the log is never begun anew.
-        """
-        read_row(WHAT_CAN_BE, ())
-        os.fdatasync(self._database)
+        read_row(MOVE_PAGES, ())  # most of them, while others write
+        os.fdatasync(self._database)  # so that little is left to make durable while writers wait
+        # The rest, while nobody writes: as long as there is always more, SQLite never begins the
+        # log anew, and it grows.
         with hold_write_lock():
-            read_row(WHAT_CAN_BE, ())
+            read_row(MOVE_PAGES, ())
 
     @cached_property
     def _database(self) -> int:
-        """Open the file, to have it made durable outside the turn. It is never closed: with any
-        handle of a file a process gives up all locks it has on that file, SQLite's too.
-        """
+        # Never closed: with any handle of a file a process gives up all locks that it has on that
+        # file, SQLite's too.
         return os.open(connection.settings_dict["NAME"], os.O_RDONLY | os.O_CLOEXEC)

@@ -1,6 +1,6 @@
-"""Whether the clock that gives instants has jumped, this machine's or PostgreSQL's: it is compared
-with the time since boot, which nobody sets and which counts sleep too, by what both said at one
-moment of this boot. That pair is kept in the data folder.
+"""Whether the clock that gives instants has jumped, this machine's or PostgreSQL's. It is compared
+with the time since boot, which nobody sets and which counts sleep too, by a pair: what both said at
+one moment of this boot. The pair is kept in the data folder.
 """
 
 import json
@@ -40,11 +40,11 @@ class Pair:
     clock_ns: int
 
     def jump_to(self, now: "Pair") -> int:
-        """Tell how far the clock has moved from here, beyond the time that has passed."""
+        """Return how far the clock has moved since then, beyond the time that has passed."""
         return (now.clock_ns - self.clock_ns) - (now.boottime_ns - self.boottime_ns)
 
     def follow_to(self, now: "Pair") -> "Pair":
-        """Move along with the clock, no faster than it may drift."""
+        """Return a pair that has moved along with the clock, no faster than it may drift."""
         passed = now.boottime_ns - self.boottime_ns
         most = passed * FOLLOWED_PPM // 10**6
         drift = max(-most, min(most, self.jump_to(now)))
@@ -55,9 +55,8 @@ class Guard:
     """One process's eye on the clock. Threads may use it at once: each field is replaced whole."""
 
     def __init__(self, file: Path, of: str, boot_id: str | None) -> None:
-        """Look after the clock `of` the machine or the database. Without a boot_id nobody could
-        tell of what boot a kept pair is: then it is this process's own.
-        """
+        """Guard the clock `of` the "machine" or the "database"."""
+        # Without a boot_id nobody could say of which boot a kept pair is: then none is kept.
         self.file, self.of, self.boot_id = file, of, boot_id
         self._pair = self._read_pair()
         self._kept_at = self._pair.boottime_ns if self._pair else 0
@@ -66,11 +65,11 @@ class Guard:
         self._steady = (0, 0)  # how far ahead the clock should be, and when to look at the pair
 
     def jump_ns(self, clock_ns: int) -> int:
-        """Tell how far the clock has jumped, by what it says just now: 0 while it is within a
+        """Return how far the clock has jumped, by what it says just now: 0 while it is within a
         minute of where it should be.
         """
         boottime_ns = read_boottime_ns()
-        # Of every write: so no more is made and kept than once a second.
+        # Every write asks: so a pair is made and kept once a second at most.
         ahead_ns, until_ns = self._steady
         if boottime_ns < until_ns and abs(clock_ns - boottime_ns - ahead_ns) <= TOLERANCE_NS:
             self._jump_ns = 0
@@ -79,7 +78,7 @@ class Guard:
         return self._jump_ns
 
     def look(self) -> int:
-        """Tell how far the clock has jumped, as of the last second: PostgreSQL is asked no more
+        """Return how far the clock has jumped, as of the last second. PostgreSQL is asked no more
         often.
         """
         now = read_boottime_ns()
@@ -89,8 +88,8 @@ class Guard:
         return self._jump_ns
 
     def accept(self) -> int:
-        """Take the clock for right as it is now, in this process: how far it had jumped. `publish`
-        lets the others know.
+        """Take the clock for right as it is now, in this process, and return how far it had jumped.
+        `publish` lets the others know.
         """
         clock_ns = read_clock_ns()
         jump = self.jump_ns(clock_ns)
@@ -106,7 +105,7 @@ class Guard:
         self._kept_at = self._pair.boottime_ns
 
     def log_alarm(self, jump_ns: int) -> None:
-        """Log it, once a minute."""
+        """Log that the clock has jumped, once a minute."""
         now = read_boottime_ns()
         if now - self._alarmed_at >= ALARM_EVERY_NS:
             self._alarmed_at = now
@@ -114,7 +113,7 @@ class Guard:
 
     def _judge(self, now: Pair) -> int:
         pair = self._pair
-        if pair is None:
+        if pair is None:  # the first of this boot: the clock is taken for right
             pair = now
             self._keep(pair)
         jump = pair.jump_to(now)
@@ -136,23 +135,21 @@ class Guard:
                 self.publish()
 
     def _read_pair(self) -> Pair | None:
-        """Read the pair that is kept, if it is of this boot and this clock."""
         try:
             said = json.loads(self.file.read_text())
             pair = Pair(int(said["boottime_ns"]), int(said["clock_ns"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
+        # Of this boot, and of this clock.
         is_ours = self.boot_id and (said["boot_id"], said["of"]) == (self.boot_id, self.of)
         return pair if is_ours else None
 
 
 def require_steady(reading: datetime | None = None) -> None:
-    """Refuse what would take an instant from a clock that has jumped; `reading` is the instant that
-    the database has just given. An instant that stands still is meant so.
-
-    Raises ClockMoved.
+    """Refuse to take an instant from a clock that has jumped: raises ClockMoved. `reading` is the
+    instant that the database has just given.
     """
-    if clock.is_frozen():
+    if clock.is_frozen():  # somebody means it to stand still
         return
     guard = get_guard()
     if reading is not None:
@@ -166,7 +163,7 @@ def require_steady(reading: datetime | None = None) -> None:
 
 @cache
 def get_guard() -> Guard:
-    """Give this process's guard, made at first use."""
+    """Return this process's guard, made at first use."""
     of = "database" if connection.vendor == "postgresql" else "machine"
     return Guard(settings.PPIMS_DATA_DIR / "clock.json", of, _read_boot_id())
 
@@ -194,6 +191,7 @@ def read_boottime_ns() -> int:
 
 
 def _count_ns(instant: datetime) -> int:
+    # Of whole microseconds: a float has no room for nanoseconds.
     return int(instant.timestamp() * 10**6) * 1_000
 
 

@@ -16,8 +16,8 @@ from ppims.db.streaming import SQLITE_READINGS
 
 
 class BigId(models.BigAutoField):
-    """A key the database hands out, without SQLite's AUTOINCREMENT (a second table written at every
-    insert).
+    """A key that the database hands out. On SQLite without AUTOINCREMENT, which writes a second
+    table at every insert.
     """
 
     def db_type_suffix(self, connection: BaseDatabaseWrapper) -> str | None:
@@ -25,8 +25,8 @@ class BigId(models.BigAutoField):
 
 
 class GivenId(models.BigIntegerField):
-    """A key we choose. On SQLite it is the rowid itself: as `bigint` it would be a second b-tree
-    beside it.
+    """A key that we choose. On SQLite it is the rowid itself: as `bigint` it would make a second
+    b-tree.
     """
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
@@ -34,9 +34,7 @@ class GivenId(models.BigIntegerField):
 
 
 class Paise(models.BigIntegerField):
-    """Whole paise. SQLite would keep an overflow as a REAL: the column refuses what is no
-    integer.
-    """
+    """Whole paise. SQLite would keep an overflow as a REAL: the column refuses all but integers."""
 
     def db_check(self, connection: BaseDatabaseWrapper) -> str | None:
         if connection.vendor != "sqlite":
@@ -47,8 +45,8 @@ class Paise(models.BigIntegerField):
 
 
 class ByBytes(models.CharField):
-    """Text in the order of its bytes, whatever PostgreSQL's collation: so that an index finds what
-    begins alike.
+    """Text in the order of its bytes, whatever PostgreSQL's collation, so that an index finds texts
+    that begin alike.
     """
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> Any:
@@ -73,8 +71,8 @@ class Instant(Func):
 
 
 class ByTime(models.Index):
-    """An index with an instant, and then with the key: rows of one instant are told apart by it.
-    Of SQLite's indexes the key is the end anyway.
+    """An index by an instant and then by the key, which tells rows of one instant apart. SQLite's
+    indexes end with the key anyway.
     """
 
     def create_sql(
@@ -109,7 +107,7 @@ class CreateWithoutRowid(CreateModel):
         if schema_editor.connection.vendor != "sqlite":
             super().database_forwards(app_label, schema_editor, from_state, to_state)
             return
-        editor: Any = schema_editor
+        editor: Any = schema_editor  # it has no parameter for it: its template is changed instead
         plain = editor.sql_create_table
         editor.sql_create_table = f"{plain} WITHOUT ROWID"
         try:

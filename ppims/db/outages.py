@@ -36,13 +36,13 @@ def find_sqlstate(error: BaseException | None) -> str | None:
     """Find the SQLSTATE of an error of Django's or of the driver's; SQLite's have none, nor has a
     connection that went without a word.
     """
-    causes = (error, getattr(error, "__cause__", None))
+    causes = (error, getattr(error, "__cause__", None))  # Django's own errors have none either
     return next((code for each in causes if (code := getattr(each, "sqlstate", None))), None)
 
 
 def is_outage(error: BaseException | None) -> bool:
-    """Tell whether the database was busy or away, so that nothing can be said to be recorded; False
-    of whatever else, which is a fault of ours.
+    """Return whether the database was busy or away, so that nothing can be said to be recorded.
+    Any other error is a fault of ours.
     """
     if not isinstance(error, DatabaseError | InterfaceError):
         return False
@@ -53,8 +53,8 @@ def is_outage(error: BaseException | None) -> bool:
 
 
 def is_lost_connection(error: BaseException) -> bool:
-    """Tell whether PostgreSQL's session ended, so that whatever it had not committed is undone; of
-    an error as Django raises it.
+    """Return whether PostgreSQL's session ended, so that whatever it had not committed is undone;
+    by an error as Django raises it.
     """
     sqlstate = find_sqlstate(error)
     if sqlstate is not None:
@@ -66,8 +66,8 @@ def is_lost_connection(error: BaseException) -> bool:
 
 def drop_connection_after(error: BaseException) -> None:
     """Close this thread's connection to PostgreSQL after an outage, so that the next request opens
-    a fresh one: a session on a server that is no longer the primary would stay there for ever.
-    Inside an open transaction it is left to whoever opened that.
+    a new one: a session on a server that is no longer the primary would stay there for ever.
+    Inside an open transaction nothing is closed: that is for whoever opened it.
     """
     if connection.vendor != "postgresql" or connection.in_atomic_block:
         return
@@ -77,7 +77,7 @@ def drop_connection_after(error: BaseException) -> None:
 
 def report_outage(error: BaseException, *, request_id: str = "") -> None:
     """Log an outage by the database's own code for it, 57P01 or SQLITE_FULL, since its text might
-    tell of a row; and leave no connection that suffers from it.
+    tell of a row; and drop the connection as `drop_connection_after` does.
     """
     sqlite_name = getattr(error.__cause__, "sqlite_errorname", None)
     why = find_sqlstate(error) or sqlite_name or type(error).__name__

@@ -21,7 +21,7 @@ GIVE_BACK = "SELECT pg_advisory_unlock(hashtext('ppims makes ready'))"
 
 @contextmanager
 def wait_for_others(using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
-    """Wait for as long as another process makes this database ready, then keep others waiting."""
+    """Wait while another process makes this database ready; keep others waiting for the block."""
     if connections[using].vendor == "postgresql":
         with connections[using].cursor() as cursor:
             cursor.execute(TAKE_LOCK)

@@ -1,12 +1,13 @@
-"""Hand-written SQL for the statements that every check and update makes: what the ORM would take
-fifty times as long to write anew, and Django's cursor five times as long to hand over. All else
-stays with them.
+"""Hand-written SQL for the statements that every check and update makes. The ORM would take fifty
+times as long to write them anew, and Django's cursor five times as long to hand them over. All else
+stays with those two.
 """
 
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
+from itertools import islice
 from operator import attrgetter, methodcaller
 from typing import Any, Generic, TypeVar
 
@@ -32,27 +33,28 @@ _threads = threading.local()
 
 
 def run(sql: str, values: Values) -> int:
-    """Run a statement that writes: how many rows it wrote."""
+    """Run a statement that writes, and return how many rows it wrote."""
     return int(_execute(sql, values, HOW_MANY))
 
 
 def read_row(sql: str, values: Values) -> tuple[Any, ...] | None:
-    """Run a SELECT: its first row."""
+    """Run a SELECT, and return its first row."""
     row: tuple[Any, ...] | None = _execute(sql, values, FETCH_ONE)
     return row
 
 
 def read_rows(sql: str, values: Values) -> list[tuple[Any, ...]]:
-    """Run a SELECT: its rows."""
+    """Run a SELECT, and return its rows."""
     rows: list[tuple[Any, ...]] = _execute(sql, values, FETCH_ALL)
     return rows
 
 
 def _execute(sql: str, values: Values, take: Callable[[Any], Any]) -> Any:
     """Run a statement on the driver's own cursor, in Django's transaction and with its errors, and
-    take from the cursor what is wanted. Whoever listens to statements hears them by Django's.
+    take from the cursor what is wanted.
     """
     database = _get_database()
+    # Who listens to statements, as tests do, hears those of Django's cursor alone.
     if database.execute_wrappers or database.force_debug_cursor:
         with database.cursor() as cursor:
             cursor.execute(sql, values)
@@ -76,7 +78,7 @@ def _run_by_driver(database: Any, sql: str, values: Values, take: Callable[[Any]
             names = tuple(values) if isinstance(values, dict) else None
             return take(database.connection.execute(_write_for_sqlite(sql, names), values))
         # Prepared once a connection: Django's cursor would write the values into the text.
-        with _get_cursor_class()(database.connection) as cursor:
+        with database.Database.Cursor(database.connection) as cursor:
             taken = take(cursor.execute(sql, values, prepare=True))
             database.health_check_done = True  # Django need not ask: it has just answered
             return taken
@@ -86,8 +88,8 @@ def _run_by_driver(database: Any, sql: str, values: Values, take: Callable[[Any]
 
 
 def _was_dropped_while_idle(database: Any, sql: str, error: Exception) -> bool:
-    """Tell whether the connection went while no request had it, so that what the next one reads
-    first may be read again on another. Never of what writes: it may have been committed.
+    """Return whether the connection went while no request had it, so that the next one's first read
+    may be made again on another. What writes is never made again: it may have been committed.
     """
     is_first = not (database.health_check_done or database.in_atomic_block)
     is_read = sql.lstrip().upper().startswith("SELECT")
@@ -95,8 +97,8 @@ def _was_dropped_while_idle(database: Any, sql: str, error: Exception) -> bool:
 
 
 def keep_connection() -> None:
-    """Find this thread's connection once for all: for one that does nothing but statements; or for
-    an event loop's, where Django would make one for each task.
+    """Find this thread's connection once for all. For a thread that does nothing but statements,
+    and for an event loop's, where Django would make a connection for each task.
     """
     _threads.kept = connections[DEFAULT_DB_ALIAS]
 
@@ -107,15 +109,8 @@ def _get_database() -> BaseDatabaseWrapper:
 
 
 @cache
-def _get_cursor_class() -> Any:
-    from psycopg import Cursor  # noqa: PLC0415 - an extra: who serves from SQLite has none
-
-    return Cursor
-
-
-@cache
 def _write_for_sqlite(sql: str, names: tuple[str, ...] | None) -> str:
-    """Write the places of values as SQLite's driver knows them."""
+    # Its driver knows ? and :name for the places of values.
     if names is None:
         return (sql % (("?",) * sql.replace("%%", "").count("%s"))) if "%" in sql else sql
     return sql % {name: f":{name}" for name in names}
@@ -127,8 +122,8 @@ def _get_vendor() -> str:
 
 
 def store_value(value: Any) -> Any:
-    """Give a value as the database takes it: SQLite keeps an instant in UTC without saying so."""
-    if isinstance(value, datetime) and _get_vendor() == "sqlite":
+    """Write a value as the database takes it."""
+    if isinstance(value, datetime) and _get_vendor() == "sqlite":  # in UTC, without saying so
         return str(value.astimezone(UTC)).removesuffix("+00:00")
     return value
 
@@ -140,21 +135,17 @@ def read_instant(value: Any) -> datetime | None:
 
 class Table(Generic[M]):
     """One model's rows, written and read by statements that are made once. `only` names the columns
-    to read, the key first: each of the others would be read when it is asked for, as by the ORM.
+    to read, the key first. Any other is read when it is asked for, as with the ORM.
     """
 
     def __init__(self, model: type[M], alias: str = "t", *, only: Sequence[str] = ()) -> None:
-        concrete = model._meta.concrete_fields
-        fields = [field for field in concrete if not only or field.attname in only]
+        fields = _list_fields(model, only)
         self.model = model
         self.names = [field.attname for field in fields]
         self.name, self.alias = model._meta.db_table, alias
         self.kinds = [(field.column, field.get_internal_type()) for field in fields]
-        self._readings = [
-            (name, READINGS[kind])
-            for name, (_, kind) in zip(self.names, self.kinds, strict=True)
-            if kind in READINGS and _get_vendor() == "sqlite"
-        ]
+        readings, named = _get_readings(), zip(self.names, self.kinds, strict=True)
+        self._readings = [(name, readings[kind]) for name, (_, kind) in named if kind in readings]
         self._instants = [p for p, (_, kind) in enumerate(self.kinds) if kind == "DateTimeField"]
         self._defaults = {field.attname: field.get_default() for field in fields}
         self._key = model._meta.pk.attname
@@ -162,11 +153,13 @@ class Table(Generic[M]):
         assert not self._is_numbered or self.names[0] == self._key
 
     def make_row(self, **values: Any) -> M:
-        """Make a new row, by the columns' names; what is not given is as the model has it."""
+        """Make a new row of values by the columns' names. What isn't given is the model's default.
+        Nothing is written.
+        """
         return self._make_model({**self._defaults, **values})
 
     def insert(self, row: M) -> None:
-        """Insert a new row; one that the database numbers is told its key."""
+        """Insert a new row. One that the database numbers learns its key."""
         kept = row.__dict__
         values = [kept[name] for name in self.names]
         for place in self._instants:
@@ -177,7 +170,7 @@ class Table(Generic[M]):
         elif _get_vendor() == "sqlite":
             row.pk = _execute(sql, values[1:], LAST_ROW_ID)
         else:
-            row.pk = read_row(sql, values[1:])[0]  # type: ignore[index]  # it returns the key
+            (row.pk,) = _execute(sql, values[1:], FETCH_ONE)
         row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 
     def read_row(self, tail: str, values: Values) -> M | None:
@@ -186,27 +179,26 @@ class Table(Generic[M]):
         return self.make_model(found) if found else None
 
     def write_select(self, tail: str) -> str:
-        """Write a SELECT of rows for `made`, by its tail."""
+        """Write a SELECT with this tail, of rows for `make_model`."""
         return _write_select((self,), tail)
 
     def lock_row(self, tail: str, values: Values) -> M | None:
         """Read the first row that the tail of the SELECT finds, and lock it until the transaction
-        ends; on SQLite all is locked already.
+        ends.
         """
+        # SQLite has one writer: all is locked already.
         return self.read_row(tail if _get_vendor() == "sqlite" else f"{tail} FOR UPDATE", values)
 
     def write_columns(self) -> str:
-        """Write the columns of a SELECT from the table under its alias. The plus sign keeps
-        SQLite's driver from asking Django what kind each is.
-        """
-        plain = "+" if _get_vendor() == "sqlite" else ""
+        """Write the columns of a SELECT from the table under its alias."""
+        # The plus sign keeps SQLite's driver from asking Django what kind each is.
         return ", ".join(
-            f'{plain if kind in READINGS else ""}{self.alias}."{column}"'
+            f'{"+" if kind in _get_readings() else ""}{self.alias}."{column}"'
             for column, kind in self.kinds
         )
 
     def make_model(self, row: Sequence[Any]) -> M:
-        """Make a model of a row."""
+        """Make a model of a row that was read."""
         values = dict(zip(self.names, row, strict=True))
         for name, reading in self._readings:
             if values[name] is not None:
@@ -216,7 +208,7 @@ class Table(Generic[M]):
         return model
 
     def _make_model(self, values: dict[str, Any]) -> M:
-        """Make it as Django does, but for the signals, which nobody here listens to."""
+        # As Django does, but without the signals: nobody here listens to them.
         model = self.model.__new__(self.model)
         model.__dict__ = values
         model._state = ModelState()
@@ -224,17 +216,18 @@ class Table(Generic[M]):
 
 
 def read_joined(tables: tuple[Table[Any], ...], tail: str, values: Values) -> list[Any] | None:
-    """Read the first rows of several tables, joined by the tail of the SELECT from the first one,
-    that it finds.
+    """Read the first row of several joined tables, as a model of each. The tail of the SELECT from
+    the first table joins the others.
     """
     found = read_row(_write_select(tables, tail), values)
     if found is None:
         return None
-    rows, start = [], 0
-    for table in tables:
-        rows.append(table.make_model(found[start : start + len(table.names)]))
-        start += len(table.names)
-    return rows
+    values_left = iter(found)
+    return [table.make_model([*islice(values_left, len(table.names))]) for table in tables]
+
+
+def _list_fields(model: type[models.Model], only: Sequence[str]) -> list[Any]:
+    return [f for f in model._meta.concrete_fields if not only or f.attname in only]
 
 
 def _read_instant(text: str) -> datetime:
@@ -250,15 +243,20 @@ READINGS: dict[str, Any] = {
 
 
 @cache
+def _get_readings() -> dict[str, Any]:
+    return READINGS if _get_vendor() == "sqlite" else {}
+
+
+@cache
 def _write_insert(table: Table[Any], vendor: str) -> str:
     named = [c for c, _ in table.kinds if not (table._is_numbered and c == table._key)]
     columns = ", ".join(f'"{column}"' for column in named)
     places = ", ".join(["%s"] * len(named))
     number = ' RETURNING "id"' if table._is_numbered and vendor == "postgresql" else ""
-    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({places}){number}'  # noqa: S608
+    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({places}){number}'
 
 
 @cache
 def _write_select(tables: tuple[Table[Any], ...], tail: str) -> str:
     columns = ", ".join(table.write_columns() for table in tables)
-    return f'SELECT {columns} FROM "{tables[0].name}" {tables[0].alias} {tail}'  # noqa: S608
+    return f'SELECT {columns} FROM "{tables[0].name}" {tables[0].alias} {tail}'

@@ -1,5 +1,5 @@
-"""Rows as the plain values that are signed and compared, the same from either database, streamed:
-for what reads whole tables.
+"""Rows as the plain values that are signed and compared, the same from either database, one after
+another: for what reads whole tables.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,8 +11,8 @@ from django.apps import apps
 from django.db import connections, models
 
 FETCHED_AT_ONCE = 2_000
-# Apps whose rows neither a backup nor a move takes along: by a session's key whoever reads it could
-# go on in its owner's place; and failed log-ins are worth a quarter of an hour.
+# Apps whose rows neither a backup nor a move takes along: whoever reads a session's key could go on
+# in its owner's place; and failed log-ins are worth a quarter of an hour.
 LEFT_BEHIND = {"axes", "sessions"}
 Row = tuple[Any, ...]
 
@@ -38,8 +38,8 @@ SQLITE_AS_IT_IS = {
 
 
 class Reader:
-    """Reads some columns of one model: whole numbers, text, bytes, None. Those of `empty` are read
-    as if nothing stood there.
+    """Reads some columns of one model as whole numbers, text, bytes or None. Those in `empty` are
+    read as None.
     """
 
     def __init__(
@@ -73,11 +73,11 @@ class Reader:
 def stream_joined(
     readers: Sequence[Reader], tail: str, parameters: Sequence[Any], *, using: str = "default"
 ) -> Iterator[Row]:
-    """Stream the columns of one table and of those that the tail of the SELECT joins to it: row by
-    row, never all at once; on PostgreSQL inside a transaction.
+    """Stream the columns of the first reader's table and of those that the tail of the SELECT joins
+    to it, never all rows at once. On PostgreSQL only inside a transaction.
     """
     columns = ", ".join(reader.write_columns(using) for reader in readers)
-    sql = f'SELECT {columns} FROM "{readers[0].table}" {readers[0].alias} {tail}'  # noqa: S608 - names of columns
+    sql = f'SELECT {columns} FROM "{readers[0].table}" {readers[0].alias} {tail}'
     database = connections[using]
     of_sqlite = database.vendor == "sqlite"
     with closing(database.cursor() if of_sqlite else database.chunked_cursor()) as cursor:
@@ -87,14 +87,16 @@ def stream_joined(
 
 
 def list_kept_models() -> list[type[models.Model]]:
-    """List every table worth keeping: what a backup or a move holds, and verification reads."""
+    """List the models of every table worth keeping: a backup or a move holds it, verification reads
+    it.
+    """
     return [model for model in _list_stored_models() if model._meta.app_label not in LEFT_BEHIND]
 
 
 def list_left_behind() -> list[str]:
     """Name the tables of which a backup or a move takes no row along."""
-    apart = [model for model in _list_stored_models() if model._meta.app_label in LEFT_BEHIND]
-    return [model._meta.db_table for model in apart]
+    metas = [model._meta for model in _list_stored_models()]
+    return [meta.db_table for meta in metas if meta.app_label in LEFT_BEHIND]
 
 
 def _list_stored_models() -> list[type[models.Model]]:

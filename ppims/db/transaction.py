@@ -29,9 +29,9 @@ def run_in_transaction(work: Callable[[], T], *, takes_instant: bool = True) -> 
     """Run work in one transaction: all of it or nothing. Inside an open transaction: in a savepoint
     of it.
 
-    Work must do no I/O but the database's, and may run more than once: only where the database has
-    certainly kept nothing of it. Raises Unavailable where nothing can be said to be recorded; so
-    does work that takes an instant while the clock has jumped, as all does but what only counts.
+    Work must do no I/O but the database's. It may run again, once the database has certainly kept
+    nothing of it. Raises Unavailable where nothing can be said to be recorded, and ClockMoved where
+    the clock has jumped; `takes_instant=False` is for what only counts.
     """
     if takes_instant:
         work = partial(_run_with_steady_clock, work)
@@ -62,6 +62,7 @@ def _run_with_steady_clock(work: Callable[[], T]) -> T:
 
 
 def _run_alone(work: Callable[[], T]) -> T:
+    # Asked for again only while the caller's patience lasts: it holds a lock, and others wait.
     last = time.monotonic() + settings.PPIMS_BUSY_SECONDS
     for attempt in range(1, MOST_TRIES + 1):
         is_committing = False
@@ -69,7 +70,7 @@ def _run_alone(work: Callable[[], T]) -> T:
             with transaction.atomic(durable=True):
                 result = work()
                 _refuse_if_lost_unheard()
-                is_committing = True
+                is_committing = True  # an error from here on is COMMIT's own
             return result
         except (RunAgain, DatabaseError, InterfaceError) as error:
             if not isinstance(error, RunAgain) and not outages.is_outage(error):
@@ -83,7 +84,7 @@ def _run_alone(work: Callable[[], T]) -> T:
 
 
 def run_together(works: Sequence[Callable[[], Any]]) -> list[Outcome]:
-    """Run works one after another in one transaction, and commit once: what became of each.
+    """Run works one after another in one transaction, commit once, and return what became of each.
 
     Each keeps itself whole by `run_in_transaction`: a refusal undoes that one alone. Where the
     transaction is lost, or its COMMIT fails, nothing of any is kept: all are Unavailable.
@@ -103,13 +104,12 @@ def run_together(works: Sequence[Callable[[], Any]]) -> list[Outcome]:
 
 
 def _run_in_savepoint(work: Callable[[], T]) -> T:
-    """Run work as a part of the open transaction, which a failure leaves as it was before.
-    (Django's own savepoints cost as much as three statements.)
-    """
+    # Not Django's own, which cost as much as three statements.
     statements.run("SAVEPOINT alone", ())
     try:
         result = work()
     except BaseException:
+        # Work's own atomic() may have marked all as failed: only what is inside has.
         connection.needs_rollback = False
         if not _is_lost():
             statements.run("ROLLBACK TO SAVEPOINT alone", ())
@@ -121,9 +121,9 @@ def _run_in_savepoint(work: Callable[[], T]) -> T:
 
 @contextmanager
 def read_snapshot() -> Iterator[None]:
-    """Read the database as it is at the first read, for as long as it takes; nobody waits for it,
-    and at no isolation level is it cancelled for what others write. Inside an open transaction: as
-    that one sees it.
+    """Let the block read the database as it is at its first read, for as long as it takes. Nobody
+    waits for it, and what others write never cancels it. Inside an open transaction the block reads
+    what that one sees.
     """
     if connection.in_atomic_block:
         yield
@@ -152,24 +152,22 @@ def _run_for_outcome(work: Callable[[], Any]) -> Outcome:
 
 
 def _refuse_if_lost_unheard(error: BaseException | None = None) -> None:
-    """Raise Unavailable, because of the error, where the transaction is gone: atomic() would end
-    without a word where work did not hear of it, and nothing would be kept.
-    """
+    """Raise Unavailable, because of the error, where the transaction is gone."""
+    # atomic() would end without a word where work did not hear of it, and nothing would be kept.
     if connection.needs_rollback or _is_lost():
         raise Unavailable from error
 
 
 def _is_lost() -> bool:
-    """Tell whether there is no transaction any more. SQLite ends one by itself on a full disk."""
     if connection.closed_in_transaction:
         return True
+    # SQLite ends a transaction by itself on a full disk.
     return connection.vendor == "sqlite" and not connection.connection.in_transaction
 
 
 def _is_worth_another(error: Exception, *, is_committing: bool) -> bool:
-    """Tell whether nothing of it can have been kept, and another try may do better. After a COMMIT
-    that heard no answer, nobody knows.
-    """
+    """Return whether nothing of the work can have been kept, and another try may do better."""
     if isinstance(error, RunAgain) or outages.find_sqlstate(error) in outages.ROLLED_BACK:
         return True
+    # After a COMMIT that heard no answer, nobody knows.
     return outages.is_lost_connection(error) and not is_committing

@@ -43,10 +43,9 @@ NETWORK_OPTIONS = {
 
 
 def make_settings(url: str, *, busy_seconds: int, statement_seconds: int) -> dict[str, Any]:
-    """Give Django's settings: connections that last, waiting for a lock `busy_seconds`, and for a
-    statement `statement_seconds` (0: for ever; PostgreSQL only). What the URL itself says stands.
-
-    Raises ValueError where it is no URL of SQLite or PostgreSQL.
+    """Make Django's settings of a URL: connections that last, and wait `busy_seconds` for a lock
+    and `statement_seconds` for a statement (0: for ever; PostgreSQL only). What the URL itself says
+    stands. Raises ValueError where it is no URL of SQLite or PostgreSQL.
     """
     database: dict[str, Any] = {**dj_database_url.parse(url, conn_max_age=None)}
     if database["ENGINE"] == SQLITE_ENGINE:
@@ -73,22 +72,19 @@ def make_settings(url: str, *, busy_seconds: int, statement_seconds: int) -> dic
 
 
 def _write_session_options(busy_seconds: int, statement_seconds: int) -> str:
-    """Write what holds for a session. A transaction never waits for anyone but the database: one
-    that stands idle has lost its client, and holds locks that others wait for.
-    """
-    limits = {
+    settings = {
+        **SESSION_SETTINGS,
         "lock_timeout": f"{busy_seconds}s",
         "statement_timeout": f"{statement_seconds}s",
+        # A transaction never waits for anyone but the database: one that stands idle has lost its
+        # client, and holds locks that others wait for.
         "idle_in_transaction_session_timeout": f"{statement_seconds}s",
     }
-    settings = {**SESSION_SETTINGS, **limits}
     escaped = {name: value.replace(" ", "\\ ") for name, value in settings.items()}
     return " ".join(f"-c {name}={value}" for name, value in escaped.items())
 
 
 def _read_socket_folder(url: str) -> str:
-    """Give the folder of a unix socket, `postgres://user@%2Frun%2Fpostgresql/name`, as it is
-    written: parsed as a host it would lose its capital letters.
-    """
+    # Of postgres://user@%2Frun%2Fpostgresql/name. Parsed as a host, it loses its capital letters.
     host = unquote(urlsplit(url).netloc.rpartition("@")[2].partition(":")[0])
     return host if host.startswith("/") else ""

@@ -1,6 +1,6 @@
-"""Whose turn it is to write to SQLite. Whoever begins a transaction here stands in line for it:
-SQLite's own lock is tried for now and then, ever more seldom, and a page would wait for seconds
-beside groups that follow each other closely.
+"""Whose turn it is to write to SQLite: whoever begins a transaction waits in line here. SQLite's
+own lock has no line. Those who wait try it now and then, ever more seldom, and a page would wait
+for seconds beside groups that follow each other closely.
 """
 
 import fcntl
@@ -19,9 +19,10 @@ OPEN_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 
 @contextmanager
 def hold_write_lock(*, patience_seconds: float | None = None) -> Iterator[None]:
-    """Wait for the turn, for ever unless told how long, and have it. Raises Unavailable where it
-    can't be had.
+    """Wait for the turn, for ever unless told how long, and have it for the block. Raises
+    Unavailable where it can't be had.
     """
+    # Opened each time: a lock of flock() belongs to the open file, and threads must not share one.
     try:
         line = os.open(f"{connection.settings_dict['NAME']}-turn", OPEN_FLAGS, 0o600)
     except OSError as error:
@@ -38,15 +39,14 @@ def hold_write_lock(*, patience_seconds: float | None = None) -> Iterator[None]:
 
 def _wait(line: int, patience_seconds: float | None) -> None:
     if patience_seconds is None:
-        fcntl.flock(line, fcntl.LOCK_EX)
+        fcntl.flock(line, fcntl.LOCK_EX)  # the kernel wakes us: nothing is tried again
         return
     deadline = time.monotonic() + patience_seconds
-    while True:
+    while True:  # flock() itself knows no time limit
         try:
             fcntl.flock(line, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
         except BlockingIOError:
             if time.monotonic() > deadline:
                 raise Unavailable from None
             time.sleep(LOOKS_AGAIN_SECONDS)
-        else:
-            return
