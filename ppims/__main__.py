@@ -108,7 +108,7 @@ def require_python(version: tuple[int, ...]) -> None:
 
 
 def serve(_: list[str]) -> None:
-    # Looked at first: a wrong variable is told at once, not after the install.
+    # First of all: a wrong variable is named at once, not after the install.
     workers, threads = read_whole_number("PPIMS_WORKERS", 2), read_whole_number("PPIMS_THREADS", 4)
     server = read_choice("PPIMS_SERVER", SERVERS)
     host, port = choose_address(os.environ.get("PPIMS_BIND", ""))
@@ -147,20 +147,22 @@ def become(*arguments: str) -> None:
 
 
 def make_environment() -> dict[str, str]:
-    """The environment of whatever is started from here: nobody else's packages in it."""
+    """Make the environment of what is started from here: without anybody else's packages."""
     kept = {name: value for name, value in os.environ.items() if name not in MISLEADING_VARIABLES}
     return {**kept, "PYTHONPATH": str(ROOT)}
 
 
-# The installation. The stamp has a line for every lock that .venv satisfies, and is written last:
-# a .venv without one was cut off half-way, and is made anew.
+# The installation. The stamp has a line for each lock that .venv satisfies, and is written last: a
+# .venv without one was cut off half-way, and is made anew.
 
 
 def lock_for(arguments: list[str]) -> Path:
-    """PostgreSQL's driver too, where DATABASE_URL or an argument names such a database."""
+    """Choose the lock: the one with PostgreSQL's driver where DATABASE_URL or an argument names
+    such a database.
+    """
     texts = (read_variable("DATABASE_URL"), *arguments)
-    named = any(re.match("(--[a-z]+=)?postgres", text) for text in texts)
-    return POSTGRES_LOCK if named else RUN_LOCK
+    is_named = any(re.match("(--[a-z]+=)?postgres", text) for text in texts)
+    return POSTGRES_LOCK if is_named else RUN_LOCK
 
 
 def ensure_installed(lock: Path) -> None:
@@ -203,11 +205,11 @@ def install(lock: Path, guard: int) -> None:
 
 
 def make_venv() -> None:
-    has_ensurepip = importlib.util.find_spec("ensurepip")
+    has_ensurepip = importlib.util.find_spec("ensurepip") is not None
     if not has_ensurepip and not importlib.util.find_spec("pip"):
         raise SystemExit("ppims: this Python can't install packages: apt-get install python3-venv")
     try:
-        venv.EnvBuilder(clear=True, symlinks=True, with_pip=bool(has_ensurepip)).create(VENV)
+        venv.EnvBuilder(clear=True, symlinks=True, with_pip=has_ensurepip).create(VENV)
     except (subprocess.CalledProcessError, ValueError) as error:
         raise SystemExit(f"ppims: could not make {VENV.name}: {error}") from error
 
@@ -219,7 +221,7 @@ def make_pip_command(lock: Path) -> list[str]:
     else:
         pip = [sys.executable, "-m", "pip", "--python", str(VENV_PYTHON)]
     options = "--quiet --no-input --disable-pip-version-check --require-hashes --only-binary :all:"
-    return [*pip, "install", *options.split(), *INTO_VENV, "-r", str(lock)]
+    return [*map(str, pip), "install", *options.split(), *INTO_VENV, "-r", str(lock)]
 
 
 def choose_address(wanted: str) -> tuple[str, int]:
@@ -246,7 +248,7 @@ def parse_address(text: str) -> tuple[str, int]:
 
 
 def explain_no_listening(host: str, port: int) -> str:
-    """Say what keeps a server from listening there; nothing if it can."""
+    """Say what keeps a server from listening there; "" where nothing does."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.create_server((host.strip("[]"), port), family=family).close()
@@ -256,21 +258,21 @@ def explain_no_listening(host: str, port: int) -> str:
 
 
 def require_a_fit_place(host: str) -> None:
-    """Production says by which names it is called; the demo listens on this machine alone, unless
-    it is told otherwise.
+    """Refuse production without the names by which it is called, and a demo that listens to other
+    machines without being told to.
     """
     if read_variable("PPIMS_ENV") == "production":
         if not read_variable("PPIMS_ALLOWED_HOSTS").strip(" ,"):
             raise SystemExit(NO_HOSTS)
-    elif not is_this_machine(host) and read_variable("PPIMS_DEMO_OPEN").lower() not in {
-        "1",
-        "true",
-    }:
+        return
+    is_open = read_variable("PPIMS_DEMO_OPEN").lower() in {"1", "true"}
+    if not is_open and not is_this_machine(host):
         raise SystemExit(DEMO_ALONE.format(host=host))
 
 
 def is_this_machine(host: str) -> bool:
-    """Whether only this machine reaches what listens there: a name may mean several addresses."""
+    """Return whether only this machine reaches what listens there."""
+    # A name may stand for several addresses.
     found = socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM)
     return all(ipaddress.ip_address(address).is_loopback for *_, (address, *_) in found)
 
@@ -308,7 +310,7 @@ def make_gunicorn_options(server: str, bind: str, workers: int, threads: int) ->
 
 def write_welcome(url: str) -> str:
     data_dir = Path(os.environ.get("PPIMS_DATA_DIR") or ROOT / "var")
-    demo = data_dir / "demo.json"
+    demo = data_dir / "demo.json"  # only a demo has it
     passwords = demo if demo.exists() else "yours: python3 -m ppims manage createsuperuser"
     return WELCOME_TEXT.format(url=url, data_dir=data_dir, passwords=passwords)
 
@@ -323,7 +325,7 @@ def manage(*arguments: str) -> None:
 
 
 def run_quietly(*command: str, keep_open: tuple[int, ...] = ()) -> subprocess.CompletedProcess[str]:
-    """Run a program with its output kept back, and out of Ctrl-C's reach: that is ours to tell."""
+    """Run a program with its output kept back. Ctrl-C doesn't reach it: it ends us alone."""
     return subprocess.run(
         command,
         check=False,

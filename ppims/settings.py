@@ -47,7 +47,6 @@ if PPIMS_ENV not in {"demo", "production"}:
 PRODUCTION = PPIMS_ENV == "production"
 # The demo's passwords are no secret: requests from elsewhere are refused, however it is bound.
 PPIMS_THIS_MACHINE_ALONE = not PRODUCTION and not read_flag("PPIMS_DEMO_OPEN")
-DEBUG = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # of a page: no form needs more
 
 # --- where data lives -----------------------------------------------------------------------------
@@ -74,14 +73,16 @@ except ValueError:  # its text may hold the password
         "DATABASE_URL is sqlite:///PATH or postgres://USER:PASSWORD@HOST/NAME"
     ) from None
 SQLITE = DATABASES["default"]["ENGINE"] == url.SQLITE_ENGINE
+SQLITE_FILE = Path(str(DATABASES["default"]["NAME"]))
+HAS_DATA = SQLITE and SQLITE_FILE.exists()  # of PostgreSQL nobody knows before it is opened
 if SQLITE:
-    private_files.make_database_private(Path(str(DATABASES["default"]["NAME"])))
+    private_files.make_database_private(SQLITE_FILE)
 DEFAULT_AUTO_FIELD = "ppims.db.fields.BigId"
 
 # On SQLite one thread a process makes the API's writes, many to one commit:
 # ppims/db/group_commit.py. A database in memory is one thread's own.
 PPIMS_GROUP_COMMIT = (
-    read_flag("PPIMS_GROUP_COMMIT", "1") and SQLITE and DATABASES["default"]["NAME"] != ":memory:"
+    read_flag("PPIMS_GROUP_COMMIT", "1") and SQLITE and str(SQLITE_FILE) != ":memory:"
 )
 PPIMS_THREADS = read_number("PPIMS_THREADS", 4, least=1, most=1000)
 PPIMS_QUEUE_LENGTH = read_number("PPIMS_QUEUE_LENGTH", 512, least=1, most=100_000)
@@ -95,22 +96,17 @@ PPIMS_CONNECTIONS_PER_ADDRESS = read_number(
 
 
 def read_key_ring(name: str) -> keys.Ring:
-    """Read PPIMS_<NAME>_KEYS, or the key file; a new installation, and only that, makes the
-    file.
-    """
+    """Read PPIMS_<NAME>_KEYS, or the key file. Only a new installation makes the file."""
     path = PPIMS_DATA_DIR / "keys" / f"{name}.key"
     given = read_text(f"PPIMS_{name.upper()}_KEYS")
-    if (
-        not given
-        and not path.exists()
-        and SQLITE
-        and Path(str(DATABASES["default"]["NAME"])).exists()
-    ):
-        raise ImproperlyConfigured(
-            f"The key file {path} is missing, and there are data that need it: restore it."
-        )
-    if not given and keys.make_key_file(path):
-        PPIMS_NEW_KEY_FILES.append(path)
+    if not given:
+        # With another key the ledger's signatures would all look forged.
+        if HAS_DATA and not path.exists():
+            raise ImproperlyConfigured(
+                f"The key file {path} is missing, and there are data that need it: restore it."
+            )
+        if keys.make_key_file(path):
+            PPIMS_NEW_KEY_FILES.append(path)
     if problem := _describe_readers_of_keys(name, path):
         raise ImproperlyConfigured(f"The {name} keys are no secret: {problem}")
     try:
@@ -120,9 +116,8 @@ def read_key_ring(name: str) -> keys.Ring:
 
 
 def _describe_readers_of_keys(name: str, own: Path) -> str:
-    """Say that others may read the file that the keys are in. The group of one that is named is for
-    whoever mounts it there to choose.
-    """
+    """Say that others may read the file that the keys are in; "" where nobody else may."""
+    # The group of a file that is named is for whoever mounts it there to choose.
     if named := os.environ.get(f"PPIMS_{name.upper()}_KEYS_FILE"):
         return private_files.describe_readers(Path(named), private_files.OTHERS_BITS)
     if read_text(f"PPIMS_{name.upper()}_KEYS"):
@@ -275,6 +270,7 @@ AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 
 # --- what a browser may do ------------------------------------------------------------------------
+# Django's own values do for the rest: X-Frame-Options, Referrer-Policy, HttpOnly, SameSite.
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -289,12 +285,8 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
-X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "ppims.backoffice.errors.csrf"
-SECURE_REFERRER_POLICY = "same-origin"
-SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
-SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 if PRODUCTION:
     SECURE_SSL_REDIRECT = True
