@@ -15,7 +15,7 @@ from ppims.services import credentials
 from ppims.wire import envelope
 from tests.conftest import PREFIX, WORDS
 from tests.refusals import BY_MOMENT, BY_REQUEST, CASES, RIGHT_CASES
-from tests.test_golden import AT, ROOT, linked_golden_files
+from tests.test_golden import AT, ROOT, list_linked_golden_files
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +95,6 @@ def test_the_api_document_links_each_refusal_once_with_its_codes():
 
 def test_the_api_document_links_every_golden_file_or_tells_its_case():
     told = {f"{operation}.{case}" for operation, case in CASES}
-    linked = linked_golden_files("docs/api.md")
+    linked = list_linked_golden_files("docs/api.md")
     files = {file.name for file in openapi.GOLDEN_FOLDER.iterdir()}
     assert {name for name in files - linked if ".".join(name.split(".")[:2]) not in told} == set()
