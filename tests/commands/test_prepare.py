@@ -143,7 +143,7 @@ def test_the_demo_tells_the_same_story_every_time():
         story = load.Story(
             load.random.Random(load.RANDOM_SEED), load.clock.now(), processors=["ENT", "CBS"]
         )
-        stories.append([story._told(number, "F") for number in range(50)])
+        stories.append([story._make_details(number, "F") for number in range(50)])
     assert stories[0] == stories[1]
 
 
