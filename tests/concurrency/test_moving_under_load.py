@@ -129,7 +129,7 @@ def test_a_backup_under_load_is_of_one_instant_and_goes_on_elsewhere(
         # it goes on: a new customer, and one it knows
         (worker,) = restored.start(1)
         try:
-            customer = restored.new_customer()
+            customer = restored.add_customer()
             for one in (customer, writers.customers[0]):
                 ((answer, *_),) = worker.ask(["check_and_post", "ENT", draw_ref(), one, 100])
                 assert answer == "T"

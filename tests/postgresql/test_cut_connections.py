@@ -36,7 +36,7 @@ def do_once(made, step):
 
 def test_two_hundred_commits_cut_have_one_effect_or_none_and_are_never_lied_about(cut):
     draw, proxy = random.Random(20261125), cut.database.proxy
-    customers = [cut.new_customer() for _ in range(4)]
+    customers = [cut.add_customer() for _ in range(4)]
     cuts_before, done, after = proxy.cuts, Counter(), Counter()
     for number in range(CUTS):
         customer = customers[number % len(customers)]
@@ -64,7 +64,7 @@ def test_two_hundred_commits_cut_have_one_effect_or_none_and_are_never_lied_abou
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_connection_cut_anywhere_before_its_commit_is_answered_and_done_once(cut, when):
-    customer, proxy = cut.new_customer(), cut.database.proxy
+    customer, proxy = cut.add_customer(), cut.database.proxy
     for number in count(1):
         cuts = proxy.cuts
         proxy.cut(when, at=is_no_commit, number=number)
