@@ -9,7 +9,6 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db import connection
 
 from customers.models import Customer
 from limits.decision import FINANCIAL_YEAR, MONTH_WINDOW, Rule, Totals
@@ -168,7 +167,7 @@ def _lock_head(customer_id: int) -> tuple[LedgerHead, datetime | None] | None:
 
 @cache
 def _lock_statement() -> str:
-    return LOCK_HEAD[connection.vendor].format(columns=HEADS.write_columns())
+    return statements.choose_by_database(LOCK_HEAD).format(columns=HEADS.write_columns())
 
 
 def _take_instant(head: LedgerHead, reading: datetime | None) -> datetime:

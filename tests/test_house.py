@@ -173,6 +173,21 @@ def test_no_pattern_is_ever_somebody_elses() -> None:
     }
 
 
+# What one database alone has: roles.
+OF_ONE_DATABASE = {"ppims/management/commands/grant_application.py"}
+WHICH_DATABASE = re.compile(r"\. vendor\b|\bsettings \. SQLITE\b")
+
+
+def test_what_differs_between_the_databases_stands_in_db() -> None:
+    """Elsewhere nothing asks which of the two it is: a function of ppims/db says what it does."""
+    asking = {
+        write_name(path)
+        for path in list_sources(*PACKAGES)
+        if path.parent != ROOT / "ppims" / "db" and WHICH_DATABASE.search(read_code(path))
+    }
+    assert asking == OF_ONE_DATABASE
+
+
 def test_nothing_is_left_to_do() -> None:
     forbidden = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
     folders = (*PACKAGES, "tests", "templates", "docs", ".ci", "static")

@@ -14,6 +14,7 @@ from ppims.core import clock, keys
 from ppims.core.chain import sign_link
 from ppims.core.errors import Conflict, Unavailable
 from ppims.db import signed_rows
+from ppims.db.other_writers import read_without_writers
 from ppims.db.streaming import Reader, stream_joined
 from ppims.db.transaction import read_snapshot, run_in_transaction
 from ppims.models import AuditHead, User
@@ -23,7 +24,7 @@ SEAL_FORMAT = "ppims-seal-1"
 MOST_TRIES = 12
 LEDGER_PURPOSE, AUDIT_PURPOSE = "sealed ledger heads", "sealed audit heads"
 # Whoever adds a row has locked one of these first, and holds it until the commit.
-HEAD_TABLES = "limits_ledgerhead, ppims_audithead"
+HEAD_TABLES = ("limits_ledgerhead", "ppims_audithead")
 
 READ_CUT = """
     SELECT (SELECT COALESCE(MAX(id), 0) FROM limits_ledgerentry),
@@ -121,7 +122,9 @@ def sign_seal(seal: Seal, previous_mac: bytes) -> bytes:
 
 
 def _draft_seal() -> Seal:
-    cut = _read_cut()
+    # Where an older id may still be on its way to its commit, writers are let finish; and this is
+    # the snapshot's first look.
+    cut = read_without_writers(HEAD_TABLES, lambda: _read_row(READ_CUT))
     key = settings.PPIMS_LEDGER_KEYS[0]
     before = Seal.objects.order_by("-number").first() or _make_empty_seal()
     since = (before.last_entry_id, before.last_check_id, before.last_audit_id)
@@ -141,20 +144,6 @@ def _draft_seal() -> Seal:
     )
     seal.mac = sign_seal(seal, bytes(before.mac))
     return seal
-
-
-def _read_cut() -> tuple[int, ...]:
-    """Find the newest rows. On PostgreSQL an older id may still be on its way to its commit: so
-    writers are let finish and kept waiting for this one look, which is also the snapshot's first.
-    """
-    if connection.vendor != "postgresql":
-        return _read_row(READ_CUT)
-    with connection.cursor() as cursor:
-        cursor.execute("SAVEPOINT before_the_cut")
-        cursor.execute(f"LOCK TABLE {HEAD_TABLES} IN EXCLUSIVE MODE")
-        cut = _read_row(READ_CUT)
-        cursor.execute("ROLLBACK TO SAVEPOINT before_the_cut")  # gives the lock back
-    return cut
 
 
 def _read_row(sql: str, parameters: tuple[int, ...] = ()) -> tuple[int, ...]:

@@ -8,10 +8,8 @@ from operator import itemgetter
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 
 from ppims.core.keys import Key
-from ppims.db import statements
 from ppims.db.streaming import Row
 
 UNREADABLE_ROW = "holds what its columns are not for"
@@ -59,12 +57,6 @@ class Feed:
     def _read_next(self) -> None:
         self.owner: int | None
         self.owner, self._rows = next(self._groups, (None, iter(())))
-
-
-def read_leanly() -> None:
-    """Let SQLite keep little in memory: each page is read once."""
-    if connection.vendor == "sqlite":
-        statements.run("PRAGMA cache_size = -4000", ())
 
 
 def add_up_counts(counts: Iterable[object]) -> int:

@@ -18,7 +18,6 @@ from limits.verify.chains import (
     Finding,
     add_up_counts,
     map_ledger_keys,
-    read_leanly,
 )
 from limits.verify.history import TAKEN_OVER, AboutNone, History, Taken
 from limits.verify.judge import Check, Customer, Entry, SignedBefore
@@ -29,7 +28,7 @@ from ppims.core import clock, keys
 from ppims.core.chain import KeysByName, describe_difference, find_head_problem
 from ppims.core.process_pool import run_jobs
 from ppims.db import signed_rows, statements
-from ppims.db.streaming import Reader, Row, stream_joined
+from ppims.db.streaming import Reader, Row, read_leanly, stream_joined
 from ppims.db.transaction import read_snapshot
 from ppims.models import AuditEntry, ReplayKey
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from limits.models import LedgerEntry, LimitCheck, Seal
 from limits.verify import ledger, ownerless
-from limits.verify.chains import Finding, map_ledger_keys, read_leanly
+from limits.verify.chains import Finding, map_ledger_keys
 from limits.verify.history import AboutNone
 from limits.verify.ledger import Progress
 from limits.verify.seals import Sealed
 from ppims.db import append_only, column_limits, statements
-from ppims.db.streaming import Row
+from ppims.db.streaming import Row, read_leanly
 from ppims.db.transaction import read_snapshot
 from ppims.models import AuditEntry
 

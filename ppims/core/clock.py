@@ -30,7 +30,7 @@ def now(reading: datetime | None = None) -> datetime:
 
 def today() -> date:
     """Tell the day in India."""
-    return now().astimezone(IST).date()
+    return find_ist_day(now())
 
 
 @contextmanager
@@ -62,6 +62,21 @@ def to_microseconds(at: datetime) -> int:
 def from_microseconds(count: int) -> datetime:
     """Find the instant so many microseconds from 1970 on."""
     return EPOCH + count * ONE_MICROSECOND
+
+
+def find_ist_day(at: datetime) -> date:
+    """Find the day that it is in India at an instant."""
+    return at.astimezone(IST).date()
+
+
+def find_midnight(day: date) -> datetime:
+    """Find the instant at which a day begins in India."""
+    return datetime.combine(day, datetime.min.time(), IST)
+
+
+def find_first_day(month: int) -> date:
+    """Find the first day of a month that is given by its number."""
+    return date(*divmod(month, 100), 1)
 
 
 def number_ist_month(at: datetime) -> int:

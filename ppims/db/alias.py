@@ -1,7 +1,8 @@
 """Another database beside the installation's own, for a while."""
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -44,6 +45,21 @@ def find_file(using: str = DEFAULT_DB_ALIAS) -> Path | None:
     name = str(known["NAME"])
     in_memory = ":memory:" in name or "mode=memory" in name
     return None if in_memory or known["ENGINE"] != db_url.SQLITE_ENGINE else Path(name)
+
+
+def copy_pages(to: str) -> bool:
+    """Copy the installation's own SQLite database as it is, page by page, over that of an alias;
+    False: it is none, and has to be copied row by row.
+    """
+    own = connections[DEFAULT_DB_ALIAS]
+    if own.vendor != "sqlite":
+        return False
+    own.ensure_connection()
+    # All pages in one step: one snapshot, while writers go on. In several, each write of another
+    # process would begin it anew.
+    with closing(sqlite3.connect(connections[to].settings_dict["NAME"])) as target:
+        own.connection.backup(target, pages=-1)
+    return True
 
 
 @contextmanager

@@ -15,15 +15,17 @@ REFUSAL_TEXT = "only grows: its rows are never changed or deleted"
 
 # INSERT OR REPLACE deletes without a word of DELETE: over the key the third trigger stops it, over
 # another unique column the second, with recursive_triggers on (settings).
-SQLITE_EVENTS = {
-    "only_grows_update": "BEFORE UPDATE ON {table}",
-    "only_grows_delete": "BEFORE DELETE ON {table}",
-    "only_grows_replace": "BEFORE INSERT ON {table}"
-    " WHEN EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})",
-}
-POSTGRESQL_EVENTS = {
-    "only_grows_rows": "BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW",
-    "only_grows_whole": "BEFORE TRUNCATE ON {table} FOR EACH STATEMENT",
+TRIGGER_EVENTS = {
+    "sqlite": {
+        "only_grows_update": "BEFORE UPDATE ON {table}",
+        "only_grows_delete": "BEFORE DELETE ON {table}",
+        "only_grows_replace": "BEFORE INSERT ON {table}"
+        " WHEN EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})",
+    },
+    "postgresql": {
+        "only_grows_rows": "BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW",
+        "only_grows_whole": "BEFORE TRUNCATE ON {table} FOR EACH STATEMENT",
+    },
 }
 POSTGRESQL_BODY = (
     f"BEGIN RAISE EXCEPTION '% {REFUSAL_TEXT}', TG_TABLE_NAME USING ERRCODE = '23001'; END"
@@ -47,7 +49,7 @@ def install(*tables: str, using: BaseDatabaseWrapper | None = None) -> None:
         if database.vendor == "postgresql":
             cursor.execute(POSTGRESQL_FUNCTION)
         for table in tables:
-            for name, event in _list_events(database).items():
+            for name, event in TRIGGER_EVENTS[database.vendor].items():
                 cursor.execute(_write_creation(database, table, name, event))
 
 
@@ -57,7 +59,7 @@ def remove(*tables: str, using: BaseDatabaseWrapper | None = None) -> None:
     with database.cursor() as cursor:
         for table in tables:
             suffix = f" ON {table}" if database.vendor == "postgresql" else ""
-            for name in _list_events(database):
+            for name in TRIGGER_EVENTS[database.vendor]:
                 cursor.execute(f"DROP TRIGGER IF EXISTS {table}_{name}{suffix}")
 
 
@@ -72,13 +74,9 @@ def list_missing(*, using: BaseDatabaseWrapper | None = None) -> list[str]:
         if database.vendor == "postgresql"
         else _write_creation(database, table, name, event)
         for table in TABLES
-        for name, event in _list_events(database).items()
+        for name, event in TRIGGER_EVENTS[database.vendor].items()
     }
     return sorted(name for name, text in wanted.items() if there.get(name) != text)
-
-
-def _list_events(database: BaseDatabaseWrapper) -> dict[str, str]:
-    return POSTGRESQL_EVENTS if database.vendor == "postgresql" else SQLITE_EVENTS
 
 
 def _write_creation(database: BaseDatabaseWrapper, table: str, name: str, event: str) -> str:

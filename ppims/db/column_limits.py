@@ -27,9 +27,14 @@ class Unfit(NamedTuple):
         return f"{self.row}: {self.problem}"
 
 
+def has_column_limits(using: str) -> bool:
+    """Tell whether a database itself refuses what doesn't fit a column."""
+    return connections[using].vendor == "postgresql"
+
+
 def find_unfit(using: str = "default") -> Iterator[Unfit]:
     """Find each row that PostgreSQL would not take; none where they are in PostgreSQL already."""
-    if connections[using].vendor == "sqlite":
+    if not has_column_limits(using):
         for model in list_kept_models():
             yield from _find_unfit(model, using)
 

@@ -12,7 +12,7 @@ from django.db.migrations.operations import CreateModel
 from django.db.migrations.state import ProjectState
 from django.db.models import F, Func
 
-from ppims.db.streaming import SQLITE_READINGS
+from ppims.db.instants import AS_INDEXED
 
 
 class BigId(models.BigAutoField):
@@ -58,7 +58,7 @@ class ByBytes(models.CharField):
 
 class Instant(Func):
     """An instant in an index: on SQLite whole microseconds, which take half the room of the text;
-    ppims.db.streaming writes them alike, so that its statements find the index.
+    ppims.db.instants writes them alike, so that statements find the index.
     """
 
     def __init__(self, expression: Any) -> None:
@@ -66,8 +66,7 @@ class Instant(Func):
 
     def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper, *_: Any, **__: Any) -> Any:
         sql, values = compiler.compile(self.get_source_expressions()[0])
-        form = SQLITE_READINGS["DateTimeField"] if connection.vendor == "sqlite" else "{0}"
-        return form.format(sql), values
+        return AS_INDEXED[connection.vendor].format(sql), values
 
 
 class ByTime(models.Index):

@@ -1,5 +1,5 @@
 """What an error of the database means: an outage, which is a 503 and may be asked again; or a fault
-of ours. Looked up here and nowhere else, by SQLSTATE.
+of ours. Looked up here and nowhere else, by SQLSTATE. And whether the database takes writes at all.
 """
 
 import logging
@@ -84,3 +84,18 @@ def report_outage(error: BaseException, *, request_id: str = "") -> None:
     extra = {"request_id": request_id} if request_id else {}
     logger.warning("database unavailable: %s", why, extra=extra)
     drop_connection_after(error)
+
+
+def is_read_only() -> bool:
+    """Tell whether PostgreSQL takes no writes here: a standby, or a database or role that an
+    operator has made so. The next look goes by a fresh connection, for this one may be to a server
+    that is no longer the primary. Raises DatabaseError.
+    """
+    if connection.vendor != "postgresql":
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_read_only")
+        is_so = bool(cursor.fetchone() == ("on",))
+    if is_so and not connection.in_atomic_block:
+        connection.close()
+    return is_so

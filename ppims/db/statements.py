@@ -25,6 +25,7 @@ from django.db.models.base import ModelState
 from ppims.db import outages
 
 M = TypeVar("M", bound=models.Model)
+T = TypeVar("T")
 Values = Sequence[Any] | dict[str, Any]
 
 HOW_MANY, LAST_ROW_ID = attrgetter("rowcount"), attrgetter("lastrowid")
@@ -114,6 +115,11 @@ def _write_for_sqlite(sql: str, names: tuple[str, ...] | None) -> str:
     if names is None:
         return (sql % (("?",) * sql.replace("%%", "").count("%s"))) if "%" in sql else sql
     return sql % {name: f":{name}" for name in names}
+
+
+def choose_by_database(forms: dict[str, T]) -> T:
+    """Choose, of SQL with a form for each database, the one that this installation's reads."""
+    return forms[connection.vendor]
 
 
 @cache

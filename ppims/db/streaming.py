@@ -8,7 +8,10 @@ from functools import partial
 from typing import Any
 
 from django.apps import apps
-from django.db import connections, models
+from django.db import connection, connections, models
+
+from ppims.db import statements
+from ppims.db.instants import AS_MICROSECONDS
 
 FETCHED_AT_ONCE = 2_000
 # Apps whose rows neither a backup nor a move takes along: whoever reads a session's key could go on
@@ -18,22 +21,16 @@ Row = tuple[Any, ...]
 
 # How each database writes a column as a plain value; an instant is microseconds.
 POSTGRESQL_READINGS = {
-    "DateTimeField": "(extract(epoch FROM {0}) * 1000000)::bigint",
+    "DateTimeField": AS_MICROSECONDS["postgresql"],
     "DateField": "{0}::text",
     "BooleanField": "{0}::int",
 }
-# SQLite keeps an instant as text, with six digits after the point or none. The plus sign keeps
-# Python's driver from making its own types of the others.
+# Of SQLite's, what is no instant is read as it is, and not as nothing. The plus sign keeps Python's
+# driver from making its own types of the others.
 SQLITE_READINGS = {
-    "DateTimeField": "CAST(strftime('%%s', substr({0}, 1, 19)) AS integer) * 1000000"
-    " + CAST(substr({0}, 21) AS integer)",
+    "DateTimeField": f"COALESCE({AS_MICROSECONDS['sqlite']}, +{{0}})",
     "DateField": "+{0}",
     "BooleanField": "+{0}",
-}
-# What is no instant is read as it is, and not as nothing.
-SQLITE_AS_IT_IS = {
-    **SQLITE_READINGS,
-    "DateTimeField": f"COALESCE({SQLITE_READINGS['DateTimeField']}, +{{0}})",
 }
 
 
@@ -58,7 +55,7 @@ class Reader:
     def write_columns(self, using: str = "default") -> str:
         """Write the columns of a SELECT from the table under the alias."""
         forms = (
-            POSTGRESQL_READINGS if connections[using].vendor == "postgresql" else SQLITE_AS_IT_IS
+            POSTGRESQL_READINGS if connections[using].vendor == "postgresql" else SQLITE_READINGS
         )
         return ", ".join(
             "NULL"
@@ -84,6 +81,12 @@ def stream_joined(
         cursor.execute(sql, parameters)
         for rows in iter(partial(cursor.fetchmany, FETCHED_AT_ONCE), []):
             yield from rows
+
+
+def read_leanly() -> None:
+    """Let SQLite keep little in memory: each page is read once."""
+    if connection.vendor == "sqlite":
+        statements.run("PRAGMA cache_size = -4000", ())
 
 
 def list_kept_models() -> list[type[models.Model]]:

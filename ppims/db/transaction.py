@@ -2,13 +2,13 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import DatabaseError, InterfaceError, connection, connections, transaction
 
 from ppims.core.errors import Unavailable
 from ppims.db import clock_guard, outages, statements
@@ -54,6 +54,25 @@ def wrap_in_transaction(use_case: Callable[P, T]) -> Callable[P, T]:
         return run_in_transaction(partial(use_case, *args, **kwargs))
 
     return run
+
+
+def run_without_fsync(work: Callable[[], object]) -> None:
+    """Run work that a power cut may undo in one transaction, whose commit waits for no disk: the
+    fsync of the next one that does makes it durable, too.
+
+    On SQLite the connection commits so from then on: only for a thread of its own.
+    """
+
+    def work_without_fsync() -> None:
+        statements.run("SET LOCAL synchronous_commit = off", ())
+        work()
+
+    if connection.vendor == "postgresql":
+        run_in_transaction(work_without_fsync)
+        return
+    if not connection.in_atomic_block:
+        statements.run("PRAGMA synchronous = NORMAL", ())  # in WAL a commit then only writes
+    run_in_transaction(work)
 
 
 def _run_with_steady_clock(work: Callable[[], T]) -> T:
@@ -142,6 +161,23 @@ def read_snapshot() -> Iterator[None]:
             yield
         finally:
             cursor.execute("ROLLBACK")
+
+
+@contextmanager
+def hold_tables(using: str, tables: Iterable[str], *, mode: str) -> Iterator[None]:
+    """Run a transaction that may last, with these tables locked: on PostgreSQL in this mode, on
+    SQLite, as its one writer, all there are.
+    """
+    with transaction.atomic(using=using, durable=True):
+        if connections[using].vendor == "postgresql":
+            named = ", ".join(f'"{table}"' for table in tables)
+            with connections[using].cursor() as cursor:
+                for limit in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                    cursor.execute(f"SET LOCAL {limit} = 0")
+                cursor.execute("SET LOCAL TIME ZONE 'UTC'")
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+                cursor.execute(f"LOCK TABLE {named} IN {mode} MODE")
+        yield
 
 
 def _run_for_outcome(work: Callable[[], Any]) -> Outcome:

@@ -6,13 +6,12 @@ Whatever database is in use. Never a key: the manifest names those that are need
 import hashlib
 import json
 import os
-import sqlite3
 import tempfile
 import tomllib
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -155,13 +154,7 @@ def write_private_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _copy(copy: str, say: Say) -> None:
-    own = connections[DEFAULT_DB_ALIAS]
-    own.ensure_connection()
-    if own.vendor == "sqlite":
-        # All pages in one step: one snapshot, while writers go on. In several, each write of
-        # another process would begin it anew.
-        with closing(sqlite3.connect(connections[copy].settings_dict["NAME"])) as target:
-            own.connection.backup(target, pages=-1)
+    if alias.copy_pages(copy):
         maintenance_copy.forget_what_stays(copy)
         return
     call_command("migrate", database=copy, verbosity=0)

@@ -12,13 +12,14 @@ from typing import Any
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.core.management.color import no_style
-from django.db import connections, transaction
+from django.db import connections
 from django.db.backends.utils import CursorWrapper
 from msgpack import packb
 
 from ppims.core.progress import show_bar
 from ppims.db import append_only, bulk, column_limits
 from ppims.db.streaming import Reader, Row, list_kept_models, list_left_behind, stream_joined
+from ppims.db.transaction import hold_tables
 
 Say = Callable[[str], None]
 
@@ -138,9 +139,13 @@ def list_holding(using: str) -> list[str]:
     """
     database = connections[using]
     there = set(database.introspection.table_names()) - set(MADE_BY_MIGRATE)
-    named = sorted(there & {table.table for table in list_tables()})
+    named = sorted(there.intersection(_table_names()))
     with database.cursor() as cursor:
         return [name for name in named if _read_one(cursor, f'EXISTS (SELECT 1 FROM "{name}")')]
+
+
+def _table_names() -> list[str]:
+    return [table.table for table in list_tables()]
 
 
 def list_briefly(names: list[str]) -> str:
@@ -160,7 +165,7 @@ def hold_still(using: str) -> Iterator[None]:
     """Let nobody write there for a while. Reading goes on; a running server answers 503 to what
     would write.
     """
-    with _run_at_length(using, lock="SHARE"):
+    with hold_tables(using, _table_names(), mode="SHARE"):
         yield
 
 
@@ -171,7 +176,7 @@ def copy(source: str, target: str, say: Say) -> dict[str, int]:
     Raises NotEmpty, Unequal, DatabaseError: then the target is as it was.
     """
     copied = {}
-    with _run_at_length(target, lock="SHARE ROW EXCLUSIVE"):
+    with hold_tables(target, _table_names(), mode="SHARE ROW EXCLUSIVE"):
         if held := list_holding(target):
             raise NotEmpty(list_briefly(held))
         with connections[target].cursor() as cursor:
@@ -185,24 +190,6 @@ def copy(source: str, target: str, say: Say) -> dict[str, int]:
         if differences := list(_list_differences(source, target, copied)):
             raise Unequal(*differences)
     return {name: tally.rows for name, tally in copied.items()}
-
-
-@contextmanager
-def _run_at_length(using: str, *, lock: str) -> Iterator[None]:
-    """Run a transaction that may last, with every table locked: on SQLite as its one writer, on
-    PostgreSQL in this mode.
-    """
-    database = connections[using]
-    with transaction.atomic(using=using, durable=True):
-        if database.vendor == "postgresql":
-            named = ", ".join(f'"{table.table}"' for table in list_tables())
-            with database.cursor() as cursor:
-                for limit in ("statement_timeout", "idle_in_transaction_session_timeout"):
-                    cursor.execute(f"SET LOCAL {limit} = 0")
-                cursor.execute("SET LOCAL TIME ZONE 'UTC'")
-                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-                cursor.execute(f"LOCK TABLE {named} IN {lock} MODE")
-        yield
 
 
 def _copy_table(table: Reader, source: str, target: str) -> Tally:

@@ -3,16 +3,11 @@
 from bisect import bisect_left, bisect_right
 from heapq import merge
 
+from ppims.core import clock
 from ppims.db import statements
+from ppims.db.instants import write_microseconds
 from ppims.reports import keyset, transactions
-from ppims.reports.keyset import (
-    ALL_TIME,
-    Frame,
-    Page,
-    Position,
-    count_micros,
-    write_microseconds_column,
-)
+from ppims.reports.keyset import ALL_TIME, Frame, Page, Position
 from ppims.reports.transactions import SOURCE_ORDER, Row, Source
 
 CHAIN_TABLES = {Source.CHECK: "limits_limitcheck", Source.ENTRY: "limits_ledgerentry"}
@@ -60,11 +55,7 @@ def _find_in_chain(
     customer_id: int, source: Source, frame: Frame, after: Position, rows: int
 ) -> Found:
     """Find checks or entries by their number: a customer's instants ascend with it."""
-    rank, table, at = (
-        SOURCE_ORDER.index(source),
-        CHAIN_TABLES[source],
-        write_microseconds_column("t.at"),
-    )
+    rank, table, at = SOURCE_ORDER.index(source), CHAIN_TABLES[source], write_microseconds("t.at")
 
     def read_instant(number: int) -> int:
         found = statements.read_row(AT_NUMBER.format(at=at, table=table), [customer_id, number])
@@ -73,9 +64,15 @@ def _find_in_chain(
 
     (last,) = statements.read_row(LAST_NUMBER.format(table=table), [customer_id]) or (0,)
     numbers = range(1, last + 1)
-    least = bisect_left(numbers, count_micros(frame.since), key=read_instant) if frame.since else 0
+    least = (
+        bisect_left(numbers, clock.to_microseconds(frame.since), key=read_instant)
+        if frame.since
+        else 0
+    )
     most = (
-        bisect_left(numbers, count_micros(frame.until), key=read_instant) if frame.until else last
+        bisect_left(numbers, clock.to_microseconds(frame.until), key=read_instant)
+        if frame.until
+        else last
     )
     if after < keyset.FIRST_POSITION:
         find = bisect_left if after.rank < rank else bisect_right
@@ -91,9 +88,9 @@ def _find_in_others(
 ) -> Found:
     rank = SOURCE_ORDER.index(source)
     before = after.id if after.rank == rank else keyset.PAST_ALL_IDS * (after.rank > rank)
-    since = count_micros(frame.since) if frame.since else 0
-    until = count_micros(frame.until) if frame.until else keyset.FIRST_POSITION.at
-    sql = OF_OTHERS.format(rows=OTHER_QUERIES[source].format(at=write_microseconds_column("t.at")))
+    since = clock.to_microseconds(frame.since) if frame.since else 0
+    until = clock.to_microseconds(frame.until) if frame.until else keyset.FIRST_POSITION.at
+    sql = OF_OTHERS.format(rows=OTHER_QUERIES[source].format(at=write_microseconds("t.at")))
     bounds = [since, until, after.at, after.at, before, rows]
     found = statements.read_rows(sql, [customer_id, *bounds])
     return [(Position(moment, rank, row_id), row_id) for moment, row_id in found]

@@ -2,18 +2,12 @@
 
 from collections.abc import Sequence
 
-from django.db import connection
-
 from limits.models import PostingFinding
+from ppims.core import clock
 from ppims.db import statements
+from ppims.db.instants import to_indexed, write_indexed, write_microseconds
 from ppims.reports import keyset, transactions
-from ppims.reports.keyset import (
-    PAST_ALL_IDS,
-    Page,
-    Position,
-    write_instant_column,
-    write_microseconds_column,
-)
+from ppims.reports.keyset import PAST_ALL_IDS, Page, Position
 from ppims.reports.transactions import SOURCE_ORDER, Row, Source
 
 ENTRY_RANK = SOURCE_ORDER.index(Source.ENTRY)
@@ -58,12 +52,8 @@ def walk(
     """Find the first so many entries after a position that no finding up to the known one closes;
     and where this ended, if it looked at enough.
     """
-    at = write_instant_column("at")
-    given = keyset.read_instant(after.at)
-    bound = after.at if connection.vendor == "sqlite" else given
-    look = LOOK_QUERY.format(
-        moment=write_microseconds_column('t."at"'), at=at, most=keyset.LOOKED_AT
-    )
+    at, bound = write_indexed('t."at"'), to_indexed(clock.from_microseconds(after.at))
+    look = LOOK_QUERY.format(moment=write_microseconds('t."at"'), at=at, most=keyset.LOOKED_AT)
     values = [bound, bound, after.id]
     found = statements.read_rows(OPEN_QUERY.format(look=look), [*values, known, rows])
     positions = [Position(moment, ENTRY_RANK, key) for moment, key in found]

@@ -9,13 +9,12 @@ from datetime import datetime
 from heapq import merge
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from django.db import connection
 from django.db.models import Model, QuerySet
 from django.http import Http404
 
-from ppims.core.keys import EPOCH, ONE_MICROSECOND
+from ppims.core import clock
 from ppims.db import statements
-from ppims.db.streaming import POSTGRESQL_READINGS, SQLITE_READINGS
+from ppims.db.instants import to_indexed, write_earlier, write_indexed, write_microseconds
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)
@@ -146,23 +145,19 @@ def _find_positions(
 
 def _write_look(walk: Walk, frame: Frame, after: Position) -> tuple[str, list[Any]]:
     """Write the statement that reads the index from a position on, newest first."""
-    at, key = write_instant_column(walk.at), f't."{walk.key}"'
-    given = count_micros if connection.vendor == "sqlite" else (lambda moment: moment)
+    at, key = write_indexed(f't."{walk.at}"'), f't."{walk.key}"'
     before = after.id if after.rank == walk.rank else PAST_ALL_IDS * (after.rank > walk.rank)
-    bound = given(read_instant(after.at))
-    # One bound, and on the first page too: SQLite goes by the first of several alone, and without
-    # any it would rather sort all for a page of two rows.
-    last: Condition = (f"{at} <= %s AND ({at} < %s OR {key} < %s)", bound, bound, before)
-    if connection.vendor == "postgresql":
-        last = (f"({at}, {key}) < (%s, %s)", bound, before)
-    if frame.until is not None and count_micros(frame.until) <= after.at:
-        last = (f"{at} < %s", given(frame.until))
+    last: Condition
+    sql, values = write_earlier(at, key, clock.from_microseconds(after.at), before)
+    last = (sql, *values)
+    if frame.until is not None and clock.to_microseconds(frame.until) <= after.at:
+        last = (f"{at} < %s", to_indexed(frame.until))
     where = [*walk.within, last]
     if frame.since is not None:
-        where.append((f"{at} >= %s", given(frame.since)))
+        where.append((f"{at} >= %s", to_indexed(frame.since)))
     columns = "".join(f', t."{column}"' for column in walk.columns)
     sql = f"""
-        SELECT {write_microseconds_column(f't."{walk.at}"')} AS moment, {key} AS row_key{columns}
+        SELECT {write_microseconds(f't."{walk.at}"')} AS moment, {key} AS row_key{columns}
         FROM {walk.table} t WHERE {_join_conditions(where)}
         ORDER BY {at} DESC, {key} DESC"""  # noqa: S608 - names of ours
     return sql, _list_values(where)
@@ -174,23 +169,3 @@ def _join_conditions(conditions: Sequence[Condition]) -> str:
 
 def _list_values(conditions: Sequence[Condition]) -> list[Any]:
     return [value for _, *values in conditions for value in values]
-
-
-def write_instant_column(column: str) -> str:
-    """Write an instant's column as ppims.db.fields.Instant keeps it in an index."""
-    plain = f't."{column}"'
-    return write_microseconds_column(plain) if connection.vendor == "sqlite" else plain
-
-
-def write_microseconds_column(column: str) -> str:
-    """Write an instant's column as whole microseconds, whatever the database."""
-    forms = POSTGRESQL_READINGS if connection.vendor == "postgresql" else SQLITE_READINGS
-    return forms["DateTimeField"].format(column)
-
-
-def count_micros(at: datetime) -> int:
-    return (at - EPOCH) // ONE_MICROSECOND
-
-
-def read_instant(microseconds: int) -> datetime:
-    return EPOCH + microseconds * ONE_MICROSECOND

@@ -12,7 +12,7 @@ from limits.decision import FINANCIAL_YEAR, MONTH_WINDOW
 from limits.models import Direction, Watched
 from ppims.core import clock
 from ppims.db import statements
-from ppims.reports.keyset import read_instant, write_microseconds_column
+from ppims.db.instants import write_microseconds
 
 CUSTOMERS_AT_ONCE, IDS_AT_ONCE, STALE_AT_ONCE = 2_000, 200, 5_000
 KEPT_SPENDERS, SHOWN_SPENDERS = 1_000, 10
@@ -117,16 +117,14 @@ class NearLimitUpdate:
 
     def _look(self, customers: str, values: Sequence[int]) -> None:
         year = [clock.list_months_of_financial_year(self.month)[0], self.month]
-        sql = SUM_USED.format(
-            customers=customers, created_at=write_microseconds_column("c.created_at")
-        )
+        sql = SUM_USED.format(customers=customers, created_at=write_microseconds("c.created_at"))
         for row in statements.read_rows(sql, [self.month, self.month, *values, *year]):
             customer_id, tier, created_at, *used = row
             permille = self._work_out_permille(tier, used)
             if permille >= NEAR_PERMILLE or used[0] >= max(1, self.floor):
                 self._found[customer_id] = Watched(
                     customer_id=customer_id,
-                    created_at=read_instant(created_at),
+                    created_at=clock.from_microseconds(created_at),
                     month=self.month,
                     level=_find_level(permille),
                     permille=min(permille, MOST_PERMILLE),

@@ -15,7 +15,6 @@ from limits.models import Adjustment, Direction, Figures, LimitRule, RefusedRepo
 from ppims.core import clock
 from ppims.models import FourEyes
 from ppims.reports import near_limit, overview_counts, reviews
-from ppims.reports.keyset import read_instant
 from ppims.reports.transactions import Filters, Row, list_transactions
 
 SHOWN_DAYS, SHOWN_TRANSACTIONS = 30, 10
@@ -140,7 +139,7 @@ def _count_waiting_flagged(state: Mapping[str, Any]) -> Waiting:
     if not waiting:
         return Waiting(0, None)
     at, _ = state["flagged_after"]
-    return Waiting(waiting, read_instant(at))
+    return Waiting(waiting, clock.from_microseconds(at))
 
 
 def _count_waiting_refused(state: Mapping[str, Any]) -> Waiting:

@@ -12,28 +12,28 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from django.db import connection
-
 from limits.models import Figures
 from limits.services.overview import claim_figures, keep_figures
 from ppims.core import clock
 from ppims.core.errors import Unavailable
 from ppims.db import statements
+from ppims.db.instants import write_microseconds
+from ppims.db.other_writers import wait_for_writers
 from ppims.db.statements import store_value
 from ppims.reports import flagged, refused_reports
-from ppims.reports.keyset import Position, read_instant, write_microseconds_column
+from ppims.reports.keyset import Position
 from ppims.reports.near_limit import NearLimitUpdate
 
 FRESH_FOR = timedelta(seconds=60)
 STEP_SECONDS = 0.25
 KEPT_DAYS = 31
 ROWS_AT_ONCE = 20_000
-EDGE_TRIES, EDGE_PAUSE_SECONDS = 10, 0.01
 FIRST_DAY = date(1970, 1, 1)
 INDIA_IS_AHEAD, DAY_OF = 19_800_000_000, 86_400_000_000  # microseconds
 
 State = dict[str, Any]
 
+# What is counted and looked at, and the table of each.
 TABLES = {
     "entry": "limits_ledgerentry",
     "check": "limits_limitcheck",
@@ -44,14 +44,6 @@ TABLES = {
 }
 NEWEST_ID = "(SELECT COALESCE(MAX(id), 0) FROM {})"
 READ_EDGE = f"SELECT {', '.join(map(NEWEST_ID.format, TABLES.values()))}"
-# PostgreSQL hands out ids before it commits: what is below the edge is all there once everyone who
-# was writing these tables then has ended. Our own, if there is one, we see anyway.
-LIST_WRITERS = f"""
-    SELECT DISTINCT virtualtransaction FROM pg_locks
-    WHERE mode = 'RowExclusiveLock' AND pid <> pg_backend_pid()
-        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-        AND relation IN ({", ".join(map("'{}'::regclass".format, TABLES.values()))})
-"""  # noqa: S608 - names of ours
 UP_TO = """
     SELECT MAX(id) FROM (
         SELECT id FROM {table} WHERE id > %s AND id <= %s ORDER BY id LIMIT %s) batch
@@ -120,27 +112,15 @@ def is_due(row: Figures, at: datetime) -> bool:
 
 def number_day(at: datetime) -> int:
     """Number India's days from 1970 on."""
-    return (at.astimezone(clock.IST).date() - FIRST_DAY).days
+    return (clock.find_ist_day(at) - FIRST_DAY).days
 
 
 def _read_edge() -> dict[str, int] | None:
     """Tell the newest ids below which every row is there; None: others are still writing."""
     edge = statements.read_row(READ_EDGE, [])
     assert edge
-    if connection.vendor == "postgresql" and not _have_ended(
-        statements.read_rows(LIST_WRITERS, [])
-    ):
-        return None
-    return dict(zip(TABLES, edge, strict=True))
-
-
-def _have_ended(writers: list[tuple[Any, ...]]) -> bool:
-    """Wait a little for those who are writing."""
-    for _ in range(EDGE_TRIES):
-        if not set(writers) & set(statements.read_rows(LIST_WRITERS, [])):
-            return True
-        time.sleep(EDGE_PAUSE_SECONDS)
-    return False
+    is_whole = wait_for_writers(TABLES.values())
+    return dict(zip(TABLES, edge, strict=True)) if is_whole else None
 
 
 def _read_state(row: Figures, edge: dict[str, int]) -> State:
@@ -178,7 +158,7 @@ class Work:
     at: datetime
 
     def __post_init__(self) -> None:
-        self.oldest = read_instant((number_day(self.at) - KEPT_DAYS) * DAY_OF - INDIA_IS_AHEAD)
+        self.oldest = clock.find_midnight(clock.find_ist_day(self.at) - timedelta(days=KEPT_DAYS))
         is_this_month = self.state["month"] == clock.number_ist_month(self.at)
         self.watch = NearLimitUpdate(self.at, floor=self.state["floor"] if is_this_month else 0)
 
@@ -236,7 +216,7 @@ class Work:
     def _count(
         self, sql: str, add: Callable[[tuple[Any, ...]], None], _table: str, after: int, last: int
     ) -> None:
-        at = write_microseconds_column("t.at")
+        at = write_microseconds("t.at")
         sql = sql.format(day=DAY_COLUMN.format(at=at), at=at)
         for row in statements.read_rows(sql, [store_value(self.oldest), after, last]):
             add(row)

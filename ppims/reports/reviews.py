@@ -3,6 +3,7 @@
 from django.db.models import Q
 
 from customers.models import DuplicateReview
+from ppims.core import clock
 from ppims.reports import keyset
 from ppims.reports.keyset import Page, Position
 
@@ -17,7 +18,7 @@ def list_waiting(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[Dupl
     list.
     """
     after = keyset.read_position(cursor) if cursor else Position(0, 0, 0)
-    at = keyset.read_instant(after.at)
+    at = clock.from_microseconds(after.at)
     later = Q(opened_at__gte=at) & (Q(opened_at__gt=at) | Q(pk__gt=after.id))
     found: list[DuplicateReview] = []
     for query in (UNDECIDED_CONDITION, TO_BE_MERGED):
@@ -43,5 +44,5 @@ def _make_page(found: list[DuplicateReview], rows: int) -> Page[DuplicateReview]
         return Page(found)
     last = found[rows - 1]
     return Page(
-        found[:rows], Position(keyset.count_micros(last.opened_at), 0, last.pk).write_cursor()
+        found[:rows], Position(clock.to_microseconds(last.opened_at), 0, last.pk).write_cursor()
     )

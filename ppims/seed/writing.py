@@ -103,7 +103,7 @@ def _is_much(plan: Plan) -> bool:
     """
     there = count_customers_written()
     to_write = plan.customers - there
-    return settings.SQLITE and to_write >= MANY_CUSTOMERS and to_write >= there * LARGE_PART
+    return to_write >= MANY_CUSTOMERS and to_write >= there * LARGE_PART
 
 
 def _list_jobs(plan: Plan) -> Iterator[Job]:

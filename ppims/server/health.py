@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connection, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.views.decorators.http import require_safe
@@ -59,7 +59,7 @@ def list_missing() -> list[str]:
     """Name what this installation lacks to do its work. Raises DatabaseError."""
     if not is_migrated():  # the tables that the rest looks at may not be there
         return ["migrations"]
-    missing = ["database read-only"] if is_read_only() else []
+    missing = ["database read-only"] if outages.is_read_only() else []
     missing += [f"the key {name}" for name in key_usage.list_missing(key_usage.list_keys_in_use())]
     missing += [f"the trigger {name}" for name in append_only.list_missing()]
     if not LimitRule.objects.exists():
@@ -71,21 +71,6 @@ def describe_clock_jump() -> list[str]:
     """Say how far the clock has jumped; nothing where it has not. Raises DatabaseError."""
     jump_ns = clock_guard.get_guard().jump_ns(clock_guard.read_clock_ns())
     return [clock_guard.describe_jump(jump_ns)] if jump_ns else []
-
-
-def is_read_only() -> bool:
-    """Tell whether PostgreSQL takes no writes here: a standby, or a database or role that an
-    operator has made so. The next look goes by a fresh connection, for this one may be to a server
-    that is no longer the primary. Raises DatabaseError.
-    """
-    if connection.vendor != "postgresql":
-        return False
-    with connection.cursor() as cursor:
-        cursor.execute("SHOW transaction_read_only")
-        is_so = bool(cursor.fetchone() == ("on",))
-    if is_so and not connection.in_atomic_block:
-        connection.close()
-    return is_so
 
 
 def is_migrated(using: str = DEFAULT_DB_ALIAS) -> bool:

@@ -14,12 +14,11 @@ from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 from django.conf import settings
-from django.db import connection
 
 from ppims.core import clock
 from ppims.core.errors import Unavailable
 from ppims.db import outages, statements
-from ppims.db.transaction import run_in_transaction, wrap_in_transaction
+from ppims.db.transaction import run_without_fsync, wrap_in_transaction
 from ppims.models import Processor, RefusedCall
 
 KEPT_CODES = set(RefusedCall.Code.values)
@@ -27,11 +26,6 @@ KEPT_OF_A_PROCESSOR = 10_000
 WAITING_AT_MOST, ROWS_AT_ONCE = 5_000, 100
 WRITES_AFTER_SECONDS, PURGES_EVERY_SECONDS = 2, 3_600  # what comes within the first goes together
 WELL_FORMED = re.compile("[A-Za-z0-9_-]{1,32}")
-# In WAL a commit then only writes: the fsync of the next booking makes it durable, too.
-WITHOUT_FSYNC = {
-    "sqlite": "PRAGMA synchronous = NORMAL",
-    "postgresql": "SET LOCAL synchronous_commit = off",
-}
 PAST_NUMBER = """
     DELETE FROM ppims_refusedcall WHERE processor_id = %s AND id <= (
         SELECT id FROM ppims_refusedcall WHERE processor_id = %s
@@ -144,15 +138,11 @@ def write(calls: Sequence[RefusedCall]) -> None:
     """
 
     def work() -> None:
-        if connection.vendor == "postgresql":
-            statements.run(WITHOUT_FSYNC["postgresql"], ())
         RefusedCall.objects.bulk_create(calls)
         for processor_id in {call.processor_id for call in calls}:
             statements.run(PAST_NUMBER, [processor_id, processor_id, KEPT_OF_A_PROCESSOR])
 
-    if connection.vendor == "sqlite" and not connection.in_atomic_block:
-        statements.run(WITHOUT_FSYNC["sqlite"], ())
-    run_in_transaction(work)
+    run_without_fsync(work)
 
 
 def find_oldest_kept(at: datetime) -> datetime:

@@ -190,7 +190,7 @@ def test_it_begins_where_the_figures_say_that_the_first_waits(entries, maker, da
     close(entries[0], maker)
     read_overview_at(day.at)
     since = overview_counts.find_flagged_position()
-    assert since.at == keyset.count_micros(entries[1].at)
+    assert since.at == clock.to_microseconds(entries[1].at)
     assert list_ids(flagged.list_waiting(since)) == [entry.pk for entry in entries[1:]]
 
 

@@ -311,7 +311,7 @@ def test_a_page_costs_the_same_whatever_is_newer_than_it(told, ent, day):
     now = clock.now()
     frame, cursor = (
         Frame(now.replace(year=2020), now),
-        keyset.Position(keyset.count_micros(now), 0, 1),
+        keyset.Position(clock.to_microseconds(now), 0, 1),
     )
     before = [count_steps(partial(ask, frame, cursor.write_cursor())) for ask in asked]
     for _ in range(40):

@@ -7,9 +7,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError
 
 from ppims.db import alias
+from ppims.db.column_limits import has_column_limits
 from ppims.maintenance import copy
 from ppims.server import health
 from ppims.services import key_usage
@@ -71,7 +72,7 @@ class Command(BaseCommand):
                 raise CommandError(message) from None
             if held := copy.list_holding(target):
                 raise copy.NotEmpty(copy.list_briefly(held))
-            if connections[target].vendor == "postgresql":
+            if has_column_limits(target):
                 self.stdout.write("looking whether every row fits")
                 copy.require_fit(DEFAULT_DB_ALIAS)
             call_command("migrate", database=target, verbosity=0)

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from limits.services import rules
 from ppims.core import clock
 from ppims.core.errors import Unavailable
-from ppims.db import bulk, clock_guard
+from ppims.db import bulk, clock_guard, outages
 from ppims.db.start_lock import wait_for_others
 from ppims.demo import load
 from ppims.models import Processor
@@ -48,11 +48,10 @@ def make_ready() -> None:
     """
     # In this process: to load everything once more would be a third of a start's time.
     call_command("migrate", verbosity=0)
-    if health.is_read_only():
+    if outages.is_read_only():
         raise CommandError("The database is read-only: it is a standby, or was made so.")
     with wait_for_others():
-        if settings.SQLITE:
-            bulk.make_indexes_by_time()
+        bulk.make_indexes_by_time()
         role_groups.set_up()
         call_command("clearsessions")
         with suppress(Unavailable):  # it can wait: a start must not, least of all for its clock
