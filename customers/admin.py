@@ -1,7 +1,7 @@
 """The admin of review items and unblockings; and what the admin of limits and of the root share."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -13,8 +13,8 @@ from customers.forms import ReasonForm
 from customers.models import DuplicateReview, Unblocking
 from customers.review_evidence import Evidence, list_evidence
 from customers.services import blocking, reviews
-from ppims.core import clock
 from ppims.core.errors import Malformed, Refusal
+from ppims.core.formats import write_ist_second
 from ppims.models import FourEyes, User
 from ppims.services.four_eyes import Proposals
 
@@ -43,18 +43,19 @@ def get_staff(request: HttpRequest) -> User:
     return request.user
 
 
-def ist(at: datetime | None) -> str:
-    return f"{at.astimezone(clock.IST):%d %b %Y, %H:%M:%S} IST" if at else "–"
-
-
-def make_instant_column(name: str, label: str) -> Callable[[Model], str]:
-    """Make a column, or a field of a page, that shows an instant in India's time."""
+def make_column(write: Callable[[Any], str], name: str, label: str) -> Callable[[Model], str]:
+    """Make a column, or a field of a page, that shows what a row has by this name as it is written
+    for people.
+    """
 
     @admin.display(description=label)
     def shown(row: Model) -> str:
-        return ist(getattr(row, name))
+        return write(getattr(row, name))
 
     return shown
+
+
+make_instant_column = partial(make_column, write_ist_second)
 
 
 @admin.display(description="Unique_Id")

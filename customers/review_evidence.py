@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from customers.choices import DocumentKind, mask, mask_day
 from customers.models import Customer, Document, DuplicateReview, Identifier
 from ppims.core import keys
+from ppims.core.formats import NO_VALUE
 
-NO_VALUE = "–"
 LABELS = {
     "name": _("Name"),
     "mobile_number": _("Mobile number"),

@@ -1,12 +1,12 @@
 """The admin of limit rules, which are decided here; of checks, holds and entries, to look at."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path
@@ -17,7 +17,7 @@ from customers.admin import (
     UNIQUE_ID_DIGITS,
     ReadOnlyAdmin,
     get_staff,
-    ist,
+    make_column,
     make_decisions,
     make_instant_column,
     refuse_everyone,
@@ -25,28 +25,15 @@ from customers.admin import (
 )
 from customers.choices import mask
 from limits.forms import LimitRuleForm
-from limits.models import Hold, LedgerEntry, LimitCheck, LimitRule, Seal, Window
+from limits.models import Hold, LedgerEntry, LimitCheck, LimitRule, Seal, write_limit
 from limits.services import rules, seals
 from limits.services.rules import Proposal
 from ppims.core import clock
 from ppims.core.errors import Refusal
-from ppims.core.money import to_inr
+from ppims.core.formats import NO_VALUE, inr, write_ist_second
 from ppims.models import Operation, Processor, ReplayKey
 
-
-def make_money_column(name: str, label: str) -> Callable[[Model], str]:
-    """Make a column, or a field of a page, that shows paise as rupees."""
-
-    @admin.display(description=label)
-    def shown(row: Model) -> str:
-        paise = getattr(row, name)
-        return "–" if paise is None else to_inr(paise)
-
-    return shown
-
-
-def write_limit(amount: int, window: str | None) -> str:
-    return f"{amount} months" if window == Window.CREDIT_STOP else to_inr(amount)
+make_money_column = partial(make_column, inr)
 
 
 # Limit rules.
@@ -54,7 +41,7 @@ def write_limit(amount: int, window: str | None) -> str:
 
 @admin.display(description="Amount")
 def amount_of(rule: LimitRule) -> str:
-    return "No limit" if rule.amount is None else write_limit(rule.amount, rule.window)
+    return rule.amount_text
 
 
 @admin.display(description="In force from")
@@ -79,7 +66,7 @@ def make_starts_column() -> Callable[[LimitRule], str]:
 
 
 def _start(rule: LimitRule, warnings: dict[int, str]) -> str:
-    start = ist(rule.in_force_from)
+    start = write_ist_second(rule.in_force_from)
     if rule.pk not in warnings:
         return start
     return format_html('{}<ul class="errorlist"><li>{}</li></ul>', start, warnings[rule.pk])
@@ -139,7 +126,7 @@ def account_of(check: LimitCheck) -> str:
 @admin.display(description="Limit")
 def limit_judged(check: LimitCheck) -> str:
     if check.limit is None:
-        return "–"
+        return NO_VALUE
     return write_limit(check.limit, check.rule.window if check.rule else None)
 
 

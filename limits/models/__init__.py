@@ -3,12 +3,14 @@
 from limits.models.adjustments import Adjustment
 from limits.models.findings import PostingFinding, ReportFinding
 from limits.models.ledger import Hold, LedgerEntry, LedgerHead, LimitCheck, MonthlyUsage
-from limits.models.overview import Figures, Watched
+from limits.models.overview import FULL_PERMILLE, NEAR_PERMILLE, Figures, Watched, find_level
 from limits.models.refused_reports import RefusedReport
-from limits.models.rules import Direction, LimitRule, Window
+from limits.models.rules import Direction, LimitRule, Window, write_limit
 from limits.models.seals import Seal
 
 __all__ = [
+    "FULL_PERMILLE",
+    "NEAR_PERMILLE",
     "Adjustment",
     "Direction",
     "Figures",
@@ -24,4 +26,6 @@ __all__ = [
     "Seal",
     "Watched",
     "Window",
+    "find_level",
+    "write_limit",
 ]

@@ -4,8 +4,10 @@ from django.db import models
 from django.db.models import Q
 
 from customers.models import Customer
-from ppims.core.days import ist
+from ppims.core.formats import ist
 from ppims.db.fields import ByTime, GivenId, Instant, Paise
+
+NEAR_PERMILLE, FULL_PERMILLE = 800, 1_000  # how much of a limit is used
 
 
 class Figures(models.Model):
@@ -39,6 +41,11 @@ class Watched(models.Model):
         NEAR = 1, "Near the limit"
         AT_LIMIT = 2, "At the limit"
 
+        @property
+        def slug(self) -> str:
+            """Name it as pages' addresses and styles do."""
+            return ("far", "near", "reached")[self]
+
     customer = models.OneToOneField(Customer, models.PROTECT, primary_key=True, related_name="+")
     created_at = models.DateTimeField()
     month = models.PositiveIntegerField()
@@ -59,3 +66,10 @@ class Watched(models.Model):
 
     def __str__(self) -> str:
         return f"{self.customer_id}: {self.get_level_display()}"
+
+
+def find_level(permille: int) -> Watched.Level:
+    """Find how near its limit is what uses so much of it."""
+    if permille < NEAR_PERMILLE:
+        return Watched.Level.NONE
+    return Watched.Level.NEAR if permille < FULL_PERMILLE else Watched.Level.AT_LIMIT

@@ -2,9 +2,11 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from customers.choices import Tier
+from ppims.core.formats import inr
 from ppims.db.fields import BigId, Paise
 from ppims.models import FourEyes
 
@@ -24,6 +26,15 @@ class Window(models.TextChoices):
     FINANCIAL_YEAR = "FINANCIAL_YEAR", _("Financial year")
     BALANCE = "BALANCE", _("Balance at any time")
     CREDIT_STOP = "CREDIT_STOP", _("Months until loading stops")
+
+
+def write_limit(amount: int | None, window: str | None = None) -> str:
+    """Write a limit for people: rupees, months of a CREDIT_STOP, or that there is none."""
+    if amount is None:
+        return gettext("No limit")
+    if window == Window.CREDIT_STOP:
+        return ngettext("%(n)d month", "%(n)d months", amount) % {"n": amount}
+    return inr(amount)
 
 
 class LimitRule(FourEyes):
@@ -65,6 +76,10 @@ class LimitRule(FourEyes):
             ),
             models.CheckConstraint(condition=~Q(source=""), name="limit_rule_has_a_source"),
         ]
+
+    @property
+    def amount_text(self) -> str:
+        return write_limit(self.amount, self.window)
 
     def __str__(self) -> str:
         parts = (self.get_tier_display(), self.get_direction_display(), self.get_window_display())

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime
 from pathlib import Path
 
 from django.conf import settings
@@ -14,7 +14,7 @@ from customers.models import Customer
 from limits import queries
 from limits.models import LimitRule
 from ppims.core import clock
-from ppims.core.days import ist_start
+from ppims.core.formats import ist_start
 from ppims.core.free_text import require_text
 from ppims.db.transaction import run_in_transaction, wrap_in_transaction
 from ppims.models import FourEyes, User
@@ -149,7 +149,7 @@ def _make_rule(
 
 
 def _find_start(day: str | None) -> datetime | None:
-    return datetime.combine(date.fromisoformat(day), time(), clock.IST) if day else None
+    return clock.find_midnight(date.fromisoformat(day)) if day else None
 
 
 def _carry_out(rule: LimitRule, _: None, at: datetime) -> list[Model]:

@@ -1,6 +1,5 @@
 """Customers as staff see them: masked, with what they have used; blocked here, never edited."""
 
-from datetime import date
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -19,11 +18,11 @@ from customers.admin import (
 from customers.models import Account, Card, Customer, Document, KycChange, Registration
 from customers.services import blocking
 from limits import decision, ledger, queries
-from limits.models import Direction, Hold, MonthlyUsage
+from limits.models import Direction, Hold, MonthlyUsage, write_limit
 from ppims.backoffice.admin_site import defer_secrets
 from ppims.backoffice.customer.page import write_left
 from ppims.core import clock
-from ppims.core.money import to_inr
+from ppims.core.formats import inr, write_month
 
 WINDOWS = {decision.MONTH_WINDOW: "This month", decision.FINANCIAL_YEAR: "This financial year"}
 
@@ -169,21 +168,15 @@ def _describe_usage(customer: Customer) -> dict[str, object]:
             for window, totals in usage.sum_totals(month, way.value).items()
         ],
         "months": [
-            (_write_month(m.month), to_inr(m.debit_paise), to_inr(m.credit_paise))
+            (write_month(m.month), inr(m.debit_paise), inr(m.credit_paise))
             for m in months.order_by("-month")
         ],
         "open_holds": Hold.objects.filter(customer=customer, expires_at__gt=at).count(),
     }
 
 
-def _write_month(number: int) -> str:
-    year, month = divmod(number, 100)
-    return f"{date(year, month, 1):%b %Y}"
-
-
 def _write_figures(totals: decision.Totals, limit: int | None) -> tuple[str, str, str]:
-    written = "No limit" if limit is None else to_inr(limit)
-    return to_inr(totals.used), to_inr(totals.held), written
+    return inr(totals.used), inr(totals.held), write_limit(limit)
 
 
 def _write_left(customer: Customer, totals: decision.Totals, limit: int | None) -> str:

@@ -24,12 +24,12 @@ from django.utils.html import format_html
 from customers.admin import (
     ReadOnlyAdmin,
     get_staff,
-    ist,
     make_instant_column,
     refuse_everyone,
     search_by_unique_id,
 )
 from ppims.core import roles
+from ppims.core.formats import write_ist_second
 from ppims.models import AuditEntry, Processor, User
 from ppims.services import accounts, audit
 
@@ -265,5 +265,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     @admin.display(description="Detail")
     def masked(self, entry: AuditEntry) -> str:
         shown = json.dumps(audit.read_detail(entry), ensure_ascii=False, sort_keys=True)
-        day_first = INSTANT_TEXT.sub(lambda it: ist(datetime.fromisoformat(it[0])), shown)
+        day_first = INSTANT_TEXT.sub(
+            lambda it: write_ist_second(datetime.fromisoformat(it[0])), shown
+        )
         return LONG_NUMBER.sub("••••", day_first)

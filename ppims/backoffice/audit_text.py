@@ -15,10 +15,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import DuplicateReview
-from limits.models import Direction, PostingFinding, ReportFinding, Window
+from limits.models import Direction, PostingFinding, ReportFinding, Window, write_limit
 from ppims.backoffice import labels
-from ppims.core.days import ist_date, ist_start
-from ppims.core.money import to_inr
+from ppims.core.formats import inr, ist_date, ist_start, write_month
 
 Detail = Mapping[str, Any]
 OF_A_FRAME = ("since", "until")
@@ -129,19 +128,15 @@ def _name_place(detail: Detail) -> Iterator[str]:
 
 
 def _write_limit(amount: int | None, window: str) -> str:
-    if amount is None:
-        return gettext("no limit")
-    if window == Window.CREDIT_STOP:
-        return gettext("%(n)s months") % {"n": amount}
-    return _write_inr(amount)
+    return labels.lower_first(write_limit(amount, window)).removesuffix(".00")
 
 
 def _say_correction(detail: Detail) -> str:
     """Say "+₹250, spend, Nov 2026"."""
-    paise, (year, month) = detail["amount_paise"], divmod(detail["month"], 100)
+    paise = detail["amount_paise"]
     way = labels.lower_first(str(Direction(detail["direction"]).label))
     sign = "+" if paise > 0 else ""
-    return f"{sign}{_write_inr(paise)}, {way}, {datetime(year, month, 1):%b %Y}"  # noqa: DTZ001 - a month
+    return f"{sign}{_write_inr(paise)}, {way}, {write_month(detail['month'])}"
 
 
 def _say_frame(detail: Detail) -> str:
@@ -155,7 +150,7 @@ def _say_frame(detail: Detail) -> str:
 
 
 def _write_inr(paise: int) -> str:
-    return to_inr(paise).removesuffix(".00")
+    return inr(paise).removesuffix(".00")
 
 
 DETAIL_WRITERS: Mapping[str, Callable[[Detail], object]] = {

@@ -19,7 +19,7 @@ from ppims.reports.customers import list_customers as listed
 from ppims.reports.keyset import PAGE_ROWS, Page
 
 PAGE_TEMPLATE, ROWS_PARTIAL = "ppims/customers.html", PAGE_ROWS
-NEAR_LEVELS = {"near": Watched.Level.NEAR, "reached": Watched.Level.AT_LIMIT}
+NEAR_LEVELS = {level.slug: level for level in Watched.Level if level != Watched.Level.NONE}
 
 
 class Wanted(forms.Form):

@@ -10,8 +10,7 @@ from django.utils.translation import ngettext
 from customers.choices import Tier, mask
 from limits import decision
 from limits.models import LimitCheck, Window
-from ppims.core.days import ist_date
-from ppims.core.money import to_inr
+from ppims.core.formats import inr, ist_date
 
 
 def explain_decision(check: LimitCheck) -> list[str]:
@@ -33,7 +32,7 @@ def name_deciding_rule(check: LimitCheck) -> list[str]:
 def _explain_allowed(check: LimitCheck) -> list[str]:
     if check.rule is None:
         return [_("At %(tier)s no rule of a month or a year limited it.") % _write_tier(check)]
-    taken = to_inr(_read_paise(check.used_paise) + _read_paise(check.held_paise))
+    taken = inr(_read_paise(check.used_paise) + _read_paise(check.held_paise))
     said = _(
         "With it %(taken)s of %(limit)s was used or on hold in the %(window)s: %(left)s was left."
     )
@@ -77,8 +76,8 @@ def _explain_over_balance(check: LimitCheck) -> list[str]:
     room = max(0, _read_paise(check.limit) - _read_paise(check.balance_paise))
     figures = {
         **_write_figures(check),
-        "balance": to_inr(_read_paise(check.balance_paise)),
-        "room": to_inr(room),
+        "balance": inr(_read_paise(check.balance_paise)),
+        "room": inr(room),
     }
     said = [
         _(
@@ -149,11 +148,11 @@ def _write_tier(check: LimitCheck) -> dict[str, str]:
 
 def _write_figures(check: LimitCheck) -> dict[str, str]:
     return {
-        "amount": to_inr(check.amount_paise),
-        "limit": to_inr(_read_paise(check.limit)),
-        "used": to_inr(_read_paise(check.used_paise)),
-        "held": to_inr(_read_paise(check.held_paise)),
-        "left": to_inr(max(0, _read_paise(check.remaining_paise))),
+        "amount": inr(check.amount_paise),
+        "limit": inr(_read_paise(check.limit)),
+        "used": inr(_read_paise(check.used_paise)),
+        "held": inr(_read_paise(check.held_paise)),
+        "left": inr(max(0, _read_paise(check.remaining_paise))),
         "resets": ist_date(check.resets_on),
         "window": str(Window(check.rule.window).label).lower() if check.rule else "",
     }

@@ -110,13 +110,8 @@ def write_canonical_query(request: HttpRequest) -> str:
     return "" if kept == given else f"?{urlencode(kept)}"
 
 
-def find_midnight(day: date) -> datetime:
-    """Give the instant at which a day begins in India."""
-    return datetime.combine(day, datetime.min.time(), clock.IST)
-
-
 def _make_frame(when: str, since: date | None, until: date | None, at: datetime) -> Frame:
-    today = at.astimezone(clock.IST).date()
+    today = clock.find_ist_day(at)
     days = {
         TODAY_FRAME: (today, today),
         YESTERDAY_FRAME: (today - ONE_DAY, today - ONE_DAY),
@@ -126,7 +121,8 @@ def _make_frame(when: str, since: date | None, until: date | None, at: datetime)
     }
     first, last = days.get(when, (None, None))
     return Frame(
-        find_midnight(first) if first else None, find_midnight(last + ONE_DAY) if last else None
+        clock.find_midnight(first) if first else None,
+        clock.find_midnight(last + ONE_DAY) if last else None,
     )
 
 

@@ -7,14 +7,11 @@ from itertools import groupby
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from customers.choices import Tier
 from limits.models import Direction, LimitRule, Window
 from ppims.backoffice.access import open_page
 from ppims.core import clock
-from ppims.core.money import to_inr
 
 
 @dataclass(frozen=True)
@@ -23,10 +20,6 @@ class Span:
 
     rule: LimitRule
     until: datetime | None
-
-    @property
-    def limit(self) -> str:
-        return write_limit(self.rule)
 
 
 @open_page("limits.view_limitrule")
@@ -45,15 +38,6 @@ def limits(request: HttpRequest) -> HttpResponse:
         "proposed": sum(rule.state == LimitRule.State.PROPOSED for rule in rules),
     }
     return render(request, "limits/limits.html", context)
-
-
-def write_limit(rule: LimitRule) -> str:
-    """Write what a rule allows: rupees, months of a CREDIT_STOP, or that there is no limit."""
-    if rule.amount is None:
-        return _("No limit")
-    if rule.window == Window.CREDIT_STOP:
-        return ngettext("%(n)d month", "%(n)d months", rule.amount) % {"n": rule.amount}
-    return to_inr(rule.amount)
 
 
 def list_spans(rules: Iterable[LimitRule]) -> list[Span]:

@@ -19,8 +19,7 @@ from ppims.backoffice import labels
 from ppims.backoffice.access import get_staff, open_page
 from ppims.backoffice.transaction_rows import make_lines, write_customer_address
 from ppims.core import clock
-from ppims.core.days import ist_date
-from ppims.core.money import to_inr
+from ppims.core.formats import inr, ist_date
 from ppims.models import Processor
 from ppims.reports.overview import Day, Overview, Waiting
 from ppims.reports.overview import read_overview as report
@@ -123,10 +122,10 @@ def describe_chart(days: Sequence[Day]) -> str:
     return _(
         "In the last 30 days %(spent)s was spent and %(loaded)s loaded; most on %(day)s: %(most)s."
     ) % {
-        "spent": to_inr(sum(day.spent.paise for day in days)),
-        "loaded": to_inr(sum(day.loaded.paise for day in days)),
+        "spent": inr(sum(day.spent.paise for day in days)),
+        "loaded": inr(sum(day.loaded.paise for day in days)),
         "day": ist_date(best.day),
-        "most": to_inr(best.posted.paise),
+        "most": inr(best.posted.paise),
     }
 
 

@@ -14,11 +14,8 @@ from limits import ledger, queries
 from limits.models import Adjustment, LimitRule
 from limits.services import adjustments, rules
 from ppims.backoffice import labels
-from ppims.backoffice.limits import write_limit
-from ppims.backoffice.template_filters import month
 from ppims.core import clock
-from ppims.core.days import NO_VALUE, ist, ist_start
-from ppims.core.money import to_inr
+from ppims.core.formats import NO_VALUE, inr, ist, ist_start, write_month
 from ppims.models import FourEyes, User
 from ppims.services.four_eyes import Proposals
 
@@ -168,17 +165,17 @@ def _list_unblocking_changes(row: Unblocking) -> Changes:
 
 def _summarize_adjustment(row: Adjustment) -> str:
     sign = "+" if row.amount_paise > 0 else ""
-    amount = f"{sign}{to_inr(row.amount_paise)}"
-    return f"{row.get_direction_display()}, {month(row.month)}: {amount}"
+    amount = f"{sign}{inr(row.amount_paise)}"
+    return f"{row.get_direction_display()}, {write_month(row.month)}: {amount}"
 
 
 def _list_adjustment_changes(row: Adjustment) -> Changes:
-    what = f"{row.get_direction_display()}, {month(row.month)}"
+    what = f"{row.get_direction_display()}, {write_month(row.month)}"
     if row.state != FourEyes.State.PROPOSED:
         return [(what, NO_VALUE, _summarize_adjustment(row))]
     usage = ledger.read_usage(row.customer_id, [row.month], clock.now())
     used = usage.used[row.month, row.direction]
-    return [(what, to_inr(used), to_inr(used + row.amount_paise))]
+    return [(what, inr(used), inr(used + row.amount_paise))]
 
 
 def _list_rule_changes(row: LimitRule) -> Changes:
@@ -187,7 +184,7 @@ def _list_rule_changes(row: LimitRule) -> Changes:
     is_open = row.in_force_from is None or rules.counts_from_approval(row, at)
     start = _("When it is approved") if is_open else ist_start(row.in_force_from)
     return [
-        (str(row), write_limit(before) if before else _("No rule"), write_limit(row)),
+        (str(row), before.amount_text if before else _("No rule"), row.amount_text),
         (_("From"), ist_start(before.in_force_from) if before else NO_VALUE, start),
     ]
 
@@ -238,7 +235,7 @@ KINDS = {
             rules.RULE_PROPOSALS,
             "limits.add_limitrule",
             "limits.approve_limitrule",
-            lambda row: f"{row}: {write_limit(row)}",
+            lambda row: f"{row}: {row.amount_text}",
             _list_rule_changes,
             rules.find_moved,
             gettext_lazy(

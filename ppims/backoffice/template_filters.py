@@ -1,6 +1,7 @@
 """How pages write money, time and codes: `{% load ppims %}`."""
 
-from datetime import date, datetime
+from collections.abc import Callable
+from datetime import datetime
 
 from django import template
 from django.templatetags.static import static
@@ -11,30 +12,29 @@ from django.utils.translation import gettext
 
 from ppims.backoffice import labels
 from ppims.core import clock
-from ppims.core.days import NO_VALUE, ist, ist_date, ist_start
-from ppims.core.money import to_inr
+from ppims.core.formats import inr, ist, ist_date, ist_start, write_month
 
 register = template.Library()
-register.filter("ist", ist)
-register.filter("ist_date", ist_date)
-register.filter("ist_start", ist_start)
-register.filter("tier", labels.name_tier)
-register.filter("reason", labels.name_reason)
-register.filter("customer_status", labels.name_customer_status)
-register.filter("lower_first", labels.lower_first)
-
-
-@register.filter
-def inr(paise: int | None) -> str:
-    """Write paise as rupees: ₹1,23,45,678.90; nothing as a dash."""
-    return NO_VALUE if paise is None else to_inr(paise)
+PAGE_FILTERS: dict[str, Callable[..., str]] = {
+    "inr": inr,
+    "ist": ist,
+    "ist_date": ist_date,
+    "ist_start": ist_start,
+    "month": write_month,
+    "tier": labels.name_tier,
+    "reason": labels.name_reason,
+    "customer_status": labels.name_customer_status,
+    "lower_first": labels.lower_first,
+}
+for name, write in PAGE_FILTERS.items():
+    register.filter(name, write)
 
 
 @register.filter
 def at_or_on(at: datetime) -> str:
     """Write an instant in a sentence: "at 4:17 PM" of today, else "on 26 Nov 2026, 12:05 AM"."""
     local = at.astimezone(clock.IST)
-    if local.date() == clock.now().astimezone(clock.IST).date():
+    if local.date() == clock.today():
         return gettext("at %(time)s") % {"time": dateformat.format(local, "g:i A")}
     return gettext("on %(time)s") % {"time": ist(at)}
 
@@ -44,13 +44,6 @@ def percent(permille: int, decimals: int = 1) -> str:
     """Write a part of a thousand as a percentage: 855 is 85.5%."""
     whole, tenth = divmod(permille, 10)
     return f"{whole}.{tenth}%" if decimals and tenth else f"{whole}%"
-
-
-@register.filter
-def month(number: int) -> str:
-    """Write a month's number, 202611: Nov 2026."""
-    year, place = divmod(number, 100)
-    return dateformat.format(date(year, place, 1), "M Y")
 
 
 @register.simple_tag

@@ -3,23 +3,20 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
 
 from django.urls import reverse
-from django.utils.dateformat import format as dated
 from django.utils.translation import gettext as _
 
 from customers.choices import Tier, mask
 from customers.models import KycChange
-from limits.models import LedgerEntry, LimitCheck, RefusedReport, Window
+from limits.models import LedgerEntry, LimitCheck, RefusedReport, Window, write_limit
 from limits.services.flagged import find_closing
 from limits.services.refused_reports import list_reports
 from ppims.backoffice import labels
 from ppims.backoffice.audit_text import name_fields
 from ppims.backoffice.decision_text import explain_decision
 from ppims.backoffice.transaction_rows import SOURCE_SLUGS
-from ppims.core.days import ist
-from ppims.core.money import to_inr
+from ppims.core.formats import inr, ist, write_month
 from ppims.models import AuditEntry, User
 from ppims.reports.transactions import Kind, Row, Source
 
@@ -46,20 +43,15 @@ def write_transaction_address(source: Source, row_id: int) -> str:
     return reverse("transaction", args=[SOURCE_SLUGS[source], row_id])
 
 
-def write_month(number: int) -> str:
-    """Write a month, 202611, as people do: "Nov 2026"."""
-    return str(dated(date(number // 100, number % 100, 1), "M Y"))
-
-
 def describe_flags(entry: LedgerEntry) -> list[str]:
     """Say in words what was unusual about an entry: one sentence for each flag."""
     checked = entry.limit_check.amount_paise if entry.limit_check else None
     amounts = {
-        "amount": _write_inr(entry.amount_paise),
-        "checked": _write_inr(checked),
-        "used": _write_inr(entry.used_after_paise),
-        "held": _write_inr(entry.held_after_paise),
-        "limit": _write_inr(entry.limit_paise),
+        "amount": inr(entry.amount_paise),
+        "checked": inr(checked, ""),
+        "used": inr(entry.used_after_paise, ""),
+        "held": inr(entry.held_after_paise, ""),
+        "limit": inr(entry.limit_paise, ""),
     }
     return [str(labels.FLAG_TEXTS[LedgerEntry.Flag(flag)]) % amounts for flag in entry.flag_list]
 
@@ -68,7 +60,7 @@ def list_facts_of_report(report: RefusedReport) -> list[Fact]:
     """Tell what is kept of a refused report."""
     sent = report.unique_id_sent
     facts = (
-        Fact(_("Balance told"), _write_inr(report.balance_paise)),
+        Fact(_("Balance told"), inr(report.balance_paise, "")),
         Fact("Ref_Id", report.ref_id, is_code=True),
         Fact("Tran_Id", report.tran_id, is_code=True),
         Fact("Enquiry_Ref_Id", report.enquiry_ref_id, is_code=True),
@@ -91,7 +83,7 @@ def _list_check_facts(row: Row, _user: User) -> Facts:
     yield Fact(_("Not judged"), _describe_not_judged(check.unjudged))
     yield Fact(_("KYC then"), str(Tier(check.tier).label))
     yield Fact(_("On hold until"), ist(check.hold_until) if check.hold_until else "")
-    yield Fact(_("Balance told"), _write_inr(check.balance_paise))
+    yield Fact(_("Balance told"), inr(check.balance_paise, ""))
     yield Fact(_("Account"), mask(check.account_number, shown=4))
     yield Fact(_("Card"), f"••••{check.card_last_four}" if check.card_last_four else "")
     answers = LedgerEntry.objects.filter(customer_id=check.customer_id, limit_check=check)
@@ -109,14 +101,14 @@ def _list_entry_facts(row: Row, _user: User) -> Facts:
         found = str(closing) if closing else _("Waits for staff")
         yield Fact(_("Finding"), found, address=reverse("flagged-posting", args=[entry.pk]))
     yield Fact(_("Counts in"), write_month(entry.month))
-    yield Fact(_("Used after it"), _write_inr(entry.used_after_paise))
-    yield Fact(_("On hold after it"), _write_inr(entry.held_after_paise))
-    yield Fact(_("Limit"), _write_inr(entry.limit_paise) or _("No limit"))
+    yield Fact(_("Used after it"), inr(entry.used_after_paise, ""))
+    yield Fact(_("On hold after it"), inr(entry.held_after_paise, ""))
+    yield Fact(_("Limit"), write_limit(entry.limit_paise))
     yield Fact(_("KYC then"), str(Tier(entry.tier).label))
     if entry.limit_check:
         yield Fact(
             _("Its check"),
-            f"{ist(entry.limit_check.at)}, {_write_inr(entry.limit_check.amount_paise)}",
+            f"{ist(entry.limit_check.at)}, {inr(entry.limit_check.amount_paise)}",
             address=write_transaction_address(Source.CHECK, entry.limit_check.pk),
         )
     if entry.adjustment:
@@ -127,7 +119,7 @@ def _list_entry_facts(row: Row, _user: User) -> Facts:
     for reversal in of_customer.filter(reverses=entry).order_by("number"):
         yield _link_to_entry(_("Reversed by"), reversal)
     for report in list_reports(entry):
-        said = f"{ist(report.at)}, {_write_inr(report.amount_paise)}"
+        said = f"{ist(report.at)}, {inr(report.amount_paise)}"
         address = reverse("refused-report", args=[report.pk])
         yield Fact(_("Refused for its Tran_Id"), said, address=address)
     yield Fact("Tran_Id", entry.tran_id, is_code=True)
@@ -150,7 +142,7 @@ def _list_audit_facts(row: Row, user: User) -> Facts:
     detail = json.loads(entry.detail)
     if entry.action == Kind.REFUSED:
         address = reverse("refused-report", args=[detail["report"]])
-        yield Fact(_("Amount"), _write_inr(detail["amount_paise"]), address=address)
+        yield Fact(_("Amount"), inr(detail["amount_paise"], ""), address=address)
     yield Fact(_("Changed"), ", ".join(name_fields(detail)))
     if user.has_perm("ppims.view_auditentry"):
         yield Fact(_("Reason"), str(detail.get("reason", "")))
@@ -171,16 +163,12 @@ def _list_codes(row: Row, *, reason: str = "", sent: int | None = None, number: 
 
 
 def _link_to_entry(label: str, entry: LedgerEntry) -> Fact:
-    said = f"{entry.get_kind_display()}, {ist(entry.at)}, {_write_inr(entry.amount_paise)}"
+    said = f"{entry.get_kind_display()}, {ist(entry.at)}, {inr(entry.amount_paise)}"
     return Fact(label, said, address=write_transaction_address(Source.ENTRY, entry.pk))
 
 
 def _describe_not_judged(windows: str) -> str:
     return ", ".join(str(Window(window).label) for window in windows.split(",") if window)
-
-
-def _write_inr(paise: int | None) -> str:
-    return "" if paise is None else to_inr(paise)
 
 
 FACT_LISTERS: dict[Source, Callable[[Row, User], Facts]] = {

@@ -1,10 +1,10 @@
-"""Days and instants as people in India type and read them: day first, whoever made the browser."""
+"""Days and instants as people in India type them: day first, whoever made the browser."""
 
 from datetime import date, datetime, time
 from typing import Any
 
 from django import forms
-from django.utils import dateformat, formats
+from django.utils import formats
 from django.utils.translation import gettext_lazy as _
 
 from ppims.core import clock
@@ -13,34 +13,6 @@ FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
 WRITTEN_FORMAT, WIRE_FORMAT = "DD-MM-YYYY", "%d-%m-%Y"
 OUTSIDE_MESSAGE = _("Choose a day from 01-01-1900 to 31-12-2199.")
 UNREADABLE_MESSAGE = _("Write the day as DD-MM-YYYY, such as 01-12-2026.")
-NO_VALUE = "–"
-
-
-# Written.
-
-
-def ist(at: datetime | None) -> str:
-    """Write an instant in India's time: 25 Nov 2026, 4:17 PM."""
-    if at is None:
-        return NO_VALUE
-    return dateformat.format(at.astimezone(clock.IST), "j M Y, g:i A")
-
-
-def ist_date(day: date | None) -> str:
-    """Write a day, or an instant's day in India: 25 Nov 2026."""
-    if day is None:
-        return NO_VALUE
-    local = day.astimezone(clock.IST) if isinstance(day, datetime) else day
-    return dateformat.format(local, "j M Y")
-
-
-def ist_start(at: datetime | None) -> str:
-    """Write an instant that is most often the beginning of a day, which then needs no time."""
-    is_midnight = at is not None and at.astimezone(clock.IST).time() == time()
-    return ist_date(at) if is_midnight else ist(at)
-
-
-# Read.
 
 
 def read_day(text: str) -> date:

@@ -32,20 +32,6 @@ def to_rupees(paise: int) -> str:
     return f"{sign}{abs(paise) // 100}.{abs(paise) % 100:02d}"
 
 
-def to_inr(paise: int) -> str:
-    """Write for a person in India: 1_234_567_890 is "₹1,23,45,678.90"."""
-    sign = "-" if paise < 0 else ""
-    whole, fraction = divmod(abs(paise), 100)
-    head, tail = divmod(whole, 1000)
-    if not head:
-        return f"{sign}₹{tail}.{fraction:02d}"
-    pairs = []
-    while head:
-        head, pair = divmod(head, 100)
-        pairs.append(f"{pair:02d}" if head else str(pair))
-    return f"{sign}₹{','.join(reversed(pairs))},{tail:03d}.{fraction:02d}"
-
-
 def _read_paise(text: str) -> int:
     whole, _, fraction = text.lstrip("-").partition(".")
     paise = int(whole) * 100 + int(fraction.ljust(2, "0"))

@@ -7,7 +7,7 @@ uses.
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from itertools import count, cycle
 
@@ -107,9 +107,9 @@ class Story:
 
     def _draw_instant(self, days_ago: int) -> datetime:
         """Draw an instant of a day, when people are awake."""
-        day = (self.today - timedelta(days=days_ago)).astimezone(clock.IST).date()
+        day = clock.find_ist_day(self.today - timedelta(days=days_ago))
         seconds = timedelta(seconds=self.random.randrange(7 * 3600, 22 * 3600))
-        return datetime.combine(day, time(), clock.IST) + seconds
+        return clock.find_midnight(day) + seconds
 
     def _find_instant_this_month(self, part: float) -> datetime:
         """Give the instant when this part of the month so far was over."""

@@ -5,24 +5,23 @@ hold, and what was declined last.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from customers.models import Customer
 from limits import decision, ledger, queries
 from limits.decision import FINANCIAL_YEAR, MONTH_WINDOW, Rule, Totals
-from limits.models import Direction, Hold, LedgerHead, LimitCheck, LimitRule
+from limits.models import (
+    FULL_PERMILLE,
+    Direction,
+    Hold,
+    LedgerHead,
+    LimitCheck,
+    LimitRule,
+    Watched,
+    find_level,
+)
 from ppims.core import clock
 
 CHECKS_LOOKED_AT = 1_000  # so far back a decline is looked for
-NEAR_PERMILLE, FULL_PERMILLE = 800, 1_000
-
-
-class Level(StrEnum):
-    """How near a limit is."""
-
-    FAR = "far"
-    NEAR = "near"
-    REACHED = "reached"
 
 
 @dataclass(frozen=True)
@@ -51,10 +50,8 @@ class LimitGauge:
         return min(FULL_PERMILLE, self.permille) - self.used_permille
 
     @property
-    def level(self) -> Level:
-        if self.permille < NEAR_PERMILLE:
-            return Level.FAR
-        return Level.NEAR if self.permille < FULL_PERMILLE else Level.REACHED
+    def level(self) -> Watched.Level:
+        return find_level(self.permille)
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,13 @@ from datetime import datetime
 
 from limits import queries
 from limits.decision import FINANCIAL_YEAR, MONTH_WINDOW
-from limits.models import Direction, Watched
+from limits.models import FULL_PERMILLE, NEAR_PERMILLE, Direction, Watched, find_level
 from ppims.core import clock
 from ppims.db import statements
 from ppims.db.instants import write_microseconds
 
 CUSTOMERS_AT_ONCE, IDS_AT_ONCE, STALE_AT_ONCE = 2_000, 200, 5_000
 KEPT_SPENDERS, SHOWN_SPENDERS = 1_000, 10
-NEAR_PERMILLE, FULL_PERMILLE = 800, 1_000
 MOST_PERMILLE = 2**31 - 1
 
 SUM_USED = """
@@ -126,7 +125,7 @@ class NearLimitUpdate:
                     customer_id=customer_id,
                     created_at=clock.from_microseconds(created_at),
                     month=self.month,
-                    level=_find_level(permille),
+                    level=find_level(permille),
                     permille=min(permille, MOST_PERMILLE),
                     debit_paise=used[0],
                 )
@@ -139,9 +138,3 @@ class NearLimitUpdate:
             if (tier, way, window) in self._limits
         ]
         return max(parts, default=0)
-
-
-def _find_level(permille: int) -> int:
-    if permille < NEAR_PERMILLE:
-        return Watched.Level.NONE
-    return Watched.Level.NEAR if permille < FULL_PERMILLE else Watched.Level.AT_LIMIT

@@ -7,7 +7,7 @@ fixtures/wire.
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import cache, cached_property, partial
 from itertools import accumulate
 from typing import Protocol, TypeVar
@@ -17,7 +17,6 @@ from customers.schemas import AddCustomerIn, UpdateCustomerIn
 from limits.services.checks import Ask
 from limits.services.updates import Report
 from ppims.core import clock
-from ppims.core.keys import EPOCH, ONE_MICROSECOND
 from ppims.demo.names import FIRST_NAMES, LAST_NAMES, PLACES, STREETS
 from ppims.models import Operation, Processor
 from ppims.services.idempotency import Call
@@ -68,13 +67,12 @@ class Plan:
 
     @cached_property
     def ends_at(self) -> int:
-        day = date.fromisoformat(self.until)
-        return (datetime(day.year, day.month, day.day, tzinfo=clock.IST) - EPOCH) // ONE_MICROSECOND
+        return clock.to_microseconds(clock.find_midnight(date.fromisoformat(self.until)))
 
     @cached_property
     def begins_at(self) -> int:
-        ends = EPOCH + self.ends_at * ONE_MICROSECOND
-        return (clock.add_months(ends, -self.months) - EPOCH) // ONE_MICROSECOND
+        ends = clock.from_microseconds(self.ends_at)
+        return clock.to_microseconds(clock.add_months(ends, -self.months))
 
     @property
     def ids_a_customer(self) -> int:

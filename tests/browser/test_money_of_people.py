@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from customers.models import Customer
 from limits.models import LedgerEntry, Watched
-from ppims.core.money import to_inr
+from ppims.core.formats import inr
 from ppims.models import Processor
 from tests.browser.action_counter import ActionCounter
 from tests.browser.conftest import run_in_thread
@@ -33,7 +33,7 @@ def test_the_top_spenders_last_spend_is_two_actions_from_the_overview(visit, scr
     expect(heading).to_contain_text(Customer.objects.get(pk=top).name)
     spends = page.get_by_role("region", name="Activity").locator("tr", has_text="Spend")
     spend = spends.filter(has_text="Posted").first
-    expect(spend).to_contain_text(to_inr(last.amount_paise))
+    expect(spend).to_contain_text(inr(last.amount_paise))
     acts.press(spend.get_by_role("link").first)
     expect(page.get_by_text(last.tran_id, exact=True)).to_be_visible()
     assert acts.count == 2

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppims.core import clock, money
+from ppims.core import clock, formats, money
 
 MOST_PAISE = 99_999_999_999_999
 SECONDS = st.integers(1_600_000_000, 4_000_000_000)
@@ -100,16 +100,16 @@ def test_any_text_is_an_amount_of_more_than_zero_or_refused(text):
 
 @given(st.integers(-MOST_PAISE, MOST_PAISE))
 def test_indian_grouping_changes_no_digit(paise):
-    text = money.to_inr(paise)
+    text = formats.inr(paise)
     assert text.replace("₹", "").replace(",", "") == money.to_rupees(paise)
     assert re.fullmatch(r"-?₹([0-9]{1,2}(,[0-9]{2})*,)?[0-9]{1,3}\.[0-9]{2}", text)
 
 
 def test_indian_grouping():
-    assert money.to_inr(1_234_567_890) == "₹1,23,45,678.90"
-    assert money.to_inr(100_000) == "₹1,000.00"
-    assert money.to_inr(99_999) == "₹999.99"
-    assert money.to_inr(-10_000_000_05) == "-₹1,00,00,000.05"
+    assert formats.inr(1_234_567_890) == "₹1,23,45,678.90"
+    assert formats.inr(100_000) == "₹1,000.00"
+    assert formats.inr(99_999) == "₹999.99"
+    assert formats.inr(-10_000_000_05) == "-₹1,00,00,000.05"
 
 
 # The clock.

@@ -10,8 +10,10 @@ from django.core.management.base import BaseCommand, CommandError
 from limits.models import Adjustment, Direction
 from limits.services import adjustments
 from limits.services.adjustments import Correction
+from ppims.core import clock
 from ppims.core.errors import Refusal
-from ppims.core.money import read_balance_paise, to_inr
+from ppims.core.formats import inr
+from ppims.core.money import read_balance_paise
 from ppims.models import FourEyes, User
 from ppims.services.operators import name_operator
 
@@ -75,12 +77,11 @@ def find_maker(username: str) -> User:
 
 
 def describe(adjustment: Adjustment) -> str:
-    year, month = divmod(adjustment.month, 100)
-    amount = to_inr(adjustment.amount_paise)
+    month, amount = clock.find_first_day(adjustment.month), inr(adjustment.amount_paise)
     at_machine = f" (typed by {adjustment.operator})" if adjustment.operator else ""
     return (
         f"Adjustment {adjustment.pk} of customer {adjustment.customer_id}:"
-        f" {adjustment.get_direction_display()} {year}-{month:02d} {amount},"
+        f" {adjustment.get_direction_display()} {month:%Y-%m} {amount},"
         f" {adjustment.get_state_display().lower()}, proposed by {adjustment.maker}{at_machine}:"
         f" {adjustment.reason}"
     )

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from customers.choices import Tier
 from customers.models import Customer
 from limits.decision import BALANCE_WINDOW, CREDIT_STOP, FINANCIAL_YEAR
-from limits.models import Direction, LimitCheck, LimitRule
+from limits.models import Direction, LimitCheck, LimitRule, write_limit
 from ppims.backoffice.access import get_staff, is_fragment, open_page
 from ppims.backoffice.customer.activity import CURSOR_NAME, read_activity
 from ppims.backoffice.customer.notes import list_notes
@@ -20,8 +20,7 @@ from ppims.backoffice.customer.profile import read_person
 from ppims.backoffice.customer.reveal import is_revealed
 from ppims.backoffice.decision_text import explain_decision, name_deciding_rule
 from ppims.backoffice.filters import write_canonical_query
-from ppims.core.days import ist_date
-from ppims.core.money import to_inr
+from ppims.core.formats import inr, ist_date
 from ppims.models import User
 from ppims.reports.limit_status import DirectionStatus, read_limit_status
 
@@ -117,8 +116,8 @@ def _describe_check(check: LimitCheck | None) -> list[str]:
 def write_left(paise: int | None, *, is_blocked: bool) -> str:
     """Write what is left; a customer who is blocked has nothing, and sees why: "₹0.00, blocked"."""
     if is_blocked:
-        return gettext("%(nothing)s, blocked") % {"nothing": to_inr(0)}
-    return gettext("No limit") if paise is None else to_inr(paise)
+        return gettext("%(nothing)s, blocked") % {"nothing": inr(0)}
+    return write_limit(paise)
 
 
 def _write_left_by(way: DirectionStatus) -> str:
@@ -133,7 +132,7 @@ def _write_left_by(way: DirectionStatus) -> str:
 
 def write_rule(rule: LimitRule, way: DirectionStatus) -> str:
     """Say a rule that has no meter: of one transaction, of the balance, of when loading stops."""
-    amount = {"amount": to_inr(int(rule.amount or 0))}
+    amount = {"amount": inr(int(rule.amount or 0))}
     if rule.window == CREDIT_STOP:
         day = {"day": ist_date(way.stops_at)}
         if way.has_stopped:

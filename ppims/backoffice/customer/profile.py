@@ -9,7 +9,7 @@ from customers.choices import mask, mask_day
 from customers.models import Account, Card, Customer, Document, Registration
 from ppims.backoffice import labels
 from ppims.backoffice.transaction_rows import name_actor
-from ppims.core.days import ist, ist_date
+from ppims.core.formats import ist, ist_date
 from ppims.models import AuditEntry
 
 HIDDEN_TEXT = "••••"

@@ -19,6 +19,7 @@ from ppims.core.money import to_rupees
 from ppims.reports.activity import list_activity
 from ppims.reports.keyset import Frame
 from ppims.reports.transactions import Row
+from ppims.wire.reply_fields import write_date, write_instant
 
 ROWS_AT_ONCE, MOST_ROWS = 1_000, 10_000
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would reckon with
@@ -47,7 +48,7 @@ def customer_statement(request: HttpRequest, unique_id: int) -> HttpResponse:
         rows=len(rows),
         user=get_staff(request),
     )
-    name = f"statement-{unique_id}-{at.astimezone(clock.IST):%d-%m-%Y}.csv"
+    name = f"statement-{unique_id}-{write_date(clock.find_ist_day(at))}.csv"
     response = HttpResponse(_write_file(make_lines(rows)), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
@@ -79,7 +80,7 @@ def _write_file(lines: Sequence[Line]) -> str:
 
 def _write_cells(line: Line) -> Iterator[str]:
     row = line.row
-    yield f"{row.at.astimezone(clock.IST):%d-%m-%Y %H:%M:%S}"
+    yield write_instant(row.at)
     yield line.kind
     yield line.direction
     yield "" if row.amount_paise is None else to_rupees(row.amount_paise)

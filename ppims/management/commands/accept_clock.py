@@ -4,10 +4,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ppims.core import clock
 from ppims.core.errors import Refusal
 from ppims.db import clock_guard
 from ppims.services import operators
+from ppims.wire.reply_fields import write_instant
 
 
 class Command(BaseCommand):
@@ -30,5 +30,5 @@ class Command(BaseCommand):
             raise CommandError(refusal.describe()) from refusal
         except OSError as error:
             raise CommandError(f"The server can't be told: {error}") from error
-        now = f"{at.astimezone(clock.IST):%d-%m-%Y %H:%M:%S}"
-        self.stdout.write(f"{clock_guard.describe_jump(jump_ns)}; {now} IST is accepted.")
+        said = f"{clock_guard.describe_jump(jump_ns)}; {write_instant(at)} IST is accepted."
+        self.stdout.write(said)

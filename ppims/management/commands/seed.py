@@ -46,7 +46,7 @@ class Command(BaseCommand):
         if settings.PRODUCTION:
             raise CommandError("Made-up data have no place in production.")
         make_ready()
-        begun, today = writing.find_begun_plan(), clock.now().astimezone(clock.IST).date()
+        begun, today = writing.find_begun_plan(), clock.today()
         until = options["until"] or (date.fromisoformat(begun.until) if begun else today)
         if until > today:
             raise CommandError("--until lies in the future.")

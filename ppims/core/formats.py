@@ -1,0 +1,53 @@
+"""How people in India read money, days and instants: for pages, statements and texts alike."""
+
+from datetime import date, datetime, time
+
+from django.utils import dateformat
+
+from ppims.core import clock
+
+NO_VALUE = "–"
+
+
+def inr(paise: int | None, nothing: str = NO_VALUE) -> str:
+    """Write paise as rupees: 1_234_567_890 is "₹1,23,45,678.90"."""
+    if paise is None:
+        return nothing
+    sign = "-" if paise < 0 else ""
+    whole, fraction = divmod(abs(paise), 100)
+    head, tail = divmod(whole, 1000)
+    if not head:
+        return f"{sign}₹{tail}.{fraction:02d}"
+    pairs = []
+    while head:
+        head, pair = divmod(head, 100)
+        pairs.append(f"{pair:02d}" if head else str(pair))
+    return f"{sign}₹{','.join(reversed(pairs))},{tail:03d}.{fraction:02d}"
+
+
+def ist(at: datetime | None) -> str:
+    """Write an instant in India's time: 25 Nov 2026, 4:17 PM."""
+    return NO_VALUE if at is None else dateformat.format(at.astimezone(clock.IST), "j M Y, g:i A")
+
+
+def ist_date(day: date | None) -> str:
+    """Write a day, or an instant's day in India: 25 Nov 2026."""
+    if day is None:
+        return NO_VALUE
+    return dateformat.format(clock.find_ist_day(day) if isinstance(day, datetime) else day, "j M Y")
+
+
+def ist_start(at: datetime | None) -> str:
+    """Write an instant that is most often the beginning of a day, which then needs no time."""
+    is_midnight = at is not None and at.astimezone(clock.IST).time() == time()
+    return ist_date(at) if is_midnight else ist(at)
+
+
+def write_ist_second(at: datetime | None) -> str:
+    """Write an instant to the second: 25 Nov 2026, 16:17:00 IST."""
+    return f"{at.astimezone(clock.IST):%d %b %Y, %H:%M:%S} IST" if at else NO_VALUE
+
+
+def write_month(number: int) -> str:
+    """Write a month that is given by its number: 202611 is "Nov 2026"."""
+    return dateformat.format(clock.find_first_day(number), "M Y")
