@@ -30,7 +30,7 @@ def refuse_everyone(*_: object, **__: object) -> bool:
     return False
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadOnlyAdmin(admin.ModelAdmin):
     """Rows to look at, the newest first: none is added, edited or deleted here."""
 
     has_add_permission = has_change_permission = has_delete_permission = refuse_everyone
@@ -82,7 +82,7 @@ def make_decisions(proposals: Proposals[Any, Any], *, maker: str) -> list[Action
 
 
 def ask_reason(
-    model_admin: admin.ModelAdmin,  # type: ignore[type-arg]
+    model_admin: admin.ModelAdmin,
     request: HttpRequest,
     queryset: QuerySet[Any],
     *,
@@ -118,7 +118,7 @@ def ask_reason(
 def _make_rejection(proposals: Proposals[Any, Any]) -> Action:
     @admin.action(description="Reject", permissions=["approve"])
     def reject(
-        model_admin: admin.ModelAdmin,  # type: ignore[type-arg]
+        model_admin: admin.ModelAdmin,
         request: HttpRequest,
         queryset: QuerySet[Any],
     ) -> TemplateResponse | None:
@@ -144,7 +144,7 @@ def _make_decision(
 ) -> Action:
     @admin.action(description=verb, permissions=[permission])
     def act(
-        model_admin: admin.ModelAdmin,  # type: ignore[type-arg]
+        model_admin: admin.ModelAdmin,
         request: HttpRequest,
         queryset: QuerySet[Any],
     ) -> None:
@@ -167,7 +167,7 @@ def _make_decision(
 def _make_outcome(outcome: DuplicateReview.Outcome) -> Action:
     @admin.action(description=outcome.label, permissions=["decide"])
     def act(
-        model_admin: admin.ModelAdmin,  # type: ignore[type-arg]
+        model_admin: admin.ModelAdmin,
         request: HttpRequest,
         queryset: QuerySet[Any],
     ) -> HttpResponse | None:

@@ -1,4 +1,4 @@
-"""Whole records of many new people at once, row for row what the services would have written."""
+"""Write the records of many new people at once, row for row as the services would."""
 
 from collections.abc import Iterator, Sequence
 
@@ -18,6 +18,7 @@ from customers.models import (
 )
 from customers.models.name_words import split_words
 from customers.records import CustomerDetails
+from customers.services.customers import DONE_CODE
 from ppims.core.keys import Plain, make_plain
 from ppims.db import bulk, row_proofs
 from ppims.models import ReplayKey
@@ -25,11 +26,10 @@ from ppims.services import audit
 from ppims.services.idempotency import Call
 
 NUMBERED_MODELS = (Registration, Account, Card, Document, KycChange, Receipt)
-DONE_CODE = "000"
 
 
 class Records:
-    """The rows of a batch of people whom nobody has told of before: gathered, then inserted."""
+    """The rows of a batch of new people: gathered, then inserted."""
 
     def __init__(self, ids: range) -> None:
         self.chains = audit.Chains(ids)
@@ -39,7 +39,7 @@ class Records:
         }
 
     def number_row(self, model: type[Model], *values: Plain) -> int:
-        """Keep a row under the next number: that number."""
+        """Keep a row under the next number, and return that number."""
         number = next(self.ids[model])
         self.rows[model].append([number, *values])
         return number
@@ -53,7 +53,7 @@ def insert(rows: bulk.Rows) -> None:
 
 
 class Person:
-    """One of them, as told so far. Instants are microseconds."""
+    """One of them, with what has happened so far. Instants are microseconds."""
 
     details: CustomerDetails
 
@@ -65,7 +65,7 @@ class Person:
         self.tier = ""
 
     def add(self, call: Call, details: CustomerDetails, *, at: int) -> None:
-        """Keep what services.customers.add_customer would; the first one makes the person."""
+        """Keep what services.customers.add_customer would; the first call makes the person."""
         if not self.events:
             self.details, self.created_at = details, at
             self._identify(MOBILE_KIND, str(details.mobile_number))
@@ -84,9 +84,7 @@ class Person:
         self._keep_receipt(call, "customer added", {}, at)
 
     def raise_kyc(self, call: Call, details: CustomerDetails, *, at: int) -> None:
-        """Keep what customers.services.customers.update_customer would of a KYC tier raised, with a
-        document where one is told.
-        """
+        """Keep what services.customers.update_customer would for a higher tier, and a document."""
         assert details.kyc_flag
         changes: dict[str, object] = {"kyc_flag": [self.tier, details.kyc_flag]}
         self._change_kyc(call, details, at)
@@ -95,7 +93,7 @@ class Person:
         self._keep_receipt(call, "customer updated", {"changes": changes}, at)
 
     def close(self) -> None:
-        """Keep what is of the person as a whole, once all is told."""
+        """Keep the rows that are made once all calls are known: the person, the name, the audit."""
         self.records.rows[Customer].append(self._make_row())
         for word in split_words(str(self.details.customer_name)):
             self.records.rows[NameWord].append([word, self.unique_id])
@@ -104,14 +102,10 @@ class Person:
     def _make_row(self) -> bulk.Row:
         details = self.details
         assert details.date_of_birth
-        address = (
-            details.address_line1,
-            details.address_line2,
-            details.city,
-            details.state,
-            details.pincode,
+        texts = (
+            *(details.maiden_name, details.email_id, details.address_line1, details.address_line2),
+            *(details.city, details.state, details.pincode, details.nri_flag),
         )
-        texts = (details.maiden_name, details.email_id, *address, details.nri_flag)
         return [
             self.unique_id,
             details.customer_name,
@@ -133,14 +127,14 @@ class Person:
         return digest
 
     def _keep(self, model: type[Model], *values: Plain, also: bytes = b"") -> int:
-        """Keep a row under the next number, to be proven by the next audit entry: that number."""
+        """Keep a row, which the next audit entry proves, and return its number."""
         number = self.records.number_row(model, *values)
         self._prove(model, [number, *values], also)
         return number
 
     def _prove(self, model: type[Model], values: Sequence[Plain], also: bytes = b"") -> None:
-        key, its = self.records.chains.key, row_proofs.read_shape(model)
-        name, proof = row_proofs.prove_values(key, its, values, also)
+        shape = row_proofs.read_shape(model)
+        name, proof = row_proofs.prove_values(self.records.chains.key, shape, values, also)
         self.proofs[name] = proof
 
     def _change_kyc(self, call: Call, details: CustomerDetails, at: int) -> None:

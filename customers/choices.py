@@ -1,4 +1,4 @@
-"""Kinds of things, as the wire writes them and as people say them; and how a number is masked."""
+"""Name the kinds of things, as the wire writes them and as people say them; mask numbers."""
 
 from datetime import date
 
@@ -19,7 +19,7 @@ class Tier(models.TextChoices):
 
 
 class InstrumentStatus(models.TextChoices):
-    """An account's or a card's status, as the processor tells it."""
+    """The status of an account or a card, as its processor sends it."""
 
     ACTIVE = "A", _("Active")
     INACTIVE = "I", _("Inactive")
@@ -32,7 +32,7 @@ USABLE_STATUSES = (InstrumentStatus.ACTIVE, InstrumentStatus.NEW)
 
 
 class DocumentKind(models.TextChoices):
-    """Ovid_Type: what a person was identified by."""
+    """Ovid_Type: by which document a person was identified."""
 
     AADHAAR = "ADR", _("Aadhaar")
     PAN = "PAN", _("PAN")

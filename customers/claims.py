@@ -1,4 +1,4 @@
-"""What is claimed of somebody who may be another customer: review items are found by it."""
+"""A claim: what a message says of somebody who may be another customer. Reviews are found by it."""
 
 from collections.abc import Iterable
 
@@ -8,16 +8,15 @@ from ppims.core.errors import Conflict
 
 
 class Doubt(Conflict):
-    """A 409 that staff must look at: `holders` are customers on record whose mobile or document was
-    claimed.
+    """A 409 that staff must look at. `holders` are the customers whose mobile or document was
+    claimed, `claimant` is the customer for whom, if that one is on record too.
     """
 
     def __init__(
         self, errors: list[tuple[str, str]], *, holders: list[int], claimant: Customer | None
     ) -> None:
         super().__init__(errors)
-        self.holders = holders
-        self.claimant = claimant
+        self.holders, self.claimant = holders, claimant
 
 
 def claim_digest(details: CustomerDetails, claimant: Customer | None) -> bytes:
@@ -29,7 +28,7 @@ def claim_digest(details: CustomerDetails, claimant: Customer | None) -> bytes:
 def find_reviews(
     details: CustomerDetails, *, holders: Iterable[int], claimant: Customer | None
 ) -> list[DuplicateReview]:
-    """Find the items about this very claim, open or decided, in the order they were opened."""
+    """Find the reviews of this very claim, open or decided, in the order of opening."""
     found = DuplicateReview.objects.filter(
         customer__in=list(holders), claim_digest=claim_digest(details, claimant)
     )
@@ -37,12 +36,9 @@ def find_reviews(
 
 
 def has_found_same_person(details: CustomerDetails, holder: Customer) -> bool:
-    """Tell whether staff have found that this very claim is the customer on record."""
-    return DuplicateReview.objects.filter(
-        customer=holder,
-        claim_digest=claim_digest(details, None),
-        outcome=DuplicateReview.Outcome.SAME_PERSON,
-    ).exists()
+    """Whether staff have decided that this very claim is the customer on record."""
+    found = find_reviews(details, holders=[holder.pk], claimant=None)
+    return any(review.outcome == DuplicateReview.Outcome.SAME_PERSON for review in found)
 
 
 def describe_claim(details: CustomerDetails, claimant: Customer | None) -> dict[str, str | None]:

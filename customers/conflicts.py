@@ -1,13 +1,12 @@
-"""What stands in the way of what is told of a customer. Used inside the transactions that services
-begin.
-"""
+"""Refuse what a message says about a customer where the record stands against it.
 
-from collections.abc import Iterator
+Used inside the transactions that services begin.
+"""
 
 from django.conf import settings
 
 from customers import records
-from customers.choices import MOBILE_KIND, Tier
+from customers.choices import Tier
 from customers.claims import Doubt, has_found_same_person
 from customers.models import Customer
 from customers.records import CustomerDetails
@@ -17,13 +16,13 @@ from ppims.models import LONGEST_NOTE
 
 
 def require_valid_document(details: CustomerDetails) -> None:
-    """Raises Malformed where documents are judged strictly, and this number can't be one."""
+    """Refuse, as Malformed, a number that fails its kind's check digits, if those are checked."""
     if settings.PPIMS_STRICT_DOCUMENTS and not details.passes_strict_checks:
         raise Malformed([("ovid_value", "is not a valid number of its kind")])
 
 
 def require_document_for_full_kyc(details: CustomerDetails, customer: Customer) -> None:
-    """Raises Malformed for Full KYC without a document, told or on record."""
+    """Refuse, as Malformed, Full KYC where no document is given or on record."""
     if details.kyc_flag != Tier.FULL or details.document:
         return
     if not customer.documents.filter(replaced_at__isnull=True).exists():
@@ -34,16 +33,14 @@ def require_document_for_full_kyc(details: CustomerDetails, customer: Customer) 
 def require_no_conflict(
     details: CustomerDetails, customer: Customer, *, may_lower: bool = False
 ) -> None:
-    """Raises Doubt where mobile or document are another's, Conflict for a KYC lower than the one on
-    record.
+    """Raise Doubt where the mobile or document is another customer's, Conflict where KYC is lower
+    than on record.
     """
-    claimed = dict(_list_claims_on_others(details, customer))
+    holders = zip(("mobile_number", "ovid_value"), records.find_holders(details), strict=True)
+    claimed = {name: pk for name, pk in holders if pk and pk != customer.pk}
     errors = [(name, "is another customer's") for name in claimed]
-    if (
-        details.kyc_flag
-        and Tier(details.kyc_flag).rank < Tier(customer.tier).rank
-        and not may_lower
-    ):
+    is_lower = Tier(details.kyc_flag or customer.tier).rank < Tier(customer.tier).rank
+    if is_lower and not may_lower:
         errors.append(("kyc_flag", "is lower than the one on record"))
     if claimed:
         raise Doubt(errors, holders=sorted(set(claimed.values())), claimant=customer)
@@ -51,10 +48,16 @@ def require_no_conflict(
         raise Conflict(errors)
 
 
+def require_no_doubt(details: CustomerDetails, customer: Customer) -> None:
+    """Raise Doubt where someone found by mobile alone may be a stranger."""
+    if is_doubtful(details, customer):
+        # This name alone, whatever else differs: more would tell of a stranger.
+        errors = [("mobile_number", "is another person's, as far as the record shows")]
+        raise Doubt(errors, holders=[customer.pk], claimant=None)
+
+
 def is_doubtful(details: CustomerDetails, customer: Customer) -> bool:
-    """Tell whether someone found by mobile alone may be a stranger to whom the number was
-    reissued.
-    """
+    """Whether someone found by mobile alone may be a stranger: operators reissue numbers."""
     other_document = details.document and records.find_document(customer, details.document[0])
     if details.date_of_birth == customer.date_of_birth and not other_document:
         return False
@@ -62,19 +65,5 @@ def is_doubtful(details: CustomerDetails, customer: Customer) -> bool:
 
 
 def require_reason(reason: str) -> str:
-    """Give the reason, trimmed. Raises Malformed where it is none."""
+    """Return the reason, trimmed. Raises Malformed where it is none."""
     return require_text(reason, "reason", most=LONGEST_NOTE)
-
-
-def _list_claims_on_others(
-    details: CustomerDetails, customer: Customer
-) -> Iterator[tuple[str, int]]:
-    claims = [
-        ("mobile_number", (MOBILE_KIND, details.mobile_number) if details.mobile_number else None)
-    ]
-    claims.append(("ovid_value", details.document))
-    for name, identifier in claims:
-        holder = records.find_holder(*identifier) if identifier else None
-        if holder not in {None, customer.pk}:
-            assert holder
-            yield name, holder

@@ -1,5 +1,5 @@
-"""What staff fill in about customers. It is read as the API's messages are: by the same rules, with
-the same words about what is wrong.
+"""Forms about customers for staff, read by the rules of the API's messages, with the same words
+about what is wrong.
 """
 
 import re
@@ -16,11 +16,12 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError
 
+from customers import records
 from customers.choices import DocumentKind, InstrumentStatus, Tier
 from customers.models import Customer
 from customers.records import CustomerDetails
 from customers.schemas import AddCustomerIn, UpdateCustomerIn, read_details
-from customers.services import customers, kyc
+from customers.services import kyc
 from ppims.core import clock
 from ppims.core.days import DayInput, write_wire_day
 from ppims.core.errors import Refusal
@@ -32,11 +33,12 @@ from ppims.wire.request_fields import OptionalText, Pincode
 M = TypeVar("M", bound=Message)
 
 REF_ID = re.compile(r"STAFF-[0-9a-f]{24}")
-OF_STAFF = {"Ref_Id": "STAFF", "System_Id": "STAFF", "Unique_Id": "1" * 15}  # of no meaning there
-DEFAULT_CHANNEL, CUSTOMER_TYPE = "BRN", "N"
+# What an update must have, and staff don't give; nobody reads it.
+OF_STAFF = {"Ref_Id": "STAFF", "System_Id": "STAFF", "Unique_Id": "1" * 15}
+DEFAULT_CHANNEL = "BRN"
 FILLED_IN = {
     "kyc_updated_channel": DEFAULT_CHANNEL,
-    "customer_type": CUSTOMER_TYPE,
+    "customer_type": "N",
     "account_status": "A",
 }
 OF_A_PERSON = ("customer_name", "mobile_number", "date_of_birth", "ovid_type", "ovid_value")
@@ -54,17 +56,16 @@ REMOVABLE_FIELDS = (
 )
 EMPTY_CHOICE = [("", "–")]
 DATE_HINT = _("Day first: DD-MM-YYYY")
-CHILD_YEARS = 10  # whoever is younger most likely has a slip in the birth date
+CHILD_YEARS = 10  # a younger customer is most likely a slip in typing the birth date
 
 
 def make_text_field(label: Any, **more: Any) -> forms.CharField:
-    """Make a line of text; whether it may be empty, or how long it is, its reader knows."""
+    """Make a line of text. The message that is read from it says whether it may be empty."""
     attrs = {"autocomplete": "off", **more.pop("attrs", {})}
     return forms.CharField(label=label, required=False, widget=forms.TextInput(attrs=attrs), **more)
 
 
 def make_day_field(label: Any, **more: Any) -> forms.CharField:
-    """Make a line for a day, which the wire's own rules read."""
     return forms.CharField(label=label, required=False, widget=DayInput(), **more)
 
 
@@ -73,7 +74,7 @@ def make_choice_field(label: Any, choices: Any, **more: Any) -> forms.ChoiceFiel
 
 
 def draw_ref_id() -> str:
-    """Draw the Ref_Id that comes with a form: sent twice, it adds once."""
+    """Draw the Ref_Id that comes with a form, so that a form sent twice adds once."""
     return f"STAFF-{secrets.token_hex(12)}"
 
 
@@ -87,7 +88,7 @@ class ReasonForm(forms.Form):
 
 
 class OnboardForm(forms.Form):
-    """A new customer: seven fields for Min KYC, three that are filled in, and what else is told."""
+    """A new customer: seven fields for Min KYC, three that are filled in, and optional ones."""
 
     ref_id = forms.RegexField(
         REF_ID, required=False, initial=draw_ref_id, widget=forms.HiddenInput()
@@ -156,7 +157,7 @@ class OnboardForm(forms.Form):
         return self.cleaned_data
 
     def read_details(self) -> CustomerDetails:
-        """Give what is told; where something is wrong, what is right of the person alone."""
+        """Return what is filled in; where something is wrong, what is right about the person."""
         if self.message is not None:
             return read_details(self.message)
         right = [name for name in OF_A_PERSON if name not in self.errors]
@@ -170,7 +171,7 @@ class OnboardForm(forms.Form):
 
 
 class EditIn(UpdateCustomerIn):
-    """What staff may change besides what the API does: the address."""
+    """What staff may change: what the API does, and the address."""
 
     address_line1: OptionalText = None
     address_line2: OptionalText = None
@@ -180,8 +181,8 @@ class EditIn(UpdateCustomerIn):
 
 
 class EditForm(forms.Form):
-    """What is known of a customer, and how accounts and cards stand: what is left empty, or as it
-    is, stays. What a customer can do without is removed by a tick.
+    """What is known of a customer, and the statuses of accounts and cards. A field that is left
+    empty, or as it is, changes nothing; a tick removes what a customer can do without.
     """
 
     customer_name = make_text_field(_("Name"), show_hidden_initial=True)
@@ -199,15 +200,13 @@ class EditForm(forms.Form):
         super().__init__(data, initial={"customer_name": customer.name})
         self.details = CustomerDetails()
         self.child_born: date | None = None
-        on_record = [
-            name for name in REMOVABLE_FIELDS if getattr(customer, customers.COLUMN_NAMES[name])
-        ]
         self.fields["removed"] = forms.MultipleChoiceField(
             label=_("Remove"),
             required=False,
             choices=[
                 (name, format_lazy("{}: {}", _("Remove"), self.base_fields[name].label))
-                for name in on_record
+                for name in REMOVABLE_FIELDS
+                if getattr(customer, records.COLUMN_NAMES[name])
             ],
             widget=forms.CheckboxSelectMultiple,
         )
@@ -239,9 +238,8 @@ class EditForm(forms.Form):
         return self.cleaned_data
 
     def list_changed_statuses(self, names: Mapping[str, int]) -> dict[int, str]:
-        """Give the statuses that were changed, of accounts or of cards, by their rows' keys."""
-        changed = set(self.changed_data)
-        return {pk: self.cleaned_data[n] for n, pk in names.items() if n in changed}
+        """Return the changed statuses, of accounts or of cards, by their rows' keys."""
+        return {pk: self.cleaned_data[n] for n, pk in names.items() if n in self.changed_data}
 
     def _ask_status(self, label: Any, rows: Any) -> dict[str, int]:
         names = {}
@@ -258,7 +256,7 @@ class EditForm(forms.Form):
 
 
 class KycForm(forms.Form):
-    """How well a customer is known from now on, and why. A tier that nobody touched stays."""
+    """How well a customer is known from now on, and why. A tier that is left as shown stays."""
 
     kyc_flag = make_choice_field(_("KYC"), Tier, show_hidden_initial=True)
     kyc_updated_channel = make_text_field(_("KYC channel"))
@@ -298,8 +296,8 @@ class KycForm(forms.Form):
         return self.cleaned_data
 
     def _has_moved(self) -> bool:
-        """Tell, and say, whether the tier has changed since it was shown; once it is said, what is
-        sent again is meant.
+        """Whether the tier has changed since it was shown. Says so once: who sends the form again
+        means it.
         """
         shown, now = self["kyc_flag"].html_initial_name, Tier(self.customer.tier)
         if self.data.get(shown, now) == now:
@@ -311,9 +309,7 @@ class KycForm(forms.Form):
 
 
 def read(form: forms.Form, kind: type[M], *, only: Mapping[str, Any] | None = None) -> M | None:
-    """Read what a form says as the API reads a message; None, and errors in the form, where
-    something is wrong.
-    """
+    """Read a form as the API reads a message. None, and errors in the form: something is wrong."""
     said = {spell_wire_name(name): value for name, value in (only or form.cleaned_data).items()}
     own = OF_STAFF if issubclass(kind, UpdateCustomerIn) else {}
     try:
@@ -326,13 +322,12 @@ def read(form: forms.Form, kind: type[M], *, only: Mapping[str, Any] | None = No
 
 
 def refuse(form: forms.Form, refusal: Refusal) -> None:
-    """Say in the form why a service refused."""
     for name, message in refusal.errors or [("", refusal.message)]:
         add_error(form, name, message)
 
 
 def warn_of_child(form: forms.Form, born: date | None) -> date | None:
-    """Have a child's birth date confirmed, each date anew: that date; None where there is none."""
+    """Ask to confirm a child's birth date, each date anew. Return it; None: it is no child's."""
     if born is None or born <= _subtract_years(CHILD_YEARS):
         return None
     if form.data.get("child_born") != born.isoformat():
@@ -341,20 +336,20 @@ def warn_of_child(form: forms.Form, born: date | None) -> date | None:
 
 
 def add_error(form: forms.Form, name: str, message: str) -> None:
-    """Say what is wrong with a field, or with the whole where there is no such field to see."""
+    """Add an error to a field; to the whole form, where nobody sees such a field."""
     is_seen = name in form.fields and not form.fields[name].widget.is_hidden
     form.add_error(name if is_seen else None, gettext(message))
 
 
 def _subtract_years(years: int) -> date:
-    """Give this day so many years ago; of 29 February the day before where there was none."""
+    """Return this day so many years ago; for 29 February the 28th, where there was none."""
     today = clock.today()
     day = min(today.day, monthrange(today.year - years, today.month)[1])
     return today.replace(year=today.year - years, day=day)
 
 
 def _write_as_sent(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Write dates as the wire does, however they were typed; a day without a time begins."""
+    """Write dates as the wire does, however they were typed; a day without a time is midnight."""
     sent = dict(said)
     if "Date_Of_Birth" in sent:
         sent["Date_Of_Birth"] = write_wire_day(sent["Date_Of_Birth"])
@@ -367,11 +362,8 @@ def _write_instant(text: str) -> str:
     day, _space, time = text.rpartition(" ")
     if ":" not in time:
         day, time = text, "00:00:00"
-    return (
-        f"{write_wire_day(day)} {time}:00"
-        if time.count(":") == 1
-        else f"{write_wire_day(day)} {time}"
-    )
+    seconds = ":00" if time.count(":") == 1 else ""
+    return f"{write_wire_day(day)} {time}{seconds}"
 
 
 def _describe_on_record(masked: str) -> Any:

@@ -1,4 +1,4 @@
-"""Who on record may be the person that staff are about to add: told before anything is stored."""
+"""Warn staff, before anything is stored, who on record may be the person they are about to add."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from customers import conflicts, records, search
-from customers.choices import MOBILE_KIND
 from customers.models import Customer
 from customers.models.name_words import split_words
 from customers.records import CustomerDetails
@@ -19,8 +18,6 @@ MOST_NAMESAKES, MOST_SHOWN = 1_000, 5
 
 
 class MatchedOn(models.TextChoices):
-    """What is the same of both."""
-
     MOBILE = "MOBILE", _("same mobile number")
     DOCUMENT = "DOCUMENT", _("same document")
     NAME = "NAME", _("same name")
@@ -28,8 +25,6 @@ class MatchedOn(models.TextChoices):
 
 
 class Effect(models.TextChoices):
-    """What comes of it when it is added all the same."""
-
     KNOWN = "KNOWN", _("This processor knows this customer already: there is nothing to add.")
     JOINS = (
         "JOINS",
@@ -42,7 +37,7 @@ class Effect(models.TextChoices):
 
 @dataclass(frozen=True)
 class Match:
-    """A customer on record, in what both are alike, and what comes of adding."""
+    """A customer on record, what of both is the same, and what adding all the same would do."""
 
     customer: Customer
     matched_on: tuple[MatchedOn, ...]
@@ -50,48 +45,42 @@ class Match:
 
 
 def find_matches(details: CustomerDetails, processor: Processor) -> list[Match]:
-    """Find who on record has the mobile, the document, or name and birth date: those first whose
-    numbers they are; nobody, until the birth date is told, which decides. A bounded number of
-    look-ups, whatever the number of customers.
+    """Find who has the mobile or the document, then who has the same name and birth date.
+
+    Nobody is found without a birth date: it decides what adding does. The number of look-ups is
+    bounded, whatever the number of customers.
     """
     if not details.date_of_birth:
         return []
-    by_mobile = (
-        records.find_holder(MOBILE_KIND, details.mobile_number) if details.mobile_number else None
-    )
-    by_document = records.find_holder(*details.document) if details.document else None
-    meant = by_document or by_mobile
-    ids = [pk for pk in (meant, by_mobile) if pk]
-    found = list(dict.fromkeys([*ids, *_find_namesakes(details)]))[:MOST_SHOWN]
+    by_mobile, by_document = holders = records.find_holders(details)
+    ids = (by_document, by_mobile, *_find_namesakes(details))
+    found = list(dict.fromkeys(pk for pk in ids if pk))[:MOST_SHOWN]
     customers = Customer.objects.in_bulk(found)
     return [
         Match(
             customers[pk],
-            tuple(_compare(details, customers[pk], by_mobile=by_mobile, by_document=by_document)),
-            _predict_effect(
-                details, customers[pk], processor, is_meant=pk == meant, by_mobile=by_mobile
-            ),
+            tuple(_compare(details, customers[pk], *holders)),
+            _predict_effect(details, customers[pk], processor, *holders),
         )
         for pk in found
     ]
 
 
-def sum_up_matches(likenesses: Iterable[Match]) -> str:
-    """Sum up a warning, so that it is this very one which a person confirms."""
-    parts = [f"{each.customer.pk} {each.effect} {' '.join(each.matched_on)}" for each in likenesses]
+def sum_up_matches(matches: Iterable[Match]) -> str:
+    """Digest a warning, so that a person confirms the one that was shown, and no other."""
+    parts = [f"{each.customer.pk} {each.effect} {' '.join(each.matched_on)}" for each in matches]
     return keys.digest(settings.PPIMS_DIGEST_KEYS, "likeness", *parts).hex()
 
 
 def _find_namesakes(details: CustomerDetails) -> list[int]:
-    if not details.customer_name or not details.date_of_birth:
-        return []
-    named = search.find_by_name(details.customer_name, most=MOST_NAMESAKES)
+    assert details.date_of_birth
+    named = search.find_by_name(details.customer_name or "", most=MOST_NAMESAKES)
     born = Customer.objects.filter(pk__in=named, date_of_birth=details.date_of_birth)
     return list(born.order_by("pk").values_list("pk", flat=True)[:MOST_SHOWN])
 
 
 def _compare(
-    details: CustomerDetails, customer: Customer, *, by_mobile: int | None, by_document: int | None
+    details: CustomerDetails, customer: Customer, by_mobile: int | None, by_document: int | None
 ) -> Iterable[MatchedOn]:
     if customer.pk == by_mobile:
         yield MatchedOn.MOBILE
@@ -108,14 +97,12 @@ def _predict_effect(
     details: CustomerDetails,
     customer: Customer,
     processor: Processor,
-    *,
-    is_meant: bool,
     by_mobile: int | None,
+    by_document: int | None,
 ) -> Effect:
-    is_by_mobile = customer.pk == by_mobile
-    if not is_meant:
-        return Effect.ASKED if is_by_mobile else Effect.ANOTHER
-    is_by_document = details.document and records.find_holder(*details.document) == customer.pk
-    if not is_by_document and conflicts.is_doubtful(details, customer):
+    # As services/customers.py decides who is meant: by document, else by mobile.
+    if customer.pk != (by_document or by_mobile):
+        return Effect.ASKED if customer.pk == by_mobile else Effect.ANOTHER
+    if customer.pk != by_document and conflicts.is_doubtful(details, customer):
         return Effect.DOUBT
     return Effect.KNOWN if records.is_registered(processor, customer) else Effect.JOINS

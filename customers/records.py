@@ -1,8 +1,10 @@
-"""A customer's rows: found, recorded, changed. Used inside the transactions that services begin."""
+"""Find, record and change a customer's rows, inside the transactions that services begin."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TypeVar
 
 from django.db.models import Model
 from stdnum.in_ import aadhaar, pan
@@ -19,17 +21,19 @@ from customers.models import (
     name_words,
 )
 from ppims.core.errors import UnknownCustomer
-from ppims.db import statements
-from ppims.db.statements import Table, read_joined
+from ppims.db.statements import Table, read_joined, read_row, run
 from ppims.db.transaction import RunAgain
 from ppims.models import Processor, User
 
-STRICT_CHECKS = {DocumentKind.AADHAAR: aadhaar.is_valid, DocumentKind.PAN: pan.is_valid}
+STRICT_CHECKS: dict[str, Callable[[str], bool]] = {
+    DocumentKind.AADHAAR.value: aadhaar.is_valid,
+    DocumentKind.PAN.value: pan.is_valid,
+}
 
 REGISTRATIONS, CUSTOMERS = Table(Registration), Table(Customer)
 DOCUMENTS, ACCOUNTS, CARDS = Table(Document), Table(Account), Table(Card)
 KYC_CHANGES = Table(KycChange)
-# As much of either as calls ask for: reading all of it would cost twice the statement.
+# Only the columns that the API's answers need: reading all of them would take twice as long.
 KNOWN_AS = Table(Registration, "r", only=("id", "customer_id", "processor_id", "cif_id"))
 KNOWN_CUSTOMERS = Table(
     Customer,
@@ -48,17 +52,45 @@ FIND_HOLDER = "SELECT customer_id FROM customers_identifier WHERE kind = %s AND 
 ON_RECORD = "WHERE customer_id = %s AND kind = %s AND replaced_at IS NULL"
 OF_ACCOUNT = "WHERE customer_id = %s AND processor_id = %s AND number = %s"
 OF_CARD = "WHERE customer_id = %s AND processor_id = %s AND digest = %s"
-STATUS_OF_ACCOUNT = f"SELECT status FROM customers_account {OF_ACCOUNT}"  # noqa: S608
-STATUS_OF_CARD = f"SELECT status FROM customers_card {OF_CARD}"  # noqa: S608
+STATUS_OF_ACCOUNT = """
+    SELECT status FROM customers_account
+    WHERE customer_id = %s AND processor_id = %s AND number = %s
+"""
+STATUS_OF_CARD = """
+    SELECT status FROM customers_card WHERE customer_id = %s AND processor_id = %s AND digest = %s
+"""
 INSERT_IDENTIFIER = """
     INSERT INTO customers_identifier (kind, digest, customer_id)
     VALUES (%s, %s, %s) ON CONFLICT DO NOTHING
 """
 
+# What may be changed freely: a field's name in CustomerDetails, and its column in Customer.
+COLUMN_NAMES = {
+    "customer_name": "name",
+    "maiden_name": "maiden_name",
+    "date_of_birth": "date_of_birth",
+    "email_id": "email",
+    "address_line1": "address_line1",
+    "address_line2": "address_line2",
+    "city": "city",
+    "state": "state",
+    "pincode": "pincode",
+}
+NEW_COLUMN_NAMES = {
+    **COLUMN_NAMES,
+    "mobile_number": "mobile",
+    "nri_flag": "nri_flag",
+    "kyc_flag": "tier",
+    "kyc_updated_channel": "kyc_updated_channel",
+}
+
+
+Instrument = TypeVar("Instrument", Account, Card)
+
 
 @dataclass(frozen=True)
 class CustomerDetails:
-    """What a message tells of a customer, in the wire's words; None: it says nothing of that."""
+    """What a message says about a customer, in the wire's words. None: it says nothing of that."""
 
     unique_id: int | None = None
     customer_id: str | None = None
@@ -89,13 +121,13 @@ class CustomerDetails:
 
     @property
     def document(self) -> tuple[str, str] | None:
-        """The kind and number of the document, where one was told."""
+        """Kind and number of the document; None where either is missing."""
         return (self.ovid_type, self.ovid_value) if self.ovid_type and self.ovid_value else None
 
     @property
     def passes_strict_checks(self) -> bool:
         kind, number = self.document or ("", "")
-        check = STRICT_CHECKS.get(DocumentKind(kind)) if kind else None
+        check = STRICT_CHECKS.get(kind)
         return check is None or check(number)
 
 
@@ -105,8 +137,10 @@ def draw_unique_id() -> int:
 
 
 def find_registration(processor: Processor, unique_id: int) -> Registration:
-    """Find the customer as this processor sees it. Raises UnknownCustomer, also where only others
-    know it.
+    """Find the customer as this processor knows it, in one read.
+
+    Raises UnknownCustomer, also where only other processors know the customer: that somebody is
+    known elsewhere is not for this one to learn.
     """
     found = read_joined((KNOWN_AS, KNOWN_CUSTOMERS), SEE_REGISTRATION, [unique_id, processor.pk])
     if found is None:
@@ -117,30 +151,41 @@ def find_registration(processor: Processor, unique_id: int) -> Registration:
 
 
 def is_registered(processor: Processor, customer: Customer) -> bool:
-    """Tell whether the processor knows the customer."""
-    return statements.read_row(FIND_REGISTERED, [customer.pk, processor.pk]) is not None
+    return read_row(FIND_REGISTERED, [customer.pk, processor.pk]) is not None
 
 
 def find_account_status(customer_id: int, processor_id: int, number: str) -> str | None:
-    """Tell the status of an account as its processor has told it; None: not told of."""
-    found = statements.read_row(STATUS_OF_ACCOUNT, [customer_id, processor_id, number])
+    """Return an account's status by its processor; None: the processor never named it."""
+    found = read_row(STATUS_OF_ACCOUNT, [customer_id, processor_id, number])
     return found[0] if found else None
 
 
 def find_card_status(customer_id: int, processor_id: int, number: str) -> str | None:
-    """Tell the status of a card as its processor has told it; None: not told of."""
-    found = statements.read_row(STATUS_OF_CARD, [customer_id, processor_id, Card.digest_of(number)])
+    """Return a card's status by its processor; None: the processor never named it."""
+    found = read_row(STATUS_OF_CARD, [customer_id, processor_id, Card.digest_of(number)])
     return found[0] if found else None
 
 
 def find_holder(kind: str, value: str) -> int | None:
-    """Tell whose this mobile number or document is: a Unique_Id."""
-    found = statements.read_row(FIND_HOLDER, [kind, Identifier.digest_of(kind, value)])
+    """Return the Unique_Id of whoever has this mobile number or document."""
+    found = read_row(FIND_HOLDER, [kind, Identifier.digest_of(kind, value)])
     return found[0] if found else None
 
 
+def find_holders(details: CustomerDetails) -> tuple[int | None, int | None]:
+    """Return the Unique_Ids of who has the mobile number, and of who has the document."""
+    mobile, document = details.mobile_number, details.document
+    return (
+        find_holder(MOBILE_KIND, mobile) if mobile else None,
+        find_holder(*document) if document else None,
+    )
+
+
 def lock_customer(unique_id: int) -> Customer:
-    """Lock a customer's own row against other changes of it; limits never wait for this."""
+    """Lock a customer's own row against other changes of it.
+
+    NO KEY UPDATE: rows that refer to the customer (checks, entries) can be inserted meanwhile.
+    """
     return Customer.objects.select_for_update(no_key=True).get(pk=unique_id)
 
 
@@ -162,17 +207,15 @@ def find_first_registration(unique_id: int) -> Registration:
 
 
 def identify(customer: Customer, kind: str, value: str) -> None:
-    """Make a mobile number or document find this customer. Raises Again where someone else was
-    first.
+    """Make a mobile number or document find this customer.
+
+    Raises RunAgain where someone else was first: the transaction starts over, and sees whose it is.
     """
-    if not statements.run(
-        INSERT_IDENTIFIER, [kind, Identifier.digest_of(kind, value), customer.pk]
-    ):
+    if not run(INSERT_IDENTIFIER, [kind, Identifier.digest_of(kind, value), customer.pk]):
         raise RunAgain
 
 
 def forget(customer: Customer, kind: str, digest: bytes) -> None:
-    """Make a mobile number or document find nobody."""
     Identifier.objects.filter(kind=kind, digest=digest, customer=customer).delete()
 
 
@@ -184,44 +227,32 @@ def create(
     user: User | None,
     at: datetime,
 ) -> tuple[Customer, KycChange]:
-    """Record a new person with mobile, document and the first line of KYC history."""
-    assert details.customer_name
-    assert details.mobile_number
-    assert details.date_of_birth
-    assert details.kyc_flag
-    assert details.kyc_updated_channel
+    """Record a new person, whom the mobile number finds, and the first line of KYC history.
+
+    The document is for `register`. Raises RunAgain as `identify` does.
+    """
+    said = {column: getattr(details, name) or "" for name, column in NEW_COLUMN_NAMES.items()}
     updated_on = details.kyc_updated_on or at
     customer = Customer(
+        **said,
         unique_id=unique_id,
-        name=details.customer_name,
-        mobile=details.mobile_number,
-        date_of_birth=details.date_of_birth,
-        maiden_name=details.maiden_name or "",
-        email=details.email_id or "",
-        address_line1=details.address_line1 or "",
-        address_line2=details.address_line2 or "",
-        city=details.city or "",
-        state=details.state or "",
-        pincode=details.pincode or "",
-        nri_flag=details.nri_flag or "",
-        tier=details.kyc_flag,
         tier_since=min(updated_on, at),
-        kyc_updated_channel=details.kyc_updated_channel,
         kyc_updated_on=updated_on,
         created_at=at,
     )
     CUSTOMERS.insert(customer)
     name_words.learn(unique_id, customer.name)
-    identify(customer, MOBILE_KIND, details.mobile_number)
-    change = record_kyc_change(customer, from_tier="", processor=processor, user=user, at=at)
-    return customer, change
+    identify(customer, MOBILE_KIND, customer.mobile)
+    return customer, record_kyc_change(
+        customer, from_tier="", processor=processor, user=user, at=at
+    )
 
 
 def register(
     details: CustomerDetails, *, customer: Customer, processor: Processor, at: datetime
 ) -> list[Model]:
-    """Make the customer visible to the processor, with account, card and a document not yet on
-    record: the rows that are new or changed.
+    """Make the customer visible to the processor, with account, card, and the document unless one
+    of its kind is on record. Return the rows that are new or changed.
     """
     registration = Registration(
         customer_id=customer.pk,
@@ -248,19 +279,22 @@ def find_document(customer: Customer, kind: str) -> Document | None:
 def record_document(
     details: CustomerDetails, *, customer: Customer, at: datetime
 ) -> list[Document]:
-    """Record a document, in the place of one of its kind: the rows that are new or changed; none
-    where it is on record already.
+    """Record the document, if one is given, in place of one of its kind.
+
+    Return the rows that are new or changed: none where it is on record already.
     """
-    assert details.document
+    if details.document is None:
+        return []
     kind, number = details.document
     before = find_document(customer, kind)
-    digest = Identifier.digest_of(kind, number)
     if before is None:
         return [_add_document(details.document, customer=customer, at=at)]
-    if bytes(before.digest) == digest:
+    digest = bytes(before.digest)
+    if digest == Identifier.digest_of(kind, number):
         return []
-    forget(customer, kind, bytes(before.digest))
+    forget(customer, kind, digest)
     before.replaced_at = at
+    # Saved before the new one is inserted: one of a kind is on record, says a constraint.
     before.save(update_fields=["replaced_at"])
     return [before, _add_document(details.document, customer=customer, at=at)]
 
@@ -277,51 +311,53 @@ def _add_document(details: tuple[str, str], *, customer: Customer, at: datetime)
 def record_account(
     details: CustomerDetails, *, customer: Customer, processor: Processor
 ) -> Account | None:
-    """Add an account that this channel has not sent before, or set the status of a known one: the
-    row, where that changes anything.
-    """
-    if not details.account_number:
+    """Add the account, or set the status of a known one. Return the row where anything changed."""
+    number, status = details.account_number, details.account_status
+    if not number:
         return None
-    key = (customer.pk, processor.pk, details.account_number)
-    known, now = ACCOUNTS.read_row(OF_ACCOUNT, key), details.account_status
-    if known is None:
-        status = now or InstrumentStatus.ACTIVE.value
-        named = {"customer_id": key[0], "processor_id": key[1], "number": key[2]}
-        account = Account(**named, status=status)
-        ACCOUNTS.insert(account)
-        return account
-    return known if set_status(known, now) else None
+    account = Account(
+        customer_id=customer.pk,
+        processor_id=processor.pk,
+        number=number,
+        status=status or InstrumentStatus.ACTIVE.value,
+    )
+    known = ACCOUNTS.read_row(OF_ACCOUNT, [customer.pk, processor.pk, number])
+    return _add_or_set_status(ACCOUNTS, account, known, status)
 
 
 def record_card(
     details: CustomerDetails, *, customer: Customer, processor: Processor
 ) -> Card | None:
-    """Add a card that this channel has not sent before, or set the status of a known one: the row,
-    where that changes anything.
-    """
-    if not details.card_number:
+    """Add the card, or set the status of a known one. Return the row where anything changed."""
+    number, status = details.card_number, details.card_status
+    if not number:
         return None
-    digest, now = Card.digest_of(details.card_number), details.card_status
-    known = CARDS.read_row(OF_CARD, [customer.pk, processor.pk, digest])
+    card = Card(
+        customer_id=customer.pk,
+        processor_id=processor.pk,
+        digest=Card.digest_of(number),
+        last_four=number[-4:],
+        expires=details.card_exp_date or "",
+        status=status or InstrumentStatus.ACTIVE.value,
+    )
+    known = CARDS.read_row(OF_CARD, [customer.pk, processor.pk, card.digest])
+    return _add_or_set_status(CARDS, card, known, status)
+
+
+def _add_or_set_status(
+    table: Table[Instrument], new: Instrument, known: Instrument | None, status: str | None
+) -> Instrument | None:
     if known is None:
-        card = Card(
-            customer_id=customer.pk,
-            processor_id=processor.pk,
-            digest=digest,
-            last_four=details.card_number[-4:],
-            expires=details.card_exp_date or "",
-            status=now or InstrumentStatus.ACTIVE.value,
-        )
-        CARDS.insert(card)
-        return card
-    return known if set_status(known, now) else None
+        table.insert(new)
+        return new
+    return known if set_status(known, status) else None
 
 
-def set_status(known: Account | Card, now: str | None) -> bool:
-    """Set the status of an account or card; False: it says nothing new."""
-    if now in {None, known.status}:
+def set_status(known: Account | Card, status: str | None) -> bool:
+    """Save a new status of an account or card. Return False where it is none, or the same."""
+    if status in {None, known.status}:
         return False
-    known.status = InstrumentStatus(now).value
+    known.status = InstrumentStatus(status).value
     known.save(update_fields=["status"])
     return True
 
@@ -334,21 +370,20 @@ def change_kyc(
     user: User | None,
     at: datetime,
 ) -> KycChange | None:
-    """Set tier, channel and date as told, unsaved, and keep the change; None: nothing of it was
-    new.
+    """Set tier, channel and date on the customer, unsaved, and insert the change.
+
+    Return None where nothing of it is new.
     """
     before = customer.tier
     tier = Tier(details.kyc_flag or before)
-    unraised = customer.kyc_updated_on if tier == before else at
-    updated_on = details.kyc_updated_on or unraised
     channel = details.kyc_updated_channel or customer.kyc_updated_channel
-    if (tier, channel, updated_on) == (
-        before,
-        customer.kyc_updated_channel,
-        customer.kyc_updated_on,
-    ):
+    updated_on = details.kyc_updated_on or (customer.kyc_updated_on if tier == before else at)
+    unchanged = (before, customer.kyc_updated_channel, customer.kyc_updated_on)
+    if (tier, channel, updated_on) == unchanged:
         return None
     if tier != before:
+        # A tier counts from the first time: lowering KYC and raising it again does not start
+        # the months of CREDIT_STOP anew.
         first = customer.kyc_changes.filter(to_tier=tier).order_by("pk").first()
         customer.tier_since = first.tier_since if first else min(updated_on, at)
     customer.tier, customer.kyc_updated_channel, customer.kyc_updated_on = tier, channel, updated_on

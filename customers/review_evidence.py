@@ -1,6 +1,4 @@
-"""What speaks for and against that a claim is the person on record: side by side, masked; of a
-decided review as it was compared then.
-"""
+"""Compare a claim with the person on record, both masked; a decided review as it was then."""
 
 import json
 from datetime import date
@@ -10,7 +8,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from customers.choices import DocumentKind, mask, mask_day
-from customers.models import Customer, Document, DuplicateReview, Identifier
+from customers.models import Customer, DuplicateReview, Identifier
 from ppims.core import keys
 from ppims.core.formats import NO_VALUE
 
@@ -23,9 +21,7 @@ LABELS = {
 
 
 class Evidence(NamedTuple):
-    """One thing that is known of both, one of LABELS. `is_same` is of the whole values; None:
-    nothing was claimed.
-    """
+    """One of LABELS, of both. `is_same` compares the whole values; None: nothing was claimed."""
 
     name: str
     on_record: str
@@ -38,7 +34,7 @@ class Evidence(NamedTuple):
 
 
 def list_evidence(review: DuplicateReview) -> list[Evidence]:
-    """Set record beside claim, both masked: as they are, or as they were when it was decided."""
+    """Set record beside claim, as they are now, or as they were when it was decided."""
     if not review.evidence:
         return _compare(review)
     kept = keys.decrypt(
@@ -51,7 +47,7 @@ def list_evidence(review: DuplicateReview) -> list[Evidence]:
 
 
 def keep_evidence(review: DuplicateReview) -> None:
-    """Encrypt into the review, unsaved, what record and claim come to now: names are in it."""
+    """Encrypt the comparison as of now into the review, unsaved: it holds names."""
     review.evidence_key_id, review.evidence = keys.encrypt(
         settings.PPIMS_DOCUMENT_KEYS,
         json.dumps(_compare(review), ensure_ascii=False),
@@ -66,25 +62,17 @@ def _bind_to(review: DuplicateReview) -> str:
 def _compare(review: DuplicateReview) -> list[Evidence]:
     claim, customer = review.read_claim(), review.customer
     name, mobile, day = (claim[it] for it in ("customer_name", "mobile_number", "date_of_birth"))
-    born = date.fromisoformat(day) if day else None
+    is_name = (name or "").casefold() == customer.name.casefold()
+    born = customer.date_of_birth
     return [
-        Evidence(
-            "name",
-            customer.name,
-            name or NO_VALUE,
-            name.casefold() == customer.name.casefold() if name else None,
+        _weigh("name", customer.name, name, is_same=is_name),
+        _weigh(
+            *("mobile_number", customer.masked_mobile, mask(mobile or "", shown=4)),
+            is_same=mobile == customer.mobile,
         ),
-        Evidence(
-            "mobile_number",
-            customer.masked_mobile or NO_VALUE,
-            mask(mobile or "", shown=4) or NO_VALUE,
-            mobile == customer.mobile if mobile else None,
-        ),
-        Evidence(
-            "date_of_birth",
-            mask_day(customer.date_of_birth),
-            mask_day(born) if born else NO_VALUE,
-            born == customer.date_of_birth if born else None,
+        _weigh(
+            *("date_of_birth", mask_day(born), day and mask_day(date.fromisoformat(day))),
+            is_same=day == born.isoformat(),
         ),
         _compare_documents(customer, claim["ovid_type"], claim["ovid_value"]),
     ]
@@ -92,15 +80,14 @@ def _compare(review: DuplicateReview) -> list[Evidence]:
 
 def _compare_documents(customer: Customer, kind: str | None, number: str | None) -> Evidence:
     known = list(customer.documents.filter(replaced_at__isnull=True).order_by("kind"))
-    claimed = f"{DocumentKind(kind).label} {mask(number or '', shown=4)}" if kind else NO_VALUE
-    return Evidence(
-        "document",
-        ", ".join(map(str, known)) or NO_VALUE,
-        claimed,
-        _is_on_record(known, kind, number) if kind and number else None,
-    )
-
-
-def _is_on_record(known: list[Document], kind: str, number: str) -> bool:
+    on_record = ", ".join(map(str, known))
+    if not kind or not number:
+        return _weigh("document", on_record, None, is_same=False)
+    claimed = f"{DocumentKind(kind).label} {mask(number, shown=4)}"
     digest = Identifier.digest_of(kind, number)
-    return any(it.kind == kind and bytes(it.digest) == digest for it in known)
+    is_same = any(it.kind == kind and bytes(it.digest) == digest for it in known)
+    return _weigh("document", on_record, claimed, is_same=is_same)
+
+
+def _weigh(name: str, on_record: str, claimed: str | None, *, is_same: bool) -> Evidence:
+    return Evidence(name, on_record or NO_VALUE, claimed or NO_VALUE, is_same if claimed else None)

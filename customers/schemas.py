@@ -1,4 +1,4 @@
-"""What the wire says of customers, and how it is read and written."""
+"""The messages about customers: their fields, and what must fit together in them."""
 
 import re
 from collections.abc import Iterator
@@ -31,11 +31,16 @@ Status = Literal["A", "I", "C", "F", "N"]
 OvidType = Literal["ADR", "PAN", "DRL", "VOT", "PSP", "NRG", "NPR"]
 
 
+def _clean_number(value: object) -> str | None:
+    """Write a document's number as it is kept; None: it can't be one."""
+    is_text = isinstance(value, str) and value.isascii()
+    number = re.sub(r"[ /-]", "", str(value)).upper() if is_text else ""
+    return number if re.fullmatch(r"[A-Z0-9]{4,20}", number) else None
+
+
 def _read_document_number(value: object) -> str:
-    if isinstance(value, str) and value.isascii():
-        number = re.sub(r"[ /-]", "", value).upper()
-        if re.fullmatch(r"[A-Z0-9]{4,20}", number):
-            return number
+    if number := _clean_number(value):
+        return number
     raise make_malformed("must have 4 to 20 letters and digits")
 
 
@@ -53,10 +58,9 @@ def judge_document(present: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "ovid_type", "is required with Ovid_Value"
     if kind is not None and value is None:
         yield "ovid_value", "is required with Ovid_Type"
-    if kind == "ADR" and isinstance(value, str):
-        number = re.sub(r"[ /-]", "", value)
-        if re.fullmatch(r"[A-Za-z0-9]{4,20}", number) and not re.fullmatch(r"[0-9]{12}", number):
-            yield "ovid_value", "must have 12 digits"
+    number = _clean_number(value) if kind == "ADR" else None
+    if number and not re.fullmatch(r"[0-9]{12}", number):
+        yield "ovid_value", "must have 12 digits"
 
 
 class AddCustomerIn(Message):
@@ -92,11 +96,7 @@ class AddCustomerIn(Message):
     @classmethod
     def check_across(cls, present: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield from judge_document(present)
-        if (
-            present.get("KYC_Flag") == "F"
-            and "Ovid_Type" not in present
-            and "Ovid_Value" not in present
-        ):
+        if present.get("KYC_Flag") == "F" and not {"Ovid_Type", "Ovid_Value"} & present.keys():
             yield "ovid_type", "is required for Full KYC"
             yield "ovid_value", "is required for Full KYC"
 
@@ -151,7 +151,7 @@ class CheckKycData(Credentials):
 
 
 def read_details(message: AddCustomerIn | UpdateCustomerIn) -> CustomerDetails:
-    """Hand a message's fields on; both speak of them in the same words."""
+    """Read a message's fields as CustomerDetails, which has them by the same names."""
     known = {field.name for field in fields(CustomerDetails)}
     return CustomerDetails(**message.model_dump(include=known))
 

@@ -1,13 +1,8 @@
-"""Find customers by what staff type: numbers as they are, by keyed digest, or the beginnings of a
-name's words.
-"""
+"""Find customers by what staff type: a number, in full, or the beginnings of a name's words."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from functools import reduce
-from operator import or_
 
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from customers.choices import MOBILE_KIND, DocumentKind
@@ -18,7 +13,7 @@ from ppims.db import statements
 INDIA_PREFIX = "91"
 MOBILE_DIGITS, LAST_DIGITS, UNIQUE_ID_DIGITS, LONGEST_NUMBER = 10, 4, 15, 32
 SHORTEST_WORD, WORDS_OF_A_NAME = 2, 5
-# So many of a number's or a word's customers are looked at, of however many there are.
+# How many customers of a number, or of a word, are looked at, however many there are.
 CUSTOMERS_OF_A_NUMBER = 1_000
 CUSTOMERS_OF_A_WORD = 20_000
 PAST_ALL_LETTERS = "\U0010ffff"
@@ -27,10 +22,13 @@ OF_WORD = """
     SELECT word, customer_id FROM customers_nameword WHERE word >= %s AND word < %s
     ORDER BY word, customer_id LIMIT %s
 """
-FIND_NAMED = f"""
-    SELECT w.customer_id, c.name FROM ({OF_WORD}) w
-    JOIN customers_customer c ON c.unique_id = w.customer_id
-"""  # noqa: S608 - what is put in stands above
+# The same rows as OF_WORD: without the LIMIT inside, a common word would join for seconds.
+FIND_NAMED = """
+    SELECT w.customer_id, c.name FROM (
+        SELECT word, customer_id FROM customers_nameword WHERE word >= %s AND word < %s
+        ORDER BY word, customer_id LIMIT %s
+    ) w JOIN customers_customer c ON c.unique_id = w.customer_id
+"""
 
 Matches = dict[int, str]  # a customer, and what of it matched
 
@@ -46,7 +44,7 @@ def find_by_number(text: str) -> Matches:
 
 
 def find_by_name(text: str, *, most: int) -> list[int]:
-    """Find customers each of whose names has words that begin as these do: so many at most."""
+    """Find at most so many customers whose names have words that begin as these do."""
     asked = split_words(text)
     if not asked or max(map(len, asked)) < SHORTEST_WORD:
         return []
@@ -55,22 +53,20 @@ def find_by_name(text: str, *, most: int) -> list[int]:
         return list(dict.fromkeys(customer_id for _, customer_id in rows))[:most]
     rarest = min(asked, key=lambda word: len(_find_by_word(word, CUSTOMERS_OF_A_WORD)))
     found: dict[int, None] = {}
-    for customer_id, name in statements.read_rows(
-        FIND_NAMED, [*_bound_word(rarest), CUSTOMERS_OF_A_WORD]
-    ):
+    named = statements.read_rows(FIND_NAMED, [*_bound_word(rarest), CUSTOMERS_OF_A_WORD])
+    for customer_id, name in named:
         if len(found) < most and is_named(name, asked):
             found[customer_id] = None
     return list(found)
 
 
 def is_named(name: str, asked: Iterable[str]) -> bool:
-    """Tell whether each of the words asked for begins one of the name's."""
+    """Whether each of the words asked for begins one of the name's."""
     words = split_words(name)
     return all(any(word.startswith(each) for word in words) for each in asked)
 
 
 def read_names(customer_ids: Collection[int]) -> Mapping[int, str]:
-    """Give the names of some customers."""
     return dict(Customer.objects.filter(pk__in=customer_ids).values_list("pk", "name"))
 
 
@@ -94,32 +90,34 @@ def _find_own_numbers(text: str) -> Iterable[tuple[int, str]]:
 
 
 def _find_identified(text: str, digits: str) -> Iterable[tuple[int, str]]:
-    """Find whose mobile or document it is, by the digest of each that it could be."""
-    possible: list[tuple[str, str]] = []
-    if len(digits) in {MOBILE_DIGITS, MOBILE_DIGITS + len(INDIA_PREFIX)}:
-        possible.append(
-            (MOBILE_KIND, digits if len(digits) > MOBILE_DIGITS else INDIA_PREFIX + digits)
-        )
+    possible = [
+        (kind, Identifier.digest_of(kind, number))
+        for kind, number in _list_identifiers(text, digits)
+    ]
+    found = Identifier.objects.filter(pk__in=possible).values_list("customer_id", "kind")
+    for customer_id, kind in found:
+        yield customer_id, _("mobile") if kind == MOBILE_KIND else str(DocumentKind(kind).label)
+
+
+def _list_identifiers(text: str, digits: str) -> Iterable[tuple[str, str]]:
+    """List each kind of identifier that the text could be, and how it is kept."""
+    if len(digits) == MOBILE_DIGITS:
+        yield MOBILE_KIND, INDIA_PREFIX + digits
+    if len(digits) == MOBILE_DIGITS + len(INDIA_PREFIX):
+        yield MOBILE_KIND, digits
     number = re.sub(r"[ -]", "", text).upper()
     if LAST_DIGITS < len(number) <= LONGEST_NUMBER and re.search(r"\d", number):
-        possible += [(kind.value, number) for kind in DocumentKind]
-    if possible:
-        is_one = [Q(kind=k, digest=Identifier.digest_of(k, number)) for k, number in possible]
-        found = Identifier.objects.filter(reduce(or_, is_one)).values_list("customer_id", "kind")
-        for customer_id, kind in found:
-            yield customer_id, _("mobile") if kind == MOBILE_KIND else str(DocumentKind(kind).label)
+        yield from ((kind.value, number) for kind in DocumentKind)
 
 
 def _find_processors_numbers(text: str) -> Iterable[tuple[int, str]]:
     if not text or len(text) > LONGEST_NUMBER or " " in text:
         return
-    accounts = Account.objects.filter(number=text)
-    references = Registration.objects.filter(customer_ref=text).exclude(customer_ref="")
-    cifs = Registration.objects.filter(cif_id=text).exclude(cif_id="")
     for rows, label in (
-        (accounts, "Account_Number"),
-        (references, "Customer_Id"),
-        (cifs, "Cif_Id"),
+        (Account.objects.filter(number=text), "Account_Number"),
+        # The exclusion lets the database use the partial index.
+        (Registration.objects.filter(customer_ref=text).exclude(customer_ref=""), "Customer_Id"),
+        (Registration.objects.filter(cif_id=text).exclude(cif_id=""), "Cif_Id"),
     ):
         for customer_id in rows.values_list("customer_id", flat=True)[:CUSTOMERS_OF_A_NUMBER]:
             yield customer_id, label

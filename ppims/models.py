@@ -1,4 +1,4 @@
-"""Who calls, who clicks, what is kept of both, and the two-person rule."""
+"""The kernel's tables: users, processors, Ref_Ids, keys in use, the audit, refused calls."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -20,12 +20,12 @@ ONE_TIME_LASTS = timedelta(hours=24)
 
 
 class StaffManager(UserManager):  # type: ignore[type-arg]  # not subscriptable at run time
-    """Makes users; `createsuperuser` makes an admin of the role, never one whom no rule binds."""
+    """Makes users. `createsuperuser` makes one with the role admin, never one above all rules."""
 
     def create_superuser(
         self, username: str, email: str | None = None, password: str | None = None, **extra: Any
     ) -> "User":
-        """Raises ValidationError where the password will not do, whoever asks."""
+        """Make an admin. Raises ValidationError where the password will not do, whoever asks."""
         if password is not None:
             validate_password(password, User(username=username, email=email or ""))
         may = {**extra, "is_staff": True, "is_superuser": False}
@@ -37,9 +37,9 @@ class StaffManager(UserManager):  # type: ignore[type-arg]  # not subscriptable 
 class User(AbstractUser):
     """A person of the staff, with the rights of their roles (ppims/core/roles.py), each a group."""
 
-    # When an admin gave a one-time password; empty: the password is its owner's own.
+    # When an admin gave a one-time password. Empty: the owner chose the password.
     one_time_password_at = models.DateTimeField(null=True, editable=False)
-    # Hashes of passwords of one's own before this one, the latest first.
+    # Hashes of the passwords that the owner chose before this one, the latest first.
     former_passwords = models.TextField(blank=True, editable=False)
     wrong_passwords = models.PositiveSmallIntegerField(
         default=0, editable=False, help_text="Old ones, told wrong by who was changing it."
@@ -55,31 +55,31 @@ class User(AbstractUser):
 
     @property
     def has_one_time_password(self) -> bool:
-        """Whether an admin gave it: nothing opens until it is changed."""
+        """Whether an admin gave the password: nothing opens until it is changed."""
         return self.one_time_password_at is not None
 
     def has_one_time_password_of_before(self, at: datetime) -> bool:
-        """Tell whether it is a one-time password whose time is over."""
+        """Whether an admin gave the password longer than ONE_TIME_LASTS ago."""
         given = self.one_time_password_at
         return given is not None and at >= given + ONE_TIME_LASTS
 
     def has_had(self, password: str) -> bool:
-        """Tell whether it is one of the last four passwords, the present one included; a one-time
-        one is none of the four.
+        """Whether it is one of the last four passwords, the present one included. A one-time
+        password is not one of the four.
         """
         known = [self.password, *self.former_passwords.split()]
         last = known[: LAST_PASSWORDS + self.has_one_time_password]
         return any(check_password(password, each) for each in last if each)
 
     def take_password(self, password: str) -> None:
-        """Take a password that its owner chose; PASSWORD names what is to be saved."""
+        """Take a password that its owner chose, unsaved; PASSWORD names what to save."""
         self._keep_former()
         self.set_password(password)
         self.one_time_password_at, self.wrong_passwords = None, 0
 
     def take_one_time_password(self, at: datetime) -> str:
-        """Take a random password, to be shown once and changed at the next log-in; PASSWORD names
-        what is to be saved.
+        """Take a random password, unsaved, and return it: it is shown once, and changed at the next
+        log-in. PASSWORD names what to save.
         """
         password = secrets.token_urlsafe(15)
         self._keep_former()
@@ -94,7 +94,7 @@ class User(AbstractUser):
 
 
 class Processor(models.Model):
-    """A payment processor: it calls the API as one System_Id, and what it sends is its own."""
+    """A payment processor, which calls the API as one System_Id."""
 
     class State(models.TextChoices):
         ACTIVE = "ACTIVE", _("Active")
@@ -105,8 +105,8 @@ class Processor(models.Model):
     name = models.CharField(max_length=100)
     username = models.CharField(max_length=64, unique=True)
     password = models.CharField(max_length=128, editable=False)
-    # That some worker has verified it, by services/credentials.py; it stays with this
-    # installation.
+    # Proves to other workers that one has verified the password (services/credentials.py). A copy
+    # of the database elsewhere has another session key: there it proves nothing.
     proof = models.BinaryField(null=True)
     state = models.CharField(max_length=12, choices=State, default=State.ACTIVE)
     hold_minutes = models.PositiveSmallIntegerField(
@@ -147,8 +147,7 @@ class ReplayKey(models.Model):
     """One Ref_Id that was answered with 000 or 200, and where that answer is.
 
     The row is a Receipt's, LimitCheck's or LedgerEntry's, by operation. `digests` has six bytes for
-    each field,
-    in the operation's declared order; zeros for an absent one.
+    each field, in the operation's declared order; zeros for an absent one.
     """
 
     pk = models.CompositePrimaryKey("processor_id", "operation", "ref_id")
@@ -164,7 +163,7 @@ class ReplayKey(models.Model):
 
 
 class KeyInUse(models.Model):
-    """A key, by name, that something in this database was written with: without it that is lost."""
+    """The name of a key that this database was written with: without the key, that is lost."""
 
     pk = models.CompositePrimaryKey("purpose", "key_id")
     purpose = models.CharField(max_length=8)
@@ -226,8 +225,8 @@ class FourEyes(models.Model):
 
 
 class AuditEntry(models.Model):
-    """What a person, or a processor to a customer's record, has done. Chained per customer it is
-    about.
+    """One thing that a person has done, or a processor to a customer's record. Each customer's
+    entries are a chain.
 
     `subject` is the customer's Unique_Id; 0 for what is about none.
     """
@@ -262,7 +261,7 @@ class AuditEntry(models.Model):
 
 
 class AuditHead(models.Model):
-    """The newest link of one audit chain, and the lock of whoever adds to it."""
+    """The newest link of one audit chain. Whoever adds to the chain locks this row."""
 
     subject = GivenId(primary_key=True)
     entry_count = models.PositiveIntegerField(default=0)
@@ -276,9 +275,9 @@ class AuditHead(models.Model):
 
 
 class RefusedCall(models.Model):
-    """One call of a processor whose credentials held, that was refused: what of it was wrong, by
-    the names of fields, and no value but its Ref_Id. A log of bounded length, of no more worth than
-    that: the last may be lost (ppims/services/call_buffer.py writes and purges it).
+    """One refused call of a processor whose credentials held: which fields were wrong, and no value
+    but its Ref_Id. A log of bounded length, whose last rows a crash may lose
+    (ppims/services/call_buffer.py writes and purges it).
     """
 
     class Code(models.TextChoices):
@@ -306,5 +305,4 @@ class RefusedCall(models.Model):
 
     @property
     def named(self) -> list[str]:
-        """List the fields that the refusal named."""
         return self.fields.split(",") if self.fields else []

@@ -1,4 +1,4 @@
-"""People who hold prepaid instruments, how well they are known, and through whom."""
+"""People who hold prepaid instruments, how well they are known, and what identifies them."""
 
 from django.conf import settings
 from django.db import models
@@ -14,7 +14,8 @@ class Customer(models.Model):
     """One person, however many processors know them. The key is the Unique_Id: 15 digits, random,
     never reused.
 
-    `tier_since` (what CREDIT_STOP counts from) is the tier's first KYC_Updated_On or its arrival.
+    `tier_since` is the tier's first KYC_Updated_On, or its arrival where that was absent;
+    CREDIT_STOP counts from it.
     """
 
     class Status(models.TextChoices):
@@ -84,9 +85,9 @@ class Customer(models.Model):
 
 
 class Identifier(models.Model):
-    """A mobile number or document that finds one customer: by keyed digest, over all processors.
+    """A mobile number or document by which one customer is found, over all processors.
 
-    The unique insert here decides whose it is.
+    Only a keyed digest is kept. The unique insert decides whose it is, never a read before it.
     """
 
     pk = models.CompositePrimaryKey("kind", "digest")
@@ -137,7 +138,7 @@ class Document(models.Model):
         return f"document {self.customer_id} {self.kind} {bytes(self.digest).hex()}"
 
     def seal(self, number: str) -> None:
-        """Encrypt the number into this row; customer and kind are set already."""
+        """Encrypt the number into this row, unsaved; customer and kind are set already."""
         self.digest = Identifier.digest_of(self.kind, number)
         self.last_four = number[-4:]
         self.key_id, self.sealed = keys.encrypt(
@@ -145,7 +146,7 @@ class Document(models.Model):
         )
 
     def reveal(self) -> str:
-        """Decrypt the number: for a person who has given a reason, which is audited."""
+        """Decrypt the number, for a person whose reason is in the audit."""
         return keys.decrypt(
             settings.PPIMS_DOCUMENT_KEYS, self.key_id, bytes(self.sealed), bound_to=self.bound_to
         )

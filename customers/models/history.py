@@ -39,9 +39,9 @@ class KycChange(models.Model):
 
 
 class Receipt(models.Model):
-    """What an add or an update of a customer answered: a repeat is answered from it, for ever.
+    """The answer to an add or an update of a customer: a repeat gets it again, for ever.
 
-    `proven_with`, no column, is what its Ref_Id said (ReplayKey.digests): the audit proves both.
+    `proven_with` is no column: it is the ReplayKey's `digests`, and the audit proves both.
     """
 
     proven_with = b""

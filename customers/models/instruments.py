@@ -1,4 +1,4 @@
-"""Through whom a customer is known, and what is drawn on there: registrations, accounts, cards."""
+"""Through which processors a customer is known, and the accounts and cards there."""
 
 from django.conf import settings
 from django.db import models
@@ -12,7 +12,7 @@ from ppims.models import Processor
 
 
 class Registration(models.Model):
-    """A customer known through one processor: what makes the customer visible to it.
+    """A customer known to one processor. Without this row the customer does not exist for it.
 
     `customer_ref` is the processor's own Customer_Id.
     """
@@ -51,7 +51,7 @@ class Registration(models.Model):
 
 
 class Account(models.Model):
-    """An account that a processor has told of for a customer."""
+    """An account of a customer at one processor."""
 
     id = BigId(primary_key=True)
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="accounts", db_index=False)
@@ -76,7 +76,7 @@ class Account(models.Model):
 
 
 class Card(models.Model):
-    """A card that a processor has told of for a customer: last four and a keyed digest are kept."""
+    """A card of a customer at one processor: its last four digits and a keyed digest."""
 
     id = BigId(primary_key=True)
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="cards", db_index=False)

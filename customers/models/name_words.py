@@ -20,7 +20,7 @@ INSERT_WORD = """
 
 
 class NameWord(models.Model):
-    """A word of a customer's name, as `words_of` writes it."""
+    """A word of a customer's name, as `split_words` writes it."""
 
     pk = models.CompositePrimaryKey("word", "customer_id")
     word = ByBytes(max_length=WORD_CHARACTERS)
@@ -33,10 +33,11 @@ class NameWord(models.Model):
 
 
 def split_words(name: str) -> list[str]:
-    """Write a name's words as they are looked for: in one case, without signs and accents, whatever
-    joiners and soft hyphens are in them; each once, and of each as much as its column holds, for a
-    word can grow by that (ß is ss then).
+    """Return a name's words as they are looked for: each once, in one case, without signs,
+    accents, joiners and soft hyphens; at most WORD_CHARACTERS of each.
     """
+    # Decomposed twice: casefold composes some letters anew. Cut last: a word may have grown, as
+    # ß becomes ss.
     apart = unicodedata.normalize("NFKD", name.translate(APOSTROPHES))
     folded = ACCENTS.sub("", unicodedata.normalize("NFKD", apart.casefold()))
     kept = "".join(_keep_character(c) for c in folded)
@@ -45,9 +46,8 @@ def split_words(name: str) -> list[str]:
 
 
 def _keep_character(character: str) -> str:
-    """Give a character as a word holds it: nothing of what is not seen, a space of what ends it."""
     category = unicodedata.category(character)
-    if category == "Cf":  # joiners, soft hyphens
+    if category == "Cf":  # joiners, soft hyphens: nobody sees them, and the word goes on
         return ""
     return character if category[0] in LETTERS else " "
 
@@ -55,8 +55,6 @@ def _keep_character(character: str) -> str:
 def learn(customer_id: int, name: str, *, before: str = "") -> None:
     """Let the words of a name find the customer, and those of the name before no longer."""
     new, old = set(split_words(name)), set(split_words(before))
-    if old - new:
-        gone = NameWord.objects.filter(customer_id=customer_id, word__in=old - new)
-        gone.delete()
+    NameWord.objects.filter(customer_id=customer_id, word__in=old - new).delete()
     with connection.cursor() as cursor:
         cursor.executemany(INSERT_WORD, [(word, customer_id) for word in sorted(new - old)])

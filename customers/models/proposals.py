@@ -31,7 +31,6 @@ class Unblocking(FourEyes):
             ),
             models.CheckConstraint(condition=~Q(reason=""), name="unblocking_has_a_reason"),
         ]
-        indexes = FourEyes.Meta.indexes
 
     def __str__(self) -> str:
         return f"Unblock {self.customer_id}"
@@ -40,9 +39,9 @@ class Unblocking(FourEyes):
 class KycProposal(FourEyes):
     """A proposal to raise a customer to Full KYC, or to lower the KYC: what is, and what is to be.
 
-    `from_...` is the ground that it stands on, `documents` the ids of those then on record. A
-    document that comes with it is kept encrypted, and is on record once it is approved;
-    `updated_on` empty: the approval's instant.
+    `from_...` is the record that it was proposed on, `documents` the ids of those then on record.
+    A document that comes with it is kept encrypted until the approval records it. `updated_on`
+    empty: the instant of the approval.
     """
 
     id = BigId(primary_key=True)
@@ -81,14 +80,13 @@ class KycProposal(FourEyes):
             ),
             models.CheckConstraint(condition=~Q(reason=""), name="kyc_proposal_has_a_reason"),
         ]
-        indexes = FourEyes.Meta.indexes
 
     def __str__(self) -> str:
         return f"{self.get_from_tier_display()} → {self.get_to_tier_display()}"
 
     @property
     def masked_document(self) -> str:
-        """Name the document that comes with it, masked; "" where none does."""
+        """Return the kind and the masked number of its document; "" where it has none."""
         if not self.document_kind:
             return ""
         return f"{self.get_document_kind_display()} ••••{self.document_last_four}"
@@ -99,7 +97,7 @@ class KycProposal(FourEyes):
         return f"kyc proposal {self.customer_id} {self.document_kind} {digest}"
 
     def seal(self, kind: str, number: str) -> None:
-        """Encrypt a document's number into this row; its customer is set already."""
+        """Encrypt a document's number into this row, unsaved; its customer is set already."""
         self.document_kind, self.document_last_four = kind, number[-4:]
         self.document_digest = keys.digest(settings.PPIMS_DIGEST_KEYS, kind, number)
         self.key_id, self.sealed = keys.encrypt(
@@ -107,7 +105,7 @@ class KycProposal(FourEyes):
         )
 
     def read_document(self) -> tuple[str, str] | None:
-        """Decrypt the kind and number of the document that comes with it, if one does."""
+        """Decrypt the kind and number of its document; None where it has none."""
         if not self.document_kind:
             return None
         ring, sealed = settings.PPIMS_DOCUMENT_KEYS, bytes(self.sealed)

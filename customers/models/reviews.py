@@ -14,12 +14,11 @@ from ppims.models import Processor, User
 
 
 class DuplicateReview(models.Model):
-    """A claim that someone on record may, or may not, be the person of: for staff to decide. Once a
-    pair.
+    """A claim which may, or may not, be by the person on record: staff decide. One row a pair.
 
     The pair is the customer on record and a keyed digest of the claim's mobile, birth date and
-    document; the claim itself is kept encrypted, and so is the `evidence` that it was decided on.
-    `claimant` is set where the claim came for a customer who exists too.
+    document. The claim itself is kept encrypted, and so is the `evidence` that it was decided on.
+    `claimant` is set where the claim was made for another customer on record.
     """
 
     class Outcome(models.TextChoices):
@@ -70,7 +69,7 @@ class DuplicateReview(models.Model):
 
     @property
     def is_open(self) -> bool:
-        """Undecided; or found to be two records of one person, which wait to be merged."""
+        """Whether it is undecided, or one person has two records, which wait to be merged."""
         return not self.outcome or (
             self.outcome == self.Outcome.SAME_PERSON and self.claimant_id is not None
         )
@@ -87,7 +86,7 @@ class DuplicateReview(models.Model):
         )
 
     def read_claim(self) -> dict[str, str | None]:
-        """Decrypt the claim: name, mobile, date_of_birth, document_kind and document_number."""
+        """Decrypt the claim, as claims.describe_claim wrote it."""
         opened = keys.decrypt(
             settings.PPIMS_DOCUMENT_KEYS, self.key_id, bytes(self.claim), bound_to=self.bound_to
         )

@@ -17,8 +17,9 @@ from ppims.services.four_eyes import Proposals, require_none_open
 
 @wrap_in_transaction
 def block(*, customer_id: int, reason: str, user: User) -> None:
-    """Block a customer at once: the next check declines. Raises Malformed without a reason,
-    Conflict if blocked.
+    """Block a customer at once: the next check declines.
+
+    Raises Malformed without a reason, Conflict where the customer is blocked already.
     """
     customer = records.lock_known_customer(customer_id)
     if customer.is_blocked:

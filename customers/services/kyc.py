@@ -25,7 +25,7 @@ AT_FIRST = "On-boarded at Full KYC"
 
 
 def needs_another(tier: str, *, before: str) -> bool:
-    """Tell whether a tier that a person of the staff gives is for another person to approve."""
+    """Whether a tier that staff give needs another person's approval."""
     rank = Tier(tier).rank - Tier(before).rank
     return rank < 0 or (rank > 0 and tier == Tier.FULL)
 
@@ -33,7 +33,7 @@ def needs_another(tier: str, *, before: str) -> bool:
 def change(
     *, customer_id: int, details: CustomerDetails, reason: str, user: User
 ) -> KycProposal | None:
-    """Change tier, channel, date or a document, or propose it: the proposal, where it is one.
+    """Change tier, channel, date or a document, or propose it. Return the proposal, if it is one.
 
     Raises UnknownCustomer, Malformed (Full KYC without a document, a proposal without a reason,
     nothing to change) or Conflict.
@@ -63,12 +63,10 @@ def change(
 
 
 def lower_until_approved(details: CustomerDetails, user: User | None) -> CustomerDetails:
-    """Give what may be recorded at once: of Full KYC by staff, Min KYC."""
-    return (
-        replace(details, kyc_flag=Tier.MIN.value)
-        if user and details.kyc_flag == Tier.FULL
-        else details
-    )
+    """Return what may be recorded at once: Full KYC by staff becomes Min KYC."""
+    if user is None or details.kyc_flag != Tier.FULL:
+        return details
+    return replace(details, kyc_flag=Tier.MIN.value)
 
 
 def propose_at_first(
@@ -143,9 +141,7 @@ def _apply(
         customer.save(update_fields=[*KYC_COLUMNS.values(), "tier_since"])
         now = {name: str(getattr(customer, column)) for name, column in KYC_COLUMNS.items()}
         changes = {n: [before[n], now[n]] for n in KYC_COLUMNS if before[n] != now[n]}
-    documents = (
-        records.record_document(details, customer=customer, at=at) if details.document else []
-    )
+    documents = records.record_document(details, customer=customer, at=at)
     if documents:
         changes["document"] = details.ovid_type
     return changes, [*rows, *documents]

@@ -1,4 +1,4 @@
-"""Notes that staff write on a customer's page."""
+"""Keep notes that staff write on a customer's page."""
 
 from customers.models.notes import NOTE_CHARACTERS, CustomerNote
 from ppims.core import clock

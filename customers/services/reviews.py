@@ -31,7 +31,7 @@ def open_review(
     processor: Processor,
     at: datetime,
 ) -> None:
-    """Put a doubt before the staff, once a pair; inside a transaction."""
+    """Ask staff about a doubt, inside a transaction; the same claim on the same customer once."""
     review = DuplicateReview(
         customer_id=holder,
         claimant=claimant,
@@ -46,7 +46,7 @@ def open_review(
 
 
 def keep_doubts(work: Callable[[], T], details: CustomerDetails, *, processor: Processor) -> T:
-    """Do work in a transaction; the review items of a Doubt are kept, in another one."""
+    """Do work in a transaction. Where it raises Doubt, its reviews are opened in another one."""
     try:
         return run_in_transaction(work)
     except Doubt as doubt:
@@ -59,8 +59,8 @@ def decide(*, review_id: int, outcome: str, reason: str, user: User) -> Duplicat
     """Decide a review: SAME_PERSON, NUMBER_PASSED_ON (the mobile then finds nobody) or
     DIFFERENT_PEOPLE.
 
-    Raises Malformed without a reason, Conflict where it is decided, or a document was claimed and
-    not a number.
+    Raises Malformed without a reason. Raises Conflict where it was decided before, or where
+    NUMBER_PASSED_ON is said of a claim by document.
     """
     given = require_text(reason, "reason", most=LONGEST_NOTE)
     review = DuplicateReview.objects.select_for_update().get(pk=review_id)

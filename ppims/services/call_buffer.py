@@ -1,6 +1,6 @@
-"""Refused calls on their way into the table: noted without waiting for anything, and written by a
-thread of their own, many at a time and within seconds. No answer rests on them, so they cost no
-fsync; who is killed loses the last.
+"""Note refused calls without waiting, and write them in a thread of its own, many at a time and
+within seconds. No answer depends on them, so they take no fsync: a kill or a crash may lose the
+last ones.
 """
 
 import logging
@@ -24,7 +24,8 @@ from ppims.models import Processor, RefusedCall
 KEPT_CODES = set(RefusedCall.Code.values)
 KEPT_OF_A_PROCESSOR = 10_000
 WAITING_AT_MOST, ROWS_AT_ONCE = 5_000, 100
-WRITES_AFTER_SECONDS, PURGES_EVERY_SECONDS = 2, 3_600  # what comes within the first goes together
+# What comes within the first is written together.
+WRITES_AFTER_SECONDS, PURGES_EVERY_SECONDS = 2, 3_600
 WELL_FORMED = re.compile("[A-Za-z0-9_-]{1,32}")
 PAST_NUMBER = """
     DELETE FROM ppims_refusedcall WHERE processor_id = %s AND id <= (
@@ -37,13 +38,15 @@ logger = logging.getLogger(__name__)
 
 
 class CallBuffer:
-    """What waits to be written, WAITING_AT_MOST calls: of more it is only said how many. Any thread
-    may note; the writing thread is made in the process that notes first.
+    """What waits to be written: at most WAITING_AT_MOST calls; more are only counted.
+
+    Any thread may note. The writing thread is made by the first call, not at import: it would not
+    survive gunicorn's fork.
     """
 
     def __init__(self) -> None:
         self._waiting: deque[dict[str, Any]] = deque()
-        self._taken: list[RefusedCall] = []  # by the writing thread alone
+        self._taken: list[RefusedCall] = []  # of the writing thread alone
         self._has_come, self._starting = threading.Event(), threading.Lock()
         self._is_started, self._lost, self._purge_due = False, 0, -math.inf
 
@@ -79,7 +82,7 @@ class CallBuffer:
                     threading.Thread(target=self._serve, name="calls", daemon=True).start()
 
     def write(self) -> int:
-        """Write the next ROWS_AT_ONCE that wait: how many. What can't be written waits on.
+        """Write the next ROWS_AT_ONCE that wait. Return how many; what fails to be written stays.
 
         Raises Unavailable, DatabaseError, OSError.
         """
@@ -98,14 +101,15 @@ class CallBuffer:
             try:
                 self._write_all()
                 self._purge_if_due()
-            except Exception as error:  # noqa: BLE001 - whatever it is, the next ones come
+            except Exception as error:  # noqa: BLE001 - this thread is never started again
                 self._report(error)
                 self._has_come.set()
 
     def _report(self, error: Exception) -> None:
-        """Say that calls wait on, for the database is away; or that they are dropped, for it would
-        not have them the next time either.
+        """Log that calls wait, if the database is away; else drop them: the next try would fail
+        as well.
         """
+        # Unavailable hides what happened to the database; that is its cause.
         why = error.__cause__ or error if isinstance(error, Unavailable) else error
         if isinstance(error, Unavailable | OSError) or outages.is_outage(why):
             logger.warning("refused calls wait to be kept: %s", type(why).__name__)
@@ -133,7 +137,7 @@ buffer = CallBuffer()
 
 
 def write(calls: Sequence[RefusedCall]) -> None:
-    """Write calls, and delete of their processors' what is beyond the number kept. Raises
+    """Write calls, and delete the oldest beyond the number kept of each processor. Raises
     Unavailable, DatabaseError.
     """
 
@@ -146,13 +150,13 @@ def write(calls: Sequence[RefusedCall]) -> None:
 
 
 def find_oldest_kept(at: datetime) -> datetime:
-    """Tell from when on calls are kept, and shown, at an instant."""
+    """Return the instant from which on calls are kept, and shown."""
     return at - timedelta(days=settings.PPIMS_CALLS_DAYS)
 
 
 @wrap_in_transaction
 def purge(at: datetime) -> int:
-    """Delete the calls that are older than PPIMS_CALLS_DAYS: how many. Raises Unavailable,
+    """Delete calls older than PPIMS_CALLS_DAYS. Return how many. Raises Unavailable,
     DatabaseError.
     """
     before = statements.store_value(find_oldest_kept(at))

@@ -1,9 +1,9 @@
-"""Which processor is calling: credentials at full price once, throttled, the same answer whatever
-is wrong.
+"""Find which processor is calling. A password is hashed once in a worker, later ones are compared
+by digest; failures are throttled; the answer is the same, whatever is wrong.
 """
 
 import secrets
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, TypeGuard
 
 from django.conf import settings
@@ -16,16 +16,22 @@ from ppims.core.errors import NotAuthenticated
 from ppims.core.throttle import Throttle
 from ppims.core.turnstile import Turnstile
 from ppims.db import group_commit, shared_snapshot, statements
-from ppims.db.statements import Table
 from ppims.db.transaction import run_in_transaction
 from ppims.models import Processor
 
-PROCESSORS, BY_USERNAME = Table(Processor), "WHERE username = %s"
+PROCESSORS, BY_USERNAME = statements.Table(Processor), "WHERE username = %s"
 KEEP_PROOF = "UPDATE ppims_processor SET proof = %s WHERE id = %s AND password = %s"
 # What draw_password has changed in a row.
 CREDENTIAL_FIELDS = ("password", "proof")
-# A proof costs a guesser who has the session key too nothing to try; ours have 32 random ones.
+# With the session key, a guess at a proof costs nothing. A password of ours has 32 random
+# characters; a shorter one is somebody's own, may be guessed, and gets no proof.
 PROVEN_FROM_CHARACTERS = 24
+
+
+class ProcessorRequest(HttpRequest):
+    """A request of the API whose credentials held: `auth`, which ninja sets, is who calls."""
+
+    auth: Processor
 
 
 class Argon2(Argon2PasswordHasher):
@@ -39,12 +45,11 @@ class Argon2(Argon2PasswordHasher):
 throttle = Throttle()
 turnstile = Turnstile("passwords")
 _verified: dict[int, bytes] = {}
-_nobody = Processor(state=Processor.State.DISABLED, password="")
 
 
 def recognize(username: str, password: str) -> Processor | None:
-    """Say which processor this is, where this worker has verified the credential before, or the
-    row proves that another one has: by digest, and never throttled.
+    """Find the processor, if this worker has verified the password before, or the row proves that
+    another one has. Compares digests, and is never throttled.
 
     The row is read each time (once for those who come together), so a changed or disabled
     credential stops working at once, in every worker.
@@ -54,19 +59,18 @@ def recognize(username: str, password: str) -> Processor | None:
 
 
 async def authenticate(username: str, password: str, address: str) -> Processor:
-    """Say which processor this is, at full price unless it is recognized by now: one password at a
-    time, of each source in turn.
+    """Find the processor, and hash the password for it unless it is recognized by now. One
+    password is hashed at a time, of each source in turn.
 
     Raises NotAuthenticated, TooManyAttempts; or Unavailable where too many wait already.
     """
-    known = recognize(username, password)
-    if known:
+    if known := recognize(username, password):
         return known
     source = name_source(address)
     throttle.refuse_if_over(source, username)
     processor = _find_processor(username)
-    attempt = partial(_verify, processor, username, password, source)
-    if not await turnstile.run(source, attempt):
+    verify = partial(_verify, processor, username, password, source)
+    if not await turnstile.run(source, verify):
         raise NotAuthenticated
     assert processor is not None
     proof = _verified[processor.pk] = _make_proof(processor, password)
@@ -80,8 +84,8 @@ async def authenticate(username: str, password: str, address: str) -> Processor:
 
 
 def draw_password(processor: Processor) -> str:
-    """Give the processor a new random password, to be shown once; the caller saves what CREDENTIAL
-    names.
+    """Set a new random password and return it, to be shown once. The caller saves
+    CREDENTIAL_FIELDS.
     """
     password = secrets.token_urlsafe(24)
     processor.password, processor.proof = make_password(password), None
@@ -89,7 +93,9 @@ def draw_password(processor: Processor) -> str:
 
 
 def find_source_address(request: HttpRequest) -> str:
-    """The peer; behind a trusted proxy, the last untrusted address of X-Forwarded-For."""
+    """Return the peer's address; behind a trusted proxy, the last untrusted one of
+    X-Forwarded-For.
+    """
     address = str(request.META.get("REMOTE_ADDR", ""))
     forwarded = str(request.META.get("HTTP_X_FORWARDED_FOR", "")).split(",")
     while forwarded and is_trusted_proxy(address):
@@ -101,13 +107,12 @@ def find_source_address(request: HttpRequest) -> str:
 
 
 def may_ask(request: HttpRequest) -> bool:
-    """Whether whoever asks is where this installation answers: of a demo that isn't open, on this
-    machine. A unix socket has no address, and is on this machine.
+    """Whether this installation answers whoever asks: a demo that isn't open, on this machine only.
+
+    A unix socket has no address, and is on this machine.
     """
-    if not settings.PPIMS_THIS_MACHINE_ALONE:
-        return True
     address = find_source_address(request)
-    return not address or is_loopback(address)
+    return not settings.PPIMS_THIS_MACHINE_ALONE or not address or is_loopback(address)
 
 
 def _find_processor(username: str) -> Processor | None:
@@ -118,7 +123,7 @@ def _find_processor(username: str) -> Processor | None:
 
 @lru_cache(256)
 def _make_processor(row: tuple[Any, ...]) -> Processor:
-    """Make a processor of its row: once, for as long as the row says the same."""
+    """Make a processor from its row, once for as long as the row says the same."""
     return PROCESSORS.make_model(row)
 
 
@@ -127,9 +132,9 @@ def _is_open(processor: Processor | None) -> TypeGuard[Processor]:
 
 
 def _verify(processor: Processor | None, username: str, password: str, source: str) -> bool:
-    """Tell whether the password is right, at full price; a failure is counted."""
+    """Hash the password, in the thread `passwords`, and count a failure."""
     throttle.refuse_if_over(source, username)  # others may have failed while this one waited
-    # Made on whatever comes first, so that an unknown username never costs a hash more.
+    # Made whoever comes first: an unknown username must not take longer by making it.
     nobodys_password = _make_nobodys_password()
     is_right = check_password(password, processor.password if processor else nobodys_password)
     if is_right and _is_open(processor):
@@ -141,26 +146,26 @@ def _verify(processor: Processor | None, username: str, password: str, source: s
 def _was_verified(processor: Processor, password: str) -> bool:
     proof = _make_proof(processor, password)
     kept = processor.proof or b"", _verified.get(processor.pk, b"")
+    # Constant time: a guesser learns nothing from how long it takes.
     return any(secrets.compare_digest(proof, each) for each in kept)
 
 
 def _make_proof(processor: Processor, password: str) -> bytes:
-    """Prove that the password has been verified against the row's hash. Any worker can make it, and
-    nobody without the session key: who has the database alone has to guess at argon2's price.
+    """Digest what proves that the password was verified against the row's hash.
+
+    Every worker can make it, nobody can without the session key: a thief of the database alone
+    pays argon2's price for each guess.
     """
-    ring = settings.PPIMS_SESSION_KEYS
-    return keys.digest(ring, "verified credential", processor.password, password, size=32)
+    parts = ("verified credential", processor.password, password)
+    return keys.digest(settings.PPIMS_SESSION_KEYS, *parts, size=32)
 
 
 def _keep_proof(processor: Processor, proof: bytes) -> None:
-    """Let other workers, and this one's successor, recognize it; unless the credential is another
-    by now.
-    """
+    """Let other workers, and later ones, recognize the password, unless it has changed since."""
     values = (proof, processor.pk, processor.password)
     run_in_transaction(lambda: statements.run(KEEP_PROOF, values), takes_instant=False)
 
 
+@cache
 def _make_nobodys_password() -> str:
-    if not _nobody.password:
-        draw_password(_nobody)
-    return _nobody.password
+    return make_password(secrets.token_urlsafe(24))

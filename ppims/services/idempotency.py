@@ -1,5 +1,5 @@
-"""One effect for one Ref_Id: who was first, and whether a repeat says the same (wire.md section
-6).
+"""Let one Ref_Id have one effect: decide who was first, and whether a repeat says the same
+(docs/api.md, "Retries").
 """
 
 from collections.abc import Mapping
@@ -31,9 +31,8 @@ SETTLE_REF_ID = """
 class Call:
     """One request that changes something: who asks, which operation, its Ref_Id, and what it says.
 
-    `content` maps each declared field, in its declared order, to its meaning as text; a field that
-    an operation
-    gains later is declared last, so that old digests stay comparable.
+    `content` maps each declared field, in its declared order, to its meaning as text. A field that
+    an operation gains later is declared last, so that old digests stay comparable.
     """
 
     processor: Processor
@@ -47,31 +46,30 @@ class Call:
 
 
 def is_claimed(call: Call) -> bool:
-    """Tell whether the Ref_Id was answered before; who is first is decided by `claim` alone."""
+    """Whether the Ref_Id was answered before. Only `claim` decides who is first."""
     return ReplayKey.objects.filter(pk=(call.processor.pk, call.operation, call.ref_id)).exists()
 
 
 def claim(call: Call) -> ReplayKey | None:
     """Claim the Ref_Id, inside the use-case's transaction. None: it is ours, and `settle` must
-    follow.
+    follow. A row: the same was asked before, and this points at its answer.
 
-    A row: the same was asked before, and this points at its answer. Raises Conflict naming each
-    field that differs.
-    The unique insert decides who was first; on PostgreSQL it waits for whoever is before us.
+    Raises Conflict, naming each field that differs from what was asked before.
     """
+    # The unique insert decides, not a read before it. On PostgreSQL it waits for another request
+    # with this Ref_Id until that one commits or rolls back.
     if statements.run(
         CLAIM_REF_ID, [call.processor.pk, call.operation.value, call.ref_id, call.digests]
     ):
         return None
     first = ReplayKey.objects.get(pk=(call.processor.pk, call.operation.value, call.ref_id))
-    different = _list_differing(call, bytes(first.digests), call.digests)
-    if different:
+    if different := _list_differing(call, bytes(first.digests), call.digests):
         raise Conflict((name, "differs from what this Ref_Id said before") for name in different)
     return first
 
 
 def digest_content(ref_id: str, content: Mapping[str, str | None]) -> bytes:
-    """Digest each field of what a call says: what a ReplayKey keeps of it."""
+    """Digest each field of what a call says, for its ReplayKey: DIGEST_BYTES each, in order."""
     begun = keys.begin_digest(settings.PPIMS_DIGEST_KEYS, ref_id, size=DIGEST_BYTES)
     digests = []
     for name, text in content.items():
@@ -91,6 +89,7 @@ def settle(call: Call, *, customer_id: int, row_id: int) -> None:
 
 
 def _list_differing(call: Call, first: bytes, now: bytes) -> list[str]:
+    # A field that the operation has gained since the first call was absent from it.
     first = first.ljust(len(now), b"\0")
     places = [slice(i, i + DIGEST_BYTES) for i in range(0, len(now), DIGEST_BYTES)]
     return [name for name, at in zip(call.content, places, strict=True) if first[at] != now[at]]

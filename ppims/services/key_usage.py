@@ -1,4 +1,4 @@
-"""Which keys this database was written with, and whether they are at hand."""
+"""Record with which keys this database was written, and find those that are missing."""
 
 from django.conf import settings
 
@@ -8,7 +8,7 @@ from ppims.models import KeyInUse
 
 
 def list_rings() -> dict[str, Ring]:
-    """Give the rings that a database needs to be read again, by purpose."""
+    """Return the rings without which a database can't be read, by purpose."""
     return {
         "ledger": settings.PPIMS_LEDGER_KEYS,
         "digest": settings.PPIMS_DIGEST_KEYS,
@@ -17,8 +17,9 @@ def list_rings() -> dict[str, Ring]:
 
 
 def record_use() -> None:
-    """Record the keys that are written with from now on; at every start, once nothing is missing:
-    a key recorded by mistake would be missed for ever.
+    """Record the keys that are written with from now on.
+
+    For every start, once nothing is missing: a key recorded by mistake would be missed for ever.
     """
     at = clock.now()
     rows = [
@@ -35,7 +36,8 @@ def list_keys_in_use() -> list[str]:
 
 
 def list_missing(names: list[str]) -> list[str]:
-    """Name those of the keys that are not at hand. Digests are found by the first key alone."""
+    """Return those of the keys that are not at hand."""
+    # A digest is looked up, never read again: only the first key of that ring can find it.
     at_hand = {
         f"{purpose} {key.id}"
         for purpose, ring in list_rings().items()

@@ -1,4 +1,4 @@
-"""Who works at the machine itself: whose name commands record that change something for people."""
+"""Name who works at the machine itself, for commands that change something about people."""
 
 import getpass
 import os
@@ -15,14 +15,14 @@ from ppims.models import AuditEntry, User
 from ppims.services import accounts, audit, role_groups
 
 LOGGED_IN = Path("/proc/self/loginuid")
-NOBODY_LOGGED_IN = 2**32 - 1
+NOBODY_LOGGED_IN = 2**32 - 1  # as the kernel writes it: -1, unsigned
 MOST_TRIES = 3
 
 
 def name_operator() -> str:
-    """Name the operating system's user who runs this, and who had logged in to become that one.
+    """Return the operating system's user who runs this, and who had logged in to become that one.
 
-    As the kernel knows both, through sudo and su: variables such as LOGNAME say what one likes.
+    The kernel knows both, through sudo and su; variables such as LOGNAME say what one likes.
     """
     own = os.getuid()
     try:
@@ -36,7 +36,9 @@ def name_operator() -> str:
 
 @wrap_in_transaction
 def make_admin(*, username: str, email: str, password: str | None) -> User:
-    """Make an admin; without a password nobody logs in as that one yet. Raises ValidationError."""
+    """Make an admin. Without a password nobody can log in as that one yet. Raises
+    ValidationError.
+    """
     role_groups.set_up()
     User(username=username, email=email).full_clean(exclude=["password"])
     user = User.objects.create_superuser(username, email, password)
@@ -71,14 +73,14 @@ def ask_new_password(user: User) -> str:
         except EOFError:
             break
         if password != again:
-            print("These are two different passwords.")  # noqa: T201 - to who types them
+            print("These are two different passwords.")
             continue
         try:
             validate_password(password, user)
         except ValidationError as error:
-            print("\n".join(error.messages))  # noqa: T201
-            continue
-        return password
+            print("\n".join(error.messages))
+        else:
+            return password
     raise CommandError("No password was given that will do; nothing is changed.")
 
 

@@ -7,8 +7,9 @@ from ppims.models import User
 
 
 def set_up() -> None:
-    """Make each role's group hold exactly its permissions, and staff of whoever is in one: no one
-    else. Any number of times.
+    """Give each role's group exactly its permissions, and make who is in one, only them, staff.
+
+    It may run any number of times.
     """
     known = {
         f"{p.content_type.app_label}.{p.codename}": p

@@ -1,5 +1,5 @@
-"""Sessions of staff, in the database: encrypted, for they hold what somebody has searched for; and
-gone within an hour of their end.
+"""Keep sessions of staff in the database: encrypted, because they hold what somebody has searched
+for, and deleted within an hour of their end.
 """
 
 import logging
@@ -24,24 +24,24 @@ logger = logging.getLogger(__name__)
 
 
 class SessionStore(db.SessionStore):
-    """Django's own, but for what stands in the row: bound to the session's key, so that no row's
-    content opens in another's place.
+    """Django's own, but encrypted, and bound to the session's key: the content of one row can't be
+    read in the place of another.
     """
 
     def encode(self, session_dict: Mapping[str, Any]) -> str:
         text = self.serializer().dumps(session_dict).decode("latin-1")
-        ring = settings.PPIMS_SESSION_KEYS
-        key_id, sealed = keys.encrypt(ring, text, bound_to=self._bound_to)
+        key_id, sealed = keys.encrypt(settings.PPIMS_SESSION_KEYS, text, bound_to=self._bound_to)
         return f"{key_id} {b64encode(sealed).decode()}"
 
     def decode(self, session_data: bytes | str) -> dict[str, Any]:
-        """Read a row; what can't be read (of before, with a key that is gone) is an empty session,
-        and its owner logs in again.
+        """Read a row. One that can't be read (its key is gone) is an empty session, and its owner
+        logs in again.
         """
         key_id, _, sealed = str(session_data).partition(" ")
-        ring = settings.PPIMS_SESSION_KEYS
         try:
-            text = keys.decrypt(ring, key_id, b64decode(sealed), bound_to=self._bound_to)
+            text = keys.decrypt(
+                settings.PPIMS_SESSION_KEYS, key_id, b64decode(sealed), bound_to=self._bound_to
+            )
         except (ValueError, keys.KeyMissing, InvalidTag):
             return {}
         session: dict[str, Any] = self.serializer().loads(text.encode("latin-1"))
@@ -53,7 +53,7 @@ class SessionStore(db.SessionStore):
 
 
 class Cleared:
-    """Middleware: once an hour in each process, whatever page is asked for, ended sessions go."""
+    """Middleware that deletes ended sessions once an hour in each process, after an answer."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response

@@ -217,6 +217,6 @@ def test_a_line_that_can_not_be_written_is_reported_as_logging_does(capsys):
 def test_after_a_fault_the_same_ref_id_has_its_one_effect(ent, monkeypatch):
     details = make_person(Ref_Id="REF-1")
     with monkeypatch.context() as patched:
-        patched.setattr(customers, "_record_audit", make_fault)
+        patched.setattr(customers.audit, "record", make_fault)
         assert ent.call("add-customer", **details)[1]["Data"]["Resp_Code"] == "999"
     assert read_done(ent.call("add-customer", **details))[1] == {}
