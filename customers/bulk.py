@@ -39,7 +39,6 @@ class Records:
         }
 
     def number_row(self, model: type[Model], *values: Plain) -> int:
-        """Keep a row under the next number, and return that number."""
         number = next(self.ids[model])
         self.rows[model].append([number, *values])
         return number
@@ -73,6 +72,11 @@ class Person:
         whose = (self.unique_id, call.processor.pk)
         names = (details.customer_id, details.cif_id, details.customer_type, details.ppi_type)
         self._keep(Registration, *whose, *(name or "" for name in names), at)
+        self._keep_instruments(details, whose)
+        self._record_document(details, at)
+        self._keep_receipt(call, "customer added", {}, at)
+
+    def _keep_instruments(self, details: CustomerDetails, whose: tuple[int, int]) -> None:
         if details.account_number:
             status = details.account_status or InstrumentStatus.ACTIVE.value
             self._keep(Account, *whose, details.account_number, status)
@@ -80,8 +84,6 @@ class Person:
             number = (Card.digest_of(details.card_number), details.card_number[-4:])
             status = details.card_status or InstrumentStatus.ACTIVE.value
             self._keep(Card, *whose, *number, details.card_exp_date or "", status)
-        self._record_document(details, at)
-        self._keep_receipt(call, "customer added", {}, at)
 
     def raise_kyc(self, call: Call, details: CustomerDetails, *, at: int) -> None:
         """Keep what services.customers.update_customer would for a higher tier, and a document."""
@@ -160,13 +162,12 @@ class Person:
         return True
 
     def _keep_receipt(self, call: Call, action: str, changes: dict[str, object], at: int) -> None:
-        key = (call.processor.pk, call.operation.value, call.ref_id)
         kyc = (self.tier, self.channel, self.updated_on)
         receipt = self._keep(
-            *(Receipt, self.unique_id, *key, at, DONE_CODE, self.unique_id, None, *kyc),
+            *(Receipt, self.unique_id, *call.key, at, DONE_CODE, self.unique_id, None, *kyc),
             also=call.digests,
         )
-        self.records.rows[ReplayKey].append([*key, self.unique_id, receipt, call.digests])
+        self.records.rows[ReplayKey].append([*call.key, self.unique_id, receipt, call.digests])
         detail = {"ref_id": call.ref_id, **changes, row_proofs.PROOFS_KEY: self.proofs}
         self.events.append((at, call.processor.pk, action, detail))
         self.proofs = {}

@@ -39,8 +39,7 @@ def require_no_conflict(
     holders = zip(("mobile_number", "ovid_value"), records.find_holders(details), strict=True)
     claimed = {name: pk for name, pk in holders if pk and pk != customer.pk}
     errors = [(name, "is another customer's") for name in claimed]
-    is_lower = Tier(details.kyc_flag or customer.tier).rank < Tier(customer.tier).rank
-    if is_lower and not may_lower:
+    if not may_lower and _lowers_kyc(details, customer):
         errors.append(("kyc_flag", "is lower than the one on record"))
     if claimed:
         raise Doubt(errors, holders=sorted(set(claimed.values())), claimant=customer)
@@ -67,3 +66,7 @@ def is_doubtful(details: CustomerDetails, customer: Customer) -> bool:
 def require_reason(reason: str) -> str:
     """Return the reason, trimmed. Raises Malformed where it is none."""
     return require_text(reason, "reason", most=LONGEST_NOTE)
+
+
+def _lowers_kyc(details: CustomerDetails, customer: Customer) -> bool:
+    return Tier(details.kyc_flag or customer.tier).rank < Tier(customer.tier).rank

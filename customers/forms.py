@@ -171,8 +171,7 @@ class OnboardForm(forms.Form):
 
 
 class EditIn(UpdateCustomerIn):
-    """What staff may change: what the API does, and the address."""
-
+    # What staff may change besides what a processor may.
     address_line1: OptionalText = None
     address_line2: OptionalText = None
     city: OptionalText = None
@@ -238,7 +237,6 @@ class EditForm(forms.Form):
         return self.cleaned_data
 
     def list_changed_statuses(self, names: Mapping[str, int]) -> dict[int, str]:
-        """Return the changed statuses, of accounts or of cards, by their rows' keys."""
         return {pk: self.cleaned_data[n] for n, pk in names.items() if n in self.changed_data}
 
     def _ask_status(self, label: Any, rows: Any) -> dict[str, int]:

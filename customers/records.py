@@ -199,8 +199,8 @@ def lock_known_customer(unique_id: int) -> Customer:
 
 def find_first_registration(unique_id: int) -> Registration:
     """Find through whom the customer was first known. Raises UnknownCustomer."""
-    found = Registration.objects.filter(customer_id=unique_id).select_related("processor")
-    registration = found.order_by("pk").first()
+    known = Registration.objects.filter(customer_id=unique_id)
+    registration = known.select_related("processor").order_by("pk").first()
     if registration is None:
         raise UnknownCustomer
     return registration

@@ -65,12 +65,12 @@ def _compare(review: DuplicateReview) -> list[Evidence]:
     is_name = (name or "").casefold() == customer.name.casefold()
     born = customer.date_of_birth
     return [
-        _weigh("name", customer.name, name, is_same=is_name),
-        _weigh(
+        _make_evidence("name", customer.name, name, is_same=is_name),
+        _make_evidence(
             *("mobile_number", customer.masked_mobile, mask(mobile or "", shown=4)),
             is_same=mobile == customer.mobile,
         ),
-        _weigh(
+        _make_evidence(
             *("date_of_birth", mask_day(born), day and mask_day(date.fromisoformat(day))),
             is_same=day == born.isoformat(),
         ),
@@ -82,12 +82,12 @@ def _compare_documents(customer: Customer, kind: str | None, number: str | None)
     known = list(customer.documents.filter(replaced_at__isnull=True).order_by("kind"))
     on_record = ", ".join(map(str, known))
     if not kind or not number:
-        return _weigh("document", on_record, None, is_same=False)
+        return _make_evidence("document", on_record, None, is_same=False)
     claimed = f"{DocumentKind(kind).label} {mask(number, shown=4)}"
     digest = Identifier.digest_of(kind, number)
     is_same = any(it.kind == kind and bytes(it.digest) == digest for it in known)
-    return _weigh("document", on_record, claimed, is_same=is_same)
+    return _make_evidence("document", on_record, claimed, is_same=is_same)
 
 
-def _weigh(name: str, on_record: str, claimed: str | None, *, is_same: bool) -> Evidence:
+def _make_evidence(name: str, on_record: str, claimed: str | None, *, is_same: bool) -> Evidence:
     return Evidence(name, on_record or NO_VALUE, claimed or NO_VALUE, is_same if claimed else None)

@@ -19,10 +19,10 @@ CUSTOMERS_OF_A_WORD = 20_000
 PAST_ALL_LETTERS = "\U0010ffff"
 
 OF_WORD = """
-    SELECT word, customer_id FROM customers_nameword WHERE word >= %s AND word < %s
+    SELECT customer_id, word FROM customers_nameword WHERE word >= %s AND word < %s
     ORDER BY word, customer_id LIMIT %s
 """
-# The same rows as OF_WORD: without the LIMIT inside, a common word would join for seconds.
+# The LIMIT of OF_WORD stands inside, so that a common word joins no more rows than that.
 FIND_NAMED = """
     SELECT w.customer_id, c.name FROM (
         SELECT word, customer_id FROM customers_nameword WHERE word >= %s AND word < %s
@@ -50,11 +50,10 @@ def find_by_name(text: str, *, most: int) -> list[int]:
         return []
     if len(asked) == 1:  # somebody whose words begin alike comes once for each
         rows = _find_by_word(asked[0], WORDS_OF_A_NAME * most)
-        return list(dict.fromkeys(customer_id for _, customer_id in rows))[:most]
+        return list(dict.fromkeys(customer_id for customer_id, _ in rows))[:most]
     rarest = min(asked, key=lambda word: len(_find_by_word(word, CUSTOMERS_OF_A_WORD)))
     found: dict[int, None] = {}
-    named = statements.read_rows(FIND_NAMED, [*_bound_word(rarest), CUSTOMERS_OF_A_WORD])
-    for customer_id, name in named:
+    for customer_id, name in _find_by_word(rarest, CUSTOMERS_OF_A_WORD, sql=FIND_NAMED):
         if len(found) < most and is_named(name, asked):
             found[customer_id] = None
     return list(found)
@@ -70,12 +69,8 @@ def read_names(customer_ids: Collection[int]) -> Mapping[int, str]:
     return dict(Customer.objects.filter(pk__in=customer_ids).values_list("pk", "name"))
 
 
-def _find_by_word(word: str, most: int) -> list[tuple[str, int]]:
-    return statements.read_rows(OF_WORD, [*_bound_word(word), most])
-
-
-def _bound_word(word: str) -> tuple[str, str]:
-    return word, word + PAST_ALL_LETTERS
+def _find_by_word(word: str, most: int, *, sql: str = OF_WORD) -> list[tuple[int, str]]:
+    return statements.read_rows(sql, [word, word + PAST_ALL_LETTERS, most])
 
 
 def _find_own_numbers(text: str) -> Iterable[tuple[int, str]]:
@@ -100,7 +95,6 @@ def _find_identified(text: str, digits: str) -> Iterable[tuple[int, str]]:
 
 
 def _list_identifiers(text: str, digits: str) -> Iterable[tuple[str, str]]:
-    """List each kind of identifier that the text could be, and how it is kept."""
     if len(digits) == MOBILE_DIGITS:
         yield MOBILE_KIND, INDIA_PREFIX + digits
     if len(digits) == MOBILE_DIGITS + len(INDIA_PREFIX):

@@ -108,6 +108,6 @@ class KycProposal(FourEyes):
         """Decrypt the kind and number of its document; None where it has none."""
         if not self.document_kind:
             return None
-        ring, sealed = settings.PPIMS_DOCUMENT_KEYS, bytes(self.sealed)
-        number = keys.decrypt(ring, self.key_id, sealed, bound_to=self.bound_to)
-        return self.document_kind, number
+        return self.document_kind, keys.decrypt(
+            settings.PPIMS_DOCUMENT_KEYS, self.key_id, bytes(self.sealed), bound_to=self.bound_to
+        )

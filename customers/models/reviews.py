@@ -90,5 +90,4 @@ class DuplicateReview(models.Model):
         opened = keys.decrypt(
             settings.PPIMS_DOCUMENT_KEYS, self.key_id, bytes(self.claim), bound_to=self.bound_to
         )
-        claim: dict[str, str | None] = json.loads(opened)
-        return claim
+        return dict(json.loads(opened))

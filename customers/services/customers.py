@@ -114,9 +114,13 @@ def edit_customer(
                 rows += [row for _, row in changed]
         if not changes:
             raise Malformed([("", "says nothing to change")])
-        detail: dict[str, object] = {"changes": changes}
         audit.record(
-            "customer updated", at=at, subject=customer_id, user=user, detail=detail, rows=rows
+            "customer updated",
+            at=at,
+            subject=customer_id,
+            user=user,
+            detail={"changes": changes},
+            rows=rows,
         )
 
     reviews.keep_doubts(work, details, processor=registration.processor)
@@ -169,7 +173,6 @@ def _apply(
 def _change_customer(
     details: CustomerDetails, processor: Processor, customer: Customer, at: datetime
 ) -> tuple[dict[str, object], list[Model]]:
-    """Change the customer's own row, its mobile and its KYC."""
     changes, before = _change_columns(details, customer), customer.tier
     mobile = details.mobile_number
     if mobile and mobile != customer.mobile:

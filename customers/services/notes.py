@@ -14,6 +14,12 @@ def add_note(*, customer_id: int, text: str, user: User) -> CustomerNote:
     said = require_text(text, "text", most=NOTE_CHARACTERS)
     at = clock.now()
     note = CustomerNote.objects.create(customer_id=customer_id, author=user, at=at, text=said)
-    detail: dict[str, object] = {"note": note.pk}
-    audit.record("note added", at=at, subject=customer_id, user=user, detail=detail, rows=[note])
+    audit.record(
+        "note added",
+        at=at,
+        subject=customer_id,
+        user=user,
+        detail={"note": note.pk},
+        rows=[note],
+    )
     return note

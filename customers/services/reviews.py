@@ -20,7 +20,6 @@ from ppims.models import LONGEST_NOTE, Processor, User
 from ppims.services import audit
 
 T = TypeVar("T")
-DECISION_FIELDS = ("outcome", "reason", "decided_by", "decided_at", "evidence_key_id", "evidence")
 
 
 def open_review(
@@ -72,7 +71,8 @@ def decide(*, review_id: int, outcome: str, reason: str, user: User) -> Duplicat
         rows.append(_pass_number_on(review))
     review.outcome = DuplicateReview.Outcome(outcome)
     review.reason, review.decided_by, review.decided_at = given, user, clock.now()
-    review.save(update_fields=DECISION_FIELDS)
+    evidence = ("evidence_key_id", "evidence")
+    review.save(update_fields=["outcome", "reason", "decided_by", "decided_at", *evidence])
     audit.record(
         "duplicate review decided",
         at=review.decided_at,
@@ -86,10 +86,9 @@ def decide(*, review_id: int, outcome: str, reason: str, user: User) -> Duplicat
 
 @wrap_in_transaction
 def _open_reviews(doubt: Doubt, details: CustomerDetails, *, processor: Processor) -> None:
+    at = clock.now()
     for holder in doubt.holders:
-        open_review(
-            details, holder=holder, claimant=doubt.claimant, processor=processor, at=clock.now()
-        )
+        open_review(details, holder=holder, claimant=doubt.claimant, processor=processor, at=at)
 
 
 def _pass_number_on(review: DuplicateReview) -> Customer:

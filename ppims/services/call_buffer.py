@@ -74,7 +74,6 @@ class CallBuffer:
         self.start()
 
     def start(self) -> None:
-        """Make the writing thread, if there is none yet."""
         if not self._is_started:
             with self._starting:
                 if not self._is_started:
@@ -126,7 +125,6 @@ class CallBuffer:
             self._lost = 0
 
     def _purge_if_due(self) -> None:
-        """Delete what is past its time: with the first calls, and then every so often."""
         now = time.monotonic()
         if now >= self._purge_due:
             purge(clock.now())

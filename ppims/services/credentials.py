@@ -162,8 +162,10 @@ def _make_proof(processor: Processor, password: str) -> bytes:
 
 def _keep_proof(processor: Processor, proof: bytes) -> None:
     """Let other workers, and later ones, recognize the password, unless it has changed since."""
-    values = (proof, processor.pk, processor.password)
-    run_in_transaction(lambda: statements.run(KEEP_PROOF, values), takes_instant=False)
+    run_in_transaction(
+        lambda: statements.run(KEEP_PROOF, (proof, processor.pk, processor.password)),
+        takes_instant=False,
+    )
 
 
 @cache

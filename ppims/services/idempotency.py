@@ -44,10 +44,14 @@ class Call:
     def __post_init__(self) -> None:
         object.__setattr__(self, "digests", digest_content(self.ref_id, self.content))
 
+    @property
+    def key(self) -> tuple[int, str, str]:
+        return self.processor.pk, self.operation.value, self.ref_id
+
 
 def is_claimed(call: Call) -> bool:
     """Whether the Ref_Id was answered before. Only `claim` decides who is first."""
-    return ReplayKey.objects.filter(pk=(call.processor.pk, call.operation, call.ref_id)).exists()
+    return ReplayKey.objects.filter(pk=call.key).exists()
 
 
 def claim(call: Call) -> ReplayKey | None:
@@ -58,11 +62,9 @@ def claim(call: Call) -> ReplayKey | None:
     """
     # The unique insert decides, not a read before it. On PostgreSQL it waits for another request
     # with this Ref_Id until that one commits or rolls back.
-    if statements.run(
-        CLAIM_REF_ID, [call.processor.pk, call.operation.value, call.ref_id, call.digests]
-    ):
+    if statements.run(CLAIM_REF_ID, [*call.key, call.digests]):
         return None
-    first = ReplayKey.objects.get(pk=(call.processor.pk, call.operation.value, call.ref_id))
+    first = ReplayKey.objects.get(pk=call.key)
     if different := _list_differing(call, bytes(first.digests), call.digests):
         raise Conflict((name, "differs from what this Ref_Id said before") for name in different)
     return first
@@ -84,8 +86,7 @@ def digest_content(ref_id: str, content: Mapping[str, str | None]) -> bytes:
 
 def settle(call: Call, *, customer_id: int, row_id: int) -> None:
     """Point a claimed Ref_Id at the row that holds its answer."""
-    key = [call.processor.pk, call.operation.value, call.ref_id]
-    statements.run(SETTLE_REF_ID, [customer_id, row_id, *key])
+    statements.run(SETTLE_REF_ID, [customer_id, row_id, *call.key])
 
 
 def _list_differing(call: Call, first: bytes, now: bytes) -> list[str]:

@@ -22,11 +22,13 @@ def record_use() -> None:
     For every start, once nothing is missing: a key recorded by mistake would be missed for ever.
     """
     at = clock.now()
-    rows = [
-        KeyInUse(purpose=purpose, key_id=ring[0].id, first_used_at=at)
-        for purpose, ring in list_rings().items()
-    ]
-    KeyInUse.objects.bulk_create(rows, ignore_conflicts=True)
+    KeyInUse.objects.bulk_create(
+        [
+            KeyInUse(purpose=purpose, key_id=ring[0].id, first_used_at=at)
+            for purpose, ring in list_rings().items()
+        ],
+        ignore_conflicts=True,
+    )
 
 
 def list_keys_in_use() -> list[str]:
@@ -36,7 +38,6 @@ def list_keys_in_use() -> list[str]:
 
 
 def list_missing(names: list[str]) -> list[str]:
-    """Return those of the keys that are not at hand."""
     # A digest is looked up, never read again: only the first key of that ring can find it.
     at_hand = {
         f"{purpose} {key.id}"

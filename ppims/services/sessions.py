@@ -44,8 +44,7 @@ class SessionStore(db.SessionStore):
             )
         except (ValueError, keys.KeyMissing, InvalidTag):
             return {}
-        session: dict[str, Any] = self.serializer().loads(text.encode("latin-1"))
-        return session
+        return dict(self.serializer().loads(text.encode("latin-1")))
 
     @property
     def _bound_to(self) -> str:
