@@ -39,7 +39,7 @@ def require_no_conflict(
     holders = zip(("mobile_number", "ovid_value"), records.find_holders(details), strict=True)
     claimed = {name: pk for name, pk in holders if pk and pk != customer.pk}
     errors = [(name, "is another customer's") for name in claimed]
-    if not may_lower and _lowers_kyc(details, customer):
+    if not may_lower and _is_kyc_lower(details, customer):
         errors.append(("kyc_flag", "is lower than the one on record"))
     if claimed:
         raise Doubt(errors, holders=sorted(set(claimed.values())), claimant=customer)
@@ -68,5 +68,5 @@ def require_reason(reason: str) -> str:
     return require_text(reason, "reason", most=LONGEST_NOTE)
 
 
-def _lowers_kyc(details: CustomerDetails, customer: Customer) -> bool:
+def _is_kyc_lower(details: CustomerDetails, customer: Customer) -> bool:
     return Tier(details.kyc_flag or customer.tier).rank < Tier(customer.tier).rank
