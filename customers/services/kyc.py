@@ -103,14 +103,14 @@ def propose(
 
 
 def has_moved(proposal: KycProposal, customer: Customer) -> bool:
-    """Tell whether tier, channel, date or documents have changed since it was proposed."""
+    """Whether tier, channel, date or documents have changed since it was proposed."""
     ground = (proposal.from_tier, proposal.from_channel, proposal.from_updated_on)
     now = (customer.tier, customer.kyc_updated_channel, customer.kyc_updated_on)
     return (*now, _list_documents(customer)) != (*ground, proposal.documents)
 
 
 def _carry_out(proposal: KycProposal, customer: Customer, at: datetime) -> list[Model]:
-    """Do what was proposed: the rows that are new or changed."""
+    """Do what was proposed. Return the rows that are new or changed."""
     if has_moved(proposal, customer):
         raise Conflict([("", "what it stands on has changed since")])
     kind, number = proposal.read_document() or (None, None)
@@ -130,8 +130,9 @@ def _carry_out(proposal: KycProposal, customer: Customer, at: datetime) -> list[
 def _apply(
     details: CustomerDetails, *, customer: Customer, user: User, at: datetime
 ) -> tuple[dict[str, object], list[Model]]:
-    """Make the changes; what changed, for the audit: of a document only that it did; and the rows
-    that are new or changed.
+    """Make the changes. Return what changed, for the audit, and the rows that are new or changed.
+
+    The audit has a value's "from" and "to", but of a document only that it changed.
     """
     before = {name: str(getattr(customer, column)) for name, column in KYC_COLUMNS.items()}
     changes: dict[str, object] = {}
@@ -148,7 +149,7 @@ def _apply(
 
 
 def _list_documents(customer: Customer) -> str:
-    """Name the documents on record by their keys; those that were read with the customer do."""
+    """Join the keys of the documents on record. Reads none where they came with the customer."""
     on_record = [row.pk for row in customer.documents.all() if row.replaced_at is None]
     return ",".join(map(str, sorted(on_record)))
 
