@@ -101,46 +101,61 @@ def read_page(
     rows: int,
     read: Callable[[Sequence[Position]], Sequence[T]],
 ) -> Page[T]:
-    """Give one page of what the walks find, newest first; `read` gives the rows at positions."""
-    after, found, cuts = read_position(cursor), [], []
-    for walk in walks:
-        positions, cut = _find_positions(walk, frame, after, rows + 1)
-        found.append(positions)
-        cuts += [cut] if cut else []
-    cut_at = max(cuts, default=None)
-    merged = list(merge(*found, reverse=True))
-    seen = [each for each in merged if cut_at is None or each >= cut_at]
-    chosen = seen[:rows]
-    if len(seen) > rows:
-        return Page(read(chosen), chosen[-1].write_cursor())
-    return Page(read(chosen), cut_at.write_cursor() if cut_at else "", cut_at is not None)
+    """Read one page of what the walks find, newest first; `read` reads the rows at positions."""
+    after = read_position(cursor)
+    found = [_find_positions(walk, frame, after, rows + 1) for walk in walks]
+    # Below where a walk was cut short others may have rows that come before its next ones.
+    cut_at = max((cut for _, cut in found if cut), default=None)
+    merged = merge(*(positions for positions, _ in found), reverse=True)
+    return make_page([p for p in merged if cut_at is None or p >= cut_at], cut_at, rows, read)
+
+
+def make_page(
+    found: Sequence[Position],
+    cut_at: Position | None,
+    rows: int,
+    read: Callable[[Sequence[Position]], Sequence[T]],
+) -> Page[T]:
+    """Make a page of the first positions; of no more than there are it goes on where looking was
+    cut short.
+    """
+    if len(found) > rows:
+        return Page(read(found[:rows]), found[rows - 1].write_cursor())
+    return Page(read(found), cut_at.write_cursor() if cut_at else "", cut_at is not None)
 
 
 def read_newest_first(kept: QuerySet[M], cursor: str, rows: int) -> Page[M]:
-    """Give one page of a table's rows by their keys, the last first."""
+    """Read one page of a table's rows by their keys, the last first."""
     found = list(kept.filter(pk__lt=read_position(cursor).id).order_by("-pk")[: rows + 1])
     more = Position(0, 0, found[rows - 1].pk).write_cursor() if len(found) > rows else ""
     return Page(found[:rows], more)
 
 
+def find_wanted(
+    look: str, values: Sequence[Any], wanted: Sequence[Condition], rank: int, rows: int
+) -> tuple[list[Position], Position | None]:
+    """Find the first so many of what a statement looks at that are wanted; and where that ended,
+    if it looked at enough. The statement, of columns `moment` and `row_key` and more, says the
+    order.
+    """
+    looked_at = f"SELECT moment, row_key FROM ({look} LIMIT {LOOKED_AT:d}) w"  # noqa: S608
+    sql = f"{looked_at} WHERE {_join_conditions(wanted)} LIMIT {rows:d}"
+    found = statements.read_rows(sql, [*values, *_list_values(wanted)])
+    positions = [Position(at, rank, key) for at, key in found]
+    if len(positions) == rows:
+        return positions, None
+    last = statements.read_row(f"{looked_at} LIMIT 1 OFFSET {LOOKED_AT - 1:d}", values)
+    return positions, Position(last[0], rank, last[1]) if last else None
+
+
 def _find_positions(
     walk: Walk, frame: Frame, after: Position, rows: int
 ) -> tuple[list[Position], Position | None]:
-    """Find the first so many positions of a walk, and where it ended if it looked at enough."""
-    looked_at, values = _write_look(walk, frame, after)
-    if not walk.wanted:
-        sql = f"{looked_at} LIMIT {rows:d}"
-        return [
-            Position(at, walk.rank, key) for at, key, *_ in statements.read_rows(sql, values)
-        ], None
-    all_of_them = f"SELECT moment, row_key FROM ({looked_at} LIMIT {LOOKED_AT:d}) w"  # noqa: S608
-    sql = f"{all_of_them} WHERE {_join_conditions(walk.wanted)} LIMIT {rows:d}"
-    found = statements.read_rows(sql, [*values, *_list_values(walk.wanted)])
-    positions = [Position(at, walk.rank, key) for at, key in found]
-    if len(positions) == rows:
-        return positions, None
-    last = statements.read_row(f"{all_of_them} LIMIT 1 OFFSET {LOOKED_AT - 1:d}", values)
-    return positions, Position(last[0], walk.rank, last[1]) if last else None
+    look, values = _write_look(walk, frame, after)
+    if walk.wanted:
+        return find_wanted(look, values, walk.wanted, walk.rank, rows)
+    found = statements.read_rows(f"{look} LIMIT {rows:d}", values)
+    return [Position(at, walk.rank, key) for at, key, *_ in found], None
 
 
 def _write_look(walk: Walk, frame: Frame, after: Position) -> tuple[str, list[Any]]:
@@ -156,8 +171,9 @@ def _write_look(walk: Walk, frame: Frame, after: Position) -> tuple[str, list[An
     if frame.since is not None:
         where.append((f"{at} >= %s", to_indexed(frame.since)))
     columns = "".join(f', t."{column}"' for column in walk.columns)
+    moment = write_microseconds(f't."{walk.at}"')
     sql = f"""
-        SELECT {write_microseconds(f't."{walk.at}"')} AS moment, {key} AS row_key{columns}
+        SELECT {moment} AS moment, {key} AS row_key{columns}
         FROM {walk.table} t WHERE {_join_conditions(where)}
         ORDER BY {at} DESC, {key} DESC"""  # noqa: S608 - names of ours
     return sql, _list_values(where)

@@ -269,7 +269,7 @@ class Work:
             return False
         after = self.state["refused_after"]
         found, end = refused_reports.walk(after, 1, known=self.edge["report finding"])
-        self.state["refused_after"] = found[0] - 1 if found else end or after
+        self.state["refused_after"] = found[0].id - 1 if found else end.id if end else after
         return end is not None and not found
 
     def _get_day(self, day: int) -> State:

@@ -14,7 +14,7 @@ TO_BE_MERGED = Q(outcome=DuplicateReview.Outcome.SAME_PERSON, claimant__isnull=F
 
 
 def list_waiting(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[DuplicateReview]:
-    """Give a page of open review items, the oldest first. Raises Http404 for a cursor of another
+    """Read a page of open review items, the oldest first. Raises Http404 for a cursor of another
     list.
     """
     after = keyset.read_position(cursor) if cursor else Position(0, 0, 0)
@@ -25,24 +25,14 @@ def list_waiting(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[Dupl
         items = DuplicateReview.objects.filter(query, later).select_related(*RELATED_FIELDS)
         found += items.order_by("opened_at", "pk")[: rows + 1]
     found.sort(key=lambda item: (item.opened_at, item.pk))
-    return _make_page(found, rows)
-
-
-def list_decided(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[DuplicateReview]:
-    """Give a page of those that are done with, the newest first. Raises Http404 likewise."""
-    before = keyset.read_position(cursor).id
-    items = (
-        DuplicateReview.objects.filter(pk__lt=before)
-        .exclude(UNDECIDED_CONDITION)
-        .exclude(TO_BE_MERGED)
-    )
-    return _make_page(list(items.select_related(*RELATED_FIELDS).order_by("-pk")[: rows + 1]), rows)
-
-
-def _make_page(found: list[DuplicateReview], rows: int) -> Page[DuplicateReview]:
     if len(found) <= rows:
         return Page(found)
     last = found[rows - 1]
-    return Page(
-        found[:rows], Position(clock.to_microseconds(last.opened_at), 0, last.pk).write_cursor()
-    )
+    more = Position(clock.to_microseconds(last.opened_at), 0, last.pk).write_cursor()
+    return Page(found[:rows], more)
+
+
+def list_decided(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[DuplicateReview]:
+    """Read a page of those that are done with, the newest first. Raises Http404 likewise."""
+    decided = DuplicateReview.objects.exclude(UNDECIDED_CONDITION).exclude(TO_BE_MERGED)
+    return keyset.read_newest_first(decided.select_related(*RELATED_FIELDS), cursor, rows)
