@@ -10,10 +10,12 @@ from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import BadRequest, PermissionDenied
+from django.forms import BaseForm
 from django.http import (
     HttpRequest,
     HttpResponse,
     HttpResponseRedirect,
+    QueryDict,
     UnreadablePostError,
 )
 from django.shortcuts import redirect, render, resolve_url
@@ -71,6 +73,19 @@ def respond(
     """Render the page, or for htmx its partial of that name alone."""
     name = f"{template}#{partial}" if is_fragment(request) else template
     return render(request, name, context, status=status)
+
+
+def get_posted(request: HttpRequest) -> QueryDict | None:
+    """Return what a form was filled in with; None where it is only asked for."""
+    return request.POST if request.method == "POST" else None
+
+
+def render_form(
+    request: HttpRequest, template: str, form: BaseForm, context: Mapping[str, Any]
+) -> HttpResponse:
+    """Render a form's page: with 422 where it was sent, for then something is wrong with it."""
+    status = 422 if form.is_bound else 200
+    return render(request, template, {**context, "form": form}, status=status)
 
 
 def go(request: HttpRequest, to: str, *args: Any) -> HttpResponse:

@@ -1,11 +1,12 @@
-"""The filters of lists by time: what the address says, and what is looked for then."""
+"""The filters of lists: what the address says, what is looked for then, and the next page."""
 
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -14,9 +15,10 @@ from ppims.backoffice import labels
 from ppims.core import clock
 from ppims.core.days import DayField
 from ppims.models import Processor
-from ppims.reports.keyset import Frame
+from ppims.reports.keyset import Frame, Page
 from ppims.reports.transactions import Filters, Kind
 
+CURSOR_NAME = "after"
 ALLOWED_OUTCOME, DECLINED_OUTCOME, ANY_FLAG = "allowed", "declined", "ANY"
 TODAY_FRAME, YESTERDAY_FRAME, WEEK_FRAME, MONTH_FRAME, OWN_FRAME = (
     "today",
@@ -35,6 +37,7 @@ WHEN_CHOICES = [
 ]
 ONE_DAY = timedelta(days=1)
 DAYS_OF_WEEK = 7
+KIND_BY_SLUG = {kind.value.lower().replace(" ", "-"): kind for kind in Kind}
 
 
 class FrameForm(forms.Form):
@@ -52,9 +55,19 @@ class FrameForm(forms.Form):
         return cleaned
 
     def make_frame(self, at: datetime) -> Frame:
-        """Give the time frame of a valid form, at an instant."""
-        said = self.cleaned_data
-        return _make_frame(said["when"], said["since"], said["until"], at)
+        """Return the time frame of a valid form, at an instant."""
+        said, today = self.cleaned_data, clock.find_ist_day(at)
+        days = {
+            TODAY_FRAME: (today, today),
+            YESTERDAY_FRAME: (today - ONE_DAY, today - ONE_DAY),
+            WEEK_FRAME: (today - (DAYS_OF_WEEK - 1) * ONE_DAY, today),
+            MONTH_FRAME: (today.replace(day=1), today),
+            OWN_FRAME: (said["since"], said["until"]),
+        }
+        first, last = days.get(said["when"], (None, None))
+        return Frame(
+            first and clock.find_midnight(first), last and clock.find_midnight(last + ONE_DAY)
+        )
 
 
 class FilterForm(FrameForm):
@@ -66,35 +79,24 @@ class FilterForm(FrameForm):
     flag = forms.ChoiceField(label=_("Flag"), required=False)
     field_order = ("kind", "processor", "outcome", "flag", "when", "since", "until")
 
-    def __init__(self, asked: Any) -> None:
+    def __init__(self, asked: QueryDict) -> None:
         super().__init__(asked)
-        self.processors = dict(
-            Processor.objects.order_by("system_id").values_list("system_id", "pk")
-        )
-        all_of_them = ("", _("All"))
+        self.processors = read_processors()
+        outcomes = [(ALLOWED_OUTCOME, _("Allowed")), (DECLINED_OUTCOME, _("Declined"))]
         flags = [(flag.value, str(flag.label).capitalize()) for flag in LedgerEntry.Flag]
-        offered = {
-            "kind": [all_of_them, *((_write_slug(kind), labels.KINDS[kind]) for kind in Kind)],
-            "processor": [all_of_them, *((name, name) for name in self.processors)],
-            "outcome": [
-                all_of_them,
-                (ALLOWED_OUTCOME, _("Allowed")),
-                (DECLINED_OUTCOME, _("Declined")),
-                *_list_reasons(),
-            ],
-            "flag": [("", _("Any or none")), (ANY_FLAG, _("Flagged")), *flags],
-        }
-        for name, choices in offered.items():
-            self.fields[name].choices = choices  # type: ignore[attr-defined]
+        set_choices(self, "kind", [(slug, labels.KINDS[k]) for slug, k in KIND_BY_SLUG.items()])
+        set_choices(self, "processor", [(name, name) for name in self.processors])
+        set_choices(self, "outcome", [*outcomes, *_list_reasons()])
+        set_choices(self, "flag", [(ANY_FLAG, _("Flagged")), *flags], _("Any or none"))
 
     def make_filters(self, at: datetime) -> Filters:
-        """Give what a valid form looks for, at an instant."""
+        """Return what a valid form looks for, at an instant."""
         said = self.cleaned_data
-        outcome = said["outcome"]
+        outcome, processor = said["outcome"], self.processors.get(said["processor"])
         is_reason = outcome not in {"", ALLOWED_OUTCOME, DECLINED_OUTCOME}
         return Filters(
             kind=KIND_BY_SLUG.get(said["kind"]),
-            processor_id=self.processors.get(said["processor"]),
+            processor_id=processor.pk if processor else None,
             is_allowed=None if is_reason or not outcome else outcome == ALLOWED_OUTCOME,
             reason=outcome if is_reason else None,
             flag=said["flag"] or None,
@@ -102,37 +104,36 @@ class FilterForm(FrameForm):
         )
 
 
+def write_next_query(found: Page[Any], asked: Mapping[str, object]) -> str:
+    """Write the query of a list's next page; "" where nothing follows."""
+    return urlencode({**asked, CURSOR_NAME: found.next}) if found.next else ""
+
+
+def read_processors() -> dict[str, Processor]:
+    """Read the processors, by System_Id."""
+    return {
+        each.system_id: each
+        for each in Processor.objects.only("system_id", "name").order_by("system_id")
+    }
+
+
+def set_choices(
+    form: forms.Form, name: str, choices: Iterable[tuple[Any, Any]], none_chosen: object = _("All")
+) -> None:
+    """Offer choices in a filter, below that nothing is chosen."""
+    field = form.fields[name]
+    assert isinstance(field, forms.ChoiceField)
+    field.choices = [("", none_chosen), *choices]
+
+
 def write_canonical_query(request: HttpRequest) -> str:
-    """Give the query without what is empty, and without days that don't count; "": it is so."""
+    """Write the query without what is empty, and without days that don't count; "": it is so."""
     given = request.GET.dict()
     days = {"since", "until"} if given.get("when") != OWN_FRAME else set()
     kept = {name: value for name, value in given.items() if value and name not in days}
     return "" if kept == given else f"?{urlencode(kept)}"
 
 
-def _make_frame(when: str, since: date | None, until: date | None, at: datetime) -> Frame:
-    today = clock.find_ist_day(at)
-    days = {
-        TODAY_FRAME: (today, today),
-        YESTERDAY_FRAME: (today - ONE_DAY, today - ONE_DAY),
-        WEEK_FRAME: (today - (DAYS_OF_WEEK - 1) * ONE_DAY, today),
-        MONTH_FRAME: (today.replace(day=1), today),
-        OWN_FRAME: (since, until),
-    }
-    first, last = days.get(when, (None, None))
-    return Frame(
-        clock.find_midnight(first) if first else None,
-        clock.find_midnight(last + ONE_DAY) if last else None,
-    )
-
-
-def _write_slug(kind: Kind) -> str:
-    return kind.value.lower().replace(" ", "-")
-
-
 def _list_reasons() -> list[tuple[str, object]]:
     kept = [code for code in labels.REASONS if code not in {"WITHIN_LIMITS", *labels.OF_REPEATS}]
     return [(code, labels.REASONS[code]) for code in kept]
-
-
-KIND_BY_SLUG = {_write_slug(kind): kind for kind in Kind}

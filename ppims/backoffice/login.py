@@ -24,7 +24,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from ppims.backoffice.access import get_staff, open_page, send_to_log_in
+from ppims.backoffice.access import get_staff, open_page, render_form, send_to_log_in
 from ppims.core import clock
 from ppims.core.addresses import name_source
 from ppims.core.errors import TooManyAttempts, Unavailable
@@ -143,8 +143,7 @@ def password_change(request: HttpRequest) -> HttpResponse:
         if form.has_error("old_password", "password_incorrect") and _was_guessed_at(request, user):
             logout(request)
             return send_to_log_in(request, ended="guesses")
-        status = 422 if form.is_bound else 200
-        return render(request, "registration/password.html", {"form": form}, status=status)
+        return render_form(request, "registration/password.html", form, {})
 
     accounts.change_own_password(user=user, password=form.cleaned_data["new_password1"])
     update_session_auth_hash(request, user)

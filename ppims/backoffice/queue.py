@@ -1,26 +1,29 @@
-"""What waits for staff: review items, flagged postings, and refused reports."""
+"""What the queues share of things that wait for staff: a list of them, and the notes on one."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
-from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import TextChoices
+from django.db.models import QuerySet, TextChoices
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ppims.backoffice.access import get_staff, respond
+from limits.models import LedgerEntry, RefusedReport
+from limits.services import findings
+from ppims.backoffice.access import get_posted, get_staff, render_form, respond
+from ppims.backoffice.filters import CURSOR_NAME, write_next_query
 from ppims.core.errors import Conflict, Malformed
 from ppims.core.free_text import validate
-from ppims.models import LONGEST_NOTE
+from ppims.models import LONGEST_NOTE, User
 from ppims.reports.keyset import Page
 
+Item = TypeVar("Item", LedgerEntry, RefusedReport)
 T = TypeVar("T")
-DONE_PARAMETER, CURSOR_NAME = "done", "after"
+DONE_PARAMETER = "done"
 
 
 class NoteForm(forms.Form):
@@ -34,65 +37,78 @@ class NoteForm(forms.Form):
     )
 
 
-# Review items.
-
-
-# Flagged postings.
-
-
-# Refused reports.
-
-
-# What they share.
-
-LIST_OF = {"flagged-posting": "flagged", "refused-report": "refused-reports"}
-
-
-def _is_noted(
-    request: HttpRequest, form: NoteForm, kinds: type[TextChoices], keep: Callable[..., object]
-) -> bool:
-    """Keep what was filled in, as a note or as a finding of these kinds; or say why not."""
-    finding = request.POST.get("finding", "")
-    if finding and finding not in kinds.values:
-        form.add_error(None, _("Choose what it is."))
-        return False
-    try:
-        keep(finding=finding, note=form.cleaned_data["note"])
-    except (Conflict, Malformed) as refusal:
-        form.add_error(None, refusal.describe())
-        return False
-    return True
-
-
-def _redirect_after_note(
-    request: HttpRequest, kinds: type[TextChoices], here: str, row_id: int
-) -> HttpResponse:
-    if not request.POST.get("finding"):
-        messages.success(request, _("The note is kept."))
-        return redirect(here, row_id)
-    label = kinds(request.POST["finding"]).label
-    messages.success(request, _("Closed: %(finding)s.") % {"finding": label})
-    return redirect(LIST_OF[here])
-
-
-def _read(report: Callable[..., Page[T]], request: HttpRequest) -> Page[T]:
+def read_list(report: Callable[..., Page[T]], request: HttpRequest) -> Page[T]:
+    """Read the page of a list that the address asks for."""
     return report(cursor=request.GET.get(CURSOR_NAME, ""))
 
 
-def _list(
-    request: HttpRequest, template: str, found: Page[T], rows: Sequence[Any], *, is_done: bool
+def respond_with_list(
+    request: HttpRequest, template: str, found: Page[Any], rows: Sequence[Any], *, is_done: bool
 ) -> HttpResponse:
-    asked = {DONE_PARAMETER: "1"} if is_done else {}
+    """Show a page of what waits, or of what is done with; htmx gets its rows alone."""
     context = {
         "rows": rows,
         "is_done": is_done,
         "is_cut_short": found.is_cut_short,
-        "more": urlencode({**asked, CURSOR_NAME: found.next}) if found.next else "",
+        "more": write_next_query(found, {DONE_PARAMETER: "1"} if is_done else {}),
     }
     return respond(request, template, context, partial="rows")
 
 
-def _refuse_unless(request: HttpRequest, permission: str) -> None:
-    """Let whoever may read look, and only who has the permission send."""
-    if request.method == "POST" and not get_staff(request).has_perm(permission):
+def require_to_send(request: HttpRequest, permission: str) -> User:
+    """Let whoever may read look, and only who has the permission send: the person."""
+    user = get_staff(request)
+    if request.method == "POST" and not user.has_perm(permission):
         raise PermissionDenied
+    return user
+
+
+def respond_with_item(
+    request: HttpRequest,
+    template: str,
+    items: QuerySet[Item],
+    pk: int,
+    *,
+    choices: type[TextChoices],
+    permission: str,
+    back: str,
+    describe: Callable[[Item, User], dict[str, Any]],
+) -> HttpResponse:
+    """Show one that waits, or is closed, and take a note, or a finding that closes it and leads
+    `back` to the list. `describe` says what else the page tells of it.
+    """
+    user = require_to_send(request, permission)
+    item = get_object_or_404(items, pk=pk)
+    form = NoteForm(get_posted(request))
+    if form.is_valid() and _is_noted(request, form, item, choices):
+        return redirect(back if request.POST.get("finding") else request.path)
+    notes = findings.list_notes(item)
+    context = {
+        **describe(item, user),
+        "notes": notes,
+        "findings": choices,
+        "is_closed": any(note.finding for note in notes),
+        "may_note": user.has_perm(permission),
+    }
+    return render_form(request, template, form, context)
+
+
+def _is_noted(
+    request: HttpRequest,
+    form: NoteForm,
+    item: LedgerEntry | RefusedReport,
+    choices: type[TextChoices],
+) -> bool:
+    """Keep what was filled in, as a note or as one of the findings, and say so; or say why not."""
+    finding, note = request.POST.get("finding", ""), form.cleaned_data["note"]
+    if finding and finding not in choices.values:
+        form.add_error(None, _("Choose what it is."))
+        return False
+    try:
+        findings.note(item, finding=finding, note=note, user=get_staff(request))
+    except (Conflict, Malformed) as refusal:
+        form.add_error(None, refusal.describe())
+        return False
+    closed = finding and _("Closed: %(finding)s.") % {"finding": choices(finding).label}
+    messages.success(request, closed or _("The note is kept."))
+    return True

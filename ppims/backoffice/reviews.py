@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -10,15 +10,13 @@ from customers.forms import ReasonForm
 from customers.models import DuplicateReview
 from customers.review_evidence import list_evidence
 from customers.services.reviews import decide
-from ppims.backoffice.access import get_staff, open_page
-from ppims.backoffice.queue import DONE_PARAMETER, _list, _read, _refuse_unless
+from ppims.backoffice.access import get_posted, get_staff, open_page, render_form
+from ppims.backoffice.queue import DONE_PARAMETER, read_list, require_to_send, respond_with_list
 from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.core.errors import Conflict, Malformed
 from ppims.reports import reviews
 
 OUTCOMES = DuplicateReview.Outcome
-
-
 # What a decision leads to.
 EFFECT_TEXTS = {
     OUTCOMES.SAME_PERSON: gettext_lazy("When it is sent again, it finds the customer on record."),
@@ -27,8 +25,6 @@ EFFECT_TEXTS = {
     ),
     OUTCOMES.DIFFERENT_PEOPLE: gettext_lazy("Nothing changes: what was claimed stays refused."),
 }
-
-
 TO_BE_MERGED = gettext_lazy("Two records of one person: it stays here until they can be merged.")
 
 
@@ -36,19 +32,19 @@ TO_BE_MERGED = gettext_lazy("Two records of one person: it stays here until they
 def reviews_list(request: HttpRequest) -> HttpResponse:
     """List the review items that wait, or those that were decided."""
     is_done = DONE_PARAMETER in request.GET
-    found = _read(reviews.list_decided if is_done else reviews.list_waiting, request)
+    found = read_list(reviews.list_decided if is_done else reviews.list_waiting, request)
     rows = [(item, write_customer_address(item.customer_id)) for item in found.rows]
-    return _list(request, "customers/reviews.html", found, rows, is_done=is_done)
+    return respond_with_list(request, "customers/reviews.html", found, rows, is_done=is_done)
 
 
 @open_page("customers.view_duplicatereview", methods=("GET", "POST"))
 def review(request: HttpRequest, review_id: int) -> HttpResponse:
     """Set record and claim side by side, and take a decision with its reason."""
-    _refuse_unless(request, "customers.decide_duplicatereview")
+    require_to_send(request, "customers.decide_duplicatereview")
     item = get_object_or_404(
         DuplicateReview.objects.select_related(*reviews.RELATED_FIELDS), pk=review_id
     )
-    form = ReasonForm(request.POST if request.method == "POST" else None)
+    form = ReasonForm(get_posted(request))
     if form.is_valid() and _is_decided(request, item, form):
         label = OUTCOMES(request.POST["outcome"]).label
         messages.success(request, _("Decided: %(outcome)s.") % {"outcome": label})
@@ -58,11 +54,9 @@ def review(request: HttpRequest, review_id: int) -> HttpResponse:
         "evidence": list_evidence(item),
         "customer_address": write_customer_address(item.customer_id),
         "claimant_address": write_customer_address(item.claimant_id) if item.claimant_id else "",
-        "form": form,
         "outcomes": _list_outcomes(item),
     }
-    status = 422 if form.errors else 200
-    return render(request, "customers/review.html", context, status=status)
+    return render_form(request, "customers/review.html", form, context)
 
 
 def _list_outcomes(item: DuplicateReview) -> list[tuple[DuplicateReview.Outcome, object]]:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from customers.choices import Tier, mask
 from customers.models import KycChange
 from limits.models import LedgerEntry, LimitCheck, RefusedReport, Window, write_limit
-from limits.services.flagged import find_closing
+from limits.services.findings import find_closing
 from limits.services.refused_reports import list_reports
 from ppims.backoffice import labels
 from ppims.backoffice.audit_text import name_fields

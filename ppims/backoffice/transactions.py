@@ -1,13 +1,18 @@
 """Transactions: what was received and done, last first; and one of them with all that is kept."""
 
 from typing import Any
-from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from ppims.backoffice.access import get_staff, is_fragment, open_page, respond
-from ppims.backoffice.filters import OWN_FRAME, FilterForm, write_canonical_query
+from ppims.backoffice.filters import (
+    CURSOR_NAME,
+    OWN_FRAME,
+    FilterForm,
+    write_canonical_query,
+    write_next_query,
+)
 from ppims.backoffice.transaction_detail import list_facts
 from ppims.backoffice.transaction_rows import SOURCE_BY_SLUG, make_lines
 from ppims.core import clock
@@ -17,7 +22,6 @@ from ppims.reports.keyset import PAST_ALL_IDS, Position
 from ppims.reports.transactions import Row
 
 PAGE_TEMPLATE = "ppims/transactions.html"
-CURSOR_NAME = "after"
 
 
 @open_page("limits.view_ledgerentry")
@@ -38,7 +42,7 @@ def transactions(request: HttpRequest) -> HttpResponse:
         "is_filtered": bool(asked),
         "lines": make_lines(found.rows),
         "is_cut_short": found.is_cut_short,
-        "more": urlencode({**asked, CURSOR_NAME: found.next}) if found.next else "",
+        "more": write_next_query(found, asked),
     }
     return respond(
         request, PAGE_TEMPLATE, context, partial="rows" if CURSOR_NAME in request.GET else "found"

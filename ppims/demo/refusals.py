@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from limits.models import LedgerEntry, LedgerHead, RefusedReport, ReportFinding
-from limits.services import refused_reports
+from limits.services import findings, refused_reports
 from limits.services.updates import Report
 from ppims.core import clock
 from ppims.models import Operation, Processor, RefusedCall, User
@@ -63,7 +63,7 @@ def _tell_reports() -> None:
             report = _refuse(posting, f"DEMO-REFUSED-{number}", rupees * 100)
         if finding:
             with clock.freeze(at + timedelta(minutes=50)):
-                refused_reports.note(report_id=report.pk, finding=finding, note=note, user=closer)
+                findings.note(report, finding=finding, note=note, user=closer)
 
 
 def _find_posting_before(at: datetime, taken: set[int]) -> LedgerEntry | None:

@@ -15,7 +15,7 @@ from customers.models import Customer, DuplicateReview, KycProposal
 from customers.records import CustomerDetails
 from customers.services import blocking, customers, kyc, notes, reviews
 from limits.models import LedgerEntry, PostingFinding
-from limits.services import adjustments, checks, flagged, updates
+from limits.services import adjustments, checks, findings, updates
 from limits.services.adjustments import Correction
 from limits.services.checks import Ask
 from limits.services.updates import Report
@@ -376,8 +376,8 @@ class Story:
             with clock.freeze(
                 self._draw_later_instant(entry.at, minutes=self.random.randrange(300, 2_800))
             ):
-                flagged.note(
-                    entry_id=entry.pk,
+                findings.note(
+                    entry,
                     finding=PostingFinding.Finding(finding),
                     note=note,
                     user=self.random.choice(closers),

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from customers.models import Customer, DuplicateReview
 from limits.models import LedgerEntry
-from limits.services.flagged import find_closing
+from limits.services.findings import find_closing
 from ppims.core import clock
 from ppims.models import Processor
 from tests.browser.action_counter import ActionCounter

@@ -9,7 +9,7 @@ from customers.records import CustomerDetails
 from customers.services import blocking, customers, kyc, reviews
 from customers.services.notes import add_note
 from limits.models import Adjustment, LedgerEntry, LimitCheck
-from limits.services import adjustments, flagged, refused_reports, rules
+from limits.services import adjustments, findings, rules
 from limits.services.adjustments import Correction
 from ppims.core import clock
 from ppims.core.errors import Conflict
@@ -143,12 +143,12 @@ def add_all_kinds(histories: list[History]) -> None:
         _claim_for_strangers(ent, [one.customer, other.customer], user=maker)
         for history, finding in ((one, ""), (one, "GENUINE"), (other, "REPORTED")):
             entry, _ = make_posting(ent, history.customer, 800, direction="C")
-            flagged.note(entry_id=entry.pk, finding=finding, note="Asked", user=maker)
+            findings.note(entry, finding=finding, note="Asked", user=maker)
         _add_rules(maker, checker)
         tran_id = draw_ref()
         make_posting(ent, other.customer, 900, tran_id=tran_id)
         report = refuse(ent, other.customer, 901, tran_id)
-        refused_reports.note(report_id=report.pk, finding="", note="Asked", user=maker)
+        findings.note(report, finding="", note="Asked", user=maker)
 
 
 def tell(processor: Processor, unique_id: int, **details: str) -> None:

@@ -11,7 +11,7 @@ from limits.models import (
     ReportFinding,
     Seal,
 )
-from limits.services import flagged, refused_reports, seals
+from limits.services import findings, seals
 from limits.verify import verify
 from ppims.db import append_only
 from ppims.models import AuditEntry, User
@@ -34,9 +34,9 @@ def _rows(db):
     make_posting(ent, customer, 100, enquiry="C1", tran_id="T1")
     unchecked, _ = make_posting(ent, customer, 100)
     maker = User.objects.create(username="farhan")
-    flagged.note(entry_id=unchecked.pk, finding="GENUINE", note="as told", user=maker)
+    findings.note(unchecked, finding="GENUINE", note="as told", user=maker)
     report = refuse(ent, customer, 50, tran_id="T1")
-    refused_reports.note(report_id=report.pk, finding="REPEAT", note="as told", user=maker)
+    findings.note(report, finding="REPEAT", note="as told", user=maker)
     seals.make()
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.http import Http404
 
 from limits.models import Figures, LedgerEntry, PostingFinding
-from limits.services.flagged import find_closing, note
+from limits.services.findings import find_closing, note
 from ppims.core import clock
 from ppims.core.errors import Conflict, Malformed
 from ppims.models import AuditEntry, User
@@ -42,14 +42,14 @@ def entries(ent, customer, day):
 
 
 def close(entry, user, finding="GENUINE"):
-    return note(entry_id=entry.pk, finding=finding, note="as the processor says", user=user)
+    return note(entry, finding=finding, note="as the processor says", user=user)
 
 
 # The service.
 
 
 def test_a_note_leaves_it_open_and_a_finding_closes_it(entries, maker):
-    note(entry_id=entries[0].pk, finding="", note=" asked ENT ", user=maker)
+    note(entries[0], finding="", note=" asked ENT ", user=maker)
     assert find_closing(entries[0]) is None
     kept = close(entries[0], maker, "PUT_RIGHT")
     assert find_closing(entries[0]) == kept
@@ -62,7 +62,7 @@ def test_a_note_leaves_it_open_and_a_finding_closes_it(entries, maker):
 
 
 def test_it_is_audited_with_the_customer_and_why(entries, maker):
-    note(entry_id=entries[0].pk, finding="", note="asked ENT", user=maker)
+    note(entries[0], finding="", note="asked ENT", user=maker)
     close(entries[0], maker)
     told = AuditEntry.objects.filter(subject=entries[0].customer_id, user=maker).order_by("pk")
     assert [(row.action, audit.read_detail(row)) for row in told] == [
@@ -81,7 +81,7 @@ def test_it_is_closed_once_and_may_be_noted_ever_after(entries, maker):
     close(entries[0], maker)
     with pytest.raises(Conflict, match="conflicts"):
         close(entries[0], maker, "REPORTED")
-    note(entry_id=entries[0].pk, finding="", note="and the holder was told", user=maker)
+    note(entries[0], finding="", note="and the holder was told", user=maker)
     assert PostingFinding.objects.count() == 2
     assert find_closing(entries[0]).finding == "GENUINE"
     assert AuditEntry.objects.filter(action__startswith="flagged").count() == 2
@@ -89,7 +89,7 @@ def test_it_is_closed_once_and_may_be_noted_ever_after(entries, maker):
 
 def test_without_a_note_nothing_is_kept(entries, maker):
     with pytest.raises(Malformed):
-        note(entry_id=entries[0].pk, finding="GENUINE", note="  ", user=maker)
+        note(entries[0], finding="GENUINE", note="  ", user=maker)
     assert not PostingFinding.objects.exists()
 
 
@@ -104,7 +104,7 @@ def test_what_is_not_flagged_is_not_closed(entries, maker):
 def test_those_that_are_closed_wait_no_longer(entries, maker, day):
     assert read_overview_at(day.at).flagged == Waiting(5, entries[0].at)
     close(entries[2], maker)
-    note(entry_id=entries[0].pk, finding="", note="asked ENT", user=maker)
+    note(entries[0], finding="", note="asked ENT", user=maker)
     assert read_overview_at(day.at).flagged == Waiting(4, entries[0].at)
     close(entries[0], maker)
     close(entries[1], maker)
@@ -232,7 +232,7 @@ def test_where_many_are_closed_it_is_cut_short_and_goes_on_from_there(entries, m
 
 def test_those_that_were_closed_are_listed_the_last_first(entries, maker):
     kept = [close(entry, maker).pk for entry in entries[:3]]
-    note(entry_id=entries[4].pk, finding="", note="asked ENT", user=maker)
+    note(entries[4], finding="", note="asked ENT", user=maker)
     page = flagged.list_closed(rows=2)
     assert [finding.pk for finding in page.rows] == kept[:0:-1]
     last = flagged.list_closed(cursor=page.next, rows=2)

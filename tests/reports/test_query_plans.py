@@ -13,8 +13,8 @@ from django.test import Client
 
 from customers.models import Customer
 from limits.models import Figures
-from limits.services import refused_reports
-from limits.services.flagged import find_closing, note
+from limits.services.findings import find_closing, list_notes, note
+from limits.services.refused_reports import list_reports
 from ppims.api import root
 from ppims.backoffice.customer.profile import read_person
 from ppims.core import clock
@@ -135,7 +135,7 @@ def read_the_queue_of_flagged(entry):
         Position(0, 0, 0),
         cursor=flagged.list_waiting(overview_counts.find_flagged_position(), rows=1).next,
     )
-    note(entry_id=entry.pk, finding="GENUINE", note="–", user=User.objects.create(username="f"))
+    note(entry, finding="GENUINE", note="–", user=User.objects.create(username="f"))
     find_closing(entry)
     flagged.list_closed(cursor=flagged.list_closed(rows=1).next)
 
@@ -152,10 +152,10 @@ def read_what_was_refused(ent, customer):
     )
     report, *_ = reports_refused_reports.list_waiting(0).rows
     user = User.objects.get(username="f")
-    refused_reports.note(report_id=report.pk, finding="REPEAT", note="–", user=user)
-    refused_reports.find_closing(report)
-    refused_reports.list_notes(report)
-    refused_reports.list_reports(report.posting)
+    note(report, finding="REPEAT", note="–", user=user)
+    find_closing(report)
+    list_notes(report)
+    list_reports(report.posting)
     reports_refused_reports.list_closed(cursor=reports_refused_reports.list_closed(rows=1).next)
 
 

@@ -6,7 +6,8 @@ import pytest
 from django.http import Http404
 
 from limits.models import Figures, ReportFinding
-from limits.services.refused_reports import find_closing, list_notes, list_reports, note
+from limits.services.findings import find_closing, list_notes, note
+from limits.services.refused_reports import list_reports
 from ppims.core import clock
 from ppims.core.errors import Conflict, Malformed
 from ppims.models import AuditEntry, User
@@ -41,7 +42,7 @@ def reports(ent, customer, posting, day):
 
 
 def close(report, user, finding="REPEAT"):
-    return note(report_id=report.pk, finding=finding, note="as ENT says", user=user)
+    return note(report, finding=finding, note="as ENT says", user=user)
 
 
 def list_ids(page):
@@ -52,12 +53,12 @@ def list_ids(page):
 
 
 def test_a_note_leaves_it_open_and_a_finding_closes_it_once(reports, maker):
-    first = note(report_id=reports[0].pk, finding="", note=" asked ENT ", user=maker)
+    first = note(reports[0], finding="", note=" asked ENT ", user=maker)
     assert (first.note, find_closing(reports[0])) == ("asked ENT", None)
     kept = close(reports[0], maker, "ANOTHER")
     with pytest.raises(Conflict):
         close(reports[0], maker, "REPORTED")
-    last = note(report_id=reports[0].pk, finding="", note="and corrected", user=maker)
+    last = note(reports[0], finding="", note="and corrected", user=maker)
     assert find_closing(reports[0]) == kept
     assert list_notes(reports[0]) == [first, kept, last]
     told = AuditEntry.objects.filter(subject=reports[0].customer_id, user=maker).order_by("pk")
@@ -69,7 +70,7 @@ def test_a_note_leaves_it_open_and_a_finding_closes_it_once(reports, maker):
 
 def test_without_a_note_nothing_is_kept(reports, maker):
     with pytest.raises(Malformed):
-        note(report_id=reports[0].pk, finding="REPEAT", note="  ", user=maker)
+        note(reports[0], finding="REPEAT", note="  ", user=maker)
     assert not ReportFinding.objects.exists()
 
 
@@ -92,7 +93,7 @@ def test_it_is_among_what_happened(reports):
 def test_those_that_are_closed_wait_no_longer(reports, maker, day):
     assert read_overview_at(day.at).refused == Waiting(5, reports[0].at)
     close(reports[2], maker)
-    note(report_id=reports[0].pk, finding="", note="asked ENT", user=maker)
+    note(reports[0], finding="", note="asked ENT", user=maker)
     assert read_overview_at(day.at).refused == Waiting(4, reports[0].at)
     close(reports[0], maker)
     close(reports[1], maker)
@@ -186,7 +187,7 @@ def test_where_many_are_closed_it_is_cut_short_and_goes_on_from_there(reports, m
 
 def test_those_that_were_closed_are_listed_the_last_first(reports, maker):
     kept = [close(report, maker).pk for report in reports[:3]]
-    note(report_id=reports[4].pk, finding="", note="asked ENT", user=maker)
+    note(reports[4], finding="", note="asked ENT", user=maker)
     page = refused_reports.list_closed(rows=2)
     assert list_ids(page) == kept[:0:-1]
     last = refused_reports.list_closed(cursor=page.next, rows=2)

@@ -99,7 +99,7 @@ def test_the_filters_that_were_chosen_are_shown_as_chosen(people):
 def test_pages_follow_one_another_with_the_same_filters(people, monkeypatch, query):
     client = open_browser("viewer")
     all_of_them = list_names(client.get(f"/customers{query}"))
-    monkeypatch.setattr("ppims.backoffice.customers.ROWS_PARTIAL", 2)
+    monkeypatch.setattr("ppims.backoffice.customers.PAGE_ROWS", 2)
     found, address = [], query
     while address is not None:
         page = client.get(f"/customers{address}")
@@ -111,7 +111,7 @@ def test_pages_follow_one_another_with_the_same_filters(people, monkeypatch, que
 
 
 def test_htmx_gets_the_list_or_the_rows_that_follow_and_no_more(people, monkeypatch):
-    monkeypatch.setattr("ppims.backoffice.customers.ROWS_PARTIAL", 2)
+    monkeypatch.setattr("ppims.backoffice.customers.PAGE_ROWS", 2)
     client = open_browser("viewer")
     first = client.get("/customers", headers=HTMX)
     rows = client.get(f"/customers{read_more(first)}", headers=HTMX)
@@ -122,7 +122,7 @@ def test_htmx_gets_the_list_or_the_rows_that_follow_and_no_more(people, monkeypa
 
 
 def test_a_page_from_the_middle_leads_back_to_the_newest(people, monkeypatch):
-    monkeypatch.setattr("ppims.backoffice.customers.ROWS_PARTIAL", 2)
+    monkeypatch.setattr("ppims.backoffice.customers.PAGE_ROWS", 2)
     client = open_browser("viewer")
     later = client.get(f"/customers{read_more(client.get('/customers?tier=P'))}").content.decode()
     assert '<a href="?tier=P">From the newest on</a>' in later

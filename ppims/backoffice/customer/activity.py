@@ -6,16 +6,16 @@ from urllib.parse import urlencode
 from django.http import HttpRequest
 
 from customers.models import Customer
-from ppims.backoffice.filters import OWN_FRAME, FrameForm
+from ppims.backoffice.filters import CURSOR_NAME, OWN_FRAME, FrameForm, write_next_query
 from ppims.backoffice.transaction_rows import make_lines
 from ppims.core import clock
 from ppims.reports.activity import list_activity
 
-CURSOR_NAME, PAGE_ROWS = "after", 20
+PAGE_ROWS = 20
 
 
 def read_activity(request: HttpRequest, customer: Customer) -> tuple[dict[str, Any], int]:
-    """Give what the page shows of the time frame in the address, and the answer's status.
+    """Return what the page shows of the time frame in the address, and the answer's status.
 
     Raises Http404 for a cursor of another list.
     """
@@ -25,7 +25,10 @@ def read_activity(request: HttpRequest, customer: Customer) -> tuple[dict[str, A
     if not form.is_valid():
         return {**context, "has_days": True}, 422
     found = list_activity(customer.pk, form.make_frame(clock.now()), cursor=after, rows=PAGE_ROWS)
-    more = urlencode({**asked, CURSOR_NAME: found.next}) if found.next else ""
-    has_days = asked.get("when") == OWN_FRAME
-    shown = {"has_days": has_days, "is_later": after, "lines": make_lines(found.rows), "more": more}
+    shown = {
+        "has_days": asked.get("when") == OWN_FRAME,
+        "is_later": after,
+        "lines": make_lines(found.rows),
+        "more": write_next_query(found, asked),
+    }
     return context | shown, 200

@@ -21,7 +21,14 @@ from customers.matches import Effect, Match
 from customers.models import Customer, Receipt
 from customers.records import CustomerDetails
 from customers.services import blocking, customers, kyc
-from ppims.backoffice.access import get_staff, go, is_fragment, open_page
+from ppims.backoffice.access import (
+    get_posted,
+    get_staff,
+    go,
+    is_fragment,
+    open_page,
+    render_form,
+)
 from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.core.errors import Refusal, Unavailable
 from ppims.models import FourEyes, Operation, Processor
@@ -35,7 +42,7 @@ METHODS_WITH_POST = ("GET", "POST")
 @open_page("customers.add_customer", methods=METHODS_WITH_POST)
 def onboard(request: HttpRequest) -> HttpResponse:
     """Add a customer through a processor, once for each form; of likenesses it warns before."""
-    form = OnboardForm(request.POST if request.method == "POST" else None)
+    form = OnboardForm(get_posted(request))
     is_right = form.is_valid()
     call = _make_call(form)
     is_repeated = call is not None and idempotency.is_claimed(call)
@@ -58,7 +65,7 @@ def onboard(request: HttpRequest) -> HttpResponse:
             return added
     if form.is_bound and alike and not form.errors:
         form.add_error(None, _describe_matches(alike, form))
-    return render(request, "customers/onboard.html", context, status=422 if form.is_bound else 200)
+    return render_form(request, "customers/onboard.html", form, context)
 
 
 @sensitive_post_parameters()
@@ -66,7 +73,7 @@ def onboard(request: HttpRequest) -> HttpResponse:
 def edit(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Change what is known of a customer; what is left empty stays."""
     customer = get_object_or_404(Customer, pk=unique_id)
-    form = EditForm(customer, request.POST if request.method == "POST" else None)
+    form = EditForm(customer, get_posted(request))
 
     def carry_out() -> str:
         customers.edit_customer(
@@ -86,7 +93,7 @@ def edit(request: HttpRequest, unique_id: int) -> HttpResponse:
 def change_kyc(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Change how well a customer is known, or propose it where that is for two people."""
     customer = get_object_or_404(Customer, pk=unique_id)
-    form = KycForm(customer, request.POST if request.method == "POST" else None)
+    form = KycForm(customer, get_posted(request))
 
     def carry_out() -> str:
         reason = form.cleaned_data["reason"]
@@ -105,7 +112,7 @@ def change_kyc(request: HttpRequest, unique_id: int) -> HttpResponse:
 def block(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Block a customer at once, with a reason."""
     customer = get_object_or_404(Customer, pk=unique_id)
-    form = ReasonForm(request.POST if request.method == "POST" else None)
+    form = ReasonForm(get_posted(request))
 
     def carry_out() -> str:
         reason = form.cleaned_data["reason"]
@@ -119,7 +126,7 @@ def block(request: HttpRequest, unique_id: int) -> HttpResponse:
 def unblock(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Propose to unblock a customer, with a reason."""
     customer = get_object_or_404(Customer, pk=unique_id)
-    form = ReasonForm(request.POST if request.method == "POST" else None)
+    form = ReasonForm(get_posted(request))
 
     def carry_out() -> str:
         reason = form.cleaned_data["reason"]
@@ -159,7 +166,7 @@ def _answer(
             raise
         except Refusal as refusal:
             _refuse(form, refusal, getattr(form, "details", CustomerDetails()))
-    return render(request, template, context, status=422 if form.is_bound else 200)
+    return render_form(request, template, form, context)
 
 
 def _find_waiting(kind: str, proposals: Any) -> str:

@@ -4,14 +4,13 @@ from typing import Any
 
 from django import forms
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from customers import models
-from customers.models import Customer
+from customers.models import NOTE_CHARACTERS, Customer
 from customers.services import notes
-from ppims.backoffice.access import get_staff, open_page
+from ppims.backoffice.access import get_posted, get_staff, open_page, render_form
 from ppims.core.free_text import validate
 
 MOST_SHOWN, BEFORE_PARAMETER, MOST_DIGITS = 50, "notes", 18
@@ -20,7 +19,7 @@ MOST_SHOWN, BEFORE_PARAMETER, MOST_DIGITS = 50, "notes", 18
 class NoteForm(forms.Form):
     text = forms.CharField(
         label=_("Note"),
-        max_length=models.NOTE_CHARACTERS,
+        max_length=NOTE_CHARACTERS,
         validators=[validate],
         widget=forms.Textarea(attrs={"rows": 3}),
     )
@@ -30,13 +29,12 @@ class NoteForm(forms.Form):
 def customer_note(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Add a note, and go back to the customer's notes."""
     found = get_object_or_404(Customer, pk=unique_id)
-    form = NoteForm(request.POST if request.method == "POST" else None)
+    form = NoteForm(get_posted(request))
     if form.is_valid():
         text = form.cleaned_data["text"]
         notes.add_note(customer_id=unique_id, text=text, user=get_staff(request))
         return redirect(f"{reverse('customer', args=[unique_id])}#notes")
-    status = 422 if form.is_bound else 200
-    return render(request, "customers/note.html", {"customer": found, "form": form}, status=status)
+    return render_form(request, "customers/note.html", form, {"customer": found})
 
 
 def list_notes(request: HttpRequest, customer: Customer) -> dict[str, Any]:

@@ -14,12 +14,12 @@ from customers.models import Customer
 from limits.decision import BALANCE_WINDOW, CREDIT_STOP, FINANCIAL_YEAR
 from limits.models import Direction, LimitCheck, LimitRule, write_limit
 from ppims.backoffice.access import get_staff, is_fragment, open_page
-from ppims.backoffice.customer.activity import CURSOR_NAME, read_activity
+from ppims.backoffice.customer.activity import read_activity
 from ppims.backoffice.customer.notes import list_notes
 from ppims.backoffice.customer.profile import read_person
 from ppims.backoffice.customer.reveal import is_revealed
 from ppims.backoffice.decision_text import explain_decision, name_deciding_rule
-from ppims.backoffice.filters import write_canonical_query
+from ppims.backoffice.filters import CURSOR_NAME, write_canonical_query
 from ppims.core.formats import inr, ist_date
 from ppims.models import User
 from ppims.reports.limit_status import DirectionStatus, read_limit_status

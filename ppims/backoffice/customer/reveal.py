@@ -4,12 +4,12 @@ from time import time
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
 from customers.services import disclosures
-from ppims.backoffice.access import get_staff, open_page
+from ppims.backoffice.access import get_posted, get_staff, open_page, render_form
 from ppims.core.free_text import validate
 from ppims.models import LONGEST_NOTE
 
@@ -24,17 +24,14 @@ class ReasonForm(forms.Form):
 def customer_reveal(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Ask for the reason; then show the customer's page unmasked, once."""
     found = get_object_or_404(Customer, pk=unique_id)
-    form = ReasonForm(request.POST if request.method == "POST" else None)
+    form = ReasonForm(get_posted(request))
     if form.is_valid():
         disclosures.reveal(
             customer_id=unique_id, reason=form.cleaned_data["reason"], user=get_staff(request)
         )
         request.session[REVEALED_KEY] = [unique_id, int(time())]
         return redirect("customer", unique_id)
-    status = 422 if form.is_bound else 200
-    return render(
-        request, "customers/reveal.html", {"customer": found, "form": form}, status=status
-    )
+    return render_form(request, "customers/reveal.html", form, {"customer": found})
 
 
 def is_revealed(request: HttpRequest, unique_id: int) -> bool:
