@@ -17,8 +17,9 @@ from ppims.backoffice.queue import (
 from ppims.backoffice.transaction_detail import describe_flags, list_facts
 from ppims.backoffice.transaction_rows import make_lines, write_customer_address
 from ppims.models import User
-from ppims.reports import flagged, overview_counts, transactions
+from ppims.reports import flagged, overview_counts
 from ppims.reports.keyset import Position
+from ppims.reports.transactions import ENTRY_RANK, read_rows
 
 
 @open_page("limits.view_ledgerentry")
@@ -54,7 +55,7 @@ def flagged_posting(request: HttpRequest, entry_id: int) -> HttpResponse:
 
 
 def _describe(entry: LedgerEntry, user: User) -> dict[str, Any]:
-    rows = transactions.read([Position(0, flagged.ENTRY_RANK, entry.pk)])
+    rows = read_rows([Position(0, ENTRY_RANK, entry.pk)])
     return {
         "line": make_lines(rows)[0],
         "happened": describe_flags(entry),

@@ -13,9 +13,9 @@ from django.urls import reverse
 from ppims.backoffice.access import is_fragment, open_page, respond
 from ppims.backoffice.transaction_detail import write_transaction_address
 from ppims.backoffice.transaction_rows import Line, make_lines
-from ppims.reports import transactions
 from ppims.reports.keyset import Position
 from ppims.reports.search import LONGEST_QUERY_CHARACTERS, MOST_HITS, Hit, find_hits
+from ppims.reports.transactions import SOURCE_ORDER, read_rows
 
 PAGE_TEMPLATE = "ppims/search.html"
 SEARCHES_KEY, MOST_KEPT = "searches", 10
@@ -26,7 +26,7 @@ WITH_DIGITS, LAST_FOUR = re.compile(r"\S*\d\S*"), re.compile(r"\d{4}")
 @open_page("customers.view_customer", methods=("GET", "POST"))
 def search(request: HttpRequest) -> HttpResponse:
     """Look for what was typed: lead to the one who is meant, else to all that may be; while one
-    types give the hits alone. Asked by GET tell what can be looked for.
+    types show the hits alone. Asked by GET say what can be looked for.
     """
     text = " ".join(request.POST.get("q", "")[:LONGEST_QUERY_CHARACTERS].split())
     if is_fragment(request):
@@ -47,7 +47,7 @@ def search_results(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def write_address(hit: Hit) -> str:
-    """Give where a hit leads: to the customer, or to the transaction that matched."""
+    """Write where a hit leads: to the customer, or to the transaction that matched."""
     if hit.source is not None and hit.row_id is not None:
         return write_transaction_address(hit.source, hit.row_id)
     return reverse("customer", args=[hit.customer_id])
@@ -64,15 +64,14 @@ def _find(text: str) -> dict[str, Any]:
 
 
 def _add_rows(found: list[Hit]) -> list[tuple[Hit, str, Line | None]]:
-    """Give each hit its address, and the transaction that matched, where one did."""
     positions = {
-        hit: Position(0, transactions.SOURCE_ORDER.index(hit.source), hit.row_id)
+        hit: Position(0, SOURCE_ORDER.index(hit.source), hit.row_id)
         for hit in found
         if hit.source is not None and hit.row_id is not None
     }
-    rows = transactions.read(list(positions.values())) if positions else []
-    lines = dict(zip(positions, make_lines(rows), strict=True)) if rows else {}
-    return [(hit, write_address(hit), lines.get(hit)) for hit in found]
+    lines = make_lines(read_rows(list(positions.values()))) if positions else []
+    line_of = dict(zip(positions, lines, strict=True))
+    return [(hit, write_address(hit), line_of.get(hit)) for hit in found]
 
 
 def _mask_query(text: str) -> str:

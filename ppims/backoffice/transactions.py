@@ -17,9 +17,7 @@ from ppims.backoffice.transaction_detail import list_facts
 from ppims.backoffice.transaction_rows import SOURCE_BY_SLUG, make_lines
 from ppims.core import clock
 from ppims.reports import keyset
-from ppims.reports import transactions as report
-from ppims.reports.keyset import PAST_ALL_IDS, Position
-from ppims.reports.transactions import Row
+from ppims.reports.transactions import SOURCE_ORDER, Row, list_transactions, read_rows
 
 PAGE_TEMPLATE = "ppims/transactions.html"
 
@@ -34,7 +32,7 @@ def transactions(request: HttpRequest) -> HttpResponse:
         context = {"form": form, "has_days": True}
         return respond(request, PAGE_TEMPLATE, context, partial="found", status=422)
     filters, after = form.make_filters(clock.now()), request.GET.get(CURSOR_NAME, "")
-    found = report.list_transactions(filters, cursor=after, rows=keyset.PAGE_ROWS)
+    found = list_transactions(filters, cursor=after, rows=keyset.PAGE_ROWS)
     asked = {name: value for name, value in request.GET.items() if name != CURSOR_NAME}
     context = {
         "form": form,
@@ -63,11 +61,11 @@ def transaction(request: HttpRequest, source: str, row_id: int) -> HttpResponse:
 
 
 def _read_row(source: str, row_id: int) -> Row:
-    if source not in SOURCE_BY_SLUG or row_id > PAST_ALL_IDS:
+    if source not in SOURCE_BY_SLUG or row_id > keyset.PAST_ALL_IDS:
         raise Http404
-    rank = report.SOURCE_ORDER.index(SOURCE_BY_SLUG[source])
+    rank = SOURCE_ORDER.index(SOURCE_BY_SLUG[source])
     try:
-        (row,) = report.read([Position(0, rank, row_id)])
+        (row,) = read_rows([keyset.Position(0, rank, row_id)])
     except KeyError:
         raise Http404 from None
     return row

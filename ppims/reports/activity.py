@@ -6,9 +6,17 @@ from heapq import merge
 from ppims.core import clock
 from ppims.db import statements
 from ppims.db.instants import write_microseconds
-from ppims.reports import keyset, transactions
-from ppims.reports.keyset import ALL_TIME, Frame, Page, Position
-from ppims.reports.transactions import SOURCE_ORDER, Row, Source
+from ppims.reports.keyset import (
+    ALL_TIME,
+    FIRST_POSITION,
+    PAGE_ROWS,
+    PAST_ALL_IDS,
+    Frame,
+    Page,
+    Position,
+    read_position,
+)
+from ppims.reports.transactions import SOURCE_ORDER, Row, Source, read_rows
 
 CHAIN_TABLES = {Source.CHECK: "limits_limitcheck", Source.ENTRY: "limits_ledgerentry"}
 # Sorted by themselves: so PostgreSQL doesn't go through everybody's in the order of time.
@@ -32,12 +40,12 @@ Found = list[tuple[Position, int]]  # a position's id is a check's or an entry's
 
 
 def list_activity(
-    customer_id: int, frame: Frame = ALL_TIME, *, cursor: str = "", rows: int = keyset.PAGE_ROWS
+    customer_id: int, frame: Frame = ALL_TIME, *, cursor: str = "", rows: int = PAGE_ROWS
 ) -> Page[Row]:
-    """Give a page of what happened to a customer, last first. Raises Http404 for a cursor of
+    """Read a page of what happened to a customer, last first. Raises Http404 for a cursor of
     another list.
     """
-    after = keyset.read_position(cursor)
+    after = read_position(cursor)
     found = [
         _find_in_chain(customer_id, source, frame, after, rows + 1)
         if source in CHAIN_TABLES
@@ -45,10 +53,9 @@ def list_activity(
         for source in SOURCE_ORDER
     ]
     merged = list(merge(*found, reverse=True))
-    chosen = merged[:rows]
-    ids = [Position(place.at, place.rank, row_id) for place, row_id in chosen]
-    more = chosen[-1][0].write_cursor() if len(merged) > rows else ""
-    return Page(transactions.read(ids), more)
+    ids = [Position(place.at, place.rank, row_id) for place, row_id in merged[:rows]]
+    more = merged[rows - 1][0].write_cursor() if len(merged) > rows else ""
+    return Page(read_rows(ids), more)
 
 
 def _find_in_chain(
@@ -62,6 +69,7 @@ def _find_in_chain(
         assert found
         return int(found[0])
 
+    # A few look-ups of one row each, however long the chain is.
     (last,) = statements.read_row(LAST_NUMBER.format(table=table), [customer_id]) or (0,)
     numbers = range(1, last + 1)
     least = (
@@ -74,7 +82,7 @@ def _find_in_chain(
         if frame.until
         else last
     )
-    if after < keyset.FIRST_POSITION:
+    if after < FIRST_POSITION:
         find = bisect_left if after.rank < rank else bisect_right
         before = after.id - 1 if after.rank == rank else find(numbers, after.at, key=read_instant)
         most = min(most, before)
@@ -87,10 +95,10 @@ def _find_in_others(
     customer_id: int, source: Source, frame: Frame, after: Position, rows: int
 ) -> Found:
     rank = SOURCE_ORDER.index(source)
-    before = after.id if after.rank == rank else keyset.PAST_ALL_IDS * (after.rank > rank)
+    before = after.id if after.rank == rank else PAST_ALL_IDS * (after.rank > rank)
     since = clock.to_microseconds(frame.since) if frame.since else 0
-    until = clock.to_microseconds(frame.until) if frame.until else keyset.FIRST_POSITION.at
+    until = clock.to_microseconds(frame.until) if frame.until else FIRST_POSITION.at
     sql = OF_OTHERS.format(rows=OTHER_QUERIES[source].format(at=write_microseconds("t.at")))
-    bounds = [since, until, after.at, after.at, before, rows]
-    found = statements.read_rows(sql, [customer_id, *bounds])
+    values = [customer_id, since, until, after.at, after.at, before, rows]
+    found = statements.read_rows(sql, values)
     return [(Position(moment, rank, row_id), row_id) for moment, row_id in found]

@@ -7,8 +7,15 @@ from datetime import datetime
 from customers.models import Customer, Registration
 from limits.models import Watched
 from ppims.core import clock
-from ppims.reports import keyset
-from ppims.reports.keyset import ALL_TIME, Condition, Page, Position, Walk
+from ppims.reports.keyset import (
+    ALL_TIME,
+    PAGE_ROWS,
+    Condition,
+    Page,
+    Position,
+    Walk,
+    read_page,
+)
 
 BLOCKED_CONDITION = ("t.\"status\" = 'BLOCKED'",)
 OF_TIER = "EXISTS (SELECT 1 FROM customers_customer c WHERE c.unique_id = {key} AND c.tier = %s)"
@@ -47,10 +54,8 @@ class Row:
     permille: int | None = None
 
 
-def list_customers(
-    filters: Filters, *, cursor: str = "", rows: int = keyset.PAGE_ROWS
-) -> Page[Row]:
-    """Give a page of customers. Raises Http404 for a cursor of another list.
+def list_customers(filters: Filters, *, cursor: str = "", rows: int = PAGE_ROWS) -> Page[Row]:
+    """Read a page of customers. Raises Http404 for a cursor of another list.
 
     Where who is wanted is rare a page may be cut short, after keyset.LOOKED_AT of them.
     """
@@ -60,34 +65,28 @@ def list_customers(
         ids = [each.id for each in positions]
         return _read(_read_customers(ids) if walk.table == "customers_registration" else ids)
 
-    return keyset.read_page([walk], ALL_TIME, cursor, rows, read)
+    return read_page([walk], ALL_TIME, cursor, rows, read)
 
 
 def _walk(filters: Filters) -> Walk:
+    is_of_blocked = filters.status == Customer.Status.BLOCKED
     if filters.level:
         return _walk_near(filters)
-    if filters.processor_id is not None and filters.status != Customer.Status.BLOCKED:
-        return _walk_processor(filters, filters.processor_id)
-    wanted = _list_conditions(filters, tier="tier = %s", status="status = %s")
-    within = []
-    if filters.status == Customer.Status.BLOCKED:
-        within = [BLOCKED_CONDITION]
-        wanted = _list_conditions(
-            Filters(filters.tier, None, filters.processor_id), tier="tier = %s"
-        )
+    if filters.processor_id is not None and not is_of_blocked:
+        return _walk_processor(filters)
+    status = "" if is_of_blocked else "status = %s"  # the blocked have an index of their own
     return Walk(
         0,
         "customers_customer",
         key="unique_id",
         at="created_at",
         columns=["tier", "status"],
-        within=within,
-        wanted=wanted,
+        within=[BLOCKED_CONDITION] if is_of_blocked else [],
+        wanted=_list_conditions(filters, tier="tier = %s", status=status),
     )
 
 
 def _walk_near(filters: Filters) -> Walk:
-    """Walk through those who are near a limit this month."""
     wanted = _list_conditions(
         filters, tier=OF_TIER.format(key="row_key"), status=OF_STATUS.format(key="row_key")
     )
@@ -102,36 +101,34 @@ def _walk_near(filters: Filters) -> Walk:
     )
 
 
-def _walk_processor(filters: Filters, processor_id: int) -> Walk:
-    """Walk through one processor's registrations."""
+def _walk_processor(filters: Filters) -> Walk:
     wanted = _list_conditions(
-        Filters(filters.tier, filters.status),
+        filters,
         tier=OF_TIER.format(key="customer_id"),
         status=OF_STATUS.format(key="customer_id"),
+        through="",
     )
     return Walk(
         0,
         "customers_registration",
         at="registered_at",
         columns=["customer_id"],
-        within=[('t."processor_id" = %s', processor_id)],
+        within=[('t."processor_id" = %s', filters.processor_id)],
         wanted=wanted,
     )
 
 
-def _list_conditions(filters: Filters, *, tier: str, status: str = "") -> list[Condition]:
-    asked = (
-        (tier, filters.tier),
-        (status, filters.status),
-        (THROUGH_CONDITION, filters.processor_id),
-    )
-    return [each for each in asked if each[1] is not None]
+def _list_conditions(
+    filters: Filters, *, tier: str, status: str, through: str = THROUGH_CONDITION
+) -> list[Condition]:
+    """List the conditions of what is asked; "" is one that the walk meets by itself."""
+    asked = ((tier, filters.tier), (status, filters.status), (through, filters.processor_id))
+    return [(sql, value) for sql, value in asked if sql and value is not None]
 
 
 def _read_customers(registrations: Sequence[int]) -> list[int]:
-    found = Registration.objects.filter(pk__in=registrations).values_list("pk", "customer_id")
-    customer_of = dict(found)
-    return [customer_of[each] for each in registrations]
+    found = Registration.objects.only("customer_id").in_bulk(registrations)
+    return [found[each].customer_id for each in registrations]
 
 
 def _read(ids: Sequence[int]) -> list[Row]:

@@ -3,11 +3,18 @@
 from limits.models import PostingFinding
 from ppims.core import clock
 from ppims.db.instants import to_indexed, write_indexed, write_microseconds
-from ppims.reports import keyset, transactions
-from ppims.reports.keyset import PAST_ALL_IDS, Page, Position
-from ppims.reports.transactions import SOURCE_ORDER, Row, Source
+from ppims.reports.keyset import (
+    PAGE_ROWS,
+    PAST_ALL_IDS,
+    Page,
+    Position,
+    find_wanted,
+    make_page,
+    read_newest_first,
+    read_position,
+)
+from ppims.reports.transactions import ENTRY_RANK, Row, read_rows
 
-ENTRY_RANK = SOURCE_ORDER.index(Source.ENTRY)
 LOOK_QUERY = """
     SELECT {moment} AS moment, t.id AS row_key, t.customer_id AS holder
     FROM limits_ledgerentry t
@@ -21,18 +28,18 @@ OPEN_CONDITION = """NOT EXISTS (
 """
 
 
-def list_waiting(since: Position, *, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[Row]:
+def list_waiting(since: Position, *, cursor: str = "", rows: int = PAGE_ROWS) -> Page[Row]:
     """Read a page of the entries that wait for a finding, the oldest first; none lies before
     `since`. Raises Http404 for a cursor of another list.
     """
-    found, end = walk(keyset.read_position(cursor) if cursor else since, rows + 1)
-    return keyset.make_page(found, end, rows, transactions.read)
+    found, end = walk(read_position(cursor) if cursor else since, rows + 1)
+    return make_page(found, end, rows, read_rows)
 
 
-def list_closed(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[PostingFinding]:
+def list_closed(*, cursor: str = "", rows: int = PAGE_ROWS) -> Page[PostingFinding]:
     """Read a page of findings, the last first. Raises Http404 for a cursor of another list."""
     findings = PostingFinding.objects.exclude(finding="").select_related("user", "entry")
-    return keyset.read_newest_first(findings, cursor, rows)
+    return read_newest_first(findings, cursor, rows)
 
 
 def walk(
@@ -44,4 +51,4 @@ def walk(
     look = LOOK_QUERY.format(moment=write_microseconds('t."at"'), at=write_indexed('t."at"'))
     bound = to_indexed(clock.from_microseconds(after.at))
     wanted = [(OPEN_CONDITION, known)]
-    return keyset.find_wanted(look, [bound, bound, after.id], wanted, ENTRY_RANK, rows)
+    return find_wanted(look, [bound, bound, after.id], wanted, ENTRY_RANK, rows)

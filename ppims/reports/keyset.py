@@ -33,7 +33,6 @@ class Position(NamedTuple):
     id: int
 
     def write_cursor(self) -> str:
-        """Write it as a cursor."""
         return f"{self.at:x}-{self.rank}-{self.id:x}"
 
 
@@ -138,7 +137,7 @@ def find_wanted(
     if it looked at enough. The statement, of columns `moment` and `row_key` and more, says the
     order.
     """
-    looked_at = f"SELECT moment, row_key FROM ({look} LIMIT {LOOKED_AT:d}) w"  # noqa: S608
+    looked_at = f"SELECT moment, row_key FROM ({look} LIMIT {LOOKED_AT:d}) w"
     sql = f"{looked_at} WHERE {_join_conditions(wanted)} LIMIT {rows:d}"
     found = statements.read_rows(sql, [*values, *_list_values(wanted)])
     positions = [Position(at, rank, key) for at, key in found]
@@ -175,7 +174,7 @@ def _write_look(walk: Walk, frame: Frame, after: Position) -> tuple[str, list[An
     sql = f"""
         SELECT {moment} AS moment, {key} AS row_key{columns}
         FROM {walk.table} t WHERE {_join_conditions(where)}
-        ORDER BY {at} DESC, {key} DESC"""  # noqa: S608 - names of ours
+        ORDER BY {at} DESC, {key} DESC"""
     return sql, _list_values(where)
 
 

@@ -2,13 +2,13 @@
 hold, and what was declined last.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from customers.models import Customer
 from limits import decision, ledger, queries
-from limits.decision import FINANCIAL_YEAR, MONTH_WINDOW, Rule, Totals
+from limits.decision import CREDIT_STOP, FINANCIAL_YEAR, MONTH_WINDOW, Rule, Totals
 from limits.models import (
     FULL_PERMILLE,
     Direction,
@@ -21,6 +21,8 @@ from limits.models import (
 )
 from ppims.core import clock
 
+METERED_WINDOWS = {MONTH_WINDOW, FINANCIAL_YEAR}
+WINDOW_ORDER = [*decision.AMOUNT_WINDOWS, CREDIT_STOP]
 CHECKS_LOOKED_AT = 1_000  # so far back a decline is looked for
 
 
@@ -38,7 +40,7 @@ class LimitGauge:
 
     @property
     def permille(self) -> int:
-        """Tell how much is used or on hold; more than 1,000 where it is over the limit."""
+        """How much is used or on hold, of 1,000; more where it is over the limit."""
         return (self.totals.used + self.totals.held) * FULL_PERMILLE // self.limit
 
     @property
@@ -84,7 +86,7 @@ class LimitStatus:
 
 
 def read_limit_status(customer: Customer) -> LimitStatus:
-    """Tell where a customer stands now. Five queries, no lock."""
+    """Read where a customer stands now. Five queries, no lock."""
     head = LedgerHead.objects.filter(pk=customer.pk).first()
     now = clock.now()
     at = max(now, head.last_at) if head and head.last_at else now
@@ -108,18 +110,13 @@ def _read_direction(
     at: datetime,
 ) -> DirectionStatus:
     totals = known.sum_totals(clock.number_ist_month(at), direction)
-    order = list(decision.AMOUNT_WINDOWS)
-    mine = [r for r in rules if r.direction == direction and r.amount is not None]
-    mine.sort(key=lambda r: order.index(r.window) if r.window in order else len(order))
+    mine = _list_rules(rules, direction)
     meters = [
         LimitGauge(rule, int(rule.amount or 0), totals[rule.window])
         for rule in mine
-        if rule.window in {MONTH_WINDOW, FINANCIAL_YEAR}
+        if rule.window in METERED_WINDOWS
     ]
-    tightest = decision.find_tightest(
-        [Rule(m.rule.pk, m.rule.window, m.limit) for m in meters], totals
-    )
-    by = next((m for m in meters if tightest and m.rule.pk == tightest.rule.id), None)
+    by = _find_tightest(meters, totals)
     stops_at = queries.find_loading_stop(mine, customer.tier_since)
     has_stopped = stops_at is not None and at >= stops_at
     return DirectionStatus(
@@ -127,12 +124,23 @@ def _read_direction(
         0 if has_stopped or customer.is_blocked else by.left if by else None,
         by,
         meters,
-        [rule for rule in mine if rule.window not in {MONTH_WINDOW, FINANCIAL_YEAR}],
+        [rule for rule in mine if rule.window not in METERED_WINDOWS],
         totals[MONTH_WINDOW],
         stops_at,
         has_stopped,
         customer.is_blocked,
     )
+
+
+def _list_rules(rules: Sequence[LimitRule], direction: Direction) -> list[LimitRule]:
+    mine = [rule for rule in rules if rule.direction == direction and rule.amount is not None]
+    return sorted(mine, key=lambda rule: WINDOW_ORDER.index(rule.window))
+
+
+def _find_tightest(meters: Sequence[LimitGauge], totals: Mapping[str, Totals]) -> LimitGauge | None:
+    judged = [Rule(meter.rule.pk, meter.rule.window, meter.limit) for meter in meters]
+    tightest = decision.find_tightest(judged, totals)
+    return next((m for m in meters if tightest and m.rule.pk == tightest.rule.id), None)
 
 
 def _find_last_decline(customer_id: int, check_count: int) -> LimitCheck | None:

@@ -34,11 +34,11 @@ NEXT_CUSTOMERS = """
     SELECT unique_id, tier, created_at FROM customers_customer t
     WHERE unique_id > %s ORDER BY unique_id LIMIT %s
 """
-LAST_OF_NEXT = f"SELECT MAX(unique_id) FROM ({NEXT_CUSTOMERS}) batch"  # noqa: S608
+LAST_OF_NEXT = f"SELECT MAX(unique_id) FROM ({NEXT_CUSTOMERS}) batch"
 THESE_CUSTOMERS = f"""
     SELECT unique_id, tier, created_at FROM customers_customer t
     WHERE unique_id IN ({", ".join(["%s"] * IDS_AT_ONCE)})
-"""  # noqa: S608 - places of values
+"""
 LEAST_OF_SPENDERS = """
     SELECT debit_paise FROM limits_watched WHERE month = %s
     ORDER BY debit_paise DESC LIMIT 1 OFFSET %s
@@ -69,10 +69,10 @@ class NearLimitUpdate:
         self._walked: tuple[int, int] | None = None  # past one customer, up to another
 
     def look_at(self, ids: Sequence[int]) -> None:
-        """Look at some customers."""
         for start in range(0, len(ids), IDS_AT_ONCE):
             these = ids[start : start + IDS_AT_ONCE]
             self._found |= dict.fromkeys(these)
+            # Filled up with the last one: a statement has as many places always.
             self._look(THESE_CUSTOMERS, [*these, *[these[-1]] * (IDS_AT_ONCE - len(these))])
 
     def walk_on(self, after: int) -> int | None:
@@ -98,12 +98,11 @@ class NearLimitUpdate:
         self._raise_floor()
 
     def count_levels(self) -> tuple[int, int]:
-        """Count who is near a limit, and who is at it."""
         count = dict(statements.read_rows(COUNT_LEVELS, [self.month]))
         return count.get(Watched.Level.NEAR, 0), count.get(Watched.Level.AT_LIMIT, 0)
 
     def misses_spenders(self) -> bool:
-        """Tell whether so much was undone that others may spend more than those who are known."""
+        """Return whether so much was undone that others may spend more than those who are known."""
         known = Watched.objects.filter(month=self.month, debit_paise__gte=self.floor)
         return self.floor > 0 and len(known.values_list("pk")[:SHOWN_SPENDERS]) < SHOWN_SPENDERS
 
@@ -131,7 +130,7 @@ class NearLimitUpdate:
                 )
 
     def _work_out_permille(self, tier: str, used: Sequence[int]) -> int:
-        """Tell how much is used of the limit that is used most."""
+        # Of the limit that is used most.
         parts = [
             paise * FULL_PERMILLE // self._limits[tier, way, window]
             for (way, window), paise in zip(LIMIT_KEYS, used, strict=True)

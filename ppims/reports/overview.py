@@ -18,7 +18,14 @@ from ppims.reports import near_limit, overview_counts, reviews
 from ppims.reports.transactions import Filters, Row, list_transactions
 
 SHOWN_DAYS, SHOWN_TRANSACTIONS = 30, 10
-PROPOSAL_MODELS: tuple[type[FourEyes], ...] = (KycProposal, Unblocking, Adjustment, LimitRule)
+WAITING_REVIEWS = [
+    (DuplicateReview, query, "opened_at")
+    for query in (reviews.UNDECIDED_CONDITION, reviews.TO_BE_MERGED)
+]
+WAITING_PROPOSALS = [
+    (model, Q(state=FourEyes.State.PROPOSED), "proposed_at")
+    for model in (KycProposal, Unblocking, Adjustment, LimitRule)
+]
 
 
 @dataclass(frozen=True)
@@ -91,8 +98,8 @@ class Overview:
 
 
 def read_overview() -> Overview:
-    """Give the overview; the counted figures are brought up to date first if they are a minute
-    old, which takes counting.STEP_SECONDS at most.
+    """Read the overview; the counted figures are brought up to date first if they are a minute
+    old, which takes overview_counts.STEP_SECONDS at most.
     """
     overview_counts.refresh()
     at = clock.now()
@@ -109,8 +116,8 @@ def read_overview() -> Overview:
         days=_list_days(state.get("days", {}), at),
         flagged=_count_waiting_flagged(state),
         refused=_count_waiting_refused(state),
-        reviews=_count_waiting_reviews(),
-        proposals=_count_waiting_proposals(),
+        reviews=_count_waiting(WAITING_REVIEWS),
+        proposals=_count_waiting(WAITING_PROPOSALS),
         top_spenders=_list_top_spenders(clock.number_ist_month(at)),
         last=list_transactions(Filters(), rows=SHOWN_TRANSACTIONS).rows,
     )
@@ -136,10 +143,7 @@ def _make_day(number: int, figures: overview_counts.State) -> Day:
 
 def _count_waiting_flagged(state: Mapping[str, Any]) -> Waiting:
     waiting = state.get("flagged", 0) - state.get("closed", 0)
-    if not waiting:
-        return Waiting(0, None)
-    at, _ = state["flagged_after"]
-    return Waiting(waiting, clock.from_microseconds(at))
+    return Waiting(waiting, clock.from_microseconds(state["flagged_after"][0]) if waiting else None)
 
 
 def _count_waiting_refused(state: Mapping[str, Any]) -> Waiting:
@@ -148,25 +152,14 @@ def _count_waiting_refused(state: Mapping[str, Any]) -> Waiting:
     return Waiting(waiting, oldest.at if waiting and oldest else None)
 
 
-def _count_waiting_reviews() -> Waiting:
-    """Count what DuplicateReview.is_open says is open."""
-    waiting = (reviews.UNDECIDED_CONDITION, reviews.TO_BE_MERGED)
-    return _add_up([_count_waiting(DuplicateReview, query, "opened_at") for query in waiting])
-
-
-def _count_waiting_proposals() -> Waiting:
-    proposed = Q(state=FourEyes.State.PROPOSED)
-    return _add_up([_count_waiting(model, proposed, "proposed_at") for model in PROPOSAL_MODELS])
-
-
-def _count_waiting(model: type[Model], query: Q, since: str) -> Waiting:
-    found = model._base_manager.filter(query).aggregate(count=Count("pk"), oldest=Min(since))
-    return Waiting(found["count"], found["oldest"])
-
-
-def _add_up(parts: Sequence[Waiting]) -> Waiting:
-    oldest = [part.oldest_at for part in parts if part.oldest_at]
-    return Waiting(sum(part.count for part in parts), min(oldest, default=None))
+def _count_waiting(queries: Sequence[tuple[type[Model], Q, str]]) -> Waiting:
+    """Count what queries find together, and since when, by a column, the oldest has waited."""
+    found = [
+        model._base_manager.filter(query).aggregate(count=Count("pk"), oldest=Min(since))
+        for model, query, since in queries
+    ]
+    oldest = [each["oldest"] for each in found if each["oldest"]]
+    return Waiting(sum(each["count"] for each in found), min(oldest, default=None))
 
 
 def _list_top_spenders(month: int) -> list[Spender]:

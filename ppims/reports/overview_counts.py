@@ -71,7 +71,7 @@ LIST_TOUCHED = "SELECT DISTINCT customer_id FROM {table} WHERE id > %s AND id <=
 
 def refresh(*, seconds: float = STEP_SECONDS) -> bool:
     """Bring the figures up to date, if they are a minute old or not yet complete and nobody else is
-    at it; for so many seconds at most. Tell whether they are complete.
+    at it; for so many seconds at most. Returns whether they are complete.
     """
     at = clock.now()
     known = Figures.objects.filter(pk=1).first()
@@ -81,6 +81,7 @@ def refresh(*, seconds: float = STEP_SECONDS) -> bool:
         row = claim_figures(at=at)
         edge = _read_edge() if row else None
         if row and edge:
+            # Counted outside of any transaction: on SQLite writers would wait for it.
             work = Work(_read_state(row, edge), edge, at)
             work.run(seconds)
             keep_figures(claimed=row, at=at, write=work.keep)
@@ -90,8 +91,8 @@ def refresh(*, seconds: float = STEP_SECONDS) -> bool:
 
 
 def find_flagged_position() -> Position:
-    """Tell where the flagged entries begin that wait: of none before it nobody has said what it
-    is.
+    """Find where the flagged entries begin that wait; of all before it staff have said what they
+    are.
     """
     row = Figures.objects.filter(pk=1).first()
     at, row_id = json.loads(row.state).get("flagged_after", [0, 0]) if row else (0, 0)
@@ -99,13 +100,13 @@ def find_flagged_position() -> Position:
 
 
 def find_refused_position() -> int:
-    """Tell up to which id no refused report waits."""
+    """Find the id up to which no refused report waits."""
     row = Figures.objects.filter(pk=1).first()
     return int(json.loads(row.state).get("refused_after", 0)) if row else 0
 
 
 def is_due(row: Figures, at: datetime) -> bool:
-    """Tell whether figures have aged, or are not complete; also where the clock was set back."""
+    """Return whether figures have aged, or are not complete; also where the clock was set back."""
     is_complete = bool(json.loads(row.state).get("is_complete"))
     return not is_complete or not row.at <= at < row.at + FRESH_FOR
 
@@ -229,6 +230,7 @@ class Work:
             posted[1] += paise
         if flagged:
             self.state["flagged"] += flagged
+            # Ids ascend as rows come in, instants only within a customer.
             self.state["flagged_after"] = min(self.state["flagged_after"], [flagged_at, 0])
 
     def _add_checks(self, row: tuple[Any, ...]) -> None:
@@ -257,10 +259,9 @@ class Work:
             return False
         at, row_id = self.state["flagged_after"]
         found, end = flagged.walk(Position(at, 0, row_id), 1, known=self.edge["finding"])
-        for oldest in found:
-            self.state["flagged_after"] = [oldest.at, oldest.id - 1]
-        if end and not found:
-            self.state["flagged_after"] = [end.at, end.id]
+        reached = found[0]._replace(id=found[0].id - 1) if found else end
+        if reached:
+            self.state["flagged_after"] = [reached.at, reached.id]
         return end is not None and not found
 
     def _pass_closed_reports(self) -> bool:
@@ -277,7 +278,6 @@ class Work:
         return figures
 
     def _watch_touched(self, table: str, after: int, last: int) -> None:
-        """Look again at whom new rows are about."""
         rows = statements.read_rows(LIST_TOUCHED.format(table=table), [after, last])
         self.watch.look_at([customer_id for (customer_id,) in rows])
 

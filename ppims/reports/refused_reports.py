@@ -3,8 +3,16 @@
 from collections.abc import Sequence
 
 from limits.models import RefusedReport, ReportFinding
-from ppims.reports import keyset
-from ppims.reports.keyset import PAST_ALL_IDS, Page, Position
+from ppims.reports.keyset import (
+    PAGE_ROWS,
+    PAST_ALL_IDS,
+    Page,
+    Position,
+    find_wanted,
+    make_page,
+    read_newest_first,
+    read_position,
+)
 
 RELATED_FIELDS = ("customer", "processor", "posting")
 LOOK_QUERY = """
@@ -18,21 +26,19 @@ OPEN_CONDITION = """NOT EXISTS (
 """
 
 
-def list_waiting(
-    after: int, *, cursor: str = "", rows: int = keyset.PAGE_ROWS
-) -> Page[RefusedReport]:
+def list_waiting(after: int, *, cursor: str = "", rows: int = PAGE_ROWS) -> Page[RefusedReport]:
     """Read a page of the reports that wait for a finding, the oldest first; of those up to the id
     `after` none does. Raises Http404 for a cursor of another list.
     """
-    found, end = walk(keyset.read_position(cursor).id if cursor else after, rows + 1)
-    return keyset.make_page(found, end, rows, _read)
+    found, end = walk(read_position(cursor).id if cursor else after, rows + 1)
+    return make_page(found, end, rows, _read_reports)
 
 
-def list_closed(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[ReportFinding]:
+def list_closed(*, cursor: str = "", rows: int = PAGE_ROWS) -> Page[ReportFinding]:
     """Read a page of findings, the last first. Raises Http404 for a cursor of another list."""
-    findings = ReportFinding.objects.exclude(finding="")
-    joined = findings.select_related("user", "customer", "report__processor")
-    return keyset.read_newest_first(joined, cursor, rows)
+    related = ("user", "customer", "report__processor")
+    findings = ReportFinding.objects.exclude(finding="").select_related(*related)
+    return read_newest_first(findings, cursor, rows)
 
 
 def walk(
@@ -41,10 +47,10 @@ def walk(
     """Find the first so many reports after an id that no finding up to the known one closes; and
     where this ended, if it looked at enough. Positions are by id alone.
     """
-    return keyset.find_wanted(LOOK_QUERY, [after], [(OPEN_CONDITION, known)], 0, rows)
+    return find_wanted(LOOK_QUERY, [after], [(OPEN_CONDITION, known)], 0, rows)
 
 
-def _read(positions: Sequence[Position]) -> list[RefusedReport]:
+def _read_reports(positions: Sequence[Position]) -> list[RefusedReport]:
     reports = RefusedReport.objects.select_related(*RELATED_FIELDS)
     found = reports.in_bulk([each.id for each in positions])
     return [found[each.id] for each in positions]

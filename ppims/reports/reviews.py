@@ -4,8 +4,7 @@ from django.db.models import Q
 
 from customers.models import DuplicateReview
 from ppims.core import clock
-from ppims.reports import keyset
-from ppims.reports.keyset import Page, Position
+from ppims.reports.keyset import PAGE_ROWS, Page, Position, read_newest_first, read_position
 
 RELATED_FIELDS = ("customer", "claimant", "processor", "decided_by")
 # Each on the index of outcomes; together what DuplicateReview.is_open says.
@@ -13,11 +12,11 @@ UNDECIDED_CONDITION = Q(outcome="")
 TO_BE_MERGED = Q(outcome=DuplicateReview.Outcome.SAME_PERSON, claimant__isnull=False)
 
 
-def list_waiting(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[DuplicateReview]:
+def list_waiting(*, cursor: str = "", rows: int = PAGE_ROWS) -> Page[DuplicateReview]:
     """Read a page of open review items, the oldest first. Raises Http404 for a cursor of another
     list.
     """
-    after = keyset.read_position(cursor) if cursor else Position(0, 0, 0)
+    after = read_position(cursor) if cursor else Position(0, 0, 0)
     at = clock.from_microseconds(after.at)
     later = Q(opened_at__gte=at) & (Q(opened_at__gt=at) | Q(pk__gt=after.id))
     found: list[DuplicateReview] = []
@@ -32,7 +31,7 @@ def list_waiting(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[Dupl
     return Page(found[:rows], more)
 
 
-def list_decided(*, cursor: str = "", rows: int = keyset.PAGE_ROWS) -> Page[DuplicateReview]:
+def list_decided(*, cursor: str = "", rows: int = PAGE_ROWS) -> Page[DuplicateReview]:
     """Read a page of those that are done with, the newest first. Raises Http404 likewise."""
     decided = DuplicateReview.objects.exclude(UNDECIDED_CONDITION).exclude(TO_BE_MERGED)
-    return keyset.read_newest_first(decided.select_related(*RELATED_FIELDS), cursor, rows)
+    return read_newest_first(decided.select_related(*RELATED_FIELDS), cursor, rows)

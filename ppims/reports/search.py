@@ -7,7 +7,6 @@ from itertools import islice, product
 from django.utils.translation import gettext as _
 
 from customers import search
-from customers.choices import mask
 from customers.models import Customer
 from customers.models.name_words import split_words
 from ppims.db import statements
@@ -99,7 +98,7 @@ def _find_by_number(text: str) -> Found:
 
 def _find_by_all(words: list[str]) -> dict[int, list[list[_Match]]]:
     """Find whom all the words match, at least one of them a number."""
-    by_word: list[tuple[str, Found]] = [(word, _find_by_number(word)) for word in words]
+    by_word = [(word, _find_by_number(word)) for word in words]
     possible = {customer_id for _, found in by_word for customer_id in found}
     names = search.read_names(possible)
     return {
@@ -115,8 +114,7 @@ def _list_all_matches(
     """List what matched each word; nothing where one of them didn't."""
     of_words = []
     for word, found in by_word:
-        matches = found.get(customer_id)
-        asked = split_words(word)
+        matches, asked = found.get(customer_id), split_words(word)
         if matches is None and not (asked and search.is_named(name, asked)):
             return []
         of_words.append(matches or [_Match(_("name"))])
@@ -138,16 +136,10 @@ def _find_transactions(text: str) -> Iterable[tuple[int, _Match]]:
 
 
 def _read(found: Mapping[Target, list[str]]) -> list[Hit]:
-    names = ("pk", "name", "tier", "status", "mobile")
-    ids = {customer_id for customer_id, *_ in found}
-    rows = Customer.objects.filter(pk__in=ids).values_list(*names)
-    known = {pk: rest for pk, *rest in rows}
-    hits = []
-    for (customer_id, source, row_id), matched in found.items():
-        if customer_id in known:
-            name, tier, status, mobile = known[customer_id]
-            masked = mask(mobile, shown=4)
-            hits.append(
-                Hit(customer_id, tuple(matched), name, tier, status, source, row_id, masked)
-            )
-    return hits
+    customers = Customer.objects.only("name", "tier", "status", "mobile")
+    known = customers.in_bulk({customer_id for customer_id, *_ in found})
+    return [
+        Hit(c.pk, tuple(matched), c.name, c.tier, c.status, source, row_id, c.masked_mobile)
+        for (customer_id, source, row_id), matched in found.items()
+        if (c := known.get(customer_id))
+    ]

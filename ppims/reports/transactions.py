@@ -10,8 +10,16 @@ from enum import StrEnum
 from customers.models import KycChange
 from limits.models import LedgerEntry, LimitCheck
 from ppims.models import AuditEntry
-from ppims.reports import keyset
-from ppims.reports.keyset import ALL_TIME, Condition, Frame, Page, Position, Walk
+from ppims.reports.keyset import (
+    ALL_TIME,
+    PAGE_ROWS,
+    Condition,
+    Frame,
+    Page,
+    Position,
+    Walk,
+    read_page,
+)
 
 DECLINED_CONDITION = ('NOT t."is_allowed"',)
 FLAGGED_CONDITION = ("NOT (t.\"flags\" = '')",)
@@ -20,8 +28,6 @@ BY_STAFF = ('t."processor_id" IS NULL',)
 
 
 class Kind(StrEnum):
-    """What happened."""
-
     ADDED = "customer added"
     KNOWN = "customer known already"
     UPDATED = "customer updated"
@@ -47,6 +53,9 @@ class Source(StrEnum):
 
 # Of two of one instant, the one whose source comes later here is the later one.
 SOURCE_ORDER = (Source.AUDIT, Source.KYC_CHANGE, Source.CHECK, Source.ENTRY)
+AUDIT_RANK, KYC_CHANGE_RANK, CHECK_RANK, ENTRY_RANK = range(len(SOURCE_ORDER))
+OF_MONEY = "at id customer_id processor_id amount_paise direction ref_id".split()
+OF_PEOPLE = "at id processor_id user_id".split()
 OF_ENTRIES = {
     Kind.POSTED: LedgerEntry.Kind.POST,
     Kind.RELEASED: LedgerEntry.Kind.RELEASE,
@@ -95,25 +104,22 @@ class Row:
     detail: str = field(default="", repr=False)
 
 
-def list_transactions(
-    filters: Filters, *, cursor: str = "", rows: int = keyset.PAGE_ROWS
-) -> Page[Row]:
-    """Give a page of what was received, last first. Raises Http404 for a cursor of another list.
+def list_transactions(filters: Filters, *, cursor: str = "", rows: int = PAGE_ROWS) -> Page[Row]:
+    """Read a page of what was received, last first. Raises Http404 for a cursor of another list.
 
     Where what is wanted is rare a page may be cut short, after keyset.LOOKED_AT index entries of
     each source.
     """
     walks = [walk for source in SOURCE_ORDER for walk in WALK_MAKERS[source](filters)]
-    return keyset.read_page(walks, filters.frame, cursor, rows, read)
+    return read_page(walks, filters.frame, cursor, rows, read_rows)
 
 
-def read(positions: Sequence[Position]) -> list[Row]:
+def read_rows(positions: Sequence[Position]) -> list[Row]:
     """Read the rows at positions, in their order."""
     found: dict[tuple[int, int], Row] = {}
     for rank, source in enumerate(SOURCE_ORDER):
-        ids = [each.id for each in positions if each.rank == rank]
-        for row in ROW_READERS[source](ids) if ids else ():
-            found[rank, row.id] = row
+        if ids := [each.id for each in positions if each.rank == rank]:
+            found |= {(rank, row.id): row for row in ROW_READERS[source](ids)}
     return [found[each.rank, each.id] for each in positions]
 
 
@@ -137,8 +143,7 @@ def _walk_checks(filters: Filters) -> list[Walk]:
     elif _is_of_checks(filters):
         columns = ["processor_id", "reason", "is_allowed"]
         wanted.append(("is_allowed",))
-    rank = SOURCE_ORDER.index(Source.CHECK)
-    return [Walk(rank, "limits_limitcheck", columns=columns, within=within, wanted=wanted)]
+    return [Walk(CHECK_RANK, "limits_limitcheck", columns=columns, within=within, wanted=wanted)]
 
 
 def _walk_entries(filters: Filters) -> list[Walk]:
@@ -154,42 +159,45 @@ def _walk_entries(filters: Filters) -> list[Walk]:
     if filters.flag not in {None, "ANY"}:
         columns.append("flags")
         wanted.append(("',' || flags || ',' LIKE %s", f"%,{filters.flag},%"))
-    rank = SOURCE_ORDER.index(Source.ENTRY)
-    return [Walk(rank, "limits_ledgerentry", columns=columns, within=within, wanted=wanted)]
+    return [Walk(ENTRY_RANK, "limits_ledgerentry", columns=columns, within=within, wanted=wanted)]
 
 
 def _walk_kyc_changes(filters: Filters) -> list[Walk]:
     if filters.kind not in {None, Kind.KYC} or filters.flag or _is_of_checks(filters):
         return []
-    wanted, rank = filter_processor(filters), SOURCE_ORDER.index(Source.KYC_CHANGE)
-    table = "customers_kycchange"
-    return [Walk(rank, table, columns=["processor_id"], within=[CHANGED_CONDITION], wanted=wanted)]
+    return [
+        Walk(
+            KYC_CHANGE_RANK,
+            "customers_kycchange",
+            columns=["processor_id"],
+            within=[CHANGED_CONDITION],
+            wanted=filter_processor(filters),
+        )
+    ]
 
 
 def _walk_audit(filters: Filters) -> list[Walk]:
     kinds = {None, *KINDS_OF_AUDIT.values(), Kind.STAFF}
     if filters.kind not in kinds or filters.flag or _is_of_checks(filters):
         return []
-    rank, table = SOURCE_ORDER.index(Source.AUDIT), "ppims_auditentry"
     wanted = filter_processor(filters)
     if filters.kind == Kind.STAFF:
-        return [] if wanted else [Walk(rank, table, within=[BY_STAFF])]
+        return [] if wanted else [Walk(AUDIT_RANK, "ppims_auditentry", within=[BY_STAFF])]
     if filters.kind is not None:
         wanted.append(("action = %s", filters.kind.value))
-    return [Walk(rank, table, columns=["processor_id", "action"], wanted=wanted)]
+    columns = ["processor_id", "action"]
+    return [Walk(AUDIT_RANK, "ppims_auditentry", columns=columns, wanted=wanted)]
 
 
 def read_checks(ids: Sequence[int]) -> list[Row]:
-    names = ("at", "id", "customer_id", "processor_id", "amount_paise", "direction", "is_allowed")
-    rows = LimitCheck.objects.filter(pk__in=ids).values(*names, "reason", "ref_id")
+    rows = LimitCheck.objects.filter(pk__in=ids).values(*OF_MONEY, "is_allowed", "reason")
     return [
         Row(kind=Kind.CHECK, source=Source.CHECK, what=row.pop("reason"), **row) for row in rows
     ]
 
 
 def read_entries(ids: Sequence[int]) -> list[Row]:
-    names = ("at", "id", "customer_id", "processor_id", "amount_paise", "direction", "ref_id")
-    rows = LedgerEntry.objects.filter(pk__in=ids).values(*names, "kind", "flags", "tran_id")
+    rows = LedgerEntry.objects.filter(pk__in=ids).values(*OF_MONEY, "kind", "flags", "tran_id")
     return [
         Row(
             kind=KINDS_OF_ENTRIES[row.pop("kind")],
@@ -202,8 +210,9 @@ def read_entries(ids: Sequence[int]) -> list[Row]:
 
 
 def read_kyc_changes(ids: Sequence[int]) -> list[Row]:
-    names = ("at", "id", "customer_id", "processor_id", "user_id")
-    rows = KycChange.objects.filter(pk__in=ids).values(*names, "from_tier", "to_tier")
+    rows = KycChange.objects.filter(pk__in=ids).values(
+        *OF_PEOPLE, "customer_id", "from_tier", "to_tier"
+    )
     return [
         Row(
             kind=Kind.KYC,
@@ -216,8 +225,7 @@ def read_kyc_changes(ids: Sequence[int]) -> list[Row]:
 
 
 def read_audit(ids: Sequence[int]) -> list[Row]:
-    names = ("at", "id", "processor_id", "user_id")
-    rows = AuditEntry.objects.filter(pk__in=ids).values(*names, "subject", "action", "detail")
+    rows = AuditEntry.objects.filter(pk__in=ids).values(*OF_PEOPLE, "subject", "action", "detail")
     return [
         Row(
             kind=KINDS_OF_AUDIT.get(row["action"], Kind.STAFF),
