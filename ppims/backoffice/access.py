@@ -33,8 +33,8 @@ NUL_CHARACTER = "\0"
 def open_page(permission: str = "", *, methods: Sequence[str] = ("GET",)) -> Callable[[View], View]:
     """Open a view to whoever is logged in and has the permission, "" being none.
 
-    Others are sent to the log-in, or to change a one-time password, or get 403, which tells who has
-    no role so.
+    Others are sent to the log-in, or to change a one-time password, or get 403; its page says so
+    to whoever has no role.
     """
     allowed = [*methods, "HEAD"] if "GET" in methods else list(methods)
 
@@ -56,7 +56,7 @@ def open_page(permission: str = "", *, methods: Sequence[str] = ("GET",)) -> Cal
 
 
 def is_fragment(request: HttpRequest) -> bool:
-    """Tell whether htmx will put the answer into the page that is there."""
+    """Return whether htmx will put the answer into the page that is there."""
     headers = request.headers
     is_restoring = headers.get("HX-History-Restore-Request") == "true"
     return headers.get("HX-Request") == "true" and not is_restoring
@@ -71,8 +71,12 @@ def respond(
     status: int = 200,
 ) -> HttpResponse:
     """Render the page, or for htmx its partial of that name alone."""
-    name = f"{template}#{partial}" if is_fragment(request) else template
-    return render(request, name, context, status=status)
+    return render(request, name_template(request, template, partial), context, status=status)
+
+
+def name_template(request: HttpRequest, template: str, partial: str) -> str:
+    """Name the template of the page, or for htmx that of its partial."""
+    return f"{template}#{partial}" if is_fragment(request) else template
 
 
 def get_posted(request: HttpRequest) -> QueryDict | None:
@@ -107,12 +111,12 @@ def send_to_log_in(request: HttpRequest, *, ended: str = "1") -> HttpResponse:
 
 
 def has_role(user: User) -> bool:
-    """Tell whether somebody has a role: without one nothing opens but one's own password."""
+    """Return whether somebody has a role: without one nothing opens but one's own password."""
     return bool(user.get_group_permissions())
 
 
 def get_staff(request: HttpRequest) -> User:
-    """Give the person who is logged in, of a view that only such can open."""
+    """Return the person who is logged in, in a view that only such can open."""
     assert isinstance(request.user, User)
     return request.user
 
@@ -168,7 +172,6 @@ def refuse_nul(get_response: View) -> View:
 
 
 def _list_texts_sent(request: HttpRequest) -> Iterator[str]:
-    """List whatever text came: the path, headers, cookies, the query, and a form's fields."""
     yield from (request.path_info, *map(str, request.headers.values()))
     for pair in request.COOKIES.items():  # a quoted one may hold what its header doesn't show
         yield from pair

@@ -99,7 +99,7 @@ class Guarded(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 def may_be_key(model: type[Model], text: str) -> bool:
-    """Tell whether a text may be a row's key; a number beyond 64 bits is a fault in a database."""
+    """Return whether a text may be a row's key; more than 64 bits is a fault in a database."""
     if text.lstrip("-").isdecimal() and len(text) > DIGITS_OF_A_KEY:
         return False
     try:
@@ -111,10 +111,11 @@ def may_be_key(model: type[Model], text: str) -> bool:
 
 def defer_secrets(rows: QuerySet[Any], beside: Iterable[str] = ()) -> QuerySet[Any]:
     """Leave hashes, digests and what is encrypted unread, of rows and of those read beside them."""
-    opts = rows.model._meta
-    related = [(f"{name}__", opts.get_field(name).related_model) for name in beside]
-    models: list[tuple[str, Any]] = [("", rows.model), *related]
-    return rows.defer(*(f"{at}{name}" for at, model in models for name in list_secrets(model)))
+    models: dict[str, Any] = {"": rows.model}
+    models |= {f"{name}__": rows.model._meta.get_field(name).related_model for name in beside}
+    return rows.defer(
+        *(f"{at}{name}" for at, model in models.items() for name in list_secrets(model))
+    )
 
 
 def list_secrets(model: type[Model]) -> list[str]:
@@ -126,8 +127,8 @@ def list_secrets(model: type[Model]) -> list[str]:
 def _list_parameters(request: HttpRequest) -> set[str]:
     """Name the parameters that a page of the admin offers in its own links and forms."""
     here = request.resolver_match
-    model_admin = getattr(here and here.func, "model_admin", None)
-    page = str(here and here.url_name)
+    assert here  # a page of the admin was found for it
+    model_admin, page = getattr(here.func, "model_admin", None), str(here.url_name)
     if page.endswith("_history"):
         return {PAGE_VAR}
     if model_admin is None or not page.endswith("_changelist"):
@@ -137,10 +138,13 @@ def _list_parameters(request: HttpRequest) -> set[str]:
         names.add(SEARCH_VAR)
     if model_admin.get_sortable_by(request):
         names.add(ORDER_VAR)
-    for each in model_admin.get_list_filter(request):
-        own = _find_filter(each, request, model_admin).expected_parameters()
-        names.update(name for name in own or () if name)
-    return names
+    return names | _list_filter_parameters(request, model_admin)
+
+
+def _list_filter_parameters(request: HttpRequest, model_admin: Any) -> set[str]:
+    listed = model_admin.get_list_filter(request)
+    offered = (_find_filter(it, request, model_admin).expected_parameters() for it in listed)
+    return {name for names in offered for name in names or () if name}
 
 
 def _find_filter(listed: Any, request: HttpRequest, model_admin: Any) -> ListFilter:

@@ -25,12 +25,15 @@ def approvals(request: HttpRequest) -> HttpResponse:
     """List what waits for a second person, and what was decided last."""
     user = get_staff(request)
     waiting = proposals.list_waiting(user)
-    context = {
-        "waiting": [it for it in waiting if it.customer is not None],
-        "rules": [it for it in waiting if it.customer is None],
-        "decided": proposals.list_decided(user, most=MOST_DECIDED),
-    }
-    return render(request, "ppims/approvals.html", context)
+    return render(
+        request,
+        "ppims/approvals.html",
+        {
+            "waiting": [it for it in waiting if it.customer is not None],
+            "rules": [it for it in waiting if it.customer is None],
+            "decided": proposals.list_decided(user, most=MOST_DECIDED),
+        },
+    )
 
 
 @open_page("customers.view_unblocking", methods=["GET", "POST"])
@@ -48,13 +51,17 @@ def _show(
     request: HttpRequest, shown: Shown, problem: str = "", *, status: int = 200
 ) -> HttpResponse:
     customer = shown.customer
-    context = {
-        "shown": shown,
-        "problem": problem,
-        "note": request.POST.get("note", ""),
-        "customer_url": write_customer_address(customer.pk) if customer else "",
-    }
-    return render(request, "ppims/approval.html", context, status=status)
+    return render(
+        request,
+        "ppims/approval.html",
+        {
+            "shown": shown,
+            "problem": problem,
+            "note": request.POST.get("note", ""),
+            "customer_url": write_customer_address(customer.pk) if customer else "",
+        },
+        status=status,
+    )
 
 
 def _decide(request: HttpRequest, shown: Shown) -> HttpResponse:

@@ -6,7 +6,7 @@ tests/unit/test_deeds.py finds an action without words.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -84,7 +84,6 @@ def describe_deed(action: str, detail: str) -> str:
 
 
 def name_fields(detail: Detail) -> list[str]:
-    """Name the fields that a change was of, as people call them."""
     changes = detail.get("changes", ())
     if isinstance(changes, list):  # as the admin's forms tell it
         changes = [
@@ -114,17 +113,16 @@ def _say_rule(detail: Detail) -> str:
     """Say "New Min, spend, month: ₹10,000 → ₹11,000 from 1 Dec 2026"."""
     window, start = detail["window"], detail["in_force_from"]
     amounts = [detail[name] for name in ("before", "amount") if name in detail]
+    place = [
+        labels.name_tier(detail["tier"]),
+        labels.lower_first(str(Direction(detail["direction"]).label)),
+        labels.lower_first(str(Window(window).label)).removeprefix("calendar "),
+    ]
     return gettext("%(place)s: %(amounts)s from %(start)s") % {
-        "place": ", ".join(_name_place(detail)),
+        "place": ", ".join(place),
         "amounts": " → ".join(_write_limit(amount, window) for amount in amounts),
         "start": ist_start(datetime.fromisoformat(start)) if start else gettext("its approval"),
     }
-
-
-def _name_place(detail: Detail) -> Iterator[str]:
-    yield labels.name_tier(detail["tier"])
-    yield labels.lower_first(str(Direction(detail["direction"]).label))
-    yield labels.lower_first(str(Window(detail["window"]).label)).removeprefix("calendar ")
 
 
 def _write_limit(amount: int | None, window: str) -> str:

@@ -60,16 +60,20 @@ def customers(request: HttpRequest) -> HttpResponse:
         return respond(request, PAGE_TEMPLATE, {"form": form}, partial="list", status=422)
     found = list_customers(form.make_filters(), cursor=after, rows=PAGE_ROWS)
     chosen = {name: value for name, value in form.cleaned_data.items() if value}
-    context = {
-        "form": form,
-        "chosen": chosen,
-        "after": after,
-        "first": urlencode(chosen),
-        "rows": [(row, write_used_of_limit(row.permille)) for row in found.rows],
-        "more": write_next_query(found, chosen),
-        "is_cut_short": found.is_cut_short,
-    }
-    return respond(request, PAGE_TEMPLATE, context, partial="rows" if after else "list")
+    return respond(
+        request,
+        PAGE_TEMPLATE,
+        {
+            "form": form,
+            "chosen": chosen,
+            "after": after,
+            "first": urlencode(chosen),
+            "rows": [(row, write_used_of_limit(row.permille)) for row in found.rows],
+            "more": write_next_query(found, chosen),
+            "is_cut_short": found.is_cut_short,
+        },
+        partial="rows" if after else "list",
+    )
 
 
 def write_used_of_limit(permille: int | None) -> str:

@@ -5,17 +5,43 @@ have let it pass.
 from collections.abc import Callable
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from customers.choices import Tier, mask
 from limits import decision
 from limits.models import LimitCheck, Window
 from ppims.core.formats import inr, ist_date
 
+# Where two sentences say it all.
+DECLINED_TEXTS = {
+    "TRANSACTION_LIMIT": (
+        gettext_lazy("One transaction may be at most %(limit)s, and %(amount)s was asked for."),
+        gettext_lazy("Up to %(limit)s would have passed."),
+    ),
+    "CUSTOMER_BLOCKED": (
+        gettext_lazy("The customer was blocked by us, whatever the limits said."),
+        gettext_lazy("No amount would have passed; once unblocked, the limits decide."),
+    ),
+    "ACCOUNT_NOT_ACTIVE": (
+        gettext_lazy(
+            "Account %(account)s was not active at the processor, or not known as theirs."
+        ),
+        gettext_lazy("No amount would have passed; with an active account, the limits decide."),
+    ),
+    "CARD_NOT_ACTIVE": (
+        gettext_lazy("Card ••••%(card)s was not active at the processor."),
+        gettext_lazy("No amount would have passed; with an active card, the limits decide."),
+    ),
+}
+
 
 def explain_decision(check: LimitCheck) -> list[str]:
-    """Give the sentences; of a check with its rule read."""
-    return _explain_allowed(check) if check.is_allowed else DECLINED_WRITERS[check.reason](check)
+    """Say in sentences why; the check's rule is read with it."""
+    if check.is_allowed:
+        return _explain_allowed(check)
+    if check.reason in DECLINED_WRITERS:
+        return DECLINED_WRITERS[check.reason](check)
+    return [str(text % _write_figures(check)) for text in DECLINED_TEXTS[check.reason]]
 
 
 def name_deciding_rule(check: LimitCheck) -> list[str]:
@@ -31,7 +57,8 @@ def name_deciding_rule(check: LimitCheck) -> list[str]:
 
 def _explain_allowed(check: LimitCheck) -> list[str]:
     if check.rule is None:
-        return [_("At %(tier)s no rule of a month or a year limited it.") % _write_tier(check)]
+        said = _("At %(tier)s no rule of a month or a year limited it.")
+        return [said % _write_figures(check)]
     taken = inr(_read_paise(check.used_paise) + _read_paise(check.held_paise))
     said = _(
         "With it %(taken)s of %(limit)s was used or on hold in the %(window)s: %(left)s was left."
@@ -40,7 +67,6 @@ def _explain_allowed(check: LimitCheck) -> list[str]:
 
 
 def _explain_over_limit(check: LimitCheck) -> list[str]:
-    """Explain a MONTH or FINANCIAL_YEAR rule."""
     used, held = _read_paise(check.used_paise), _read_paise(check.held_paise)
     limit, left = _read_paise(check.limit), max(0, _read_paise(check.remaining_paise))
     figures = _write_figures(check)
@@ -62,14 +88,6 @@ def _explain_over_limit(check: LimitCheck) -> list[str]:
     elif check.amount_paise <= limit:
         said.append(_("It resets on %(resets)s; from then on it could pass.") % figures)
     return said
-
-
-def _explain_over_one(check: LimitCheck) -> list[str]:
-    figures = _write_figures(check)
-    return [
-        _("One transaction may be at most %(limit)s, and %(amount)s was asked for.") % figures,
-        _("Up to %(limit)s would have passed.") % figures,
-    ]
 
 
 def _explain_over_balance(check: LimitCheck) -> list[str]:
@@ -103,47 +121,17 @@ def _explain_stopped(check: LimitCheck) -> list[str]:
         months,
     )
     return [
-        said % {**_write_tier(check), "n": months},
+        said % {**_write_figures(check), "n": months},
         _("No amount would have passed; after a KYC upgrade the limits of that KYC count."),
-    ]
-
-
-def _explain_blocked(check: LimitCheck) -> list[str]:
-    return [
-        _("The customer was blocked by us, whatever the limits said."),
-        _("No amount would have passed; once unblocked, the limits decide."),
-    ]
-
-
-def _explain_account(check: LimitCheck) -> list[str]:
-    account = {"account": mask(check.account_number, shown=4)}
-    return [
-        _("Account %(account)s was not active at the processor, or not known as theirs.") % account,
-        _("No amount would have passed; with an active account, the limits decide."),
-    ]
-
-
-def _explain_card(check: LimitCheck) -> list[str]:
-    return [
-        _("Card ••••%(last)s was not active at the processor.") % {"last": check.card_last_four},
-        _("No amount would have passed; with an active card, the limits decide."),
     ]
 
 
 DECLINED_WRITERS: dict[str, Callable[[LimitCheck], list[str]]] = {
     "MONTH_LIMIT": _explain_over_limit,
     "FINANCIAL_YEAR_LIMIT": _explain_over_limit,
-    "TRANSACTION_LIMIT": _explain_over_one,
     "BALANCE_LIMIT": _explain_over_balance,
     "KYC_EXPIRED": _explain_stopped,
-    "CUSTOMER_BLOCKED": _explain_blocked,
-    "ACCOUNT_NOT_ACTIVE": _explain_account,
-    "CARD_NOT_ACTIVE": _explain_card,
 }
-
-
-def _write_tier(check: LimitCheck) -> dict[str, str]:
-    return {"tier": str(Tier(check.tier).label)}
 
 
 def _write_figures(check: LimitCheck) -> dict[str, str]:
@@ -155,6 +143,9 @@ def _write_figures(check: LimitCheck) -> dict[str, str]:
         "left": inr(max(0, _read_paise(check.remaining_paise))),
         "resets": ist_date(check.resets_on),
         "window": str(Window(check.rule.window).label).lower() if check.rule else "",
+        "tier": str(Tier(check.tier).label),
+        "account": mask(check.account_number, shown=4),
+        "card": check.card_last_four,
     }
 
 

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 
-from ppims.backoffice.access import has_role, is_fragment, respond
+from ppims.backoffice.access import has_role, name_template, respond
 from ppims.core.errors import ClockMoved, Unavailable
 from ppims.db import outages
 from ppims.models import User
@@ -19,8 +19,7 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Say that the role doesn't open it; or to who has none, that nothing opens without one."""
     user = getattr(request, "user", None)
-    is_without = isinstance(user, User) and not has_role(user)
-    template = "no_role.html" if is_without else "403.html"
+    template = "no_role.html" if isinstance(user, User) and not has_role(user) else "403.html"
     return respond(request, template, partial="said", status=403)
 
 
@@ -43,10 +42,9 @@ def answer_fault(request: HttpRequest) -> HttpResponse:
     if cause and is_away:
         outages.report_outage(cause)
     status = 503 if is_away or isinstance(error, Unavailable) else 500
-    part = "#said" if is_fragment(request) else ""
+    template = name_template(request, f"{status}.html", "said")
     context = {"has_clock_moved": isinstance(error, ClockMoved)}
-    text = loader.render_to_string(f"{status}.html{part}", context)
-    response = HttpResponse(text, status=status)
+    response = HttpResponse(loader.render_to_string(template, context), status=status)
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         refusal = error if isinstance(error, Unavailable) else Unavailable()
         response["Retry-After"] = str(refusal.retry_after_seconds)

@@ -82,11 +82,16 @@ class FilterForm(FrameForm):
     def __init__(self, asked: QueryDict) -> None:
         super().__init__(asked)
         self.processors = read_processors()
-        outcomes = [(ALLOWED_OUTCOME, _("Allowed")), (DECLINED_OUTCOME, _("Declined"))]
+        untold = {"WITHIN_LIMITS", *labels.OF_REPEATS}
+        outcomes = [
+            (ALLOWED_OUTCOME, _("Allowed")),
+            (DECLINED_OUTCOME, _("Declined")),
+            *((code, said) for code, said in labels.REASONS.items() if code not in untold),
+        ]
         flags = [(flag.value, str(flag.label).capitalize()) for flag in LedgerEntry.Flag]
         set_choices(self, "kind", [(slug, labels.KINDS[k]) for slug, k in KIND_BY_SLUG.items()])
         set_choices(self, "processor", [(name, name) for name in self.processors])
-        set_choices(self, "outcome", [*outcomes, *_list_reasons()])
+        set_choices(self, "outcome", outcomes)
         set_choices(self, "flag", [(ANY_FLAG, _("Flagged")), *flags], _("Any or none"))
 
     def make_filters(self, at: datetime) -> Filters:
@@ -110,7 +115,6 @@ def write_next_query(found: Page[Any], asked: Mapping[str, object]) -> str:
 
 
 def read_processors() -> dict[str, Processor]:
-    """Read the processors, by System_Id."""
     return {
         each.system_id: each
         for each in Processor.objects.only("system_id", "name").order_by("system_id")
@@ -132,8 +136,3 @@ def write_canonical_query(request: HttpRequest) -> str:
     days = {"since", "until"} if given.get("when") != OWN_FRAME else set()
     kept = {name: value for name, value in given.items() if value and name not in days}
     return "" if kept == given else f"?{urlencode(kept)}"
-
-
-def _list_reasons() -> list[tuple[str, object]]:
-    kept = [code for code in labels.REASONS if code not in {"WITHIN_LIMITS", *labels.OF_REPEATS}]
-    return [(code, labels.REASONS[code]) for code in kept]

@@ -118,14 +118,13 @@ def name_account_state(status: str, system_id: str) -> str:
     """Say an account's state at its processor: "Account frozen (ENT)". A customer who is blocked by
     us is another thing.
     """
-    label = str(InstrumentStatus(status).label).lower()
-    return gettext("Account %(status)s (%(processor)s)") % {
-        "status": label,
-        "processor": system_id,
-    }
+    return gettext("Account %(status)s (%(processor)s)") % _write_state(status, system_id)
 
 
 def name_card_state(status: str, system_id: str) -> str:
     """Say a card's state at its processor: "Card closed (ENT)"."""
-    label = str(InstrumentStatus(status).label).lower()
-    return gettext("Card %(status)s (%(processor)s)") % {"status": label, "processor": system_id}
+    return gettext("Card %(status)s (%(processor)s)") % _write_state(status, system_id)
+
+
+def _write_state(status: str, system_id: str) -> dict[str, str]:
+    return {"status": str(InstrumentStatus(status).label).lower(), "processor": system_id}

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, zip_longest
+from operator import attrgetter
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -21,6 +22,14 @@ class Span:
     rule: LimitRule
     until: datetime | None
 
+    @property
+    def start(self) -> datetime:
+        assert self.rule.in_force_from is not None  # the database holds it, of approved ones
+        return self.rule.in_force_from
+
+    def is_in_force(self, at: datetime) -> bool:
+        return self.start <= at and (self.until is None or self.until > at)
+
 
 @open_page("limits.view_limitrule")
 def limits(request: HttpRequest) -> HttpResponse:
@@ -28,28 +37,36 @@ def limits(request: HttpRequest) -> HttpResponse:
     at = clock.now()
     rules = list(LimitRule.objects.select_related("checker"))
     spans = list_spans(rule for rule in rules if rule.state == LimitRule.State.APPROVED)
-    in_force = [s for s in spans if _start(s) <= at and (s.until is None or s.until > at)]
-    context = {
-        "at": at,
-        "in_force": in_force,
-        "without": list_without_rules([span.rule for span in in_force]),
-        "coming": sorted((s for s in spans if _start(s) > at), key=_start),
-        "past": sorted((s for s in spans if s.until and s.until <= at), key=_start, reverse=True),
-        "proposed": sum(rule.state == LimitRule.State.PROPOSED for rule in rules),
-    }
-    return render(request, "limits/limits.html", context)
+    in_force = [span for span in spans if span.is_in_force(at)]
+    return render(
+        request,
+        "limits/limits.html",
+        {
+            "at": at,
+            "in_force": in_force,
+            "without": list_without_rules([span.rule for span in in_force]),
+            "coming": sorted((s for s in spans if s.start > at), key=attrgetter("start")),
+            "past": sorted(
+                (s for s in spans if s.until and s.until <= at),
+                key=attrgetter("start"),
+                reverse=True,
+            ),
+            "proposed": sum(rule.state == LimitRule.State.PROPOSED for rule in rules),
+        },
+    )
 
 
 def list_spans(rules: Iterable[LimitRule]) -> list[Span]:
-    """Give each approved rule its end, by tier, direction and window; one that never was in force,
-    since another took its place at its very start, is left out.
+    """List each approved rule with its end, by tier, direction and window; one that never was in
+    force, since another took its place at its very start, is left out.
     """
     ordered = sorted(rules, key=lambda r: (*_order_rule(r), r.in_force_from, r.pk))
-    spans = []
-    for _same, group in groupby(ordered, _order_rule):
-        line = list(group)
-        ends = [rule.in_force_from for rule in line[1:]]
-        spans += [Span(rule, until) for rule, until in zip(line, [*ends, None], strict=True)]
+    lines = [list(group) for _same, group in groupby(ordered, _order_rule)]
+    spans = [
+        Span(rule, successor.in_force_from if successor else None)
+        for line in lines
+        for rule, successor in zip_longest(line, line[1:])
+    ]
     return [span for span in spans if span.until != span.rule.in_force_from]
 
 
@@ -64,8 +81,3 @@ def _order_rule(rule: LimitRule) -> tuple[int, int, int]:
     ways, windows = list(Direction), list(Window)
     tier, way = Tier(rule.tier).rank, ways.index(Direction(rule.direction))
     return tier, way, windows.index(Window(rule.window))
-
-
-def _start(span: Span) -> datetime:
-    assert span.rule.in_force_from is not None  # the database holds it, of approved ones
-    return span.rule.in_force_from

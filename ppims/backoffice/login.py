@@ -64,8 +64,6 @@ def wait_in_turn(view: View) -> View:
 
 
 class LogInForm(AuthenticationForm):
-    """Username and password."""
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _leave_the_focus_to_errors(self)
@@ -79,7 +77,6 @@ class LogInForm(AuthenticationForm):
 
 
 def _find_password_file() -> Path | None:
-    """Name the file that holds the demo's passwords, where there is one."""
     path, base = settings.PPIMS_DATA_DIR / "demo.json", settings.BASE_DIR
     if settings.PRODUCTION or not path.exists():
         return None
@@ -172,7 +169,7 @@ def _leave_the_focus_to_errors(form: BaseForm) -> None:
 
 
 def find_address(request: HttpRequest) -> str | None:
-    """Tell the client's address as the API counts it; none where that is no address."""
+    """Find the client's address as the API counts it; None where that is no address."""
     try:
         return str(ipaddress.ip_address(_name_source(request)))
     except ValueError:
@@ -180,7 +177,7 @@ def find_address(request: HttpRequest) -> str | None:
 
 
 def digest_counted_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
-    """Give what failures are counted under: a digest, for people type passwords there too."""
+    """Digest the name that failures are counted under: people type passwords there too."""
     return accounts.digest_username(
         (credentials or {}).get("username") or request.POST.get("username", "")
     )
@@ -189,7 +186,6 @@ def digest_counted_name(request: HttpRequest, credentials: dict[str, Any] | None
 def refuse_locked_out(
     request: HttpRequest, _response: HttpResponse, _credentials: Any
 ) -> HttpResponse:
-    """Say to who has guessed too often when to come back."""
     return _wait(request, int(settings.AXES_COOLOFF_TIME.total_seconds()), is_address=False)
 
 
@@ -205,6 +201,5 @@ def _name_source(request: HttpRequest) -> str:
 
 
 def _name_user(request: HttpRequest) -> str:
-    """Tell who it is, by log-in or by what is typed at one."""
     user = request.user
     return user.get_username() if user.is_authenticated else request.POST.get("username", "")

@@ -50,7 +50,7 @@ def list_items(user: User) -> list[Item]:
 
 
 def make_frame(request: HttpRequest) -> dict[str, Any]:
-    """Give every template the frame's data, read only where it is drawn."""
+    """Hand every template the frame's data, which is read only where it is drawn."""
     return {"frame": SimpleLazyObject(lambda: _read_frame(request))}
 
 
@@ -63,10 +63,10 @@ def _read_frame(request: HttpRequest) -> dict[str, Any]:
     places = [(item, reverse(item.url_name)) for item in list_items(user)]
     menu = [{"item": item, "url": url, "is_here": _is_here(here, item)} for item, url in places]
     roles = ", ".join(user.groups.order_by("name").values_list("name", flat=True))
-    idle = {"idle_seconds": IDLE_SECONDS, "warned_seconds": WARNED_SECONDS}
     return {
         **shown,
-        **idle,
+        "idle_seconds": IDLE_SECONDS,
+        "warned_seconds": WARNED_SECONDS,
         "user": user,
         "roles": roles,
         "menu": menu,
@@ -79,5 +79,5 @@ def _is_here(here: str, item: Item) -> bool:
 
 
 def _is_in(here: str, url: str) -> bool:
-    """Tell whether a page is a place of the menu, or lies below it."""
+    """Return whether a page is a place of the menu, or lies below it."""
     return here == url or (url != "/" and here.startswith(f"{url.rstrip('/')}/"))

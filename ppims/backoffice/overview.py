@@ -21,8 +21,7 @@ from ppims.backoffice.transaction_rows import make_lines, write_customer_address
 from ppims.core import clock
 from ppims.core.formats import inr, ist_date
 from ppims.models import Processor
-from ppims.reports.overview import Day, Overview, Waiting
-from ppims.reports.overview import read_overview as report
+from ppims.reports.overview import Day, Overview, Waiting, read_overview
 
 # As the regulator's returns number them.
 TIER_CLASSES = {Tier.MIN: "Y1", Tier.NEW_MIN: "Y2", Tier.FULL: "Y3"}
@@ -62,7 +61,7 @@ class Bar:
 @open_page("limits.view_ledgerentry")
 def overview(request: HttpRequest) -> HttpResponse:
     """Show the figures, a minute old at most; of an empty installation, what to do first."""
-    summary, at = report(), clock.now()
+    summary, at = read_overview(), clock.now()
     user = get_staff(request)
     context: dict[str, Any] = {"told": summary, "age": write_age(summary.as_of, at)}
     if summary.is_complete and not sum(summary.customers.values()):
@@ -89,14 +88,13 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 
 def write_age(since: datetime, at: datetime) -> str:
-    """Say how long ago an instant was."""
     if (at - since).total_seconds() < A_MINUTE:
         return _("less than a minute")
     return str(timesince(since, at, depth=1))
 
 
 def list_of(name: str, **asked: str) -> str:
-    """Give a list's address with its filters."""
+    """Write a list's address with its filters."""
     return f"{reverse(name)}?{urlencode(asked)}" if asked else reverse(name)
 
 
@@ -115,7 +113,6 @@ def draw_bars(days: Sequence[Day]) -> list[Bar]:
 
 
 def describe_chart(days: Sequence[Day]) -> str:
-    """Say in a sentence what the chart shows."""
     best = max(days, key=lambda day: day.posted.paise)
     if not best.posted.paise:
         return _("Nothing was posted in the last 30 days.")

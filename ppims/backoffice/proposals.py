@@ -121,7 +121,6 @@ def list_decided(user: User, *, most: int) -> list[Shown]:
 
 
 def find(kind: Kind, pk: int, user: User) -> Shown | None:
-    """Find one proposal."""
     return next(iter(_show(kind, _read_rows(kind).filter(pk=pk), user)), None)
 
 

@@ -46,13 +46,17 @@ def respond_with_list(
     request: HttpRequest, template: str, found: Page[Any], rows: Sequence[Any], *, is_done: bool
 ) -> HttpResponse:
     """Show a page of what waits, or of what is done with; htmx gets its rows alone."""
-    context = {
-        "rows": rows,
-        "is_done": is_done,
-        "is_cut_short": found.is_cut_short,
-        "more": write_next_query(found, {DONE_PARAMETER: "1"} if is_done else {}),
-    }
-    return respond(request, template, context, partial="rows")
+    return respond(
+        request,
+        template,
+        {
+            "rows": rows,
+            "is_done": is_done,
+            "is_cut_short": found.is_cut_short,
+            "more": write_next_query(found, {DONE_PARAMETER: "1"} if is_done else {}),
+        },
+        partial="rows",
+    )
 
 
 def require_to_send(request: HttpRequest, permission: str) -> User:
@@ -83,14 +87,18 @@ def respond_with_item(
     if form.is_valid() and _is_noted(request, form, item, choices):
         return redirect(back if request.POST.get("finding") else request.path)
     notes = findings.list_notes(item)
-    context = {
-        **describe(item, user),
-        "notes": notes,
-        "findings": choices,
-        "is_closed": any(note.finding for note in notes),
-        "may_note": user.has_perm(permission),
-    }
-    return render_form(request, template, form, context)
+    return render_form(
+        request,
+        template,
+        form,
+        {
+            **describe(item, user),
+            "notes": notes,
+            "findings": choices,
+            "is_closed": any(note.finding for note in notes),
+            "may_note": user.has_perm(permission),
+        },
+    )
 
 
 def _is_noted(

@@ -49,24 +49,27 @@ def review(request: HttpRequest, review_id: int) -> HttpResponse:
         label = OUTCOMES(request.POST["outcome"]).label
         messages.success(request, _("Decided: %(outcome)s.") % {"outcome": label})
         return redirect("reviews")
-    context = {
-        "item": item,
-        "evidence": list_evidence(item),
-        "customer_address": write_customer_address(item.customer_id),
-        "claimant_address": write_customer_address(item.claimant_id) if item.claimant_id else "",
-        "outcomes": _list_outcomes(item),
-    }
-    return render_form(request, "customers/review.html", form, context)
+    return render_form(
+        request,
+        "customers/review.html",
+        form,
+        {
+            "item": item,
+            "evidence": list_evidence(item),
+            "customer_address": write_customer_address(item.customer_id),
+            "claimant_address": write_customer_address(item.claimant_id)
+            if item.claimant_id
+            else "",
+            "outcomes": _list_outcomes(item),
+        },
+    )
 
 
 def _list_outcomes(item: DuplicateReview) -> list[tuple[DuplicateReview.Outcome, object]]:
-    """List what it may be found to be, and what that leads to."""
-    effects = (
-        {**EFFECT_TEXTS, OUTCOMES.SAME_PERSON: TO_BE_MERGED} if item.claimant_id else EFFECT_TEXTS
-    )
+    merged = {OUTCOMES.SAME_PERSON: TO_BE_MERGED} if item.claimant_id else {}
     return [
         (outcome, effect)
-        for outcome, effect in effects.items()
+        for outcome, effect in {**EFFECT_TEXTS, **merged}.items()
         if item.is_by_mobile or outcome != OUTCOMES.NUMBER_PASSED_ON
     ]
 

@@ -31,11 +31,11 @@ class Fact:
     address: str = ""
 
 
-Facts = Iterator[Fact]
+Facts = list[Fact]
 
 
-def list_facts(row: Row, user: User) -> list[Fact]:
-    """Tell what is kept of a row: to whom may read the audit, of that too."""
+def list_facts(row: Row, user: User) -> Facts:
+    """List what is kept of a row: to whom may read the audit, of that too."""
     return [fact for fact in FACT_LISTERS[row.source](row, user) if fact.value]
 
 
@@ -56,8 +56,7 @@ def describe_flags(entry: LedgerEntry) -> list[str]:
     return [str(labels.FLAG_TEXTS[LedgerEntry.Flag(flag)]) % amounts for flag in entry.flag_list]
 
 
-def list_facts_of_report(report: RefusedReport) -> list[Fact]:
-    """Tell what is kept of a refused report."""
+def list_facts_of_report(report: RefusedReport) -> Facts:
     sent = report.unique_id_sent
     facts = (
         Fact(_("Balance told"), inr(report.balance_paise, "")),
@@ -76,41 +75,56 @@ def list_facts_of_report(report: RefusedReport) -> list[Fact]:
 def _list_check_facts(row: Row, _user: User) -> Facts:
     check = LimitCheck.objects.select_related("rule").get(pk=row.id)
     outcome = f"{labels.name_outcome(check.is_allowed, check.reason)}."
-    yield Fact(_("Why"), " ".join([outcome, *explain_decision(check)]))
-    yield Fact(
-        _("Rule"), f"{check.rule.get_window_display()}, {check.rule.source}" if check.rule else ""
-    )
-    yield Fact(_("Not judged"), _describe_not_judged(check.unjudged))
-    yield Fact(_("KYC then"), str(Tier(check.tier).label))
-    yield Fact(_("On hold until"), ist(check.hold_until) if check.hold_until else "")
-    yield Fact(_("Balance told"), inr(check.balance_paise, ""))
-    yield Fact(_("Account"), mask(check.account_number, shown=4))
-    yield Fact(_("Card"), f"••••{check.card_last_four}" if check.card_last_four else "")
+    rule = f"{check.rule.get_window_display()}, {check.rule.source}" if check.rule else ""
     answers = LedgerEntry.objects.filter(customer_id=check.customer_id, limit_check=check)
-    for entry in answers.order_by("number"):
-        yield _link_to_entry(_("Then"), entry)
-    yield from _list_codes(row, reason=check.reason, sent=check.unique_id_sent, number=check.number)
+    return [
+        Fact(_("Why"), " ".join([outcome, *explain_decision(check)])),
+        Fact(_("Rule"), rule),
+        Fact(_("Not judged"), _describe_not_judged(check.unjudged)),
+        Fact(_("KYC then"), str(Tier(check.tier).label)),
+        Fact(_("On hold until"), ist(check.hold_until) if check.hold_until else ""),
+        Fact(_("Balance told"), inr(check.balance_paise, "")),
+        Fact(_("Account"), mask(check.account_number, shown=4)),
+        Fact(_("Card"), f"••••{check.card_last_four}" if check.card_last_four else ""),
+        *(_link_to_entry(_("Then"), entry) for entry in answers.order_by("number")),
+        *_list_codes(row, reason=check.reason, sent=check.unique_id_sent, number=check.number),
+    ]
 
 
 def _list_entry_facts(row: Row, _user: User) -> Facts:
     entry = LedgerEntry.objects.select_related("limit_check", "adjustment").get(pk=row.id)
-    for sentence in describe_flags(entry):
-        yield Fact(_("Flagged"), sentence)
-    if entry.flags:
-        closing = find_closing(entry)
-        found = str(closing) if closing else _("Waits for staff")
-        yield Fact(_("Finding"), found, address=reverse("flagged-posting", args=[entry.pk]))
-    yield Fact(_("Counts in"), write_month(entry.month))
-    yield Fact(_("Used after it"), inr(entry.used_after_paise, ""))
-    yield Fact(_("On hold after it"), inr(entry.held_after_paise, ""))
-    yield Fact(_("Limit"), write_limit(entry.limit_paise))
-    yield Fact(_("KYC then"), str(Tier(entry.tier).label))
-    if entry.limit_check:
-        yield Fact(
-            _("Its check"),
-            f"{ist(entry.limit_check.at)}, {inr(entry.limit_check.amount_paise)}",
-            address=write_transaction_address(Source.CHECK, entry.limit_check.pk),
-        )
+    return [
+        *(Fact(_("Flagged"), sentence) for sentence in describe_flags(entry)),
+        *_list_findings(entry),
+        Fact(_("Counts in"), write_month(entry.month)),
+        Fact(_("Used after it"), inr(entry.used_after_paise, "")),
+        Fact(_("On hold after it"), inr(entry.held_after_paise, "")),
+        Fact(_("Limit"), write_limit(entry.limit_paise)),
+        Fact(_("KYC then"), str(Tier(entry.tier).label)),
+        *_link_to_what_belongs(entry),
+        Fact("Tran_Id", entry.tran_id, is_code=True),
+        Fact("Enquiry_Ref_Id", entry.enquiry_ref_id, is_code=True),
+        Fact("Flags", entry.flags, is_code=True),
+        *_list_codes(row, sent=entry.unique_id_sent, number=entry.number),
+    ]
+
+
+def _list_findings(entry: LedgerEntry) -> Facts:
+    if not entry.flags:
+        return []
+    found = str(find_closing(entry) or _("Waits for staff"))
+    return [Fact(_("Finding"), found, address=reverse("flagged-posting", args=[entry.pk]))]
+
+
+def _link_to_what_belongs(entry: LedgerEntry) -> Iterator[Fact]:
+    """Link an entry to its check or reason, what it reverses or was reversed by, and the reports
+    that were refused for it.
+    """
+    check = entry.limit_check
+    if check:
+        said = f"{ist(check.at)}, {inr(check.amount_paise)}"
+        address = write_transaction_address(Source.CHECK, check.pk)
+        yield Fact(_("Its check"), said, address=address)
     if entry.adjustment:
         yield Fact(_("Reason"), entry.adjustment.reason)
     of_customer = LedgerEntry.objects.filter(customer_id=entry.customer_id)
@@ -122,44 +136,49 @@ def _list_entry_facts(row: Row, _user: User) -> Facts:
         said = f"{ist(report.at)}, {inr(report.amount_paise)}"
         address = reverse("refused-report", args=[report.pk])
         yield Fact(_("Refused for its Tran_Id"), said, address=address)
-    yield Fact("Tran_Id", entry.tran_id, is_code=True)
-    yield Fact("Enquiry_Ref_Id", entry.enquiry_ref_id, is_code=True)
-    yield Fact("Flags", entry.flags, is_code=True)
-    yield from _list_codes(row, sent=entry.unique_id_sent, number=entry.number)
 
 
 def _list_kyc_facts(row: Row, _user: User) -> Facts:
     change = KycChange.objects.get(pk=row.id)
     tiers = [str(Tier(code).label) for code in (change.from_tier, change.to_tier)]
-    yield Fact(_("KYC"), " → ".join(tiers))
-    yield Fact(_("Updated on"), ist(change.updated_on))
-    yield Fact("KYC_Updated_Channel", change.channel, is_code=True)
-    yield from _list_codes(row)
+    return [
+        Fact(_("KYC"), " → ".join(tiers)),
+        Fact(_("Updated on"), ist(change.updated_on)),
+        Fact("KYC_Updated_Channel", change.channel, is_code=True),
+        *_list_codes(row),
+    ]
 
 
 def _list_audit_facts(row: Row, user: User) -> Facts:
     entry = AuditEntry.objects.get(pk=row.id)
     detail = json.loads(entry.detail)
+    facts = [
+        Fact(_("Changed"), ", ".join(name_fields(detail))),
+        Fact("Action", entry.action, is_code=True),
+        Fact("Ref_Id", str(detail.get("ref_id", "")), is_code=True),
+        *_list_codes(row, number=entry.number),
+    ]
+    if user.has_perm("ppims.view_auditentry"):
+        facts[1:1] = [
+            Fact(_("Reason"), str(detail.get("reason", ""))),
+            Fact(_("Reason of the decision"), str(detail.get("decision_note", ""))),
+        ]
     if entry.action == Kind.REFUSED:
         address = reverse("refused-report", args=[detail["report"]])
-        yield Fact(_("Amount"), inr(detail["amount_paise"], ""), address=address)
-    yield Fact(_("Changed"), ", ".join(name_fields(detail)))
-    if user.has_perm("ppims.view_auditentry"):
-        yield Fact(_("Reason"), str(detail.get("reason", "")))
-        yield Fact(_("Reason of the decision"), str(detail.get("decision_note", "")))
-    yield Fact("Action", entry.action, is_code=True)
-    yield Fact("Ref_Id", str(detail.get("ref_id", "")), is_code=True)
-    yield from _list_codes(row, number=entry.number)
+        facts.insert(0, Fact(_("Amount"), inr(detail["amount_paise"], ""), address=address))
+    return facts
 
 
 def _list_codes(row: Row, *, reason: str = "", sent: int | None = None, number: int = 0) -> Facts:
-    """Give the raw codes that most rows have; the Unique_Id as sent where that is another one."""
-    yield Fact("Reason", reason, is_code=True)
-    yield Fact("Ref_Id", row.ref_id, is_code=True)
-    yield Fact("Unique_Id", str(row.customer_id or ""), is_code=True)
-    is_other = sent not in {None, row.customer_id}
-    yield Fact(_("Unique_Id as sent"), str(sent) if is_other else "", is_code=True)
-    yield Fact(_("Number in its chain"), str(number or ""), is_code=True)
+    """List the raw codes that most rows have; the Unique_Id as sent where that is another one."""
+    other = str(sent) if sent not in {None, row.customer_id} else ""
+    return [
+        Fact("Reason", reason, is_code=True),
+        Fact("Ref_Id", row.ref_id, is_code=True),
+        Fact("Unique_Id", str(row.customer_id or ""), is_code=True),
+        Fact(_("Unique_Id as sent"), other, is_code=True),
+        Fact(_("Number in its chain"), str(number or ""), is_code=True),
+    ]
 
 
 def _link_to_entry(label: str, entry: LedgerEntry) -> Fact:

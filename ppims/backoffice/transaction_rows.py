@@ -51,7 +51,7 @@ class Line:
 
 
 def make_lines(rows: Sequence[Row]) -> list[Line]:
-    """Give rows their names, by three queries at most."""
+    """Write rows as lines with names in them, by three queries at most."""
     customers = read_names({row.customer_id for row in rows if row.customer_id})
     processors = dict(Processor.objects.values_list("pk", "system_id"))
     people = {row.user_id for row in rows if row.user_id}
@@ -69,16 +69,13 @@ def make_lines(rows: Sequence[Row]) -> list[Line]:
 
 def name_actor(username: str, system_id: str) -> str:
     """Name who did something: the person before the processor for whom it was done."""
-    if username and system_id:
-        return gettext("%(person)s, for %(processor)s") % {
-            "person": username,
-            "processor": system_id,
-        }
-    return username or system_id
+    if not (username and system_id):
+        return username or system_id
+    said = gettext("%(person)s, for %(processor)s")
+    return said % {"person": username, "processor": system_id}
 
 
 def write_customer_address(customer_id: int) -> str:
-    """Give the address of a customer's page."""
     return reverse("customer", args=[customer_id])
 
 

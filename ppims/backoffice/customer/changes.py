@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 
 from customers import matches, records
@@ -36,6 +37,7 @@ from ppims.services import idempotency
 from ppims.services.idempotency import Call
 
 METHODS_WITH_POST = ("GET", "POST")
+PROPOSED_MESSAGE = gettext_lazy("It is proposed: another person approves it, under Approvals.")
 
 
 @sensitive_post_parameters()
@@ -46,25 +48,15 @@ def onboard(request: HttpRequest) -> HttpResponse:
     is_right = form.is_valid()
     call = _make_call(form)
     is_repeated = call is not None and idempotency.is_claimed(call)
-    alike = _find_matches(form) if not is_repeated else []
-    token = matches.sum_up_matches(alike) if alike else ""
-    is_confirmed = not alike or form.data.get("confirmed") == token
-    may_be_added = all(each.effect != Effect.KNOWN for each in alike)
-    context = {
-        "form": form,
-        "alike": [(each, write_customer_address(each.customer.pk)) for each in alike],
-        "token": token,
-        "is_confirmed": is_confirmed,
-        "may_be_added": may_be_added,
-    }
+    alike = [] if is_repeated else _find_matches(form)
+    context = {"form": form, **_describe_likenesses(alike, form)}
     if is_looking(request):
         return render(request, "customers/onboard.html#looked", context)
-    if is_right and call and is_confirmed and may_be_added:
+    if is_right and call and context["is_confirmed"] and context["may_be_added"]:
         added = _add(request, form, call, is_repeated=is_repeated)
         if added:
             return added
-    if form.is_bound and alike and not form.errors:
-        form.add_error(None, _describe_matches(alike, form))
+    _warn_of_matches(form, alike)
     return render_form(request, "customers/onboard.html", form, context)
 
 
@@ -75,7 +67,7 @@ def edit(request: HttpRequest, unique_id: int) -> HttpResponse:
     customer = get_object_or_404(Customer, pk=unique_id)
     form = EditForm(customer, get_posted(request))
 
-    def carry_out() -> str:
+    def carry_out() -> object:
         customers.edit_customer(
             customer_id=customer.pk,
             details=form.details,
@@ -95,14 +87,12 @@ def change_kyc(request: HttpRequest, unique_id: int) -> HttpResponse:
     customer = get_object_or_404(Customer, pk=unique_id)
     form = KycForm(customer, get_posted(request))
 
-    def carry_out() -> str:
+    def carry_out() -> object:
         reason = form.cleaned_data["reason"]
         proposal = kyc.change(
             customer_id=customer.pk, details=form.details, reason=reason, user=get_staff(request)
         )
-        if proposal is None:
-            return _("The KYC is recorded.")
-        return _("It is proposed: another person approves it, under Approvals.")
+        return PROPOSED_MESSAGE if proposal else _("The KYC is recorded.")
 
     waiting = _find_waiting("kyc", customer.kyc_proposals)
     return _answer(request, "customers/customer_kyc.html", form, customer, carry_out, waiting)
@@ -114,9 +104,8 @@ def block(request: HttpRequest, unique_id: int) -> HttpResponse:
     customer = get_object_or_404(Customer, pk=unique_id)
     form = ReasonForm(get_posted(request))
 
-    def carry_out() -> str:
-        reason = form.cleaned_data["reason"]
-        blocking.block(customer_id=customer.pk, reason=reason, user=get_staff(request))
+    def carry_out() -> object:
+        blocking.block(customer_id=customer.pk, user=get_staff(request), **form.cleaned_data)
         return _("The customer is blocked: every check is declined from now on.")
 
     return _answer(request, "customers/customer_block.html", form, customer, carry_out)
@@ -128,17 +117,17 @@ def unblock(request: HttpRequest, unique_id: int) -> HttpResponse:
     customer = get_object_or_404(Customer, pk=unique_id)
     form = ReasonForm(get_posted(request))
 
-    def carry_out() -> str:
-        reason = form.cleaned_data["reason"]
-        blocking.propose_unblocking(customer_id=customer.pk, reason=reason, user=get_staff(request))
-        return _("It is proposed: another person approves it, under Approvals.")
+    def carry_out() -> object:
+        user = get_staff(request)
+        blocking.propose_unblocking(customer_id=customer.pk, user=user, **form.cleaned_data)
+        return PROPOSED_MESSAGE
 
     waiting = _find_waiting("unblocking", customer.unblockings)
     return _answer(request, "customers/customer_unblock.html", form, customer, carry_out, waiting)
 
 
 def is_looking(request: HttpRequest) -> bool:
-    """Tell whether the form is only to be looked at, while somebody fills it in."""
+    """Return whether the form is only to be looked at, while somebody fills it in."""
     return is_fragment(request) and "looking" in request.POST
 
 
@@ -147,7 +136,7 @@ def _answer(
     template: str,
     form: forms.Form,
     customer: Customer,
-    carry_out: Callable[[], str],
+    carry_out: Callable[[], object],
     waiting: str = "",
 ) -> HttpResponse:
     """Show the form, or what is wrong with it; or do it, say so and go to the customer. `waiting`
@@ -160,7 +149,7 @@ def _answer(
         return render(request, "includes/looked.html", context)
     if is_right:
         try:
-            messages.success(request, carry_out())
+            messages.success(request, str(carry_out()))
             return go(request, back)
         except Unavailable:
             raise
@@ -170,7 +159,6 @@ def _answer(
 
 
 def _find_waiting(kind: str, proposals: Any) -> str:
-    """Give the address of a customer's proposal that waits; "" where none does."""
     found = proposals.filter(state=FourEyes.State.PROPOSED).first()
     return reverse("approval", args=[kind, found.pk]) if found else ""
 
@@ -188,23 +176,29 @@ def _find_matches(form: OnboardForm) -> list[Match]:
     return matches.find_matches(form.read_details(), form.processor)
 
 
-def _describe_matches(alike: list[Match], form: OnboardForm) -> str:
-    """Say what to do about who is alike: go to who is known to this processor already."""
-    for each in alike:
-        if each.effect == Effect.KNOWN:
-            return _describe_known(each.customer, form.processor)
-    return _("Somebody like that is on record: look below, then go on.")
+def _describe_likenesses(alike: list[Match], form: OnboardForm) -> dict[str, Any]:
+    token = matches.sum_up_matches(alike) if alike else ""
+    return {
+        "alike": [(each, write_customer_address(each.customer.pk)) for each in alike],
+        "token": token,
+        "is_confirmed": not alike or form.data.get("confirmed") == token,
+        "may_be_added": all(each.effect != Effect.KNOWN for each in alike),
+    }
 
 
-def _describe_known(customer: Customer, processor: Processor | None) -> SafeString:
+def _warn_of_matches(form: OnboardForm, alike: list[Match]) -> None:
+    """Say in the form what to do about who is alike, unless something else is wrong with it."""
+    if not alike or form.processor is None or form.errors:
+        return
+    said = _("Somebody like that is on record: look below, then go on.")
+    known = next((each.customer for each in alike if each.effect == Effect.KNOWN), None)
+    form.add_error(None, _describe_known(known, form.processor) if known else said)
+
+
+def _describe_known(customer: Customer, processor: Processor) -> SafeString:
+    link = format_html('<a href="{}">{}</a>', write_customer_address(customer.pk), customer.name)
     said = _("{name} is on record through {processor}: nothing was added.")
-    return format_html(
-        said, name=_write_link(customer), processor=processor and processor.system_id
-    )
-
-
-def _write_link(customer: Customer) -> SafeString:
-    return format_html('<a href="{}">{}</a>', write_customer_address(customer.pk), customer.name)
+    return format_html(said, name=link, processor=processor.system_id)
 
 
 def _refuse(form: forms.Form, refusal: Refusal, details: CustomerDetails) -> None:
@@ -253,7 +247,6 @@ def _add(
 def _describe_added(
     receipt: Receipt, details: CustomerDetails, processor: Processor
 ) -> Iterator[str]:
-    """Say what came of it: somebody new, or somebody who is known through this processor too."""
     customer = Customer.objects.get(pk=receipt.customer_id)
     if receipt.resp_code == customers.KNOWN_CODE:
         yield _describe_known(customer, processor)
@@ -268,9 +261,7 @@ def _describe_added(
         yield said % {"id": receipt.unique_id}
     else:
         yield _("The customer is added, with the Unique_Id %(id)s.") % {"id": receipt.unique_id}
-    holder = (
-        records.find_holder(MOBILE_KIND, details.mobile_number) if details.mobile_number else None
-    )
-    if holder not in {None, customer.pk}:
-        assert holder
+    number = details.mobile_number
+    holder = records.find_holder(MOBILE_KIND, number) if number else None
+    if holder and holder != customer.pk:
         yield from _describe_doubts(details, holders=[holder], claimant=customer)

@@ -31,14 +31,13 @@ def customer_note(request: HttpRequest, unique_id: int) -> HttpResponse:
     found = get_object_or_404(Customer, pk=unique_id)
     form = NoteForm(get_posted(request))
     if form.is_valid():
-        text = form.cleaned_data["text"]
-        notes.add_note(customer_id=unique_id, text=text, user=get_staff(request))
+        notes.add_note(customer_id=unique_id, user=get_staff(request), **form.cleaned_data)
         return redirect(f"{reverse('customer', args=[unique_id])}#notes")
     return render_form(request, "customers/note.html", form, {"customer": found})
 
 
 def list_notes(request: HttpRequest, customer: Customer) -> dict[str, Any]:
-    """Give a customer's notes, newest first, from the one on that the address names: so many at
+    """List a customer's notes, newest first, from the one on that the address names: so many at
     most, and how many are older. Raises Http404 where it names none.
     """
     before = request.GET.get(BEFORE_PARAMETER, "")

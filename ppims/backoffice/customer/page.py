@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from customers.choices import Tier
 from customers.models import Customer
 from limits.decision import BALANCE_WINDOW, CREDIT_STOP, FINANCIAL_YEAR
-from limits.models import Direction, LimitCheck, LimitRule, write_limit
+from limits.models import Direction, LimitRule, write_limit
 from ppims.backoffice.access import get_staff, is_fragment, open_page
 from ppims.backoffice.customer.activity import read_activity
 from ppims.backoffice.customer.notes import list_notes
@@ -38,15 +38,21 @@ class Action:
     status: str = ""  # only so
 
 
+UPGRADE_KYC = Action(
+    "customer-kyc", _("Upgrade KYC"), "shield-check", "customers.propose_kycproposal"
+)
 ACTIONS = (
     Action("customer-edit", _("Edit"), "pencil", "customers.change_customer"),
-    Action("customer-kyc", _("Upgrade KYC"), "shield-check", "customers.propose_kycproposal"),
+    UPGRADE_KYC,
     Action("customer-block", _("Block"), "ban", "customers.block_customer", "ACTIVE"),
     Action(
         "customer-unblock", _("Unblock"), "lock-open", "customers.propose_unblocking", "BLOCKED"
     ),
 )
-CHANGE_KYC = _("Change KYC")  # what may be done where none is higher
+# Where no KYC is higher.
+FULL_KYC_ACTIONS = [
+    replace(it, label=_("Change KYC")) if it is UPGRADE_KYC else it for it in ACTIONS
+]
 LEFT_LABELS = {
     Direction.DEBIT: _("Left to spend this month"),
     Direction.CREDIT: _("Left to load this month"),
@@ -68,33 +74,32 @@ def customer(request: HttpRequest, unique_id: int) -> HttpResponse:
         return render(request, part, {"customer": found, **happened}, status=status)
     shown = is_revealed(request, unique_id)
     now = read_limit_status(found)
-    context = {
-        **happened,
-        "customer": found,
-        "actions": list_actions(found, get_staff(request)),
-        "ways": [show_direction(way) for way in now.ways],
-        "at": now.at,
-        "holds": now.holds,
-        "decline": now.last_decline,
-        "why": _describe_check(now.last_decline),
-        "person": read_person(found, is_revealed=shown),
-        **list_notes(request, found),
-    }
-    return render(request, PAGE_TEMPLATE, context, status=status)
+    declined = now.last_decline
+    return render(
+        request,
+        PAGE_TEMPLATE,
+        {
+            **happened,
+            "customer": found,
+            "actions": list_actions(found, get_staff(request)),
+            "ways": [show_direction(way) for way in now.ways],
+            "at": now.at,
+            "holds": now.holds,
+            "decline": declined,
+            "why": [*explain_decision(declined), *name_deciding_rule(declined)] if declined else [],
+            "person": read_person(found, is_revealed=shown),
+            **list_notes(request, found),
+        },
+        status=status,
+    )
 
 
 def list_actions(found: Customer, user: User) -> list[tuple[Action, str]]:
-    """List what this person may do to the customer, and where."""
     return [
-        (_name_action(action, found), reverse(action.url_name, args=[found.pk]))
-        for action in ACTIONS
+        (action, reverse(action.url_name, args=[found.pk]))
+        for action in (FULL_KYC_ACTIONS if found.tier == Tier.FULL else ACTIONS)
         if action.status in {"", found.status} and user.has_perm(action.permission)
     ]
-
-
-def _name_action(action: Action, found: Customer) -> Action:
-    is_highest = action.url_name == "customer-kyc" and found.tier == Tier.FULL
-    return replace(action, label=CHANGE_KYC) if is_highest else action
 
 
 def show_direction(way: DirectionStatus) -> dict[str, Any]:
@@ -109,10 +114,6 @@ def show_direction(way: DirectionStatus) -> dict[str, Any]:
     }
 
 
-def _describe_check(check: LimitCheck | None) -> list[str]:
-    return [*explain_decision(check), *name_deciding_rule(check)] if check else []
-
-
 def write_left(paise: int | None, *, is_blocked: bool) -> str:
     """Write what is left; a customer who is blocked has nothing, and sees why: "₹0.00, blocked"."""
     if is_blocked:
@@ -123,9 +124,7 @@ def write_left(paise: int | None, *, is_blocked: bool) -> str:
 def _write_left_by(way: DirectionStatus) -> str:
     if way.has_stopped:
         return gettext("Loading has stopped at this KYC.")
-    if way.by is None or way.is_blocked:
-        return ""
-    if way.by.rule.window == FINANCIAL_YEAR:
+    if way.by and way.by.rule.window == FINANCIAL_YEAR and not way.is_blocked:
         return gettext("By the financial year’s limit, of which less is left than of the month’s.")
     return ""
 

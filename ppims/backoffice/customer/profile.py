@@ -38,13 +38,16 @@ class Person:
     added_by: str = ""
 
     def list_facts(self) -> list[Fact]:
-        """Give label and value of what is on record, one after another."""
         customer, shown = self.customer, self.is_revealed
-        numbers = [(d, d.reveal() if shown else d.masked) for d in self.documents]
+        born, at = customer.date_of_birth, ist(customer.created_at)
+        added = _("%(time)s, by %(who)s") % {"time": at, "who": self.added_by}
         found = [
             (_("Mobile"), customer.mobile if shown else customer.masked_mobile),
-            (_("Date of birth"), self._write_birth()),
-            *((str(document.get_kind_display()), number) for document, number in numbers),
+            (_("Date of birth"), ist_date(born) if shown else mask_day(born)),
+            *(
+                (str(d.get_kind_display()), d.reveal() if shown else d.masked)
+                for d in self.documents
+            ),
             (_("Email"), customer.email if shown else _mask_email(customer.email)),
             (_("Address"), self._write_address()),
             (_("Maiden name"), self._hide(customer.maiden_name)),
@@ -52,19 +55,18 @@ class Person:
             (_("KYC since"), ist_date(customer.tier_since)),
             (_("KYC updated"), ist(customer.kyc_updated_on)),
             (_("KYC channel"), labels.name_channel(customer.kyc_updated_channel)),
-            (_("Added"), self._describe_added()),
+            (_("Added"), added if self.added_by else at),
         ]
         return [(label, value) for label, value in found if value]
 
     def list_processors(self) -> list[Through]:
-        """Give the processors that know the customer."""
         return [
             Through(r, self._mask_last_four(r.customer_ref), self._mask_last_four(r.cif_id))
             for r in self.registrations
         ]
 
     def list_instruments(self) -> list[tuple[str, str, str]]:
-        """Give accounts and cards: the kind, the number, and how it is at its processor."""
+        """List accounts and cards: the kind, the number, and how it is at its processor."""
         accounts = [
             (
                 _("Account"),
@@ -83,20 +85,11 @@ class Person:
         ]
         return accounts + cards
 
-    def _describe_added(self) -> str:
-        at = ist(self.customer.created_at)
-        by = _("%(time)s, by %(who)s") % {"time": at, "who": self.added_by}
-        return by if self.added_by else at
-
-    def _write_birth(self) -> str:
-        born = self.customer.date_of_birth
-        return ist_date(born) if self.is_revealed else mask_day(born)
-
     def _write_address(self) -> str:
         customer = self.customer
-        lines = [self._hide(line) for line in (customer.address_line1, customer.address_line2)]
-        pincode = self._hide(customer.pincode)
-        parts = [*dict.fromkeys(lines), customer.city, customer.state, pincode]
+        # Two masked lines are told as one.
+        lines = dict.fromkeys(map(self._hide, (customer.address_line1, customer.address_line2)))
+        parts = [*lines, customer.city, customer.state, self._hide(customer.pincode)]
         return ", ".join(part for part in parts if part)
 
     def _hide(self, value: str) -> str:

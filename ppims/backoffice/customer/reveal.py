@@ -35,7 +35,7 @@ def customer_reveal(request: HttpRequest, unique_id: int) -> HttpResponse:
 
 
 def is_revealed(request: HttpRequest, unique_id: int) -> bool:
-    """Tell whether this look is the one that was asked for; there is no second one."""
+    """Return whether this look is the one that was asked for; there is no second one."""
     if REVEALED_KEY not in request.session:
         return False
     asked, at = request.session.pop(REVEALED_KEY)

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -68,21 +68,19 @@ def _write_file(lines: Sequence[Line]) -> str:
     file = io.StringIO()
     file.write(BYTE_ORDER_MARK)
     writer = csv.writer(file)
-    writer.writerow(
-        [
-            *(_("When (India)"), _("What"), _("Way"), _("Rupees"), _("More"), _("By")),
-            *("Ref_Id", "Tran_Id"),
-        ]
-    )
-    writer.writerows([list(_write_cells(line)) for line in lines])
+    head = (_("When (India)"), _("What"), _("Way"), _("Rupees"), _("More"), _("By"))
+    writer.writerow([*head, "Ref_Id", "Tran_Id"])
+    writer.writerows(map(_write_cells, lines))
     return file.getvalue()
 
 
-def _write_cells(line: Line) -> Iterator[str]:
+def _write_cells(line: Line) -> list[str]:
     row = line.row
-    yield write_instant(row.at)
-    yield line.kind
-    yield line.direction
-    yield "" if row.amount_paise is None else to_rupees(row.amount_paise)
-    for text in (line.said, line.who, row.ref_id, row.tran_id):
-        yield f"'{text}" if text.startswith(FORMULA_SIGNS) else text
+    texts = (line.said, line.who, row.ref_id, row.tran_id)
+    return [
+        write_instant(row.at),
+        line.kind,
+        line.direction,
+        "" if row.amount_paise is None else to_rupees(row.amount_paise),
+        *(f"'{text}" if text.startswith(FORMULA_SIGNS) else text for text in texts),
+    ]
