@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache, cached_property, partial
 from itertools import accumulate
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from customers.records import CustomerDetails
 from customers.schemas import AddCustomerIn, UpdateCustomerIn
@@ -19,6 +19,7 @@ from limits.services.updates import Report
 from ppims.core import clock
 from ppims.demo.names import FIRST_NAMES, LAST_NAMES, PLACES, STREETS
 from ppims.models import Operation, Processor
+from ppims.seed.writer import Writer
 from ppims.services.idempotency import Call
 from ppims.wire.envelope import Message
 
@@ -76,20 +77,8 @@ class Plan:
 
     @property
     def ids_a_customer(self) -> int:
-        """Give more than enough ids in each table, for five hundred customers together."""
+        """More than enough ids in each table, as an average over a batch of customers."""
         return max(4, 3 * self.months)
-
-
-class Teller(Protocol):
-    """Who is told a person's story, in the order of time; `at` is microseconds."""
-
-    def add(self, call: Call, details: CustomerDetails, *, at: int) -> None: ...
-
-    def raise_kyc(self, call: Call, details: CustomerDetails, *, at: int) -> None: ...
-
-    def check(self, call: Call, ask: Ask, *, at: int) -> bool: ...
-
-    def update(self, call: Call, report: Report, *, at: int) -> None: ...
 
 
 @dataclass(slots=True)
@@ -107,7 +96,7 @@ class Payment:
 
 
 Step = tuple[int, int, Callable[[int], None]]  # its instant, a place among equals, what is told
-Tell = Callable[["Teller", Payment, int], None]
+Tell = Callable[[Writer, Payment, int], None]
 
 
 class Story:
@@ -115,7 +104,7 @@ class Story:
 
     def __init__(self, plan: Plan, number: int, processors: Sequence[Processor]) -> None:
         self.plan, self.number = plan, number
-        self.random = random.Random(plan.seed * 2**40 + number)  # noqa: S311 - the same each time
+        self.random = random.Random(plan.seed * 2**40 + number)
         span = 9 * 10**14 // plan.customers
         self.unique_id = 10**14 + number * span + self._draw_below(span)
         self.known_by = processors
@@ -125,18 +114,18 @@ class Story:
         self.budget_paise = self._choose(BUDGETS_PAISE) * (8 if self.tier == "F" else 1)
         self.reports = 0
 
-    def tell(self, teller: Teller) -> None:
+    def tell(self, writer: Writer) -> None:
         """Tell all of it, in the order of time."""
-        ready_at = self._join(teller)
-        steps = self._plan_payments(teller, ready_at)
+        ready_at = self._join(writer)
+        steps = self._plan_payments(writer, ready_at)
         if self.tier != "F" and self.random.random() < RISE_CHANCES:
             at = ready_at + self._draw_below(self.plan.ends_at - ready_at)
-            steps.append((at, -1, partial(self._raise_kyc, teller)))
+            steps.append((at, -1, partial(self._raise_kyc, writer)))
         for at, _, step in sorted(steps):
             if at < self.plan.ends_at:
                 step(at)
 
-    def _join(self, teller: Teller) -> int:
+    def _join(self, writer: Writer) -> int:
         """Be added through each processor: when payments may begin."""
         begins, ends = self.plan.begins_at, self.plan.ends_at
         at = begins - 5 * DAY_MICROS - self._draw_below(300 * DAY_MICROS)
@@ -150,7 +139,7 @@ class Story:
                 f"{ADD_REF}{self.number:08d}",
                 make_content(AddCustomerIn, details),
             )
-            teller.add(call, details, at=at)
+            writer.add(call, details, at=at)
             at += DAY_MICROS + self._draw_below(3 * DAY_MICROS)
         return max(at, begins)
 
@@ -178,7 +167,7 @@ class Story:
             kyc_flag=self.tier,
             kyc_updated_channel=self._choose(CHANNELS),
             ovid_type="ADR" if has_document else None,
-            ovid_value=self._aadhaar if has_document else None,
+            ovid_value=f"8{number * SCATTER_STEP % 10**11:011d}" if has_document else None,
             cif_id=f"CIF-{number:08d}",
             customer_type="N",
         )
@@ -187,11 +176,7 @@ class Story:
     def _card_number(self) -> str:
         return f"608888{self.number:010d}"
 
-    @property
-    def _aadhaar(self) -> str:
-        return f"8{self.number * SCATTER_STEP % 10**11:011d}"
-
-    def _raise_kyc(self, teller: Teller, at: int) -> None:
+    def _raise_kyc(self, writer: Writer, at: int) -> None:
         to_full = self.tier == "P"
         details = CustomerDetails(
             unique_id=self.unique_id,
@@ -206,9 +191,9 @@ class Story:
             f"SR{self.number:08d}",
             make_content(UpdateCustomerIn, details),
         )
-        teller.raise_kyc(call, details, at=at)
+        writer.raise_kyc(call, details, at=at)
 
-    def _plan_payments(self, teller: Teller, ready_at: int) -> list[Step]:
+    def _plan_payments(self, writer: Writer, ready_at: int) -> list[Step]:
         span = self.plan.ends_at - ready_at
         rate = self.random.choices(PAYMENT_RATES, RATE_WEIGHTS)[0]
         steps: list[Step] = []
@@ -217,10 +202,11 @@ class Story:
             at = ready_at + self._draw_below(span)
             for place, (after, step) in enumerate(self._list_steps(payment)):
                 at += after
-                steps.append((at, number * 3 + place, partial(step, teller, payment)))
+                steps.append((at, number * 3 + place, partial(step, writer, payment)))
         return steps
 
     def _plan_payment(self, number: int) -> Payment:
+        # The order of the draws is the data: another order, and the same seed tells another story.
         direction = "D" if self.random.random() < SPEND_CHANCES else "C"
         becomes = self.random.choices(OUTCOME_KINDS, cum_weights=CUMULATED_WEIGHTS)[0]
         budget = self.budget_paise
@@ -236,21 +222,21 @@ class Story:
     def _list_steps(self, payment: Payment) -> list[tuple[int, Tell]]:
         """List what is told of a payment, each so long after the one before."""
         soon = 5 * SECOND_MICROS + self._draw_below(4 * MINUTE_MICROS)
-        if payment.becomes == "without a check":
-            return [(0, self._report_outcome)]
-        if payment.becomes in {"abandoned", "asked too much"}:
-            return [(0, self._ask)]
-        if payment.becomes == "late":
-            late = self._choose(
-                (HOUR_MICROS, DAY_MICROS, 20 * DAY_MICROS, 40 * DAY_MICROS)
-            ) + self._draw_below(HOUR_MICROS)
-            return [(0, self._ask), (late, self._report_outcome)]
-        if payment.becomes == "reversed":
-            undone = (HOUR_MICROS + self._draw_below(3 * DAY_MICROS), self._reverse)
-            return [(0, self._ask), (soon, self._report_outcome), undone]
-        return [(0, self._ask), (soon, self._report_outcome)]
+        ask, report = (0, self._ask), (soon, self._report_outcome)
+        match payment.becomes:
+            case "without a check":
+                return [(0, self._report_outcome)]
+            case "abandoned" | "asked too much":
+                return [ask]
+            case "late":
+                late = self._choose((HOUR_MICROS, DAY_MICROS, 20 * DAY_MICROS, 40 * DAY_MICROS))
+                return [ask, (late + self._draw_below(HOUR_MICROS), self._report_outcome)]
+            case "reversed":
+                undone = HOUR_MICROS + self._draw_below(3 * DAY_MICROS)
+                return [ask, report, (undone, self._reverse)]
+        return [ask, report]
 
-    def _ask(self, teller: Teller, payment: Payment, at: int) -> None:
+    def _ask(self, writer: Writer, payment: Payment, at: int) -> None:
         names_account = self.random.random() < NAMES_ACCOUNT
         names_card = self.random.random() < NAMES_CARD
         ask = Ask(
@@ -264,9 +250,9 @@ class Story:
         call = Call(
             payment.processor, Operation.CHECK_LIMIT, f"SC{payment.name}", make_ask_content(ask)
         )
-        payment.is_declined = not teller.check(call, ask, at=at)
+        payment.is_declined = not writer.check(call, ask, at=at)
 
-    def _report_outcome(self, teller: Teller, payment: Payment, at: int) -> None:
+    def _report_outcome(self, writer: Writer, payment: Payment, at: int) -> None:
         if payment.is_declined and payment.becomes != "though declined":
             return  # so it never happened
         if payment.becomes == "of another amount":
@@ -274,15 +260,15 @@ class Story:
         kind = "F" if payment.becomes == "failed" else "S"
         payment.is_posted = kind == "S"
         enquiry = None if payment.becomes == "without a check" else f"SC{payment.name}"
-        self._send_report(teller, payment, kind, payment.amount_paise, enquiry, at)
+        self._send_report(writer, payment, kind, payment.amount_paise, enquiry, at)
 
-    def _reverse(self, teller: Teller, payment: Payment, at: int) -> None:
+    def _reverse(self, writer: Writer, payment: Payment, at: int) -> None:
         if payment.is_posted:
             part = 1 + self._draw_below(2)
-            self._send_report(teller, payment, "R", payment.amount_paise // part, None, at)
+            self._send_report(writer, payment, "R", payment.amount_paise // part, None, at)
 
     def _send_report(
-        self, teller: Teller, payment: Payment, kind: str, paise: int, enquiry: str | None, at: int
+        self, writer: Writer, payment: Payment, kind: str, paise: int, enquiry: str | None, at: int
     ) -> None:
         sign = -1 if payment.direction == "D" else 1
         balance = None if payment.balance_paise is None else payment.balance_paise + sign * paise
@@ -292,7 +278,7 @@ class Story:
         ref_id = f"SU{self.number:08d}{self.reports:03d}"
         self.reports += 1
         call = Call(payment.processor, Operation.UPDATE_LIMIT, ref_id, make_report_content(report))
-        teller.update(call, report, at=at)
+        writer.update(call, report, at=at)
 
     def _draw_below(self, most: int) -> int:
         return int(self.random.random() * most)

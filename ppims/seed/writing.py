@@ -53,7 +53,7 @@ class Written:
 
 
 def find_begun_plan() -> Plan | None:
-    """Tell by which plan made-up data were begun here."""
+    """Find the plan by which made-up data were begun here."""
     first = AuditEntry.objects.filter(subject=audit.NO_CUSTOMER, action=BEGUN_ACTION).first()
     return Plan(**json.loads(first.detail)) if first else None
 
@@ -74,7 +74,7 @@ def begin(plan: Plan) -> None:
 
 
 def count_customers_written() -> int:
-    """Tell how many of the plan's customers there are: the highest number among their adds."""
+    """Count the plan's customers that are there, by the highest number among their adds."""
     keys = ReplayKey.objects.filter(
         processor__system_id__in=SYSTEM_IDS,
         operation=Operation.ADD_CUSTOMER,
@@ -98,9 +98,7 @@ def write(plan: Plan, *, processes: int = 0) -> Generator[Written, None, None]:
 
 
 def _is_much(plan: Plan) -> bool:
-    """Tell whether it takes less time to make the indexes by time anew, over all, than to keep
-    them.
-    """
+    """Does it take less time to make the indexes by time anew, over all, than to keep them?"""
     there = count_customers_written()
     to_write = plan.customers - there
     return to_write >= MANY_CUSTOMERS and to_write >= there * LARGE_PART
@@ -119,6 +117,7 @@ def _list_jobs(plan: Plan) -> Iterator[Job]:
 
 
 def _insert(batch: Batch) -> None:
+    # The batch was built with these ids, in another process: who took one meanwhile would collide.
     if bulk.find_highest_id(*NUMBERED_MODELS) >= batch.job.ids.start:
         raise NotHere("Others have written here at the same time: start it again.")
     customers.bulk.insert(batch.customers)
@@ -130,7 +129,7 @@ def _make_processors() -> None:
     """Make the processors with the passwords of seed.json (0600), made first: whatever stops in
     between, the file is right in the end.
     """
-    path = Path(settings.PPIMS_DATA_DIR) / "seed.json"
+    path: Path = settings.PPIMS_DATA_DIR / "seed.json"
     if not path.exists():
         made = [
             {"system_id": name, "username": f"PPIM_{name}", "password": secrets.token_urlsafe(18)}
