@@ -73,7 +73,7 @@ def _start(rule: LimitRule, warnings: dict[int, str]) -> str:
 
 
 @admin.register(LimitRule)
-class LimitRuleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class LimitRuleAdmin(admin.ModelAdmin):
     form = LimitRuleForm
     has_change_permission = has_delete_permission = refuse_everyone
     actions = make_decisions(rules.RULE_PROPOSALS, maker="add")

@@ -2,9 +2,7 @@
 
 import logging
 from functools import partial
-from typing import cast
 
-from django.http import HttpRequest
 from ninja import Router
 
 from limits.models import LedgerEntry
@@ -21,7 +19,8 @@ from limits.schemas import (
 )
 from limits.services import checks, refused_reports, updates
 from ppims.db.group_commit import run_write
-from ppims.models import Operation, Processor
+from ppims.models import Operation
+from ppims.services.credentials import ProcessorRequest
 from ppims.services.idempotency import Call
 from ppims.wire.envelope import Meta, Reply, Request
 from ppims.wire.reply import WireReply
@@ -41,14 +40,14 @@ logger = logging.getLogger("ppims.api")
     summary="Customer registration status",
 )
 async def customer_registration_status(
-    request: HttpRequest, body: Request[CheckRegStatusData]
+    request: ProcessorRequest, body: Request[CheckRegStatusData]
 ) -> WireReply:
     """Tell whether a mobile number or document is known, through whichever processor, and what is
     left to spend.
     """
     message = body.Data.Check_Reg_Status
     status = checks.find_registration_status(
-        processor=_get_caller(request), mobile=message.mobile_number, document=message.document
+        processor=request.auth, mobile=message.mobile_number, document=message.document
     )
     return StatusReply(Data=CheckRegStatusOut.from_status(status), Meta=Meta()).write()
 
@@ -58,12 +57,14 @@ async def customer_registration_status(
     response=CheckReply,
     summary="Check customer limit",
 )
-async def check_customer_limit(request: HttpRequest, body: Request[CheckLimitData]) -> WireReply:
+async def check_customer_limit(
+    request: ProcessorRequest, body: Request[CheckLimitData]
+) -> WireReply:
     """Ask before a transaction. Allow_Customer T: go ahead now; the amount is on hold until
     Meta.Decision.Hold_Until.
     """
     message = body.Data.Check_Limit
-    call = Call(_get_caller(request), Operation.CHECK_LIMIT, message.ref_id, message.make_content())
+    call = Call(request.auth, Operation.CHECK_LIMIT, message.ref_id, message.make_content())
     check, is_replay = await run_write(partial(checks.check_limit, call=call, ask=message.ask()))
     meta = CheckLimitMeta(Decision=DecisionOut.from_check(check), Replayed=is_replay)
     return CheckReply(Data=CheckLimitOut.from_check(check), Meta=meta).write()
@@ -74,14 +75,14 @@ async def check_customer_limit(request: HttpRequest, body: Request[CheckLimitDat
     response=UpdateReply,
     summary="Update customer limit",
 )
-async def update_customer_limit(request: HttpRequest, body: Request[UpdateLimitData]) -> WireReply:
+async def update_customer_limit(
+    request: ProcessorRequest, body: Request[UpdateLimitData]
+) -> WireReply:
     """Report after a transaction: S it happened, F it failed, R it was reversed. Send the check's
     Ref_Id along.
     """
     message = body.Data.Update_Limit
-    call = Call(
-        _get_caller(request), Operation.UPDATE_LIMIT, message.ref_id, message.make_content()
-    )
+    call = Call(request.auth, Operation.UPDATE_LIMIT, message.ref_id, message.make_content())
     report = message.make_report()
     try:
         entry, is_replay = await run_write(partial(updates.update_limit, call=call, report=report))
@@ -93,15 +94,10 @@ async def update_customer_limit(request: HttpRequest, body: Request[UpdateLimitD
 
 
 async def _keep_refused(call: Call, report: updates.Report, posting: LedgerEntry) -> None:
-    """Keep a refused report for staff, in a write of its own: whatever becomes of that, the answer
-    is the refusal.
+    """Keep a refused report for staff, in a write of its own. The answer is the refusal, whether
+    or not this succeeds.
     """
-    keeping = partial(refused_reports.keep, call=call, report=report, posting=posting)
     try:
-        await run_write(keeping)
+        await run_write(partial(refused_reports.keep, call=call, report=report, posting=posting))
     except Exception as error:  # noqa: BLE001 - the processor is told 409 all the same
         logger.warning("a refused report was not kept: %s", type(error).__name__)
-
-
-def _get_caller(request: HttpRequest) -> Processor:
-    return cast("Processor", request.auth)  # type: ignore[attr-defined]  # ninja sets it

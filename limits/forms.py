@@ -13,7 +13,7 @@ FOR_LOADS = (Window.BALANCE, Window.CREDIT_STOP)
 MOST_MONTHS = 600
 
 
-class LimitRuleForm(forms.ModelForm):  # type: ignore[type-arg]
+class LimitRuleForm(forms.ModelForm):
     amount = forms.CharField(
         required=False,
         max_length=15,

@@ -1,5 +1,5 @@
-"""Seals: a signature over all heads and counts at one instant, to be kept elsewhere too. limits.md
-section 7.
+"""Seals: a signature over all heads and counts at one instant, to be kept elsewhere too
+(docs/ledger.md, "Seals").
 """
 
 from contextlib import suppress
@@ -52,8 +52,8 @@ AUDIT_MOVED = """
 
 
 def make(*, user: User | None = None) -> Seal:
-    """Seal all heads as they are now, and keep the seal. Nobody waits for it but, on PostgreSQL,
-    writers for one look.
+    """Seal all heads as they are now, and keep the seal. Only on PostgreSQL writers wait, for one
+    look.
 
     Raises Conflict where another seal is being made, Unavailable.
     """
@@ -64,8 +64,7 @@ def make(*, user: User | None = None) -> Seal:
         try:
             seal.save(force_insert=True)
         except IntegrityError:  # on PostgreSQL it has waited for the other one's commit
-            said = "another seal was made in the same moment"
-            raise Conflict([("number", said)]) from None
+            raise Conflict([("number", "another seal was made in the same moment")]) from None
         audit.record("sealed", at=clock.now(), user=user, detail={"seal": seal.number})
         return seal
 
@@ -73,10 +72,9 @@ def make(*, user: User | None = None) -> Seal:
 
 
 def make_patiently() -> Seal:
-    """Make a seal among many writers, and after whoever else makes one: on SQLite nobody stands in
-    line, luck decides who is next.
+    """Make a seal among many writers: try again, for on SQLite luck decides who writes next.
 
-    Raises what `make` raises, at last.
+    Raises what `make` raises, if the last try fails too.
     """
     for _ in range(MOST_TRIES - 1):
         with suppress(Conflict, Unavailable):
@@ -85,7 +83,7 @@ def make_patiently() -> Seal:
 
 
 def export_seal(seal: Seal) -> dict[str, Any]:
-    """Give a seal as JSON, for a file that is kept elsewhere."""
+    """Write a seal as JSON, for a file that is kept elsewhere."""
     with read_snapshot():
         previous = Seal.objects.filter(pk=seal.number - 1).first()
     fields = {

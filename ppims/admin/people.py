@@ -27,57 +27,53 @@ from ppims.core.formats import inr, write_month
 WINDOWS = {decision.MONTH_WINDOW: "This month", decision.FINANCIAL_YEAR: "This financial year"}
 
 
-class Inline(admin.TabularInline):  # type: ignore[type-arg]
+class Inline(admin.TabularInline):
+    """Rows of a customer to look at: what they show is `fields`."""
+
     has_add_permission = has_change_permission = has_delete_permission = refuse_everyone
     extra = 0
     ordering = ["pk"]
+    fields: ClassVar[Any] = ["processor"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        names = {field.name for field in self.model._meta.fields}
-        beside = sorted(names & {"processor", "user"})
+        beside = sorted({field.name for field in self.model._meta.fields} & {"processor", "user"})
         rows = super().get_queryset(request)
-        if beside:
-            rows = rows.select_related(*beside)
-        return defer_secrets(rows, beside)
+        return defer_secrets(rows.select_related(*beside) if beside else rows, beside)
 
 
 class RegistrationInline(Inline):
     model = Registration
     registered_at = make_instant_column("registered_at", "Registered")
-    readonly_fields: ClassVar[Any] = ["processor", "customer_type", "ppi_type", registered_at]
-    fields = readonly_fields
+    fields = ["processor", "customer_type", "ppi_type", registered_at]
 
 
 class DocumentInline(Inline):
     model = Document
-    readonly_fields: ClassVar[Any] = [
+    fields = [
         make_instant_column("recorded_at", "Recorded"),
         make_instant_column("replaced_at", "Replaced"),
     ]
-    fields = readonly_fields
 
 
 class AccountInline(Inline):
     model = Account
-    readonly_fields: ClassVar[Any] = ["processor"]
-    fields = readonly_fields
 
 
 class CardInline(Inline):
     model = Card
-    readonly_fields: ClassVar[Any] = ["processor"]
-    fields = readonly_fields
 
 
 class KycInline(Inline):
     model = KycChange
     verbose_name_plural = "KYC history"
-    at, updated_on = (
+    fields = [
         make_instant_column("at", "At"),
+        *("processor", "user", "channel"),
         make_instant_column("updated_on", "KYC_Updated_On"),
-    )
-    readonly_fields: ClassVar[Any] = [at, "processor", "user", "channel", updated_on]
-    fields = readonly_fields
+    ]
 
 
 def _make_action_with_reason(name: str, title: str, permission: str, carry_out: Any) -> Action:
@@ -146,7 +142,7 @@ class CustomerAdmin(ReadOnlyAdmin):
 
 
 def _describe_usage(customer: Customer) -> dict[str, object]:
-    """Give what is used, held and left now; the months kept; and how many holds are open."""
+    """Describe what is used, held and left now; the months kept; and how many holds are open."""
     at = clock.now()
     month = clock.number_ist_month(at)
     usage = ledger.read_usage(customer.pk, clock.list_months_of_financial_year(month), at)
@@ -161,8 +157,9 @@ def _describe_usage(customer: Customer) -> dict[str, object]:
             (
                 way.label,
                 WINDOWS[window],
-                *_write_figures(totals, amounts.get((way.value, window))),
-                _write_left(customer, totals, amounts.get((way.value, window))),
+                *_write_figures(
+                    totals, amounts.get((way.value, window)), is_blocked=customer.is_blocked
+                ),
             )
             for way in Direction
             for window, totals in usage.sum_totals(month, way.value).items()
@@ -175,10 +172,14 @@ def _describe_usage(customer: Customer) -> dict[str, object]:
     }
 
 
-def _write_figures(totals: decision.Totals, limit: int | None) -> tuple[str, str, str]:
-    return inr(totals.used), inr(totals.held), write_limit(limit)
-
-
-def _write_left(customer: Customer, totals: decision.Totals, limit: int | None) -> str:
+def _write_figures(
+    totals: decision.Totals, limit: int | None, *, is_blocked: bool
+) -> tuple[str, ...]:
+    """Write what is used, held, allowed and left."""
     left = None if limit is None else limit - totals.used - totals.held
-    return write_left(left, is_blocked=customer.is_blocked)
+    return (
+        inr(totals.used),
+        inr(totals.held),
+        write_limit(limit),
+        write_left(left, is_blocked=is_blocked),
+    )

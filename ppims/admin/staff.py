@@ -44,7 +44,7 @@ LONG_NUMBER = re.compile(r"\d{4,}(?=\d{4})")
 # Users.
 
 
-class RoleForm(forms.ModelForm):  # type: ignore[type-arg]
+class RoleForm(forms.ModelForm):
     """A person of exactly one role, which makes one staff. An admin, who makes users, is so none of
     the two people of a decision.
     """
@@ -69,14 +69,14 @@ class RoleForm(forms.ModelForm):  # type: ignore[type-arg]
         return [self.cleaned_data["groups"]]
 
 
-class StaffChangeForm(RoleForm, UserChangeForm):  # type: ignore[type-arg]
+class StaffChangeForm(RoleForm, UserChangeForm):
     class Meta:
         model = User
         fields = ["username", "password", "first_name", "last_name", "email", "is_active", "groups"]
 
 
 @admin.register(User)
-class StaffAdmin(UserAdmin):  # type: ignore[type-arg]
+class StaffAdmin(UserAdmin):
     """People of the staff. An admin gives them one-time passwords, and never knows another."""
 
     has_delete_permission = refuse_everyone
@@ -149,7 +149,7 @@ class StaffAdmin(UserAdmin):  # type: ignore[type-arg]
 # Processors.
 
 
-class ProcessorForm(forms.ModelForm):  # type: ignore[type-arg]
+class ProcessorForm(forms.ModelForm):
     hold_minutes = forms.IntegerField(
         required=False,
         min_value=1,
@@ -179,7 +179,7 @@ def make_new_password(
 
 
 @admin.register(Processor)
-class ProcessorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ProcessorAdmin(admin.ModelAdmin):
     form = ProcessorForm
     has_delete_permission = refuse_everyone
     actions = [make_new_password]

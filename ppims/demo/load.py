@@ -1,5 +1,5 @@
-"""The demo: its processors, its staff, the customer of the samples, and a year's story; written
-through the services, once.
+"""Load the demo, once and through the services: its processors, its staff, the customer of the
+samples, and a year's story.
 """
 
 import json
@@ -42,7 +42,7 @@ STAFF = {
 
 
 def load() -> bool:
-    """Load the demo, all of it or nothing; False: there are processors already."""
+    """Load the demo, all of it or nothing. Return False where there are processors already."""
     if Processor.objects.exists():
         return False
     with transaction.atomic():
@@ -50,7 +50,7 @@ def load() -> bool:
         _load_staff()
         with clock.freeze(clock.now().replace(microsecond=0) - timedelta(days=400)):
             _load_sample_customer()
-        Story(random.Random(RANDOM_SEED), clock.now()).tell()  # noqa: S311 - the same story every time
+        Story(random.Random(RANDOM_SEED), clock.now()).tell()
         refusals.tell()
         with clock.freeze(clock.now() - timedelta(hours=50)):
             _propose_draft_rules()
@@ -63,7 +63,7 @@ def write_access(*, url: str) -> None:
     Passwords are made once, for the demo's staff as `load` left it. Without the file, and beside
     a database whose people have passwords, nothing is made and nothing written: it may be in use.
     """
-    path = Path(settings.PPIMS_DATA_DIR) / "demo.json"
+    path: Path = settings.PPIMS_DATA_DIR / "demo.json"
     kept = json.loads(path.read_text("utf-8"))["users"] if path.exists() else []
     without = list(User.objects.filter(username__in=STAFF, password=NO_LOG_IN).order_by("pk"))
     if not kept and not without:
@@ -71,7 +71,7 @@ def write_access(*, url: str) -> None:
     known = {user["username"] for user in kept}
     users = kept + [_make_log_in(user) for user in without if user.username not in known]
     _write_access_file(path, url, users)
-    # After the file, so that whatever stops in between, the next start gives these passwords.
+    # After the file: whatever stops in between, the next start gives these same passwords.
     passwords = {user["username"]: user["password"] for user in users}
     run_in_transaction(lambda: _give_passwords(without, passwords))
 

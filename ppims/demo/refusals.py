@@ -51,7 +51,7 @@ def _tell_reports() -> None:
     """Have a few reports refused for numbers that are posted with another amount; staff have closed
     some of them.
     """
-    now, taken = clock.now(), set[int]()
+    now, taken = clock.now(), set[int]()  # one report a customer, so that no two meet
     closer = User.objects.get(username="farhan")
     for number, (hours, rupees, finding, note) in enumerate(REPORTS, start=1):
         at = now - timedelta(hours=hours)

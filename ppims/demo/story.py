@@ -6,6 +6,7 @@ uses.
 
 import random
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -82,18 +83,22 @@ class Story:
     planned: list[tuple[datetime, Callable[[], object]]] = field(default_factory=list)
 
     def tell(self) -> None:
-        """Draw what happens, then let it happen in the order of time."""
+        """Draw what happens, then let it happen in the order of time.
+
+        The order of the draws is the story: another order, and the same seed tells another one.
+        """
         people = [self._add_person(number) for number in range(PEOPLE_COUNT)]
         self._claim_for_strangers(people[40:46])
-        spenders = [person for person in people[50:] if person.tier == "N"][:SPENDER_COUNT]
+        self._decide_reviews()
+        spenders = _list_of_tier("N", people[50:], SPENDER_COUNT)
         for person in people:
             if person not in spenders:
                 self._live(person)
         for person, used in zip(spenders, cycle(NEARLY_ALL), strict=False):
             self._spend_to_the_limit(person, used)
         self._ask_in_vain(spenders[0])
-        self._decline_yesterday([person for person in people[70:] if person.tier == "N"][:4])
-        self._pay_just_now([person for person in people[60:] if person.tier == "P"][:10])
+        self._decline_yesterday(_list_of_tier("N", people[70:], 4))
+        self._pay_just_now(_list_of_tier("P", people[60:], 10))
         self._block(people[20:23])
         self._propose(people[24:40])
         self._write_notes([spenders[0], *self.random.sample(people, len(NOTES) - 1)])
@@ -184,12 +189,9 @@ class Story:
                 customer_type="N",
             )
             with clock.freeze(self._draw_instant(self.random.randrange(3, 20))):
-                try:
-                    call = self._call(person.processors[0], Operation.ADD_CUSTOMER)
+                call = self._call(person.processors[0], Operation.ADD_CUSTOMER)
+                with suppress(Conflict):  # as it should be: what remains of it is the review item
                     customers.add_customer(call=call, details=stranger)
-                except Conflict:
-                    continue  # as it should be: what remains of it is the review item
-        self._decide_reviews()
 
     def _decide_reviews(self) -> None:
         last, before = DuplicateReview.objects.order_by("-pk")[:2]
@@ -261,9 +263,13 @@ class Story:
         first, second, third = used * 22 // 100, used * 41 // 100, used * 13 // 100
         amounts = [first, second, third, used - first - second - third]
         for moment, amount in zip(moments, amounts, strict=False):
-            what = {"person": person, "direction": "D", "amount": amount}
             self._plan_event(
-                self._find_instant_this_month(moment), self._pay, becomes="settled", **what
+                self._find_instant_this_month(moment),
+                self._pay,
+                person=person,
+                direction="D",
+                amount=amount,
+                becomes="settled",
             )
         asked = self.random.choice([199_900, 218_000, 250_000, 274_950, 320_000])
         at = self._find_instant_this_month(moments[-1])
@@ -382,3 +388,7 @@ class Story:
                     note=note,
                     user=self.random.choice(closers),
                 )
+
+
+def _list_of_tier(tier: str, people: list[Person], most: int) -> list[Person]:
+    return [person for person in people if person.tier == tier][:most]

@@ -1,6 +1,7 @@
-"""Backups: one file that holds a SQLite copy of the database and a signed manifest of it.
+"""Backups: one file with a SQLite copy of the database and a signed manifest of it.
 
-Whatever database is in use. Never a key: the manifest names those that are needed to read it.
+It is the same file whichever database is in use. No key is in it: the manifest names those that are
+needed to read it.
 """
 
 import hashlib
@@ -47,8 +48,16 @@ class Refused(Exception):
     """Why a backup was not made, or not restored."""
 
 
+@contextmanager
+def _refuse_unreadable() -> Iterator[None]:
+    try:
+        yield
+    except UNREADABLE_ERRORS as error:
+        raise Refused(f"is damaged, or no backup of PPIMS: {error}") from error
+
+
 def make(file: Path, say: Say) -> dict[str, Any]:
-    """Back up the database, a running server's too, as it is at one instant: the manifest.
+    """Back up the database as it is at one instant, a running server's too. Return the manifest.
 
     The file appears whole or not at all. Raises Refused, OSError, DatabaseError.
     """
@@ -74,38 +83,39 @@ def make(file: Path, say: Say) -> dict[str, Any]:
     return manifest
 
 
+@_refuse_unreadable()
 def read_manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
-    """Read what a backup says of itself. Raises Refused: it is none, or of another format, or was
-    changed, or a key that it needs is not here.
+    """Read what a backup says of itself. Raises Refused where it is no backup, has another format,
+    was changed, or needs a key that is not here.
     """
-    with _refuse_unreadable():
-        if sorted(archive.namelist()) != sorted((MANIFEST_FILE, DATABASE_FILE)):
-            raise Refused("is no backup of PPIMS")
-        with archive.open(MANIFEST_FILE) as member:
-            manifest = json.loads(member.read(MANIFEST_LIMIT_BYTES))
+    if sorted(archive.namelist()) != sorted((MANIFEST_FILE, DATABASE_FILE)):
+        raise Refused("is no backup of PPIMS")
+    with archive.open(MANIFEST_FILE) as member:
+        manifest = json.loads(member.read(MANIFEST_LIMIT_BYTES))
     if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), str):
         raise Refused("is no backup of PPIMS")
     if manifest["format"] != BACKUP_FORMAT:
         raise Refused(f"is of a format that this program does not know: not {BACKUP_FORMAT}")
-    with _refuse_unreadable():
-        needed = [*manifest["keys"], f"ledger {manifest['key_id']}"]
-        missing = key_usage.list_missing([str(name) for name in needed])
-    if missing:
+    _require_keys(manifest)
+    if manifest.pop("mac") != _sign_manifest(manifest):
+        raise Refused("is damaged, or was changed: its manifest has a wrong signature")
+    seals.read_exported(manifest["seal"])
+    return manifest
+
+
+def _require_keys(manifest: dict[str, Any]) -> None:
+    needed = [*manifest["keys"], f"ledger {manifest['key_id']}"]
+    if missing := key_usage.list_missing([str(name) for name in needed]):
         named = ", ".join(dict.fromkeys(missing))
         raise Refused(
             f"needs keys that are not here: {named}. Put the key files that belong to it into"
             f" {settings.PPIMS_DATA_DIR / 'keys'}, in the place of any others, and restore again"
         )
-    with _refuse_unreadable():
-        if manifest.pop("mac") != _sign_manifest(manifest):
-            raise Refused("is damaged, or was changed: its manifest has a wrong signature")
-        seals.read_exported(manifest["seal"])
-    return manifest
 
 
 def unpack(archive: zipfile.ZipFile, manifest: dict[str, Any], into: Path) -> None:
-    """Write the database of a backup to a file of its own. Raises Refused where it is not the one
-    that the manifest tells of.
+    """Write the database of a backup to a new file. Raises Refused where it is not the one that the
+    manifest tells of.
     """
     size, digest = 0, hashlib.sha256()
     with (
@@ -113,6 +123,7 @@ def unpack(archive: zipfile.ZipFile, manifest: dict[str, Any], into: Path) -> No
         archive.open(DATABASE_FILE) as member,
         write_private_file(into) as file,
     ):
+        # No more than was promised: what unpacks to far more would fill the disk.
         while size <= manifest["size"] and (chunk := member.read(CHUNK_BYTES)):
             size += len(chunk)
             digest.update(chunk)
@@ -163,12 +174,12 @@ def _copy(copy: str, say: Say) -> None:
 
 
 def _describe_copy(copy: str) -> dict[str, Any]:
-    """Tell of a copy what restoring it asks for. The seal is its newest."""
+    """Describe a copy, as its manifest does. The seal is its newest."""
     applied = sorted(MigrationRecorder(connections[copy]).applied_migrations())
     with alias.use_as_own(copy), connections[copy].cursor() as cursor:
         counts = {}
         for table in maintenance_copy.list_tables():
-            cursor.execute(f'SELECT COUNT(*) FROM "{table.table}"')  # noqa: S608 - a table's name
+            cursor.execute(f'SELECT COUNT(*) FROM "{table.table}"')
             counts[table.table] = cursor.fetchone()[0]
         return {
             "format": BACKUP_FORMAT,
@@ -211,16 +222,8 @@ def _sign_manifest(manifest: dict[str, Any]) -> str:
 
 
 def _read_version() -> str:
-    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text("utf-8"))["project"]
-    return str(project["version"])
-
-
-@contextmanager
-def _refuse_unreadable() -> Iterator[None]:
-    try:
-        yield
-    except UNREADABLE_ERRORS as error:
-        raise Refused(f"is damaged, or no backup of PPIMS: {error}") from error
+    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text("utf-8"))
+    return str(project["project"]["version"])
 
 
 def sync(folder: Path) -> None:

@@ -3,7 +3,7 @@ counts: in one transaction, streamed, keys kept.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from graphlib import TopologicalSorter
 from hashlib import blake2b
 from itertools import islice
@@ -33,18 +33,13 @@ FILLED_AT_ONCE = 1_000  # free pages
 MOST_NAMED = 5
 # After so many, PostgreSQL checks their foreign keys: until then it notes each row in memory.
 ROWS_AT_ONCE = 20_000
-# The kinds of column that rows.Reader gives as what either database takes and gives back the same.
+# The kinds of column that Reader gives as what either database takes and gives back the same.
 WHOLE_NUMBER_FIELDS = {"AutoField", "BigAutoField", "BigIntegerField", "PositiveIntegerField"}
-POINTER_FIELDS = {"ForeignKey", "OneToOneField"}
 FIELD_KINDS = {
     *WHOLE_NUMBER_FIELDS,
-    *POINTER_FIELDS,
-    "BinaryField",
-    "BooleanField",
-    "CharField",
-    "DateField",
+    *("ForeignKey", "OneToOneField", "BinaryField", "BooleanField", "CharField", "DateField"),
+    *("DateTimeField", "PositiveSmallIntegerField", "TextField"),
 }
-FIELD_KINDS |= {"DateTimeField", "PositiveSmallIntegerField", "TextField"}
 
 TOTAL_QUERIES = {
     "usage by month": """
@@ -81,7 +76,7 @@ class Tally:
         return self._digests % 2**128
 
     def count_rows(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Give the rows on, each of them counted."""
+        """Pass the rows on, and count each of them."""
         for row in rows:
             self.rows += 1
             self._digests += int.from_bytes(blake2b(packb(row), digest_size=16).digest())
@@ -90,28 +85,24 @@ class Tally:
 
 def list_tables() -> list[Reader]:
     """List every table worth keeping, those that others point at first."""
+    fields = {model: model._meta.concrete_fields for model in list_kept_models()}
     pointed_at = {
-        model: [
-            f.related_model
-            for f in model._meta.concrete_fields
-            if f.related_model not in {None, model}
-        ]
-        for model in list_kept_models()
+        model: [f.related_model for f in own if f.related_model not in {None, model}]
+        for model, own in fields.items()
     }
-    order = TopologicalSorter(pointed_at).static_order()
     return [
         Reader(
             model,
-            [field.attname for field in model._meta.concrete_fields],
+            [field.attname for field in fields[model]],
             empty=LEFT_EMPTY.get(model._meta.db_table, ()),
         )
-        for model in order
+        for model in TopologicalSorter(pointed_at).static_order()
     ]
 
 
 def forget_what_stays(using: str) -> None:
-    """Take out of a copy of a SQLite file what no copy has, its bytes too: SQLite keeps those of
-    rows that are gone, of earlier ones in the pages that are free.
+    """Take out of a copy of a SQLite file what no copy has, and its bytes too: SQLite keeps those
+    of deleted rows, and free pages keep those of earlier ones.
     """
     with connections[using].cursor() as cursor:
         cursor.execute("PRAGMA secure_delete = ON")
@@ -160,18 +151,16 @@ def require_fit(source: str) -> None:
         raise Unfit(list_briefly(unfit))
 
 
-@contextmanager
-def hold_still(using: str) -> Iterator[None]:
-    """Let nobody write there for a while. Reading goes on; a running server answers 503 to what
-    would write.
+def hold_still(using: str) -> AbstractContextManager[None]:
+    """Let nobody write there for a while. Reading goes on; a running server answers 503 to
+    writes.
     """
-    with hold_tables(using, _table_names(), mode="SHARE"):
-        yield
+    return hold_tables(using, _table_names(), mode="SHARE")
 
 
 def copy(source: str, target: str, say: Say) -> dict[str, int]:
-    """Copy every row from a source that stands still, prove that the target is equal to it, and
-    only then commit: the rows of each table.
+    """Copy every row from a source that stands still, and commit once the target is proved equal to
+    it. Return how many rows each table has.
 
     Raises NotEmpty, Unequal, DatabaseError: then the target is as it was.
     """
@@ -248,18 +237,17 @@ def _name_first_other(table: Reader, source: str, target: str) -> str:
     """Name the first row that differs, by a key that is numbers and tells nothing; and its columns,
     never what they hold.
     """
-    kinds = {(f.target_field if f.is_relation else f).get_internal_type() for f in _find_key(table)}
+    key = _find_key(table)
+    kinds = {(f.target_field if f.is_relation else f).get_internal_type() for f in key}
     if not kinds <= WHOLE_NUMBER_FIELDS:
         return ""
-    places = [table.fields.index(field) for field in _find_key(table)]
     both = zip(_read(table, source), _read(table, target), strict=True)
     for one, other in both:
         if one != other:
-            columns = [
-                str(f.column) for f, a, b in zip(table.fields, one, other, strict=True) if a != b
-            ]
-            key = " ".join(str(one[place]) for place in places)
-            return f", the first {key} in {', '.join(columns)}"
+            cells = zip(table.fields, one, other, strict=True)
+            columns = ", ".join(str(field.column) for field, a, b in cells if a != b)
+            number = " ".join(str(one[table.fields.index(field)]) for field in key)
+            return f", the first {number} in {columns}"
     return ""
 
 

@@ -1,6 +1,4 @@
-"""Put a backup in the place of the database: checked through and through first, all of it or
-nothing.
-"""
+"""Put a backup in the place of the database: all of it or nothing, and only after every check."""
 
 import os
 import sqlite3
@@ -29,7 +27,7 @@ from ppims.server import health
 
 
 def restore(file: Path, *, replace: bool, say: Say) -> Path | None:
-    """Restore a backup: what was there before is kept in the file that is named, if anything was.
+    """Restore a backup. Return the file in which what was here before is kept, if anything was.
 
     Raises Refused, OSError, DatabaseError: then nothing has changed.
     """
@@ -37,13 +35,8 @@ def restore(file: Path, *, replace: bool, say: Say) -> Path | None:
     with backup.open_backup(file) as archive:
         manifest = backup.read_manifest(archive)
         _require_known_migrations(manifest)
-        held = _list_held(own)
-        if held and not (own and replace):
-            kept = "; --replace keeps it beside" if own else ": restore into an empty one"
-            raise Refused(f"the database here holds data ({held}){kept}")
-        if own and own.exists():
-            with _keep_others_out(own, for_good=False):
-                pass
+        held = _require_room(own, replace=replace)
+        # A folder of the same file system, so that the last step is a rename.
         beside_it = own.parent if own else settings.PPIMS_DATA_DIR
         with tempfile.TemporaryDirectory(dir=beside_it, prefix=".restoring-") as folder:
             copy = Path(folder) / backup.DATABASE_FILE
@@ -52,20 +45,30 @@ def restore(file: Path, *, replace: bool, say: Say) -> Path | None:
             with alias.open_database(alias.write_sqlite_url(copy)) as other:
                 _make_sure(other, manifest, say)
                 if own is None:
-                    _require_fit(other)
-                    call_command("migrate", verbosity=0)
-                    with maintenance_copy.hold_still(other):
-                        maintenance_copy.copy(other, DEFAULT_DB_ALIAS, say)
+                    _copy_into_own(other, say)
                     return None
             return _swap(copy, own, keep=bool(held))
 
 
 def _require_known_migrations(manifest: dict[str, Any]) -> None:
     known = {f"{app}.{name}" for app, name in MigrationLoader(None).disk_migrations}
-    newer = sorted(set(manifest["migrations"]) - known)
-    if newer:
+    if newer := sorted(set(manifest["migrations"]) - known):
         made_by = f"PPIMS {manifest['ppims']}"
         raise Refused(f"was made by a newer program ({made_by}, with {newer[0]}): install that")
+
+
+def _require_room(own: Path | None, *, replace: bool) -> str:
+    """Name the tables here that hold data. Raises Refused where they may not be replaced, or a
+    server is at work.
+    """
+    held = _list_held(own)
+    if held and not (own and replace):
+        kept = "; --replace keeps it beside" if own else ": restore into an empty one"
+        raise Refused(f"the database here holds data ({held}){kept}")
+    if own and own.exists():  # ask now: a large backup takes minutes to check
+        with _keep_others_out(own, for_good=False):
+            pass
+    return held
 
 
 def _list_held(own: Path | None) -> str:
@@ -83,7 +86,9 @@ def _list_held(own: Path | None) -> str:
 
 
 def _make_sure(other: str, manifest: dict[str, Any], say: Say) -> None:
-    """Bring the copy to this program's migrations, and verify every row of it, with its seal."""
+    """Migrate the copy to this program, and verify every row of it, with its seal. Raises
+    Refused.
+    """
     say("checking every page and foreign key")
     backup.require_integrity(other)
     if not health.is_migrated(other):
@@ -98,7 +103,8 @@ def _make_sure(other: str, manifest: dict[str, Any], say: Say) -> None:
         raise Refused(f"its ledger is not as it should be: {finding}")
 
 
-def _require_fit(other: str) -> None:
+def _copy_into_own(other: str, say: Say) -> None:
+    """Fill PostgreSQL from the copy. Raises Refused where it would not take a row."""
     try:
         maintenance_copy.require_fit(other)
     except maintenance_copy.Unfit as unfit:
@@ -106,6 +112,9 @@ def _require_fit(other: str) -> None:
             f"holds rows that do not fit into PostgreSQL: {unfit}. Restore it into SQLite, correct"
             " them there, and move it then"
         ) from unfit
+    call_command("migrate", verbosity=0)
+    with maintenance_copy.hold_still(other):
+        maintenance_copy.copy(other, DEFAULT_DB_ALIAS, say)
 
 
 def _swap(copy: Path, own: Path, *, keep: bool) -> Path | None:
@@ -117,7 +126,7 @@ def _swap(copy: Path, own: Path, *, keep: bool) -> Path | None:
     kept = own.with_name(f"{own.name}.replaced-{clock.now():%Y%m%dT%H%M%S%fZ}")
     with _keep_others_out(own, for_good=True):
         if keep:
-            os.link(own, kept)
+            os.link(own, kept)  # two names of one file: there is always one that is whole
         wal, shm = (own.with_name(f"{own.name}{suffix}") for suffix in ("-wal", "-shm"))
         if wal.exists():  # of a file that SQLite could not read; of others it is in the file now
             wal.rename(kept.with_name(f"{kept.name}-wal"))
@@ -129,10 +138,9 @@ def _swap(copy: Path, own: Path, *, keep: bool) -> Path | None:
 
 @contextmanager
 def _keep_others_out(own: Path, *, for_good: bool) -> Iterator[None]:
-    """Keep everyone else out of a SQLite file: a server that serves has it open, and is noticed.
+    """Keep everyone else out of a SQLite file. Raises Refused where a server has it open.
 
-    For good: its -wal is emptied into it and gone, and who comes meanwhile gives up on the file.
-    Raises Refused.
+    For good: SQLite empties its -wal into it, and whoever comes meanwhile gives up on the file.
     """
     with closing(sqlite3.connect(own, timeout=0, isolation_level=None)) as database:
         try:
@@ -149,5 +157,6 @@ def _keep_others_out(own: Path, *, for_good: bool) -> Iterator[None]:
             pass
         yield
         if for_good:
-            # Who has opened the old file a moment ago waits for its lock, and would go on in it.
+            # Whoever has opened the old file a moment ago waits for its lock, and would go on in
+            # it: so the lock outlasts their patience.
             time.sleep(settings.PPIMS_BUSY_SECONDS + 1)

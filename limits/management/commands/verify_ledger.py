@@ -15,6 +15,9 @@ from limits.verify import count_rows_to_read, verify
 from ppims.core.keys import KeyMissing
 from ppims.core.progress import show_bar
 
+WORTH_PROCESSES = 100_000  # rows: a process takes a second to begin
+NOT_SO = "The ledger is not as it should be."
+
 
 class Command(BaseCommand):
     help = (
@@ -28,8 +31,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         exported = read_seal(options["seal"]) if options["seal"] else None
-        found = 0
-        total = count_rows_to_read()
+        found, total = 0, count_rows_to_read()
         with show_bar("Verifying", total=total) as advance:
             processes = (os.cpu_count() or 1) if total > WORTH_PROCESSES else 0
             findings = verify(exported=exported, progress=advance, processes=processes)
@@ -41,12 +43,8 @@ class Command(BaseCommand):
         self.stdout.write(f"{total} rows verified: all as they should be.")
 
 
-WORTH_PROCESSES = 100_000  # rows: a process takes a second to begin
-NOT_SO = "The ledger is not as it should be."
-
-
 def read_seal(path: Path) -> Seal:
-    """Raises CommandError where the file is no seal of this installation."""
+    """Read a seal's file. Raises CommandError where it is no seal of this installation."""
     try:
         return seals.read_exported(json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, KeyMissing) as error:

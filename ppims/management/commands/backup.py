@@ -35,5 +35,6 @@ class Command(BaseCommand):
         counts, seal = manifest["counts"], manifest["seal"]["number"]
         entries, checks = counts["limits_ledgerentry"], counts["limits_limitcheck"]
         keys = settings.PPIMS_DATA_DIR / "keys"
-        made = DONE_MESSAGE.format(file=file, seal=seal, entries=entries, checks=checks, keys=keys)
-        self.stdout.write(made)
+        self.stdout.write(
+            DONE_MESSAGE.format(file=file, seal=seal, entries=entries, checks=checks, keys=keys)
+        )

@@ -41,8 +41,7 @@ class Command(BaseCommand):
         try:
             if not health.is_migrated():
                 raise CommandError("This database is not migrated: run migrate first.")
-            missing = key_usage.list_missing(key_usage.list_keys_in_use())
-            if missing:
+            if missing := key_usage.list_missing(key_usage.list_keys_in_use()):
                 raise CommandError(
                     f"Keys that this was written with are gone: {', '.join(missing)}."
                 )
@@ -56,12 +55,11 @@ class Command(BaseCommand):
                 f"Nothing is kept, for it differs: {'; '.join(error.args)}."
             ) from None
         except DatabaseError as error:
-            # The first line alone: others may quote a row.
+            # The first line alone: the others may quote a row, and rows are personal data.
             said = (str(error).splitlines() or ["the database failed"])[0]
             raise CommandError(f"Nothing is kept: {said}") from error
-        keys = settings.PPIMS_DATA_DIR / "keys"
-        told = DONE_MESSAGE.format(rows=sum(copied.values()), tables=len(copied), keys=keys)
-        self.stdout.write(told)
+        rows, keys = sum(copied.values()), settings.PPIMS_DATA_DIR / "keys"
+        self.stdout.write(DONE_MESSAGE.format(rows=rows, tables=len(copied), keys=keys))
 
     def _copy(self, url: str) -> dict[str, int]:
         with ExitStack() as stack:

@@ -62,18 +62,22 @@ class Command(BaseCommand):
 
 
 def list_rights() -> Iterator[tuple[str, str]]:
-    """Give each table, and what the application does with its rows."""
+    """List each table with what the application does with its rows: "SELECT, INSERT"."""
     tables = {model._meta.db_table for model in apps.get_models(include_auto_created=True)}
     for table in sorted({*tables, "django_migrations"}):
-        verbs = ["SELECT"]
-        verbs += ["INSERT"] if table not in ONLY_READ else []
-        verbs += ["UPDATE"] if table in CHANGED_TABLES else []
-        verbs += ["DELETE"] if table in DELETED_TABLES else []
-        yield table, ", ".join(verbs)
+        needs = {
+            "SELECT": True,
+            "INSERT": table not in ONLY_READ,
+            "UPDATE": table in CHANGED_TABLES,
+            "DELETE": table in DELETED_TABLES,
+        }
+        yield table, ", ".join(verb for verb, is_needed in needs.items() if is_needed)
 
 
 def _quote_role(cursor: CursorWrapper, role: str) -> str:
-    """Quote the role. Raises CommandError where there is none, or it is more than a guest here."""
+    """Quote the role. Raises CommandError where there is none, or where its own rights go further
+    than any grant.
+    """
     cursor.execute(FIND_ROLE, [role])
     found = cursor.fetchone()
     if found is None:
@@ -86,8 +90,8 @@ def _quote_role(cursor: CursorWrapper, role: str) -> str:
 
 
 def _refuse_if_it_may_change(cursor: CursorWrapper, role: str) -> None:
-    """Raises CommandError where another role's rights, or everyone's, let it change what only
-    grows.
+    """Raises CommandError where rights of another role, or of everyone, let it change rows of
+    tables that only grow.
     """
     for table in append_only.TABLES:
         cursor.execute(MAY_CHANGE, [role, table])

@@ -54,11 +54,10 @@ def make_ready() -> None:
         bulk.make_indexes_by_time()
         role_groups.set_up()
         call_command("clearsessions")
-        with suppress(Unavailable):  # it can wait: a start must not, least of all for its clock
+        with suppress(Unavailable):  # old calls can wait: a start can't, least of all for a clock
             call_buffer.purge(clock.now())
         rules.load_first_pack()
-    missing = health.list_missing()
-    if missing:
+    if missing := health.list_missing():
         raise CommandError(f"This installation can't serve: it lacks {', '.join(missing)}.")
     key_usage.record_use()
     clock_guard.get_guard().look()  # from here on a jump is noticed, before the first write too

@@ -43,6 +43,6 @@ class Command(BaseCommand):
 
 
 def take_back_new_keys() -> None:
-    """Remove the keys that this very start has made: they would be in the way of the right ones."""
+    """Remove the keys that this very process has made: the right ones belong in their place."""
     for path in settings.PPIMS_NEW_KEY_FILES:
         path.unlink(missing_ok=True)

@@ -59,9 +59,11 @@ class Command(BaseCommand):
 
     def _write(self, plan: Plan) -> None:
         rows, customers, started = 0, writing.count_customers_written(), time.monotonic()
-        written = closing(writing.write(plan, processes=os.cpu_count() or 1))
-        shown = show_bar("Customers", total=plan.customers, done=customers)
-        with _notice_stops() as is_stopped, written as batches, shown as advance:
+        with (
+            _notice_stops() as is_stopped,
+            closing(writing.write(plan, processes=os.cpu_count() or 1)) as batches,
+            show_bar("Customers", total=plan.customers, done=customers) as advance,
+        ):
             for batch in batches:
                 rows += batch.ledger_rows
                 seconds = time.monotonic() - started
@@ -88,13 +90,15 @@ def _make_bounded(least: int, most: int) -> Callable[[str], int]:
 @contextmanager
 def _notice_stops() -> Iterator[Event]:
     """Let Ctrl-C and SIGTERM end it after the batch under way; a second one ends it at once."""
-    asked, signals = Event(), (int(signal.SIGINT), int(signal.SIGTERM))
+    asked = Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
         asked.set()
         signal.signal(number, before[number])
 
-    before = {number: signal.signal(number, stop) for number in signals}
+    before = {
+        int(number): signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield asked
     finally:
