@@ -35,12 +35,6 @@ from ppims.services import call_buffer, role_groups
 ROOT = real_settings.BASE_DIR
 
 
-@pytest.fixture
-def data_dir(settings, tmp_path):
-    settings.PPIMS_DATA_DIR = tmp_path
-    return tmp_path
-
-
 @pytest.mark.as_the_application
 @pytest.mark.django_db
 def test_the_demo_is_loaded_once_and_tells_how_to_get_in(data_dir):

@@ -25,11 +25,6 @@ OUTCOMES = DuplicateReview.Outcome
 
 
 @pytest.fixture
-def ent():
-    return make_processor("ENT")
-
-
-@pytest.fixture
 def customer(ent):
     pk = make_customer(
         ent,

@@ -18,16 +18,11 @@ from ppims.core.errors import Conflict
 from ppims.models import AuditEntry, Operation
 from ppims.services import audit
 from ppims.services.idempotency import Call
-from tests.factories import draw_mobile, draw_ref, make_customer, make_posting, make_processor
+from tests.factories import draw_mobile, draw_ref, make_customer, make_posting
 from tests.web.admin_pages import make_user, open_browser, read_words
 
 pytestmark = pytest.mark.django_db
 PAN = {"ovid_type": "PAN", "ovid_value": "ABCPE1234F"}
-
-
-@pytest.fixture
-def ent():
-    return make_processor("ENT")
 
 
 @pytest.fixture

@@ -10,22 +10,11 @@ from ppims.core import clock
 from ppims.models import RefusedCall
 from ppims.reports import keyset
 from ppims.reports.calls import list_calls
-from tests.factories import make_processor
 from tests.web.admin_pages import open_browser, read_words, write_list_url
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2031, 6, 17, 6, 30, tzinfo=UTC)
 HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def ent():
-    return make_processor("ENT")
-
-
-@pytest.fixture
-def cbs():
-    return make_processor("CBS")
 
 
 @pytest.fixture(autouse=True)

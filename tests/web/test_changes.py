@@ -13,7 +13,7 @@ from limits.verify import verify
 from ppims.core import clock
 from ppims.models import AuditEntry
 from ppims.services import audit
-from tests.factories import draw_mobile, make_check, make_customer, make_processor
+from tests.factories import draw_mobile, make_check, make_customer
 from tests.web.admin_pages import make_user, open_browser, read_words
 
 pytestmark = pytest.mark.django_db
@@ -22,19 +22,9 @@ NOTHING_MESSAGE = "Says nothing to change"
 
 
 @pytest.fixture
-def ent():
-    return make_processor("ENT")
-
-
-@pytest.fixture
 def customer(ent):
     pk = make_customer(ent, card_number="6070800000004321", card_status="A", city="Pune")
     return Customer.objects.get(pk=pk)
-
-
-@pytest.fixture
-def maker():
-    return open_browser("maker")
 
 
 def read_form(form):

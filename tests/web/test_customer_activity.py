@@ -13,7 +13,7 @@ from ppims.backoffice.customer import activity, statement
 from ppims.core import clock
 from ppims.models import AuditEntry
 from ppims.services import audit
-from tests.factories import make_check, make_customer, make_posting, make_processor
+from tests.factories import make_check, make_customer, make_posting
 from tests.web.admin_pages import make_user, open_browser, read_words
 from tests.web.private_customer import list_unmasked, make_meera
 
@@ -22,11 +22,6 @@ AT = datetime(2031, 6, 17, 6, 30, tzinfo=UTC)  # noon in India
 MIDNIGHT = datetime(2031, 6, 16, 18, 30, tzinfo=UTC)  # when that day began
 HTMX = {"HX-Request": "true"}
 ANY_TIME = {"when": ""}
-
-
-@pytest.fixture
-def ent(db):
-    return make_processor("ENT")
 
 
 @pytest.fixture

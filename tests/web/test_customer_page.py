@@ -12,7 +12,7 @@ from limits.models import LimitRule
 from ppims.backoffice.customer import page as customer_page
 from ppims.core import clock
 from ppims.reports import limit_status
-from tests.factories import make_check, make_customer, make_posting, make_processor
+from tests.factories import make_check, make_customer, make_posting
 from tests.web.admin_pages import make_user, open_browser, read_words
 from tests.web.private_customer import list_unmasked, make_meera
 
@@ -25,11 +25,6 @@ ROLES = ["viewer", "maker", "checker", "auditor", "admin"]
 def _now():
     with clock.freeze(AT):
         yield
-
-
-@pytest.fixture
-def ent(db):
-    return make_processor("ENT")
 
 
 @pytest.fixture

@@ -11,26 +11,11 @@ from customers.records import CustomerDetails
 from customers.review_evidence import list_evidence
 from customers.services import customers
 from ppims.core.errors import Conflict
-from tests.factories import make_customer, make_processor
+from tests.factories import make_customer
 from tests.web.admin_pages import make_user, open_browser, read_words
 from tests.web.test_queues import MOBILE, claim, decide, find_page
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ent():
-    return make_processor("ENT")
-
-
-@pytest.fixture
-def cbs():
-    return make_processor("CBS")
-
-
-@pytest.fixture
-def maker():
-    return open_browser("maker")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from customers.services import blocking
 from limits.models import LimitCheck, LimitRule
 from ppims.backoffice.decision_text import explain_decision, name_deciding_rule
 from ppims.core import clock
-from tests.factories import make_check, make_customer, make_posting, make_processor
+from tests.factories import make_check, make_customer, make_posting
 from tests.web.admin_pages import make_user
 
 pytestmark = pytest.mark.django_db
@@ -20,16 +20,6 @@ USED_SENTENCE = "₹9,000.00 of ₹10,000.00 was used in the calendar month, and
 def _now():
     with clock.freeze(AT):
         yield
-
-
-@pytest.fixture
-def ent(db):
-    return make_processor("ENT")
-
-
-@pytest.fixture
-def customer(ent):
-    return make_customer(ent)
 
 
 def add_rule(amount, window, direction="C"):

@@ -11,16 +11,11 @@ from django.test import Client
 
 from ppims.backoffice import login
 from ppims.models import AuditEntry, User
-from tests.factories import make_password_once
 from tests.web.admin_pages import make_user, open_browser, read_words, write_change_url
+from tests.web.users import OTHER_PASSWORD, RIGHT_PASSWORD, make_user_of
 
 pytestmark = pytest.mark.django_db
-RIGHT_PASSWORD, OTHER_PASSWORD = "a-password-of-tests", "another-long-passphrase"
 GUESSES = 5
-
-
-def make_user_of(role="viewer", **fields):
-    return make_user(role, password=make_password_once(RIGHT_PASSWORD), **fields)
 
 
 def try_in(user, password=RIGHT_PASSWORD, *, client=None, to="", **more):

@@ -27,16 +27,6 @@ pytestmark = pytest.mark.django_db
 PAN = {"ovid_type": "PAN", "ovid_value": "ABCPE1234F"}
 
 
-@pytest.fixture
-def ent():
-    return make_processor("ENT")
-
-
-@pytest.fixture
-def maker():
-    return open_browser("maker")
-
-
 def fill_in(client, **changes):
     """Fill in a fresh form as a person does: seven fields, over what stands there already."""
     form = client.get("/onboard").context["form"]

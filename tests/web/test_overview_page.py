@@ -21,11 +21,6 @@ LIMIT = 1_000_000
 
 
 @pytest.fixture
-def ent():
-    return make_processor("ENT")
-
-
-@pytest.fixture
 def seen():
     client = open_browser("viewer")
 

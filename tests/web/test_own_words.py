@@ -13,7 +13,7 @@ from customers.models import DuplicateReview
 from customers.services import blocking
 from limits.models import Adjustment, LimitRule
 from ppims.core.errors import Conflict
-from tests.factories import draw_mobile, make_customer, make_posting, make_processor
+from tests.factories import draw_mobile, make_customer, make_posting
 from tests.web.admin_pages import make_user, open_browser, read_words, write_add_url
 
 pytestmark = pytest.mark.django_db
@@ -24,16 +24,6 @@ REFUSED_WORDS = {
     "a\x07bell": "control characters",
 }
 RULE = {"tier": "N", "direction": "D", "window": "MONTH", "amount": "100"}
-
-
-@pytest.fixture
-def ent():
-    return make_processor("ENT")
-
-
-@pytest.fixture
-def customer(ent):
-    return make_customer(ent)
 
 
 def block(customer, ent):

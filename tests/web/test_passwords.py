@@ -16,17 +16,13 @@ from ppims.backoffice.login import turnstile
 from ppims.core import clock
 from ppims.core.passwords import NotOnePattern
 from ppims.models import AuditEntry, User
-from tests.factories import make_password_once
-from tests.web.admin_pages import make_user, open_browser, read_words, write_change_url
+from tests.conftest import Caller
+from tests.web.admin_pages import open_browser, read_words, write_change_url
+from tests.web.users import RIGHT_PASSWORD, make_user_of
 
 pytestmark = pytest.mark.django_db
-RIGHT_PASSWORD = "a-password-of-tests"
 OF_BEFORE = ["first-passphrase", "second-passphrase", "third-passphrase", "fourth-passphrase"]
 _addresses = count(1)
-
-
-def make_user_of(role="viewer", **fields):
-    return make_user(role, password=make_password_once(RIGHT_PASSWORD), **fields)
 
 
 def log_in(user):
@@ -227,8 +223,9 @@ def test_three_hundred_names_from_one_address_are_not_all_hashed(settings, monke
 
 def test_processors_that_fail_do_not_shut_out_staff(ent, settings):
     settings.PPIMS_FAILED_LOGINS_PER_ADDRESS = 1
-    body = json.dumps(ent.make_body("check-customer-kyc", Unique_Id="1" * 15, _password="wrong"))
-    assert [ent.send("check-customer-kyc", body)[0] for _ in range(2)] == [401, 429]
+    caller = Caller(ent, Client())
+    body = json.dumps(caller.make_body("check-customer-kyc", Unique_Id="1" * 15, _password="wrong"))
+    assert [caller.send("check-customer-kyc", body)[0] for _ in range(2)] == [401, 429]
     assert try_in(make_user_of()).status_code == 302
 
 

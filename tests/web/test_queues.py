@@ -14,29 +14,15 @@ from ppims.core.errors import Conflict
 from ppims.models import AuditEntry, Operation
 from ppims.reports import keyset, reviews
 from ppims.services.idempotency import Call
-from tests.factories import draw_ref, make_check, make_customer, make_posting, make_processor
+from tests.factories import draw_ref, make_check, make_customer, make_posting
 from tests.web.admin_pages import open_browser, read_words
+from tests.web.users import find_user
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2031, 6, 17, 6, 30, tzinfo=UTC)
 MOBILE = "919812345678"
 HTMX = {"HX-Request": "true"}
 LIMIT = 1_000_000
-
-
-@pytest.fixture
-def ent():
-    return make_processor("ENT")
-
-
-@pytest.fixture
-def cbs():
-    return make_processor("CBS")
-
-
-@pytest.fixture
-def maker():
-    return open_browser("maker")
 
 
 @pytest.fixture
@@ -230,7 +216,7 @@ def test_what_happened_is_said_in_words_for_every_flag(ent, customer, maker):
         make_check(ent, customer, 50_000, ref_id="C3")
     declined = make_flagged_posting(ent, customer, LIMIT + 1, enquiry="C1")
     late = make_flagged_posting(ent, customer, 40_000, AT + timedelta(hours=1), enquiry="C2")
-    blocking.block(customer_id=customer, reason="lost", user=_find_user(maker))
+    blocking.block(customer_id=customer, reason="lost", user=find_user(maker))
     blocked = make_flagged_posting(ent, customer, 50_000, AT + timedelta(hours=2))
     said = [read_words(maker.get(find_flagged_page(entry))) for entry in (declined, late, blocked)]
     assert "Its check had been declined; it happened all the same." in said[0]
@@ -244,10 +230,6 @@ def test_what_happened_is_said_in_words_for_every_flag(ent, customer, maker):
     assert "The customer was blocked by us, or the account of its check not active." in said[2]
 
 
-def _find_user(client):
-    return client.get("/limits").wsgi_request.user
-
-
 def test_every_flag_has_its_sentence():
     assert set(labels.FLAG_TEXTS) == set(LedgerEntry.Flag)
 
@@ -258,7 +240,7 @@ def test_a_note_is_kept_and_it_goes_on_waiting(ent, customer, maker):
     assert answer["Location"] == find_flagged_page(entry)
     page = read_words(maker.get(find_flagged_page(entry)))
     assert "The note is kept." in page
-    assert f"{_find_user(maker)} Note asked ENT" in page
+    assert f"{find_user(maker)} Note asked ENT" in page
     assert "₹400.00" in read_words(maker.get("/overview/flagged"))
 
 
@@ -272,9 +254,9 @@ def test_a_finding_closes_it(ent, customer, maker, finding):
     assert f"Closed: {finding.label}." in queue
     assert "Nothing waits." in queue
     closed = read_words(maker.get("/overview/flagged?done=1"))
-    assert f"₹400.00 Meera Iyer {finding.label} 17 Jun 2031, 12:00 PM {_find_user(maker)}" in closed
+    assert f"₹400.00 Meera Iyer {finding.label} 17 Jun 2031, 12:00 PM {find_user(maker)}" in closed
     kept = AuditEntry.objects.get(action="flagged posting closed")
-    assert (kept.subject, kept.user) == (customer, _find_user(maker))
+    assert (kept.subject, kept.user) == (customer, find_user(maker))
     page = maker.get(find_flagged_page(entry)).content.decode()
     assert 'value="GENUINE"' not in page
     assert "Add the note" in page

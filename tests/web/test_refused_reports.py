@@ -7,23 +7,14 @@ import pytest
 from limits.models import ReportFinding
 from ppims.core import clock
 from ppims.models import AuditEntry
-from tests.factories import make_customer, make_posting, make_processor, refuse
+from tests.factories import make_posting, refuse
 from tests.web.admin_pages import open_browser, read_words
+from tests.web.users import find_user
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2031, 6, 17, 6, 30, tzinfo=UTC)
 HTMX = {"HX-Request": "true"}
 ROW = "17 Jun 2031, 12:00 PM ₹150.00 Meera Iyer ENT Spend ₹100.00 17 Jun 2031, 12:00 PM"
-
-
-@pytest.fixture
-def ent():
-    return make_processor("ENT")
-
-
-@pytest.fixture
-def customer(ent):
-    return make_customer(ent)
 
 
 @pytest.fixture
@@ -38,21 +29,12 @@ def report(ent, customer, posting):
         return refuse(ent, customer, 15_000, "T1")
 
 
-@pytest.fixture
-def maker():
-    return open_browser("maker")
-
-
 def find_page(report):
     return f"/overview/refused/{report.pk}"
 
 
 def send_note(client, report, finding="ANOTHER", note="A second purchase; corrected"):
     return client.post(find_page(report), {"finding": finding, "note": note})
-
-
-def find_user(client):
-    return client.get("/limits").wsgi_request.user
 
 
 def test_the_queue_sets_what_was_refused_beside_what_is_posted(report, maker):

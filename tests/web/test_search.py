@@ -17,11 +17,6 @@ HTMX = {"HX-Request": "true"}
 
 
 @pytest.fixture
-def ent(db):
-    return make_processor("ENT")
-
-
-@pytest.fixture
 def meera(ent):
     make_customer(ent, customer_name="Arun Rao")
     return make_meera(ent)

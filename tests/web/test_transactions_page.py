@@ -27,11 +27,6 @@ CARD = "6070800000004321"
 
 
 @pytest.fixture
-def ent():
-    return make_processor("ENT")
-
-
-@pytest.fixture
 def seen():
     client = open_browser("viewer")
 

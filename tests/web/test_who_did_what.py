@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from ppims.backoffice.audit_text import DEEDS
 from ppims.models import AuditEntry, User
-from tests.factories import make_customer, make_processor
+from tests.factories import make_customer
 from tests.web.admin_pages import (
     make_user,
     open_browser,
@@ -34,11 +34,6 @@ NEW_CUSTOMER = {
     "customer_type": "N",
 }
 RULE = {"tier": "P", "direction": "D", "window": "MONTH", "amount": "11000", "source": "Board"}
-
-
-@pytest.fixture
-def ent():
-    return make_processor("ENT")
 
 
 def read_list(client, **query):

@@ -1,0 +1,16 @@
+"""Find who is logged in, and make people who can log in."""
+
+from tests.factories import make_password_once
+from tests.web.admin_pages import make_user
+
+RIGHT_PASSWORD, OTHER_PASSWORD = "a-password-of-tests", "another-long-passphrase"
+
+
+def find_user(client):
+    """Find who is logged in with this client."""
+    return client.get("/limits").wsgi_request.user
+
+
+def make_user_of(role="viewer", **fields):
+    """Make a person of a role who logs in with RIGHT_PASSWORD."""
+    return make_user(role, password=make_password_once(RIGHT_PASSWORD), **fields)
