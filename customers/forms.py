@@ -19,7 +19,6 @@ from pydantic import ValidationError
 from customers import records
 from customers.choices import DocumentKind, InstrumentStatus, Tier
 from customers.models import Customer
-from customers.records import CustomerDetails
 from customers.schemas import AddCustomerIn, UpdateCustomerIn, read_details
 from customers.services import kyc
 from ppims.core import clock
@@ -156,7 +155,7 @@ class OnboardForm(forms.Form):
         self.child_born = warn_of_child(self, self.read_details().date_of_birth)
         return self.cleaned_data
 
-    def read_details(self) -> CustomerDetails:
+    def read_details(self) -> records.CustomerDetails:
         """Return what is filled in; where something is wrong, what is right about the person."""
         if self.message is not None:
             return read_details(self.message)
@@ -167,7 +166,7 @@ class OnboardForm(forms.Form):
                 UpdateCustomerIn.model_validate({**OF_STAFF, **_write_as_sent(said)})
             )
         except ValidationError:
-            return CustomerDetails()
+            return records.CustomerDetails()
 
 
 class EditIn(UpdateCustomerIn):
@@ -197,7 +196,7 @@ class EditForm(forms.Form):
 
     def __init__(self, customer: Customer, data: Mapping[str, Any] | None = None) -> None:
         super().__init__(data, initial={"customer_name": customer.name})
-        self.details = CustomerDetails()
+        self.details = records.CustomerDetails()
         self.child_born: date | None = None
         self.fields["removed"] = forms.MultipleChoiceField(
             label=_("Remove"),
@@ -227,7 +226,7 @@ class EditForm(forms.Form):
         said = {name: value for name, value in self.cleaned_data.items() if name in changed}
         if any(said.values()):
             message = read(self, EditIn, only=said)
-            self.details = read_details(message) if message else CustomerDetails()
+            self.details = read_details(message) if message else records.CustomerDetails()
         self.child_born = warn_of_child(self, self.details.date_of_birth)
         removed: dict[str, Any] = dict.fromkeys(self.cleaned_data.get("removed", ()), "")
         for name in removed:
@@ -276,11 +275,11 @@ class KycForm(forms.Form):
             data, initial={"kyc_flag": customer.tier, "kyc_updated_channel": DEFAULT_CHANNEL}
         )
         self.customer = customer
-        self.details = CustomerDetails()
+        self.details = records.CustomerDetails()
 
     def clean(self) -> dict[str, Any]:
         message = read(self, UpdateCustomerIn)
-        self.details = read_details(message) if message else CustomerDetails()
+        self.details = read_details(message) if message else records.CustomerDetails()
         if not set(self.changed_data) - {"reason"}:
             self.add_error(None, gettext("says nothing to change"))
         if "kyc_flag" not in self.changed_data:

@@ -10,7 +10,6 @@ from django.utils.translation import gettext_lazy as _
 from customers import conflicts, records, search
 from customers.models import Customer
 from customers.models.name_words import split_words
-from customers.records import CustomerDetails
 from ppims.core import keys
 from ppims.models import Processor
 
@@ -44,7 +43,7 @@ class Match:
     effect: Effect
 
 
-def find_matches(details: CustomerDetails, processor: Processor) -> list[Match]:
+def find_matches(details: records.CustomerDetails, processor: Processor) -> list[Match]:
     """Find who has the mobile or the document, then who has the same name and birth date.
 
     Nobody is found without a birth date: it decides what adding does. The number of look-ups is
@@ -72,7 +71,7 @@ def sum_up_matches(matches: Iterable[Match]) -> str:
     return keys.digest(settings.PPIMS_DIGEST_KEYS, "likeness", *parts).hex()
 
 
-def _find_namesakes(details: CustomerDetails) -> list[int]:
+def _find_namesakes(details: records.CustomerDetails) -> list[int]:
     assert details.date_of_birth
     named = search.find_by_name(details.customer_name or "", most=MOST_NAMESAKES)
     born = Customer.objects.filter(pk__in=named, date_of_birth=details.date_of_birth)
@@ -80,7 +79,10 @@ def _find_namesakes(details: CustomerDetails) -> list[int]:
 
 
 def _compare(
-    details: CustomerDetails, customer: Customer, by_mobile: int | None, by_document: int | None
+    details: records.CustomerDetails,
+    customer: Customer,
+    by_mobile: int | None,
+    by_document: int | None,
 ) -> Iterable[MatchedOn]:
     if customer.pk == by_mobile:
         yield MatchedOn.MOBILE
@@ -94,7 +96,7 @@ def _compare(
 
 
 def _predict_effect(
-    details: CustomerDetails,
+    details: records.CustomerDetails,
     customer: Customer,
     processor: Processor,
     by_mobile: int | None,

@@ -27,7 +27,6 @@ from customers.choices import mask
 from limits.forms import LimitRuleForm
 from limits.models import Hold, LedgerEntry, LimitCheck, LimitRule, Seal, write_limit
 from limits.services import rules, seals
-from limits.services.rules import Proposal
 from ppims.core import clock
 from ppims.core.errors import Refusal
 from ppims.core.formats import NO_VALUE, inr, write_ist_second
@@ -108,7 +107,7 @@ class LimitRuleAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: LimitRule, form: Any, change: bool) -> None:
         """Propose it: another person decides."""
-        asked = Proposal(**{name: form.cleaned_data[name] for name in self._asked})
+        asked = rules.Proposal(**{name: form.cleaned_data[name] for name in self._asked})
         [rule] = rules.propose(proposals=[asked], user=get_staff(request))
         obj.pk = rule.pk
         for warning in rules.describe_starts([rule], clock.now()).values():

@@ -18,7 +18,6 @@ from ppims.core import clock
 from ppims.core.chain import sign_link, sign_row
 from ppims.core.errors import Unavailable, UnknownCustomer
 from ppims.db import clock_guard, signed_rows, statements
-from ppims.db.statements import Table, store_value
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
 # What an entry adds to what is used, as posting.find_effect_paise has it.
@@ -60,7 +59,11 @@ READ_USAGE = """
     GROUP BY 1, month, processor_id
 """
 
-HEADS, CHECKS, ENTRIES = Table(LedgerHead, "h"), Table(LimitCheck), Table(LedgerEntry)
+HEADS, CHECKS, ENTRIES = (
+    statements.Table(LedgerHead, "h"),
+    statements.Table(LimitCheck),
+    statements.Table(LedgerEntry),
+)
 
 # The lock's own statement: what it reads is as of the lock. On PostgreSQL the clock is read around
 # it: in the same select list it would be a time before the wait.
@@ -186,7 +189,7 @@ def _take_instant(head: LedgerHead, reading: datetime | None) -> datetime:
 def read_usage(customer_id: int, months: Iterable[int], at: datetime) -> Usage:
     """Read what is used in some months, and all that is held open at an instant."""
     sql = _write_usage_statement(frozenset(months))
-    arguments = {"customer": customer_id, "at": store_value(at)}
+    arguments = {"customer": customer_id, "at": statements.store_value(at)}
     used: dict[tuple[int, str], int] = {}
     held: dict[tuple[int, str, int], int] = {}
     has_expired = False
@@ -227,10 +230,12 @@ def keep_check(head: LedgerHead, check: LimitCheck, *, said: bytes, has_expired:
     CHECKS.insert(check)
     # An expired hold counts nowhere: so its row may wait for the customer's next check.
     if has_expired:
-        statements.run(DELETE_EXPIRED, [check.customer_id, store_value(check.at)])
+        statements.run(DELETE_EXPIRED, [check.customer_id, statements.store_value(check.at)])
     if check.hold_until:
         hold = (check.pk, check.customer_id, check.processor_id, check.month, check.direction)
-        statements.run(INSERT_HOLD, [*hold, check.amount_paise, store_value(check.hold_until)])
+        statements.run(
+            INSERT_HOLD, [*hold, check.amount_paise, statements.store_value(check.hold_until)]
+        )
     # Last, as it signs what is now there; with the rows in one COMMIT, or not at all.
     head.check_count, head.last_at = check.number, check.at
     _save(head)
@@ -285,5 +290,10 @@ def _sign_head(head: LedgerHead) -> LedgerHead:
 
 def _save(head: LedgerHead) -> None:
     _sign_head(head)
-    counts = (head.entry_count, head.check_count, head.last_digest, store_value(head.last_at))
+    counts = (
+        head.entry_count,
+        head.check_count,
+        head.last_digest,
+        statements.store_value(head.last_at),
+    )
     statements.run(SET_HEAD, [*counts, head.key_id, head.mac, head.pk])

@@ -13,11 +13,12 @@ from limits.decision import CREDIT_STOP, Rule
 from limits.models import LimitRule
 from ppims.core import clock
 from ppims.db import shared_snapshot, statements
-from ppims.db.statements import Table, read_instant, store_value
 from ppims.models import Processor
 
-RULES = Table(LimitRule, only=("id", "tier", "direction", "window", "amount", "in_force_from"))
-RULES_OF_WAY = Table(LimitRule, only=("id", "window", "amount", "in_force_from"))
+RULES = statements.Table(
+    LimitRule, only=("id", "tier", "direction", "window", "amount", "in_force_from")
+)
+RULES_OF_WAY = statements.Table(LimitRule, only=("id", "window", "amount", "in_force_from"))
 PLACE = slice(1, -2)  # of either: what stands between the id and the amount
 APPROVED_RULES = RULES.write_select("WHERE t.state = 'APPROVED' ORDER BY t.in_force_from, t.id")
 APPROVED_RULES_OF_WAY = RULES_OF_WAY.write_select("""
@@ -79,7 +80,7 @@ def list_in_force(at: datetime) -> list[LimitRule]:
 
 def list_rule_starts() -> list[datetime]:
     """List the instants at which another rule comes into force, the first one first."""
-    starts = {read_instant(row[-1]) for row in statements.read_rows(APPROVED_RULES, ())}
+    starts = {statements.read_instant(row[-1]) for row in statements.read_rows(APPROVED_RULES, ())}
     return sorted(start for start in starts if start)
 
 
@@ -96,7 +97,7 @@ def _pick_in_force(rows: Iterable[Sequence[Any]], at: datetime) -> Iterable[Sequ
     """Pick for each place the rule with the latest start so far: the last one that has started, in
     the order of the rows.
     """
-    until = store_value(at)
+    until = statements.store_value(at)
     return {row[PLACE]: row for row in rows if row[-1] <= until}.values()
 
 
@@ -114,7 +115,14 @@ def find_customer(processor: Processor, kind: str, value: str) -> Found | None:
     if row is None:
         return None
     unique_id, tier, channel, updated_on, cif_id, last_at = row
-    return Found(unique_id, tier, channel, read_instant(updated_on), cif_id, read_instant(last_at))
+    return Found(
+        unique_id,
+        tier,
+        channel,
+        statements.read_instant(updated_on),
+        cif_id,
+        statements.read_instant(last_at),
+    )
 
 
 def is_account_usable(customer_id: int, processor_id: int, number: str) -> bool:

@@ -8,7 +8,6 @@ from django.contrib.auth.hashers import check_password
 from django.contrib.auth.models import AbstractUser, Group, UserManager
 from django.contrib.auth.password_validation import validate_password
 from django.db import models
-from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from ppims.core import free_text
@@ -118,11 +117,12 @@ class Processor(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(hold_minutes__isnull=True) | Q(hold_minutes__range=(1, 1440)),
+                condition=models.Q(hold_minutes__isnull=True)
+                | models.Q(hold_minutes__range=(1, 1440)),
                 name="processor_holds_last_1_to_1440_minutes",
             ),
             models.CheckConstraint(
-                condition=Q(state__in=["ACTIVE", "WINDING_DOWN", "DISABLED"]),
+                condition=models.Q(state__in=["ACTIVE", "WINDING_DOWN", "DISABLED"]),
                 name="processor_state_is_known",
             ),
         ]
@@ -207,19 +207,23 @@ class FourEyes(models.Model):
         abstract = True
         constraints = [
             models.CheckConstraint(
-                condition=Q(maker__isnull=True) | Q(checker__isnull=True) | ~Q(maker=F("checker")),
+                condition=models.Q(maker__isnull=True)
+                | models.Q(checker__isnull=True)
+                | ~models.Q(maker=models.F("checker")),
                 name="%(app_label)s_%(class)s_maker_is_not_checker",
             ),
             models.CheckConstraint(
-                condition=~Q(state__in=["APPROVED", "REJECTED"])
-                | Q(maker__isnull=False, checker__isnull=False, decided_at__isnull=False)
-                | Q(maker__isnull=True, checker__isnull=True, decided_at__isnull=False),
+                condition=~models.Q(state__in=["APPROVED", "REJECTED"])
+                | models.Q(maker__isnull=False, checker__isnull=False, decided_at__isnull=False)
+                | models.Q(maker__isnull=True, checker__isnull=True, decided_at__isnull=False),
                 name="%(app_label)s_%(class)s_decision_has_two_people",
             ),
         ]
         indexes = [
             models.Index(
-                fields=["proposed_at"], condition=Q(state="PROPOSED"), name="%(class)s_waiting"
+                fields=["proposed_at"],
+                condition=models.Q(state="PROPOSED"),
+                name="%(class)s_waiting",
             )
         ]
 
@@ -253,7 +257,11 @@ class AuditEntry(models.Model):
         ]
         indexes = [
             ByTime(Instant("at"), "processor", "action", name="audit_entry_by_time"),
-            ByTime(Instant("at"), condition=Q(processor__isnull=True), name="audit_entry_by_staff"),
+            ByTime(
+                Instant("at"),
+                condition=models.Q(processor__isnull=True),
+                name="audit_entry_by_staff",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -2,7 +2,6 @@
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from customers.choices import DocumentKind, Tier, mask
@@ -50,15 +49,15 @@ class Customer(models.Model):
         ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(unique_id__range=(10**14, 10**15 - 1)),
+                condition=models.Q(unique_id__range=(10**14, 10**15 - 1)),
                 name="customer_unique_id_has_15_digits",
             ),
             models.CheckConstraint(
-                condition=Q(tier__in=["N", "P", "F"]), name="customer_tier_is_known"
+                condition=models.Q(tier__in=["N", "P", "F"]), name="customer_tier_is_known"
             ),
             models.CheckConstraint(
-                condition=Q(status="ACTIVE", blocked_reason="")
-                | Q(status="BLOCKED") & ~Q(blocked_reason=""),
+                condition=models.Q(status="ACTIVE", blocked_reason="")
+                | models.Q(status="BLOCKED") & ~models.Q(blocked_reason=""),
                 name="customer_blocked_has_a_reason",
             ),
         ]
@@ -67,7 +66,7 @@ class Customer(models.Model):
             ByTime(
                 Instant("created_at"),
                 "tier",
-                condition=Q(status="BLOCKED"),
+                condition=models.Q(status="BLOCKED"),
                 name="customer_blocked",
             ),
         ]
@@ -120,7 +119,7 @@ class Document(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["customer", "kind"],
-                condition=Q(replaced_at__isnull=True),
+                condition=models.Q(replaced_at__isnull=True),
                 name="document_one_of_a_kind_on_record",
             )
         ]

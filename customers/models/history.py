@@ -1,7 +1,6 @@
 """What happened to a customer: each change of KYC, and each answer given to a processor."""
 
 from django.db import models
-from django.db.models import Q
 
 from customers.choices import Tier
 from customers.models.customer import Customer
@@ -30,7 +29,10 @@ class KycChange(models.Model):
     class Meta:
         indexes = [
             ByTime(
-                Instant("at"), "processor", condition=~Q(from_tier=""), name="kyc_change_by_time"
+                Instant("at"),
+                "processor",
+                condition=~models.Q(from_tier=""),
+                name="kyc_change_by_time",
             )
         ]
 

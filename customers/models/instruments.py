@@ -2,7 +2,6 @@
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
 
 from customers.choices import InstrumentStatus, mask
 from customers.models.customer import Customer
@@ -40,10 +39,12 @@ class Registration(models.Model):
             ),
             models.Index(
                 fields=["customer_ref"],
-                condition=~Q(customer_ref=""),
+                condition=~models.Q(customer_ref=""),
                 name="registration_by_customer_ref",
             ),
-            models.Index(fields=["cif_id"], condition=~Q(cif_id=""), name="registration_by_cif_id"),
+            models.Index(
+                fields=["cif_id"], condition=~models.Q(cif_id=""), name="registration_by_cif_id"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -2,7 +2,6 @@
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
 
 from customers.choices import DocumentKind, Tier
 from ppims.core import keys
@@ -26,10 +25,10 @@ class Unblocking(FourEyes):
             *FourEyes.Meta.constraints,
             models.UniqueConstraint(
                 fields=["customer"],
-                condition=Q(state="PROPOSED"),
+                condition=models.Q(state="PROPOSED"),
                 name="unblocking_one_open_per_customer",
             ),
-            models.CheckConstraint(condition=~Q(reason=""), name="unblocking_has_a_reason"),
+            models.CheckConstraint(condition=~models.Q(reason=""), name="unblocking_has_a_reason"),
         ]
 
     def __str__(self) -> str:
@@ -69,16 +68,19 @@ class KycProposal(FourEyes):
             *FourEyes.Meta.constraints,
             models.UniqueConstraint(
                 fields=["customer"],
-                condition=Q(state="PROPOSED"),
+                condition=models.Q(state="PROPOSED"),
                 name="kyc_proposal_one_open_per_customer",
             ),
             models.CheckConstraint(
-                condition=Q(maker__isnull=False), name="kyc_proposal_has_a_maker"
+                condition=models.Q(maker__isnull=False), name="kyc_proposal_has_a_maker"
             ),
             models.CheckConstraint(
-                condition=~Q(from_tier=F("to_tier")), name="kyc_proposal_changes_the_tier"
+                condition=~models.Q(from_tier=models.F("to_tier")),
+                name="kyc_proposal_changes_the_tier",
             ),
-            models.CheckConstraint(condition=~Q(reason=""), name="kyc_proposal_has_a_reason"),
+            models.CheckConstraint(
+                condition=~models.Q(reason=""), name="kyc_proposal_has_a_reason"
+            ),
         ]
 
     def __str__(self) -> str:

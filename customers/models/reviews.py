@@ -4,7 +4,6 @@ import json
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from customers.models.customer import Customer
@@ -55,10 +54,10 @@ class DuplicateReview(models.Model):
                 fields=["customer", "claim_digest"], name="duplicate_review_once_a_pair"
             ),
             models.CheckConstraint(
-                condition=Q(outcome="", decided_at__isnull=True, decided_by__isnull=True)
-                | ~Q(outcome="")
-                & ~Q(reason="")
-                & Q(decided_at__isnull=False, decided_by__isnull=False),
+                condition=models.Q(outcome="", decided_at__isnull=True, decided_by__isnull=True)
+                | ~models.Q(outcome="")
+                & ~models.Q(reason="")
+                & models.Q(decided_at__isnull=False, decided_by__isnull=False),
                 name="duplicate_review_outcome_has_who_when_why",
             ),
         ]

@@ -16,14 +16,12 @@ from customers.models import (
     Registration,
     name_words,
 )
-from customers.records import CustomerDetails
 from customers.services import kyc, reviews
 from ppims.core import clock
 from ppims.core.errors import Conflict, Malformed
 from ppims.db.statements import Table
 from ppims.models import Processor, User
 from ppims.services import audit, idempotency
-from ppims.services.idempotency import Call
 
 Statuses = Mapping[int, str]
 
@@ -40,8 +38,8 @@ CHANGED_COLUMNS = [
 
 def add_customer(
     *,
-    call: Call,
-    details: CustomerDetails,
+    call: idempotency.Call,
+    details: records.CustomerDetails,
     user: User | None = None,
     draw_unique_id: Callable[[], int] = records.draw_unique_id,
 ) -> tuple[Receipt, bool]:
@@ -73,7 +71,9 @@ def add_customer(
     return _answer_once(call, details, add)
 
 
-def update_customer(*, call: Call, details: CustomerDetails) -> tuple[Receipt, bool]:
+def update_customer(
+    *, call: idempotency.Call, details: records.CustomerDetails
+) -> tuple[Receipt, bool]:
     """Change what is known of a customer; None in `details` leaves a value as it is. Return the
     answer, and whether it is a replay.
 
@@ -94,7 +94,12 @@ def update_customer(*, call: Call, details: CustomerDetails) -> tuple[Receipt, b
 
 
 def edit_customer(
-    *, customer_id: int, details: CustomerDetails, accounts: Statuses, cards: Statuses, user: User
+    *,
+    customer_id: int,
+    details: records.CustomerDetails,
+    accounts: Statuses,
+    cards: Statuses,
+    user: User,
 ) -> None:
     """Change for staff what is known of a customer, except KYC and documents, and the statuses of
     accounts and cards, by their keys. None leaves a value as it is, "" removes it.
@@ -127,7 +132,7 @@ def edit_customer(
 
 
 def _find_person_meant(
-    details: CustomerDetails, processor: Processor, at: datetime
+    details: records.CustomerDetails, processor: Processor, at: datetime
 ) -> Customer | None:
     """Find the person an add is about: by document, else by mobile. Raises Doubt or Conflict.
 
@@ -148,7 +153,7 @@ def _find_person_meant(
 
 
 def _apply(
-    details: CustomerDetails,
+    details: records.CustomerDetails,
     processor: Processor,
     customer: Customer,
     registration: Registration,
@@ -171,7 +176,7 @@ def _apply(
 
 
 def _change_customer(
-    details: CustomerDetails, processor: Processor, customer: Customer, at: datetime
+    details: records.CustomerDetails, processor: Processor, customer: Customer, at: datetime
 ) -> tuple[dict[str, object], list[Model]]:
     changes, before = _change_columns(details, customer), customer.tier
     mobile = details.mobile_number
@@ -189,7 +194,7 @@ def _change_customer(
 
 
 def _change_cif_id(
-    details: CustomerDetails, registration: Registration, changes: dict[str, object]
+    details: records.CustomerDetails, registration: Registration, changes: dict[str, object]
 ) -> Registration | None:
     if not details.cif_id or details.cif_id == registration.cif_id:
         return None
@@ -212,7 +217,7 @@ def _set_statuses(
     return changed
 
 
-def _change_columns(details: CustomerDetails, customer: Customer) -> dict[str, object]:
+def _change_columns(details: records.CustomerDetails, customer: Customer) -> dict[str, object]:
     changes: dict[str, object] = {}
     for name, column in records.COLUMN_NAMES.items():
         before, after = getattr(customer, column), getattr(details, name)
@@ -225,7 +230,7 @@ def _change_columns(details: CustomerDetails, customer: Customer) -> dict[str, o
 
 
 def _answer_once(
-    call: Call, details: CustomerDetails, change: Callable[[datetime], Receipt]
+    call: idempotency.Call, details: records.CustomerDetails, change: Callable[[datetime], Receipt]
 ) -> tuple[Receipt, bool]:
     """Make a change in a transaction, unless its Ref_Id was answered before."""
 
@@ -239,7 +244,7 @@ def _answer_once(
 
 
 def _answer(
-    call: Call,
+    call: idempotency.Call,
     customer: Customer,
     outcome: tuple[str, str],
     changes: dict[str, object],

@@ -1,7 +1,6 @@
 """Corrections that two people make."""
 
 from django.db import models
-from django.db.models import Q
 
 from customers.models import Customer
 from limits.models.rules import Direction
@@ -29,11 +28,13 @@ class Adjustment(FourEyes):
         ]
         constraints = [
             *FourEyes.Meta.constraints,
-            models.CheckConstraint(condition=Q(maker__isnull=False), name="adjustment_has_a_maker"),
             models.CheckConstraint(
-                condition=~Q(amount_paise=0), name="adjustment_amount_is_not_zero"
+                condition=models.Q(maker__isnull=False), name="adjustment_has_a_maker"
             ),
-            models.CheckConstraint(condition=~Q(reason=""), name="adjustment_has_a_reason"),
+            models.CheckConstraint(
+                condition=~models.Q(amount_paise=0), name="adjustment_amount_is_not_zero"
+            ),
+            models.CheckConstraint(condition=~models.Q(reason=""), name="adjustment_has_a_reason"),
         ]
 
     def __str__(self) -> str:

@@ -1,7 +1,6 @@
 """What staff find out about a flagged posting."""
 
 from django.db import models
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
@@ -35,10 +34,10 @@ class PostingFinding(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["customer", "entry"],
-                condition=~Q(finding=""),
+                condition=~models.Q(finding=""),
                 name="posting_finding_closes_once",
             ),
-            models.CheckConstraint(condition=~Q(note=""), name="posting_finding_has_a_note"),
+            models.CheckConstraint(condition=~models.Q(note=""), name="posting_finding_has_a_note"),
         ]
         indexes = [models.Index(fields=["customer", "entry"], name="posting_finding_of_entry")]
 
@@ -70,10 +69,10 @@ class ReportFinding(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["customer", "report"],
-                condition=~Q(finding=""),
+                condition=~models.Q(finding=""),
                 name="report_finding_closes_once",
             ),
-            models.CheckConstraint(condition=~Q(note=""), name="report_finding_has_a_note"),
+            models.CheckConstraint(condition=~models.Q(note=""), name="report_finding_has_a_note"),
         ]
         indexes = [models.Index(fields=["customer", "report"], name="report_finding_of_report")]
 

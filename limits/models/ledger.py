@@ -1,7 +1,6 @@
 """Limit rules as dated data; checks, holds, the append-only ledger; the monthly cache."""
 
 from django.db import models
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from customers.choices import Tier
@@ -59,17 +58,17 @@ class LimitCheck(models.Model):
                 fields=["customer", "number"], name="limit_check_has_its_place"
             ),
             models.CheckConstraint(
-                condition=Q(amount_paise__gt=0), name="limit_check_amount_is_positive"
+                condition=models.Q(amount_paise__gt=0), name="limit_check_amount_is_positive"
             ),
             models.CheckConstraint(
-                condition=Q(is_allowed=True, hold_until__isnull=False)
-                | Q(is_allowed=False, hold_until__isnull=True),
+                condition=models.Q(is_allowed=True, hold_until__isnull=False)
+                | models.Q(is_allowed=False, hold_until__isnull=True),
                 name="limit_check_allowed_has_a_hold",
             ),
         ]
         indexes = [
             ByTime(*BY_TIME, name="check_by_time"),
-            ByTime(*BY_TIME, "reason", condition=Q(is_allowed=False), name="check_declined"),
+            ByTime(*BY_TIME, "reason", condition=models.Q(is_allowed=False), name="check_declined"),
         ]
 
     def __str__(self) -> str:
@@ -93,7 +92,9 @@ class Hold(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(amount_paise__gt=0), name="hold_amount_is_positive")
+            models.CheckConstraint(
+                condition=models.Q(amount_paise__gt=0), name="hold_amount_is_positive"
+            )
         ]
 
     def __str__(self) -> str:
@@ -170,40 +171,40 @@ class LedgerEntry(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["customer", "limit_check"],
-                condition=Q(kind="S"),
+                condition=models.Q(kind="S"),
                 name="ledger_entry_settles_a_check_once",
             ),
             models.UniqueConstraint(
                 # It begins as a search by Tran_Id does. A transfer has one number both ways.
                 fields=["tran_id", "customer", "processor", "direction"],
-                condition=Q(kind="S") & ~Q(tran_id=""),
+                condition=models.Q(kind="S") & ~models.Q(tran_id=""),
                 name="ledger_entry_posts_a_tran_id_once",
             ),
             models.CheckConstraint(
-                condition=~Q(kind__in=["S", "F", "R"]) | Q(amount_paise__gt=0),
+                condition=~models.Q(kind__in=["S", "F", "R"]) | models.Q(amount_paise__gt=0),
                 name="ledger_entry_amount_is_positive",
             ),
             models.CheckConstraint(
-                condition=Q(kind="R", reverses__isnull=False)
-                | ~Q(kind="R") & Q(reverses__isnull=True),
+                condition=models.Q(kind="R", reverses__isnull=False)
+                | ~models.Q(kind="R") & models.Q(reverses__isnull=True),
                 name="ledger_entry_reversal_names_its_posting",
             ),
             models.CheckConstraint(
-                condition=Q(kind="A", adjustment__isnull=False, processor__isnull=True)
-                | ~Q(kind="A") & Q(adjustment__isnull=True),
+                condition=models.Q(kind="A", adjustment__isnull=False, processor__isnull=True)
+                | ~models.Q(kind="A") & models.Q(adjustment__isnull=True),
                 name="ledger_entry_adjustment_names_its_proposal",
             ),
             models.UniqueConstraint(
                 fields=["customer", "adjustment"],
-                condition=Q(kind="A"),
+                condition=models.Q(kind="A"),
                 name="ledger_entry_adjusts_once",
             ),
         ]
         indexes = [
             models.Index(fields=["customer", "month"], name="ledger_entry_by_month"),
             ByTime(*BY_TIME, "kind", name="entry_by_time"),
-            ByTime(*BY_TIME, "kind", "flags", condition=~Q(flags=""), name="entry_flagged"),
-            ByTime(Instant("at"), condition=Q(processor=None), name="entry_by_staff"),
+            ByTime(*BY_TIME, "kind", "flags", condition=~models.Q(flags=""), name="entry_flagged"),
+            ByTime(Instant("at"), condition=models.Q(processor=None), name="entry_by_staff"),
         ]
 
     def __str__(self) -> str:
@@ -248,7 +249,7 @@ class MonthlyUsage(models.Model):
         verbose_name_plural = "monthly usage"
         constraints = [
             models.CheckConstraint(
-                condition=Q(debit_paise__gte=0, credit_paise__gte=0),
+                condition=models.Q(debit_paise__gte=0, credit_paise__gte=0),
                 name="monthly_usage_is_never_negative",
             )
         ]

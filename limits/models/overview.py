@@ -1,7 +1,6 @@
 """What is counted for people to look at: made from the ledger, and made anew where it is gone."""
 
 from django.db import models
-from django.db.models import Q
 
 from customers.models import Customer
 from ppims.core.formats import ist
@@ -59,7 +58,7 @@ class Watched(models.Model):
             models.Index(fields=["month", "debit_paise"], name="watched_by_spend"),
             ByTime(
                 *("month", Instant("created_at"), "level"),
-                condition=Q(level__gt=0),
+                condition=models.Q(level__gt=0),
                 name="watched_near_a_limit",
             ),
         ]

@@ -3,7 +3,6 @@ staff find of them.
 """
 
 from django.db import models
-from django.db.models import Q
 
 from customers.models import Customer
 from ppims.db.fields import BigId, Paise
@@ -36,7 +35,7 @@ class RefusedReport(models.Model):
                 fields=["customer", "processor", "ref_id"], name="refused_report_is_kept_once"
             ),
             models.CheckConstraint(
-                condition=Q(amount_paise__gt=0), name="refused_report_amount_is_positive"
+                condition=models.Q(amount_paise__gt=0), name="refused_report_amount_is_positive"
             ),
         ]
 

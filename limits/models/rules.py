@@ -1,7 +1,6 @@
 """Limit rules as dated data."""
 
 from django.db import models
-from django.db.models import Q
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -63,18 +62,19 @@ class LimitRule(FourEyes):
         constraints = [
             *FourEyes.Meta.constraints,
             models.CheckConstraint(
-                condition=Q(amount__isnull=True) | Q(amount__gt=0),
+                condition=models.Q(amount__isnull=True) | models.Q(amount__gt=0),
                 name="limit_rule_amount_is_positive",
             ),
             models.CheckConstraint(
-                condition=~Q(window__in=["BALANCE", "CREDIT_STOP"]) | Q(direction="C"),
+                condition=~models.Q(window__in=["BALANCE", "CREDIT_STOP"])
+                | models.Q(direction="C"),
                 name="limit_rule_balance_and_stop_are_for_loads",
             ),
             models.CheckConstraint(
-                condition=~Q(state="APPROVED") | Q(in_force_from__isnull=False),
+                condition=~models.Q(state="APPROVED") | models.Q(in_force_from__isnull=False),
                 name="limit_rule_approved_has_a_start",
             ),
-            models.CheckConstraint(condition=~Q(source=""), name="limit_rule_has_a_source"),
+            models.CheckConstraint(condition=~models.Q(source=""), name="limit_rule_has_a_source"),
         ]
 
     @property

@@ -13,15 +13,11 @@ from customers import records
 from customers.choices import MOBILE_KIND, Tier
 from customers.models import Customer, Registration
 from limits import decision, ledger, queries
-from limits.decision import Decision, Question, ReplyFigures
-from limits.ledger import Usage
 from limits.models import Direction, Hold, LedgerEntry, LimitCheck
-from limits.queries import Found, find_customer
 from ppims.core import clock
 from ppims.db.transaction import run_in_transaction
 from ppims.models import Processor, ReplayKey
 from ppims.services import idempotency
-from ppims.services.idempotency import Call
 
 HOLD_CLOSED, HOLD_EXPIRED = "HOLD_CLOSED", "HOLD_EXPIRED"
 
@@ -41,11 +37,11 @@ class Ask:
 class RegistrationStatus(NamedTuple):
     """Who was found; and the debit figures of now, or a new customer's."""
 
-    customer: Found | None
-    figures: ReplyFigures
+    customer: queries.Found | None
+    figures: decision.ReplyFigures
 
 
-def check_limit(*, call: Call, ask: Ask) -> tuple[LimitCheck, bool]:
+def check_limit(*, call: idempotency.Call, ask: Ask) -> tuple[LimitCheck, bool]:
     """Decide, keep the answer and, allowed, hold the amount: (the answer, is it a replay).
     docs/ledger.md, "What a check does".
 
@@ -75,8 +71,8 @@ def find_registration_status(
     """Find a customer of any processor by document, else by mobile, and what is left to spend.
     Keeps nothing.
     """
-    found = find_customer(processor, *document) if document else None
-    found = found or find_customer(processor, MOBILE_KIND, mobile)
+    found = queries.find_customer(processor, *document) if document else None
+    found = found or queries.find_customer(processor, MOBILE_KIND, mobile)
     at = clock.now()
     if not found:
         return RegistrationStatus(None, _read_figures_of_a_newcomer(at))
@@ -85,7 +81,9 @@ def find_registration_status(
     return RegistrationStatus(found, figures)
 
 
-def read_figures(customer: Customer | Found, direction: str, at: datetime) -> ReplyFigures:
+def read_figures(
+    customer: Customer | queries.Found, direction: str, at: datetime
+) -> decision.ReplyFigures:
     """Read what is used + held and what is left, as they stand at an instant."""
     month = clock.number_ist_month(at)
     rules = queries.find_rules(customer.tier, direction, at)
@@ -93,20 +91,20 @@ def read_figures(customer: Customer | Found, direction: str, at: datetime) -> Re
     return decision.sum_figures(rules, usage.sum_totals(month, direction))
 
 
-def _read_figures_of_a_newcomer(at: datetime) -> ReplyFigures:
-    nothing = Usage({}, {}).sum_totals(clock.number_ist_month(at), Direction.DEBIT)
+def _read_figures_of_a_newcomer(at: datetime) -> decision.ReplyFigures:
+    nothing = ledger.Usage({}, {}).sum_totals(clock.number_ist_month(at), Direction.DEBIT)
     return decision.sum_figures(queries.find_rules(Tier.MIN, Direction.DEBIT, at), nothing)
 
 
 def _decide_check(
-    call: Call, ask: Ask, registration: Registration, at: datetime
-) -> tuple[LimitCheck, Usage]:
+    call: idempotency.Call, ask: Ask, registration: Registration, at: datetime
+) -> tuple[LimitCheck, ledger.Usage]:
     customer, processor = registration.customer, call.processor
     month = clock.number_ist_month(at)
     rules = queries.find_rules(customer.tier, ask.direction, at)
     usage = ledger.read_usage(customer.pk, ledger.list_months_needed(month, rules), at)
     owner = (customer.pk, processor.pk)
-    question = Question(
+    question = decision.Question(
         at=at,
         amount=ask.amount_paise,
         rules=rules,
@@ -122,7 +120,11 @@ def _decide_check(
 
 
 def _make_check(
-    call: Call, ask: Ask, registration: Registration, at: datetime, decided: Decision
+    call: idempotency.Call,
+    ask: Ask,
+    registration: Registration,
+    at: datetime,
+    decided: decision.Decision,
 ) -> LimitCheck:
     return ledger.CHECKS.make_row(
         customer_id=registration.customer_id,

@@ -28,7 +28,6 @@ from limits.verify.history import History
 from limits.verify.past_state import UNKNOWN_STATUS, Person, Tier, Timeline
 from ppims.core.chain import KeysByName
 from ppims.db import row_proofs
-from ppims.db.row_proofs import Shape
 from ppims.db.streaming import Reader, Row, stream_joined
 from ppims.models import ReplayKey
 
@@ -99,7 +98,7 @@ class Records:
             yield Finding(f"identifier {kind} of customer {owner}", "its customer is not there")
 
     def _find_problem(
-        self, its: Shape, values: list[Any], known: tuple[str, str] | None
+        self, its: row_proofs.Shape, values: list[Any], known: tuple[str, str] | None
     ) -> str | None:
         count, also = len(its.columns), b""
         if len(values) > count:  # a receipt's Ref_Id
@@ -127,7 +126,7 @@ class Records:
 
 def find_problem(
     ring: KeysByName,
-    its: Shape,
+    its: row_proofs.Shape,
     values: Sequence[Any],
     known: tuple[str, str] | None,
     also: bytes = b"",
@@ -153,7 +152,7 @@ def _read_rows(model: type[Model], after: int, upto: int) -> Iterator[Row]:
     return stream_joined(readers, tail, (after, upto))
 
 
-def _may_be_untold(model: type[Model], its: Shape, values: Sequence[Any]) -> bool:
+def _may_be_untold(model: type[Model], its: row_proofs.Shape, values: Sequence[Any]) -> bool:
     """Judge whether nobody has audited the row yet: a review, until it is decided."""
     return model is DuplicateReview and not values[its.columns.index("outcome")]
 

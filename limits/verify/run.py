@@ -6,7 +6,6 @@ from limits.models import LedgerEntry, LimitCheck, Seal
 from limits.verify import ledger, ownerless
 from limits.verify.chains import Finding, map_ledger_keys
 from limits.verify.history import AboutNone
-from limits.verify.ledger import Progress
 from limits.verify.seals import Sealed
 from ppims.db import append_only, column_limits, statements
 from ppims.db.streaming import Row, read_leanly
@@ -45,7 +44,7 @@ LOST_HOLD = """
 def verify(
     *,
     exported: Seal | None = None,
-    progress: Progress = lambda _: None,
+    progress: ledger.Progress = lambda _: None,
     processes: int = 0,
     with_columns: bool = True,
 ) -> Iterator[Finding]:

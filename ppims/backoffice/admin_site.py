@@ -10,7 +10,6 @@ from functools import wraps
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.contrib.admin import FieldListFilter, ListFilter
 from django.contrib.admin.apps import AdminConfig
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IS_POPUP_VAR, TO_FIELD_VAR
@@ -147,12 +146,14 @@ def _list_filter_parameters(request: HttpRequest, model_admin: Any) -> set[str]:
     return {name for names in offered for name in names or () if name}
 
 
-def _find_filter(listed: Any, request: HttpRequest, model_admin: Any) -> ListFilter:
+def _find_filter(listed: Any, request: HttpRequest, model_admin: Any) -> admin.ListFilter:
     """Make a filter of list_filter as a list does, of no choice yet."""
     model = model_admin.model
     if callable(listed):
         return listed(request, {}, model, model_admin)  # type: ignore[no-any-return]
-    field, make = listed if isinstance(listed, list | tuple) else (listed, FieldListFilter.create)
+    field, make = (
+        listed if isinstance(listed, list | tuple) else (listed, admin.FieldListFilter.create)
+    )
     path = None
     if not isinstance(field, Field):
         path, field = field, get_fields_from_path(model, field)[-1]

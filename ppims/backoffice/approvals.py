@@ -8,7 +8,6 @@ from django.utils.translation import gettext_lazy as _
 
 from ppims.backoffice import proposals
 from ppims.backoffice.access import get_staff, open_page
-from ppims.backoffice.proposals import DECISIONS, KINDS, Shown
 from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.core.errors import Refusal, Unavailable
 
@@ -39,16 +38,16 @@ def approvals(request: HttpRequest) -> HttpResponse:
 @open_page("customers.view_unblocking", methods=["GET", "POST"])
 def approval(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     """Show one proposal, before and after; approve, reject or withdraw it."""
-    if kind not in KINDS:
+    if kind not in proposals.KINDS:
         raise Http404
-    shown = proposals.find(KINDS[kind], pk, get_staff(request))
+    shown = proposals.find(proposals.KINDS[kind], pk, get_staff(request))
     if shown is None:
         raise Http404
     return _decide(request, shown) if request.method == "POST" else _show(request, shown)
 
 
 def _show(
-    request: HttpRequest, shown: Shown, problem: str = "", *, status: int = 200
+    request: HttpRequest, shown: proposals.Shown, problem: str = "", *, status: int = 200
 ) -> HttpResponse:
     customer = shown.customer
     return render(
@@ -64,19 +63,19 @@ def _show(
     )
 
 
-def _decide(request: HttpRequest, shown: Shown) -> HttpResponse:
+def _decide(request: HttpRequest, shown: proposals.Shown) -> HttpResponse:
     user, decision = get_staff(request), request.POST.get("decision", "")
     note = request.POST.get("note", "")
     if not any(map(user.has_perm, (shown.kind.propose, shown.kind.approve))):
         raise PermissionDenied
-    if decision not in DECISIONS:
+    if decision not in proposals.DECISIONS:
         return _show(request, shown, str(_("Choose what is decided.")), status=422)
     needed = shown.kind.propose if decision == "withdraw" else shown.kind.approve
     if not user.has_perm(needed):
         raise PermissionDenied
     try:
         shown.kind.proposals.decide(
-            proposal_id=shown.row.pk, state=DECISIONS[decision], user=user, note=note
+            proposal_id=shown.row.pk, state=proposals.DECISIONS[decision], user=user, note=note
         )
     except Unavailable:
         raise

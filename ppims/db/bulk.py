@@ -9,7 +9,6 @@ from functools import partial
 
 from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
-from django.db.models import Max
 
 from ppims.core.keys import EPOCH, Plain
 from ppims.db.fields import ByTime
@@ -47,7 +46,7 @@ def insert(
 
 def find_highest_id(*tables: type[models.Model]) -> int:
     """Return the highest id that any of the tables has handed out; 0 if none has."""
-    return max(model._base_manager.aggregate(id=Max("pk"))["id"] or 0 for model in tables)
+    return max(model._base_manager.aggregate(id=models.Max("pk"))["id"] or 0 for model in tables)
 
 
 def move_sequences_past_ids(*tables: type[models.Model]) -> None:

@@ -10,7 +10,6 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations import CreateModel
 from django.db.migrations.state import ProjectState
-from django.db.models import F, Func
 
 from ppims.db.instants import AS_INDEXED
 
@@ -56,13 +55,13 @@ class ByBytes(models.CharField):
         return parameters
 
 
-class Instant(Func):
+class Instant(models.Func):
     """An instant in an index: on SQLite whole microseconds, which take half the room of the text;
     ppims.db.instants writes them alike, so that statements find the index.
     """
 
     def __init__(self, expression: Any) -> None:
-        super().__init__(F(expression) if isinstance(expression, str) else expression)
+        super().__init__(models.F(expression) if isinstance(expression, str) else expression)
 
     def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper, *_: Any, **__: Any) -> Any:
         sql, values = compiler.compile(self.get_source_expressions()[0])
@@ -83,7 +82,7 @@ class ByTime(models.Index):
     ) -> Any:
         if schema_editor.connection.vendor == "sqlite":
             return super().create_sql(model, schema_editor, using, **more)
-        key = F(model._meta.pk.name)
+        key = models.F(model._meta.pk.name)
         columns = [
             (each, key) if isinstance(each, Instant) else (each,) for each in self.expressions
         ]

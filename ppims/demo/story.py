@@ -17,9 +17,6 @@ from customers.records import CustomerDetails
 from customers.services import blocking, customers, kyc, notes, reviews
 from limits.models import LedgerEntry, PostingFinding
 from limits.services import adjustments, checks, findings, updates
-from limits.services.adjustments import Correction
-from limits.services.checks import Ask
-from limits.services.updates import Report
 from ppims.core import clock
 from ppims.core.errors import Conflict
 from ppims.demo.names import FIRST_NAMES, LAST_NAMES, PLACES, STREETS
@@ -238,7 +235,7 @@ class Story:
         at = clock.now()
         call = self._call(processor, Operation.CHECK_LIMIT)
         if becomes != "without a check":
-            asked = Ask(person.unique_id, direction, amount)
+            asked = checks.Ask(person.unique_id, direction, amount)
             check, _ = checks.check_limit(call=call, ask=asked)
             if not check.is_allowed and becomes != "though declined":
                 return
@@ -247,11 +244,13 @@ class Story:
             amount -= 100
         tran_id = f"T{next(self.numbers):09d}"
         kind = "F" if becomes == "failed" else "S"
-        report = Report(person.unique_id, kind, direction, amount, None, tran_id, call.ref_id)
+        report = updates.Report(
+            person.unique_id, kind, direction, amount, None, tran_id, call.ref_id
+        )
         with clock.freeze(self._draw_later_instant(at, seconds=seconds)):
             updates.update_limit(call=self._call(processor, Operation.UPDATE_LIMIT), report=report)
         if becomes == "reversed":
-            undo = Report(person.unique_id, "R", direction, amount // 2, None, tran_id)
+            undo = updates.Report(person.unique_id, "R", direction, amount // 2, None, tran_id)
             with clock.freeze(self._draw_later_instant(at, minutes=40)):
                 updates.update_limit(
                     call=self._call(processor, Operation.UPDATE_LIMIT), report=undo
@@ -303,7 +302,7 @@ class Story:
     def _ask(self, person: Person, direction: str, amount: int) -> None:
         """Check an amount, and never say what became of it."""
         call = self._call(person.processors[0], Operation.CHECK_LIMIT)
-        checks.check_limit(call=call, ask=Ask(person.unique_id, direction, amount))
+        checks.check_limit(call=call, ask=checks.Ask(person.unique_id, direction, amount))
 
     def _block(self, people: list[Person]) -> None:
         maker = User.objects.get(username="farhan")
@@ -338,7 +337,9 @@ class Story:
         self._plan_event(
             at,
             adjustments.propose,
-            correction=Correction(corrected.unique_id, month, "D", 25_000, "Paid at a counter"),
+            correction=adjustments.Correction(
+                corrected.unique_id, month, "D", 25_000, "Paid at a counter"
+            ),
             user=User.objects.get(username="farhan"),
         )
 

@@ -29,7 +29,6 @@ from ppims.core.keys import find_key, sign
 from ppims.db import alias
 from ppims.db.transaction import read_snapshot
 from ppims.maintenance import copy as maintenance_copy
-from ppims.maintenance.copy import Say
 from ppims.services import key_usage
 
 BACKUP_FORMAT = "ppims-backup-1"
@@ -56,7 +55,7 @@ def _refuse_unreadable() -> Iterator[None]:
         raise Refused(f"is damaged, or no backup of PPIMS: {error}") from error
 
 
-def make(file: Path, say: Say) -> dict[str, Any]:
+def make(file: Path, say: maintenance_copy.Say) -> dict[str, Any]:
     """Back up the database as it is at one instant, a running server's too. Return the manifest.
 
     The file appears whole or not at all. Raises Refused, OSError, DatabaseError.
@@ -164,7 +163,7 @@ def write_private_file(path: Path) -> Iterator[IO[bytes]]:
         os.fsync(file.fileno())
 
 
-def _copy(copy: str, say: Say) -> None:
+def _copy(copy: str, say: maintenance_copy.Say) -> None:
     if alias.copy_pages(copy):
         maintenance_copy.forget_what_stays(copy)
         return

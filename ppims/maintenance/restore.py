@@ -21,12 +21,10 @@ from ppims.core.progress import show_bar
 from ppims.db import alias
 from ppims.maintenance import backup
 from ppims.maintenance import copy as maintenance_copy
-from ppims.maintenance.backup import Refused
-from ppims.maintenance.copy import Say
 from ppims.server import health
 
 
-def restore(file: Path, *, replace: bool, say: Say) -> Path | None:
+def restore(file: Path, *, replace: bool, say: maintenance_copy.Say) -> Path | None:
     """Restore a backup. Return the file in which what was here before is kept, if anything was.
 
     Raises Refused, OSError, DatabaseError: then nothing has changed.
@@ -54,7 +52,9 @@ def _require_known_migrations(manifest: dict[str, Any]) -> None:
     known = {f"{app}.{name}" for app, name in MigrationLoader(None).disk_migrations}
     if newer := sorted(set(manifest["migrations"]) - known):
         made_by = f"PPIMS {manifest['ppims']}"
-        raise Refused(f"was made by a newer program ({made_by}, with {newer[0]}): install that")
+        raise backup.Refused(
+            f"was made by a newer program ({made_by}, with {newer[0]}): install that"
+        )
 
 
 def _require_room(own: Path | None, *, replace: bool) -> str:
@@ -64,7 +64,7 @@ def _require_room(own: Path | None, *, replace: bool) -> str:
     held = _list_held(own)
     if held and not (own and replace):
         kept = "; --replace keeps it beside" if own else ": restore into an empty one"
-        raise Refused(f"the database here holds data ({held}){kept}")
+        raise backup.Refused(f"the database here holds data ({held}){kept}")
     if own and own.exists():  # ask now: a large backup takes minutes to check
         with _keep_others_out(own, for_good=False):
             pass
@@ -85,7 +85,7 @@ def _list_held(own: Path | None) -> str:
         connections[DEFAULT_DB_ALIAS].close()
 
 
-def _make_sure(other: str, manifest: dict[str, Any], say: Say) -> None:
+def _make_sure(other: str, manifest: dict[str, Any], say: maintenance_copy.Say) -> None:
     """Migrate the copy to this program, and verify every row of it, with its seal. Raises
     Refused.
     """
@@ -100,15 +100,15 @@ def _make_sure(other: str, manifest: dict[str, Any], say: Say) -> None:
         exported = seals.read_exported(manifest["seal"])
         finding = next(verify(exported=exported, progress=advance, with_columns=False), None)
     if finding:
-        raise Refused(f"its ledger is not as it should be: {finding}")
+        raise backup.Refused(f"its ledger is not as it should be: {finding}")
 
 
-def _copy_into_own(other: str, say: Say) -> None:
+def _copy_into_own(other: str, say: maintenance_copy.Say) -> None:
     """Fill PostgreSQL from the copy. Raises Refused where it would not take a row."""
     try:
         maintenance_copy.require_fit(other)
     except maintenance_copy.Unfit as unfit:
-        raise Refused(
+        raise backup.Refused(
             f"holds rows that do not fit into PostgreSQL: {unfit}. Restore it into SQLite, correct"
             " them there, and move it then"
         ) from unfit
@@ -151,7 +151,7 @@ def _keep_others_out(own: Path, *, for_good: bool) -> Iterator[None]:
                 database.execute("PRAGMA journal_mode = DELETE")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-                raise Refused(f"{own} is in use: stop the server first") from error
+                raise backup.Refused(f"{own} is in use: stop the server first") from error
             raise
         except sqlite3.DatabaseError:  # no database, or a broken one: nobody works with it
             pass

@@ -19,7 +19,6 @@ from ppims.core.errors import Unavailable
 from ppims.db import statements
 from ppims.db.instants import write_microseconds
 from ppims.db.other_writers import wait_for_writers
-from ppims.db.statements import store_value
 from ppims.reports import flagged, refused_reports
 from ppims.reports.keyset import Position
 from ppims.reports.near_limit import NearLimitUpdate
@@ -219,7 +218,7 @@ class Work:
     ) -> None:
         at = write_microseconds("t.at")
         sql = sql.format(day=DAY_COLUMN.format(at=at), at=at)
-        for row in statements.read_rows(sql, [store_value(self.oldest), after, last]):
+        for row in statements.read_rows(sql, [statements.store_value(self.oldest), after, last]):
             add(row)
 
     def _add_entries(self, row: tuple[Any, ...]) -> None:

@@ -12,11 +12,10 @@ from django.db.models import Model
 from ppims.core import keys
 from ppims.core.chain import sign_link, sign_row
 from ppims.db import bulk, row_proofs, signed_rows, statements
-from ppims.db.statements import Table
 from ppims.models import AuditEntry, AuditHead, Processor, User
 
 NO_CUSTOMER = 0
-ENTRIES, HEADS = Table(AuditEntry), Table(AuditHead)
+ENTRIES, HEADS = statements.Table(AuditEntry), statements.Table(AuditHead)
 OF_SUBJECT = "WHERE subject = %s"
 NEW_HEAD = """
     INSERT INTO ppims_audithead (subject, entry_count, last_mac, key_id, mac)

@@ -9,7 +9,6 @@ from django.core.management.base import BaseCommand, CommandError
 
 from limits.models import Adjustment, Direction
 from limits.services import adjustments
-from limits.services.adjustments import Correction
 from ppims.core import clock
 from ppims.core.errors import Refusal
 from ppims.core.formats import inr
@@ -62,7 +61,7 @@ def propose(options: dict[str, Any]) -> Adjustment:
         amount_paise = read_balance_paise(options["amount"])
     except ValueError:
         raise CommandError("The month is YYYY-MM, the amount rupees such as -250.00.") from None
-    correction = Correction(
+    correction = adjustments.Correction(
         options["unique_id"], month, options["direction"], amount_paise, options["reason"]
     )
     return adjustments.propose(correction=correction, user=user, operator=name_operator())

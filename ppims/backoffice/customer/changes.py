@@ -18,9 +18,7 @@ from customers import matches, records
 from customers.choices import MOBILE_KIND, Tier
 from customers.claims import Doubt, find_reviews
 from customers.forms import EditForm, KycForm, OnboardForm, ReasonForm, refuse
-from customers.matches import Effect, Match
 from customers.models import Customer, Receipt
-from customers.records import CustomerDetails
 from customers.services import blocking, customers, kyc
 from ppims.backoffice.access import (
     get_posted,
@@ -34,7 +32,6 @@ from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.core.errors import Refusal, Unavailable
 from ppims.models import FourEyes, Operation, Processor
 from ppims.services import idempotency
-from ppims.services.idempotency import Call
 
 METHODS_WITH_POST = ("GET", "POST")
 PROPOSED_MESSAGE = gettext_lazy("It is proposed: another person approves it, under Approvals.")
@@ -154,7 +151,7 @@ def _answer(
         except Unavailable:
             raise
         except Refusal as refusal:
-            _refuse(form, refusal, getattr(form, "details", CustomerDetails()))
+            _refuse(form, refusal, getattr(form, "details", records.CustomerDetails()))
     return render_form(request, template, form, context)
 
 
@@ -163,35 +160,37 @@ def _find_waiting(kind: str, proposals: Any) -> str:
     return reverse("approval", args=[kind, found.pk]) if found else ""
 
 
-def _make_call(form: OnboardForm) -> Call | None:
+def _make_call(form: OnboardForm) -> idempotency.Call | None:
     message, processor = form.message, form.processor
     if message is None or processor is None:
         return None
-    return Call(processor, Operation.ADD_CUSTOMER, message.ref_id, message.make_content())
+    return idempotency.Call(
+        processor, Operation.ADD_CUSTOMER, message.ref_id, message.make_content()
+    )
 
 
-def _find_matches(form: OnboardForm) -> list[Match]:
+def _find_matches(form: OnboardForm) -> list[matches.Match]:
     if not form.is_bound or form.processor is None:
         return []
     return matches.find_matches(form.read_details(), form.processor)
 
 
-def _describe_likenesses(alike: list[Match], form: OnboardForm) -> dict[str, Any]:
+def _describe_likenesses(alike: list[matches.Match], form: OnboardForm) -> dict[str, Any]:
     token = matches.sum_up_matches(alike) if alike else ""
     return {
         "alike": [(each, write_customer_address(each.customer.pk)) for each in alike],
         "token": token,
         "is_confirmed": not alike or form.data.get("confirmed") == token,
-        "may_be_added": all(each.effect != Effect.KNOWN for each in alike),
+        "may_be_added": all(each.effect != matches.Effect.KNOWN for each in alike),
     }
 
 
-def _warn_of_matches(form: OnboardForm, alike: list[Match]) -> None:
+def _warn_of_matches(form: OnboardForm, alike: list[matches.Match]) -> None:
     """Say in the form what to do about who is alike, unless something else is wrong with it."""
     if not alike or form.processor is None or form.errors:
         return
     said = _("Somebody like that is on record: look below, then go on.")
-    known = next((each.customer for each in alike if each.effect == Effect.KNOWN), None)
+    known = next((each.customer for each in alike if each.effect == matches.Effect.KNOWN), None)
     form.add_error(None, _describe_known(known, form.processor) if known else said)
 
 
@@ -201,7 +200,7 @@ def _describe_known(customer: Customer, processor: Processor) -> SafeString:
     return format_html(said, name=link, processor=processor.system_id)
 
 
-def _refuse(form: forms.Form, refusal: Refusal, details: CustomerDetails) -> None:
+def _refuse(form: forms.Form, refusal: Refusal, details: records.CustomerDetails) -> None:
     """Say in the form why a service refused, and where staff decide, or have decided, about it."""
     refuse(form, refusal)
     if isinstance(refusal, Doubt):
@@ -210,7 +209,7 @@ def _refuse(form: forms.Form, refusal: Refusal, details: CustomerDetails) -> Non
 
 
 def _describe_doubts(
-    details: CustomerDetails, *, holders: list[int], claimant: Customer | None
+    details: records.CustomerDetails, *, holders: list[int], claimant: Customer | None
 ) -> Iterator[SafeString]:
     for review in find_reviews(details, holders=holders, claimant=claimant):
         said = _("A review item is open, which decides whose it is: {link}.")
@@ -222,7 +221,7 @@ def _describe_doubts(
 
 
 def _add(
-    request: HttpRequest, form: OnboardForm, call: Call, *, is_repeated: bool
+    request: HttpRequest, form: OnboardForm, call: idempotency.Call, *, is_repeated: bool
 ) -> HttpResponse | None:
     """Add the customer; None, and errors in the form, where it is refused."""
     details = form.read_details()
@@ -245,7 +244,7 @@ def _add(
 
 
 def _describe_added(
-    receipt: Receipt, details: CustomerDetails, processor: Processor
+    receipt: Receipt, details: records.CustomerDetails, processor: Processor
 ) -> Iterator[str]:
     customer = Customer.objects.get(pk=receipt.customer_id)
     if receipt.resp_code == customers.KNOWN_CODE:
