@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from django.db.models import Model
 
 from customers.choices import MOBILE_KIND, InstrumentStatus
+from customers.details import CustomerDetails
 from customers.models import (
     Account,
     Card,
@@ -17,7 +18,6 @@ from customers.models import (
     Registration,
 )
 from customers.models.name_words import split_words
-from customers.records import CustomerDetails
 from customers.services.customers import DONE_CODE
 from ppims.core.keys import Plain, make_plain
 from ppims.db import bulk, row_proofs

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
+from customers.details import CustomerDetails
 from customers.models import Customer, DuplicateReview, Identifier
-from customers.records import CustomerDetails
 from ppims.core.errors import Conflict
 
 

@@ -8,19 +8,20 @@ from django.conf import settings
 from customers import records
 from customers.choices import Tier
 from customers.claims import Doubt, has_found_same_person
+from customers.details import CustomerDetails
 from customers.models import Customer
 from ppims.core.errors import Conflict, Malformed
 from ppims.core.free_text import require_text
 from ppims.models import LONGEST_NOTE
 
 
-def require_valid_document(details: records.CustomerDetails) -> None:
+def require_valid_document(details: CustomerDetails) -> None:
     """Refuse, as Malformed, a number that fails its kind's check digits, if those are checked."""
     if settings.PPIMS_STRICT_DOCUMENTS and not details.passes_strict_checks:
         raise Malformed([("ovid_value", "is not a valid number of its kind")])
 
 
-def require_document_for_full_kyc(details: records.CustomerDetails, customer: Customer) -> None:
+def require_document_for_full_kyc(details: CustomerDetails, customer: Customer) -> None:
     """Refuse, as Malformed, Full KYC where no document is given or on record."""
     if details.kyc_flag != Tier.FULL or details.document:
         return
@@ -30,7 +31,7 @@ def require_document_for_full_kyc(details: records.CustomerDetails, customer: Cu
 
 
 def require_no_conflict(
-    details: records.CustomerDetails, customer: Customer, *, may_lower: bool = False
+    details: CustomerDetails, customer: Customer, *, may_lower: bool = False
 ) -> None:
     """Raise Doubt where the mobile or document is another customer's, Conflict where KYC is lower
     than on record.
@@ -46,7 +47,7 @@ def require_no_conflict(
         raise Conflict(errors)
 
 
-def require_no_doubt(details: records.CustomerDetails, customer: Customer) -> None:
+def require_no_doubt(details: CustomerDetails, customer: Customer) -> None:
     """Raise Doubt where someone found by mobile alone may be a stranger."""
     if is_doubtful(details, customer):
         # This name alone, whatever else differs: more would tell of a stranger.
@@ -54,7 +55,7 @@ def require_no_doubt(details: records.CustomerDetails, customer: Customer) -> No
         raise Doubt(errors, holders=[customer.pk], claimant=None)
 
 
-def is_doubtful(details: records.CustomerDetails, customer: Customer) -> bool:
+def is_doubtful(details: CustomerDetails, customer: Customer) -> bool:
     """Whether someone found by mobile alone may be a stranger: operators reissue numbers."""
     other_document = details.document and records.find_document(customer, details.document[0])
     if details.date_of_birth == customer.date_of_birth and not other_document:
@@ -67,5 +68,5 @@ def require_reason(reason: str) -> str:
     return require_text(reason, "reason", most=LONGEST_NOTE)
 
 
-def _is_kyc_lower(details: records.CustomerDetails, customer: Customer) -> bool:
+def _is_kyc_lower(details: CustomerDetails, customer: Customer) -> bool:
     return Tier(details.kyc_flag or customer.tier).rank < Tier(customer.tier).rank

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from customers import records
 from customers.choices import DocumentKind, InstrumentStatus, Tier
+from customers.details import CustomerDetails
 from customers.models import Customer
 from customers.schemas import AddCustomerIn, UpdateCustomerIn, read_details
 from customers.services import kyc
@@ -155,7 +156,7 @@ class OnboardForm(forms.Form):
         self.child_born = warn_of_child(self, self.read_details().date_of_birth)
         return self.cleaned_data
 
-    def read_details(self) -> records.CustomerDetails:
+    def read_details(self) -> CustomerDetails:
         """Return what is filled in; where something is wrong, what is right about the person."""
         if self.message is not None:
             return read_details(self.message)
@@ -166,7 +167,7 @@ class OnboardForm(forms.Form):
                 UpdateCustomerIn.model_validate({**OF_STAFF, **_write_as_sent(said)})
             )
         except ValidationError:
-            return records.CustomerDetails()
+            return CustomerDetails()
 
 
 class EditIn(UpdateCustomerIn):
@@ -196,7 +197,7 @@ class EditForm(forms.Form):
 
     def __init__(self, customer: Customer, data: Mapping[str, Any] | None = None) -> None:
         super().__init__(data, initial={"customer_name": customer.name})
-        self.details = records.CustomerDetails()
+        self.details = CustomerDetails()
         self.child_born: date | None = None
         self.fields["removed"] = forms.MultipleChoiceField(
             label=_("Remove"),
@@ -226,7 +227,7 @@ class EditForm(forms.Form):
         said = {name: value for name, value in self.cleaned_data.items() if name in changed}
         if any(said.values()):
             message = read(self, EditIn, only=said)
-            self.details = read_details(message) if message else records.CustomerDetails()
+            self.details = read_details(message) if message else CustomerDetails()
         self.child_born = warn_of_child(self, self.details.date_of_birth)
         removed: dict[str, Any] = dict.fromkeys(self.cleaned_data.get("removed", ()), "")
         for name in removed:
@@ -275,11 +276,11 @@ class KycForm(forms.Form):
             data, initial={"kyc_flag": customer.tier, "kyc_updated_channel": DEFAULT_CHANNEL}
         )
         self.customer = customer
-        self.details = records.CustomerDetails()
+        self.details = CustomerDetails()
 
     def clean(self) -> dict[str, Any]:
         message = read(self, UpdateCustomerIn)
-        self.details = read_details(message) if message else records.CustomerDetails()
+        self.details = read_details(message) if message else CustomerDetails()
         if not set(self.changed_data) - {"reason"}:
             self.add_error(None, gettext("says nothing to change"))
         if "kyc_flag" not in self.changed_data:

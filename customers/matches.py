@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from customers import conflicts, records, search
+from customers.details import CustomerDetails
 from customers.models import Customer
 from customers.models.name_words import split_words
 from ppims.core import keys
@@ -43,7 +44,7 @@ class Match:
     effect: Effect
 
 
-def find_matches(details: records.CustomerDetails, processor: Processor) -> list[Match]:
+def find_matches(details: CustomerDetails, processor: Processor) -> list[Match]:
     """Find who has the mobile or the document, then who has the same name and birth date.
 
     Nobody is found without a birth date: it decides what adding does. The number of look-ups is
@@ -71,7 +72,7 @@ def sum_up_matches(matches: Iterable[Match]) -> str:
     return keys.digest(settings.PPIMS_DIGEST_KEYS, "likeness", *parts).hex()
 
 
-def _find_namesakes(details: records.CustomerDetails) -> list[int]:
+def _find_namesakes(details: CustomerDetails) -> list[int]:
     assert details.date_of_birth
     named = search.find_by_name(details.customer_name or "", most=MOST_NAMESAKES)
     born = Customer.objects.filter(pk__in=named, date_of_birth=details.date_of_birth)
@@ -79,7 +80,7 @@ def _find_namesakes(details: records.CustomerDetails) -> list[int]:
 
 
 def _compare(
-    details: records.CustomerDetails,
+    details: CustomerDetails,
     customer: Customer,
     by_mobile: int | None,
     by_document: int | None,
@@ -96,7 +97,7 @@ def _compare(
 
 
 def _predict_effect(
-    details: records.CustomerDetails,
+    details: CustomerDetails,
     customer: Customer,
     processor: Processor,
     by_mobile: int | None,

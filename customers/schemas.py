@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, WithJsonSchema
 
+from customers.details import CustomerDetails
 from customers.models import Receipt, Registration
-from customers.records import CustomerDetails
 from ppims.wire.envelope import Answer, Credentials, Message
 from ppims.wire.reply_fields import IdOut, InstantOut, TextOut
 from ppims.wire.request_fields import (

@@ -11,8 +11,8 @@ from django.contrib.auth.hashers import make_password
 from factory.django import DjangoModelFactory
 
 from customers import records
+from customers.details import CustomerDetails
 from customers.models import Customer
-from customers.records import CustomerDetails
 from customers.services import blocking, customers
 from limits.models import LedgerEntry, LimitCheck, LimitRule, RefusedReport
 from limits.services import checks, refused_reports, updates

@@ -7,6 +7,7 @@ from django.db.models import Model
 
 from customers import conflicts, records
 from customers.choices import MOBILE_KIND
+from customers.details import CustomerDetails
 from customers.models import (
     Account,
     Card,
@@ -39,7 +40,7 @@ CHANGED_COLUMNS = [
 def add_customer(
     *,
     call: idempotency.Call,
-    details: records.CustomerDetails,
+    details: CustomerDetails,
     user: User | None = None,
     draw_unique_id: Callable[[], int] = records.draw_unique_id,
 ) -> tuple[Receipt, bool]:
@@ -71,9 +72,7 @@ def add_customer(
     return _answer_once(call, details, add)
 
 
-def update_customer(
-    *, call: idempotency.Call, details: records.CustomerDetails
-) -> tuple[Receipt, bool]:
+def update_customer(*, call: idempotency.Call, details: CustomerDetails) -> tuple[Receipt, bool]:
     """Change what is known of a customer; None in `details` leaves a value as it is. Return the
     answer, and whether it is a replay.
 
@@ -96,7 +95,7 @@ def update_customer(
 def edit_customer(
     *,
     customer_id: int,
-    details: records.CustomerDetails,
+    details: CustomerDetails,
     accounts: Statuses,
     cards: Statuses,
     user: User,
@@ -132,7 +131,7 @@ def edit_customer(
 
 
 def _find_person_meant(
-    details: records.CustomerDetails, processor: Processor, at: datetime
+    details: CustomerDetails, processor: Processor, at: datetime
 ) -> Customer | None:
     """Find the person an add is about: by document, else by mobile. Raises Doubt or Conflict.
 
@@ -153,7 +152,7 @@ def _find_person_meant(
 
 
 def _apply(
-    details: records.CustomerDetails,
+    details: CustomerDetails,
     processor: Processor,
     customer: Customer,
     registration: Registration,
@@ -176,7 +175,7 @@ def _apply(
 
 
 def _change_customer(
-    details: records.CustomerDetails, processor: Processor, customer: Customer, at: datetime
+    details: CustomerDetails, processor: Processor, customer: Customer, at: datetime
 ) -> tuple[dict[str, object], list[Model]]:
     changes, before = _change_columns(details, customer), customer.tier
     mobile = details.mobile_number
@@ -194,7 +193,7 @@ def _change_customer(
 
 
 def _change_cif_id(
-    details: records.CustomerDetails, registration: Registration, changes: dict[str, object]
+    details: CustomerDetails, registration: Registration, changes: dict[str, object]
 ) -> Registration | None:
     if not details.cif_id or details.cif_id == registration.cif_id:
         return None
@@ -217,7 +216,7 @@ def _set_statuses(
     return changed
 
 
-def _change_columns(details: records.CustomerDetails, customer: Customer) -> dict[str, object]:
+def _change_columns(details: CustomerDetails, customer: Customer) -> dict[str, object]:
     changes: dict[str, object] = {}
     for name, column in records.COLUMN_NAMES.items():
         before, after = getattr(customer, column), getattr(details, name)
@@ -230,7 +229,7 @@ def _change_columns(details: records.CustomerDetails, customer: Customer) -> dic
 
 
 def _answer_once(
-    call: idempotency.Call, details: records.CustomerDetails, change: Callable[[datetime], Receipt]
+    call: idempotency.Call, details: CustomerDetails, change: Callable[[datetime], Receipt]
 ) -> tuple[Receipt, bool]:
     """Make a change in a transaction, unless its Ref_Id was answered before."""
 

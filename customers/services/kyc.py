@@ -7,6 +7,7 @@ from django.db.models import Model
 
 from customers import conflicts, records
 from customers.choices import Tier
+from customers.details import CustomerDetails
 from customers.models import Customer, KycProposal
 from customers.services import reviews
 from ppims.core import clock
@@ -30,7 +31,7 @@ def needs_another(tier: str, *, before: str) -> bool:
 
 
 def change(
-    *, customer_id: int, details: records.CustomerDetails, reason: str, user: User
+    *, customer_id: int, details: CustomerDetails, reason: str, user: User
 ) -> KycProposal | None:
     """Change tier, channel, date or a document, or propose it. Return the proposal, if it is one.
 
@@ -61,9 +62,7 @@ def change(
     return reviews.keep_doubts(work, details, processor=processor)
 
 
-def lower_until_approved(
-    details: records.CustomerDetails, user: User | None
-) -> records.CustomerDetails:
+def lower_until_approved(details: CustomerDetails, user: User | None) -> CustomerDetails:
     """Return what may be recorded at once: Full KYC by staff becomes Min KYC."""
     if user is None or details.kyc_flag != Tier.FULL:
         return details
@@ -71,7 +70,7 @@ def lower_until_approved(
 
 
 def propose_at_first(
-    details: records.CustomerDetails, *, customer: Customer, user: User, at: datetime
+    details: CustomerDetails, *, customer: Customer, user: User, at: datetime
 ) -> None:
     """Propose Full KYC for a customer whom staff on-board at it; the document is on record."""
     if details.kyc_flag == Tier.FULL:
@@ -80,7 +79,7 @@ def propose_at_first(
 
 
 def propose(
-    details: records.CustomerDetails, *, customer: Customer, reason: str, user: User, at: datetime
+    details: CustomerDetails, *, customer: Customer, reason: str, user: User, at: datetime
 ) -> KycProposal:
     """Propose a tier, inside a transaction. Raises Conflict where a proposal is open already."""
     require_none_open(customer.kyc_proposals, "kyc_flag")
@@ -115,7 +114,7 @@ def _carry_out(proposal: KycProposal, customer: Customer, at: datetime) -> list[
     if has_moved(proposal, customer):
         raise Conflict([("", "what it stands on has changed since")])
     kind, number = proposal.read_document() or (None, None)
-    details = records.CustomerDetails(
+    details = CustomerDetails(
         kyc_flag=proposal.to_tier,
         kyc_updated_channel=proposal.channel,
         kyc_updated_on=proposal.updated_on,
@@ -129,7 +128,7 @@ def _carry_out(proposal: KycProposal, customer: Customer, at: datetime) -> list[
 
 
 def _apply(
-    details: records.CustomerDetails, *, customer: Customer, user: User, at: datetime
+    details: CustomerDetails, *, customer: Customer, user: User, at: datetime
 ) -> tuple[dict[str, object], list[Model]]:
     """Make the changes. Return what changed, for the audit, and the rows that are new or changed.
 

@@ -9,6 +9,7 @@ from django.db.models import Model
 from customers import records
 from customers.choices import MOBILE_KIND
 from customers.claims import Doubt, claim_digest, describe_claim
+from customers.details import CustomerDetails
 from customers.models import Customer, DuplicateReview, Identifier
 from customers.review_evidence import keep_evidence
 from ppims.core import clock
@@ -22,7 +23,7 @@ T = TypeVar("T")
 
 
 def open_review(
-    details: records.CustomerDetails,
+    details: CustomerDetails,
     *,
     holder: int,
     claimant: Customer | None,
@@ -43,9 +44,7 @@ def open_review(
     DuplicateReview.objects.bulk_create([review], ignore_conflicts=True)
 
 
-def keep_doubts(
-    work: Callable[[], T], details: records.CustomerDetails, *, processor: Processor
-) -> T:
+def keep_doubts(work: Callable[[], T], details: CustomerDetails, *, processor: Processor) -> T:
     """Do work in a transaction. Where it raises Doubt, its reviews are opened in another one."""
     try:
         return run_in_transaction(work)
@@ -86,7 +85,7 @@ def decide(*, review_id: int, outcome: str, reason: str, user: User) -> Duplicat
 
 
 @wrap_in_transaction
-def _open_reviews(doubt: Doubt, details: records.CustomerDetails, *, processor: Processor) -> None:
+def _open_reviews(doubt: Doubt, details: CustomerDetails, *, processor: Processor) -> None:
     at = clock.now()
     for holder in doubt.holders:
         open_review(details, holder=holder, claimant=doubt.claimant, processor=processor, at=at)

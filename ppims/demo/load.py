@@ -13,7 +13,7 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.db import transaction
 
-from customers.records import CustomerDetails
+from customers.details import CustomerDetails
 from customers.services import customers
 from limits.services import rules
 from ppims.core import clock

@@ -12,8 +12,8 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from itertools import count, cycle
 
+from customers.details import CustomerDetails
 from customers.models import Customer, DuplicateReview, KycProposal
-from customers.records import CustomerDetails
 from customers.services import blocking, customers, kyc, notes, reviews
 from limits.models import LedgerEntry, PostingFinding
 from limits.services import adjustments, checks, findings, updates

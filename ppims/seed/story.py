@@ -12,7 +12,7 @@ from functools import cache, cached_property, partial
 from itertools import accumulate
 from typing import TypeVar
 
-from customers.records import CustomerDetails
+from customers.details import CustomerDetails
 from customers.schemas import AddCustomerIn, UpdateCustomerIn
 from limits.services.checks import Ask
 from limits.services.updates import Report

@@ -1,7 +1,7 @@
 """Turn what a story tells of one person into rows."""
 
 from customers.bulk import Person, Records
-from customers.records import CustomerDetails
+from customers.details import CustomerDetails
 from limits.bulk import Book, Histories
 from limits.services.checks import Ask
 from limits.services.updates import Report

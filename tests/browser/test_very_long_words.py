@@ -7,8 +7,8 @@ from datetime import date
 import pytest
 from django.contrib.auth.models import Group
 
+from customers.details import CustomerDetails
 from customers.models import DuplicateReview, KycProposal
-from customers.records import CustomerDetails
 from customers.services import blocking, customers, kyc, notes
 from limits.models import LedgerEntry, LimitCheck
 from ppims.core.errors import Conflict

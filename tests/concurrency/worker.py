@@ -23,7 +23,7 @@ django.setup()
 from django.core.management import CommandError, call_command  # noqa: E402 - after the set-up
 from django.db import OperationalError, connection  # noqa: E402
 
-from customers.records import CustomerDetails  # noqa: E402
+from customers.details import CustomerDetails  # noqa: E402
 from customers.services import customers  # noqa: E402
 from limits.models import MonthlyUsage  # noqa: E402
 from limits.services import rules, seals  # noqa: E402

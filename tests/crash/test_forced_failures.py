@@ -10,8 +10,8 @@ import pytest
 from django.apps import apps
 
 from customers.claims import Doubt
+from customers.details import CustomerDetails
 from customers.models import Account, Customer, DuplicateReview
-from customers.records import CustomerDetails
 from customers.services import blocking, customers, kyc, reviews
 from limits.services import adjustments, rules, seals
 from limits.services.adjustments import Correction

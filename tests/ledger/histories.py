@@ -4,8 +4,8 @@ import random
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
+from customers.details import CustomerDetails
 from customers.models import Account, Customer, Document, DuplicateReview
-from customers.records import CustomerDetails
 from customers.services import blocking, customers, kyc, reviews
 from customers.services.notes import add_note
 from limits.models import Adjustment, LedgerEntry, LimitCheck

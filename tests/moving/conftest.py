@@ -9,8 +9,8 @@ from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection, transaction
 
+from customers.details import CustomerDetails
 from customers.models import Customer
-from customers.records import CustomerDetails
 from customers.services import blocking, kyc, notes
 from limits.models import PostingFinding, ReportFinding
 from limits.services import seals

@@ -8,8 +8,8 @@ import time
 import pytest
 from django.db import connection, transaction
 
+from customers.details import CustomerDetails
 from customers.models import KycChange
-from customers.records import CustomerDetails
 from customers.services import blocking, customers
 from limits.models import LedgerEntry, LimitCheck, LimitRule
 from limits.services import rules

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.db import connection
 
-from customers.records import CustomerDetails
+from customers.details import CustomerDetails
 from customers.services import customers
 from limits.models import LedgerEntry, LimitCheck, MonthlyUsage
 from limits.verify import verify

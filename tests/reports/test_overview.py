@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.db import connection
 
+from customers.details import CustomerDetails
 from customers.models import Customer, DuplicateReview
-from customers.records import CustomerDetails
 from customers.services import blocking, customers, reviews
 from limits.models import Figures, LedgerEntry, LimitCheck, MonthlyUsage, Watched
 from limits.services import rules

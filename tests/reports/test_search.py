@@ -6,9 +6,9 @@ from datetime import date
 import pytest
 
 from customers import search as of_customers
+from customers.details import CustomerDetails
 from customers.models import NameWord
 from customers.models.name_words import split_words
-from customers.records import CustomerDetails
 from customers.services import customers
 from limits.models import LedgerEntry, LimitCheck
 from ppims.models import Operation

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.http import Http404
 
-from customers.records import CustomerDetails
+from customers.details import CustomerDetails
 from customers.services import blocking, customers
 from limits.models import LedgerEntry, LimitCheck
 from ppims.models import Operation, User

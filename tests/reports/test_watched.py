@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from customers.records import CustomerDetails
+from customers.details import CustomerDetails
 from customers.services import customers
 from limits.models import Watched
 from limits.services import rules

@@ -6,8 +6,8 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
+from customers.details import CustomerDetails
 from customers.models import Customer, Document, KycChange, KycProposal, Unblocking
-from customers.records import CustomerDetails
 from customers.services import blocking, customers, kyc
 from limits.models import LedgerEntry, LimitRule
 from limits.services import adjustments, rules

@@ -6,8 +6,8 @@ import pytest
 from cryptography.exceptions import InvalidTag
 from django.urls import reverse
 
+from customers.details import CustomerDetails
 from customers.models import Customer, DuplicateReview
-from customers.records import CustomerDetails
 from customers.review_evidence import list_evidence
 from customers.services import customers
 from ppims.core.errors import Conflict

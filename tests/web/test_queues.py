@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from customers.details import CustomerDetails
 from customers.models import Customer, DuplicateReview
-from customers.records import CustomerDetails
 from customers.services import blocking, customers
 from limits.models import LedgerEntry, PostingFinding
 from ppims.backoffice import labels

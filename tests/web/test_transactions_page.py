@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.urls import reverse
 
-from customers.records import CustomerDetails
+from customers.details import CustomerDetails
 from customers.services import blocking, customers
 from limits.models import LedgerEntry
 from ppims.backoffice.transaction_rows import SOURCE_SLUGS

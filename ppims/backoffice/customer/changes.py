@@ -17,6 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from customers import matches, records
 from customers.choices import MOBILE_KIND, Tier
 from customers.claims import Doubt, find_reviews
+from customers.details import CustomerDetails
 from customers.forms import EditForm, KycForm, OnboardForm, ReasonForm, refuse
 from customers.models import Customer, Receipt
 from customers.services import blocking, customers, kyc
@@ -151,7 +152,7 @@ def _answer(
         except Unavailable:
             raise
         except Refusal as refusal:
-            _refuse(form, refusal, getattr(form, "details", records.CustomerDetails()))
+            _refuse(form, refusal, getattr(form, "details", CustomerDetails()))
     return render_form(request, template, form, context)
 
 
@@ -200,7 +201,7 @@ def _describe_known(customer: Customer, processor: Processor) -> SafeString:
     return format_html(said, name=link, processor=processor.system_id)
 
 
-def _refuse(form: forms.Form, refusal: Refusal, details: records.CustomerDetails) -> None:
+def _refuse(form: forms.Form, refusal: Refusal, details: CustomerDetails) -> None:
     """Say in the form why a service refused, and where staff decide, or have decided, about it."""
     refuse(form, refusal)
     if isinstance(refusal, Doubt):
@@ -209,7 +210,7 @@ def _refuse(form: forms.Form, refusal: Refusal, details: records.CustomerDetails
 
 
 def _describe_doubts(
-    details: records.CustomerDetails, *, holders: list[int], claimant: Customer | None
+    details: CustomerDetails, *, holders: list[int], claimant: Customer | None
 ) -> Iterator[SafeString]:
     for review in find_reviews(details, holders=holders, claimant=claimant):
         said = _("A review item is open, which decides whose it is: {link}.")
@@ -244,7 +245,7 @@ def _add(
 
 
 def _describe_added(
-    receipt: Receipt, details: records.CustomerDetails, processor: Processor
+    receipt: Receipt, details: CustomerDetails, processor: Processor
 ) -> Iterator[str]:
     customer = Customer.objects.get(pk=receipt.customer_id)
     if receipt.resp_code == customers.KNOWN_CODE:
