@@ -3,7 +3,13 @@
 from limits.models.adjustments import Adjustment
 from limits.models.findings import PostingFinding, ReportFinding
 from limits.models.ledger import Hold, LedgerEntry, LedgerHead, LimitCheck, MonthlyUsage
-from limits.models.overview import FULL_PERMILLE, NEAR_PERMILLE, Figures, Watched, find_level
+from limits.models.overview import (
+    FULL_PERMILLE,
+    NEAR_PERMILLE,
+    NearLimit,
+    OverviewSnapshot,
+    find_level,
+)
 from limits.models.refused_reports import RefusedReport
 from limits.models.rules import Direction, LimitRule, Window, write_limit
 from limits.models.seals import Seal
@@ -13,18 +19,18 @@ __all__ = [
     "NEAR_PERMILLE",
     "Adjustment",
     "Direction",
-    "Figures",
     "Hold",
     "LedgerEntry",
     "LedgerHead",
     "LimitCheck",
     "LimitRule",
     "MonthlyUsage",
+    "NearLimit",
+    "OverviewSnapshot",
     "PostingFinding",
     "RefusedReport",
     "ReportFinding",
     "Seal",
-    "Watched",
     "Window",
     "find_level",
     "write_limit",

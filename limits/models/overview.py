@@ -9,7 +9,7 @@ from ppims.db.fields import ByTime, GivenId, Instant, Paise
 NEAR_PERMILLE, FULL_PERMILLE = 800, 1_000  # how much of a limit is used
 
 
-class Figures(models.Model):
+class OverviewSnapshot(models.Model):
     """What the overview tells, as of an instant: one row, brought up to date by whoever looks.
 
     `state` is JSON, of ppims.reports.overview_counts alone. Until `claimed_until` somebody is at
@@ -23,13 +23,13 @@ class Figures(models.Model):
     state = models.TextField()
 
     class Meta:
-        verbose_name_plural = "figures"
+        db_table = "limits_figures"
 
     def __str__(self) -> str:
         return f"Figures as of {ist(self.at)}"
 
 
-class Watched(models.Model):
+class NearLimit(models.Model):
     """A customer who has used most of a limit, or is among the month's top spenders.
 
     `permille` is how much is used of the MONTH or FINANCIAL_YEAR limit that is used most.
@@ -53,7 +53,8 @@ class Watched(models.Model):
     debit_paise = Paise()
 
     class Meta:
-        verbose_name_plural = "watched"
+        db_table = "limits_watched"
+        verbose_name_plural = "near limits"
         indexes = [
             models.Index(fields=["month", "debit_paise"], name="watched_by_spend"),
             ByTime(
@@ -67,8 +68,8 @@ class Watched(models.Model):
         return f"{self.customer_id}: {self.get_level_display()}"
 
 
-def find_level(permille: int) -> Watched.Level:
+def find_level(permille: int) -> NearLimit.Level:
     """Find how near its limit is what uses so much of it."""
     if permille < NEAR_PERMILLE:
-        return Watched.Level.NONE
-    return Watched.Level.NEAR if permille < FULL_PERMILLE else Watched.Level.AT_LIMIT
+        return NearLimit.Level.NONE
+    return NearLimit.Level.NEAR if permille < FULL_PERMILLE else NearLimit.Level.AT_LIMIT

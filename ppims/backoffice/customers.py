@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.choices import Tier
 from customers.models import Customer
-from limits.models import Watched
+from limits.models import NearLimit
 from ppims.backoffice.access import open_page, respond
 from ppims.backoffice.filters import (
     CURSOR_NAME,
@@ -21,7 +21,7 @@ from ppims.reports.customers import Filters, list_customers
 from ppims.reports.keyset import PAGE_ROWS
 
 PAGE_TEMPLATE = "ppims/customers.html"
-NEAR_LEVELS = {level.slug: level for level in Watched.Level if level != Watched.Level.NONE}
+NEAR_LEVELS = {level.slug: level for level in NearLimit.Level if level != NearLimit.Level.NONE}
 
 
 class Wanted(forms.Form):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from customers.models import Customer, Registration
-from limits.models import Watched
+from limits.models import NearLimit
 from ppims.core import clock
 from ppims.reports.keyset import (
     ALL_TIME,
@@ -30,7 +30,7 @@ THROUGH_CONDITION = (
 
 @dataclass(frozen=True)
 class Filters:
-    """Who is wanted; None: all. `level` is a Watched.Level, at least so near a limit: as of the
+    """Who is wanted; None: all. `level` is a NearLimit.Level, at least so near a limit: as of the
     figures, which may be a minute old.
     """
 
@@ -135,6 +135,6 @@ def _read(ids: Sequence[int]) -> list[Row]:
     names = ("unique_id", "name", "tier", "status", "created_at")
     found = {row["unique_id"]: row for row in Customer.objects.filter(pk__in=ids).values(*names)}
     month = clock.number_ist_month(clock.now())
-    near = Watched.objects.filter(customer_id__in=ids, month=month, level__gt=0)
+    near = NearLimit.objects.filter(customer_id__in=ids, month=month, level__gt=0)
     permille = dict(near.values_list("customer_id", "permille"))
     return [Row(permille=permille.get(each), **found[each]) for each in ids]

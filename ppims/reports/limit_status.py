@@ -16,7 +16,7 @@ from limits.models import (
     LedgerHead,
     LimitCheck,
     LimitRule,
-    Watched,
+    NearLimit,
     find_level,
 )
 from ppims.core import clock
@@ -52,7 +52,7 @@ class LimitGauge:
         return min(FULL_PERMILLE, self.permille) - self.used_permille
 
     @property
-    def level(self) -> Watched.Level:
+    def level(self) -> NearLimit.Level:
         return find_level(self.permille)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from limits import queries
 from limits.decision import FINANCIAL_YEAR, MONTH_WINDOW
-from limits.models import FULL_PERMILLE, NEAR_PERMILLE, Direction, Watched, find_level
+from limits.models import FULL_PERMILLE, NEAR_PERMILLE, Direction, NearLimit, find_level
 from ppims.core import clock
 from ppims.db import statements
 from ppims.db.instants import write_microseconds
@@ -65,7 +65,7 @@ class NearLimitUpdate:
             for rule in by_window
             if rule.amount is not None
         }
-        self._found: dict[int, Watched | None] = {}  # None: looked at, and not to be watched
+        self._found: dict[int, NearLimit | None] = {}  # None: looked at, and not to be watched
         self._walked: tuple[int, int] | None = None  # past one customer, up to another
 
     def look_at(self, ids: Sequence[int]) -> None:
@@ -89,29 +89,29 @@ class NearLimitUpdate:
         """Keep whom to watch, in the place of what was known of everyone who was looked at."""
         if self._walked:
             after, last = self._walked
-            Watched.objects.filter(customer_id__gt=after, customer_id__lte=last).delete()
+            NearLimit.objects.filter(customer_id__gt=after, customer_id__lte=last).delete()
         ids = list(self._found)
         for start in range(0, len(ids), IDS_AT_ONCE):
-            Watched.objects.filter(customer_id__in=ids[start : start + IDS_AT_ONCE]).delete()
-        Watched.objects.bulk_create(row for row in self._found.values() if row)
+            NearLimit.objects.filter(customer_id__in=ids[start : start + IDS_AT_ONCE]).delete()
+        NearLimit.objects.bulk_create(row for row in self._found.values() if row)
         statements.run(DELETE_STALE, [self.month, STALE_AT_ONCE])
         self._raise_floor()
 
     def count_levels(self) -> tuple[int, int]:
         count = dict(statements.read_rows(COUNT_LEVELS, [self.month]))
-        return count.get(Watched.Level.NEAR, 0), count.get(Watched.Level.AT_LIMIT, 0)
+        return count.get(NearLimit.Level.NEAR, 0), count.get(NearLimit.Level.AT_LIMIT, 0)
 
     def misses_spenders(self) -> bool:
         """Return whether so much was undone that others may spend more than those who are known."""
-        known = Watched.objects.filter(month=self.month, debit_paise__gte=self.floor)
+        known = NearLimit.objects.filter(month=self.month, debit_paise__gte=self.floor)
         return self.floor > 0 and len(known.values_list("pk")[:SHOWN_SPENDERS]) < SHOWN_SPENDERS
 
     def _raise_floor(self) -> None:
         least = statements.read_row(LEAST_OF_SPENDERS, [self.month, KEPT_SPENDERS])
         if least and least[0] > self.floor:
             self.floor = least[0]
-            below = Watched.objects.filter(month=self.month, debit_paise__lt=self.floor)
-            below.filter(level=Watched.Level.NONE).delete()
+            below = NearLimit.objects.filter(month=self.month, debit_paise__lt=self.floor)
+            below.filter(level=NearLimit.Level.NONE).delete()
 
     def _look(self, customers: str, values: Sequence[int]) -> None:
         year = [clock.list_months_of_financial_year(self.month)[0], self.month]
@@ -120,7 +120,7 @@ class NearLimitUpdate:
             customer_id, tier, created_at, *used = row
             permille = self._work_out_permille(tier, used)
             if permille >= NEAR_PERMILLE or used[0] >= max(1, self.floor):
-                self._found[customer_id] = Watched(
+                self._found[customer_id] = NearLimit(
                     customer_id=customer_id,
                     created_at=clock.from_microseconds(created_at),
                     month=self.month,

@@ -11,7 +11,14 @@ from django.db.models import Count, Min, Model, Q
 from customers import search
 from customers.choices import Tier
 from customers.models import DuplicateReview, KycProposal, Unblocking
-from limits.models import Adjustment, Direction, Figures, LimitRule, RefusedReport, Watched
+from limits.models import (
+    Adjustment,
+    Direction,
+    LimitRule,
+    NearLimit,
+    OverviewSnapshot,
+    RefusedReport,
+)
 from ppims.core import clock
 from ppims.models import FourEyes
 from ppims.reports import near_limit, overview_counts, reviews
@@ -103,7 +110,7 @@ def read_overview() -> Overview:
     """
     overview_counts.refresh()
     at = clock.now()
-    row = Figures.objects.filter(pk=1).first()
+    row = OverviewSnapshot.objects.filter(pk=1).first()
     state = json.loads(row.state) if row else {}
     is_this_month = state.get("month") == clock.number_ist_month(at)
     near, at_limit = state.get("near", (0, 0)) if is_this_month else (0, 0)
@@ -163,7 +170,7 @@ def _count_waiting(queries: Sequence[tuple[type[Model], Q, str]]) -> Waiting:
 
 
 def _list_top_spenders(month: int) -> list[Spender]:
-    spent = Watched.objects.filter(month=month, debit_paise__gt=0).order_by("-debit_paise", "pk")
+    spent = NearLimit.objects.filter(month=month, debit_paise__gt=0).order_by("-debit_paise", "pk")
     top = list(spent.values_list("pk", "debit_paise")[: near_limit.SHOWN_SPENDERS])
     names = search.read_names([customer_id for customer_id, _ in top])
     return [Spender(customer_id, names[customer_id], paise) for customer_id, paise in top]

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from limits.models import Figures
+from limits.models import OverviewSnapshot
 from limits.services.overview import claim_figures, keep_figures
 from ppims.core import clock
 from ppims.core.errors import Unavailable
@@ -73,7 +73,7 @@ def refresh(*, seconds: float = STEP_SECONDS) -> bool:
     at it; for so many seconds at most. Returns whether they are complete.
     """
     at = clock.now()
-    known = Figures.objects.filter(pk=1).first()
+    known = OverviewSnapshot.objects.filter(pk=1).first()
     if known and not is_due(known, at):  # without a word to those who write
         return True
     try:
@@ -86,25 +86,25 @@ def refresh(*, seconds: float = STEP_SECONDS) -> bool:
             keep_figures(claimed=row, at=at, write=work.keep)
     except Unavailable:  # whoever looks sees what there was
         return False
-    return not is_due(Figures.objects.get(pk=1), at)
+    return not is_due(OverviewSnapshot.objects.get(pk=1), at)
 
 
 def find_flagged_position() -> Position:
     """Find where the flagged entries begin that wait; of all before it staff have said what they
     are.
     """
-    row = Figures.objects.filter(pk=1).first()
+    row = OverviewSnapshot.objects.filter(pk=1).first()
     at, row_id = json.loads(row.state).get("flagged_after", [0, 0]) if row else (0, 0)
     return Position(at, 0, row_id)
 
 
 def find_refused_position() -> int:
     """Find the id up to which no refused report waits."""
-    row = Figures.objects.filter(pk=1).first()
+    row = OverviewSnapshot.objects.filter(pk=1).first()
     return int(json.loads(row.state).get("refused_after", 0)) if row else 0
 
 
-def is_due(row: Figures, at: datetime) -> bool:
+def is_due(row: OverviewSnapshot, at: datetime) -> bool:
     """Return whether figures have aged, or are not complete; also where the clock was set back."""
     is_complete = bool(json.loads(row.state).get("is_complete"))
     return not is_complete or not row.at <= at < row.at + FRESH_FOR
@@ -123,7 +123,7 @@ def _read_edge() -> dict[str, int] | None:
     return dict(zip(TABLES, edge, strict=True)) if is_whole else None
 
 
-def _read_state(row: Figures, edge: dict[str, int]) -> State:
+def _read_state(row: OverviewSnapshot, edge: dict[str, int]) -> State:
     """Read what is counted so far; what was not counted when that was written begins at nothing."""
     known, nothing = json.loads(row.state), _make_empty_state(edge)
     counted = {**nothing["counted"], **known.get("counted", {})}

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from customers.models import Customer
-from limits.models import LedgerEntry, Watched
+from limits.models import LedgerEntry, NearLimit
 from ppims.core.formats import inr
 from ppims.models import Processor
 from tests.browser.action_counter import ActionCounter
@@ -20,7 +20,7 @@ SEARCH = "Search customers and transactions"
 @BOTH_WAYS
 def test_the_top_spenders_last_spend_is_two_actions_from_the_overview(visit, scripted):
     page = visit("viewer", "/overview", java_script_enabled=scripted)
-    top = Watched.objects.order_by("-debit_paise").first().customer_id
+    top = NearLimit.objects.order_by("-debit_paise").first().customer_id
     last = LedgerEntry.objects.filter(customer_id=top, kind="S", direction="D").latest("number")
     acts = ActionCounter(page)
     acts.press(page.get_by_role("region", name="Who spent most").get_by_role("link").first)

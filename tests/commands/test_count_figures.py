@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from limits.models import Figures, Watched
+from limits.models import NearLimit, OverviewSnapshot
 from ppims.core import clock
 from ppims.management.commands import count_figures
 from ppims.reports import overview_counts
@@ -32,7 +32,7 @@ def test_anew_forgets_what_was_counted():
     ent = make_processor("ENT")
     make_posting(ent, make_customer(ent), 1)
     call_command("count_figures", stdout=StringIO())
-    Watched.objects.update(debit_paise=5)
+    NearLimit.objects.update(debit_paise=5)
     call_command("count_figures", stdout=StringIO())
     assert read_overview().top_spenders[0].debit_paise == 5
     call_command("count_figures", "--anew", stdout=StringIO())
@@ -43,6 +43,6 @@ def test_anew_forgets_what_was_counted():
 def test_it_says_so_where_somebody_else_is_counting(monkeypatch):
     monkeypatch.setattr(count_figures, "PAUSE_SECONDS", 0)
     now = clock.now()
-    Figures.objects.create(number=1, at=now, claimed_until=now + CLAIM_TIME, state="{}")
+    OverviewSnapshot.objects.create(number=1, at=now, claimed_until=now + CLAIM_TIME, state="{}")
     with pytest.raises(CommandError, match="Somebody else"):
         call_command("count_figures", stdout=StringIO())

@@ -13,15 +13,15 @@ from django.db import connection, models
 
 from customers.models import Customer, Document, DuplicateReview, Identifier, KycProposal, NameWord
 from limits.models import (
-    Figures,
     Hold,
     LedgerEntry,
     LedgerHead,
     LimitCheck,
     LimitRule,
     MonthlyUsage,
+    NearLimit,
+    OverviewSnapshot,
     Seal,
-    Watched,
 )
 from limits.verify.records import OF_A_CUSTOMER
 from ppims.core.chain import sign_link, sign_row
@@ -58,7 +58,7 @@ FREE_COLUMNS = {
     (DuplicateReview, "claim"),
 }
 # Tables that verification says nothing of: docs/ledger.md names each.
-NOT_COVERED = {User, Processor, KeyInUse, NameWord, Figures, Watched, RefusedCall}
+NOT_COVERED = {User, Processor, KeyInUse, NameWord, OverviewSnapshot, NearLimit, RefusedCall}
 
 
 @dataclass(frozen=True)

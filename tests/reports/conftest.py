@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from limits.models import Figures
+from limits.models import OverviewSnapshot
 from ppims.core import clock
 from ppims.reports import overview_counts
 from ppims.reports.overview import read_overview
@@ -57,7 +57,7 @@ def customer(ent, day):
 def read_overview_at(instant):
     """Give the overview of an instant, counted anew whatever its age."""
     with clock.freeze(instant):
-        Figures.objects.update(at=instant - MINUTE)
+        OverviewSnapshot.objects.update(at=instant - MINUTE)
         return read_overview()
 
 

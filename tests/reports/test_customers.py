@@ -4,7 +4,7 @@ import pytest
 
 from customers.models import Customer
 from customers.services import blocking
-from limits.models import Watched
+from limits.models import NearLimit
 from ppims.models import User
 from ppims.reports import keyset
 from ppims.reports.customers import Filters, list_customers
@@ -13,7 +13,7 @@ from tests.reports.conftest import NOON
 
 pytestmark = [pytest.mark.django_db, pytest.mark.as_the_application]
 MONTH = 203106
-NEAR_LIMIT, AT_LIMIT = Watched.Level.NEAR, Watched.Level.AT_LIMIT
+NEAR_LIMIT, AT_LIMIT = NearLimit.Level.NEAR, NearLimit.Level.AT_LIMIT
 
 
 @pytest.fixture
@@ -27,9 +27,14 @@ def people(ent, cbs, day):
     staff = User.objects.create(username="farhan")
     for number in (2, 3):
         blocking.block(customer_id=made[number], reason="asked for", user=staff)
-    for number, level in ((1, NEAR_LIMIT), (3, AT_LIMIT), (4, NEAR_LIMIT), (6, Watched.Level.NONE)):
+    for number, level in (
+        (1, NEAR_LIMIT),
+        (3, AT_LIMIT),
+        (4, NEAR_LIMIT),
+        (6, NearLimit.Level.NONE),
+    ):
         customer = Customer.objects.get(pk=made[number])
-        Watched.objects.create(
+        NearLimit.objects.create(
             customer=customer,
             created_at=customer.created_at,
             month=MONTH,
@@ -115,6 +120,6 @@ def test_a_row_tells_who_it_is_and_how_near(people):
 
 
 def test_what_was_near_last_month_is_not_now(people):
-    Watched.objects.filter(customer_id=people[4]).update(month=MONTH - 1)
+    NearLimit.objects.filter(customer_id=people[4]).update(month=MONTH - 1)
     assert list_numbers(people, Filters(level=NEAR_LIMIT)) == [3, 1]
     assert {row.permille for row in list_customers(Filters()).rows} == {None, 850, 1_000}

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.http import Http404
 
-from limits.models import Figures, LedgerEntry, PostingFinding
+from limits.models import LedgerEntry, OverviewSnapshot, PostingFinding
 from limits.services.findings import find_closing, note
 from ppims.core import clock
 from ppims.core.errors import Conflict, Malformed
@@ -145,14 +145,14 @@ def test_looks_as_short_as_can_be_come_to_the_same(entries, maker, day, monkeypa
     for entry in entries[:4]:
         close(entry, maker)
     whole = read_overview_at(day.at)
-    Figures.objects.update(state="{}")
+    OverviewSnapshot.objects.update(state="{}")
     monkeypatch.setattr(keyset, "LOOKED_AT", 2)
     monkeypatch.setattr(overview_counts, "ROWS_AT_ONCE", 1)
     is_complete = False
     while not is_complete:
         with clock.freeze(day.at):
             overview_counts.refresh(seconds=0)
-        is_complete = json.loads(Figures.objects.get().state)["is_complete"]
+        is_complete = json.loads(OverviewSnapshot.objects.get().state)["is_complete"]
     with clock.freeze(day.at):
         assert read_overview().flagged == whole.flagged == Waiting(1, entries[4].at)
 

@@ -11,7 +11,7 @@ from django.db import connection
 from customers.details import CustomerDetails
 from customers.models import Customer, DuplicateReview
 from customers.services import blocking, customers, reviews
-from limits.models import Figures, LedgerEntry, LimitCheck, MonthlyUsage, Watched
+from limits.models import LedgerEntry, LimitCheck, MonthlyUsage, NearLimit, OverviewSnapshot
 from limits.services import rules
 from limits.services.rules import Proposal
 from ppims.core import clock
@@ -128,7 +128,7 @@ def test_looking_at_fresh_figures_writes_nothing(ent, customer):
 def test_whoever_looks_while_somebody_counts_sees_the_old_figures(ent, customer):
     read_overview_at(NOON)
     later = NOON + 2 * MINUTE
-    Figures.objects.update(claimed_until=later + INSTANT)
+    OverviewSnapshot.objects.update(claimed_until=later + INSTANT)
     with clock.freeze(later):
         make_customer(ent)
         assert read_overview().as_of == NOON
@@ -142,7 +142,7 @@ def test_of_two_who_counted_the_first_counts(ent, customer, monkeypatch):
 
     def let_another_be_first(work, seconds):
         run(work, seconds)
-        Figures.objects.update(version=99)
+        OverviewSnapshot.objects.update(version=99)
 
     monkeypatch.setattr(overview_counts.Work, "run", let_another_be_first)
     with clock.freeze(NOON + MINUTE):
@@ -167,15 +167,15 @@ def test_counting_takes_as_many_looks_as_it_needs_and_none_counts_twice(ent, cbs
             spend(ent, make_customer(cbs, ent), 900_000, day.at)
     whole = read_overview_at(day.at)
     assert whole.is_complete
-    Figures.objects.update(state="{}")
-    Watched.objects.all().delete()
+    OverviewSnapshot.objects.update(state="{}")
+    NearLimit.objects.all().delete()
     monkeypatch.setattr(overview_counts, "ROWS_AT_ONCE", 3)
     monkeypatch.setattr(near_limit, "CUSTOMERS_AT_ONCE", 2)
     looks, is_complete = 0, False
     while not is_complete:
         with clock.freeze(day.at):
             overview_counts.refresh(seconds=0)
-        is_complete = json.loads(Figures.objects.get().state)["is_complete"]
+        is_complete = json.loads(OverviewSnapshot.objects.get().state)["is_complete"]
         looks += 1
         assert looks < 200
     assert looks > 10

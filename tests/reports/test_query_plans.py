@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 
 from customers.models import Customer
-from limits.models import Figures
+from limits.models import OverviewSnapshot
 from limits.services.findings import find_closing, list_notes, note
 from limits.services.refused_reports import list_reports
 from ppims.api import root
@@ -126,7 +126,7 @@ def read_all_reports(customer, ent):
     read_what_was_refused(ent, customer)
     make_customer(ent)
     make_posting(ent, customer, 1)
-    Figures.objects.update(claimed_until=now, at=now.replace(year=2020))
+    OverviewSnapshot.objects.update(claimed_until=now, at=now.replace(year=2020))
     read_overview()
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from django.http import Http404
 
-from limits.models import Figures, ReportFinding
+from limits.models import OverviewSnapshot, ReportFinding
 from limits.services.findings import find_closing, list_notes, note
 from limits.services.refused_reports import list_reports
 from ppims.core import clock
@@ -116,14 +116,14 @@ def test_looks_as_short_as_can_be_come_to_the_same(reports, maker, day, monkeypa
     for report in reports[:4]:
         close(report, maker)
     whole = read_overview_at(day.at)
-    Figures.objects.update(state="{}")
+    OverviewSnapshot.objects.update(state="{}")
     monkeypatch.setattr(keyset, "LOOKED_AT", 2)
     monkeypatch.setattr(overview_counts, "ROWS_AT_ONCE", 1)
     is_complete = False
     while not is_complete:
         with clock.freeze(day.at):
             overview_counts.refresh(seconds=0)
-        is_complete = json.loads(Figures.objects.get().state)["is_complete"]
+        is_complete = json.loads(OverviewSnapshot.objects.get().state)["is_complete"]
     with clock.freeze(day.at):
         assert read_overview().refused == whole.refused == Waiting(1, reports[4].at)
 
@@ -132,10 +132,10 @@ def test_figures_of_before_there_were_any_are_counted_on(ent, customer, day, mak
     with day():
         make_posting(ent, customer, 100, tran_id="T1")
     known = read_overview_at(day.at)
-    state = json.loads(Figures.objects.get().state)
+    state = json.loads(OverviewSnapshot.objects.get().state)
     counted = {name: upto for name, upto in state["counted"].items() if "report" not in name}
     old = {name: value for name, value in state.items() if not name.startswith("refused")}
-    Figures.objects.update(state=json.dumps({**old, "counted": counted}))
+    OverviewSnapshot.objects.update(state=json.dumps({**old, "counted": counted}))
     with day():
         close(refuse(ent, customer, 5, "T1"), maker)
         waits = refuse(ent, customer, 5, "T1")

@@ -6,7 +6,7 @@ import pytest
 
 from customers.details import CustomerDetails
 from customers.services import customers
-from limits.models import Watched
+from limits.models import NearLimit
 from limits.services import rules
 from limits.services.rules import Proposal
 from ppims.core import clock
@@ -66,7 +66,7 @@ def test_a_new_month_begins_with_nobody_near_and_keeps_no_old_rows(ent, customer
     assert read_overview_at(end - INSTANT).at_limit == 1
     details = read_overview_at(end)
     assert (details.at_limit, details.top_spenders, details.is_complete) == (0, [], True)
-    assert not Watched.objects.exists()
+    assert not NearLimit.objects.exists()
 
 
 def test_a_new_month_is_told_of_before_it_is_counted(ent, customer, monkeypatch):
@@ -149,7 +149,7 @@ def test_few_are_watched_and_the_ten_are_right_all_the_same(ent, day, monkeypatc
             made.append(make_customer(ent))
             make_posting(ent, made[-1], 1_000 + number, tran_id="T1")
     assert list_spenders(read_overview_at(day.at)) == [1_029 - place for place in range(10)]
-    assert Watched.objects.count() == 13
+    assert NearLimit.objects.count() == 13
     for place in range(10):  # so many that those who are left are not the next
         with day():
             make_posting(ent, made[29 - place], 1_000, kind="R", tran_id="T1")

@@ -7,7 +7,7 @@ import pytest
 
 from customers.models import Customer
 from customers.services import blocking
-from limits.models import Watched
+from limits.models import NearLimit
 from ppims.core import clock
 from ppims.reports import keyset
 from tests.factories import make_customer, make_processor
@@ -32,11 +32,11 @@ def people(ent):
     made += [make_customer(ent, customer_name=f"Isha {word}") for word in ("Jain", "Khan", "Lal")]
     blocking.block(customer_id=made[0], reason="asked for", user=make_user("maker"))
     third = Customer.objects.get(pk=made[2])
-    Watched.objects.create(
+    NearLimit.objects.create(
         customer=third,
         created_at=third.created_at,
         month=clock.number_ist_month(clock.now()),
-        level=Watched.Level.NEAR,
+        level=NearLimit.Level.NEAR,
         permille=855,
         debit_paise=1,
     )

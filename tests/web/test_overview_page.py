@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.urls import reverse
 
-from limits.models import Figures
+from limits.models import OverviewSnapshot
 from ppims.backoffice import overview
 from ppims.core import clock
 from ppims.reports.overview import Day, Sum
@@ -116,7 +116,7 @@ def test_a_list_has_its_filters_in_its_address():
 def test_how_old_the_figures_are_is_said(seen, told):
     assert "Counted less than a minute ago, at 17 Jun 2031, 12:00 PM" in read_words(seen())
     later = AT + 3 * MINUTE
-    Figures.objects.update(claimed_until=later + timedelta(seconds=5))
+    OverviewSnapshot.objects.update(claimed_until=later + timedelta(seconds=5))
     with clock.freeze(later):
         words = read_words(seen(later)).replace("\xa0", " ")
     assert "Counted 3 minutes ago, at 17 Jun 2031, 12:00 PM" in words

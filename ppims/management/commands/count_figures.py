@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from limits.models import Figures
+from limits.models import OverviewSnapshot
 from limits.services.overview import forget_figures
 from ppims.core.errors import Unavailable
 from ppims.reports import overview_counts
@@ -33,7 +33,9 @@ class Command(BaseCommand):
                 raise CommandError(BUSY_MESSAGE) from busy
         version, idle = 0, 0
         while not overview_counts.refresh(seconds=SECONDS_AT_ONCE):
-            row = Figures.objects.filter(pk=1).first()  # none yet, where the database was busy
+            row = OverviewSnapshot.objects.filter(
+                pk=1
+            ).first()  # none yet, where the database was busy
             before, version = version, row.version if row else 0
             idle = idle + 1 if version == before else 0
             if idle > MOST_TRIES:
