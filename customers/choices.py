@@ -1,7 +1,5 @@
 """Name the kinds of things, as the wire writes them and as people say them; mask numbers."""
 
-from datetime import date
-
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -44,13 +42,3 @@ class DocumentKind(models.TextChoices):
 
 
 MOBILE_KIND = "MOB"
-
-
-def mask(value: str, *, shown: int) -> str:
-    """Show the last few characters of a number; nothing of one too short to hide the rest."""
-    return f"••••{value[-shown:]}" if len(value) > shown else "••••" if value else ""
-
-
-def mask_day(day: date) -> str:
-    """Show a birth date's year alone."""
-    return f"•• ••• {day.year}"

@@ -7,10 +7,10 @@ from typing import NamedTuple
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from customers.choices import DocumentKind, mask, mask_day
+from customers.choices import DocumentKind
 from customers.models import Customer, DuplicateReview, Identifier
 from ppims.core import keys
-from ppims.core.formats import NO_VALUE
+from ppims.core.formats import NO_VALUE, mask, mask_day
 
 LABELS = {
     "name": _("Name"),

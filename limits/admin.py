@@ -23,13 +23,12 @@ from customers.admin import (
     refuse_everyone,
     unique_id,
 )
-from customers.choices import mask
 from limits.forms import LimitRuleForm
 from limits.models import Hold, LedgerEntry, LimitCheck, LimitRule, Seal, write_limit
 from limits.services import rules, seals
 from ppims.core import clock
 from ppims.core.errors import Refusal
-from ppims.core.formats import NO_VALUE, inr, write_ist_second
+from ppims.core.formats import NO_VALUE, inr, mask, write_ist_second
 from ppims.models import Operation, Processor, ReplayKey
 
 make_money_column = partial(make_column, inr)

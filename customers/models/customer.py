@@ -4,8 +4,9 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from customers.choices import DocumentKind, Tier, mask
+from customers.choices import DocumentKind, Tier
 from ppims.core import keys
+from ppims.core.formats import mask
 from ppims.db.fields import BigId, ByTime, GivenId, Instant
 
 

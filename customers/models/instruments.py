@@ -3,9 +3,10 @@
 from django.conf import settings
 from django.db import models
 
-from customers.choices import InstrumentStatus, mask
+from customers.choices import InstrumentStatus
 from customers.models.customer import Customer
 from ppims.core import keys
+from ppims.core.formats import mask
 from ppims.db.fields import BigId, ByTime, Instant
 from ppims.models import Processor
 

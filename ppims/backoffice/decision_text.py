@@ -7,10 +7,10 @@ from collections.abc import Callable
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from customers.choices import Tier, mask
+from customers.choices import Tier
 from limits import decision
 from limits.models import LimitCheck, Window
-from ppims.core.formats import inr, ist_date
+from ppims.core.formats import inr, ist_date, mask
 
 # Where two sentences say it all.
 DECLINED_TEXTS = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from customers.choices import Tier, mask
+from customers.choices import Tier
 from customers.models import KycChange
 from limits.models import LedgerEntry, LimitCheck, RefusedReport, Window, write_limit
 from limits.services.findings import find_closing
@@ -16,7 +16,7 @@ from ppims.backoffice import labels
 from ppims.backoffice.audit_text import name_fields
 from ppims.backoffice.decision_text import explain_decision
 from ppims.backoffice.transaction_rows import SOURCE_SLUGS
-from ppims.core.formats import inr, ist, write_month
+from ppims.core.formats import inr, ist, mask, write_month
 from ppims.models import AuditEntry, User
 from ppims.reports.transactions import Kind, Row, Source
 

@@ -51,3 +51,13 @@ def write_ist_second(at: datetime | None) -> str:
 def write_month(number: int) -> str:
     """Write a month that is given by its number: 202611 is "Nov 2026"."""
     return dateformat.format(clock.find_first_day(number), "M Y")
+
+
+def mask(value: str, *, shown: int) -> str:
+    """Show the last few characters of a number; nothing of one too short to hide the rest."""
+    return f"••••{value[-shown:]}" if len(value) > shown else "••••" if value else ""
+
+
+def mask_day(day: date) -> str:
+    """Show a birth date's year alone."""
+    return f"•• ••• {day.year}"

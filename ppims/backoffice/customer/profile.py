@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
 
-from customers.choices import mask, mask_day
 from customers.models import Account, Card, Customer, Document, Registration
 from ppims.backoffice import labels
 from ppims.backoffice.transaction_rows import name_actor
-from ppims.core.formats import ist, ist_date
+from ppims.core.formats import ist, ist_date, mask, mask_day
 from ppims.models import AuditEntry
 
 HIDDEN_TEXT = "••••"
