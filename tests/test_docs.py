@@ -60,3 +60,13 @@ def test_no_line_is_longer_than_a_screen_is_wide(document: Path) -> None:
     lines = document.read_text("utf-8").splitlines()
     long = [number for number, line in enumerate(lines, 1) if len(line) > LONGEST_LINE]
     assert long == []
+
+
+def test_code_names_no_document_that_is_not_here() -> None:
+    here = {path.name for path in ROOT.rglob("*.md") if ".venv" not in path.parts}
+    named = {
+        (name_document(file), name)
+        for file in list_python_files()
+        for name in re.findall(r"\b[\w-]+\.md\b", file.read_text("utf-8"))
+    }
+    assert {each for each in named if each[1] not in here} == set()

@@ -1,4 +1,4 @@
-"""Who may call, and who is kept out: wire.md section 3."""
+"""Who may call, and who is kept out: docs/api.md, "Who may call"."""
 
 import json
 from ipaddress import ip_network

@@ -1,4 +1,7 @@
-"""Transport and envelope: what a body may be, what every answer has; wire.md 1, 2, 4."""
+"""Transport and envelope: what a body may be, what every answer has.
+
+docs/api.md, "Transport", "Envelope" and "Codes".
+"""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What each kind of field may be: wire.md section 2, both sides of each boundary."""
+"""What each kind of field may be: docs/api.md, "Values", both sides of each boundary."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The same again: the first answer, once; wire.md section 6."""
+"""The same again: the first answer, once. docs/api.md, "Retries"."""
 
 import json
 from contextlib import contextmanager

@@ -1,4 +1,7 @@
-"""update-customer-limit: a real spend is never lost; limits.md section 6, line by line."""
+"""update-customer-limit: a real spend is never lost.
+
+docs/ledger.md, "What an update does", line by line.
+"""
 
 import pytest
 

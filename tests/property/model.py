@@ -1,4 +1,6 @@
-"""The ledger as limits.md tells it, in dictionaries: written apart from the code, to compare."""
+"""The ledger as docs/ledger.md tells it, in dictionaries: written apart from the code, to compare
+with it.
+"""
 
 from collections import Counter
 from datetime import timedelta
