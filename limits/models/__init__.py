@@ -1,8 +1,9 @@
 """The tables of limits, one idea a file."""
 
 from limits.models.adjustments import Adjustment
+from limits.models.checks import Hold, LimitCheck
 from limits.models.findings import PostingFinding, ReportFinding
-from limits.models.ledger import Hold, LedgerEntry, LedgerHead, LimitCheck, MonthlyUsage
+from limits.models.ledger import LedgerEntry, LedgerHead, MonthlyUsage
 from limits.models.overview import (
     FULL_PERMILLE,
     NEAR_PERMILLE,
