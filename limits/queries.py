@@ -15,12 +15,12 @@ from ppims.core import clock
 from ppims.db import shared_snapshot, statements
 from ppims.models import Processor
 
-RULES = statements.Table(
+RULE_ROWS = statements.Table(
     LimitRule, only=("id", "tier", "direction", "window", "amount", "in_force_from")
 )
 RULES_OF_WAY = statements.Table(LimitRule, only=("id", "window", "amount", "in_force_from"))
-PLACE = slice(1, -2)  # of either: what stands between the id and the amount
-APPROVED_RULES = RULES.write_select("WHERE t.state = 'APPROVED' ORDER BY t.in_force_from, t.id")
+PLACE_COLUMNS = slice(1, -2)  # of either: what stands between the id and the amount
+APPROVED_RULES = RULE_ROWS.write_select("WHERE t.state = 'APPROVED' ORDER BY t.in_force_from, t.id")
 APPROVED_RULES_OF_WAY = RULES_OF_WAY.write_select("""
     WHERE t.state = 'APPROVED' AND t.tier = %s AND t.direction = %s
     ORDER BY t.in_force_from, t.id
@@ -73,7 +73,7 @@ def find_rules(tier: str, direction: str, at: datetime) -> list[Rule]:
 def list_in_force(at: datetime) -> list[LimitRule]:
     """List all rules in force; one without an amount too: it says that there is no limit."""
     return [
-        RULES.make_model(row)
+        RULE_ROWS.make_model(row)
         for row in _pick_in_force(statements.read_rows(APPROVED_RULES, ()), at)
     ]
 
@@ -98,7 +98,7 @@ def _pick_in_force(rows: Iterable[Sequence[Any]], at: datetime) -> Iterable[Sequ
     the order of the rows.
     """
     until = statements.store_value(at)
-    return {row[PLACE]: row for row in rows if row[-1] <= until}.values()
+    return {row[PLACE_COLUMNS]: row for row in rows if row[-1] <= until}.values()
 
 
 def find_loading_stop(rules: Iterable[WindowRule], tier_since: datetime) -> datetime | None:

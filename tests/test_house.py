@@ -343,7 +343,6 @@ BEGINNERS = {
     "ppims/management/commands/grant_application.py": "rights of PostgreSQL, no rows",
     "ppims/demo/load.py": "the whole demo, or nothing of it",
     "ppims/seed/writing.py": "made-up rows, a batch at a time",
-    "ppims/maintenance/copy.py": "every table, between two databases",
 }
 
 

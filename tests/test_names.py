@@ -26,7 +26,8 @@ VERBS = set(
     identify initialise
     insert insist install interrupt join judge jump keep kill know learn leave let
     limit link list listen live load lock log look lose lower make manage map mask match
-    measure move name note notice number open order pack pad parse pass pause pay plan post
+    measure move name note notice number open order pack pad parse pass pause pay pick place
+    plan post
     predict press promote propose prove publish purge query quote race raise read rebuild
     receive recognize record redirect refresh refuse register reject release remove render
     repeat report require resolve respond restart restore resume reveal reverse rewrite roll
@@ -61,7 +62,7 @@ CALLED_BY_OTHERS = {
     "home",  # a page
 }
 # As in Python's datetime; and the formats of templates, which Python uses too.
-KNOWN_WORDS = {"now", "today", "ist", "ist_date", "ist_start"}
+KNOWN_WORDS = {"now", "today", "inr", "ist", "ist_date", "ist_start"}
 
 # A constant of one word is no riddle where that word is what its items are, or stands for one thing
 # everywhere. All others are a noun with what it is of, and with its unit.

@@ -92,7 +92,7 @@ def update_limit(*, call: Call, report: Report) -> tuple[LedgerEntry, bool]:
         # Whatever the entry rests on is read after the lock, which stands still until COMMIT.
         head, at = ledger.lock(report.unique_id)
         customer = records.find_registration(call.processor, report.unique_id).customer
-        known = REQUIREMENTS[report.kind](call, report, at)
+        known = REQUIRED_OF_KIND[report.kind](call, report, at)
         entry = _book(call, report, customer, head, known, at)
         idempotency.settle(call, customer_id=customer.pk, row_id=entry.pk)
         return entry, False
@@ -141,7 +141,7 @@ def _require_reversible(call: Call, report: Report, at: datetime) -> Known:
 
 
 # By kind: what must be so for a report to be booked. Each finds what the report names.
-REQUIREMENTS: dict[str, Callable[[Call, Report, datetime], Known]] = {
+REQUIRED_OF_KIND: dict[str, Callable[[Call, Report, datetime], Known]] = {
     POST_KIND: _require_unposted,
     RELEASE_KIND: _require_releasable,
     REVERSE_KIND: _require_reversible,

@@ -130,12 +130,12 @@ def list_holding(using: str) -> list[str]:
     """
     database = connections[using]
     there = set(database.introspection.table_names()) - set(MADE_BY_MIGRATE)
-    named = sorted(there.intersection(_table_names()))
+    named = sorted(there.intersection(_list_table_names()))
     with database.cursor() as cursor:
         return [name for name in named if _read_one(cursor, f'EXISTS (SELECT 1 FROM "{name}")')]
 
 
-def _table_names() -> list[str]:
+def _list_table_names() -> list[str]:
     return [table.table for table in list_tables()]
 
 
@@ -155,7 +155,7 @@ def hold_still(using: str) -> AbstractContextManager[None]:
     """Let nobody write there for a while. Reading goes on; a running server answers 503 to
     writes.
     """
-    return hold_tables(using, _table_names(), mode="SHARE")
+    return hold_tables(using, _list_table_names(), mode="SHARE")
 
 
 def copy(source: str, target: str, say: Say) -> dict[str, int]:
@@ -165,7 +165,7 @@ def copy(source: str, target: str, say: Say) -> dict[str, int]:
     Raises NotEmpty, Unequal, DatabaseError: then the target is as it was.
     """
     copied = {}
-    with hold_tables(target, _table_names(), mode="SHARE ROW EXCLUSIVE"):
+    with hold_tables(target, _list_table_names(), mode="SHARE ROW EXCLUSIVE"):
         if held := list_holding(target):
             raise NotEmpty(list_briefly(held))
         with connections[target].cursor() as cursor:

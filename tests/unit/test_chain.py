@@ -97,7 +97,7 @@ def test_a_missing_usage_row_is_summed_and_never_taken_as_zero(history):
 
 VALUES = (7, 1, "a", None, b"x")
 STRANGER = Key.from_base64("A" * 43 + "=")
-RING = {KEY.id: KEY}
+KEYS_BY_NAME = {KEY.id: KEY}
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def make_chain(*texts, key=KEY):
     return links
 
 
-def follow(links, ring=RING):
+def follow(links, ring=KEYS_BY_NAME):
     """Walk through links: what is wrong with each, and the walk."""
     walk = Walk(ring, "entry", mac_name="digest")
     return [walk.follow(*link) for link in links], walk
@@ -174,22 +174,22 @@ def test_a_link_of_another_chain_is_found_and_the_next_no_longer_fits():
 def test_another_value_is_found_and_its_cause_is_said_where_it_is_known():
     values, *rest = make_chain("a")[0]
     changed = (*values[:-1], "b")
-    assert Walk(RING, "entry").follow(changed, *rest).startswith("its mac is ")
-    assert Walk(RING, "entry").follow(changed, *rest, cause="it was me") == "it was me"
-    assert Walk(RING, "entry").follow(values, *rest, cause="it was me") is None
-    assert Walk(RING, "check").follow(values, *rest).startswith("its mac is ")
+    assert Walk(KEYS_BY_NAME, "entry").follow(changed, *rest).startswith("its mac is ")
+    assert Walk(KEYS_BY_NAME, "entry").follow(changed, *rest, cause="it was me") == "it was me"
+    assert Walk(KEYS_BY_NAME, "entry").follow(values, *rest, cause="it was me") is None
+    assert Walk(KEYS_BY_NAME, "check").follow(values, *rest).startswith("its mac is ")
 
 
 def test_a_key_that_is_not_at_hand_is_named_and_no_cause_is_sought():
     links = make_chain("a", "b", key=STRANGER)
     missing = f"its key {STRANGER.id} is not at hand"
     assert follow(links)[0] == [missing, missing]
-    assert Walk(RING, "entry").follow(*links[0], cause="it was me") == missing
+    assert Walk(KEYS_BY_NAME, "entry").follow(*links[0], cause="it was me") == missing
     assert follow(links, {STRANGER.id: STRANGER})[0] == [None, None]
 
 
 def test_rows_that_are_no_links_stand_each_for_itself():
-    walk = Walk(RING, "check", is_linked=False)
+    walk = Walk(KEYS_BY_NAME, "check", is_linked=False)
     for number, said in enumerate([None, b"", b"s"], start=1):
         mac = sign_row(KEY, "check", (number,), said)
         assert walk.follow((number,), number, KEY.id, mac, said=said) is None
@@ -201,7 +201,7 @@ def test_a_head_says_how_far_its_chain_goes_and_is_signed():
     def judge(count, key=KEY, kind="head"):
         values = (7, count, walk.last_mac)
         head = (*values, key.id, sign_row(key, kind, values))
-        return find_head_problem(RING, "head", head, [("its count", count, walk.count)])
+        return find_head_problem(KEYS_BY_NAME, "head", head, [("its count", count, walk.count)])
 
     assert judge(2) is None
     assert judge(3) == "its count is 3, expected 2"
@@ -211,13 +211,13 @@ def test_a_head_says_how_far_its_chain_goes_and_is_signed():
 
 def test_a_head_with_the_mac_of_another_is_found():
     mac = sign_row(KEY, "head", (8, 2))
-    problem = find_head_problem(RING, "head", (7, 2, KEY.id, mac), [])
+    problem = find_head_problem(KEYS_BY_NAME, "head", (7, 2, KEY.id, mac), [])
     assert problem == f"its mac is {mac.hex()}, expected {sign_row(KEY, 'head', (7, 2)).hex()}"
 
 
 def test_a_head_that_says_nothing_is_that_of_an_empty_chain():
     head = (7, None, KEY.id, sign_row(KEY, "head", (7, None)))
-    assert find_head_problem(RING, "head", head, [("its last instant", None, 0)]) is None
+    assert find_head_problem(KEYS_BY_NAME, "head", head, [("its last instant", None, 0)]) is None
 
 
 def _change(row, name):

@@ -7,23 +7,33 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from customers.services.blocking import UNBLOCKING_PROPOSALS
+from customers.services.kyc import KYC_PROPOSALS
+from limits.services.adjustments import ADJUSTMENT_PROPOSALS
+from limits.services.rules import RULE_PROPOSALS
 from ppims.backoffice.audit_text import DEEDS, describe_deed
 from ppims.models import FourEyes
 
-WRITERS = {"audit.record", "audit.extend", "_record_audit", "_record"}
-DECIDED_WORDS = [FourEyes.State(s).lower() for s in ("APPROVED", "REJECTED", "WITHDRAWN")]
+WRITERS = {
+    *("audit.record", "audit.extend", "_record_audit", "_record"),
+    *("accounts.record_user", "accounts.record_processor"),
+}
+KINDS = (KYC_PROPOSALS, UNBLOCKING_PROPOSALS, ADJUSTMENT_PROPOSALS, RULE_PROPOSALS)
+# What the parts of a proposal's action may come to, as services/four_eyes.py writes it.
+PARTS = {
+    "self.name": [kind.name for kind in KINDS],
+    "proposal.state.lower()": [state.lower() for state in FourEyes.State],
+}
 
 
 def list_texts(node):
-    """List what an expression may come to: of `state.lower()` each decision; None of a name."""
+    """List what an expression may come to; None of a name."""
     if isinstance(node, ast.Constant):
         return [node.value]
     if isinstance(node, ast.IfExp):
         return [*list_texts(node.body), *list_texts(node.orelse)]
     if isinstance(node, ast.FormattedValue):
-        return (
-            DECIDED_WORDS if ast.unparse(node.value) == "state.lower()" else list_texts(node.value)
-        )
+        return PARTS.get(ast.unparse(node.value)) or list_texts(node.value)
     if isinstance(node, ast.JoinedStr):
         found = [""]
         for part in node.values:
@@ -39,6 +49,11 @@ def list_actions_in(path):
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             given.setdefault(node.targets[0].id, []).extend(list_texts(node.value))
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).endswith(
+            ("_OUTCOME", "_OUTCOME)")
+        ):
+            texts = [part.value for part in ast.walk(node.value) if isinstance(part, ast.Constant)]
+            yield from (text for text in texts if not text.isdecimal())  # beside a Resp_Code
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in WRITERS:
             named = [k.value for k in node.keywords if k.arg == "action"]

@@ -23,62 +23,69 @@ MARCH, APRIL = 202603, 202604
 CHECKED_AT = datetime(2026, 3, 31, 18, 20, tzinfo=UTC)  # ten minutes before April in India
 DAYS_30, MICROSECOND = timedelta(days=30), timedelta(microseconds=1)
 MICROS_30_DAYS = 2_592_000_000_000
-OPEN = KnownCheck(True, MARCH, 5_000, age_micros=0, is_held=True, is_settled=False)
-EXPIRED = OPEN._replace(is_held=False)
-DECLINED = EXPIRED._replace(is_allowed=False)
-SETTLED = EXPIRED._replace(is_settled=True)
+OPEN_CHECK = KnownCheck(True, MARCH, 5_000, age_micros=0, is_held=True, is_settled=False)
+EXPIRED_CHECK = OPEN_CHECK._replace(is_held=False)
+DECLINED_CHECK = EXPIRED_CHECK._replace(is_allowed=False)
+SETTLED_CHECK = EXPIRED_CHECK._replace(is_settled=True)
 
 
-def place(kind, known, paise=5_000, **more):
+def place_report(kind, known, paise=5_000, **more):
     return place_update(kind, paise, APRIL, check=known, **more)
 
 
 @pytest.mark.parametrize(
     ("known", "paise", "month", "flags", "answers_check"),
     [
-        pytest.param(OPEN, 5_000, MARCH, (), True, id="hold-open"),
-        pytest.param(OPEN, 4_999, MARCH, ("AMOUNT_DIFFERS",), True, id="one-paisa-less"),
-        pytest.param(OPEN, 5_001, MARCH, ("AMOUNT_DIFFERS",), True, id="one-paisa-more"),
-        pytest.param(EXPIRED, 5_000, MARCH, ("LATE",), True, id="hold-expired-or-released"),
-        pytest.param(EXPIRED, 5_001, MARCH, ("LATE", "AMOUNT_DIFFERS"), True, id="late-and-other"),
-        pytest.param(DECLINED, 5_000, APRIL, ("DECLINED",), True, id="declined"),
+        pytest.param(OPEN_CHECK, 5_000, MARCH, (), True, id="hold-open"),
+        pytest.param(OPEN_CHECK, 4_999, MARCH, ("AMOUNT_DIFFERS",), True, id="one-paisa-less"),
+        pytest.param(OPEN_CHECK, 5_001, MARCH, ("AMOUNT_DIFFERS",), True, id="one-paisa-more"),
+        pytest.param(EXPIRED_CHECK, 5_000, MARCH, ("LATE",), True, id="hold-expired-or-released"),
         pytest.param(
-            DECLINED, 4_999, APRIL, ("DECLINED", "AMOUNT_DIFFERS"), True, id="declined-and-other"
+            EXPIRED_CHECK, 5_001, MARCH, ("LATE", "AMOUNT_DIFFERS"), True, id="late-and-other"
+        ),
+        pytest.param(DECLINED_CHECK, 5_000, APRIL, ("DECLINED",), True, id="declined"),
+        pytest.param(
+            DECLINED_CHECK,
+            4_999,
+            APRIL,
+            ("DECLINED", "AMOUNT_DIFFERS"),
+            True,
+            id="declined-and-other",
         ),
         pytest.param(None, 5_000, APRIL, ("UNCHECKED",), False, id="no-check-or-anothers"),
-        pytest.param(SETTLED, 5_000, APRIL, ("UNCHECKED",), False, id="settled"),
-        pytest.param(SETTLED, 4_999, APRIL, ("UNCHECKED",), False, id="settled-and-other"),
+        pytest.param(SETTLED_CHECK, 5_000, APRIL, ("UNCHECKED",), False, id="settled"),
+        pytest.param(SETTLED_CHECK, 4_999, APRIL, ("UNCHECKED",), False, id="settled-and-other"),
     ],
 )
 def test_a_posting_has_the_flags_of_its_check(known, paise, month, flags, answers_check):
-    assert place("S", known, paise) == (month, flags, answers_check)
+    assert place_report("S", known, paise) == (month, flags, answers_check)
 
 
-@pytest.mark.parametrize("known", [OPEN, EXPIRED, DECLINED])
+@pytest.mark.parametrize("known", [OPEN_CHECK, EXPIRED_CHECK, DECLINED_CHECK])
 def test_a_release_belongs_to_its_checks_month_whatever_became_of_the_hold(known):
     for age_micros in (0, MICROS_30_DAYS + 1):
         there = known._replace(age_micros=age_micros)
-        assert place("F", there, paise=1) == (MARCH, (), True)
+        assert place_report("F", there, paise=1) == (MARCH, (), True)
 
 
 def test_a_release_without_a_check_belongs_to_the_month_in_which_it_arrives():
-    assert place("F", None) == (APRIL, (), False)
+    assert place_report("F", None) == (APRIL, (), False)
 
 
 @pytest.mark.parametrize("kind", ["R", "A"])
-@pytest.mark.parametrize("known", [None, OPEN, SETTLED])
+@pytest.mark.parametrize("known", [None, OPEN_CHECK, SETTLED_CHECK])
 def test_a_reversal_and_an_adjustment_belong_to_the_month_that_they_name(kind, known):
-    assert place(kind, known, named_month=202602) == (202602, (), False)
+    assert place_report(kind, known, named_month=202602) == (202602, (), False)
 
 
 @pytest.mark.parametrize(("later", "month"), [(-1, MARCH), (0, MARCH), (1, APRIL)])
 def test_thirty_days_after_its_check_to_the_microsecond_a_posting_leaves_its_month(later, month):
-    there = EXPIRED._replace(age_micros=MICROS_30_DAYS + later)
-    assert place("S", there) == (month, ("LATE",), True)
+    there = EXPIRED_CHECK._replace(age_micros=MICROS_30_DAYS + later)
+    assert place_report("S", there) == (month, ("LATE",), True)
 
 
 def test_a_declined_check_gives_its_month_to_nothing():
-    assert place("S", DECLINED._replace(age_micros=0)).month == APRIL
+    assert place_report("S", DECLINED_CHECK._replace(age_micros=0)).month == APRIL
 
 
 @pytest.mark.parametrize(("kind", "effect"), [("S", 700), ("F", 0), ("R", -700), ("A", 700)])
@@ -123,7 +130,7 @@ def test_a_posting_alone_is_flagged_as_blocked(kind, flags):
 
 
 def test_flags_add_up_in_one_order():
-    first = place("S", EXPIRED, 5_001).flags
+    first = place_report("S", EXPIRED_CHECK, 5_001).flags
     stands = {"limit_paise": 900, "used_and_held_paise": 901}
     assert list_flags("S", 5_001, first, **stands, is_blocked=True) == [
         *("LATE", "AMOUNT_DIFFERS", "OVER_LIMIT", "BLOCKED")

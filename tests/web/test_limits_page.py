@@ -92,7 +92,7 @@ def test_a_start_within_a_day_has_its_time_and_the_installations_own_says_so(sho
 )
 def test_an_amount_that_is_no_money_is_said_in_words(shown, amount, window, said):
     add_rule(amount, AT, window=window, direction="C")
-    assert shown().context["in_force"][0].limit == said
+    assert shown().context["in_force"][0].rule.amount_text == said
 
 
 def test_it_says_of_which_tier_and_direction_there_is_no_rule(shown):
