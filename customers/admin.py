@@ -1,11 +1,10 @@
 """The admin of review items and unblockings; and what the admin of limits and of the root share."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
@@ -14,62 +13,15 @@ from customers.models import DuplicateReview, Unblocking
 from customers.review_evidence import Evidence, list_evidence
 from customers.services import blocking, reviews
 from ppims.core.errors import Malformed, Refusal
-from ppims.core.formats import write_ist_second
-from ppims.models import FourEyes, User
+from ppims.models import FourEyes
+from ppims.services.accounts import get_staff
 from ppims.services.four_eyes import Proposals
+from ppims.services.read_only_admin import ReadOnlyAdmin, make_instant_column, unique_id
 
 Action = Callable[..., HttpResponse | None]
-UNIQUE_ID_DIGITS = 15
 
 
 # What every admin uses.
-
-
-def refuse_everyone(*_: object, **__: object) -> bool:
-    """Stand in for a has_*_permission: nobody may, whatever the role."""
-    return False
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """Rows to look at, the newest first: none is added, edited or deleted here."""
-
-    has_add_permission = has_change_permission = has_delete_permission = refuse_everyone
-    ordering = ["-pk"]
-    show_full_result_count = False
-
-
-def get_staff(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)
-    return request.user
-
-
-def make_column(write: Callable[[Any], str], name: str, label: str) -> Callable[[Model], str]:
-    """Make a column, or a field of a page, that shows what a row has by this name as it is written
-    for people.
-    """
-
-    @admin.display(description=label)
-    def shown(row: Model) -> str:
-        return write(getattr(row, name))
-
-    return shown
-
-
-make_instant_column = partial(make_column, write_ist_second)
-
-
-@admin.display(description="Unique_Id")
-def unique_id(row: Any) -> str:
-    return str(row.customer_id)
-
-
-def search_by_unique_id(rows: QuerySet[Any], text: str, column: str = "pk") -> QuerySet[Any]:
-    """Search by a whole Unique_Id, and by nothing else."""
-    text = text.strip()
-    if not text:
-        return rows
-    is_one = text.isascii() and text.isdecimal() and len(text) == UNIQUE_ID_DIGITS
-    return rows.filter(**{column: int(text)}) if is_one else rows.none()
 
 
 def make_decisions(proposals: Proposals[Any, Any], *, maker: str) -> list[Action]:

@@ -13,16 +13,7 @@ from django.urls import path
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST, require_safe
 
-from customers.admin import (
-    UNIQUE_ID_DIGITS,
-    ReadOnlyAdmin,
-    get_staff,
-    make_column,
-    make_decisions,
-    make_instant_column,
-    refuse_everyone,
-    unique_id,
-)
+from customers.admin import make_decisions
 from limits.forms import LimitRuleForm
 from limits.models import Hold, LedgerEntry, LimitCheck, LimitRule, Seal, write_limit
 from limits.services import rules, seals
@@ -30,6 +21,15 @@ from ppims.core import clock
 from ppims.core.errors import Refusal
 from ppims.core.formats import NO_VALUE, inr, mask, write_ist_second
 from ppims.models import Operation, Processor, ReplayKey
+from ppims.services.accounts import get_staff
+from ppims.services.read_only_admin import (
+    UNIQUE_ID_DIGITS,
+    ReadOnlyAdmin,
+    make_column,
+    make_instant_column,
+    refuse_everyone,
+    unique_id,
+)
 
 make_money_column = partial(make_column, inr)
 

@@ -6,15 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from customers.admin import (
-    Action,
-    ReadOnlyAdmin,
-    ask_reason,
-    get_staff,
-    make_instant_column,
-    refuse_everyone,
-    search_by_unique_id,
-)
+from customers.admin import Action, ask_reason
 from customers.models import Account, Card, Customer, Document, KycChange, Registration
 from customers.services import blocking
 from limits import decision, ledger, queries
@@ -23,6 +15,13 @@ from ppims.backoffice.admin_site import defer_secrets
 from ppims.backoffice.customer.page import write_left
 from ppims.core import clock
 from ppims.core.formats import inr, write_month
+from ppims.services.accounts import get_staff
+from ppims.services.read_only_admin import (
+    ReadOnlyAdmin,
+    make_instant_column,
+    refuse_everyone,
+    search_by_unique_id,
+)
 
 WINDOWS = {decision.MONTH_WINDOW: "This month", decision.FINANCIAL_YEAR: "This financial year"}
 

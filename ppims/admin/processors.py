@@ -12,12 +12,10 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 
-from customers.admin import (
-    get_staff,
-    refuse_everyone,
-)
 from ppims.models import Processor
 from ppims.services import accounts
+from ppims.services.accounts import get_staff
+from ppims.services.read_only_admin import refuse_everyone
 
 PLAIN_VALIDATORS = {
     "system_id": RegexValidator(r"\A[A-Za-z0-9_-]+\Z", "Only A-Z, a-z, 0-9, - and _."),

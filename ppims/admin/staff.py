@@ -17,17 +17,17 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
-from customers.admin import (
-    ReadOnlyAdmin,
-    get_staff,
-    make_instant_column,
-    refuse_everyone,
-    search_by_unique_id,
-)
 from ppims.core import roles
 from ppims.core.formats import write_ist_second
 from ppims.models import AuditEntry, User
 from ppims.services import accounts, audit
+from ppims.services.accounts import get_staff
+from ppims.services.read_only_admin import (
+    ReadOnlyAdmin,
+    make_instant_column,
+    refuse_everyone,
+    search_by_unique_id,
+)
 
 INSTANT_TEXT = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d:\d\d")
 LONG_NUMBER = re.compile(r"\d{4,}(?=\d{4})")

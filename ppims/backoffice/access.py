@@ -115,12 +115,6 @@ def has_role(user: User) -> bool:
     return bool(user.get_group_permissions())
 
 
-def get_staff(request: HttpRequest) -> User:
-    """Return the person who is logged in, in a view that only such can open."""
-    assert isinstance(request.user, User)
-    return request.user
-
-
 def _name_page(request: HttpRequest) -> str:
     """Name the page in the browser's address line, by path and query alone."""
     if request.method in {"GET", "HEAD"} and not is_fragment(request):

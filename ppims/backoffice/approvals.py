@@ -7,9 +7,11 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 
 from ppims.backoffice import proposals
-from ppims.backoffice.access import get_staff, open_page
+from ppims.backoffice.access import open_page
+from ppims.backoffice.proposal_kinds import KINDS
 from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.core.errors import Refusal, Unavailable
+from ppims.services.accounts import get_staff
 
 MOST_DECIDED = 20
 DONE_MESSAGES = {
@@ -38,9 +40,9 @@ def approvals(request: HttpRequest) -> HttpResponse:
 @open_page("customers.view_unblocking", methods=["GET", "POST"])
 def approval(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     """Show one proposal, before and after; approve, reject or withdraw it."""
-    if kind not in proposals.KINDS:
+    if kind not in KINDS:
         raise Http404
-    shown = proposals.find(proposals.KINDS[kind], pk, get_staff(request))
+    shown = proposals.find(KINDS[kind], pk, get_staff(request))
     if shown is None:
         raise Http404
     return _decide(request, shown) if request.method == "POST" else _show(request, shown)

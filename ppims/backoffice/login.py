@@ -24,7 +24,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from ppims.backoffice.access import get_staff, open_page, render_form, send_to_log_in
+from ppims.backoffice.access import open_page, render_form, send_to_log_in
 from ppims.core import clock
 from ppims.core.addresses import name_source
 from ppims.core.errors import TooManyAttempts, Unavailable
@@ -32,6 +32,7 @@ from ppims.core.throttle import Throttle
 from ppims.core.turnstile import Turnstile
 from ppims.models import User
 from ppims.services import accounts, credentials
+from ppims.services.accounts import get_staff
 
 # Apart from the API's: a processor that fails shuts out no staff who come from the same address.
 throttle = Throttle()

@@ -16,12 +16,13 @@ from django.utils.translation import gettext as _
 
 from customers.choices import Tier
 from ppims.backoffice import labels
-from ppims.backoffice.access import get_staff, open_page
+from ppims.backoffice.access import open_page
 from ppims.backoffice.transaction_rows import make_lines, write_customer_address
 from ppims.core import clock
 from ppims.core.formats import inr, ist_date
 from ppims.models import Processor
 from ppims.reports.overview import Day, Overview, Waiting, read_overview
+from ppims.services.accounts import get_staff
 
 # As the regulator's returns number them.
 TIER_CLASSES = {Tier.MIN: "Y1", Tier.NEW_MIN: "Y2", Tier.FULL: "Y3"}

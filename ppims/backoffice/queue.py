@@ -14,12 +14,13 @@ from django.utils.translation import gettext_lazy
 
 from limits.models import LedgerEntry, RefusedReport
 from limits.services import findings
-from ppims.backoffice.access import get_posted, get_staff, render_form, respond
+from ppims.backoffice.access import get_posted, render_form, respond
 from ppims.backoffice.filters import CURSOR_NAME, write_next_query
 from ppims.core.errors import Conflict, Malformed
 from ppims.core.free_text import validate
 from ppims.models import LONGEST_NOTE, User
 from ppims.reports.keyset import Page
+from ppims.services.accounts import get_staff
 
 Item = TypeVar("Item", LedgerEntry, RefusedReport)
 T = TypeVar("T")

@@ -10,11 +10,12 @@ from customers.forms import ReasonForm
 from customers.models import DuplicateReview
 from customers.review_evidence import list_evidence
 from customers.services.reviews import decide
-from ppims.backoffice.access import get_posted, get_staff, open_page, render_form
+from ppims.backoffice.access import get_posted, open_page, render_form
 from ppims.backoffice.queue import DONE_PARAMETER, read_list, require_to_send, respond_with_list
 from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.core.errors import Conflict, Malformed
 from ppims.reports import reviews
+from ppims.services.accounts import get_staff
 
 OUTCOMES = DuplicateReview.Outcome
 # What a decision leads to.

@@ -5,7 +5,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from ppims.backoffice.access import get_staff, is_fragment, open_page, respond
+from ppims.backoffice.access import is_fragment, open_page, respond
 from ppims.backoffice.filters import (
     CURSOR_NAME,
     OWN_FRAME,
@@ -18,6 +18,7 @@ from ppims.backoffice.transaction_rows import SOURCE_BY_SLUG, make_lines
 from ppims.core import clock
 from ppims.reports import keyset
 from ppims.reports.transactions import SOURCE_ORDER, Row, list_transactions, read_rows
+from ppims.services.accounts import get_staff
 
 PAGE_TEMPLATE = "ppims/transactions.html"
 

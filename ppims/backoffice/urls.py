@@ -5,7 +5,7 @@ from django.shortcuts import redirect
 from django.urls import path
 
 from ppims.backoffice import login, menu
-from ppims.backoffice.access import get_staff, open_page
+from ppims.backoffice.access import open_page
 from ppims.backoffice.approvals import approval, approvals
 from ppims.backoffice.calls import calls
 from ppims.backoffice.customer import changes
@@ -21,6 +21,7 @@ from ppims.backoffice.refused_reports import refused_list, refused_report
 from ppims.backoffice.reviews import review, reviews_list
 from ppims.backoffice.search import search, search_results
 from ppims.backoffice.transactions import transaction, transactions
+from ppims.services.accounts import get_staff
 
 
 @open_page()

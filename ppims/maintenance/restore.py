@@ -21,6 +21,7 @@ from ppims.core.progress import show_bar
 from ppims.db import alias
 from ppims.maintenance import backup
 from ppims.maintenance import copy as maintenance_copy
+from ppims.maintenance.archive import DATABASE_FILE, Refused, open_backup, read_manifest, unpack
 from ppims.server import health
 
 
@@ -30,16 +31,16 @@ def restore(file: Path, *, replace: bool, say: maintenance_copy.Say) -> Path | N
     Raises Refused, OSError, DatabaseError: then nothing has changed.
     """
     own = alias.find_file()
-    with backup.open_backup(file) as archive:
-        manifest = backup.read_manifest(archive)
+    with open_backup(file) as archive:
+        manifest = read_manifest(archive)
         _require_known_migrations(manifest)
         held = _require_room(own, replace=replace)
         # A folder of the same file system, so that the last step is a rename.
         beside_it = own.parent if own else settings.PPIMS_DATA_DIR
         with tempfile.TemporaryDirectory(dir=beside_it, prefix=".restoring-") as folder:
-            copy = Path(folder) / backup.DATABASE_FILE
+            copy = Path(folder) / DATABASE_FILE
             say("unpacking")
-            backup.unpack(archive, manifest, copy)
+            unpack(archive, manifest, copy)
             with alias.open_database(alias.write_sqlite_url(copy)) as other:
                 _make_sure(other, manifest, say)
                 if own is None:
@@ -52,9 +53,7 @@ def _require_known_migrations(manifest: dict[str, Any]) -> None:
     known = {f"{app}.{name}" for app, name in MigrationLoader(None).disk_migrations}
     if newer := sorted(set(manifest["migrations"]) - known):
         made_by = f"PPIMS {manifest['ppims']}"
-        raise backup.Refused(
-            f"was made by a newer program ({made_by}, with {newer[0]}): install that"
-        )
+        raise Refused(f"was made by a newer program ({made_by}, with {newer[0]}): install that")
 
 
 def _require_room(own: Path | None, *, replace: bool) -> str:
@@ -64,7 +63,7 @@ def _require_room(own: Path | None, *, replace: bool) -> str:
     held = _list_held(own)
     if held and not (own and replace):
         kept = "; --replace keeps it beside" if own else ": restore into an empty one"
-        raise backup.Refused(f"the database here holds data ({held}){kept}")
+        raise Refused(f"the database here holds data ({held}){kept}")
     if own and own.exists():  # ask now: a large backup takes minutes to check
         with _keep_others_out(own, for_good=False):
             pass
@@ -100,7 +99,7 @@ def _make_sure(other: str, manifest: dict[str, Any], say: maintenance_copy.Say) 
         exported = seals.read_exported(manifest["seal"])
         finding = next(verify(exported=exported, progress=advance, with_columns=False), None)
     if finding:
-        raise backup.Refused(f"its ledger is not as it should be: {finding}")
+        raise Refused(f"its ledger is not as it should be: {finding}")
 
 
 def _copy_into_own(other: str, say: maintenance_copy.Say) -> None:
@@ -108,7 +107,7 @@ def _copy_into_own(other: str, say: maintenance_copy.Say) -> None:
     try:
         maintenance_copy.require_fit(other)
     except maintenance_copy.Unfit as unfit:
-        raise backup.Refused(
+        raise Refused(
             f"holds rows that do not fit into PostgreSQL: {unfit}. Restore it into SQLite, correct"
             " them there, and move it then"
         ) from unfit
@@ -151,7 +150,7 @@ def _keep_others_out(own: Path, *, for_good: bool) -> Iterator[None]:
                 database.execute("PRAGMA journal_mode = DELETE")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-                raise backup.Refused(f"{own} is in use: stop the server first") from error
+                raise Refused(f"{own} is in use: stop the server first") from error
             raise
         except sqlite3.DatabaseError:  # no database, or a broken one: nobody works with it
             pass

@@ -4,6 +4,7 @@ import hmac
 
 from axes.utils import reset
 from django.conf import settings
+from django.http import HttpRequest
 
 from ppims.core import clock
 from ppims.db.transaction import wrap_in_transaction
@@ -13,6 +14,12 @@ from ppims.services import audit, credentials
 MOST_WRONG_PASSWORDS = 5
 USER_FIELDS = ("username", "is_active", "is_staff")
 PROCESSOR_FIELDS = ("system_id", "username", "name", "state", "hold_minutes")
+
+
+def get_staff(request: HttpRequest) -> User:
+    """Return the person who is logged in, in a view that only such can open."""
+    assert isinstance(request.user, User)
+    return request.user
 
 
 @wrap_in_transaction

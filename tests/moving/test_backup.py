@@ -19,10 +19,11 @@ from limits.models import LedgerEntry
 from limits.services import seals
 from ppims.core.keys import Key
 from ppims.db import alias, append_only
+from ppims.maintenance import archive as maintenance_archive
 from ppims.maintenance import backup as maintenance_backup
 from ppims.maintenance import copy
 from ppims.maintenance import restore as maintenance_restore
-from ppims.maintenance.backup import BACKUP_FORMAT, DATABASE_FILE, MANIFEST_FILE, Refused
+from ppims.maintenance.archive import BACKUP_FORMAT, DATABASE_FILE, MANIFEST_FILE, Refused
 from ppims.models import Processor
 from ppims.server import health
 from ppims.services.sessions import SessionStore
@@ -71,7 +72,7 @@ def forge(file):
         content = held["database"].read_bytes()
         manifest |= {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         manifest.pop("mac")
-        manifest["mac"] = maintenance_backup._sign_manifest(manifest)
+        manifest["mac"] = maintenance_archive._sign_manifest(manifest)
 
 
 def test_a_backup_holds_every_row_and_says_what_it_is(filled, tmp_path, capsys, settings):
@@ -82,9 +83,9 @@ def test_a_backup_holds_every_row_and_says_what_it_is(filled, tmp_path, capsys, 
     assert f"Keep a copy of {settings.PPIMS_DATA_DIR / 'keys'} in another place" in said
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["backup.zip"]
-    with maintenance_backup.open_backup(file) as archive:
-        manifest = maintenance_backup.read_manifest(archive)
-        maintenance_backup.unpack(archive, manifest, tmp_path / "copy.sqlite3")
+    with maintenance_archive.open_backup(file) as archive:
+        manifest = maintenance_archive.read_manifest(archive)
+        maintenance_archive.unpack(archive, manifest, tmp_path / "copy.sqlite3")
     with alias.open_database(alias.write_sqlite_url(tmp_path / "copy.sqlite3")) as copy:
         assert read_everything(copy) == read_everything("default")
         assert append_only.list_missing(using=connections[copy]) == []
@@ -145,7 +146,7 @@ def test_no_backup_is_overwritten(backup):
     assert backup.read_bytes() == before
 
 
-@pytest.mark.parametrize("step", ["_copy", "require_integrity", "_describe_copy", "_pack", "sync"])
+@pytest.mark.parametrize("step", ["_copy", "require_integrity", "_describe_copy", "pack", "sync"])
 def test_a_backup_that_fails_leaves_no_part_of_it(filled, tmp_path, monkeypatch, step):
     def fail(*_):
         raise OSError(28, "No space left on device")
@@ -195,8 +196,10 @@ def test_a_byte_that_is_not_as_it_was_is_refused_or_changes_nothing(backup, tmp_
         backup.write_bytes(changed)
         copy = tmp_path / f"{number}.sqlite3"
         try:
-            with maintenance_backup.open_backup(backup) as archive:
-                maintenance_backup.unpack(archive, maintenance_backup.read_manifest(archive), copy)
+            with maintenance_archive.open_backup(backup) as archive:
+                maintenance_archive.unpack(
+                    archive, maintenance_archive.read_manifest(archive), copy
+                )
         except Refused:
             refused += 1
         else:  # a date, say, that nobody reads
@@ -209,8 +212,8 @@ def test_a_backup_that_was_cut_off_is_refused(backup):
     content, draw = backup.read_bytes(), random.Random(20261125)
     for size in [0, 1, 21, 22, len(content) - 1, *draw.sample(range(len(content)), 50)]:
         backup.write_bytes(content[:size])
-        with pytest.raises(Refused), maintenance_backup.open_backup(backup) as archive:
-            maintenance_backup.read_manifest(archive)
+        with pytest.raises(Refused), maintenance_archive.open_backup(backup) as archive:
+            maintenance_archive.read_manifest(archive)
 
 
 MANIFESTS = {
@@ -353,9 +356,9 @@ def test_what_proves_a_password_to_this_installation_is_in_no_backup(filled, tmp
     call_command("backup", str(file))
     with zipfile.ZipFile(file) as archive:
         assert PROOF not in archive.read(DATABASE_FILE)
-    with maintenance_backup.open_backup(file) as archive:
-        maintenance_backup.unpack(
-            archive, maintenance_backup.read_manifest(archive), tmp_path / "copy.sqlite3"
+    with maintenance_archive.open_backup(file) as archive:
+        maintenance_archive.unpack(
+            archive, maintenance_archive.read_manifest(archive), tmp_path / "copy.sqlite3"
         )
     with alias.open_database(alias.write_sqlite_url(tmp_path / "copy.sqlite3")) as copy:
         assert read_proofs(copy) == [(None,)]

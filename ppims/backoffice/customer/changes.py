@@ -21,18 +21,12 @@ from customers.details import CustomerDetails
 from customers.forms import EditForm, KycForm, OnboardForm, ReasonForm, refuse
 from customers.models import Customer, Receipt
 from customers.services import blocking, customers, kyc
-from ppims.backoffice.access import (
-    get_posted,
-    get_staff,
-    go,
-    is_fragment,
-    open_page,
-    render_form,
-)
+from ppims.backoffice.access import get_posted, go, is_fragment, open_page, render_form
 from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.core.errors import Refusal, Unavailable
 from ppims.models import FourEyes, Operation, Processor
 from ppims.services import idempotency
+from ppims.services.accounts import get_staff
 
 METHODS_WITH_POST = ("GET", "POST")
 PROPOSED_MESSAGE = gettext_lazy("It is proposed: another person approves it, under Approvals.")

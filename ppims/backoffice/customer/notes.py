@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.models import NOTE_CHARACTERS, Customer
 from customers.services import notes
-from ppims.backoffice.access import get_posted, get_staff, open_page, render_form
+from ppims.backoffice.access import get_posted, open_page, render_form
 from ppims.core.free_text import validate
+from ppims.services.accounts import get_staff
 
 MOST_SHOWN, BEFORE_PARAMETER, MOST_DIGITS = 50, "notes", 18
 

@@ -13,7 +13,7 @@ from customers.choices import Tier
 from customers.models import Customer
 from limits.decision import BALANCE_WINDOW, CREDIT_STOP, FINANCIAL_YEAR
 from limits.models import Direction, LimitRule, write_limit
-from ppims.backoffice.access import get_staff, is_fragment, open_page
+from ppims.backoffice.access import is_fragment, open_page
 from ppims.backoffice.customer.activity import read_activity
 from ppims.backoffice.customer.notes import list_notes
 from ppims.backoffice.customer.profile import read_person
@@ -23,6 +23,7 @@ from ppims.backoffice.filters import CURSOR_NAME, write_canonical_query
 from ppims.core.formats import inr, ist_date
 from ppims.models import User
 from ppims.reports.limit_status import DirectionStatus, read_limit_status
+from ppims.services.accounts import get_staff
 
 PAGE_TEMPLATE, ROWS_PARTIAL = "ppims/customer.html", "ppims/transactions.html#rows"
 

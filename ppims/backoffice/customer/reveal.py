@@ -9,9 +9,10 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
 from customers.services import disclosures
-from ppims.backoffice.access import get_posted, get_staff, open_page, render_form
+from ppims.backoffice.access import get_posted, open_page, render_form
 from ppims.core.free_text import validate
 from ppims.models import LONGEST_NOTE
+from ppims.services.accounts import get_staff
 
 REVEALED_KEY, REVEALED_SECONDS = "revealed", 60
 

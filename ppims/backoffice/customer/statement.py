@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from customers.models import Customer
 from customers.services import disclosures
-from ppims.backoffice.access import get_staff, open_page
+from ppims.backoffice.access import open_page
 from ppims.backoffice.filters import FrameForm
 from ppims.backoffice.transaction_rows import Line, make_lines
 from ppims.core import clock
@@ -19,6 +19,7 @@ from ppims.core.money import to_rupees
 from ppims.reports.activity import list_activity
 from ppims.reports.keyset import Frame
 from ppims.reports.transactions import Row
+from ppims.services.accounts import get_staff
 from ppims.wire.reply_fields import write_date, write_instant
 
 ROWS_AT_ONCE, MOST_ROWS = 1_000, 10_000

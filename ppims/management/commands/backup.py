@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from ppims.maintenance import backup
+from ppims.maintenance.archive import Refused
 from ppims.maintenance.copy import Unequal
 
 DONE_MESSAGE = """
@@ -30,7 +31,7 @@ class Command(BaseCommand):
         file = options["file"]
         try:
             manifest = backup.make(file, self.stdout.write)
-        except (backup.Refused, Unequal, OSError, DatabaseError) as error:
+        except (Refused, Unequal, OSError, DatabaseError) as error:
             raise CommandError(f"No backup was made: {error}") from error
         counts, seal = manifest["counts"], manifest["seal"]["number"]
         entries, checks = counts["limits_ledgerentry"], counts["limits_limitcheck"]

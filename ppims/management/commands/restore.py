@@ -8,10 +8,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from ppims.maintenance import backup, restore
+from ppims.maintenance import restore
+from ppims.maintenance.archive import Refused
 from ppims.maintenance.copy import NotEmpty, Unequal
 
-REFUSAL_ERRORS = (backup.Refused, NotEmpty, Unequal, OSError, DatabaseError, CommandError)
+REFUSAL_ERRORS = (Refused, NotEmpty, Unequal, OSError, DatabaseError, CommandError)
 
 
 class Command(BaseCommand):
