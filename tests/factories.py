@@ -95,7 +95,7 @@ def set_blocked(unique_id: int, *, blocked: bool) -> None:
         blocking.block(customer_id=unique_id, reason="a test", user=maker)
         return
     proposal = blocking.propose_unblocking(customer_id=unique_id, reason="a test", user=maker)
-    blocking.decide_unblocking(proposal_id=proposal.pk, state="APPROVED", user=checker)
+    blocking.UNBLOCKING_PROPOSALS.decide(proposal_id=proposal.pk, state="APPROVED", user=checker)
 
 
 def set_tier(unique_id: int, tier: str) -> None:

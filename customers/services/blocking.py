@@ -70,4 +70,3 @@ UNBLOCKING_PROPOSALS = Proposals(
     carry_out=_unblock,
     describe=lambda proposal: {} if proposal.decided_at else {"reason": proposal.reason},
 )
-decide_unblocking = UNBLOCKING_PROPOSALS.decide

@@ -74,7 +74,9 @@ class World:
         return partial(blocking.propose_unblocking, **about)
 
     def unblock(self):
-        return self.approve(blocking.decide_unblocking, proposal_id=self.propose_unblocking()().pk)
+        return self.approve(
+            blocking.UNBLOCKING_PROPOSALS.decide, proposal_id=self.propose_unblocking()().pk
+        )
 
     def approve(self, decide, **proposal):
         return partial(decide, state="APPROVED", user=self.checker, **proposal)

@@ -249,7 +249,9 @@ def test_what_waits_for_staff_is_counted_with_the_age_of_the_oldest(ent, cbs, da
             reason="–",
             user=checker,
         )
-        blocking.decide_unblocking(proposal_id=proposal.pk, state="APPROVED", user=checker)
+        blocking.UNBLOCKING_PROPOSALS.decide(
+            proposal_id=proposal.pk, state="APPROVED", user=checker
+        )
     details = read_overview_at(day.at)
     assert (details.reviews.count, details.reviews.oldest_at) == (0, None)
     assert details.proposals.count == 1
