@@ -55,6 +55,7 @@ def _keep_character(character: str) -> str:
 def learn(customer_id: int, name: str, *, before: str = "") -> None:
     """Let the words of a name find the customer, and those of the name before no longer."""
     new, old = set(split_words(name)), set(split_words(before))
-    NameWord.objects.filter(customer_id=customer_id, word__in=old - new).delete()
+    if old - new:  # Django makes a query of none too, which costs an add a fifth of its time
+        NameWord.objects.filter(customer_id=customer_id, word__in=old - new).delete()
     with connection.cursor() as cursor:
         cursor.executemany(INSERT_WORD, [(word, customer_id) for word in sorted(new - old)])
