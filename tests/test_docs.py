@@ -70,3 +70,34 @@ def test_code_names_no_document_that_is_not_here() -> None:
         for name in re.findall(r"\b[\w-]+\.md\b", file.read_text("utf-8"))
     }
     assert {each for each in named if each[1] not in here} == set()
+
+
+# Places as docs/architecture.md names them: `db/write_lock`, `services/checks.check_limit`.
+PLACE = re.compile(r"`((?:[a-z_]+/)+[a-z_]*)(?:\.(\w+))?`")
+ROOMS = [ROOT, *(ROOT / package for package in ("ppims", "customers", "limits"))]
+
+
+def find_place(path: str, name: str) -> bool:
+    """Find a place of the map: a folder, or a module that has the name."""
+    if path.endswith("/") or not name:
+        named = [room / path for room in ROOMS]
+        return any(place.is_dir() or place.with_suffix(".py").is_file() for place in named)
+    if name in {"py", "html"}:
+        return any((room / f"{path}.{name}").is_file() for room in ROOMS)
+    modules = [room / f"{path}.py" for room in ROOMS]
+    texts = [module.read_text("utf-8") for module in modules if module.is_file()]
+    return any(re.search(rf"\b{name}\b", text) for text in texts)
+
+
+def test_the_map_names_places_that_are_there() -> None:
+    places = PLACE.findall((ROOT / "docs/architecture.md").read_text("utf-8"))
+    assert len(places) > 40
+    assert [place for place in places if not find_place(*place)] == []
+
+
+def test_a_place_that_is_gone_is_noticed() -> None:
+    assert find_place("db/write_lock", "")
+    assert find_place("services/checks", "check_limit")
+    assert not find_place("db/turn", "")
+    assert not find_place("services/checks", "no_such_name")
+    assert not find_place("wire/envelope", "html")
