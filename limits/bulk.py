@@ -43,7 +43,7 @@ from limits.posting import (
 )
 from limits.services.checks import Ask
 from limits.services.updates import Report
-from ppims.core import clock
+from ppims.core import calendar
 from ppims.core.chain import sign_link, sign_row
 from ppims.core.keys import EPOCH, Plain
 from ppims.db import bulk
@@ -92,7 +92,7 @@ class Rulebook:
 
     def __init__(self) -> None:
         starts = queries.list_rule_starts()
-        self.starts = [clock.to_microseconds(start) for start in starts]
+        self.starts = [calendar.to_microseconds(start) for start in starts]
         self.known = {
             (place, tier, direction): _find_in_force(tier, direction, at)
             for place, at in enumerate([EPOCH, *starts])  # as bisect_right finds it
@@ -164,7 +164,7 @@ class Book:
             next(self.histories.check_ids),
             processor_id,
             at,
-            clock.number_month(at),
+            calendar.number_month(at),
             ask.direction,
             ask.amount_paise,
             _find_hold_end(call.processor, at) if decided.is_allowed else 0,
@@ -213,13 +213,15 @@ class Book:
         in_force = self.histories.rules.find_rules(self.tier, ask.direction, at)
         return decision.decide(
             Question(
-                clock.from_microseconds(at),
+                calendar.from_microseconds(at),
                 ask.amount_paise,
                 in_force.rules,
-                self._sum_totals(in_force, clock.number_month(at), ask.direction, at),
+                self._sum_totals(in_force, calendar.number_month(at), ask.direction, at),
                 ask.balance_paise,
                 self._sum_usage(at).sum_held_credit(processor_id) if self.holds else 0,
-                queries.find_loading_stop(in_force.rules, clock.from_microseconds(self.tier_since)),
+                queries.find_loading_stop(
+                    in_force.rules, calendar.from_microseconds(self.tier_since)
+                ),
             )
         )
 
@@ -269,7 +271,7 @@ class Book:
         place = place_update(
             report.kind,
             report.amount_paise,
-            clock.number_month(at),
+            calendar.number_month(at),
             check=check,
             named_month=named_month,
         )
@@ -288,7 +290,7 @@ class Book:
         self, processor_id: int, ref_id: str, report: Report, booking: Booking, at: int
     ) -> Sequence[Plain]:
         in_force = self.histories.rules.find_rules(self.tier, report.direction, at)
-        arrival, rules, place = clock.number_month(at), in_force.rules, booking.place
+        arrival, rules, place = calendar.number_month(at), in_force.rules, booking.place
         totals = self._sum_totals(in_force, place.month, report.direction, at)
         gauge = decision.find_tightest(rules, totals)
         judged = gauge.totals if gauge else totals[MONTH_WINDOW]
@@ -345,7 +347,7 @@ class Book:
             if held.expires_at > at and held.month == month and held.direction == direction
         )
         used = self.used.get((month, direction), 0)
-        return {MONTH_WINDOW: Totals(used, held, clock.find_first_day_after_month(month))}
+        return {MONTH_WINDOW: Totals(used, held, calendar.find_first_day_after_month(month))}
 
     def _sum_usage(self, at: int) -> Usage:
         held: dict[tuple[int, str, int], int] = {}

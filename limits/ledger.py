@@ -14,7 +14,7 @@ from customers.models import Customer
 from limits.decision import FINANCIAL_YEAR, MONTH_WINDOW, Rule, Totals
 from limits.models import Direction, LedgerEntry, LedgerHead, LimitCheck, MonthlyUsage
 from limits.posting import EFFECT_SIGNS, find_effect_paise
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.core.chain import sign_link, sign_row
 from ppims.core.errors import Unavailable, UnknownCustomer
 from ppims.db import clock_guard, signed_rows, statements
@@ -107,13 +107,13 @@ class Usage(NamedTuple):
 
     def sum_totals(self, month: int, direction: str) -> dict[str, Totals]:
         """Sum up the month, and the financial year it belongs to, as far as it was read."""
-        year = clock.list_months_of_financial_year(month)
+        year = calendar.list_months_of_financial_year(month)
         return {
             MONTH_WINDOW: self._sum_months(
-                (month,), direction, resets_on=clock.find_first_day_after_month(month)
+                (month,), direction, resets_on=calendar.find_first_day_after_month(month)
             ),
             FINANCIAL_YEAR: self._sum_months(
-                year, direction, resets_on=clock.find_first_day_after_month(year[-1])
+                year, direction, resets_on=calendar.find_first_day_after_month(year[-1])
             ),
         }
 
@@ -215,7 +215,7 @@ def _write_usage_statement(months: frozenset[int]) -> str:
 def list_months_needed(month: int, rules: Iterable[Rule]) -> tuple[int, ...]:
     """List the months whose usage the rules ask for."""
     if any(rule.window == FINANCIAL_YEAR for rule in rules):
-        return clock.list_months_of_financial_year(month)
+        return calendar.list_months_of_financial_year(month)
     return (month,)
 
 

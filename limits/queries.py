@@ -11,7 +11,7 @@ from customers.choices import USABLE_STATUSES
 from customers.models import Identifier
 from limits.decision import CREDIT_STOP, Rule
 from limits.models import LimitRule
-from ppims.core import clock
+from ppims.core import calendar
 from ppims.db import shared_snapshot, statements
 from ppims.models import Processor
 
@@ -104,7 +104,7 @@ def _pick_in_force(rows: Iterable[Sequence[Any]], at: datetime) -> Iterable[Sequ
 def find_loading_stop(rules: Iterable[WindowRule], tier_since: datetime) -> datetime | None:
     """Find when loading stops at a tier, by the CREDIT_STOP among the rules; None: it doesn't."""
     months = next((rule.amount for rule in rules if rule.window == CREDIT_STOP), None)
-    return None if months is None else clock.add_months(tier_since, months)
+    return None if months is None else calendar.add_months(tier_since, months)
 
 
 def find_customer(processor: Processor, kind: str, value: str) -> Found | None:

@@ -13,7 +13,7 @@ from customers.models import Customer
 from limits import ledger
 from limits.models import Adjustment, Direction, LedgerEntry, LedgerHead, MonthlyUsage
 from limits.services.updates import book
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.core.errors import Conflict, Malformed, UnknownCustomer
 from ppims.core.free_text import require_text, trim
 from ppims.db.transaction import wrap_in_transaction
@@ -107,7 +107,7 @@ def _judge(correction: Correction, at: datetime) -> None:
     if not Customer.objects.filter(pk=correction.unique_id).exists():
         raise UnknownCustomer
     is_month = correction.month % 100 in range(1, 13)
-    if not (is_month and FIRST_MONTH <= correction.month <= clock.number_ist_month(at)):
+    if not (is_month and FIRST_MONTH <= correction.month <= calendar.number_ist_month(at)):
         errors.append(("month", "is a month until now, such as 202611"))
     if correction.direction not in Direction.values:
         errors.append(("direction", "is D or C"))
@@ -135,7 +135,7 @@ def _make_entry(adjustment: Adjustment, customer: Customer, at: datetime) -> Led
         customer=customer,
         unique_id_sent=customer.pk,
         at=at,
-        arrival_month=clock.number_ist_month(at),
+        arrival_month=calendar.number_ist_month(at),
         month=adjustment.month,
         kind=Kind.ADJUST,
         direction=adjustment.direction,

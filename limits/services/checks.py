@@ -14,7 +14,7 @@ from customers.choices import MOBILE_KIND, Tier
 from customers.models import Customer, Registration
 from limits import decision, ledger, queries
 from limits.models import Direction, Hold, LedgerEntry, LimitCheck
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.db.transaction import run_in_transaction
 from ppims.models import Processor, ReplayKey
 from ppims.services import idempotency
@@ -85,14 +85,14 @@ def read_figures(
     customer: Customer | queries.Found, direction: str, at: datetime
 ) -> decision.ReplyFigures:
     """Read what is used + held and what is left, as they stand at an instant."""
-    month = clock.number_ist_month(at)
+    month = calendar.number_ist_month(at)
     rules = queries.find_rules(customer.tier, direction, at)
     usage = ledger.read_usage(customer.unique_id, ledger.list_months_needed(month, rules), at)
     return decision.sum_figures(rules, usage.sum_totals(month, direction))
 
 
 def _read_figures_of_a_newcomer(at: datetime) -> decision.ReplyFigures:
-    nothing = ledger.Usage({}, {}).sum_totals(clock.number_ist_month(at), Direction.DEBIT)
+    nothing = ledger.Usage({}, {}).sum_totals(calendar.number_ist_month(at), Direction.DEBIT)
     return decision.sum_figures(queries.find_rules(Tier.MIN, Direction.DEBIT, at), nothing)
 
 
@@ -100,7 +100,7 @@ def _decide_check(
     call: idempotency.Call, ask: Ask, registration: Registration, at: datetime
 ) -> tuple[LimitCheck, ledger.Usage]:
     customer, processor = registration.customer, call.processor
-    month = clock.number_ist_month(at)
+    month = calendar.number_ist_month(at)
     rules = queries.find_rules(customer.tier, ask.direction, at)
     usage = ledger.read_usage(customer.pk, ledger.list_months_needed(month, rules), at)
     owner = (customer.pk, processor.pk)
@@ -132,7 +132,7 @@ def _make_check(
         unique_id_sent=ask.unique_id,
         ref_id=call.ref_id,
         at=at,
-        month=clock.number_ist_month(at),
+        month=calendar.number_ist_month(at),
         direction=ask.direction,
         amount_paise=ask.amount_paise,
         balance_paise=ask.balance_paise,
@@ -157,7 +157,7 @@ def _make_check(
 
 def _find_hold_end(processor: Processor, at: datetime) -> datetime:
     minutes = processor.hold_minutes or settings.PPIMS_HOLD_MINUTES
-    return clock.round_up_to_second(at + timedelta(minutes=minutes))
+    return calendar.round_up_to_second(at + timedelta(minutes=minutes))
 
 
 def _repeat(first: ReplayKey) -> tuple[LimitCheck, bool]:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext, ngettext
 from customers.models import Customer
 from limits import queries
 from limits.models import LimitRule
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.core.formats import ist_start
 from ppims.core.free_text import require_text
 from ppims.db.transaction import run_in_transaction, wrap_in_transaction
@@ -149,7 +149,7 @@ def _make_rule(
 
 
 def _find_start(day: str | None) -> datetime | None:
-    return clock.find_midnight(date.fromisoformat(day)) if day else None
+    return calendar.find_midnight(date.fromisoformat(day)) if day else None
 
 
 def _carry_out(rule: LimitRule, _: None, at: datetime) -> list[Model]:

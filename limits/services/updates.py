@@ -15,7 +15,7 @@ from limits import decision, ledger, posting
 from limits.models import Direction, LedgerEntry, LedgerHead, LimitCheck
 from limits.posting import POST_KIND, RELEASE_KIND, REVERSE_KIND, KnownCheck
 from limits.queries import find_rules, is_account_usable
-from ppims.core import clock
+from ppims.core import calendar
 from ppims.core.errors import Conflict
 from ppims.core.keys import ONE_MICROSECOND
 from ppims.db import statements
@@ -201,7 +201,7 @@ def _read_check(call: Call, report: Report, at: datetime) -> Known:
 def _book(
     call: Call, report: Report, customer: Customer, head: LedgerHead, known: Known, at: datetime
 ) -> LedgerEntry:
-    arrival_month, undone = clock.number_ist_month(at), known.undone
+    arrival_month, undone = calendar.number_ist_month(at), known.undone
     place = posting.place_update(
         report.kind,
         report.amount_paise,

@@ -32,7 +32,7 @@ from limits.posting import (
 )
 from limits.verify.chains import make_row_type
 from limits.verify.past_state import Person, RulesThen
-from ppims.core import clock
+from ppims.core import calendar
 from ppims.core.chain import KeysByName, Walk, describe_difference
 from ppims.db import signed_rows
 
@@ -184,7 +184,7 @@ class Customer:
         rule = self._rules.get(row.rule_id)
         if rule is None or rule.window != FINANCIAL_YEAR:
             return self.totals[row.month, row.direction]
-        months = clock.list_months_of_financial_year(row.month)
+        months = calendar.list_months_of_financial_year(row.month)
         return sum(self.totals.get((month, row.direction), 0) for month in months)
 
     def _find_rule_problem(

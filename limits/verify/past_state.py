@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from customers.choices import USABLE_STATUSES
 from limits.decision import CREDIT_STOP
 from limits.queries import find_loading_stop
-from ppims.core import clock
+from ppims.core import calendar
 
 T = TypeVar("T")
 
@@ -171,7 +171,7 @@ class RulesThen:
                 answers.add(False)
                 continue
             for tier in tiers:
-                since = clock.from_microseconds(tier.since)
+                since = calendar.from_microseconds(tier.since)
                 stops_at = find_loading_stop([self._rules[pk]], since)
-                answers.add(stops_at is not None and clock.from_microseconds(row.at) >= stops_at)
+                answers.add(stops_at is not None and calendar.from_microseconds(row.at) >= stops_at)
         return _drop_unknown(answers)

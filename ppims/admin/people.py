@@ -13,7 +13,7 @@ from limits import decision, ledger, queries
 from limits.models import Direction, Hold, MonthlyUsage, write_limit
 from ppims.backoffice.admin_site import defer_secrets
 from ppims.backoffice.customer.page import write_left
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.core.formats import inr, write_month
 from ppims.services.accounts import get_staff
 from ppims.services.read_only_admin import (
@@ -143,8 +143,8 @@ class CustomerAdmin(ReadOnlyAdmin):
 def _describe_usage(customer: Customer) -> dict[str, object]:
     """Describe what is used, held and left now; the months kept; and how many holds are open."""
     at = clock.now()
-    month = clock.number_ist_month(at)
-    usage = ledger.read_usage(customer.pk, clock.list_months_of_financial_year(month), at)
+    month = calendar.number_ist_month(at)
+    usage = ledger.read_usage(customer.pk, calendar.list_months_of_financial_year(month), at)
     amounts = {
         (rule.direction, rule.window): rule.amount
         for rule in queries.list_in_force(at)

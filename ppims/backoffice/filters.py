@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from limits.models import LedgerEntry
 from ppims.backoffice import labels
-from ppims.core import clock
+from ppims.core import calendar
 from ppims.core.days import DayField
 from ppims.models import Processor
 from ppims.reports.keyset import Frame, Page
@@ -56,7 +56,7 @@ class FrameForm(forms.Form):
 
     def make_frame(self, at: datetime) -> Frame:
         """Return the time frame of a valid form, at an instant."""
-        said, today = self.cleaned_data, clock.find_ist_day(at)
+        said, today = self.cleaned_data, calendar.find_ist_day(at)
         days = {
             TODAY_FRAME: (today, today),
             YESTERDAY_FRAME: (today - ONE_DAY, today - ONE_DAY),
@@ -66,7 +66,7 @@ class FrameForm(forms.Form):
         }
         first, last = days.get(said["when"], (None, None))
         return Frame(
-            first and clock.find_midnight(first), last and clock.find_midnight(last + ONE_DAY)
+            first and calendar.find_midnight(first), last and calendar.find_midnight(last + ONE_DAY)
         )
 
 

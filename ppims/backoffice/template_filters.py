@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from ppims.backoffice import labels
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.core.formats import inr, ist, ist_date, ist_start, write_month
 
 register = template.Library()
@@ -33,7 +33,7 @@ for name, write in PAGE_FILTERS.items():
 @register.filter
 def at_or_on(at: datetime) -> str:
     """Write an instant in a sentence: "at 4:17 PM" of today, else "on 26 Nov 2026, 12:05 AM"."""
-    local = at.astimezone(clock.IST)
+    local = at.astimezone(calendar.IST)
     if local.date() == clock.today():
         return gettext("at %(time)s") % {"time": dateformat.format(local, "g:i A")}
     return gettext("on %(time)s") % {"time": ist(at)}

@@ -7,7 +7,7 @@ from django import forms
 from django.utils import formats
 from django.utils.translation import gettext_lazy as _
 
-from ppims.core import clock
+from ppims.core import calendar
 
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
 WRITTEN_FORMAT, WIRE_FORMAT = "DD-MM-YYYY", "%d-%m-%Y"
@@ -82,4 +82,4 @@ class MomentField(forms.MultiValueField):
         day, at = data_list or (None, None)
         if day is None and at is not None:
             raise forms.ValidationError(UNREADABLE_MESSAGE, code="invalid")
-        return datetime.combine(day, at or time(), clock.IST) if day else None
+        return datetime.combine(day, at or time(), calendar.IST) if day else None

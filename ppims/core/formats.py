@@ -4,7 +4,7 @@ from datetime import date, datetime, time
 
 from django.utils import dateformat
 
-from ppims.core import clock
+from ppims.core import calendar
 
 NO_VALUE = "–"
 
@@ -27,30 +27,34 @@ def inr(paise: int | None, nothing: str = NO_VALUE) -> str:
 
 def ist(at: datetime | None) -> str:
     """Write an instant in India's time: 25 Nov 2026, 4:17 PM."""
-    return NO_VALUE if at is None else dateformat.format(at.astimezone(clock.IST), "j M Y, g:i A")
+    return (
+        NO_VALUE if at is None else dateformat.format(at.astimezone(calendar.IST), "j M Y, g:i A")
+    )
 
 
 def ist_date(day: date | None) -> str:
     """Write a day, or an instant's day in India: 25 Nov 2026."""
     if day is None:
         return NO_VALUE
-    return dateformat.format(clock.find_ist_day(day) if isinstance(day, datetime) else day, "j M Y")
+    return dateformat.format(
+        calendar.find_ist_day(day) if isinstance(day, datetime) else day, "j M Y"
+    )
 
 
 def ist_start(at: datetime | None) -> str:
     """Write an instant that is most often the beginning of a day, which then needs no time."""
-    is_midnight = at is not None and at.astimezone(clock.IST).time() == time()
+    is_midnight = at is not None and at.astimezone(calendar.IST).time() == time()
     return ist_date(at) if is_midnight else ist(at)
 
 
 def write_ist_second(at: datetime | None) -> str:
     """Write an instant to the second: 25 Nov 2026, 16:17:00 IST."""
-    return f"{at.astimezone(clock.IST):%d %b %Y, %H:%M:%S} IST" if at else NO_VALUE
+    return f"{at.astimezone(calendar.IST):%d %b %Y, %H:%M:%S} IST" if at else NO_VALUE
 
 
 def write_month(number: int) -> str:
     """Write a month that is given by its number: 202611 is "Nov 2026"."""
-    return dateformat.format(clock.find_first_day(number), "M Y")
+    return dateformat.format(calendar.find_first_day(number), "M Y")
 
 
 def mask(value: str, *, shown: int) -> str:

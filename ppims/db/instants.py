@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connection
 
-from ppims.core import clock
+from ppims.core import calendar
 from ppims.db.statements import choose_by_database
 
 AS_MICROSECONDS = {
@@ -38,7 +38,7 @@ def write_indexed(column: str) -> str:
 
 def to_indexed(at: datetime) -> datetime | int:
     """Give an instant as it is compared with what `write_indexed` writes."""
-    return clock.to_microseconds(at) if connection.vendor == "sqlite" else at
+    return calendar.to_microseconds(at) if connection.vendor == "sqlite" else at
 
 
 def write_earlier(at: str, key: str, than: datetime, before: int) -> tuple[str, list[Any]]:

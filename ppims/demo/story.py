@@ -17,7 +17,7 @@ from customers.models import Customer, DuplicateReview, KycProposal
 from customers.services import blocking, customers, kyc, notes, reviews
 from limits.models import LedgerEntry, PostingFinding
 from limits.services import adjustments, checks, findings, updates
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.core.errors import Conflict
 from ppims.demo.names import FIRST_NAMES, LAST_NAMES, PLACES, STREETS
 from ppims.models import Operation, Processor, User
@@ -109,13 +109,13 @@ class Story:
 
     def _draw_instant(self, days_ago: int) -> datetime:
         """Draw an instant of a day, when people are awake."""
-        day = clock.find_ist_day(self.today - timedelta(days=days_ago))
+        day = calendar.find_ist_day(self.today - timedelta(days=days_ago))
         seconds = timedelta(seconds=self.random.randrange(7 * 3600, 22 * 3600))
-        return clock.find_midnight(day) + seconds
+        return calendar.find_midnight(day) + seconds
 
     def _find_instant_this_month(self, part: float) -> datetime:
         """Give the instant when this part of the month so far was over."""
-        local = self.today.astimezone(clock.IST)
+        local = self.today.astimezone(calendar.IST)
         first = local.replace(day=1, hour=0, minute=0, second=0)
         return first + (local - first) * part
 
@@ -333,7 +333,7 @@ class Story:
             self._draw_past_instant(hours=7, minutes=12), self._raise_kyc, person=waiting, place=1
         )
         at = self._draw_past_instant(hours=28, minutes=6)
-        month = clock.number_ist_month(at)
+        month = calendar.number_ist_month(at)
         self._plan_event(
             at,
             adjustments.propose,

@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from heapq import merge
 
-from ppims.core import clock
+from ppims.core import calendar
 from ppims.db import statements
 from ppims.db.instants import write_microseconds
 from ppims.reports.keyset import (
@@ -73,12 +73,12 @@ def _find_in_chain(
     (last,) = statements.read_row(LAST_NUMBER.format(table=table), [customer_id]) or (0,)
     numbers = range(1, last + 1)
     least = (
-        bisect_left(numbers, clock.to_microseconds(frame.since), key=read_instant)
+        bisect_left(numbers, calendar.to_microseconds(frame.since), key=read_instant)
         if frame.since
         else 0
     )
     most = (
-        bisect_left(numbers, clock.to_microseconds(frame.until), key=read_instant)
+        bisect_left(numbers, calendar.to_microseconds(frame.until), key=read_instant)
         if frame.until
         else last
     )
@@ -96,8 +96,8 @@ def _find_in_others(
 ) -> Found:
     rank = SOURCE_ORDER.index(source)
     before = after.id if after.rank == rank else PAST_ALL_IDS * (after.rank > rank)
-    since = clock.to_microseconds(frame.since) if frame.since else 0
-    until = clock.to_microseconds(frame.until) if frame.until else FIRST_POSITION.at
+    since = calendar.to_microseconds(frame.since) if frame.since else 0
+    until = calendar.to_microseconds(frame.until) if frame.until else FIRST_POSITION.at
     sql = OF_OTHERS.format(rows=OTHER_QUERIES[source].format(at=write_microseconds("t.at")))
     values = [customer_id, since, until, after.at, after.at, before, rows]
     found = statements.read_rows(sql, values)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from customers.models import Customer, Registration
 from limits.models import NearLimit
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.reports.keyset import (
     ALL_TIME,
     PAGE_ROWS,
@@ -96,7 +96,7 @@ def _walk_near(filters: Filters) -> Walk:
         key="customer_id",
         at="created_at",
         columns=["level"],
-        within=[('t."month" = %s', clock.number_ist_month(clock.now())), ('t."level" > 0',)],
+        within=[('t."month" = %s', calendar.number_ist_month(clock.now())), ('t."level" > 0',)],
         wanted=[("level >= %s", filters.level), *wanted],
     )
 
@@ -134,7 +134,7 @@ def _read_customers(registrations: Sequence[int]) -> list[int]:
 def _read(ids: Sequence[int]) -> list[Row]:
     names = ("unique_id", "name", "tier", "status", "created_at")
     found = {row["unique_id"]: row for row in Customer.objects.filter(pk__in=ids).values(*names)}
-    month = clock.number_ist_month(clock.now())
+    month = calendar.number_ist_month(clock.now())
     near = NearLimit.objects.filter(customer_id__in=ids, month=month, level__gt=0)
     permille = dict(near.values_list("customer_id", "permille"))
     return [Row(permille=permille.get(each), **found[each]) for each in ids]

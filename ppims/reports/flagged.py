@@ -1,7 +1,7 @@
 """The flagged entries that staff have not closed yet, oldest first; and those that they have."""
 
 from limits.models import PostingFinding
-from ppims.core import clock
+from ppims.core import calendar
 from ppims.db.instants import to_indexed, write_indexed, write_microseconds
 from ppims.reports.keyset import (
     PAGE_ROWS,
@@ -49,6 +49,6 @@ def walk(
     and where this ended, if it looked at enough.
     """
     look = LOOK_QUERY.format(moment=write_microseconds('t."at"'), at=write_indexed('t."at"'))
-    bound = to_indexed(clock.from_microseconds(after.at))
+    bound = to_indexed(calendar.from_microseconds(after.at))
     wanted = [(OPEN_CONDITION, known)]
     return find_wanted(look, [bound, bound, after.id], wanted, ENTRY_RANK, rows)

@@ -12,7 +12,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from django.db.models import Model, QuerySet
 from django.http import Http404
 
-from ppims.core import clock
+from ppims.core import calendar
 from ppims.db import statements
 from ppims.db.instants import to_indexed, write_earlier, write_indexed, write_microseconds
 
@@ -162,9 +162,9 @@ def _write_look(walk: Walk, frame: Frame, after: Position) -> tuple[str, list[An
     at, key = write_indexed(f't."{walk.at}"'), f't."{walk.key}"'
     before = after.id if after.rank == walk.rank else PAST_ALL_IDS * (after.rank > walk.rank)
     last: Condition
-    sql, values = write_earlier(at, key, clock.from_microseconds(after.at), before)
+    sql, values = write_earlier(at, key, calendar.from_microseconds(after.at), before)
     last = (sql, *values)
-    if frame.until is not None and clock.to_microseconds(frame.until) <= after.at:
+    if frame.until is not None and calendar.to_microseconds(frame.until) <= after.at:
         last = (f"{at} < %s", to_indexed(frame.until))
     where = [*walk.within, last]
     if frame.since is not None:

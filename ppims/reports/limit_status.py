@@ -19,7 +19,7 @@ from limits.models import (
     NearLimit,
     find_level,
 )
-from ppims.core import clock
+from ppims.core import calendar, clock
 
 METERED_WINDOWS = {MONTH_WINDOW, FINANCIAL_YEAR}
 WINDOW_ORDER = [*decision.AMOUNT_WINDOWS, CREDIT_STOP]
@@ -90,7 +90,7 @@ def read_limit_status(customer: Customer) -> LimitStatus:
     head = LedgerHead.objects.filter(pk=customer.pk).first()
     now = clock.now()
     at = max(now, head.last_at) if head and head.last_at else now
-    months = clock.list_months_of_financial_year(clock.number_ist_month(at))
+    months = calendar.list_months_of_financial_year(calendar.number_ist_month(at))
     known = ledger.read_usage(customer.pk, months, at)
     rules = [rule for rule in queries.list_in_force(at) if rule.tier == customer.tier]
     open_now = Hold.objects.filter(customer_id=customer.pk, expires_at__gt=at)
@@ -109,7 +109,7 @@ def _read_direction(
     known: ledger.Usage,
     at: datetime,
 ) -> DirectionStatus:
-    totals = known.sum_totals(clock.number_ist_month(at), direction)
+    totals = known.sum_totals(calendar.number_ist_month(at), direction)
     mine = _list_rules(rules, direction)
     meters = [
         LimitGauge(rule, int(rule.amount or 0), totals[rule.window])

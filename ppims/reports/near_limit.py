@@ -10,7 +10,7 @@ from datetime import datetime
 from limits import queries
 from limits.decision import FINANCIAL_YEAR, MONTH_WINDOW
 from limits.models import FULL_PERMILLE, NEAR_PERMILLE, Direction, NearLimit, find_level
-from ppims.core import clock
+from ppims.core import calendar
 from ppims.db import statements
 from ppims.db.instants import write_microseconds
 
@@ -56,7 +56,7 @@ class NearLimitUpdate:
     """Looks at customers, batch by batch, and then keeps who of them is to be watched."""
 
     def __init__(self, at: datetime, *, floor: int) -> None:
-        self.month, self.floor = clock.number_ist_month(at), floor
+        self.month, self.floor = calendar.number_ist_month(at), floor
         in_force = queries.list_in_force(at)
         by_window = [rule for rule in in_force if rule.window in {MONTH_WINDOW, FINANCIAL_YEAR}]
         self.rules = sorted(rule.pk for rule in by_window)
@@ -114,7 +114,7 @@ class NearLimitUpdate:
             below.filter(level=NearLimit.Level.NONE).delete()
 
     def _look(self, customers: str, values: Sequence[int]) -> None:
-        year = [clock.list_months_of_financial_year(self.month)[0], self.month]
+        year = [calendar.list_months_of_financial_year(self.month)[0], self.month]
         sql = SUM_USED.format(customers=customers, created_at=write_microseconds("c.created_at"))
         for row in statements.read_rows(sql, [self.month, self.month, *values, *year]):
             customer_id, tier, created_at, *used = row
@@ -122,7 +122,7 @@ class NearLimitUpdate:
             if permille >= NEAR_PERMILLE or used[0] >= max(1, self.floor):
                 self._found[customer_id] = NearLimit(
                     customer_id=customer_id,
-                    created_at=clock.from_microseconds(created_at),
+                    created_at=calendar.from_microseconds(created_at),
                     month=self.month,
                     level=find_level(permille),
                     permille=min(permille, MOST_PERMILLE),

@@ -19,7 +19,7 @@ from limits.models import (
     OverviewSnapshot,
     RefusedReport,
 )
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.models import FourEyes
 from ppims.reports import near_limit, overview_counts, reviews
 from ppims.reports.transactions import Filters, Row, list_transactions
@@ -112,7 +112,7 @@ def read_overview() -> Overview:
     at = clock.now()
     row = OverviewSnapshot.objects.filter(pk=1).first()
     state = json.loads(row.state) if row else {}
-    is_this_month = state.get("month") == clock.number_ist_month(at)
+    is_this_month = state.get("month") == calendar.number_ist_month(at)
     near, at_limit = state.get("near", (0, 0)) if is_this_month else (0, 0)
     return Overview(
         as_of=row.at if row else at,
@@ -125,7 +125,7 @@ def read_overview() -> Overview:
         refused=_count_waiting_refused(state),
         reviews=_count_waiting(WAITING_REVIEWS),
         proposals=_count_waiting(WAITING_PROPOSALS),
-        top_spenders=_list_top_spenders(clock.number_ist_month(at)),
+        top_spenders=_list_top_spenders(calendar.number_ist_month(at)),
         last=list_transactions(Filters(), rows=SHOWN_TRANSACTIONS).rows,
     )
 
@@ -150,7 +150,9 @@ def _make_day(number: int, figures: overview_counts.State) -> Day:
 
 def _count_waiting_flagged(state: Mapping[str, Any]) -> Waiting:
     waiting = state.get("flagged", 0) - state.get("closed", 0)
-    return Waiting(waiting, clock.from_microseconds(state["flagged_after"][0]) if waiting else None)
+    return Waiting(
+        waiting, calendar.from_microseconds(state["flagged_after"][0]) if waiting else None
+    )
 
 
 def _count_waiting_refused(state: Mapping[str, Any]) -> Waiting:

@@ -14,7 +14,7 @@ from typing import Any
 
 from limits.models import OverviewSnapshot
 from limits.services.overview import claim_figures, keep_figures
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.core.errors import Unavailable
 from ppims.db import statements
 from ppims.db.instants import write_microseconds
@@ -112,7 +112,7 @@ def is_due(row: OverviewSnapshot, at: datetime) -> bool:
 
 def number_day(at: datetime) -> int:
     """Number India's days from 1970 on."""
-    return (clock.find_ist_day(at) - FIRST_DAY).days
+    return (calendar.find_ist_day(at) - FIRST_DAY).days
 
 
 def _read_edge() -> dict[str, int] | None:
@@ -158,8 +158,10 @@ class Work:
     at: datetime
 
     def __post_init__(self) -> None:
-        self.oldest = clock.find_midnight(clock.find_ist_day(self.at) - timedelta(days=KEPT_DAYS))
-        is_this_month = self.state["month"] == clock.number_ist_month(self.at)
+        self.oldest = calendar.find_midnight(
+            calendar.find_ist_day(self.at) - timedelta(days=KEPT_DAYS)
+        )
+        is_this_month = self.state["month"] == calendar.number_ist_month(self.at)
         self.watch = NearLimitUpdate(self.at, floor=self.state["floor"] if is_this_month else 0)
 
     def run(self, seconds: float) -> None:

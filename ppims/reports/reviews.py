@@ -3,7 +3,7 @@
 from django.db.models import Q
 
 from customers.models import DuplicateReview
-from ppims.core import clock
+from ppims.core import calendar
 from ppims.reports.keyset import PAGE_ROWS, Page, Position, read_newest_first, read_position
 
 RELATED_FIELDS = ("customer", "claimant", "processor", "decided_by")
@@ -17,7 +17,7 @@ def list_waiting(*, cursor: str = "", rows: int = PAGE_ROWS) -> Page[DuplicateRe
     list.
     """
     after = read_position(cursor) if cursor else Position(0, 0, 0)
-    at = clock.from_microseconds(after.at)
+    at = calendar.from_microseconds(after.at)
     later = Q(opened_at__gte=at) & (Q(opened_at__gt=at) | Q(pk__gt=after.id))
     found: list[DuplicateReview] = []
     for query in (UNDECIDED_CONDITION, TO_BE_MERGED):
@@ -27,7 +27,7 @@ def list_waiting(*, cursor: str = "", rows: int = PAGE_ROWS) -> Page[DuplicateRe
     if len(found) <= rows:
         return Page(found)
     last = found[rows - 1]
-    more = Position(clock.to_microseconds(last.opened_at), 0, last.pk).write_cursor()
+    more = Position(calendar.to_microseconds(last.opened_at), 0, last.pk).write_cursor()
     return Page(found[:rows], more)
 
 

@@ -16,7 +16,7 @@ from customers.details import CustomerDetails
 from customers.schemas import AddCustomerIn, UpdateCustomerIn
 from limits.services.checks import Ask
 from limits.services.updates import Report
-from ppims.core import clock
+from ppims.core import calendar
 from ppims.demo.names import FIRST_NAMES, LAST_NAMES, PLACES, STREETS
 from ppims.models import Operation, Processor
 from ppims.seed.writer import Writer
@@ -68,12 +68,12 @@ class Plan:
 
     @cached_property
     def ends_at(self) -> int:
-        return clock.to_microseconds(clock.find_midnight(date.fromisoformat(self.until)))
+        return calendar.to_microseconds(calendar.find_midnight(date.fromisoformat(self.until)))
 
     @cached_property
     def begins_at(self) -> int:
-        ends = clock.from_microseconds(self.ends_at)
-        return clock.to_microseconds(clock.add_months(ends, -self.months))
+        ends = calendar.from_microseconds(self.ends_at)
+        return calendar.to_microseconds(calendar.add_months(ends, -self.months))
 
     @property
     def ids_a_customer(self) -> int:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, PlainSerializer
 
-from ppims.core import clock, money
+from ppims.core import calendar, money
 
 
 def write_text(value: object | None) -> str:
@@ -19,7 +19,7 @@ def write_amount(paise: int | None) -> str:
 def write_instant(at: datetime | None) -> str:
     if at is None:
         return "NA"
-    local = at.astimezone(clock.IST)  # written by hand: strftime() takes three times as long
+    local = at.astimezone(calendar.IST)  # written by hand: strftime() takes three times as long
     return f"{write_date(local)} {local.hour:02}:{local.minute:02}:{local.second:02}"
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from ppims.core import clock, free_text, money
+from ppims.core import calendar, clock, free_text, money
 
 ABSENT_TEXTS = {"", "NA", "N/A"}
 EARLIEST_YEAR = 1900
@@ -67,7 +67,7 @@ def _read_instant(text: str) -> datetime:
         raise ValueError(text)
     hour, minute, second = map(int, text[11:].split(":"))
     day, at = _read_date(text[:10]), time(hour, minute, second)
-    return datetime.combine(day, at, clock.IST).astimezone(UTC)
+    return datetime.combine(day, at, calendar.IST).astimezone(UTC)
 
 
 def _read_mobile(text: str) -> str:

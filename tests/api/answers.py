@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from limits.models import LimitRule
-from ppims.core import clock
+from ppims.core import calendar, clock
 from tests.factories import draw_ref, make_person
 
 LONG_AGO = "01-01-2026 00:00:00"
@@ -135,7 +135,7 @@ def make_valid(operation, unique_id=NOBODY):
 
 def read_ist(text):
     """Read 30-11-2026 23:59:59 as an instant in India."""
-    return datetime.strptime(text, "%d-%m-%Y %H:%M:%S").replace(tzinfo=clock.IST)
+    return datetime.strptime(text, "%d-%m-%Y %H:%M:%S").replace(tzinfo=calendar.IST)
 
 
 def freeze_at(text):

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from customers.models import Customer, DuplicateReview
 from limits.models import LedgerEntry
 from limits.services.findings import find_closing
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.models import Processor
 from tests.browser.action_counter import ActionCounter
 from tests.browser.conftest import run_in_thread
@@ -22,8 +22,8 @@ A_LAKH_AND_MORE = 12_345_678  # paise: over every limit
 
 
 def find_noon(*, days_ago):
-    today = clock.now().astimezone(clock.IST).date()
-    return datetime.combine(today - timedelta(days=days_ago), datetime.min.time(), clock.IST) + (
+    today = clock.now().astimezone(calendar.IST).date()
+    return datetime.combine(today - timedelta(days=days_ago), datetime.min.time(), calendar.IST) + (
         timedelta(hours=12)
     )
 

@@ -13,7 +13,7 @@ from django.test import Client
 from limits.models import Adjustment, LimitRule
 from limits.services.rules import FIRST_PACK
 from limits.verify import verify
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.models import AuditEntry, User
 from ppims.services import operators, role_groups
 from tests.factories import make_customer, make_password_once, make_posting, make_processor
@@ -79,7 +79,7 @@ def test_a_proposal_of_the_command_is_approved_in_the_browser_with_before_and_af
     customer = make_customer(ent)
     make_posting(ent, customer, 70_000)
     maker = make_user("maker")
-    month = clock.number_ist_month(clock.now())
+    month = calendar.number_ist_month(clock.now())
     year = f"{month // 100}-{month % 100:02d}"
     typed = ["adjust", "propose", str(customer), year, "D", "-200.00", "--reason", "twice"]
     call_command(*typed, "--by", maker.username)

@@ -25,7 +25,7 @@ from customers.models import (
 )
 from limits.models import LedgerEntry, LimitCheck, LimitRule
 from ppims.api import openapi
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.core.errors import ClockMoved
 from ppims.demo import load
 from ppims.management.commands.prepare import make_ready
@@ -144,12 +144,12 @@ def test_the_demo_tells_the_same_story_every_time():
 @pytest.mark.django_db
 @pytest.mark.parametrize("at", ["2027-04-01T00:02", "2026-12-02T02:30"])
 def test_the_demo_can_be_told_at_any_hour_and_of_the_first_minutes_of_a_year(at):
-    now = datetime.fromisoformat(at).replace(tzinfo=clock.IST)
+    now = datetime.fromisoformat(at).replace(tzinfo=calendar.IST)
     with clock.freeze(now):
         assert load.load()
     assert LimitCheck.objects.filter(at__gt=now).count() == 0
     assert LedgerEntry.objects.filter(at__gt=now).count() == 0
-    month = clock.number_ist_month(now)
+    month = calendar.number_ist_month(now)
     assert LimitCheck.objects.filter(reason="MONTH_LIMIT", month=month).exists()
     assert_it_tells_of_nobody_before_they_were_known()
     assert_it_has_declines_of_yesterday(now)

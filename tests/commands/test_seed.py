@@ -41,7 +41,7 @@ from limits.services import checks, updates
 from limits.services.checks import Ask
 from limits.services.updates import Report
 from limits.verify import verify
-from ppims.core import clock, money
+from ppims.core import calendar, clock, money
 from ppims.db import append_only
 from ppims.db.streaming import Reader, stream_joined
 from ppims.models import AuditEntry, AuditHead, Processor, ReplayKey
@@ -67,21 +67,21 @@ class ByServices:
         self.unique_id = unique_id
 
     def add(self, call, details, *, at):
-        with clock.freeze(clock.from_microseconds(at)):
+        with clock.freeze(calendar.from_microseconds(at)):
             customers.add_customer(
                 call=call, details=details, draw_unique_id=lambda: self.unique_id
             )
 
     def raise_kyc(self, call, details, *, at):
-        with clock.freeze(clock.from_microseconds(at)):
+        with clock.freeze(calendar.from_microseconds(at)):
             customers.update_customer(call=call, details=details)
 
     def check(self, call, ask, *, at):
-        with clock.freeze(clock.from_microseconds(at)):
+        with clock.freeze(calendar.from_microseconds(at)):
             return checks.check_limit(call=call, ask=ask)[0].is_allowed
 
     def update(self, call, report, *, at):
-        with clock.freeze(clock.from_microseconds(at)):
+        with clock.freeze(calendar.from_microseconds(at)):
             updates.update_limit(call=call, report=report)
 
 
@@ -187,7 +187,7 @@ def test_all_that_staff_meet_occurs_and_the_ledger_verifies(data_dir, small_batc
     declined = LimitCheck.objects.filter(is_allowed=False).count()
     assert 0 < declined < LimitCheck.objects.count() // 10
     last = LedgerHead.objects.order_by("-last_at").first().last_at
-    assert last < clock.from_microseconds(PLAN.ends_at)
+    assert last < calendar.from_microseconds(PLAN.ends_at)
 
 
 def write_plan(plan, **how):

@@ -11,7 +11,7 @@ from django.core.management import get_commands, load_command_class
 from limits.services import adjustments
 from limits.services.adjustments import Correction
 from ppims import __main__ as start
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.core.terminal import write_on_any_terminal
 from tests.bench import __main__ as bench
 from tests.factories import make_customer, make_processor
@@ -67,7 +67,7 @@ def test_each_command_can_say_rupees(name, app, sit_down, monkeypatch):
 def test_a_correction_is_listed_there(sit_down, monkeypatch):
     written = sit_down()
     customer = make_customer(make_processor())
-    month = clock.number_ist_month(clock.now())
+    month = calendar.number_ist_month(clock.now())
     correction = Correction(customer, month, "D", 25_000, "घर")
     adjustments.propose(correction=correction, user=make_user("maker"))
     manage("adjust", "list", monkeypatch=monkeypatch)

@@ -16,7 +16,7 @@ from customers.services import blocking, customers, kyc, reviews
 from limits.services import adjustments, rules, seals
 from limits.services.adjustments import Correction
 from limits.services.rules import Proposal
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.core.errors import Conflict, Unavailable
 from ppims.models import Operation
 from ppims.services.idempotency import Call
@@ -123,7 +123,7 @@ class World:
 
     def propose_adjustment(self):
         make_posting(self.ent, self.customer, 5_000)
-        month = clock.number_ist_month(clock.now())
+        month = calendar.number_ist_month(clock.now())
         correction = Correction(self.customer, month, "D", -2_000, "counted twice")
         return partial(adjustments.propose, correction=correction, user=self.maker)
 

@@ -12,7 +12,7 @@ from limits.models import Adjustment, LedgerEntry, MonthlyUsage
 from limits.services import adjustments
 from limits.services.adjustments import Correction
 from limits.verify import verify
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.core.errors import Conflict, Malformed, UnknownCustomer
 from ppims.models import AuditEntry, FourEyes, User
 from ppims.services import role_groups
@@ -39,7 +39,7 @@ def customer(ent):
 
 @pytest.fixture
 def month():
-    return clock.number_ist_month(clock.now())
+    return calendar.number_ist_month(clock.now())
 
 
 def propose(customer, month, paise, direction="D", reason="counted twice"):

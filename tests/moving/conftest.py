@@ -14,7 +14,7 @@ from customers.models import Customer
 from customers.services import blocking, kyc, notes
 from limits.models import PostingFinding, ReportFinding
 from limits.services import seals
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.core.errors import Conflict
 from ppims.db import alias
 from ppims.maintenance import copy
@@ -76,7 +76,7 @@ def filled(other_databases):
     found.append(ReportFinding.objects.create(customer_id=customer, report=report, **noted))
     audit.record("noted in a test", at=clock.now(), subject=customer, rows=found)
     make_check(cbs, customer, 5_000, direction="C")
-    adjust(customer, clock.number_ist_month(clock.now()), 1_000)
+    adjust(customer, calendar.number_ist_month(clock.now()), 1_000)
     notes.add_note(customer_id=customer, text="Called – twice.", user=maker)
     blocking.block(customer_id=customer, reason="asked for", user=maker)
     blocking.propose_unblocking(customer_id=customer, reason="asked for", user=maker)

@@ -9,7 +9,7 @@ from django.http import Http404
 
 from limits.models import LedgerEntry, OverviewSnapshot, PostingFinding
 from limits.services.findings import find_closing, note
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.core.errors import Conflict, Malformed
 from ppims.models import AuditEntry, User
 from ppims.reports import flagged, keyset, overview_counts
@@ -190,7 +190,7 @@ def test_it_begins_where_the_figures_say_that_the_first_waits(entries, maker, da
     close(entries[0], maker)
     read_overview_at(day.at)
     since = overview_counts.find_flagged_position()
-    assert since.at == clock.to_microseconds(entries[1].at)
+    assert since.at == calendar.to_microseconds(entries[1].at)
     assert list_ids(flagged.list_waiting(since)) == [entry.pk for entry in entries[1:]]
 
 

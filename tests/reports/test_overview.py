@@ -14,7 +14,7 @@ from customers.services import blocking, customers, reviews
 from limits.models import LedgerEntry, LimitCheck, MonthlyUsage, NearLimit, OverviewSnapshot
 from limits.services import rules
 from limits.services.rules import Proposal
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.core.errors import Conflict
 from ppims.models import Operation, User
 from ppims.reports import near_limit, overview_counts
@@ -186,9 +186,9 @@ def test_counting_takes_as_many_looks_as_it_needs_and_none_counts_twice(ent, cbs
 def count_straight(first_day):
     count = Counter()
     for entry in LedgerEntry.objects.filter(kind="S"):
-        count[entry.at.astimezone(clock.IST).date(), entry.direction] += entry.amount_paise
+        count[entry.at.astimezone(calendar.IST).date(), entry.direction] += entry.amount_paise
     for asked in LimitCheck.objects.filter(is_allowed=False):
-        count[asked.at.astimezone(clock.IST).date(), asked.reason] += 1
+        count[asked.at.astimezone(calendar.IST).date(), asked.reason] += 1
     return {what: number for what, number in count.items() if what[0] >= first_day}
 
 
@@ -212,7 +212,7 @@ def test_figures_are_those_of_a_straight_count(ent, cbs, day):
     flagged = LedgerEntry.objects.exclude(flags="")
     assert details.flagged.count == flagged.count() > 3
     assert details.flagged.oldest_at == flagged.earliest("at").at
-    month = clock.number_ist_month(last)
+    month = calendar.number_ist_month(last)
     usage = MonthlyUsage.objects.filter(month=month, debit_paise__gt=0).order_by("-debit_paise")
     assert [(s.customer_id, s.debit_paise) for s in details.top_spenders] == list(
         usage.values_list("customer_id", "debit_paise")

@@ -17,7 +17,7 @@ from limits.services.findings import find_closing, list_notes, note
 from limits.services.refused_reports import list_reports
 from ppims.api import root
 from ppims.backoffice.customer.profile import read_person
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.models import User
 from ppims.reports import flagged, keyset, overview_counts, reviews
 from ppims.reports import refused_reports as reports_refused_reports
@@ -83,7 +83,7 @@ def told(ent, cbs):
     make_check(ent, customer, 100, ref_id="C1")
     make_posting(ent, customer, 100, enquiry="C1", tran_id="T1")
     make_posting(ent, customer, 50, kind="R", tran_id="T1")
-    adjust(customer, clock.number_ist_month(clock.now()), 5)
+    adjust(customer, calendar.number_ist_month(clock.now()), 5)
     refuse(ent, customer, 7, "T1")
     return body, customer
 
@@ -311,7 +311,7 @@ def test_a_page_costs_the_same_whatever_is_newer_than_it(told, ent, day):
     now = clock.now()
     frame, cursor = (
         Frame(now.replace(year=2020), now),
-        keyset.Position(clock.to_microseconds(now), 0, 1),
+        keyset.Position(calendar.to_microseconds(now), 0, 1),
     )
     before = [count_steps(partial(ask, frame, cursor.write_cursor())) for ask in asked]
     for _ in range(40):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppims.core import clock, formats, money
+from ppims.core import calendar, clock, formats, money
 
 MOST_PAISE = 99_999_999_999_999
 SECONDS = st.integers(1_600_000_000, 4_000_000_000)
@@ -127,51 +127,53 @@ def test_indian_grouping():
 )
 def test_a_month_begins_at_midnight_in_india(at, month):
     assert (
-        clock.number_ist_month(make_instant(at))
-        == clock.number_ist_month(make_instant(at).astimezone(UTC))
+        calendar.number_ist_month(make_instant(at))
+        == calendar.number_ist_month(make_instant(at).astimezone(UTC))
         == month
     )
-    assert clock.number_month(clock.to_microseconds(make_instant(at))) == month
+    assert calendar.number_month(calendar.to_microseconds(make_instant(at))) == month
 
 
 @given(INSTANTS)
 def test_an_instant_in_microseconds_is_the_same_instant_and_in_the_same_month(at):
-    count = clock.to_microseconds(at)
-    assert clock.from_microseconds(count) == at
-    assert clock.number_month(count) == clock.number_ist_month(at)
+    count = calendar.to_microseconds(at)
+    assert calendar.from_microseconds(count) == at
+    assert calendar.number_month(count) == calendar.number_ist_month(at)
 
 
 def test_half_past_six_in_the_evening_utc_is_the_next_day_in_india():
-    assert clock.number_ist_month(datetime(2026, 3, 31, 18, 29, 59, 999_999, tzinfo=UTC)) == 202603
-    assert clock.number_ist_month(datetime(2026, 3, 31, 18, 30, tzinfo=UTC)) == 202604
+    assert (
+        calendar.number_ist_month(datetime(2026, 3, 31, 18, 29, 59, 999_999, tzinfo=UTC)) == 202603
+    )
+    assert calendar.number_ist_month(datetime(2026, 3, 31, 18, 30, tzinfo=UTC)) == 202604
 
 
 @given(INSTANTS)
 def test_a_month_ends_where_the_next_one_begins(at):
-    end = clock.find_first_day_after_month(clock.number_ist_month(at))
-    midnight = datetime(end.year, end.month, 1, tzinfo=clock.IST)
+    end = calendar.find_first_day_after_month(calendar.number_ist_month(at))
+    midnight = datetime(end.year, end.month, 1, tzinfo=calendar.IST)
     assert at < midnight
-    assert clock.number_ist_month(midnight - timedelta(microseconds=1)) == clock.number_ist_month(
-        at
-    )
-    assert clock.number_ist_month(midnight) == end.year * 100 + end.month
+    assert calendar.number_ist_month(
+        midnight - timedelta(microseconds=1)
+    ) == calendar.number_ist_month(at)
+    assert calendar.number_ist_month(midnight) == end.year * 100 + end.month
 
 
 @given(INSTANTS)
 def test_a_financial_year_has_twelve_months_from_april_and_this_one_among_them(at):
-    month = clock.number_ist_month(at)
-    year = clock.list_months_of_financial_year(month)
+    month = calendar.number_ist_month(at)
+    year = calendar.list_months_of_financial_year(month)
     assert (len(year), year[0] % 100, year[-1] % 100) == (12, 4, 3)
     assert month in year
     assert list(year) == sorted(set(year))
-    assert all(clock.list_months_of_financial_year(m) == year for m in year)
+    assert all(calendar.list_months_of_financial_year(m) == year for m in year)
 
 
 def test_march_and_april_are_of_two_financial_years():
-    assert clock.list_months_of_financial_year(202603)[0] == 202504
-    assert clock.list_months_of_financial_year(202604)[-1] == 202703
-    assert clock.find_first_day_after_month(202612) == date(2027, 1, 1)
-    assert clock.find_first_day_after_month(202611) == date(2026, 12, 1)
+    assert calendar.list_months_of_financial_year(202603)[0] == 202504
+    assert calendar.list_months_of_financial_year(202604)[-1] == 202703
+    assert calendar.find_first_day_after_month(202612) == date(2027, 1, 1)
+    assert calendar.find_first_day_after_month(202611) == date(2026, 12, 1)
 
 
 @pytest.mark.parametrize(
@@ -189,21 +191,21 @@ def test_march_and_april_are_of_two_financial_years():
     ],
 )
 def test_months_later_is_midnight_of_that_day_or_of_the_months_last(start, months, end):
-    assert clock.add_months(make_instant(start), months) == make_instant(end)
+    assert calendar.add_months(make_instant(start), months) == make_instant(end)
 
 
 def test_months_later_counts_from_the_day_in_india():
     at = datetime(2026, 1, 30, 18, 30, tzinfo=UTC)  # 31 January, 00:00 in India
-    assert clock.add_months(at, 1) == make_instant("2026-02-28T00:00:00")
-    assert clock.add_months(at - timedelta(microseconds=1), 2) == make_instant(
+    assert calendar.add_months(at, 1) == make_instant("2026-02-28T00:00:00")
+    assert calendar.add_months(at - timedelta(microseconds=1), 2) == make_instant(
         "2026-03-30T00:00:00"
     )
 
 
 @given(INSTANTS, st.integers(0, 240))
 def test_months_later_is_midnight_in_india_in_the_month_that_many_later(at, months):
-    then = clock.add_months(at, months).astimezone(clock.IST)
-    before = at.astimezone(clock.IST)
+    then = calendar.add_months(at, months).astimezone(calendar.IST)
+    before = at.astimezone(calendar.IST)
     assert (then.hour, then.minute, then.second, then.microsecond) == (0, 0, 0, 0)
     assert (then.year - before.year) * 12 + then.month - before.month == months
     assert then.day == before.day or (then + timedelta(days=1)).day == 1
@@ -211,7 +213,7 @@ def test_months_later_is_midnight_in_india_in_the_month_that_many_later(at, mont
 
 @given(INSTANTS)
 def test_a_whole_second_up_is_whole_and_less_than_a_second_later(at):
-    up = clock.round_up_to_second(at)
+    up = calendar.round_up_to_second(at)
     assert up.microsecond == 0
     assert timedelta() <= up - at < timedelta(seconds=1)
 

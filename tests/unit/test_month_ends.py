@@ -12,7 +12,7 @@ import pytest
 from customers.models import Customer
 from limits.models import Hold, LedgerEntry, LimitCheck, LimitRule, MonthlyUsage
 from limits.services import checks
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.core.errors import Unavailable
 from ppims.models import ReplayKey
 from tests.factories import make_check, make_customer, make_posting, make_processor
@@ -75,9 +75,9 @@ def test_a_limit_used_up_in_a_months_last_millisecond_is_whole_again_in_the_next
         assert (entry.month, entry.flags, entry.available_paise) == (name, "", 0)
         refused = do_at(last, make_check, ent, holder, 1)
         assert (refused.is_allowed, refused.reason) == (False, "MONTH_LIMIT")
-        assert refused.resets_on == midnight.astimezone(clock.IST).date()
+        assert refused.resets_on == midnight.astimezone(calendar.IST).date()
         again = do_at(midnight, make_check, ent, holder, FULL_PAISE)
-        assert (again.is_allowed, again.month) == (True, clock.number_ist_month(midnight))
+        assert (again.is_allowed, again.month) == (True, calendar.number_ist_month(midnight))
         assert again.cumulative_paise == FULL_PAISE
 
 

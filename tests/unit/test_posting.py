@@ -14,7 +14,7 @@ from limits.posting import KnownCheck, find_effect_paise, list_flags, place_upda
 from limits.services.checks import Ask
 from limits.services.updates import Report
 from limits.verify import verify
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.models import Operation
 from ppims.services.idempotency import Call
 from tests.factories import draw_ref, make_check, make_customer, make_posting, make_processor
@@ -175,9 +175,9 @@ class History:
         book.cif_ids[self.processor.pk] = ""
         asked = Call(self.processor, Operation.CHECK_LIMIT, draw_ref(), {})
         told = Call(self.processor, Operation.UPDATE_LIMIT, draw_ref(), {})
-        book.check(asked, Ask(self.unique_id, "D", 5_000), at=clock.to_microseconds(CHECKED_AT))
+        book.check(asked, Ask(self.unique_id, "D", 5_000), at=calendar.to_microseconds(CHECKED_AT))
         report = Report(self.unique_id, "S", "D", self.paise, enquiry_ref_id=asked.ref_id)
-        book.update(told, report, at=clock.to_microseconds(self.answered_at))
+        book.update(told, report, at=calendar.to_microseconds(self.answered_at))
         names = [field.attname for field in LedgerEntry._meta.concrete_fields]
         (row,) = histories.rows[LedgerEntry]
         entry = dict(zip(names, row, strict=True))

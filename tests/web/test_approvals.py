@@ -13,7 +13,7 @@ from limits.models import LedgerEntry, LimitRule
 from limits.services import adjustments, rules
 from limits.services.adjustments import Correction
 from limits.services.rules import Proposal
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.core.errors import Conflict
 from ppims.models import AuditEntry, Operation
 from ppims.services import audit
@@ -192,7 +192,7 @@ def test_an_adjustment_that_could_not_be_booked_is_stale(ent, customer, maker):
     assert "Stale" not in read_words(checker.get("/approvals"))
     make_posting(ent, customer.pk, 1_000, tran_id="T1")
     again = Correction(
-        customer.pk, clock.number_ist_month(clock.now()), "D", -40_000, "Counted twice"
+        customer.pk, calendar.number_ist_month(clock.now()), "D", -40_000, "Counted twice"
     )
     other = adjustments.propose(correction=again, user=maker)
     assert decide(checker, other, "approve").status_code == 302
@@ -267,7 +267,7 @@ def make_proposal(kind, ent, customer, maker):
         return blocking.propose_unblocking(**found)
     if kind == "adjustment":
         make_posting(ent, customer.pk, 50_000)
-        month = clock.number_ist_month(clock.now())
+        month = calendar.number_ist_month(clock.now())
         correction = Correction(customer.pk, month, "D", -20_000, "Counted twice")
         return adjustments.propose(correction=correction, user=maker)
     return rules.propose(proposals=[Proposal("N", "D", "MONTH", 5_00, "A test")], user=maker)[0]

@@ -8,7 +8,7 @@ import pytest
 from customers.models import Customer
 from customers.services import blocking
 from limits.models import NearLimit
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.reports import keyset
 from tests.factories import make_customer, make_processor
 from tests.web.admin_pages import make_user, open_browser, read_words
@@ -35,7 +35,7 @@ def people(ent):
     NearLimit.objects.create(
         customer=third,
         created_at=third.created_at,
-        month=clock.number_ist_month(clock.now()),
+        month=calendar.number_ist_month(clock.now()),
         level=NearLimit.Level.NEAR,
         permille=855,
         debit_paise=1,

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from limits.models import Adjustment, Direction
 from limits.services import adjustments
-from ppims.core import clock
+from ppims.core import calendar
 from ppims.core.errors import Refusal
 from ppims.core.formats import inr
 from ppims.core.money import read_balance_paise
@@ -76,7 +76,7 @@ def find_maker(username: str) -> User:
 
 
 def describe(adjustment: Adjustment) -> str:
-    month, amount = clock.find_first_day(adjustment.month), inr(adjustment.amount_paise)
+    month, amount = calendar.find_first_day(adjustment.month), inr(adjustment.amount_paise)
     at_machine = f" (typed by {adjustment.operator})" if adjustment.operator else ""
     return (
         f"Adjustment {adjustment.pk} of customer {adjustment.customer_id}:"

@@ -14,7 +14,7 @@ from customers.services import disclosures
 from ppims.backoffice.access import open_page
 from ppims.backoffice.filters import FrameForm
 from ppims.backoffice.transaction_rows import Line, make_lines
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.core.money import to_rupees
 from ppims.reports.activity import list_activity
 from ppims.reports.keyset import Frame
@@ -49,7 +49,7 @@ def customer_statement(request: HttpRequest, unique_id: int) -> HttpResponse:
         rows=len(rows),
         user=get_staff(request),
     )
-    name = f"statement-{unique_id}-{write_date(clock.find_ist_day(at))}.csv"
+    name = f"statement-{unique_id}-{write_date(calendar.find_ist_day(at))}.csv"
     response = HttpResponse(_write_file(make_lines(rows)), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
