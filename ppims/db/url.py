@@ -61,6 +61,7 @@ def make_settings(url: str, *, busy_seconds: int, statement_seconds: int) -> dic
         options = f"{session} {own.get('options', '')}".rstrip()
         database["OPTIONS"] = {
             "application_name": "ppims",
+            "prepare_threshold": 0,  # Django's own is never, and then nothing is prepared
             **NETWORK_OPTIONS,
             **own,
             "options": options,
