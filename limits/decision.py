@@ -2,10 +2,12 @@
 rules" and "What a check does".
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
+
+from ppims.core import calendar
 
 MONTH_WINDOW, FINANCIAL_YEAR = "MONTH", "FINANCIAL_YEAR"
 TRANSACTION_WINDOW, BALANCE_WINDOW, CREDIT_STOP = "TRANSACTION", "BALANCE", "CREDIT_STOP"
@@ -27,6 +29,7 @@ REASONS = {
 }
 WITHIN_LIMITS = "WITHIN_LIMITS"
 KYC_EXPIRED = "KYC_EXPIRED"  # by CREDIT_STOP alone
+PLACE_COLUMNS = slice(1, -2)  # of a rule's row: what stands between the id and the amount
 
 
 class Rule(NamedTuple):
@@ -35,6 +38,16 @@ class Rule(NamedTuple):
     id: int
     window: str
     amount: int
+
+
+class WindowRule(Protocol):
+    """A limit rule in any of its forms. Of CREDIT_STOP the amount is months."""
+
+    @property
+    def window(self) -> str: ...
+
+    @property
+    def amount(self) -> int | None: ...
 
 
 class Totals(NamedTuple):
@@ -100,6 +113,26 @@ class Decision:
     remaining: int | None = None
     resets_on: date | None = None
     unjudged: tuple[str, ...] = ()
+
+
+def pick_in_force(rows: Iterable[Sequence[Any]], until: Any) -> list[Sequence[Any]]:
+    """Pick for each place the rule with the latest start so far: the last one that has started, in
+    the order of the rows. A row's first column is its id, its last two are amount and start.
+    """
+    return [*{row[PLACE_COLUMNS]: row for row in rows if row[-1] <= until}.values()]
+
+
+def find_loading_stop(rules: Iterable[WindowRule], tier_since: datetime) -> datetime | None:
+    """Find when loading stops at a tier, by the CREDIT_STOP among the rules; None: it doesn't."""
+    months = next((rule.amount for rule in rules if rule.window == CREDIT_STOP), None)
+    return None if months is None else calendar.add_months(tier_since, months)
+
+
+def list_months_needed(month: int, rules: Sequence[Rule]) -> set[int]:
+    """List the months whose usage the rules ask for."""
+    if any(rule.window == FINANCIAL_YEAR for rule in rules):
+        return {*calendar.list_months_of_financial_year(month)}
+    return {month}
 
 
 def find_tightest(rules: Sequence[Rule], totals: Mapping[str, Totals]) -> Gauge | None:

@@ -1,0 +1,274 @@
+"""How a group books its updates and corrections: a real spend is never lost. Pure. docs/ledger.md,
+"What an update does" and "Adjustments".
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+from limits import decision, posting
+from limits.decision import MONTH_WINDOW, list_months_needed
+from limits.known import (
+    CHECK_OPERATION,
+    CREDIT,
+    DEBIT,
+    Check,
+    Correction,
+    Entry,
+    FirstAnswer,
+    NotThereYet,
+    OtherAmount,
+    Posting,
+    Report,
+    Request,
+)
+from limits.posting import (
+    ADJUST_KIND,
+    POST_KIND,
+    RELEASE_KIND,
+    REVERSE_KIND,
+    KnownCheck,
+    find_effect_paise,
+)
+from limits.standing import Standing
+from ppims.core import calendar
+from ppims.core.errors import Conflict, UnknownCustomer
+from ppims.core.keys import ONE_MICROSECOND
+
+
+class Named(NamedTuple):
+    """What a report names: its check, or the posting that it reverses."""
+
+    check: Check | None = None
+    check_now: KnownCheck | None = None
+    undone: Posting | None = None
+
+
+NOTHING_NAMED = Named()
+
+
+def update(request: Request, report: Report, at: datetime, standing: Standing) -> Entry:
+    """Book what a report says. Raises UnknownCustomer or Conflict."""
+    if (report.unique_id, request.processor_id) not in standing.known.cif_ids:
+        raise UnknownCustomer
+    named = REQUIRED_OF_KIND[report.kind](request, report, at, standing)
+    place = posting.place_update(
+        report.kind,
+        report.amount_paise,
+        calendar.number_ist_month(at),
+        check=named.check_now,
+        named_month=named.undone.month if named.undone else 0,
+    )
+    check = named.check if place.answers_check else None
+    if check:
+        # Before the totals are read: they are to count the amount once, as used and not as held.
+        standing.close_hold(check.id)
+    entry = _make_entry(request, at, place.month, standing)._replace(
+        balance_paise=report.balance_paise,
+        kind=report.kind,
+        tran_id=report.tran_id or "",
+        enquiry_ref_id=report.enquiry_ref_id or "",
+        limit_check_id=check.id if check else None,
+        reverses_id=named.undone.id if named.undone else None,
+    )
+    entry = _book(request, entry, place.flags, check.account_number if check else "", standing)
+    if report.kind == POST_KIND:
+        if check:
+            standing.settled.add(check.id)
+        if report.tran_id:
+            known_as = _name_posting(request, report, report.direction)
+            standing.posted[known_as] = Posting(entry.id, entry.month, entry.amount_paise)
+    if named.undone:
+        paise = standing.reversed_paise.get(named.undone.id, 0) + report.amount_paise
+        standing.reversed_paise[named.undone.id] = paise
+    return entry
+
+
+def adjust(request: Request, correction: Correction, at: datetime, standing: Standing) -> Entry:
+    """Book a correction."""
+    entry = _make_entry(request, at, correction.month, standing)._replace(
+        processor_id=None, kind=ADJUST_KIND, adjustment_id=correction.adjustment_id
+    )
+    return _book(request, entry, (), "", standing)
+
+
+def _require_unposted(request: Request, report: Report, at: datetime, standing: Standing) -> Named:
+    """Find the check that an S settles; refuse a Tran_Id that is posted already."""
+    posted = _find_posted(request, report, report.direction, standing)
+    if posted and posted.amount_paise != report.amount_paise:
+        raise OtherAmount(posted)
+    if posted:
+        raise Conflict([("tran_id", "is posted already")])
+    return _find_check(request, report, at, standing)
+
+
+def _require_releasable(
+    request: Request, report: Report, at: datetime, standing: Standing
+) -> Named:
+    """Find the check that an F releases; refuse one that is settled or another's, and what only an
+    R may undo.
+    """
+    errors = []
+    named = _find_check(request, report, at, standing)
+    is_anothers = named.check is None and _find_key_named(request, report, standing) is not None
+    if is_anothers or (named.check_now and named.check_now.is_settled):
+        errors.append(("enquiry_ref_id", "is settled, or another customer's or direction's"))
+    if _find_posted(request, report, report.direction, standing):
+        errors.append(("tran_id", "is posted: what undoes it is an R"))
+    if errors:
+        raise Conflict(errors)
+    return named
+
+
+def _require_reversible(
+    request: Request, report: Report, at: datetime, standing: Standing
+) -> Named:
+    """Find the posting that an R undoes; refuse more than is left of it."""
+    posted = _find_posted(request, report, report.direction, standing)
+    if posted is None:
+        other_direction = CREDIT if report.direction == DEBIT else DEBIT
+        if _find_posted(request, report, other_direction, standing):
+            raise Conflict([("tran_type", "is not the one that this Tran_Id is posted with")])
+        raise Conflict([("tran_id", "is not posted by you for this customer")])
+    reversed_paise = standing.reversed_paise.get(posted.id, 0)
+    if reversed_paise + report.amount_paise > posted.amount_paise:
+        raise Conflict([("amount", "is more than is left to reverse")])
+    return Named(undone=posted)
+
+
+# By kind: what must be so for a report to be booked. Each finds what the report names.
+REQUIRED_OF_KIND: dict[str, Callable[[Request, Report, datetime, Standing], Named]] = {
+    POST_KIND: _require_unposted,
+    RELEASE_KIND: _require_releasable,
+    REVERSE_KIND: _require_reversible,
+}
+
+
+def _name_posting(request: Request, report: Report, direction: str) -> tuple[int, int, str, str]:
+    return report.unique_id, request.processor_id, report.tran_id or "", direction
+
+
+def _find_posted(
+    request: Request, report: Report, direction: str, standing: Standing
+) -> Posting | None:
+    """Find what is posted by this Tran_Id in a direction: a transfer between two wallets of one
+    person has one number for its debit and its credit.
+    """
+    return standing.posted.get(_name_posting(request, report, direction))
+
+
+def _find_key_named(request: Request, report: Report, standing: Standing) -> FirstAnswer | None:
+    """Find the check that is named, among this processor's own only."""
+    if not report.enquiry_ref_id:
+        return None
+    return standing.keys.get((CHECK_OPERATION, request.processor_id, report.enquiry_ref_id))
+
+
+def _find_check(request: Request, report: Report, at: datetime, standing: Standing) -> Named:
+    """Find the check that is named, if it is this customer's and of this direction; whether it is
+    settled, and its hold open at an instant.
+    """
+    first = _find_key_named(request, report, standing)
+    if first is None or first.customer_id != report.unique_id:
+        return NOTHING_NAMED
+    check = standing.checks.get(first.row_id)
+    if check is None:
+        raise NotThereYet
+    if check.direction != report.direction:
+        return NOTHING_NAMED
+    hold = standing.named_holds.get(check.id)
+    check_now = KnownCheck(
+        check.is_allowed,
+        check.month,
+        check.amount_paise,
+        (at - check.at) // ONE_MICROSECOND,
+        is_held=bool(hold and hold.place.expires_at > at),
+        is_settled=check.id in standing.settled,
+    )
+    return Named(check, check_now)
+
+
+def _make_entry(request: Request, at: datetime, month: int, standing: Standing) -> Entry:
+    """Begin an entry with what all kinds have."""
+    said = request.said
+    return Entry(
+        id=0,
+        customer_id=said.unique_id,
+        number=0,
+        unique_id_sent=said.unique_id,
+        processor_id=request.processor_id,
+        ref_id=request.ref_id,
+        at=at,
+        arrival_month=calendar.number_ist_month(at),
+        month=month,
+        kind="",
+        direction=said.direction,
+        amount_paise=said.amount_paise,
+        balance_paise=None,
+        tran_id="",
+        enquiry_ref_id="",
+        limit_check_id=None,
+        reverses_id=None,
+        adjustment_id=None,
+        flags="",
+        tier=standing.known.people[said.unique_id].tier,
+        used_after_paise=0,
+        held_after_paise=0,
+        limit_paise=None,
+        rule_id=None,
+        cumulative_paise=0,
+        available_paise=None,
+        key_id="",
+        digest=b"",
+    )
+
+
+def _book(
+    request: Request, entry: Entry, flags: tuple[str, ...], account: str, standing: Standing
+) -> Entry:
+    """Append an entry with its figures, the flags that it has so far and those that follow from
+    it. `account` is the one that its check named.
+    """
+    customer_id, direction, at = entry.customer_id, entry.direction, entry.at
+    rules = standing.find_rules(entry.tier, direction, at)
+    months = list_months_needed(entry.arrival_month, rules)
+    months |= list_months_needed(entry.month, rules)
+    if effect := find_effect_paise(entry.kind, entry.amount_paise):
+        standing.add_usage(customer_id, entry.month, direction, effect)
+    after = standing.read_usage(customer_id, months, at)
+    totals = after.sum_totals(entry.month, direction)
+    gauge = decision.find_tightest(rules, totals)
+    judged = gauge.totals if gauge else totals[MONTH_WINDOW]
+    flags_all = posting.list_flags(
+        entry.kind,
+        entry.amount_paise,
+        flags,
+        limit_paise=gauge.rule.amount if gauge else None,
+        used_and_held_paise=judged.used + judged.held,
+        is_blocked=_is_blocked(entry, account, standing),
+    )
+    # The flags are of the month booked; what the reply shows is of the month in which it arrived.
+    gauge_shown = gauge
+    if entry.arrival_month != entry.month:
+        totals = after.sum_totals(entry.arrival_month, direction)
+        gauge_shown = decision.find_tightest(rules, totals)
+    shown = decision.make_figures(gauge_shown, totals)
+    return standing.append(
+        request,
+        entry._replace(
+            used_after_paise=judged.used,
+            held_after_paise=judged.held,
+            limit_paise=gauge.rule.amount if gauge else None,
+            rule_id=gauge.rule.id if gauge else None,
+            flags=",".join(flags_all),
+            cumulative_paise=shown.cumulative,
+            available_paise=shown.available,
+        ),
+    )
+
+
+def _is_blocked(entry: Entry, account: str, standing: Standing) -> bool:
+    """Judge whether the customer is blocked, or the account that the check named not active."""
+    owner = entry.customer_id, entry.processor_id or 0
+    is_usable = not account or standing.known.accounts.get((*owner, account), False)
+    return standing.known.people[entry.customer_id].is_blocked or not is_usable
