@@ -20,6 +20,7 @@ from customers.schemas import (
 )
 from customers.services import customers
 from ppims.db.group_commit import run_write
+from ppims.db.reads import run_read
 from ppims.models import Operation
 from ppims.services.credentials import ProcessorRequest
 from ppims.services.idempotency import Call
@@ -59,7 +60,8 @@ async def update_customer(
 @router.post("/check-customer-kyc", response=KycReply, summary="Check customer KYC")
 async def check_customer_kyc(request: ProcessorRequest, body: Request[CheckKycData]) -> WireReply:
     """Tell how well the customer is known. Nothing is kept; each call answers afresh."""
-    registration = records.find_registration(request.auth, body.Data.Check_KYC.unique_id)
+    unique_id = body.Data.Check_KYC.unique_id
+    registration = await run_read(partial(records.find_registration, request.auth, unique_id))
     return KycReply(Data=CheckKycOut.from_registration(registration), Meta=Meta()).write()
 
 

@@ -19,6 +19,7 @@ from limits.schemas import (
 )
 from limits.services import checks, refused_reports, updates
 from ppims.db.group_commit import run_write
+from ppims.db.reads import run_read
 from ppims.models import Operation
 from ppims.services.credentials import ProcessorRequest
 from ppims.services.idempotency import Call
@@ -46,8 +47,13 @@ async def customer_registration_status(
     left to spend.
     """
     message = body.Data.Check_Reg_Status
-    status = checks.find_registration_status(
-        processor=request.auth, mobile=message.mobile_number, document=message.document
+    status = await run_read(
+        partial(
+            checks.find_registration_status,
+            processor=request.auth,
+            mobile=message.mobile_number,
+            document=message.document,
+        )
     )
     return StatusReply(Data=CheckRegStatusOut.from_status(status), Meta=Meta()).write()
 

@@ -16,7 +16,7 @@ from typing import Any
 from asgiref.wsgi import WsgiToAsgiInstance
 from django.conf import settings
 
-from ppims.api.django_handler import Answer, Unread, make_plain_answer, serve
+from ppims.api.django_handler import Answer, make_plain_answer, serve
 from ppims.api import dispatch
 from ppims.api.root import WireRequest
 from ppims.core.errors import UnreadableBody
@@ -35,7 +35,6 @@ ASKED_OF = {
     b"x-forwarded-proto": "HTTP_X_FORWARDED_PROTO",
 }
 PAGE_THREADS = ThreadPoolExecutor(settings.PPIMS_THREADS, "pages")
-CALL_THREADS = ThreadPoolExecutor(settings.PPIMS_THREADS, "calls")
 
 
 async def application(
@@ -66,9 +65,8 @@ async def _answer(scope: Message, receive: Receive) -> Answer:
     most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE if operation is None else envelope.BODY_LIMIT_BYTES
     meta = _write_meta(scope)
     body = await _read_body(receive, most, int(meta.get("CONTENT_LENGTH", 0)))
-    # Where writes aren't grouped, a call waits for the database: never on the loop.
-    if operation is None or not settings.PPIMS_GROUP_COMMIT:
-        return await _answer_in_a_thread(scope, operation, body)
+    if operation is None:
+        return await _answer_page(scope, body)
     shared_snapshot.begin()
     request = WireRequest(scope["method"], scope["path"], meta, partial(_read, body))
     return _make_answer(await dispatch.answer_request(request, operation))
@@ -115,22 +113,19 @@ def _write_meta(scope: Message) -> dict[str, str]:
     return meta
 
 
-async def _answer_in_a_thread(scope: Message, operation: str | None, body: bytes | None) -> Answer:
-    if operation is None and body is None:
+async def _answer_page(scope: Message, body: bytes | None) -> Answer:
+    if body is None:
         return make_plain_answer(HTTPStatus.BAD_REQUEST)
-    pool = PAGE_THREADS if operation is None else CALL_THREADS
     return await asyncio.get_running_loop().run_in_executor(
-        pool, _answer_by_wsgi, _write_environ(scope, body)
+        PAGE_THREADS, _answer_by_wsgi, _write_environ(scope, body)
     )
 
 
-def _write_environ(scope: Message, body: bytes | None) -> dict[str, Any]:
+def _write_environ(scope: Message, body: bytes) -> dict[str, Any]:
     bridge: Any = WsgiToAsgiInstance(serve)
     bridge.scope = scope
-    whole = Unread() if body is None else BytesIO(body)
-    environ: dict[str, Any] = bridge.build_environ(scope, whole)
-    # Of a body that did not come it must be more than 0, or nobody would try to read it.
-    environ["CONTENT_LENGTH"] = str(1 if body is None else len(body))
+    environ: dict[str, Any] = bridge.build_environ(scope, BytesIO(body))
+    environ["CONTENT_LENGTH"] = str(len(body))
     return environ
 
 

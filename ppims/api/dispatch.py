@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import cache, partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -34,6 +34,7 @@ API_PREFIXES = tuple(f"/{prefix}/" for prefix in settings.PPIMS_API_PREFIXES)
 ELSEWHERE_MESSAGE = "a demo answers the machine it runs on, unless PPIMS_DEMO_OPEN=1"
 
 logger = logging.getLogger("ppims.api")
+T = TypeVar("T")
 GetResponse = Callable[[HttpRequest], HttpResponse]
 View = Callable[[HttpRequest], Awaitable[WireReply]]
 
@@ -77,12 +78,12 @@ def find_operation(method: str, path: str) -> str | None:
     return None
 
 
-def run_to_end(coroutine: Coroutine[Any, Any, WireReply]) -> WireReply:
+def run_to_end(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run to its end a coroutine that never has to wait for an event loop."""
     try:
         coroutine.send(None)
     except StopIteration as end:
-        return cast("WireReply", end.value)
+        return cast("T", end.value)
     raise AssertionError("it waits")
 
 

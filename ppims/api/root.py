@@ -76,7 +76,7 @@ async def authenticate(request: HttpRequest) -> Processor:
     username, password = data.get("Username"), data.get("Password")
     if not isinstance(username, str) or not isinstance(password, str):
         raise NotAuthenticated
-    processor = credentials.recognize(username, password)
+    processor = await credentials.recognize(username, password)
     if processor is None:  # not known from before: a hash of the password, in turn with others
         source = credentials.find_source_address(request)
         processor = await credentials.authenticate(username, password, source)

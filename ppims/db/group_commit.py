@@ -9,7 +9,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
 from queue import Empty, SimpleQueue
@@ -21,6 +21,7 @@ from django.db import DatabaseError
 from ppims.core.errors import Unavailable
 from ppims.db.checkpoint import SET_AUTOCHECKPOINT_PAGES, Checkpoints
 from ppims.db.statements import keep_connection, run
+from ppims.db.threads import run_beside
 from ppims.db.transaction import Outcome, run_together
 from ppims.db.write_lock import hold_write_lock
 
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 GROUP_AT_MOST = 64
 OWN_CACHE = "PRAGMA cache_size = -32000"  # large enough for what a group changes
+ALONE_THREADS = ThreadPoolExecutor(settings.PPIMS_THREADS, "writes")  # where none are grouped
 _making = threading.Lock()
 
 
@@ -58,7 +60,7 @@ async def run_write(work: Callable[[], T]) -> T:
     there for PPIMS_QUEUE_SECONDS: nothing is recorded then.
     """
     if not settings.PPIMS_GROUP_COMMIT:
-        return work()
+        return await run_beside(ALONE_THREADS, work)
     write = _get_writer().ask(work)
     seconds = settings.PPIMS_QUEUE_SECONDS
     try:

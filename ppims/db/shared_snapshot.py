@@ -10,6 +10,7 @@ import threading
 from contextlib import suppress
 from typing import Any
 
+from django.conf import settings
 from django.db import Error
 
 from ppims.db import statements
@@ -27,10 +28,10 @@ _snapshot = SharedSnapshot()
 
 
 def begin() -> None:
-    """Begin a moment on this thread's event loop, where there is none. Of a database that can't be
-    opened, who reads is told.
+    """Begin a moment of SQLite on this thread's event loop, where there is none. Of a database that
+    can't be opened, who reads is told.
     """
-    if _snapshot.read is None:
+    if _snapshot.read is None and settings.SQLITE:
         with suppress(Error):
             statements.run("BEGIN", ())  # the snapshot is taken by what is read first
             _snapshot.read = {}

@@ -15,7 +15,8 @@ from ppims.core.addresses import is_loopback, is_trusted_proxy, name_source
 from ppims.core.errors import NotAuthenticated
 from ppims.core.throttle import Throttle
 from ppims.core.turnstile import Turnstile
-from ppims.db import group_commit, shared_snapshot, statements
+from ppims.db import group_commit, statements
+from ppims.db.reads import look_up
 from ppims.db.transaction import run_in_transaction
 from ppims.models import Processor
 
@@ -47,14 +48,14 @@ turnstile = Turnstile("passwords")
 _verified: dict[int, bytes] = {}
 
 
-def recognize(username: str, password: str) -> Processor | None:
+async def recognize(username: str, password: str) -> Processor | None:
     """Find the processor, if this worker has verified the password before, or the row proves that
     another one has. Compares digests, and is never throttled.
 
     The row is read each time (once for those who come together), so a changed or disabled
     credential stops working at once, in every worker.
     """
-    processor = _find_processor(username)
+    processor = await _find_processor(username)
     return processor if _is_open(processor) and _was_verified(processor, password) else None
 
 
@@ -64,11 +65,11 @@ async def authenticate(username: str, password: str, address: str) -> Processor:
 
     Raises NotAuthenticated, TooManyAttempts; or Unavailable where too many wait already.
     """
-    if known := recognize(username, password):
+    if known := await recognize(username, password):
         return known
     source = name_source(address)
     throttle.refuse_if_over(source, username)
-    processor = _find_processor(username)
+    processor = await _find_processor(username)
     verify = partial(_verify, processor, username, password, source)
     if not await turnstile.run(source, verify):
         raise NotAuthenticated
@@ -77,7 +78,7 @@ async def authenticate(username: str, password: str, address: str) -> Processor:
     if len(password) >= PROVEN_FROM_CHARACTERS:
         group_commit.run_later(partial(_keep_proof, processor, proof))
     # By the row as it is now: the credential may have changed while this one waited for its turn.
-    known = recognize(username, password)
+    known = await recognize(username, password)
     if known is None:
         raise NotAuthenticated
     return known
@@ -115,9 +116,10 @@ def may_ask(request: HttpRequest) -> bool:
     return not settings.PPIMS_THIS_MACHINE_ALONE or not address or is_loopback(address)
 
 
-def _find_processor(username: str) -> Processor | None:
-    by_username = PROCESSORS.write_select(BY_USERNAME)
-    rows = shared_snapshot.read_rows(by_username, (username,)) if username.isprintable() else []
+async def _find_processor(username: str) -> Processor | None:
+    if not username.isprintable():  # neither database could keep it
+        return None
+    rows = await look_up(PROCESSORS.write_select(BY_USERNAME), username)
     return _make_processor(rows[0]) if rows else None
 
 

@@ -157,7 +157,7 @@ def test_who_is_calling_is_found_by_one_statement(proven, django_assert_num_quer
     for forget in (lambda: None, forget_log_ins):
         forget()
         with django_assert_num_queries(1):
-            assert recognized() == proven.processor
+            assert run_to_end(recognized()) == proven.processor
 
 
 @pytest.mark.parametrize(
