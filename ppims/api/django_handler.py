@@ -1,5 +1,5 @@
-"""Django by WSGI, for pages and for operations that are answered in a thread. What Django can't
-answer is answered here, in the envelope or as plain text. Importing this sets Django up.
+"""Django by WSGI, for pages, and with gthread for operations too. What Django can't answer is
+answered here, in the envelope or as plain text. Importing this sets Django up.
 """
 
 import codecs

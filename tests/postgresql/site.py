@@ -19,18 +19,22 @@ from tests.ports import find_free_port
 PATIENCE_SECONDS = 60
 AMOUNT = 1_00
 THREADS = 4
-GUNICORN = "-m gunicorn --workers 2 --threads 2 --worker-class gthread --log-level warning"
+GUNICORN = "-m gunicorn --workers 2 --log-level warning --no-control-socket"
+KINDS = {
+    "gthread": "--threads 2 --worker-class gthread ppims.wsgi:application",
+    "asgi": "--worker-class ppims.server.gunicorn_worker.Worker ppims.asgi:application",
+}
 
 
 class Site:
     """A PPIMS that serves, as a client sees it."""
 
-    def __init__(self, made):
+    def __init__(self, made, kind, **more):
         self.made = made
         self.url = f"http://127.0.0.1:{find_free_port()}"
-        bind = ["--no-control-socket", "--bind", self.url.removeprefix("http://")]
-        command = [sys.executable, *GUNICORN.split(), *bind, "ppims.wsgi:application"]
-        environment = make_variables(made.folder, **made.database.variables)
+        bind = ["--bind", self.url.removeprefix("http://")]
+        command = [sys.executable, *GUNICORN.split(), *bind, *KINDS[kind].split()]
+        environment = make_variables(made.folder, **made.database.variables, **more)
         log = (made.folder / "log").open("wb")
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log)
 
@@ -57,13 +61,13 @@ class Site:
     def post(self, ref, unique_id):
         """Report a spending."""
         report = {"Amount": "1.00", "Tran_Status": "S", "Tran_Type": "D"}
-        return self._call("update-customer-limit", "Update_Limit", ref, unique_id, **report)
+        return self.call("update-customer-limit", "Update_Limit", ref, unique_id, **report)
 
     def know(self, unique_id):
         """Ask how well a customer is known, which only reads."""
-        return self._call("check-customer-kyc", "Check_KYC", "KNOW", unique_id)
+        return self.call("check-customer-kyc", "Check_KYC", "KNOW", unique_id)
 
-    def _call(self, operation, word, ref, unique_id, **more):
+    def call(self, operation, word, ref, unique_id, **more):
         message = {"Ref_Id": ref, "Unique_Id": str(unique_id), "System_Id": "ENT", **more}
         data = {word: message, "Username": "PPIM_ENT", "Password": PASSWORD}
         return self.get(f"/api/PPIM/v1/{operation}", {"Data": data, "Risk": {}})
@@ -81,9 +85,9 @@ class Site:
 
 
 @contextmanager
-def serve(made):
+def serve(made, kind="gthread", **more):
     """Serve an installation for a while."""
-    serving = Site(made)
+    serving = Site(made, kind, **more)
     try:
         serving.wait_until_ready()
         yield serving
