@@ -5,7 +5,7 @@ from functools import partial
 
 from ninja import Router
 
-from limits.models import LedgerEntry
+from limits.known import OtherAmount, Posting, Report
 from limits.schemas import (
     CheckLimitData,
     CheckLimitMeta,
@@ -18,7 +18,8 @@ from limits.schemas import (
     UpdateLimitOut,
 )
 from limits.services import checks, refused_reports, updates
-from ppims.db.group_commit import run_write
+from limits.stores.carry_out import carry_out
+from ppims.db.group_commit import run_in_group, run_write
 from ppims.db.reads import run_read
 from ppims.models import Operation
 from ppims.services.credentials import ProcessorRequest
@@ -71,7 +72,7 @@ async def check_customer_limit(
     """
     message = body.Data.Check_Limit
     call = Call(request.auth, Operation.CHECK_LIMIT, message.ref_id, message.make_content())
-    check, is_replay = await run_write(partial(checks.check_limit, call=call, ask=message.ask()))
+    check, is_replay = await run_in_group(checks.make_request(call, message.ask()), carry_out)
     meta = CheckLimitMeta(Decision=DecisionOut.from_check(check), Replayed=is_replay)
     return CheckReply(Data=CheckLimitOut.from_check(check), Meta=meta).write()
 
@@ -91,15 +92,15 @@ async def update_customer_limit(
     call = Call(request.auth, Operation.UPDATE_LIMIT, message.ref_id, message.make_content())
     report = message.make_report()
     try:
-        entry, is_replay = await run_write(partial(updates.update_limit, call=call, report=report))
-    except updates.OtherAmount as refusal:
+        entry, is_replay = await run_in_group(updates.make_request(call, report), carry_out)
+    except OtherAmount as refusal:
         await _keep_refused(call, report, refusal.posting)
         raise
     meta = UpdateLimitMeta.from_entry(entry, is_replay=is_replay)
     return UpdateReply(Data=UpdateLimitOut.from_entry(entry), Meta=meta).write()
 
 
-async def _keep_refused(call: Call, report: updates.Report, posting: LedgerEntry) -> None:
+async def _keep_refused(call: Call, report: Report, posting: Posting) -> None:
     """Keep a refused report for staff, in a write of its own. The answer is the refusal, whether
     or not this succeeds.
     """

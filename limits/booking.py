@@ -12,8 +12,8 @@ from limits.known import (
     CHECK_OPERATION,
     CREDIT,
     DEBIT,
+    ApprovedCorrection,
     Check,
-    Correction,
     Entry,
     FirstAnswer,
     NotThereYet,
@@ -84,7 +84,9 @@ def update(request: Request, report: Report, at: datetime, standing: Standing) -
     return entry
 
 
-def adjust(request: Request, correction: Correction, at: datetime, standing: Standing) -> Entry:
+def adjust(
+    request: Request, correction: ApprovedCorrection, at: datetime, standing: Standing
+) -> Entry:
     """Book a correction."""
     entry = _make_entry(request, at, correction.month, standing)._replace(
         processor_id=None, kind=ADJUST_KIND, adjustment_id=correction.adjustment_id

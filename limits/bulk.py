@@ -23,7 +23,7 @@ from limits.decision import (
     Rule,
     Totals,
 )
-from limits.ledger import Usage
+from limits.known import Ask, Report, Usage
 from limits.models import (
     Direction,
     Hold,
@@ -41,8 +41,6 @@ from limits.posting import (
     list_flags,
     place_update,
 )
-from limits.services.checks import Ask
-from limits.services.updates import Report
 from ppims.core import calendar
 from ppims.core.chain import sign_link, sign_row
 from ppims.core.keys import EPOCH, Plain
@@ -219,7 +217,7 @@ class Book:
                 self._sum_totals(in_force, calendar.number_month(at), ask.direction, at),
                 ask.balance_paise,
                 self._sum_usage(at).sum_held_credit(processor_id) if self.holds else 0,
-                queries.find_loading_stop(
+                decision.find_loading_stop(
                     in_force.rules, calendar.from_microseconds(self.tier_since)
                 ),
             )

@@ -23,7 +23,8 @@ UsageOfCustomer = dict[tuple[int, str], int]  # paise by month and direction
 HoldsOfCustomer = dict["HoldPlace", int]  # paise
 
 
-class Ask(NamedTuple):
+@dataclass(frozen=True)
+class Ask:
     """A transaction that is about to happen. `balance_paise` is before it."""
 
     unique_id: int
@@ -34,7 +35,8 @@ class Ask(NamedTuple):
     card_number: str | None = None
 
 
-class Report(NamedTuple):
+@dataclass(frozen=True)
+class Report:
     """A transaction that happened, failed or was undone. `balance_paise` is after it; `kind` is S,
     F or R.
     """
@@ -48,7 +50,8 @@ class Report(NamedTuple):
     enquiry_ref_id: str | None = None
 
 
-class Correction(NamedTuple):
+@dataclass(frozen=True)
+class ApprovedCorrection:
     """An adjustment that two people have made: what is added to a month; below zero, taken away."""
 
     unique_id: int
@@ -64,7 +67,7 @@ class Request:
     order (`idempotency.digest_content`); a correction has neither, nor a Ref_Id or a processor.
     """
 
-    said: Ask | Report | Correction
+    said: Ask | Report | ApprovedCorrection
     processor_id: int = 0
     ref_id: str = ""
     digests: bytes = b""
@@ -75,7 +78,7 @@ class Request:
     @property
     def key(self) -> RefKey | None:
         """Return what is unique of it; a correction has no such thing."""
-        if isinstance(self.said, Correction):
+        if isinstance(self.said, ApprovedCorrection):
             return None
         operation = CHECK_OPERATION if isinstance(self.said, Ask) else UPDATE_OPERATION
         return operation, self.processor_id, self.ref_id

@@ -1,17 +1,13 @@
-"""What rules, checks and pages ask of the database alike: which limit rules are in force, when
-loading stops, who a mobile number or document is, and whether an account or card may be used.
+"""What rules, reads and pages ask of the database alike: which limit rules are in force, and who a
+mobile number or document is.
 """
 
-from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
-from customers import records
-from customers.choices import USABLE_STATUSES
 from customers.models import Identifier
-from limits.decision import CREDIT_STOP, Rule
+from limits.decision import Rule, pick_in_force
 from limits.models import LimitRule
-from ppims.core import calendar
 from ppims.db import shared_snapshot, statements
 from ppims.models import Processor
 
@@ -19,7 +15,6 @@ RULE_ROWS = statements.Table(
     LimitRule, only=("id", "tier", "direction", "window", "amount", "in_force_from")
 )
 RULES_OF_WAY = statements.Table(LimitRule, only=("id", "window", "amount", "in_force_from"))
-PLACE_COLUMNS = slice(1, -2)  # of either: what stands between the id and the amount
 APPROVED_RULES = RULE_ROWS.write_select("WHERE t.state = 'APPROVED' ORDER BY t.in_force_from, t.id")
 APPROVED_RULES_OF_WAY = RULES_OF_WAY.write_select("""
     WHERE t.state = 'APPROVED' AND t.tier = %s AND t.direction = %s
@@ -50,22 +45,12 @@ class Found(NamedTuple):
     last_at: datetime | None
 
 
-class WindowRule(Protocol):
-    """A limit rule in any of its forms. Of CREDIT_STOP the amount is months."""
-
-    @property
-    def window(self) -> str: ...
-
-    @property
-    def amount(self) -> int | None: ...
-
-
 def find_rules(tier: str, direction: str, at: datetime) -> list[Rule]:
     """Find the limits in force for a tier and direction; a rule without an amount is no limit."""
     rows = shared_snapshot.read_rows(APPROVED_RULES_OF_WAY, (tier, direction))
     return [
         Rule(rule_id, window, amount)
-        for rule_id, window, amount, _ in _pick_in_force(rows, at)
+        for rule_id, window, amount, _ in pick_in_force(rows, statements.store_value(at))
         if amount is not None
     ]
 
@@ -74,7 +59,9 @@ def list_in_force(at: datetime) -> list[LimitRule]:
     """List all rules in force; one without an amount too: it says that there is no limit."""
     return [
         RULE_ROWS.make_model(row)
-        for row in _pick_in_force(statements.read_rows(APPROVED_RULES, ()), at)
+        for row in pick_in_force(
+            statements.read_rows(APPROVED_RULES, ()), statements.store_value(at)
+        )
     ]
 
 
@@ -93,20 +80,6 @@ def find_rule_before(rule: LimitRule, at: datetime) -> LimitRule | None:
     return None
 
 
-def _pick_in_force(rows: Iterable[Sequence[Any]], at: datetime) -> Iterable[Sequence[Any]]:
-    """Pick for each place the rule with the latest start so far: the last one that has started, in
-    the order of the rows.
-    """
-    until = statements.store_value(at)
-    return {row[PLACE_COLUMNS]: row for row in rows if row[-1] <= until}.values()
-
-
-def find_loading_stop(rules: Iterable[WindowRule], tier_since: datetime) -> datetime | None:
-    """Find when loading stops at a tier, by the CREDIT_STOP among the rules; None: it doesn't."""
-    months = next((rule.amount for rule in rules if rule.window == CREDIT_STOP), None)
-    return None if months is None else calendar.add_months(tier_since, months)
-
-
 def find_customer(processor: Processor, kind: str, value: str) -> Found | None:
     """Find a customer of any processor by mobile number or document."""
     row = statements.read_row(
@@ -123,21 +96,3 @@ def find_customer(processor: Processor, kind: str, value: str) -> Found | None:
         cif_id,
         statements.read_instant(last_at),
     )
-
-
-def is_account_usable(customer_id: int, processor_id: int, number: str) -> bool:
-    """Tell whether this processor has registered the account for the customer, and it is active or
-    new. An account that was not named is not judged.
-    """
-    return (
-        not number
-        or records.find_account_status(customer_id, processor_id, number) in USABLE_STATUSES
-    )
-
-
-def is_card_usable(customer_id: int, processor_id: int, number: str) -> bool:
-    """Tell whether a card is active or new; one not named, or unknown, is not judged."""
-    if not number:
-        return True
-    status = records.find_card_status(customer_id, processor_id, number)
-    return status is None or status in USABLE_STATUSES

@@ -8,9 +8,9 @@ from pydantic import BaseModel, BeforeValidator, WithJsonSchema
 
 from customers.schemas import OvidType, OvidValue, judge_document
 from limits.decision import KYC_EXPIRED
-from limits.models import LedgerEntry, LimitCheck
-from limits.services.checks import Ask, RegistrationStatus
-from limits.services.updates import Report
+from limits.known import Ask, Check, Entry, Report
+from limits.posting import RELEASE_KIND
+from limits.services.checks import RegistrationStatus
 from ppims.core import money
 from ppims.wire import reply_fields
 from ppims.wire.envelope import Answer, Credentials, Message, Meta
@@ -158,7 +158,7 @@ class CheckLimitOut(Answer):
     old_unique_id: IdOut
 
     @classmethod
-    def from_check(cls, check: LimitCheck) -> "CheckLimitOut":
+    def from_check(cls, check: Check) -> "CheckLimitOut":
         return cls(
             resp_code="000",
             unique_id=check.customer_id,
@@ -175,7 +175,7 @@ class UpdateLimitOut(Answer):
     avail_limit: AmountOut
 
     @classmethod
-    def from_entry(cls, entry: LedgerEntry) -> "UpdateLimitOut":
+    def from_entry(cls, entry: Entry) -> "UpdateLimitOut":
         return cls(
             resp_code="000",
             cumulative_bal=entry.cumulative_paise,
@@ -199,7 +199,7 @@ class DecisionOut(BaseModel):
     Unjudged: list[str]
 
     @classmethod
-    def from_check(cls, check: LimitCheck) -> "DecisionOut":
+    def from_check(cls, check: Check) -> "DecisionOut":
         return cls(
             Reason=check.reason,
             Rule=check.rule_id,
@@ -222,13 +222,17 @@ class UpdateLimitMeta(Meta):
     Month: str | None = reply_fields.make_optional_field()
 
     @classmethod
-    def from_entry(cls, entry: LedgerEntry, *, is_replay: bool) -> "UpdateLimitMeta":
+    def from_entry(cls, entry: Entry, *, is_replay: bool) -> "UpdateLimitMeta":
         month = f"{entry.month % 100:02d}-{entry.month // 100}"
-        moves_money = entry.kind != LedgerEntry.Kind.RELEASE
-        return cls(Flags=entry.flag_list, Month=month if moves_money else None, Replayed=is_replay)
+        moves_money = entry.kind != RELEASE_KIND
+        return cls(
+            Flags=entry.flags.split(",") if entry.flags else [],
+            Month=month if moves_money else None,
+            Replayed=is_replay,
+        )
 
 
-def _write_limit(check: LimitCheck) -> str | None:
+def _write_limit(check: Check) -> str | None:
     if check.limit is None:
         return None
     is_months = check.reason == KYC_EXPIRED

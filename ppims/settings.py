@@ -79,11 +79,9 @@ if SQLITE:
     private_files.make_database_private(SQLITE_FILE)
 DEFAULT_AUTO_FIELD = "ppims.db.fields.BigId"
 
-# On SQLite one thread a process makes the API's writes, many to one commit:
-# ppims/db/group_commit.py. A database in memory is one thread's own.
-PPIMS_GROUP_COMMIT = (
-    read_flag("PPIMS_GROUP_COMMIT", "1") and SQLITE and str(SQLITE_FILE) != ":memory:"
-)
+# One thread a process makes the API's writes, many to one commit: ppims/db/group_commit.py. A
+# database in memory is one thread's own.
+PPIMS_GROUP_COMMIT = read_flag("PPIMS_GROUP_COMMIT", "1") and str(SQLITE_FILE) != ":memory:"
 PPIMS_THREADS = read_number("PPIMS_THREADS", 4, least=1, most=1000)
 PPIMS_QUEUE_LENGTH = read_number("PPIMS_QUEUE_LENGTH", 512, least=1, most=100_000)
 PPIMS_QUEUE_SECONDS = read_number("PPIMS_QUEUE_SECONDS", 5, least=1, most=60)

@@ -14,10 +14,9 @@ from customers import records
 from customers.details import CustomerDetails
 from customers.models import Customer
 from customers.services import blocking, customers
+from limits.known import Ask, OtherAmount, Report
 from limits.models import LedgerEntry, LimitCheck, LimitRule, RefusedReport
 from limits.services import checks, refused_reports, updates
-from limits.services.checks import Ask
-from limits.services.updates import Report
 from ppims.core import clock
 from ppims.models import Operation, Processor, User
 from ppims.services import audit
@@ -118,7 +117,8 @@ def make_check(
 ) -> tuple[LimitCheck, bool]:
     ask = Ask(unique_id, direction, paise, **more)
     call = Call(processor, Operation.CHECK_LIMIT, ref_id or draw_ref(), _make_content(ask))
-    return checks.check_limit(call=call, ask=ask)
+    check, is_replay = checks.check_limit(call=call, ask=ask)
+    return LimitCheck.from_db("default", check._fields, check), is_replay
 
 
 def make_posting(
@@ -133,7 +133,8 @@ def make_posting(
 ) -> tuple[LedgerEntry, bool]:
     report = Report(unique_id, kind, direction, paise, None, tran_id, enquiry)
     call = Call(processor, Operation.UPDATE_LIMIT, ref_id or draw_ref(), _make_content(report))
-    return updates.update_limit(call=call, report=report)
+    entry, is_replay = updates.update_limit(call=call, report=report)
+    return LedgerEntry.from_db("default", entry._fields, entry), is_replay
 
 
 def refuse(
@@ -142,7 +143,7 @@ def refuse(
     """Report by a Tran_Id that is posted already another amount, which is refused: what is kept."""
     report = Report(unique_id, "S", direction, paise, None, tran_id)
     call = Call(processor, Operation.UPDATE_LIMIT, draw_ref(), _make_content(report))
-    with pytest.raises(updates.OtherAmount) as refusal:
+    with pytest.raises(OtherAmount) as refusal:
         updates.update_limit(call=call, report=report)
     refused_reports.keep(call=call, report=report, posting=refusal.value.posting)
     return RefusedReport.objects.get(customer_id=unique_id, ref_id=call.ref_id)

@@ -11,11 +11,13 @@ from django.db.models import Model, Q, Sum
 
 from customers.models import Customer
 from limits import ledger
+from limits.known import ApprovedCorrection, Request
 from limits.models import Adjustment, Direction, LedgerEntry, LedgerHead, MonthlyUsage
-from limits.services.updates import book
+from limits.stores.carry_out import carry_out
 from ppims.core import calendar, clock
 from ppims.core.errors import Conflict, Malformed, UnknownCustomer
 from ppims.core.free_text import require_text, trim
+from ppims.db.group_commit import run_alone
 from ppims.db.transaction import wrap_in_transaction
 from ppims.models import LONGEST_NOTE, User
 from ppims.services.four_eyes import Proposals
@@ -125,24 +127,15 @@ def _carry_out(adjustment: Adjustment, head: LedgerHead, at: datetime) -> list[M
     """Book it. Raises Conflict where it would take away what can't be taken."""
     if find_unbookable([adjustment], at):
         raise Conflict([("amount_paise", UNBOOKABLE_REASON)])
-    customer = Customer.objects.get(pk=adjustment.customer_id)
-    book(head, _make_entry(adjustment, customer, at), customer, flags=())
-    return []  # the ledger proves the entry itself
-
-
-def _make_entry(adjustment: Adjustment, customer: Customer, at: datetime) -> LedgerEntry:
-    return LedgerEntry(
-        customer=customer,
-        unique_id_sent=customer.pk,
-        at=at,
-        arrival_month=calendar.number_ist_month(at),
-        month=adjustment.month,
-        kind=Kind.ADJUST,
-        direction=adjustment.direction,
-        amount_paise=adjustment.amount_paise,
-        adjustment=adjustment,
-        tier=customer.tier,
+    correction = ApprovedCorrection(
+        adjustment.customer_id,
+        adjustment.month,
+        adjustment.direction,
+        adjustment.amount_paise,
+        adjustment.pk,
     )
+    run_alone(Request(correction), carry_out)
+    return []  # the ledger proves the entry itself
 
 
 def _describe(adjustment: Adjustment) -> dict[str, object]:

@@ -1,21 +1,21 @@
 """Refused reports, kept for staff to look into."""
 
 from limits import ledger
+from limits.known import Posting, Report
 from limits.models import LedgerEntry, RefusedReport
-from limits.services.updates import Report
 from ppims.db.transaction import wrap_in_transaction
 from ppims.services import audit
 from ppims.services.idempotency import Call
 
 
 @wrap_in_transaction
-def keep(*, call: Call, report: Report, posting: LedgerEntry) -> None:
+def keep(*, call: Call, report: Report, posting: Posting | LedgerEntry) -> None:
     """Keep a report that was refused for what its Tran_Id has posted: once a Ref_Id, whatever it
     says when it is sent again. Raises Unavailable.
     """
     # Under the customer's lock nobody else is keeping it between this look and the insert.
-    _, at = ledger.lock(posting.customer_id)
-    key = {"customer_id": posting.customer_id, "processor": call.processor}
+    _, at = ledger.lock(report.unique_id)
+    key = {"customer_id": report.unique_id, "processor": call.processor}
     if RefusedReport.objects.filter(**key, ref_id=call.ref_id).exists():
         return
     kept = RefusedReport(
@@ -26,9 +26,9 @@ def keep(*, call: Call, report: Report, posting: LedgerEntry) -> None:
         direction=report.direction,
         amount_paise=report.amount_paise,
         balance_paise=report.balance_paise,
-        tran_id=posting.tran_id,
+        tran_id=report.tran_id or "",
         enquiry_ref_id=report.enquiry_ref_id or "",
-        posting=posting,
+        posting_id=posting.id,
     )
     kept.save(force_insert=True)
     audit.record(

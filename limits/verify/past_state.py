@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from customers.choices import USABLE_STATUSES
-from limits.decision import CREDIT_STOP
-from limits.queries import find_loading_stop
+from limits.decision import CREDIT_STOP, find_loading_stop
 from ppims.core import calendar
 
 T = TypeVar("T")

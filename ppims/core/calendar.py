@@ -70,6 +70,11 @@ def find_first_day_after_month(month: int) -> date:
     return date(year + number // 12, number % 12 + 1, 1)
 
 
+def number_month_before(month: int) -> int:
+    """Number the month before another."""
+    return month - 1 if month % 100 > 1 else month - 100 + 11
+
+
 def add_months(at: datetime, months: int) -> datetime:
     """Return 00:00 IST of the same day some months later, or of that month's last day."""
     local = at.astimezone(IST)

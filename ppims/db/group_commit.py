@@ -1,17 +1,20 @@
 """Group commit: one thread a process makes the API's writes, and answers when they are durable.
 
-An `fsync` costs more than all the rest of a write, and SQLite has one writer at a time: whatever
-has queued up while the last group was committed goes into the next, each write in a savepoint of
-its own, and one COMMIT makes all of them durable.
+An `fsync` and a round trip cost more than all the rest of a write: whatever has queued up while the
+last group was committed goes into the next. Requests of the ledger are carried out together, by a
+handful of statements (`run_in_group`). Any other write (`run_write`) is on PostgreSQL alone in its
+transaction, in a thread beside. SQLite has one writer at a time: there it comes after the requests,
+in a savepoint of the same transaction.
 """
 
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from functools import cache
+from contextlib import nullcontext, suppress
+from functools import cache, partial
 from queue import Empty, SimpleQueue
 from typing import Any, NoReturn, TypeVar, cast
 
@@ -20,29 +23,51 @@ from django.db import DatabaseError
 
 from ppims.core.errors import Unavailable
 from ppims.db.checkpoint import SET_AUTOCHECKPOINT_PAGES, Checkpoints
+from ppims.db.pipeline import prepare_connection
 from ppims.db.statements import keep_connection, run
-from ppims.db.threads import run_beside
+from ppims.db.threads import run_as_a_request, run_beside
 from ppims.db.transaction import Outcome, run_together
 from ppims.db.write_lock import hold_write_lock
 
 T = TypeVar("T")
+R = TypeVar("R")
+# Carries out requests, in one transaction if it can, and says what became of each.
+RunGroup = Callable[[Sequence[R]], list[Outcome]]
 
 logger = logging.getLogger(__name__)
 
 GROUP_AT_MOST = 64
 OWN_CACHE = "PRAGMA cache_size = -32000"  # large enough for what a group changes
-ALONE_THREADS = ThreadPoolExecutor(settings.PPIMS_THREADS, "writes")  # where none are grouped
+ALONE_THREADS = ThreadPoolExecutor(settings.PPIMS_THREADS, "writes")  # for those in no group
 _making = threading.Lock()
 
 
-class PendingWrite(Future[Any]):
-    """A write that has been asked for, and what will become of it. It is taken by the writer or
-    withdrawn by the asker: never both.
+class PutOff(Exception):
+    """A request has to wait for somebody else, and the others of its group need not: it goes into
+    the next one.
     """
 
-    def __init__(self, work: Callable[[], Any]) -> None:
+
+class PendingWrite(Future[Any]):
+    """A write that has been asked for, and what will become of it: work; or a request, and what
+    carries out a group of its like. It is taken by the writer or withdrawn by the asker: never
+    both.
+    """
+
+    def __init__(self, work: Any, run_group: RunGroup[Any] | None = None) -> None:
         super().__init__()
-        self.work = work
+        self.work, self.run_group = work, run_group
+        self._patience_ends = 0.0  # from when it is first taken
+
+    def take(self) -> bool:
+        """Take it, unless it has been withdrawn."""
+        if self._patience_ends:
+            return True
+        self._patience_ends = time.monotonic() + settings.PPIMS_BUSY_SECONDS
+        return self.set_running_or_notify_cancel()
+
+    def may_be_put_off(self) -> bool:
+        return time.monotonic() < self._patience_ends
 
     def end(self, outcome: Outcome) -> None:
         result, error = outcome
@@ -56,20 +81,73 @@ async def run_write(work: Callable[[], T]) -> T:
     """Run a use-case that writes, and give what it gives once that is durable. Where no event loop
     runs, the caller's thread waits instead.
 
-    Raises what the use-case raises; and Unavailable where the queue is full, or where it has stood
-    there for PPIMS_QUEUE_SECONDS: nothing is recorded then.
+    Raises what the use-case raises; and, of SQLite, Unavailable where the queue is full, or where
+    it has stood there for PPIMS_QUEUE_SECONDS: nothing is recorded then.
+    """
+    if settings.PPIMS_GROUP_COMMIT and settings.SQLITE:
+        return cast("T", await _wait(PendingWrite(work)))
+    return await run_beside(ALONE_THREADS, work)
+
+
+async def run_in_group(request: R, run_group: RunGroup[R]) -> Any:
+    """Carry out a request, together with others that wait, and give what became of it once that is
+    durable. Where no event loop runs, the caller's thread waits instead. Raises as `run_write`.
+    """
+    if settings.PPIMS_GROUP_COMMIT:
+        return await _wait(PendingWrite(request, run_group))
+    return await run_beside(ALONE_THREADS, partial(run_alone, request, run_group))
+
+
+def run_alone(request: R, run_group: RunGroup[R]) -> Any:
+    """Carry out a request in this thread: in its open transaction, or in one of its own."""
+    patience_ends = time.monotonic() + settings.PPIMS_BUSY_SECONDS
+    while True:
+        ((result, error),) = run_group([request])
+        if error is None:
+            return result
+        if not isinstance(error, PutOff):
+            raise error
+        if time.monotonic() > patience_ends:
+            raise Unavailable
+
+
+def run_later(work: Callable[[], object]) -> None:
+    """Run a use-case that writes, and that nobody waits for: where it can't be written, the log
+    alone says so. Where writes aren't grouped: at once, in the caller's thread.
     """
     if not settings.PPIMS_GROUP_COMMIT:
-        return await run_beside(ALONE_THREADS, work)
-    write = _get_writer().ask(work)
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - as in another thread: nobody waits for it
+            _log_failure(error)
+        return
+    try:
+        write = (
+            _get_writer().ask(work)
+            if settings.SQLITE
+            else ALONE_THREADS.submit(run_as_a_request, work)
+        )
+    except Unavailable as error:
+        _log_failure(error)
+        return
+    write.add_done_callback(lambda write: _log_failure(write.exception()))
+
+
+def _log_failure(error: BaseException | None) -> None:
+    if error is not None:
+        logger.warning("not written: %s", type(error).__name__)
+
+
+async def _wait(write: PendingWrite) -> Any:
+    _get_writer().put(write)
     seconds = settings.PPIMS_QUEUE_SECONDS
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        return cast("T", _wait_for(write, seconds))
+        return _wait_in_thread(write, seconds)
     deadline = loop.call_later(seconds, write.cancel)
     try:
-        return cast("T", await asyncio.wrap_future(write))
+        return await asyncio.wrap_future(write)
     except asyncio.CancelledError:
         if write.cancelled() and not _is_cancelled_by_its_caller():
             raise Unavailable from None
@@ -78,28 +156,7 @@ async def run_write(work: Callable[[], T]) -> T:
         deadline.cancel()
 
 
-def run_later(work: Callable[[], object]) -> None:
-    """Run a use-case that writes, and that nobody waits for: where it can't be written, the log
-    alone says so. Where writes go alone: at once, in the caller's thread.
-    """
-    if settings.PPIMS_GROUP_COMMIT:
-        try:
-            _get_writer().ask(work).add_done_callback(lambda write: _log_failure(write.exception()))
-        except Unavailable as error:
-            _log_failure(error)
-        return
-    try:
-        work()
-    except Exception as error:  # noqa: BLE001 - as in the writer's thread: nobody waits for it
-        _log_failure(error)
-
-
-def _log_failure(error: BaseException | None) -> None:
-    if error is not None:
-        logger.warning("not written: %s", type(error).__name__)
-
-
-def _wait_for(write: PendingWrite, seconds: float) -> Any:
+def _wait_in_thread(write: PendingWrite, seconds: float) -> Any:
     try:
         return write.result(timeout=seconds)
     except TimeoutError:
@@ -130,43 +187,72 @@ class Writer:
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[PendingWrite] = SimpleQueue()
-        self._checkpoints = Checkpoints()
+        self._checkpoints = Checkpoints() if settings.SQLITE else None
         threading.Thread(target=self._serve, name="writer", daemon=True).start()
 
     def ask(self, work: Callable[[], Any]) -> PendingWrite:
+        """Queue work. Raises Unavailable where too many are waiting already."""
+        write = PendingWrite(work)
+        self.put(write)
+        return write
+
+    def put(self, write: PendingWrite) -> None:
         """Queue a write. Raises Unavailable where too many are waiting already."""
         if self._queue.qsize() >= settings.PPIMS_QUEUE_LENGTH:
             raise Unavailable
-        write = PendingWrite(work)
         self._queue.put(write)
-        return write
 
     def _serve(self) -> NoReturn:
         keep_connection()
-        with suppress(DatabaseError, Unavailable):
-            for pragma in (OWN_CACHE, SET_AUTOCHECKPOINT_PAGES):
-                run(pragma, ())
+        if settings.SQLITE:
+            with suppress(DatabaseError, Unavailable):
+                for pragma in (OWN_CACHE, SET_AUTOCHECKPOINT_PAGES):
+                    run(pragma, ())
         while True:
             first = self._queue.get()
             taken: list[PendingWrite] | None = None
             try:
-                with hold_write_lock():
+                with hold_write_lock() if settings.SQLITE else nullcontext():
                     taken = self._take_waiting(first)
-                    outcomes = run_together([write.work for write in taken])
+                    outcomes = _carry_out(taken)
             except BaseException:  # whatever: nobody is left to wait, and the next group comes
                 logger.exception("a group was not committed")
                 taken = self._take_waiting(first) if taken is None else taken
                 outcomes = [(None, Unavailable()) for _ in taken]
             for write, outcome in zip(taken, outcomes, strict=True):
-                write.end(outcome)
-            self._checkpoints.count(len(taken))
+                self._end(write, outcome)
+            if self._checkpoints:
+                self._checkpoints.count(len(taken))
 
     def _take_waiting(self, first: PendingWrite) -> list[PendingWrite]:
-        """Take what is waiting, but for what has been withdrawn."""
+        """Take what is waiting, but for what has been withdrawn; requests come first."""
         waiting = [first]
         try:
             while len(waiting) < GROUP_AT_MOST:
                 waiting.append(self._queue.get_nowait())
         except Empty:
             pass
-        return [write for write in waiting if write.set_running_or_notify_cancel()]
+        taken = [write for write in waiting if write.take()]
+        return sorted(taken, key=lambda write: write.run_group is None)
+
+    def _end(self, write: PendingWrite, outcome: Outcome) -> None:
+        if not isinstance(outcome[1], PutOff):
+            write.end(outcome)
+        elif write.may_be_put_off():
+            self._queue.put(write)
+        else:
+            write.end((None, Unavailable()))
+
+
+def _carry_out(taken: Sequence[PendingWrite]) -> list[Outcome]:
+    """Carry out requests and, on SQLite, the works after them, and say what became of each."""
+    requests = [write.work for write in taken if write.run_group]
+    run_group = taken[0].run_group if taken else None
+    if not settings.SQLITE:
+        prepare_connection()
+        return run_group(requests) if run_group else []
+    works = [write.work for write in taken if not write.run_group]
+    if run_group is None:
+        return run_together(works)
+    (outcomes, error), *more = run_together([partial(run_group, requests), *works])
+    return [*(outcomes or [(None, error) for _ in requests]), *more]

@@ -50,6 +50,20 @@ def read_rows(sql: str, values: Values) -> list[tuple[Any, ...]]:
     return rows
 
 
+def run_many(sql: str, rows: Sequence[Values]) -> None:
+    """Run a statement that writes once for each of the rows of values. On SQLite alone: PostgreSQL
+    takes the values of many rows at once.
+    """
+    database = _get_database()
+    if database.execute_wrappers or database.force_debug_cursor:
+        with database.cursor() as cursor:
+            cursor.executemany(sql, rows)
+        return
+    database.ensure_connection()
+    with database.wrap_database_errors:
+        database.connection.executemany(_write_for_sqlite(sql, None), rows)
+
+
 def _execute(sql: str, values: Values, take: Callable[[Any], Any]) -> Any:
     """Run a statement on the driver's own cursor, in Django's transaction and with its errors, and
     take from the cursor what is wanted.
@@ -79,13 +93,19 @@ def _run_by_driver(database: Any, sql: str, values: Values, take: Callable[[Any]
             names = tuple(values) if isinstance(values, dict) else None
             return take(database.connection.execute(_write_for_sqlite(sql, names), values))
         # Prepared once a connection: Django's cursor would write the values into the text.
-        with database.Database.Cursor(database.connection) as cursor:
+        with make_driver_cursor(database.connection) as cursor:
             taken = take(cursor.execute(sql, values, prepare=True))
             database.health_check_done = True  # Django need not ask: it has just answered
             return taken
     except Exception:
         with database.wrap_database_errors:
             raise
+
+
+def make_driver_cursor(driver: Any) -> Any:
+    """Make a cursor of PostgreSQL's driver, which binds values at the server."""
+    database: Any = _get_database()
+    return database.Database.Cursor(driver)
 
 
 def _was_dropped_while_idle(database: Any, sql: str, error: Exception) -> bool:
@@ -152,6 +172,11 @@ class Table(Generic[M]):
         self.kinds = [(field.column, field.get_internal_type()) for field in fields]
         readings, named = _get_readings(), zip(self.names, self.kinds, strict=True)
         self._readings = [(name, readings[kind]) for name, (_, kind) in named if kind in readings]
+        self._readings_by_place = [
+            (place, readings[kind])
+            for place, (_, kind) in enumerate(self.kinds)
+            if kind in readings
+        ]
         self._instants = [p for p, (_, kind) in enumerate(self.kinds) if kind == "DateTimeField"]
         self._defaults = {field.attname: field.get_default() for field in fields}
         self._key = model._meta.pk.attname
@@ -178,6 +203,25 @@ class Table(Generic[M]):
         else:
             (row.pk,) = _execute(sql, values[1:], FETCH_ONE)
         row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
+
+    def write_insert(self) -> str:
+        """Write an INSERT of a whole row, its key too."""
+        return _write_insert(self, "of a whole row")
+
+    def store_values(self, row: Sequence[Any]) -> list[Any]:
+        """List a row's values, which come in the columns' order, as the database takes them."""
+        values = [*row]
+        for place in self._instants:
+            values[place] = store_value(values[place])
+        return values
+
+    def read_values(self, row: Sequence[Any]) -> list[Any]:
+        """List the values of a row that was read, in the columns' order."""
+        values = [*row]
+        for place, reading in self._readings_by_place:
+            if values[place] is not None:
+                values[place] = reading(values[place])
+        return values
 
     def read_row(self, tail: str, values: Values) -> M | None:
         """Read the first row that the tail of the SELECT finds."""
@@ -255,7 +299,8 @@ def _get_readings() -> dict[str, Any]:
 
 @cache
 def _write_insert(table: Table[Any], vendor: str) -> str:
-    named = [c for c, _ in table.kinds if not (table._is_numbered and c == table._key)]
+    is_whole = vendor == "of a whole row"
+    named = [c for c, _ in table.kinds if is_whole or not (table._is_numbered and c == table._key)]
     columns = ", ".join(f'"{column}"' for column in named)
     places = ", ".join(["%s"] * len(named))
     number = ' RETURNING "id"' if table._is_numbered and vendor == "postgresql" else ""

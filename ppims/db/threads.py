@@ -20,10 +20,10 @@ async def run_beside(threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()
     except RuntimeError:
         return work()
-    return await loop.run_in_executor(threads, _run_as_a_request, work)
+    return await loop.run_in_executor(threads, run_as_a_request, work)
 
 
-def _run_as_a_request(work: Callable[[], T]) -> T:
+def run_as_a_request(work: Callable[[], T]) -> T:
     """Run work by this thread's own connection, looked after as Django does for each request."""
     close_old_connections()
     try:

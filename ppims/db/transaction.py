@@ -80,23 +80,39 @@ def _run_with_steady_clock(work: Callable[[], T]) -> T:
     return work()
 
 
+class Try:
+    """One try of a transaction. Once it is committing, an error may be of its COMMIT."""
+
+    is_committing = False
+
+
 def _run_alone(work: Callable[[], T]) -> T:
+    def run(this_try: Try) -> T:
+        with transaction.atomic(durable=True):
+            result = work()
+            _refuse_if_lost_unheard()
+            this_try.is_committing = True
+        return result
+
+    return try_until_done(run)
+
+
+def try_until_done(run: Callable[[Try], T]) -> T:
+    """Run a whole transaction, and again while nothing of it can have been kept and another try may
+    do better. Raises Unavailable where nothing can be said to be recorded.
+    """
     # Asked for again only while the caller's patience lasts: it holds a lock, and others wait.
     last = time.monotonic() + settings.PPIMS_BUSY_SECONDS
     for attempt in range(1, MOST_TRIES + 1):
-        is_committing = False
+        this_try = Try()
         try:
-            with transaction.atomic(durable=True):
-                result = work()
-                _refuse_if_lost_unheard()
-                is_committing = True  # an error from here on is COMMIT's own
-            return result
+            return run(this_try)
         except (RunAgain, DatabaseError, InterfaceError) as error:
             if not isinstance(error, RunAgain) and not outages.is_outage(error):
                 raise
             outages.drop_connection_after(error)
             is_over = attempt == MOST_TRIES or time.monotonic() > last
-            if is_over or not _is_worth_another(error, is_committing=is_committing):
+            if is_over or not _is_worth_another(error, is_committing=this_try.is_committing):
                 raise Unavailable from error
             time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spread, not secrecy
     raise AssertionError("unreachable")
@@ -178,6 +194,14 @@ def hold_tables(using: str, tables: Iterable[str], *, mode: str) -> Iterator[Non
                 cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
                 cursor.execute(f"LOCK TABLE {named} IN {mode} MODE")
         yield
+
+
+def refuse_if_lost(error: BaseException) -> None:
+    """Raise Unavailable, because of the error, where an open transaction is gone: what is written
+    from then on would be kept by itself.
+    """
+    if connection.in_atomic_block:
+        _refuse_if_lost_unheard(error)
 
 
 def _run_for_outcome(work: Callable[[], Any]) -> Outcome:

@@ -31,6 +31,7 @@ SESSION_SETTINGS = {
     "row_security": "on",
     "default_transaction_isolation": "read committed",
     "default_transaction_deferrable": "off",
+    "jit": "off",  # compiling a statement of ours takes a thousand times as long as running it
 }
 # A server that is gone without a word is noticed within half a minute.
 NETWORK_OPTIONS = {

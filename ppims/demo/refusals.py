@@ -2,9 +2,9 @@
 
 from datetime import datetime, timedelta
 
+from limits.known import Report
 from limits.models import LedgerEntry, LedgerHead, RefusedReport, ReportFinding
 from limits.services import findings, refused_reports
-from limits.services.updates import Report
 from ppims.core import clock
 from ppims.models import Operation, Processor, RefusedCall, User
 from ppims.services import call_buffer

@@ -15,6 +15,7 @@ from itertools import count, cycle
 from customers.details import CustomerDetails
 from customers.models import Customer, DuplicateReview, KycProposal
 from customers.services import blocking, customers, kyc, notes, reviews
+from limits.known import Ask, Report
 from limits.models import LedgerEntry, PostingFinding
 from limits.services import adjustments, checks, findings, updates
 from ppims.core import calendar, clock
@@ -235,7 +236,7 @@ class Story:
         at = clock.now()
         call = self._call(processor, Operation.CHECK_LIMIT)
         if becomes != "without a check":
-            asked = checks.Ask(person.unique_id, direction, amount)
+            asked = Ask(person.unique_id, direction, amount)
             check, _ = checks.check_limit(call=call, ask=asked)
             if not check.is_allowed and becomes != "though declined":
                 return
@@ -244,13 +245,11 @@ class Story:
             amount -= 100
         tran_id = f"T{next(self.numbers):09d}"
         kind = "F" if becomes == "failed" else "S"
-        report = updates.Report(
-            person.unique_id, kind, direction, amount, None, tran_id, call.ref_id
-        )
+        report = Report(person.unique_id, kind, direction, amount, None, tran_id, call.ref_id)
         with clock.freeze(self._draw_later_instant(at, seconds=seconds)):
             updates.update_limit(call=self._call(processor, Operation.UPDATE_LIMIT), report=report)
         if becomes == "reversed":
-            undo = updates.Report(person.unique_id, "R", direction, amount // 2, None, tran_id)
+            undo = Report(person.unique_id, "R", direction, amount // 2, None, tran_id)
             with clock.freeze(self._draw_later_instant(at, minutes=40)):
                 updates.update_limit(
                     call=self._call(processor, Operation.UPDATE_LIMIT), report=undo
@@ -302,7 +301,7 @@ class Story:
     def _ask(self, person: Person, direction: str, amount: int) -> None:
         """Check an amount, and never say what became of it."""
         call = self._call(person.processors[0], Operation.CHECK_LIMIT)
-        checks.check_limit(call=call, ask=checks.Ask(person.unique_id, direction, amount))
+        checks.check_limit(call=call, ask=Ask(person.unique_id, direction, amount))
 
     def _block(self, people: list[Person]) -> None:
         maker = User.objects.get(username="farhan")

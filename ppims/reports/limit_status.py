@@ -9,6 +9,7 @@ from datetime import datetime
 from customers.models import Customer
 from limits import decision, ledger, queries
 from limits.decision import CREDIT_STOP, FINANCIAL_YEAR, MONTH_WINDOW, Rule, Totals
+from limits.known import Usage
 from limits.models import (
     FULL_PERMILLE,
     Direction,
@@ -106,7 +107,7 @@ def _read_direction(
     customer: Customer,
     direction: Direction,
     rules: Sequence[LimitRule],
-    known: ledger.Usage,
+    known: Usage,
     at: datetime,
 ) -> DirectionStatus:
     totals = known.sum_totals(calendar.number_ist_month(at), direction)
@@ -117,7 +118,7 @@ def _read_direction(
         if rule.window in METERED_WINDOWS
     ]
     by = _find_tightest(meters, totals)
-    stops_at = queries.find_loading_stop(mine, customer.tier_since)
+    stops_at = decision.find_loading_stop(mine, customer.tier_since)
     has_stopped = stops_at is not None and at >= stops_at
     return DirectionStatus(
         direction,

@@ -14,8 +14,7 @@ from typing import TypeVar
 
 from customers.details import CustomerDetails
 from customers.schemas import AddCustomerIn, UpdateCustomerIn
-from limits.services.checks import Ask
-from limits.services.updates import Report
+from limits.known import Ask, Report
 from ppims.core import calendar
 from ppims.demo.names import FIRST_NAMES, LAST_NAMES, PLACES, STREETS
 from ppims.models import Operation, Processor

@@ -3,8 +3,7 @@
 from customers.bulk import Person, Records
 from customers.details import CustomerDetails
 from limits.bulk import Book, Histories
-from limits.services.checks import Ask
-from limits.services.updates import Report
+from limits.known import Ask, Report
 from ppims.services.idempotency import Call
 
 

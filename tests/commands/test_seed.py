@@ -35,11 +35,10 @@ from customers.models import (
 )
 from customers.services import customers
 from limits import bulk
+from limits.known import Ask, Report
 from limits.models import Hold, LedgerEntry, LedgerHead, LimitCheck, LimitRule, MonthlyUsage
 from limits.schemas import CheckLimitIn, UpdateLimitIn
 from limits.services import checks, updates
-from limits.services.checks import Ask
-from limits.services.updates import Report
 from limits.verify import verify
 from ppims.core import calendar, clock, money
 from ppims.db import append_only

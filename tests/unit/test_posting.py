@@ -9,10 +9,9 @@ from django.db import connection
 
 from customers.models import Customer
 from limits import bulk, ledger, posting
+from limits.known import Ask, Report
 from limits.models import LedgerEntry
 from limits.posting import KnownCheck, find_effect_paise, list_flags, place_update
-from limits.services.checks import Ask
-from limits.services.updates import Report
 from limits.verify import verify
 from ppims.core import calendar, clock
 from ppims.models import Operation

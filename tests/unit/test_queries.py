@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from limits import queries
+from limits import decision, queries
 from limits.decision import Rule
 from ppims.core import calendar
 from tests.factories import make_rule
@@ -65,8 +65,8 @@ def test_the_rule_whose_place_another_would_take_is_of_the_same_tier_direction_a
 def test_loading_stops_at_midnight_in_india_so_many_months_after_the_tier():
     rules = [Rule(1, "MONTH", 500), Rule(2, "CREDIT_STOP", 24)]
     since = datetime(2026, 2, 28, 18, 30, tzinfo=UTC)  # 1 March in India
-    stops_at = queries.find_loading_stop(rules, since)
+    stops_at = decision.find_loading_stop(rules, since)
     assert stops_at.astimezone(calendar.IST).isoformat() == "2028-03-01T00:00:00+05:30"
-    before = queries.find_loading_stop(rules, since - MICROSECOND)
+    before = decision.find_loading_stop(rules, since - MICROSECOND)
     assert before.astimezone(calendar.IST).isoformat() == "2028-02-28T00:00:00+05:30"
-    assert queries.find_loading_stop(rules[:1], since) is None
+    assert decision.find_loading_stop(rules[:1], since) is None

@@ -30,6 +30,9 @@ DELETED_TABLES = {
     *("axes_accessattempt", "axes_accessattemptexpiration"),
 }
 
+# Whose next numbers are taken before the rows are written.
+NUMBERED_BEFOREHAND = ("limits_limitcheck_id_seq", "limits_ledgerentry_id_seq")
+
 FIND_ROLE = "SELECT quote_ident(rolname), rolsuper FROM pg_roles WHERE rolname = %s"
 COUNT_OWNED = """
     SELECT count(*) FROM pg_class
@@ -57,6 +60,8 @@ class Command(BaseCommand):
             for table, verbs in list_rights():
                 cursor.execute(f'REVOKE ALL ON "{table}" FROM {quoted}')
                 cursor.execute(f'GRANT {verbs} ON "{table}" TO {quoted}')
+            for sequence in NUMBERED_BEFOREHAND:
+                cursor.execute(f"GRANT USAGE ON SEQUENCE {sequence} TO {quoted}")
             _refuse_if_it_may_change(cursor, role)
         self.stdout.write(f"{role} may do the application's work.")
 

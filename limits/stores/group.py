@@ -1,0 +1,269 @@
+"""How a group of requests is carried out on any database: read, plan, write, all under the locks of
+its customers. What differs between databases is a `Store`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from django.conf import settings
+
+from customers.choices import USABLE_STATUSES
+from customers.models import Customer
+from limits.decision import FINANCIAL_YEAR
+from limits.known import (
+    CHECK_OPERATION,
+    CREDIT,
+    DEBIT,
+    UPDATE_OPERATION,
+    ApprovedRule,
+    Ask,
+    Check,
+    ClockBehind,
+    Entry,
+    FirstAnswer,
+    Head,
+    Hold,
+    HoldPlace,
+    Known,
+    Missing,
+    NotThereYet,
+    Outcome,
+    Person,
+    Posting,
+    RefKey,
+    Report,
+    Request,
+    Rows,
+)
+from limits.ledger import report_clock
+from limits.plan import plan
+from limits.posting import REVERSE_KIND
+from ppims.core import calendar, clock
+from ppims.db import clock_guard, transaction
+from ppims.db.group_commit import PutOff
+from ppims.db.transaction import RunAgain
+
+# What is asked of the database, by the name of a statement: the columns of its values.
+Wanted = dict[str, tuple[Sequence[Any], ...]]
+Found = Mapping[str, list[tuple[Any, ...]]]
+
+MOST_READINGS = 5
+
+
+class Store(Protocol):
+    """A database's way to read and write, inside a transaction that somebody else begins."""
+
+    # Whether a customer without a head gets one when its rows are written; else beforehand.
+    makes_heads: bool
+    # Whether rules count years: else their months need not be read before anybody asks for them.
+    counts_years: bool
+
+    def ask(self, wanted: Wanted) -> Found:
+        """Ask all at once, in this order, and give the rows of each by its name."""
+
+    def write(self, rows: Rows, known: Known) -> None:
+        """Write all of a plan."""
+
+
+def run_group(store: Store, requests: Sequence[Request]) -> list[transaction.Outcome]:
+    """Carry out a group inside an open transaction, and tell what became of each: PutOff where
+    somebody else has the customer's lock, or where there is nothing yet to lock.
+
+    Raises ClockMoved; RunAgain where a Ref_Id is seen and its answer is not yet.
+    """
+    known = _read_known(store, requests)
+    put_off = {} if store.makes_heads else _find_unlocked(requests, known)
+    outcomes, rows = _plan_with_enough(
+        store, [request for request in requests if request.said.unique_id not in put_off], known
+    )
+    store.write(rows, known)
+    planned = iter(outcomes)
+    return [
+        (None, PutOff()) if request.said.unique_id in put_off else next(planned)
+        for request in requests
+    ]
+
+
+def _find_unlocked(requests: Sequence[Request], known: Known) -> set[int]:
+    customers = {request.said.unique_id for request in requests}
+    return (customers & known.people.keys()) - known.heads.keys()
+
+
+def _plan_with_enough(
+    store: Store, requests: Sequence[Request], known: Known
+) -> tuple[list[Outcome], Rows]:
+    for _ in range(MOST_READINGS):
+        try:
+            outcomes, rows = plan(requests, known)
+        except NotThereYet:
+            raise RunAgain from None
+        except Missing as missing:
+            _read_missing(store, known, missing)
+            continue
+        for _, refusal in outcomes:
+            if isinstance(refusal, ClockBehind):
+                report_clock(refusal)
+        return outcomes, rows
+    raise RuntimeError("a plan that always asks for more")
+
+
+def _read_known(store: Store, requests: Sequence[Request]) -> Known:
+    found = store.ask(_list_first(requests, counts_years=store.counts_years))
+    reading = found["clock"][0][0] if found["clock"] else None
+    clock_guard.require_steady(reading)
+    known = Known(clock.now(reading), settings.PPIMS_LEDGER_KEYS[0])
+    _take_people(known, found)
+    known.rules = [ApprovedRule(*row) for row in found["rules"]]
+    store.counts_years = any(rule.window == FINANCIAL_YEAR for rule in known.rules)
+    _take_usage(known, found["used"])
+    for customer_id, *place, paise in found["holds"]:
+        known.holds.setdefault(customer_id, {})[HoldPlace(*place)] = paise
+    for customer_id, processor_id, tran_id, direction, *posting in found.get("posted", ()):
+        known.posted[customer_id, processor_id, tran_id, direction] = Posting(*posting)
+    for processor_id, operation, ref_id, *first in found.get("keys", ()):
+        known.keys[operation, processor_id, ref_id] = FirstAnswer(*first)
+    _take_instruments(known, found)
+    known.check_ids = [row[0] for row in found.get("check_ids", ())]
+    known.entry_ids = [row[0] for row in found.get("entry_ids", ())]
+    if store.makes_heads:
+        for customer_id in known.people.keys() - known.heads.keys():
+            known.heads[customer_id] = Head(customer_id)
+    _read_named(store, requests, known)
+    return known
+
+
+def _list_first(requests: Sequence[Request], *, counts_years: bool) -> Wanted:
+    """List what is read of every group: the locks, the clock after them, and all that the requests
+    name by themselves.
+    """
+    customers = sorted({request.said.unique_id for request in requests})
+    asks = [(request, request.said) for request in requests if isinstance(request.said, Ask)]
+    reports = [(request, request.said) for request in requests if isinstance(request.said, Report)]
+    month = calendar.number_ist_month(clock.now())
+    months = {month, *(calendar.list_months_of_financial_year(month) if counts_years else ())}
+    if reports:  # most that settle a check of last month come soon after it
+        months.add(calendar.number_month_before(month))
+    wanted: Wanted = {
+        "heads": (customers,),
+        "clock": (),
+        "people": (customers,),
+        "rules": (),
+        "used": _list_columns((customer, month) for customer in customers for month in months),
+        "holds": (customers,),
+    }
+    pieces: dict[str, Iterable[tuple[Any, ...]]] = {
+        "keys": _list_keys(requests),
+        "accounts": [
+            (ask.unique_id, request.processor_id, ask.account_number)
+            for request, ask in asks
+            if ask.account_number
+        ],
+        "cards": [
+            (ask.unique_id, request.processor_id, request.card_digest)
+            for request, ask in asks
+            if ask.card_number
+        ],
+        "posted": [
+            (report.unique_id, request.processor_id, report.tran_id)
+            for request, report in reports
+            if report.tran_id
+        ],
+    }
+    wanted |= {name: columns for name in pieces if (columns := _list_columns(pieces[name]))}
+    if asks:
+        wanted["check_ids"] = ([len(asks)],)
+    if len(asks) < len(requests):
+        wanted["entry_ids"] = ([len(requests) - len(asks)],)
+    return wanted
+
+
+def _list_keys(requests: Sequence[Request]) -> set[tuple[int, str, str]]:
+    """List the Ref_Ids that a group has and those that it names: processor, operation, Ref_Id."""
+    keys = {request.key for request in requests if request.key}
+    for request in requests:
+        said = request.said
+        if isinstance(said, Report) and said.enquiry_ref_id:
+            keys.add((CHECK_OPERATION, request.processor_id, said.enquiry_ref_id))
+    return {(processor_id, operation, ref_id) for operation, processor_id, ref_id in keys}
+
+
+def _list_columns(rows: Iterable[tuple[Any, ...]]) -> tuple[list[Any], ...]:
+    return tuple([*column] for column in zip(*sorted({*rows}), strict=True))
+
+
+def _take_people(known: Known, found: Found) -> None:
+    known.heads = {row[0]: Head(*row) for row in found["heads"]}
+    for customer_id, tier, since, status, processor_id, cif_id in found["people"]:
+        is_blocked = status == Customer.Status.BLOCKED
+        known.people[customer_id] = Person(tier, since, is_blocked)
+        if processor_id is not None:
+            known.cif_ids[customer_id, processor_id] = cif_id
+
+
+def _take_usage(known: Known, rows: Iterable[tuple[Any, ...]]) -> None:
+    for customer_id, month, debit, credit in rows:
+        used = known.used.setdefault(customer_id, {})
+        used[month, DEBIT], used[month, CREDIT] = debit, credit
+
+
+def _take_instruments(known: Known, found: Found) -> None:
+    for *account, status in (*found.get("accounts", ()), *found.get("accounts_of_checks", ())):
+        customer_id, processor_id, number = account
+        known.accounts[customer_id, processor_id, number] = status in USABLE_STATUSES
+    for customer_id, processor_id, digest, status in found.get("cards", ()):
+        known.cards[customer_id, processor_id, bytes(digest)] = status in USABLE_STATUSES
+
+
+def _read_named(store: Store, requests: Sequence[Request], known: Known) -> None:
+    """Read what Ref_Ids and Tran_Ids have led to: it is known only after these are found."""
+    customers = {request.said.unique_id for request in requests}
+    checks = _list_rows_of(known.keys, CHECK_OPERATION, customers)
+    entries = _list_rows_of(known.keys, UPDATE_OPERATION, customers)
+    undone = [
+        (customer_id, posting.month, posting.id)
+        for (customer_id, *_), posting in known.posted.items()
+    ]
+    is_undoing = any(
+        isinstance(request.said, Report) and request.said.kind == REVERSE_KIND
+        for request in requests
+    )
+    wanted: Wanted = {}
+    if checks:
+        named = _list_columns(checks)
+        wanted |= dict.fromkeys(("checks", "settled", "named_holds", "accounts_of_checks"), named)
+    if entries:
+        wanted["entries"] = _list_columns(entries)
+    if undone and is_undoing:
+        wanted["reversed"] = _list_columns(undone)
+    if not wanted:
+        return
+    found = store.ask(wanted)
+    known.checks = {row[0]: Check(*row) for row in found.get("checks", ())}
+    known.entries = {row[0]: Entry(*row) for row in found.get("entries", ())}
+    known.settled = {check_id for (check_id,) in found.get("settled", ())}
+    known.reversed_paise = dict(found.get("reversed", ()))
+    for check_id, customer_id, *place, paise in found.get("named_holds", ()):
+        known.named_holds[check_id] = Hold(customer_id, HoldPlace(*place), paise)
+    _take_instruments(known, found)
+
+
+def _list_rows_of(
+    keys: Mapping[RefKey, FirstAnswer], operation: str, customers: set[int]
+) -> list[tuple[int, int]]:
+    """List the answers of an operation, each as customer and id; only those of the group's own."""
+    return [
+        (first.customer_id, first.row_id)
+        for key, first in keys.items()
+        if key[0] == operation and first.customer_id in customers
+    ]
+
+
+def _read_missing(store: Store, known: Known, missing: Missing) -> None:
+    wanted: Wanted = {}
+    if missing.months:
+        wanted["used"] = _list_columns(missing.months)
+    if missing.answers:
+        wanted["answers"] = _list_columns(missing.answers)
+    found = store.ask(wanted)
+    _take_usage(known, found.get("used", ()))
+    known.answers |= {check_id: bool(came) for check_id, came in found.get("answers", ())}

@@ -1,0 +1,105 @@
+"""A group's statements on SQLite: values as JSON, rows written many at a time. They run in the turn
+of whoever writes, which is the lock of every customer.
+"""
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from limits.known import Hold, Known, Rows
+from limits.ledger import CHECKS, ENTRIES
+from limits.stores.group import Found, Wanted
+from limits.stores.reads import INSTANTS, READS, ROWS_OF, write_select
+from ppims.db import statements
+from ppims.db.statements import read_instant, store_value
+
+# Ids go on from the last one, as SQLite itself has them.
+LAST_IDS = {
+    "check_ids": "SELECT COALESCE(MAX(id), 0) FROM limits_limitcheck",
+    "entry_ids": "SELECT COALESCE(MAX(id), 0) FROM limits_ledgerentry",
+}
+ASKED = "WITH asked({columns}) AS (SELECT {values} FROM json_each(%s)) {select}"
+ASKED_ONE = "WITH asked({columns}) AS (VALUES ({values})) {select}"
+OPEN_HOLD = """
+    INSERT INTO limits_hold
+        (limit_check_id, customer_id, processor_id, month, direction, expires_at, amount_paise)
+    VALUES (%s, %s, %s, %s, %s, %s, %s)
+"""
+CLOSE_HOLD = "DELETE FROM limits_hold WHERE customer_id = %s AND limit_check_id = %s"
+DROP_EXPIRED = "DELETE FROM limits_hold WHERE customer_id = %s AND expires_at <= %s"
+SET_USAGE = """
+    INSERT INTO limits_monthlyusage (customer_id, month, debit_paise, credit_paise)
+    VALUES (%s, %s, %s, %s) ON CONFLICT (customer_id, month) DO UPDATE
+    SET debit_paise = excluded.debit_paise, credit_paise = excluded.credit_paise
+"""
+SET_HEAD = """
+    INSERT INTO limits_ledgerhead
+        (customer_id, entry_count, check_count, last_digest, last_at, key_id, mac)
+    VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (customer_id) DO UPDATE
+    SET entry_count = excluded.entry_count, check_count = excluded.check_count,
+        last_digest = excluded.last_digest, last_at = excluded.last_at,
+        key_id = excluded.key_id, mac = excluded.mac
+"""
+KEEP_KEY = """
+    INSERT INTO ppims_replaykey (processor_id, operation, ref_id, customer_id, row_id, digests)
+    VALUES (%s, %s, %s, %s, %s, %s)
+"""
+
+
+class SqliteStore:
+    """Reads and writes on this thread's connection."""
+
+    makes_heads, counts_years = True, False
+
+    def ask(self, wanted: Wanted) -> Found:
+        return {name: _ask(name, columns) for name, columns in wanted.items()}
+
+    def write(self, rows: Rows, known: Known) -> None:
+        for sql, values in (
+            (CHECKS.write_insert(), map(CHECKS.store_values, rows.checks)),
+            (DROP_EXPIRED, ((customer, store_value(known.at)) for customer in rows.expired)),
+            (CLOSE_HOLD, rows.closed),
+            (OPEN_HOLD, (_store_hold(*opened) for opened in rows.opened.items())),
+            (ENTRIES.write_insert(), map(ENTRIES.store_values, rows.entries)),
+            (SET_USAGE, ((*month, *used) for month, used in rows.usage.items())),
+            (SET_HEAD, ((*h[:-1], store_value(h[-1]), *signed) for h, *signed in rows.heads)),
+            (KEEP_KEY, ((p, o, ref, *first) for (o, p, ref), first in rows.keys)),
+        ):
+            if every := [*values]:
+                statements.run_many(sql, every)
+
+
+def _ask(name: str, columns: tuple[Sequence[Any], ...]) -> list[tuple[Any, ...]]:
+    if name == "clock":
+        return []  # this machine's
+    if name in LAST_IDS:
+        ((last,),) = statements.read_rows(LAST_IDS[name], ())
+        return [(last + place,) for place in range(1, columns[0][0] + 1)]
+    if name == "cards":  # by digests, which JSON has no form for
+        cards = zip(*columns, strict=True)
+        return [row for card in cards for row in statements.read_rows(_write_read(name), card)]
+    values = (json.dumps([*zip(*columns, strict=True)]),) if columns else ()
+    rows = statements.read_rows(_write_read(name), values)
+    if name in ROWS_OF:
+        return [tuple(ROWS_OF[name].read_values(row)) for row in rows]
+    place = INSTANTS.get(name)
+    if place is None:
+        return rows
+    return [(*row[:place], read_instant(row[place]), *row[place + 1 :]) for row in rows]
+
+
+@cache
+def _write_read(name: str) -> str:
+    columns, select = READS[name][0], write_select(name, plus="+")
+    if not columns:
+        return select
+    form, values = ASKED, [f"json_extract(value, '$[{place}]')" for place in range(len(columns))]
+    if name == "cards":
+        form, values = ASKED_ONE, ["%s"] * len(columns)
+    return form.format(columns=", ".join(columns), values=", ".join(values), select=select)
+
+
+def _store_hold(check_id: int, hold: Hold) -> tuple[Any, ...]:
+    *place, expires_at = hold.place
+    return check_id, hold.customer_id, *place, store_value(expires_at), hold.amount_paise

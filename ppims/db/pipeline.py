@@ -1,0 +1,109 @@
+"""PostgreSQL's pipeline: statements sent one after another, without waiting for the answer of each,
+so that a transaction is a few round trips, however many statements it has.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from django.db import IntegrityError, connection
+
+from ppims.db import outages
+from ppims.db.statements import make_driver_cursor
+from ppims.db.transaction import RunAgain, Try, run_in_transaction, try_until_done
+
+T = TypeVar("T")
+
+# The same plan whatever the values are; a few rows, each found by its key.
+PLANS = (
+    "SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off;"
+    " SET enable_hashjoin = off; SET enable_mergejoin = off"
+)
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+SET_LOCK_TIMEOUT = "SELECT set_config('lock_timeout', %s, true)"
+PREPARED_AT_MOST = 500
+
+
+class Pipeline:
+    """The driver's connection of this thread, in pipeline mode."""
+
+    def __init__(self, driver: Any, pipeline: Any) -> None:
+        self._driver, self._pipeline = driver, pipeline
+
+    def send(self, sql: str, values: Sequence[Any] = ()) -> Any:
+        """Send a statement, and give its cursor, which has rows after `wait`."""
+        return make_driver_cursor(self._driver).execute(
+            sql, values or None, prepare=True, binary=True
+        )
+
+    def wait(self) -> None:
+        """Wait until all that was sent is done. Raises the first error that there was."""
+        self._pipeline.sync()
+
+
+def run_pipelined(work: Callable[[Pipeline], T], *, lock_wait_ms: int | None = None) -> T:
+    """Run work in one transaction, whose last statements go together with COMMIT. Inside an open
+    transaction: in a savepoint of it. `lock_wait_ms` is how long it waits for a lock; None: as long
+    as anybody does.
+
+    Work may run again, once the database has certainly kept nothing of it. Raises Unavailable where
+    nothing can be said to be recorded.
+    """
+    if connection.in_atomic_block:
+        return run_in_transaction(lambda: _run_in_pipeline(work), takes_instant=False)
+    return try_until_done(lambda this_try: _run_alone(work, this_try, lock_wait_ms))
+
+
+def is_in_transaction() -> bool:
+    """Tell whether a transaction is open on this thread's connection."""
+    return connection.in_atomic_block
+
+
+def prepare_connection() -> None:
+    """Make this thread's connection one that does nothing but run pipelines."""
+    connection.ensure_connection()
+    driver = connection.connection
+    if driver.prepared_max != PREPARED_AT_MOST:
+        driver.prepared_max = PREPARED_AT_MOST
+        driver.execute(PLANS)
+
+
+def _run_in_pipeline(work: Callable[[Pipeline], T]) -> T:
+    driver = connection.connection
+    with connection.wrap_database_errors, driver.pipeline() as pipeline:
+        return work(Pipeline(driver, pipeline))
+
+
+def _run_alone(work: Callable[[Pipeline], T], this_try: Try, lock_wait_ms: int | None) -> T:
+    connection.ensure_connection()
+    driver = connection.connection
+    try:
+        with connection.wrap_database_errors, driver.pipeline() as pipeline:
+            piped = Pipeline(driver, pipeline)
+            piped.send(BEGIN)
+            if lock_wait_ms is not None:
+                piped.send(SET_LOCK_TIMEOUT, [str(lock_wait_ms)])
+            result = work(piped)
+            piped.send("COMMIT")
+            this_try.is_committing = True
+            piped.wait()
+    except BaseException as error:
+        _roll_back(driver)
+        if isinstance(error, IntegrityError) and _is_of_a_ref_id(error):
+            raise RunAgain from error
+        raise
+    return result
+
+
+def _roll_back(driver: Any) -> None:
+    """End what is left of a transaction; a connection that can't even do that is closed."""
+    try:
+        driver.rollback()
+    except Exception:  # noqa: BLE001 - whatever it is, the connection is not to be used again
+        connection.close()
+
+
+def _is_of_a_ref_id(error: IntegrityError) -> bool:
+    """Tell whether somebody else was first with a Ref_Id."""
+    diagnostics = getattr(error.__cause__, "diag", None)
+    named = getattr(diagnostics, "table_name", None) or ""
+    return outages.find_sqlstate(error) == "23505" and named.startswith("ppims_replaykey")
