@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.bench.installation import ROOT, Installation
 from tests.ports import find_free_port
+from tests.processes import list_processes, split_stat
 
 # `python3 -m ppims` without its installing: whatever runs the bench serves too.
 START_PROGRAM = """
@@ -171,31 +172,12 @@ def _run(
         server.stop()
 
 
-def list_processes(pid: int) -> list[int]:
-    """List a process and all its descendants."""
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parents[int(stat.parent.name)] = int(_split_stat(stat.read_text())[1])
-        except OSError:
-            continue  # has ended
-    found = [pid]
-    for parent in found:
-        found += [child for child, its_parent in parents.items() if its_parent == parent]
-    return found
-
-
 def _read_cpu_seconds(pid: int) -> float | None:
     try:
-        fields = _split_stat(Path(f"/proc/{pid}/stat").read_text())
+        fields = split_stat(Path(f"/proc/{pid}/stat").read_text())
     except OSError:
         return None
     return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
-
-
-def _split_stat(stat: str) -> list[str]:
-    """Split off the fields after the program's name, which may hold anything: first the state."""
-    return stat.rpartition(")")[2].split()
 
 
 def _read_memory(pid: int) -> Memory | None:

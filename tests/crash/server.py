@@ -11,12 +11,12 @@ import sys
 import time
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 from tests.concurrency.conftest import ROOT, Sqlite, install, make_variables
 from tests.conftest import PREFIX, WORDS
 from tests.factories import PASSWORD
 from tests.ports import find_free_port
+from tests.processes import list_processes
 
 # All of `python3 -m ppims` but the installing: the environment that runs the tests serves too.
 PROGRAM = """
@@ -89,16 +89,7 @@ class Server:
 
     def list_processes(self):
         """List all that the start has led to: the workers too, and while it starts its commands."""
-        parents = {}
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue  # has ended
-        found = [self.process.pid]
-        for parent in found:
-            found += [pid for pid, its_parent in parents.items() if its_parent == parent]
-        return found
+        return list_processes(self.process.pid)
 
     def kill(self, *, at_a_write=False):
         """Kill all of it, so that none can notice; if so asked, just when the log is written: most
