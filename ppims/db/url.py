@@ -1,10 +1,14 @@
 """From a database's URL to Django's settings of it: SQLite or PostgreSQL."""
 
+import re
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 
+# Where a URL has its hosts; and one of several. The address of IPv6 stands in brackets.
+HOSTS_PATTERN = re.compile(r"\w+://(?:[^/?#]*@)?(?P<hosts>[^@/?#]*)")
+HOST_PATTERN = re.compile(r"(?:\[(?P<six>[^]]+)\]|(?P<name>[^:\[\]]+))(?::(?P<port>\d+))?")
 SQLITE_ENGINE, POSTGRESQL_ENGINE = "django.db.backends.sqlite3", "django.db.backends.postgresql"
 
 # synchronous=FULL: an acknowledged posting survives a power cut. Why these:
@@ -48,7 +52,8 @@ def make_settings(url: str, *, busy_seconds: int, statement_seconds: int) -> dic
     and `statement_seconds` for a statement (0: for ever; PostgreSQL only). What the URL itself says
     stands. Raises ValueError where it is no URL of SQLite or PostgreSQL.
     """
-    database: dict[str, Any] = {**dj_database_url.parse(url, conn_max_age=None)}
+    url, several = _take_hosts_out(url)
+    database: dict[str, Any] = {**dj_database_url.parse(url, conn_max_age=None), **several}
     if database["ENGINE"] == SQLITE_ENGINE:
         database["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
@@ -90,3 +95,19 @@ def _read_socket_folder(url: str) -> str:
     # Of postgres://user@%2Frun%2Fpostgresql/name. Parsed as a host, it loses its capital letters.
     host = unquote(urlsplit(url).netloc.rpartition("@")[2].partition(":")[0])
     return host if host.startswith("/") else ""
+
+
+def _take_hosts_out(url: str) -> tuple[str, dict[str, str]]:
+    """Take several hosts out of a URL, postgres://user@one:5433,two/name: the URL without them, and
+    what Django hands to libpq. A URL with one host stays as it is.
+    """
+    place = HOSTS_PATTERN.match(url)
+    if not place or "," not in place["hosts"]:
+        return url, {}
+    found = [HOST_PATTERN.fullmatch(each) for each in place["hosts"].split(",")]
+    if not all(found):
+        raise ValueError("a host is NAME or NAME:PORT")
+    hosts = [unquote(each["six"] or each["name"]) for each in found if each]
+    ports = [each["port"] or "" for each in found if each]
+    without = url[: place.start("hosts")] + url[place.end("hosts") :]
+    return without, {"HOST": ",".join(hosts), "PORT": ",".join(ports)}

@@ -66,7 +66,30 @@ def test_a_server_is_found_by_its_socket_too(url, host, port):
 
 
 @pytest.mark.parametrize(
-    "url", ["mysql://me:secret@db/ppims", "ppims.sqlite3", "postgres://me@[/x"]
+    ("hosts", "host", "port"),
+    [
+        ("me:secret@One.example.in,two", "One.example.in,two", ","),
+        ("me@one:5433,two", "one,two", "5433,"),
+        ("one:5433,two:5434", "one,two", "5433,5434"),
+        ("me@[::1]:5433,[fe80::1],%2FRun:5434", "::1,fe80::1,/Run", "5433,,5434"),
+        ("me@one,[::1]", "one,::1", ","),
+    ],
+)
+def test_of_several_servers_the_one_that_takes_writes_is_found(hosts, host, port):
+    made = read_settings(f"postgres://{hosts}/ppims?target_session_attrs=read-write")
+    assert (made["HOST"], made["PORT"], made["NAME"]) == (host, port, "ppims")
+    assert made["OPTIONS"]["target_session_attrs"] == "read-write"
+    secret = "secret" if "secret" in hosts else ""
+    assert (made["USER"], made["PASSWORD"]) == ("me" if "@" in hosts else "", secret)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("mysql://me:secret@db/ppims", "mysql://me:secret@db,two/ppims", "ppims.sqlite3"),
+        *("postgres://me@[/x", "postgres://me:secret@one,/x", "postgres://me@one:x,two/y"),
+        "postgres://me@one,::1/y",
+    ],
 )
 def test_another_url_is_refused(url):
     with pytest.raises(ValueError, match=r".") as refused:
