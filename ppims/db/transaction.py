@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, connections, transaction
 
 from ppims.core.errors import Unavailable
-from ppims.db import clock_guard, outages, statements
+from ppims.db import clock_guard, outages, standbys, statements
 from ppims.db.write_lock import hold_write_lock
 
 P = ParamSpec("P")
@@ -92,6 +92,10 @@ def _run_alone(work: Callable[[], T]) -> T:
             result = work()
             _refuse_if_lost_unheard()
             this_try.is_committing = True
+            if connection.vendor == "postgresql":
+                standbys.listen_to_commit(connection.connection)
+        if connection.vendor == "postgresql":
+            standbys.require_replicated(connection.connection)
         return result
 
     return try_until_done(run)

@@ -36,6 +36,7 @@ SESSION_SETTINGS = {
     "default_transaction_isolation": "read committed",
     "default_transaction_deferrable": "off",
     "jit": "off",  # compiling a statement of ours takes a thousand times as long as running it
+    "client_min_messages": "warning",  # a COMMIT's warning counts: ppims/db/standbys.py
 }
 # A server that is gone without a word is noticed within half a minute.
 NETWORK_OPTIONS = {

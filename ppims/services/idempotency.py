@@ -10,7 +10,7 @@ from django.conf import settings
 
 from ppims.core import keys
 from ppims.core.errors import Conflict
-from ppims.db import statements
+from ppims.db import standbys, statements
 from ppims.models import Operation, Processor, ReplayKey
 
 DIGEST_BYTES = 6
@@ -67,6 +67,7 @@ def claim(call: Call) -> ReplayKey | None:
     first = ReplayKey.objects.get(pk=call.key)
     if different := _list_differing(call, bytes(first.digests), call.digests):
         raise Conflict((name, "differs from what this Ref_Id said before") for name in different)
+    standbys.wait_for_standbys()  # the first COMMIT may have gone without an answer from them
     return first
 
 

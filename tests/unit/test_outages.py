@@ -13,7 +13,7 @@ from django.test import Client
 
 from ppims.backoffice import limits as limits_page
 from ppims.core.errors import Unavailable
-from ppims.db import outages
+from ppims.db import outages, standbys
 from ppims.db.transaction import run_in_transaction
 from tests.factories import make_customer
 from tests.web.admin_pages import open_browser
@@ -68,6 +68,7 @@ OUTAGES = {
     "SQLITE_BUSY": make_sqlite_error("SQLITE_BUSY"),
     "SQLITE_NOTADB": make_sqlite_error("SQLITE_NOTADB", sqlite3.DatabaseError),
     "no cause": utils.OperationalError("a forced fault"),
+    "a COMMIT's warning": standbys.Unreplicated("01000"),
 }
 OUR_FAULTS = {
     **{code: make_postgresql_error(code) for code in FAULTS},
