@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -24,6 +24,7 @@ from urllib.parse import quote, urlsplit
 import psycopg
 
 from tests.ports import find_free_port
+from tests.processes import list_processes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEBIAN_FOLDER = Path("/usr/lib/postgresql")
@@ -38,6 +39,7 @@ DEFAULT_SETTINGS = {
 }
 START_SECONDS = 60
 STOP_SIGNALS = {"stop": signal.SIGINT, "crash": signal.SIGQUIT}  # PostgreSQL: fast, and immediate
+SHARED_MEMORY_LINE = 6  # of postmaster.pid: its key and its number
 _numbers = count(1)
 
 
@@ -101,7 +103,9 @@ class Cluster(Server):
         return int(self.address["port"])
 
     def do(self, what: str) -> None:
-        """Do `start`, `stop` (it cuts connections) or `crash` (it cuts everything)."""
+        """Do `start`, `stop` (it cuts connections), `crash` (it cuts everything), `kill`, or
+        `follow URL`: it becomes a new standby of the primary there.
+        """
         assert self.keeper.stdin
         self.keeper.stdin.write(f"{what}\n")
         self.keeper.stdin.flush()
@@ -157,10 +161,11 @@ class KeptCluster:
         self.process: subprocess.Popen[bytes] | None = None
 
     def copy_primary(self, url: str) -> None:
-        """Copy a primary, whose password the standby has too."""
+        """Copy a primary, whose password the standby has too, in the place of what is here."""
         if os.geteuid() == 0:
             shutil.chown(self.folder, SYSTEM_USER, SYSTEM_USER)
         self.password = urlsplit(url).password or ""
+        shutil.rmtree(self.folder / "data", ignore_errors=True)
         where = ["-D", str(self.folder / "data"), "--checkpoint=fast", "--no-sync"]
         made = self._run("pg_basebackup", "--dbname", url, "--write-recovery-conf", *where)
         assert made.wait(START_SECONDS) == 0, self.log.read_text()
@@ -188,6 +193,29 @@ class KeptCluster:
             self.process.send_signal(STOP_SIGNALS[what])
             self.process.wait(START_SECONDS)
             self.process = None
+
+    def kill(self) -> None:
+        """Kill all its processes, so that none can notice that another is gone."""
+        assert self.process
+        lines = (self.folder / "data" / "postmaster.pid").read_text().splitlines()
+        _, segment = lines[SHARED_MEMORY_LINE].split()
+        self.process.send_signal(signal.SIGSTOP)  # it starts no more
+        for pid in list_processes(self.process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(START_SECONDS)
+        self.process = None
+        subprocess.run(["ipcrm", "--shmem-id", segment], check=True)  # nobody else would
+
+    def do(self, what: str, primary: str) -> None:
+        if what == "kill":
+            self.kill()
+        elif what in STOP_SIGNALS:
+            self.end(what)
+        else:
+            if what == "follow":
+                self.copy_primary(primary)
+            self.start()
 
     @property
     def url(self) -> str:
@@ -233,8 +261,8 @@ def keep(settings: dict[str, str | int], primary: str = "") -> None:
         kept.start()
         print(json.dumps({"url": kept.url, "port": kept.port}), flush=True)
         for line in sys.stdin:
-            what = line.strip()
-            kept.start() if what == "start" else kept.end(what)
+            what, _, of = line.strip().partition(" ")
+            kept.do(what, of)
             print(json.dumps({"done": what}), flush=True)
     finally:
         kept.end("crash")

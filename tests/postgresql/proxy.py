@@ -99,15 +99,15 @@ class _Pair:
             if when == "before":
                 break
             self.is_last_answer = when == "after"
-            self.upstream.sendall(data)
+            if not _send(self.upstream, data):
+                break
         if not self.is_last_answer:
             self._cut()
 
     def answer(self):
         for data in _receive(self.upstream):
-            if self.is_last_answer:
+            if self.is_last_answer or not _send(self.client, data):
                 break
-            self.client.sendall(data)
         self._cut()
 
     def _cut(self):
@@ -139,6 +139,14 @@ def _receive(connection):
             yield data
     except OSError:  # cut
         return
+
+
+def _send(connection, data):
+    try:
+        connection.sendall(data)
+    except OSError:  # cut
+        return False
+    return True
 
 
 def _close(connection):
