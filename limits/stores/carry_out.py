@@ -61,6 +61,8 @@ def _run_or_part(requests: Sequence[Request], *, is_patient: bool) -> list[Outco
     try:
         work = partial(_run_piped, requests, is_patient=is_patient)
         return run_pipelined(work, lock_wait_ms=LOCK_WAIT_MS)
+    except PutOff as put_off:
+        return [(None, put_off) for _ in requests]
     except Unavailable as error:
         if outages.find_sqlstate(error.__cause__) != LOCK_NOT_AVAILABLE:
             return [(None, error) for _ in requests]

@@ -64,19 +64,27 @@ class Store(Protocol):
     def write(self, rows: Rows, known: Known) -> None:
         """Write all of a plan."""
 
+    def confirm(self) -> None:
+        """See that what was answered, though nothing is written, is as durable as what is."""
+
 
 def run_group(store: Store, requests: Sequence[Request]) -> list[transaction.Outcome]:
     """Carry out a group inside an open transaction, and tell what became of each: PutOff where
     somebody else has the customer's lock, or where there is nothing yet to lock.
 
-    Raises ClockMoved; RunAgain where a Ref_Id is seen and its answer is not yet.
+    Raises PutOff where that is so of all: then there is nothing to commit; ClockMoved; and RunAgain
+    where a Ref_Id is seen and its answer is not yet.
     """
     known = _read_known(store, requests)
-    put_off = {} if store.makes_heads else _find_unlocked(requests, known)
-    outcomes, rows = _plan_with_enough(
-        store, [request for request in requests if request.said.unique_id not in put_off], known
-    )
-    store.write(rows, known)
+    put_off = set() if store.makes_heads else _find_unlocked(requests, known)
+    taken = [request for request in requests if request.said.unique_id not in put_off]
+    if not taken:
+        raise PutOff
+    outcomes, rows = _plan_with_enough(store, taken, known)
+    if rows.heads:
+        store.write(rows, known)
+    elif any(answer for answer, _ in outcomes):
+        store.confirm()
     planned = iter(outcomes)
     return [
         (None, PutOff()) if request.said.unique_id in put_off else next(planned)

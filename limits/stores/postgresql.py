@@ -10,6 +10,7 @@ from limits.known import Hold, Known, Rows
 from limits.ledger import CHECKS, ENTRIES, sign_new_head
 from limits.stores.group import Found, Wanted
 from limits.stores.reads import KINDS, READS, write_select
+from ppims.db import standbys
 from ppims.db.arrays import (
     list_kinds,
     write_array,
@@ -107,6 +108,9 @@ class PostgresqlStore:
                 send(sql, write_arrays(sql, values))
         if rows.expired:
             send(DROP_EXPIRED, [write_array("bigint", rows.expired), known.at.isoformat()])
+
+    def confirm(self) -> None:
+        self._pipeline.send(standbys.WRITE_TO_LOG)
 
     def _send(self, name: str, columns: tuple[Sequence[Any], ...]) -> Any:
         if name == "heads":

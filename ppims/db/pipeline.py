@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from django.db import IntegrityError, connection
 
-from ppims.db import outages
+from ppims.db import outages, standbys
 from ppims.db.statements import make_driver_cursor
 from ppims.db.transaction import RunAgain, Try, run_in_transaction, try_until_done
 
@@ -83,9 +83,11 @@ def _run_alone(work: Callable[[Pipeline], T], this_try: Try, lock_wait_ms: int |
             if lock_wait_ms is not None:
                 piped.send(SET_LOCK_TIMEOUT, [str(lock_wait_ms)])
             result = work(piped)
+            standbys.listen_to_commit(driver)
             piped.send("COMMIT")
             this_try.is_committing = True
             piped.wait()
+        standbys.require_replicated(driver)
     except BaseException as error:
         _roll_back(driver)
         if isinstance(error, IntegrityError) and _is_of_a_ref_id(error):

@@ -129,7 +129,7 @@ def test_a_bug_undoes_that_one_alone(grouped):
 
 
 def test_a_bug_is_a_fault_to_its_caller(grouped, monkeypatch):
-    monkeypatch.setattr("limits.api.checks.check_limit", lambda **_: 1 // 0)
+    monkeypatch.setattr("limits.api.checks.make_request", lambda *_: 1 // 0)
     fields = {"Unique_Id": str(grouped.customer), "Amount": "1.00", "Tran_Type": "D"}
     answer = grouped.caller.call("check-customer-limit", **fields)
     assert_refused(answer, 500, "999")
