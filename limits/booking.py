@@ -10,8 +10,8 @@ from limits import decision, posting
 from limits.decision import MONTH_WINDOW, list_months_needed
 from limits.known import (
     CHECK_OPERATION,
-    CREDIT,
-    DEBIT,
+    CREDIT_DIRECTION,
+    DEBIT_DIRECTION,
     ApprovedCorrection,
     Check,
     Entry,
@@ -128,7 +128,9 @@ def _require_reversible(
     """Find the posting that an R undoes; refuse more than is left of it."""
     posted = _find_posted(request, report, report.direction, standing)
     if posted is None:
-        other_direction = CREDIT if report.direction == DEBIT else DEBIT
+        other_direction = (
+            CREDIT_DIRECTION if report.direction == DEBIT_DIRECTION else DEBIT_DIRECTION
+        )
         if _find_posted(request, report, other_direction, standing):
             raise Conflict([("tran_type", "is not the one that this Tran_Id is posted with")])
         raise Conflict([("tran_id", "is not posted by you for this customer")])

@@ -15,7 +15,7 @@ from ppims.core.errors import Conflict, Refusal, Unavailable
 from ppims.core.keys import Key
 
 CHECK_OPERATION, UPDATE_OPERATION = "CL", "UL"
-DEBIT, CREDIT = "D", "C"
+DEBIT_DIRECTION, CREDIT_DIRECTION = "D", "C"
 CLOCK_TOLERANCE = timedelta(seconds=60)
 
 RefKey = tuple[str, int, str]  # an operation, a processor, a Ref_Id
@@ -235,7 +235,7 @@ class Usage(NamedTuple):
         return sum(
             paise
             for (_, direction, holder), paise in self.held.items()
-            if direction == CREDIT and holder == processor_id
+            if direction == CREDIT_DIRECTION and holder == processor_id
         )
 
     def _sum_months(self, months: tuple[int, ...], direction: str) -> Totals:

@@ -117,29 +117,10 @@ def _repeat_allowed(check: Check, standing: Standing) -> Answer:
 
 
 def _check(request: Request, ask: Ask, at: datetime, standing: Standing) -> Check:
-    known, owner = standing.known, (ask.unique_id, request.processor_id)
-    cif_id = known.cif_ids.get(owner)
+    cif_id = standing.known.cif_ids.get((ask.unique_id, request.processor_id))
     if cif_id is None:
         raise UnknownCustomer
-    person = known.people[ask.unique_id]
-    month = calendar.number_ist_month(at)
-    rules = standing.find_rules(person.tier, ask.direction, at)
-    usage = standing.read_usage(ask.unique_id, list_months_needed(month, rules), at)
-    account, card = (*owner, ask.account_number or ""), (*owner, request.card_digest)
-    decided = decision.decide(
-        decision.Question(
-            at=at,
-            amount=ask.amount_paise,
-            rules=rules,
-            totals=usage.sum_totals(month, ask.direction),
-            balance=ask.balance_paise,
-            held_credit_here=usage.sum_held_credit(request.processor_id),
-            stops_at=decision.find_loading_stop(rules, person.tier_since),
-            is_blocked=person.is_blocked,
-            is_account_active=not ask.account_number or known.accounts.get(account, False),
-            is_card_active=not ask.card_number or known.cards.get(card, True),
-        )
-    )
+    decided = decision.decide(_make_question(request, ask, at, standing))
     held_for = timedelta(minutes=request.hold_minutes)
     check = Check(
         id=0,
@@ -149,13 +130,13 @@ def _check(request: Request, ask: Ask, at: datetime, standing: Standing) -> Chec
         unique_id_sent=ask.unique_id,
         ref_id=request.ref_id,
         at=at,
-        month=month,
+        month=calendar.number_ist_month(at),
         direction=ask.direction,
         amount_paise=ask.amount_paise,
         balance_paise=ask.balance_paise,
         account_number=ask.account_number or "",
         card_last_four=(ask.card_number or "")[-4:],
-        tier=person.tier,
+        tier=standing.known.people[ask.unique_id].tier,
         is_allowed=decided.is_allowed,
         reason=decided.reason,
         rule_id=decided.rule.id if decided.rule else None,
@@ -174,3 +155,25 @@ def _check(request: Request, ask: Ask, at: datetime, standing: Standing) -> Chec
         mac=b"",
     )
     return standing.keep_check(request, check)
+
+
+def _make_question(
+    request: Request, ask: Ask, at: datetime, standing: Standing
+) -> decision.Question:
+    known, owner = standing.known, (ask.unique_id, request.processor_id)
+    person, month = known.people[ask.unique_id], calendar.number_ist_month(at)
+    rules = standing.find_rules(person.tier, ask.direction, at)
+    usage = standing.read_usage(ask.unique_id, list_months_needed(month, rules), at)
+    account, card = (*owner, ask.account_number or ""), (*owner, request.card_digest)
+    return decision.Question(
+        at=at,
+        amount=ask.amount_paise,
+        rules=rules,
+        totals=usage.sum_totals(month, ask.direction),
+        balance=ask.balance_paise,
+        held_credit_here=usage.sum_held_credit(request.processor_id),
+        stops_at=decision.find_loading_stop(rules, person.tier_since),
+        is_blocked=person.is_blocked,
+        is_account_active=not ask.account_number or known.accounts.get(account, False),
+        is_card_active=not ask.card_number or known.cards.get(card, True),
+    )

@@ -7,8 +7,8 @@ from datetime import datetime
 from limits import decision
 from limits.decision import Rule
 from limits.known import (
-    CREDIT,
-    DEBIT,
+    CREDIT_DIRECTION,
+    DEBIT_DIRECTION,
     Check,
     Entry,
     FirstAnswer,
@@ -148,7 +148,10 @@ class Standing:
         rows, key = self._rows, self.known.key
         for customer_id, month in self._changed_months:
             used = self._used[customer_id]
-            rows.usage[customer_id, month] = used[month, DEBIT], used[month, CREDIT]
+            rows.usage[customer_id, month] = (
+                used[month, DEBIT_DIRECTION],
+                used[month, CREDIT_DIRECTION],
+            )
         # Once a customer: a head signs what is now there.
         rows.heads = [
             (head, key.id, sign_row(key, "head", [make_plain(value) for value in head]))
@@ -158,10 +161,10 @@ class Standing:
 
     def _require_month(self, customer_id: int, month: int) -> None:
         used = self._find_used(customer_id)
-        if (month, DEBIT) not in used:
+        if (month, DEBIT_DIRECTION) not in used:
             # It is planned to the end with nothing there, to learn of all that is missing.
             self.missing.months.add((customer_id, month))
-            used[month, DEBIT] = used[month, CREDIT] = 0
+            used[month, DEBIT_DIRECTION] = used[month, CREDIT_DIRECTION] = 0
 
     def _find_used(self, customer_id: int) -> UsageOfCustomer:
         if customer_id not in self._used:

@@ -247,20 +247,23 @@ WRITES = re.compile(
     r"\b(insert|save|create|get_or_create|update_or_create|bulk_create|bulk_update)\("
 )
 CHANGES = re.compile(r"\b(update|delete|bulk_update)\(")
-LEDGER, BULK = "limits/ledger.py", "limits/bulk.py"  # one row at a time; whole made-up histories
+# What a plan says; whole made-up histories; heads that are locked first, and the cache anew.
+STORES = {"limits/stores/sqlite.py", "limits/stores/postgresql.py"}
+BULK, LEDGER = "limits/bulk.py", "limits/ledger.py"
 WRITERS = {
-    "LedgerEntry": {LEDGER, BULK},
-    "LedgerHead": {LEDGER, BULK},
-    "MonthlyUsage": {LEDGER, BULK},
-    "LimitCheck": {LEDGER, BULK},
-    "Hold": {LEDGER, BULK},
+    "LedgerEntry": {*STORES, BULK},
+    "LedgerHead": {*STORES, BULK, LEDGER},
+    "MonthlyUsage": {*STORES, BULK, LEDGER},
+    "LimitCheck": {*STORES, BULK},
+    "Hold": {*STORES, BULK},
     "AuditEntry": {"ppims/services/audit.py"},
     "AuditHead": {"ppims/services/audit.py"},
 }
 CHANGERS = {
-    **{model: {LEDGER} for model in ("LedgerHead", "Hold", "MonthlyUsage")},
+    **{model: {*STORES, LEDGER} for model in ("LedgerHead", "Hold", "MonthlyUsage")},
     "AuditHead": {"ppims/services/audit.py"},
 }
+TABLES = {"LimitCheck": "CHECKS", "LedgerEntry": "ENTRIES"}  # as the stores know them
 
 
 def name_rows(model: str, tree: ast.AST) -> set[str]:
@@ -284,6 +287,9 @@ def list_writes(model: str, path: Path, methods: re.Pattern[str]) -> list[str]:
     found = [re.match(rf"({rows})\.(?=\w+\()", call) for call in calls]
     in_bulk = [call for call in calls if re.match(rf"(bulk\.)?insert\({model}\b", call)]
     one_by_one = [m.string for m in found if m and methods.match(m.string, m.end())]
+    one_by_one += [
+        call for call in calls if re.match(rf"write_insert\({TABLES.get(model)}\b", call)
+    ]
     one_by_one += list_handwritten(
         model, tree, "INSERT INTO" if methods is WRITES else "UPDATE|DELETE FROM"
     )
@@ -339,6 +345,7 @@ def test_a_write_is_noticed_in_each_of_its_forms(tmp_path: Path) -> None:
 TRANSACTION = re.compile(r"\b(run_in_transaction|wrap_in_transaction|atomic|audit \. record)\b")
 # Where a transaction may begin, besides services and ppims/db, and why.
 BEGINNERS = {
+    "limits/stores/carry_out.py": "a group of requests, and what fails alone",
     "limits/management/commands/rebuild_usage.py": "sums, a batch at a time",
     "ppims/management/commands/grant_application.py": "rights of PostgreSQL, no rows",
     "ppims/demo/load.py": "the whole demo, or nothing of it",

@@ -12,8 +12,8 @@ from customers.models import Customer
 from limits.decision import FINANCIAL_YEAR
 from limits.known import (
     CHECK_OPERATION,
-    CREDIT,
-    DEBIT,
+    CREDIT_DIRECTION,
+    DEBIT_DIRECTION,
     UPDATE_OPERATION,
     ApprovedRule,
     Ask,
@@ -211,7 +211,7 @@ def _take_people(known: Known, found: Found) -> None:
 def _take_usage(known: Known, rows: Iterable[tuple[Any, ...]]) -> None:
     for customer_id, month, debit, credit in rows:
         used = known.used.setdefault(customer_id, {})
-        used[month, DEBIT], used[month, CREDIT] = debit, credit
+        used[month, DEBIT_DIRECTION], used[month, CREDIT_DIRECTION] = debit, credit
 
 
 def _take_instruments(known: Known, found: Found) -> None:

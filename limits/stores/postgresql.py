@@ -9,19 +9,18 @@ from typing import Any
 from limits.known import Hold, Known, Rows
 from limits.ledger import CHECKS, ENTRIES, sign_new_head
 from limits.stores.group import Found, Wanted
-from limits.stores.reads import KINDS, READS, write_select
+from limits.stores.reads import KINDS, READ_STATEMENTS, write_select
 from ppims.db import standbys
 from ppims.db.arrays import (
-    list_kinds,
     write_array,
     write_arrays,
     write_columns,
+    write_insert,
     write_unnest,
 )
 from ppims.db.pipeline import Pipeline
-from ppims.db.statements import Table
 
-ASKED = "WITH asked({columns}) AS (SELECT * FROM {arrays}) {select}"
+SELECT_BY_ARRAYS = "WITH asked({columns}) AS (SELECT * FROM {arrays}) {select}"
 LOCK_HEADS = """
     SELECT customer_id, entry_count, check_count, last_digest, last_at FROM limits_ledgerhead
     WHERE customer_id = ANY(%s::bigint[]) ORDER BY customer_id FOR UPDATE
@@ -40,7 +39,6 @@ OWN_STATEMENTS = {
     "check_ids": "SELECT nextval('limits_limitcheck_id_seq') FROM generate_series(1, %s::integer)",
     "entry_ids": "SELECT nextval('limits_ledgerentry_id_seq') FROM generate_series(1, %s::integer)",
 }
-INSERT = "INSERT INTO {table} ({columns}) SELECT * FROM {arrays}"
 OPEN_HOLDS = """
     INSERT INTO limits_hold
         (limit_check_id, customer_id, processor_id, month, direction, expires_at, amount_paise)
@@ -95,9 +93,9 @@ class PostgresqlStore:
     def write(self, rows: Rows, known: Known) -> None:
         send = self._pipeline.send
         for sql, values in (
-            (_write_insert(CHECKS), rows.checks),
+            (write_insert(CHECKS), rows.checks),
             (OPEN_HOLDS, [_list_hold(*opened) for opened in rows.opened.items()]),
-            (_write_insert(ENTRIES), rows.entries),
+            (write_insert(ENTRIES), rows.entries),
             (CLOSE_HOLDS, rows.closed),
             (SET_USAGE, [(*month, *used) for month, used in rows.usage.items()]),
             (SET_HEADS, [(*head, *signed) for head, *signed in rows.heads]),
@@ -133,17 +131,11 @@ class PostgresqlStore:
 
 @cache
 def _write_read(name: str) -> str:
-    columns, select = READS[name][0], write_select(name)
+    columns, select = READ_STATEMENTS[name][0], write_select(name)
     if not columns:
         return select
     arrays = write_unnest([KINDS[column] for column in columns])
-    return ASKED.format(columns=", ".join(columns), arrays=arrays, select=select)
-
-
-@cache
-def _write_insert(table: Table[Any]) -> str:
-    columns = ", ".join(f'"{column}"' for column, _ in table.kinds)
-    return INSERT.format(table=table.name, columns=columns, arrays=write_unnest(list_kinds(table)))
+    return SELECT_BY_ARRAYS.format(columns=", ".join(columns), arrays=arrays, select=select)
 
 
 def _list_hold(check_id: int, hold: Hold) -> tuple[Any, ...]:

@@ -20,14 +20,14 @@ KINDS = {
     **dict.fromkeys(("operation", "ref_id", "number", "tran_id"), "text"),
 }
 # Which column of a row is an instant.
-INSTANTS = {"heads": 4, "people": 2, "rules": 5, "holds": 4, "named_holds": 5}
+INSTANT_PLACES = {"heads": 4, "people": 2, "rules": 5, "holds": 4, "named_holds": 5}
 ROWS_OF: dict[str, Table[Any]] = {"checks": CHECKS, "entries": ENTRIES}
 SUM_OF_MONTH = """
     (SELECT CAST(SUM({effect}) AS bigint) FROM limits_ledgerentry
      WHERE customer_id = asked.customer_id AND month = asked.month AND direction = '{direction}')
 """
 
-READS: dict[str, tuple[tuple[str, ...], str]] = {
+READ_STATEMENTS: dict[str, tuple[tuple[str, ...], str]] = {
     "heads": (
         ("customer_id",),
         """
@@ -167,4 +167,4 @@ def write_select(name: str, *, plus: str = "") -> str:
         for direction in "DC"
     }
     rows = {"checks": CHECKS.write_columns(), "entries": ENTRIES.write_columns()}
-    return READS[name][1].format(plus=plus, **sums, **rows)
+    return READ_STATEMENTS[name][1].format(plus=plus, **sums, **rows)

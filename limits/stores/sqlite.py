@@ -10,17 +10,17 @@ from typing import Any
 from limits.known import Hold, Known, Rows
 from limits.ledger import CHECKS, ENTRIES
 from limits.stores.group import Found, Wanted
-from limits.stores.reads import INSTANTS, READS, ROWS_OF, write_select
+from limits.stores.reads import INSTANT_PLACES, READ_STATEMENTS, ROWS_OF, write_select
 from ppims.db import statements
-from ppims.db.statements import read_instant, store_value
+from ppims.db.statements import read_instant, store_value, write_insert
 
 # Ids go on from the last one, as SQLite itself has them.
 LAST_IDS = {
     "check_ids": "SELECT COALESCE(MAX(id), 0) FROM limits_limitcheck",
     "entry_ids": "SELECT COALESCE(MAX(id), 0) FROM limits_ledgerentry",
 }
-ASKED = "WITH asked({columns}) AS (SELECT {values} FROM json_each(%s)) {select}"
-ASKED_ONE = "WITH asked({columns}) AS (VALUES ({values})) {select}"
+SELECT_BY_JSON = "WITH asked({columns}) AS (SELECT {values} FROM json_each(%s)) {select}"
+SELECT_BY_VALUES = "WITH asked({columns}) AS (VALUES ({values})) {select}"
 OPEN_HOLD = """
     INSERT INTO limits_hold
         (limit_check_id, customer_id, processor_id, month, direction, expires_at, amount_paise)
@@ -57,11 +57,11 @@ class SqliteStore:
 
     def write(self, rows: Rows, known: Known) -> None:
         for sql, values in (
-            (CHECKS.write_insert(), map(CHECKS.store_values, rows.checks)),
+            (write_insert(CHECKS), map(CHECKS.store_values, rows.checks)),
             (DROP_EXPIRED, ((customer, store_value(known.at)) for customer in rows.expired)),
             (CLOSE_HOLD, rows.closed),
             (OPEN_HOLD, (_store_hold(*opened) for opened in rows.opened.items())),
-            (ENTRIES.write_insert(), map(ENTRIES.store_values, rows.entries)),
+            (write_insert(ENTRIES), map(ENTRIES.store_values, rows.entries)),
             (SET_USAGE, ((*month, *used) for month, used in rows.usage.items())),
             (SET_HEAD, ((*h[:-1], store_value(h[-1]), *signed) for h, *signed in rows.heads)),
             (KEEP_KEY, ((p, o, ref, *first) for (o, p, ref), first in rows.keys)),
@@ -86,7 +86,7 @@ def _ask(name: str, columns: tuple[Sequence[Any], ...]) -> list[tuple[Any, ...]]
     rows = statements.read_rows(_write_read(name), values)
     if name in ROWS_OF:
         return [tuple(ROWS_OF[name].read_values(row)) for row in rows]
-    place = INSTANTS.get(name)
+    place = INSTANT_PLACES.get(name)
     if place is None:
         return rows
     return [(*row[:place], read_instant(row[place]), *row[place + 1 :]) for row in rows]
@@ -94,12 +94,15 @@ def _ask(name: str, columns: tuple[Sequence[Any], ...]) -> list[tuple[Any, ...]]
 
 @cache
 def _write_read(name: str) -> str:
-    columns, select = READS[name][0], write_select(name, plus="+")
+    columns, select = READ_STATEMENTS[name][0], write_select(name, plus="+")
     if not columns:
         return select
-    form, values = ASKED, [f"json_extract(value, '$[{place}]')" for place in range(len(columns))]
+    form, values = (
+        SELECT_BY_JSON,
+        [f"json_extract(value, '$[{place}]')" for place in range(len(columns))],
+    )
     if name == "cards":
-        form, values = ASKED_ONE, ["%s"] * len(columns)
+        form, values = SELECT_BY_VALUES, ["%s"] * len(columns)
     return form.format(columns=", ".join(columns), values=", ".join(values), select=select)
 
 

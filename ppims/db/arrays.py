@@ -38,7 +38,7 @@ def _find_kinds(sql: str) -> list[str]:
 
 def write_array(kind: str, values: Iterable[Any]) -> str:
     """Write values of a kind, `bigint` or `text`, as the text of an array."""
-    write = WRITERS.get(kind, str)
+    write = WRITERS_OF_KINDS.get(kind, str)
     return "{" + ",".join(["NULL" if value is None else write(value) for value in values]) + "}"
 
 
@@ -47,9 +47,12 @@ def write_unnest(kinds: Iterable[str]) -> str:
     return f"unnest({', '.join(f'%s::{kind}[]' for kind in kinds)})"
 
 
-def list_kinds(table: Table[Any]) -> list[str]:
-    """List the kinds of a table's columns."""
-    return [KINDS_OF_FIELDS.get(kind, OTHER_KIND) for _, kind in table.kinds]
+@cache
+def write_insert(table: Table[Any]) -> str:
+    """Write an INSERT of whole rows, their keys too, from an array for each column."""
+    kinds = [KINDS_OF_FIELDS.get(kind, OTHER_KIND) for _, kind in table.kinds]
+    columns = ", ".join(f'"{column}"' for column, _ in table.kinds)
+    return f'INSERT INTO "{table.name}" ({columns}) SELECT * FROM {write_unnest(kinds)}'
 
 
 def _write_text(text: str) -> str:
@@ -61,7 +64,7 @@ def _write_bytes(value: bytes) -> str:
     return f'"\\\\x{bytes(value).hex()}"'
 
 
-WRITERS: dict[str, Callable[[Any], str]] = {
+WRITERS_OF_KINDS: dict[str, Callable[[Any], str]] = {
     "text": _write_text,
     "bytea": _write_bytes,
     "timestamptz": lambda at: f'"{at.isoformat()}"',

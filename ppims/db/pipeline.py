@@ -14,11 +14,11 @@ from ppims.db.transaction import RunAgain, Try, run_in_transaction, try_until_do
 T = TypeVar("T")
 
 # The same plan whatever the values are; a few rows, each found by its key.
-PLANS = (
+SET_PLANS = (
     "SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off;"
     " SET enable_hashjoin = off; SET enable_mergejoin = off"
 )
-BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+BEGIN_TRANSACTION = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 SET_LOCK_TIMEOUT = "SELECT set_config('lock_timeout', %s, true)"
 PREPARED_AT_MOST = 500
 
@@ -64,7 +64,7 @@ def prepare_connection() -> None:
     driver = connection.connection
     if driver.prepared_max != PREPARED_AT_MOST:
         driver.prepared_max = PREPARED_AT_MOST
-        driver.execute(PLANS)
+        driver.execute(SET_PLANS)
 
 
 def _run_in_pipeline(work: Callable[[Pipeline], T]) -> T:
@@ -79,7 +79,7 @@ def _run_alone(work: Callable[[Pipeline], T], this_try: Try, lock_wait_ms: int |
     try:
         with connection.wrap_database_errors, driver.pipeline() as pipeline:
             piped = Pipeline(driver, pipeline)
-            piped.send(BEGIN)
+            piped.send(BEGIN_TRANSACTION)
             if lock_wait_ms is not None:
                 piped.send(SET_LOCK_TIMEOUT, [str(lock_wait_ms)])
             result = work(piped)

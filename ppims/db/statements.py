@@ -204,10 +204,6 @@ class Table(Generic[M]):
             (row.pk,) = _execute(sql, values[1:], FETCH_ONE)
         row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 
-    def write_insert(self) -> str:
-        """Write an INSERT of a whole row, its key too."""
-        return _write_insert(self, "of a whole row")
-
     def store_values(self, row: Sequence[Any]) -> list[Any]:
         """List a row's values, which come in the columns' order, as the database takes them."""
         values = [*row]
@@ -265,6 +261,14 @@ class Table(Generic[M]):
         return model
 
 
+@cache
+def write_insert(table: Table[Any]) -> str:
+    """Write an INSERT of a whole row, its key too, for `run_many`."""
+    columns = ", ".join(f'"{column}"' for column, _ in table.kinds)
+    places = ", ".join(["%s"] * len(table.kinds))
+    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({places})'
+
+
 def read_joined(tables: tuple[Table[Any], ...], tail: str, values: Values) -> list[Any] | None:
     """Read the first row of several joined tables, as a model of each. The tail of the SELECT from
     the first table joins the others.
@@ -299,8 +303,7 @@ def _get_readings() -> dict[str, Any]:
 
 @cache
 def _write_insert(table: Table[Any], vendor: str) -> str:
-    is_whole = vendor == "of a whole row"
-    named = [c for c, _ in table.kinds if is_whole or not (table._is_numbered and c == table._key)]
+    named = [c for c, _ in table.kinds if not (table._is_numbered and c == table._key)]
     columns = ", ".join(f'"{column}"' for column in named)
     places = ", ".join(["%s"] * len(named))
     number = ' RETURNING "id"' if table._is_numbered and vendor == "postgresql" else ""

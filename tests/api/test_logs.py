@@ -140,7 +140,7 @@ def make_fault_of_a_fault(*_, **__):
     [
         ("add-customer", customers, "add_customer"),
         ("check-customer-kyc", records, "find_registration"),
-        ("check-customer-limit", checks, "check_limit"),
+        ("check-customer-limit", checks, "make_request"),
     ],
 )
 def test_a_fault_is_999_without_internals_in_reply_or_log(

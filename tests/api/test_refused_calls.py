@@ -83,7 +83,7 @@ def test_what_is_not_the_callers_to_ask_is(ent, cbs, holder, kept):
 
 
 def test_a_fault_of_ours_is(ent, holder, kept, monkeypatch):
-    monkeypatch.setattr("limits.api.checks.check_limit", lambda **_: 1 // 0)
+    monkeypatch.setattr("limits.api.checks.make_request", lambda *_: 1 // 0)
     answer = ent.call(CHECK, Unique_Id=holder, Amount="1.00", Tran_Type="D", Ref_Id="R-1")
     assert_refused(answer, 500, "999")
     assert kept() == [(CHECK, "R-1", "999", "")]

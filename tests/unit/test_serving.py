@@ -62,14 +62,11 @@ def run_with_settings(
     [
         ({}, "True"),
         ({"PPIMS_GROUP_COMMIT": "0"}, "False"),
-        ({"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none"}, "False"),
-        (
-            {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none", "PPIMS_GROUP_COMMIT": "1"},
-            "False",
-        ),
+        ({"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none"}, "True"),
+        ({"DATABASE_URL": "sqlite://:memory:"}, "False"),
     ],
 )
-def test_writes_go_in_groups_on_sqlite_unless_told_not_to(
+def test_writes_go_in_groups_unless_told_not_to_or_where_only_one_thread_has_the_database(
     tmp_path: Path, more: dict[str, str], expected: str
 ) -> None:
     assert run_with_settings(tmp_path, **more).stdout.strip() == expected
