@@ -287,9 +287,8 @@ def list_writes(model: str, path: Path, methods: re.Pattern[str]) -> list[str]:
     found = [re.match(rf"({rows})\.(?=\w+\()", call) for call in calls]
     in_bulk = [call for call in calls if re.match(rf"(bulk\.)?insert\({model}\b", call)]
     one_by_one = [m.string for m in found if m and methods.match(m.string, m.end())]
-    one_by_one += [
-        call for call in calls if re.match(rf"write_insert\({TABLES.get(model)}\b", call)
-    ]
+    inserts = [c for c in calls if re.match(rf"write_insert\({TABLES.get(model)}\b", c)]
+    one_by_one += inserts if methods is WRITES else []
     one_by_one += list_handwritten(
         model, tree, "INSERT INTO" if methods is WRITES else "UPDATE|DELETE FROM"
     )
