@@ -28,7 +28,8 @@ VERBS = set(
     limit link list listen live load lock log look lose lower make manage map mask match
     measure move name note notice number open order pack pad parse pass pause pay pick place
     plan post
-    predict prepare press promote propose prove publish purge put query quote race raise read rebuild
+    predict prepare press promote propose prove publish purge put query quote race raise read
+    rebuild
     receive recognize record redirect refresh refuse register reject release remove render
     repeat report require resolve respond restart restore resume reveal reverse rewrite roll
     round run save say scale seal search seed send serve set settle share show sign sit skip
