@@ -10,23 +10,33 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from ppims.core.terminal import write_on_any_terminal
 from tests.bench import attacks, chart, load, report
 from tests.bench.installation import Installation, is_own
-from tests.bench.plan import Plan, Setup, write_number
+from tests.bench.load import (
+    CHECK_KYC,
+    CHECK_LIMIT,
+    FIND_STATUS,
+    PAIRED_CALLS,
+    UPDATE_LIMIT,
+)
+from tests.bench.plan import OPERATIONS, write_number
 from tests.bench.ratios import make_ratios
 from tests.bench.rounds import Bench
+from tests.bench.setups import make_plan, start_postgres
+
+if TYPE_CHECKING:
+    from tests.bench.postgres import Postgres  # needs the driver of PostgreSQL
 
 CUSTOMER_COUNTS = (10_000, 100_000, 1_000_000)
 CLIENT_COUNTS = (1, 8, 32, 64)
@@ -34,26 +44,45 @@ QUICK_OPTIONS = {"customers": [1_000], "clients": [8], "rounds": 1, "seconds": 1
 EXTRA_OPTIONS = {"fsync_delay_ms": 2, "low_end": True, "overload": True}
 QUICK_OPTIONS |= EXTRA_OPTIONS
 ALL_OPTIONS = {**EXTRA_OPTIONS, "postgres": True}
+Say = Callable[[str], None]
+# What two checkouts are compared by, unless other options say otherwise.
+COMPARED_OPERATIONS = [CHECK_KYC, FIND_STATUS, CHECK_LIMIT, UPDATE_LIMIT, PAIRED_CALLS]
+AGAINST_DEFAULTS = {"customers": [10_000], "clients": [1, 64], "workers": [2], "raw_times": 0}
+AGAINST_DEFAULTS |= {"operations": COMPARED_OPERATIONS}
 
 
 def main(arguments: list[str]) -> int:
     write_on_any_terminal()
-    options = _make_parser().parse_args(arguments)
+    options = _read_options(arguments)
     for wanted, values in ((options.quick, QUICK_OPTIONS), (options.all, ALL_OPTIONS)):
         if wanted:
             vars(options).update(values)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        if options.attacks:
-            _measure_attacks(options)
-        else:
-            load.find_wrk()
-            _measure_loads(options)
+        _measure(options)
     except (load.NoWrk, RuntimeError) as error:
         raise SystemExit(f"ppims: {error}") from error
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _read_options(arguments: list[str]) -> argparse.Namespace:
+    parser = _make_parser()
+    if parser.parse_args(arguments).against:
+        parser.set_defaults(**AGAINST_DEFAULTS)
+    options = parser.parse_args(arguments)
+    if UPDATE_LIMIT in options.operations:  # an update settles a check
+        options.operations = [*options.operations, CHECK_LIMIT]
+    return options
+
+
+def _measure(options: argparse.Namespace) -> None:
+    if options.attacks:
+        _measure_attacks(options)
+        return
+    load.find_wrk()
+    _measure_loads(options)
 
 
 def _make_parser() -> argparse.ArgumentParser:
@@ -79,6 +108,8 @@ def _make_parser() -> argparse.ArgumentParser:
     add("--overload", action="store_true", help="also five times the clients; and kill -9")
     add("--attacks", action="store_true", help="only: what attacks cost others; two minutes")
     add("--postgres", action="store_true", help="also on a PostgreSQL of its own")
+    add("--operations", nargs="+", choices=OPERATIONS, default=OPERATIONS, help="all of them")
+    add("--against", type=Path, metavar="DIR", help="also the code of another checkout, by turns")
     add("--data", type=Path, metavar="DIR", help="keep data there, and use what is there")
     add("--keep", action="store_true", help="keep the temporary data folder")
     add("--json", type=Path, default=Path("var/bench.json"), help="var/bench.json")
@@ -87,20 +118,14 @@ def _make_parser() -> argparse.ArgumentParser:
 
 
 def _measure_loads(options: argparse.Namespace) -> None:
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    began = time.monotonic()
-
-    def say(text: str) -> None:
-        console.print(f"{time.monotonic() - began:5.0f} s  {text}", markup=False)
-
+    began, say = time.monotonic(), _make_say()
     with ExitStack() as stack:
         folder = stack.enter_context(_open_data_folder(options, say))
-        plan = _make_plan(options, folder, stack)
+        postgres = start_postgres(options, stack, say)
+        plan = make_plan(options, folder, stack, postgres)
         for installation in {setup.installation: None for setup in plan.setups}:
-            size = write_number(installation.customers)
-            say(f"{installation.database}, {size} customers: seeding")
-            installation.seed()
-        bench, about = Bench(plan, say), _describe_machine(options)
+            _seed(installation, postgres, say)
+        bench, about = Bench(plan, say, postgres), _describe_machine(options)
         try:
             bench.run()
         finally:  # a failure at the end doesn't throw away an hour's figures
@@ -109,9 +134,15 @@ def _measure_loads(options: argparse.Namespace) -> None:
         bench.results.require_nothing_lost()
 
 
+def _seed(installation: Installation, postgres: "Postgres | None", say: Say) -> None:
+    say(f"{installation.database}, {write_number(installation.customers)} customers: seeding")
+    installation.seed()
+    if postgres and installation.url:
+        postgres.settle(installation)
+
+
 def _measure_attacks(options: argparse.Namespace) -> None:
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    say = partial(console.print, markup=False)
+    say = _make_say()
     with _open_data_folder(options, say) as folder:
         installation = Installation(folder / "attacked", attacks.CUSTOMER_COUNT, 1)
         say("seeding")
@@ -119,6 +150,13 @@ def _measure_attacks(options: argparse.Namespace) -> None:
         found = attacks.measure_attacks(installation, say)
     _write_json(options.json, about=_describe_machine(options), attacks=attacks.make_plain(found))
     print(attacks.write_table(found))
+
+
+def _make_say() -> Say:
+    """Make what says a step on standard error, and how many seconds after the start."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    began = time.monotonic()
+    return lambda text: console.print(f"{time.monotonic() - began:5.0f} s  {text}", markup=False)
 
 
 def _publish(options: argparse.Namespace, about: dict[str, Any], bench: Bench) -> None:
@@ -134,45 +172,6 @@ def _publish(options: argparse.Namespace, about: dict[str, Any], bench: Bench) -
 def _write_json(path: Path, **values: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(values, indent=1, default=str) + "\n")
-
-
-def _make_plan(options: argparse.Namespace, folder: Path, stack: ExitStack) -> Plan:
-    sizes = sorted(options.customers)
-    on_sqlite = [
-        Installation(folder / f"sqlite-{size}-{options.months}", size, options.months)
-        for size in sizes
-    ]
-    setups = [Setup(installation) for installation in on_sqlite]
-    if options.fsync_delay_ms:
-        setups.append(Setup(on_sqlite[0], delay_ms=options.fsync_delay_ms))
-    if options.low_end:
-        setups.append(Setup(on_sqlite[-1], is_low_end=True))
-    if options.postgres:
-        setups += [Setup(each) for each in _make_on_postgres(options, sizes, stack)]
-    return Plan(
-        setups=tuple(setups),
-        folder=folder,
-        workers=tuple(sorted(set(options.workers))),
-        clients=tuple(sorted(set(options.clients))),
-        rounds=options.rounds,
-        seconds=options.seconds,
-        raw_times=options.raw_times,
-        is_quick=options.quick,
-        does_overload=options.overload,
-    )
-
-
-def _make_on_postgres(
-    options: argparse.Namespace, sizes: list[int], stack: ExitStack
-) -> Iterator[Installation]:
-    """Make installations on a PostgreSQL that lasts as long as the stack and is never reused."""
-    from tests.postgresql import cluster  # noqa: PLC0415 - needs the driver of PostgreSQL
-
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ppims-bench-")))
-    server = stack.enter_context(cluster.run_cluster(**cluster.DURABLE))
-    for size in sizes:
-        url = server.write_url(server.make_database())
-        yield Installation(folder / f"postgres-{size}", size, options.months, url)
 
 
 @contextmanager

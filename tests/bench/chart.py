@@ -9,7 +9,7 @@ from tests.bench.results import Results
 PAGE_WIDTH, PAGE_HEIGHT = 760, 420
 PLOT_LEFT, PLOT_RIGHT, PLOT_TOP, PLOT_BOTTOM = 80, 510, 50, 360
 PLOT_MARGIN, NAME_HEIGHT = 20, 18
-LINE_COLOURS = "#2f6fde #0a8f6c #c2410c #9333ea #b45309 #64748b #be185d".split()
+LINE_COLOURS = "#2f6fde #0a8f6c #c2410c #9333ea #b45309 #64748b #be185d #4d7c0f".split()
 MOST_GRID_LINES = 6
 STYLE_SHEET = """
   text { font: 13px system-ui, sans-serif; fill: #1f2933 }

@@ -26,6 +26,21 @@ def is_own(name: str) -> bool:
 
 
 @dataclass(frozen=True)
+class Checkout:
+    """A clone of the repository, and the Python that runs it."""
+
+    root: Path
+    python: str
+
+    @property
+    def name(self) -> str:
+        return self.root.name
+
+
+OWN_CHECKOUT = Checkout(ROOT, sys.executable)
+
+
+@dataclass(frozen=True)
 class Size:
     """The bytes of a database, as a file or on a server; and of the -wal, before a checkpoint."""
 
@@ -35,12 +50,16 @@ class Size:
 
 @dataclass(frozen=True)
 class Installation:
-    """Made-up customers in a folder and a database: SQLite's file there, or the one at a URL."""
+    """Made-up customers in a folder and a database: SQLite's file there, or the one at a URL, whose
+    server has the process `postmaster`. `checkout` has the code that works on it.
+    """
 
     folder: Path
     customers: int
     months: int
     url: str = ""
+    postmaster: int = 0
+    checkout: Checkout = OWN_CHECKOUT
 
     @property
     def database(self) -> str:
@@ -58,7 +77,7 @@ class Installation:
     def make_environment(self, **more: str) -> dict[str, str]:
         """Make the environment of a process that works on this installation."""
         inherited = {name: value for name, value in os.environ.items() if not is_own(name)}
-        own = {"PPIMS_DATA_DIR": str(self.folder), "PYTHONPATH": str(ROOT)}
+        own = {"PPIMS_DATA_DIR": str(self.folder), "PYTHONPATH": str(self.checkout.root)}
         own |= {"DJANGO_SETTINGS_MODULE": "ppims.settings"}
         own |= {"DATABASE_URL": self.url} if self.url else {}
         return {**inherited, **own, **more}
@@ -68,12 +87,12 @@ class Installation:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.manage("migrate", "--verbosity", "0")
         size = ("--customers", str(self.customers), "--months", str(self.months))
-        self._run_python(str(ROOT / "manage.py"), "seed", *size, is_shown=True)
+        self._run_python("manage.py", "seed", *size, is_shown=True)
         self.run_inside("write_customers", str(self.sample), str(SAMPLE_CUSTOMERS))
 
     def manage(self, *command: str) -> None:
         """Run a command of PPIMS. Raises RuntimeError with its last lines if it fails."""
-        self._run_python(str(ROOT / "manage.py"), *command)
+        self._run_python("manage.py", *command)
 
     def verify(self) -> str:
         """Verify the ledger: return what it finds wrong, or nothing."""
@@ -92,8 +111,12 @@ class Installation:
         """Take so many numbers for Ref_Ids and new people, none twice: return the first."""
         path = self.folder / "next_number"
         first = int(path.read_text()) if path.exists() else 1_000_000
-        path.write_text(str(first + many))
+        self.begin_numbers(first + many)
         return first
+
+    def begin_numbers(self, first: int) -> None:
+        """Let the next number to be taken be this one."""
+        (self.folder / "next_number").write_text(str(first))
 
     def measure_size(self) -> Size:
         """Measure the database, after a checkpoint has emptied its -wal."""
@@ -110,8 +133,8 @@ class Installation:
         fails.
         """
         done = subprocess.run(
-            [sys.executable, *command],
-            cwd=ROOT,
+            [self.checkout.python, *command],
+            cwd=self.checkout.root,
             env=self.make_environment(**more),
             stdout=subprocess.PIPE,
             stderr=None if is_shown else subprocess.PIPE,

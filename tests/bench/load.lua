@@ -1,16 +1,17 @@
 -- One operation of PPIMS, or a mix of them, for wrk with one thread:
 --   wrk -t1 ... -s load.lua URL -- operation=mix customers=PATH number=1000 out=PATH [pool=PATH] [writes=PATH]
+--     [prefix=/api/X/v1/]
 --
 -- "BC123-45" is the Ref_Id of a check, the 123rd request, for the customer in line 45 of the file.
 -- It is sent as x-fapi-uuid too and comes back as X-Request-Id: so each response names its request,
--- and nothing has to be remembered.
+-- and nothing has to be remembered. With `prefix`, another program answers, which need not send it back.
 
-local PREFIX = "/api/PPIM/v1/"
+local prefix, host = "/api/PPIM/v1/", wrk.host
 local AMOUNT, BALANCE, BALANCE_AFTER = "1.00", "5000.00", "4999.00"
 
 local threads = {}
 local processors, people, starts = {}, "", {}
-local operation, makes, number
+local operation, makes, number, is_ours
 local first, last = 1, 0 -- of unsettled
 
 -- done() reads these out of another Lua state. unsettled: checks that were allowed and have no update
@@ -61,7 +62,7 @@ end
 local function post(name, word, ref, processor, fields)
   local body = '{"Data":{"' .. word .. '":{"Ref_Id":"' .. ref .. '","System_Id":"'
     .. processor.system_id .. '"' .. fields .. "}," .. processor.credentials
-  return "POST " .. PREFIX .. name .. " HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+  return "POST " .. prefix .. name .. " HTTP/1.1\r\nHost: " .. host .. "\r\n"
     .. "Content-Type: application/json\r\nx-fapi-uuid: " .. ref
     .. "\r\nContent-Length: " .. #body .. "\r\n\r\n" .. body
 end
@@ -159,6 +160,11 @@ make["mix"] = function()
   return make["check-customer-limit"]()
 end
 
+-- Checks, and an update of each that was allowed.
+make["pairs"] = function()
+  return make[unsettled[first] and "update-customer-limit" or "check-customer-limit"]()
+end
+
 -- The empty operation gets the same request as check-customer-kyc.
 make["empty"] = make["check-customer-kyc"]
 
@@ -169,6 +175,8 @@ function init(arguments)
     given[name] = value
   end
   operation, out, pool, writes = given.operation, given.out, given.pool, given.writes
+  is_ours = not given.prefix
+  prefix = given.prefix or prefix
   number = tonumber(given.number)
   math.randomseed(number)
   read_customers(given.customers)
@@ -191,13 +199,16 @@ function response(status, headers, body)
     count(status == 200 and "good" or status .. " none")
     return
   end
-  local code = body:match('"Resp_Code":"(%d+)"')
+  local code = body:match('"Resp_Code"%s*:%s*"(%d+)"')
   local ref = headers["X-Request-Id"] or headers["x-request-id"]
-  if status ~= 200 or code ~= "000" or not ref then
+  if status ~= 200 or code ~= "000" or (is_ours and not ref) then
     count(status .. " " .. (code or "none"))
     return
   end
   count("good")
+  if not is_ours then
+    return
+  end
   local kind = ref:sub(2, 2)
   count(kind)
   if kind == "C" then

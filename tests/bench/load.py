@@ -5,14 +5,15 @@ import os
 import resource
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.bench.installation import Installation
-from tests.bench.server import Server
+from tests.bench.server import Program
 
 LUA_SCRIPT = Path(__file__).resolve().parent / "load.lua"
-MIXED_CALLS, EMPTY_OPERATION = "mix", "empty"
+MIXED_CALLS, PAIRED_CALLS, EMPTY_OPERATION = "mix", "pairs", "empty"
 CHECK_KYC, FIND_STATUS = "check-customer-kyc", "customer-registration-status"
 CHECK_LIMIT, UPDATE_LIMIT = "check-customer-limit", "update-customer-limit"
 ADD_CUSTOMER, UPDATE_CUSTOMER = "add-customer", "update-customer"
@@ -53,6 +54,7 @@ class Run:
     late: int
     server_cpu_seconds: list[float]
     load_cpu_seconds: float
+    database_cpu_seconds: float = 0.0
 
     @property
     def good(self) -> int:
@@ -71,6 +73,23 @@ class Run:
     @property
     def pair_rate(self) -> float:
         return self.pairs / self.seconds
+
+    @property
+    def server_cpu_ms(self) -> float:
+        """The CPU of the server's processes for each good answer."""
+        return 1000 * sum(self.server_cpu_seconds) / self.good if self.good else 0.0
+
+    @property
+    def database_cpu_ms(self) -> float:
+        """The CPU of the database's own processes for each good answer."""
+        return 1000 * self.database_cpu_seconds / self.good if self.good else 0.0
+
+    def make_plain(self) -> dict[str, Any]:
+        """Make plain values for JSON, with what is worked out of them."""
+        worked_out = {"rate": round(self.rate, 1), "pairs": self.pairs}
+        worked_out |= {"server_cpu_ms": round(self.server_cpu_ms, 3)}
+        worked_out |= {"database_cpu_ms": round(self.database_cpu_ms, 3)}
+        return {**asdict(self), **worked_out, "shed": self.shed, "errors": self.errors}
 
     @property
     def declined(self) -> int:
@@ -99,12 +118,13 @@ def find_wrk() -> str:
     return found
 
 
-def run_load(load: Load, server: Server, installation: Installation) -> Run:
+def run_load(load: Load, server: Program, installation: Installation) -> Run:
     """Load a server, and count its answers. The checks that stay open go to the pool's file, and
     updates take theirs from there.
     """
     server.wait_until_quiet()
     before, own_before = server.read_cpu_seconds(), _read_own_cpu_seconds()
+    database_before = server.read_database_cpu_seconds()
     process = start_load(load, server, installation)
     try:
         output, _ = process.communicate()
@@ -114,7 +134,7 @@ def run_load(load: Load, server: Server, installation: Installation) -> Run:
     if process.returncode != 0 or not counted.exists():
         raise RuntimeError(f"wrk failed: {output[-2000:]}")
     found = json.loads(counted.read_text())
-    after = server.read_cpu_seconds()
+    after, database_after = server.read_cpu_seconds(), server.read_database_cpu_seconds()
     return Run(
         operation=load.operation,
         clients=load.clients,
@@ -122,12 +142,13 @@ def run_load(load: Load, server: Server, installation: Installation) -> Run:
         seconds=found.pop("microseconds") / 1e6,
         server_cpu_seconds=[round(after[pid] - before.get(pid, 0), 2) for pid in after],
         load_cpu_seconds=round(_read_own_cpu_seconds() - own_before, 2),
+        database_cpu_seconds=round(database_after - database_before, 2),
         **found,
     )
 
 
 def start_load(
-    load: Load, server: Server, installation: Installation, *, acknowledged: Path | None = None
+    load: Load, server: Program, installation: Installation, *, acknowledged: Path | None = None
 ) -> "subprocess.Popen[str]":
     """Start a load. wrk writes the Ref_Ids of all writes that were answered with 000 to the file
     `acknowledged`.
@@ -142,6 +163,7 @@ def start_load(
         "out": counted,
         "pool": name_pool(installation) if needs_pool else None,
         "writes": acknowledged,
+        "prefix": server.api_prefix or None,
     }
     options = f"-t1 -c{load.clients} -d{load.seconds}s --timeout {TIMEOUT_SECONDS}s"
     return subprocess.Popen(

@@ -14,15 +14,18 @@ from tests.bench.load import (
     CHECK_LIMIT,
     EMPTY_OPERATION,
     MIXED_CALLS,
+    PAIRED_CALLS,
     READ_OPERATIONS,
     UPDATE_LIMIT,
 )
 from tests.bench.plan import OPERATIONS, TAIL_CLIENTS, Plan, write_number
-from tests.bench.results import NO_SETUP, ByRound, Figure, Results
+from tests.bench.results import GOOD_RATE, NO_SETUP, ByRound, Figure, Results
 
 P50_US: Figure = attrgetter("p50_us")
 P99_US: Figure = attrgetter("p99_us")
 PAIR_RATE: Figure = attrgetter("pair_rate")
+SERVER_CPU_MS: Figure = attrgetter("server_cpu_ms")
+DATABASE_CPU_MS: Figure = attrgetter("database_cpu_ms")
 Sides = dict[str, tuple[ByRound, ByRound]]  # by setup, what is divided by what
 
 
@@ -41,6 +44,8 @@ def make_ratios(results: Results, plan: Plan) -> list[Ratio]:
     rows = (
         *_compare_reads(results, plan),
         *_compare_writes(results, plan),
+        *_compare_with_pgbench(results, plan),
+        *_compare_checkouts(results, plan),
         *_compare_sizes(results, plan),
         *_compare_workers(results, plan),
         _compare_tails(results, plan),
@@ -81,6 +86,54 @@ def _compare_writes(results: Results, plan: Plan) -> Iterator[Ratio]:
         for setup, by_round in raw.items()
     }
     yield _divide(f"{MIXED_CALLS}: pairs ÷ raw loop", *where, sides)
+
+
+def _compare_with_pgbench(results: Results, plan: Plan) -> Iterator[Ratio]:
+    """Compare pairs over HTTP with pgbench's own, in the same cluster and with as many clients."""
+    for clients in plan.clients:
+        where = (plan.most_workers, clients)
+        sides = {
+            setup.name: (
+                results.find_by_round(setup.name, PAIRED_CALLS, *where, PAIR_RATE),
+                results.find_pgbench_by_round(setup.name, clients),
+            )
+            for setup in plan.setups
+        }
+        yield _divide("pairs over HTTP ÷ pgbench's pairs", *where, sides)
+
+
+def _compare_checkouts(results: Results, plan: Plan) -> Iterator[Ratio]:
+    """Compare our figures with those of the other checkout. Of a round trip through a relay there
+    are pairs alone.
+    """
+    whose, most, clients = f"{plan.other_checkout}'s", plan.most_workers, plan.most_clients
+    for operation in OPERATIONS if plan.other_checkout else ():
+        compared = (
+            *((f"{operation} ÷ {whose}", number, GOOD_RATE) for number in plan.clients),
+            (f"{operation}: p50 ÷ {whose}", plan.clients[0], P50_US),
+            (f"{operation}: server's CPU an answer ÷ {whose}", clients, SERVER_CPU_MS),
+            (f"{operation}: PostgreSQL's CPU an answer ÷ {whose}", clients, DATABASE_CPU_MS),
+        )
+        for name, number, figure in compared:
+            where = (operation, most, number, figure)
+            sides = {
+                ours.name: (
+                    results.find_by_round(ours.name, *where),
+                    results.find_by_round(theirs.name, *where),
+                )
+                for ours, theirs in plan.list_pairs()
+            }
+            yield _divide(name, most, number, sides)
+    held = {
+        ours.name: [results.find_resident_mib(each.name, most) for each in (ours, theirs)]
+        for ours, theirs in plan.list_pairs()
+    }
+    found = {
+        name: round(own.median / other.median, 3)
+        for name, (own, other) in held.items()
+        if own and other
+    }
+    yield Ratio(f"resident ÷ {whose}", most, clients, found)
 
 
 def _compare_sizes(results: Results, plan: Plan) -> Iterator[Ratio]:

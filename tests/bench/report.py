@@ -7,7 +7,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.load import EMPTY_OPERATION, MIXED_CALLS
+from tests.bench.load import EMPTY_OPERATION, MIXED_CALLS, PAIRED_CALLS
 from tests.bench.plan import OPERATIONS, TAIL_CLIENTS, Plan, Setup
 from tests.bench.ratios import Ratio
 from tests.bench.results import NO_SETUP, Figure, Results, Spread, make_spread
@@ -51,6 +51,12 @@ def _list_baselines(results: Results, plan: Plan) -> Iterator[list[str]]:
     for operation in results.raw[0].rates if results.raw else ():
         rates = [results.find_raw_rate(setup.name, operation) for setup in plan.setups]
         yield [f"raw loop, {operation}", "", "", *map(_write_rate, rates)]
+    for clients in plan.clients:
+        cells = [_write_pgbench(results, setup, clients) for setup in plan.setups]
+        name = "pgbench: pairs a second; ms of PostgreSQL's CPU a transaction"
+        yield [name, "", str(clients), *cells]
+    cells = [_write_round_trip(results, setup) for setup in plan.setups]
+    yield ["round trip, ms: direct; with the relay; each way under load", "", "", *cells]
 
 
 def _list_loads(results: Results, plan: Plan) -> Iterator[list[str]]:
@@ -66,9 +72,13 @@ def _list_costs(results: Results, plan: Plan) -> Iterator[list[str]]:
     for workers in plan.workers:
         memory = [results.find_resident_mib(setup.name, workers) for setup in plan.setups]
         cells = [f"{held.median:.0f}" if held else NO_FIGURE for held in memory]
-        yield ["resident MiB", str(workers), "", *cells]
-        cells = [_write_cpu(results, setup, workers) for setup in plan.setups]
-        yield [f"{MIXED_CALLS}: ms of CPU an answer, server + wrk", str(workers), "", *cells]
+        yield ["resident MiB, master and workers", str(workers), "", *cells]
+        for operation in (PAIRED_CALLS, MIXED_CALLS):
+            for clients in plan.clients:
+                where = (operation, workers, clients)
+                cells = [_write_cpu(results, setup, *where) for setup in plan.setups]
+                name = f"{operation}: ms of CPU an answer, server + wrk (+ PostgreSQL)"
+                yield [name, str(workers), str(clients), *cells]
         cells = [_write_growth(results, setup, workers) for setup in plan.setups]
         yield ["KB of database a thousand pairs; -wal", str(workers), "", *cells]
 
@@ -102,21 +112,42 @@ def _write_load(results: Results, setup: Setup, operation: str, workers: int, cl
     if rate is None:
         return NO_FIGURE
     times = [results.find(*where, figure) for figure in LATENCIES]
-    latencies = " / ".join(f"{time.median / 1000:.1f}" for time in times if time)
+    latencies = " / ".join(_write_ms(time.median) for time in times if time)
     faults = [(name, results.find(*where, attrgetter(name))) for name in FAULTS]
     counts = [f"; {name}: {found.most:.0f}" for name, found in faults if found and found.most]
     return f"{_write_rate(rate)}; {latencies}{''.join(counts)}"
 
 
-def _write_cpu(results: Results, setup: Setup, workers: int) -> str:
-    mine = (setup.name, MIXED_CALLS, workers)
-    runs = [sample.run for sample in results.runs if sample.key[:3] == mine]
+def _write_cpu(results: Results, setup: Setup, operation: str, workers: int, clients: int) -> str:
+    mine = (setup.name, operation, workers, clients)
+    runs = [sample.run for sample in results.runs if sample.key == mine]
     answers = sum(run.good for run in runs)
     if not answers:
         return NO_FIGURE
-    of_server = sum(sum(run.server_cpu_seconds) for run in runs)
-    of_load = sum(run.load_cpu_seconds for run in runs)
-    return f"{1000 * of_server / answers:.2f} + {1000 * of_load / answers:.2f}"
+    spent = [
+        sum(sum(run.server_cpu_seconds) for run in runs),
+        sum(run.load_cpu_seconds for run in runs),
+        sum(run.database_cpu_seconds for run in runs),
+    ]
+    return " + ".join(f"{1000 * seconds / answers:.2f}" for seconds in spent if seconds)
+
+
+def _write_pgbench(results: Results, setup: Setup, clients: int) -> str:
+    mine = (setup.name, clients)
+    found = [each for name, _, each in results.pgbench if (name, each.clients) == mine]
+    cpu = make_spread(each.cpu_ms for each in found)
+    return (
+        f"{_write_rate(make_spread(e.pair_rate for e in found))}; {cpu.median:.2f}"
+        if cpu
+        else NO_FIGURE
+    )
+
+
+def _write_round_trip(results: Results, setup: Setup) -> str:
+    found = [each for name, _, each in results.round_trips if name == setup.name]
+    figures = attrgetter("direct_ms", "relayed_ms", "each_way_ms")
+    times = [make_spread(column) for column in zip(*map(figures, found), strict=True)]
+    return "; ".join(f"{time.median:.2f}" for time in times if time) or NO_FIGURE
 
 
 def _write_growth(results: Results, setup: Setup, workers: int) -> str:
@@ -125,6 +156,11 @@ def _write_growth(results: Results, setup: Setup, workers: int) -> str:
     if grown is None:
         return NO_FIGURE
     return f"{grown.median:,.0f}; {max(growth.wal_bytes for growth in found) / 1000:,.0f}"
+
+
+def _write_ms(microseconds: float) -> str:
+    """Write milliseconds; where they are few, to the hundredth."""
+    return f"{microseconds / 1000:.{1 if microseconds >= 10_000 else 2}f}"
 
 
 def _write_rate(rate: Spread | None) -> str:

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from tests.bench.load import CHECK_LIMIT, UPDATE_LIMIT, Run
-from tests.bench.server import Memory
+from tests.bench.processes import Memory, sum_resident_mib
 
 ByRound = dict[int, float]
 Figure = Callable[[Run], float]
@@ -58,6 +58,36 @@ class RawRates:
     def pair_rate(self) -> float:
         """The rate of checks, each with its update."""
         return 1 / (1 / self.rates[CHECK_LIMIT] + 1 / self.rates[UPDATE_LIMIT])
+
+
+@dataclass(frozen=True)
+class Pgbench:
+    """How many pairs a second pgbench's own two transactions made, and what CPU PostgreSQL's
+    processes took for each transaction.
+    """
+
+    clients: int
+    pair_rate: float
+    cpu_ms: float
+
+    def __str__(self) -> str:
+        each = f"{self.cpu_ms:.2f} ms of PostgreSQL's CPU a transaction"
+        return f"{self.clients} clients: {self.pair_rate:,.0f} pairs/s, {each}"
+
+
+@dataclass
+class RoundTrip:
+    """How many milliseconds the smallest statement takes to PostgreSQL, directly and through a
+    relay; and how long the relay kept, under load, what went one way.
+    """
+
+    direct_ms: float
+    relayed_ms: float
+    each_way_ms: float = 0.0
+
+    def __str__(self) -> str:
+        there = f"a round trip: {self.direct_ms:.2f} ms, with the relay {self.relayed_ms:.2f}"
+        return f"{there}; each way {self.each_way_ms:.2f} under load"
 
 
 @dataclass(frozen=True)
@@ -114,6 +144,8 @@ class Results:
 
     runs: list[Sample] = field(default_factory=list)
     raw: list[RawRates] = field(default_factory=list)
+    pgbench: list[tuple[str, int, Pgbench]] = field(default_factory=list)
+    round_trips: list[tuple[str, int, RoundTrip]] = field(default_factory=list)
     fsync: list[tuple[str, float]] = field(default_factory=list)
     memory: list[tuple[str, int, dict[int, Memory]]] = field(default_factory=list)
     growth: list[Growth] = field(default_factory=list)
@@ -159,10 +191,18 @@ class Results:
         """Find the rate of an operation's statements in a bare loop."""
         return make_spread(raw.rates[operation] for raw in self.raw if raw.setup == setup)
 
+    def find_pgbench_by_round(self, setup: str, clients: int) -> ByRound:
+        """Find the pairs a second of the pgbench that ran right before a server was started."""
+        return {
+            number: found.pair_rate
+            for name, number, found in self.pgbench
+            if (name, found.clients) == (setup, clients)
+        }
+
     def find_resident_mib(self, setup: str, workers: int) -> Spread | None:
         """Find the memory that all processes of a server hold together."""
         return make_spread(
-            sum(memory.pss for memory in by_process.values()) / 1024
+            sum_resident_mib(by_process.values())
             for name, number, by_process in self.memory
             if (name, number) == (setup, workers)
         )
@@ -177,23 +217,21 @@ class Results:
         """Make plain values for JSON, with what is worked out of them."""
         plain = asdict(self)
         plain["runs"] = [
-            {"setup": s.setup, "round": s.round, **_make_plain_run(s.run)} for s in self.runs
+            {"setup": s.setup, "round": s.round, **s.run.make_plain()} for s in self.runs
         ]
         plain["memory"] = [
             {"setup": s, "workers": w, "kib_by_process": {p: asdict(m) for p, m in held.items()}}
             for s, w, held in self.memory
         ]
+        for name in ("pgbench", "round_trips"):
+            rows = getattr(self, name)
+            plain[name] = [{"setup": s, "round": n, **asdict(found)} for s, n, found in rows]
         plain["growth"] = [
             {**asdict(g), "bytes_a_thousand_pairs": round(g.bytes_a_thousand_pairs)}
             for g in self.growth
         ]
         plain["overload"] = [
-            {**asdict(o), "run": _make_plain_run(o.run), "kept": round(o.kept, 3)}
+            {**asdict(o), "run": o.run.make_plain(), "kept": round(o.kept, 3)}
             for o in self.overload
         ]
         return plain
-
-
-def _make_plain_run(run: Run) -> dict[str, Any]:
-    more = {"rate": round(run.rate, 1), "pairs": run.pairs, "shed": run.shed, "errors": run.errors}
-    return {**asdict(run), **more}

@@ -6,12 +6,25 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tests.bench import baselines, load, server, small_machine
-from tests.bench.load import CHECK_LIMIT, EMPTY_OPERATION, MIXED_CALLS, UPDATE_LIMIT, Load, Run
+from tests.bench.load import (
+    CHECK_LIMIT,
+    EMPTY_OPERATION,
+    MIXED_CALLS,
+    PAIRED_CALLS,
+    UPDATE_LIMIT,
+    Load,
+    Run,
+)
 from tests.bench.plan import Plan, Setup
+from tests.bench.processes import sum_resident_mib
 from tests.bench.results import NO_SETUP, Growth, Kill, Overload, RawRates, Results, Sample
 from tests.bench.server import Server
+
+if TYPE_CHECKING:
+    from tests.bench.postgres import Postgres  # needs the driver of PostgreSQL
 
 READY_PATH = "/readyz"
 WARM_CLIENTS, KILL_CLIENTS = 32, 32
@@ -23,20 +36,22 @@ FSYNC_SECONDS = 0.5
 
 @dataclass
 class Bench:
-    """Carries out a plan; `say` gets a line for each step."""
+    """Carries out a plan; `say` gets a line for each step. `postgres` is there if the plan has
+    setups on it.
+    """
 
     plan: Plan
     say: Callable[[str], None]
+    postgres: "Postgres | None" = None
     results: Results = field(default_factory=Results)
 
     def run(self) -> None:
         """Measure all of the plan."""
         for number in range(1, self.plan.rounds + 1):
             self._measure_empty(number)
-            for setup in self.plan.setups:
-                for workers in self.plan.list_workers(setup):
-                    self._measure_disk(setup, workers, number)
-                    self._measure_server(setup, workers, number)
+            for group in self.plan.list_groups(number):
+                for workers in self.plan.list_workers(group[0]):
+                    self._measure_group(group, workers, number)
         if self.plan.does_overload:
             self._do_harm(self.plan.setups[0])
 
@@ -53,7 +68,7 @@ class Bench:
         fsyncs = baselines.measure_fsync_rate(self.plan.folder, seconds=FSYNC_SECONDS)
         self.results.fsync.append((setup.name, fsyncs))
         rates: dict[str, float] = {}
-        if not setup.installation.url and not setup.is_low_end:
+        if self.plan.has_raw_loop(setup):
             rates = baselines.run_raw_loop(
                 setup.installation,
                 times=self.plan.raw_times,
@@ -64,21 +79,44 @@ class Bench:
         raw = [f"raw loop, {name}: {rate:,.0f}/s" for name, rate in rates.items()]
         self._tell(number, setup.name, ", ".join([f"{fsyncs:,.0f} fsyncs/s", *raw]))
 
-    def _measure_server(self, setup: Setup, workers: int, number: int) -> None:
-        with self._serve(setup, workers) as running:
-            self._run_loads(setup, running, number)
-            memory = running.read_memory()
-            self.results.memory.append((setup.name, workers, memory))
-            mib = sum(held.pss for held in memory.values()) / 1024
-            self._tell(number, setup.name, f"{_count_workers(workers)}: {mib:.0f} MiB resident")
+    def _measure_group(self, group: tuple[Setup, ...], workers: int, number: int) -> None:
+        """Serve all setups of a group, and give each load to one after the other."""
+        for setup in group:
+            self._measure_disk(setup, workers, number)
+        with ExitStack() as stack:
+            servers = [stack.enter_context(self._serve(setup, workers, number)) for setup in group]
+            turns = [
+                self._run_loads(setup, running, number)
+                for setup, running in zip(group, servers, strict=True)
+            ]
+            for _ in zip(*turns, strict=True):
+                pass  # each has run its next load
+            for setup, running in zip(group, servers, strict=True):
+                self._measure_memory(setup, running, number)
 
-    def _run_loads(self, setup: Setup, running: Server, number: int) -> None:
+    def _measure_memory(self, setup: Setup, running: Server, number: int) -> None:
+        memory = running.read_memory()
+        self.results.memory.append((setup.name, running.workers, memory))
+        mib = sum_resident_mib(memory.values())
+        self._tell(number, setup.name, f"{_count_workers(running.workers)}: {mib:.0f} MiB resident")
+
+    def _run_pgbench(self, setup: Setup, clients: int, number: int) -> None:
+        """Run pgbench's pairs, right before those of a server on PostgreSQL."""
+        if self.postgres and self.postgres.pgbench and setup.installation.url and setup.is_plain:
+            found = self.postgres.run_pgbench(clients=clients, seconds=self.plan.seconds)
+            self.results.pgbench.append((setup.name, number, found))
+            self._tell(number, setup.name, f"pgbench, {found}")
+
+    def _run_loads(self, setup: Setup, running: Server, number: int) -> Iterator[None]:
+        """Run the loads of a server, and yield after each."""
         before, pairs = None, 0
         rates: dict[int, float] = {}  # of checks, and as soon as they are known of updates
         for asked in self.plan.list_loads(setup, running.workers):
             if asked.operation == UPDATE_LIMIT:
                 rate = rates.get(asked.clients, max(rates.values()))
                 self._fill_pool(setup, running, wanted=rate * asked.seconds * TOP_UP_FACTOR)
+            if asked.operation == PAIRED_CALLS and running.workers == self.plan.most_workers:
+                self._run_pgbench(setup, asked.clients, number)
             if asked.operation == MIXED_CALLS and before is None:
                 before = setup.installation.measure_size()
             run = load.run_load(asked, running, setup.installation)
@@ -86,6 +124,7 @@ class Bench:
                 rates[asked.clients] = max(run.rate, rates.get(asked.clients, 0))
             pairs += run.pairs if asked.operation == MIXED_CALLS else 0
             self._keep(setup.name, number, run)
+            yield
         if before:
             after = setup.installation.measure_size()
             grown = after.database_bytes - before.database_bytes
@@ -141,7 +180,9 @@ class Bench:
             self._tell(number, setup.name, f"{told}; {run.shed} shed")
 
     @contextmanager
-    def _serve(self, setup: Setup, workers: int, *, is_warm: bool = False) -> Iterator[Server]:
+    def _serve(
+        self, setup: Setup, workers: int, number: int = 0, *, is_warm: bool = False
+    ) -> Iterator[Server]:
         """Serve a setup, and warm it up unless it need not be. Count SQLITE_BUSY in its log."""
         load.name_pool(setup.installation).unlink(missing_ok=True)
         with ExitStack() as stack:
@@ -149,11 +190,15 @@ class Bench:
             if not setup.installation.url:
                 prepare = small_machine.forget_pages if small else small_machine.load_pages
                 prepare(setup.installation.file)
+            variables = {}
+            if setup.round_trip_ms:
+                variables["DATABASE_URL"] = stack.enter_context(self._open_way(setup, number))
             serving = server.serve(
                 setup.installation,
                 workers=workers,
                 delay_ms=setup.delay_ms,
                 prefix=small.prefix if small else (),
+                **variables,
             )
             running = stack.enter_context(serving)
             if small:
@@ -165,6 +210,16 @@ class Bench:
             if small:
                 self.results.low_end = {"means": small.means, "peak_bytes": small.read_peak_bytes()}
             self.results.busy += running.count_in_log("SQLITE_BUSY")
+
+    @contextmanager
+    def _open_way(self, setup: Setup, number: int) -> Iterator[str]:
+        """Open the longer way to a setup's database, and keep how long it took."""
+        assert self.postgres
+        way = self.postgres.open_way(setup.installation, setup.round_trip_ms)
+        with way as (url, found):
+            yield url
+        self.results.round_trips.append((setup.name, number, found))
+        self._tell(number, setup.name, str(found))
 
     def _keep(self, setup_name: str, number: int, run: Run) -> None:
         self.results.runs.append(Sample(setup_name, number, run))
@@ -185,10 +240,12 @@ def _warm_up(setup: Setup, running: Server) -> None:
 
 
 def _describe_run(run: Run) -> str:
+    database = f" + {run.database_cpu_ms:.2f} PostgreSQL's" if run.database_cpu_seconds else ""
+    cpu = f", {run.server_cpu_ms:.2f}{database} ms of CPU an answer"
     errors = f", {run.errors} ERRORS {run.counts}" if run.errors else ""
     return (
         f"{run.operation}, {run.clients} clients, {_count_workers(run.workers)}: {run.rate:,.0f}/s,"
-        f" p50 {run.p50_us / 1000:.1f} ms, p99 {run.p99_us / 1000:.1f}{errors}"
+        f" p50 {run.p50_us / 1000:.1f} ms, p99 {run.p99_us / 1000:.1f}{cpu}{errors}"
     )
 
 

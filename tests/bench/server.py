@@ -14,8 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.bench.installation import ROOT, Installation
+from tests.bench.processes import (
+    Memory,
+    read_cpu_seconds,
+    read_memory,
+    read_tree_cpu_seconds,
+)
 from tests.ports import find_free_port
-from tests.processes import list_processes, split_stat
+from tests.processes import list_processes
 
 # `python3 -m ppims` without its installing: whatever runs the bench serves too.
 START_PROGRAM = """
@@ -33,41 +39,27 @@ GTHREAD_OPTIONS = "--worker-class gthread --threads 4 --no-control-socket --log-
 SLOW_DISK_FOLDER = Path(__file__).resolve().parent / "slow_disk"
 PATIENCE_SECONDS = 60
 QUIET_SECONDS, QUIET_CPU_SECONDS = 0.15, 0.01
-TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
-@dataclass(frozen=True)
-class Memory:
-    """The memory of a process, in KiB: `pss` counts a page that n processes share as 1/n,
-    `anonymous` is what belongs to no file.
-    """
+@dataclass(kw_only=True)
+class Program:
+    """What answers at a URL: its operations under a prefix of paths, or where PPIMS has them."""
 
-    rss: int
-    pss: int
-    anonymous: int
-
-
-@dataclass
-class Server:
-    """A server that answers at a port."""
-
-    process: "subprocess.Popen[bytes]"
-    port: int
-    log: Path
+    url: str
     workers: int
-    pids: list[int] = field(default_factory=list)
+    api_prefix: str = ""
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+    def read_cpu_seconds(self) -> dict[int, float]:
+        """Read the CPU time of each of its processes."""
+        return {}
 
-    def wait_until_it_answers(self, path: str) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not self._answers(path):
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the server did not start:\n{self.log.read_text()[-2000:]}")
-            time.sleep(0.02)
-        self.pids = list_processes(self.process.pid)
+    def read_memory(self) -> dict[int, Memory]:
+        """Read the memory of each of its processes."""
+        return {}
+
+    def read_database_cpu_seconds(self) -> float:
+        """Read the CPU time of its database's own processes."""
+        return 0.0
 
     def wait_until_quiet(self) -> None:
         """Wait until it has worked off the load before: for half a minute at most."""
@@ -79,13 +71,36 @@ class Server:
             before = spent
             time.sleep(QUIET_SECONDS)
 
+
+@dataclass(kw_only=True)
+class Server(Program):
+    """A server of ours. `postmaster` is the process of the PostgreSQL that it writes to."""
+
+    process: "subprocess.Popen[bytes]"
+    log: Path
+    postmaster: int = 0
+    pids: list[int] = field(default_factory=list)
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def wait_until_it_answers(self, path: str) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not self._answers(path):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the server did not start:\n{self.log.read_text()[-2000:]}")
+            time.sleep(0.02)
+        self.pids = list_processes(self.process.pid)
+
     def read_cpu_seconds(self) -> dict[int, float]:
-        """Read the CPU time of each of its processes."""
-        return {pid: spent for pid in self.pids if (spent := _read_cpu_seconds(pid)) is not None}
+        return {pid: spent for pid in self.pids if (spent := read_cpu_seconds(pid)) is not None}
+
+    def read_database_cpu_seconds(self) -> float:
+        return read_tree_cpu_seconds(self.postmaster) if self.postmaster else 0.0
 
     def read_memory(self) -> dict[int, Memory]:
-        """Read the memory of each of its processes."""
-        return {pid: held for pid in self.pids if (held := _read_memory(pid)) is not None}
+        return {pid: held for pid in self.pids if (held := read_memory(pid)) is not None}
 
     def stop(self) -> None:
         """End it as an operator would, or by force where that takes too long."""
@@ -111,7 +126,8 @@ class Server:
             return sum(text in line for line in lines)
 
     def _answers(self, path: str) -> bool:
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+        where = self.url.removeprefix("http://")
+        with closing(http.client.HTTPConnection(where, timeout=10)) as connection:
             try:
                 connection.request("GET", path)
                 return connection.getresponse().status < http.HTTPStatus.INTERNAL_SERVER_ERROR
@@ -121,18 +137,26 @@ class Server:
 
 @contextmanager
 def serve(
-    installation: Installation, *, workers: int, delay_ms: int = 0, prefix: tuple[str, ...] = ()
+    installation: Installation,
+    *,
+    workers: int,
+    delay_ms: int = 0,
+    prefix: tuple[str, ...] = (),
+    **variables: str,
 ) -> Iterator[Server]:
     """Serve an installation for a while; `prefix` are the words of a command that starts it."""
-    port = find_free_port()
+    port, checkout = find_free_port(), installation.checkout
     more = {"PPIMS_BIND": f"127.0.0.1:{port}", "PPIMS_WORKERS": str(workers)}
-    variables = installation.make_environment(**more)
+    environment = installation.make_environment(**more, **variables)
     if delay_ms:
-        variables["BENCH_FSYNC_DELAY_MS"] = str(delay_ms)
-        variables["PYTHONPATH"] = f"{SLOW_DISK_FOLDER}:{ROOT}"
+        environment["BENCH_FSYNC_DELAY_MS"] = str(delay_ms)
+        environment["PYTHONPATH"] = f"{SLOW_DISK_FOLDER}:{checkout.root}"
     log = installation.folder / "server.log"
-    command = [*prefix, sys.executable, "-c", START_PROGRAM]
-    with _run(command, variables, port=port, log=log, workers=workers) as server:
+    command = [*prefix, checkout.python, "-c", START_PROGRAM]
+    with _run(
+        command, environment, port=port, log=log, workers=workers, folder=checkout.root
+    ) as server:
+        server.postmaster = installation.postmaster
         yield server
 
 
@@ -153,37 +177,27 @@ def serve_empty(folder: Path, *, workers: int) -> Iterator[Server]:
 
 @contextmanager
 def _run(
-    command: list[str], variables: dict[str, str], *, port: int, log: Path, workers: int
+    command: list[str],
+    variables: dict[str, str],
+    *,
+    port: int,
+    log: Path,
+    workers: int,
+    folder: Path = ROOT,
 ) -> Iterator[Server]:
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=folder,
             env=variables,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,  # Ctrl-C is the bench's
         )
-    server = Server(process, port, log, workers)
+    url = f"http://127.0.0.1:{port}"
+    server = Server(url=url, workers=workers, process=process, log=log)
     try:
         yield server
     finally:
         server.stop()
-
-
-def _read_cpu_seconds(pid: int) -> float | None:
-    try:
-        fields = split_stat(Path(f"/proc/{pid}/stat").read_text())
-    except OSError:
-        return None
-    return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
-
-
-def _read_memory(pid: int) -> Memory | None:
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
-    except OSError:
-        return None
-    kib = {name: int(value.split()[0]) for name, _, value in (li.partition(":") for li in lines)}
-    return Memory(rss=kib["Rss"], pss=kib["Pss"], anonymous=kib["Anonymous"])

@@ -7,25 +7,27 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 
 from tests.bench import chart, small_machine
-from tests.bench.installation import ROOT, Installation
+from tests.bench.installation import OWN_CHECKOUT, ROOT, Checkout, Installation
 from tests.bench.load import (
     ADD_CUSTOMER,
     CHECK_LIMIT,
     EMPTY_OPERATION,
     MIXED_CALLS,
+    PAIRED_CALLS,
     READ_OPERATIONS,
     UPDATE_LIMIT,
     Run,
 )
 from tests.bench.plan import OPERATIONS, Plan, Setup, write_number
 from tests.bench.ratios import Ratio, make_ratios
-from tests.bench.results import NO_SETUP, Kill, RawRates, Results, Sample, Spread
+from tests.bench.results import NO_SETUP, Kill, Pgbench, RawRates, Results, Sample, Spread
 
 IS_REQUIRED = "wrk" in os.environ.get("PPIMS_TEST_REQUIRE", "")
 needs_wrk = pytest.mark.skipif(
@@ -34,8 +36,12 @@ needs_wrk = pytest.mark.skipif(
 )
 
 
+SHORT_RUN = "--customers 500 --clients 4 --workers 2 --rounds 1 --seconds 1".split()
+
+
 def run_bench(folder, *arguments, **variables):
     folder.mkdir()
+    folder.chmod(0o711)
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PPIMS_", "DATABASE_"))}
     return subprocess.run(
         [sys.executable, "-m", "tests.bench", *arguments],
@@ -69,7 +75,8 @@ def test_quick_measures_everything_and_leaves_nothing_behind(tmp_path):
     assert list(own.iterdir()) == []
     assert list_programs(own) == []
     found = json.loads(figures.read_text())
-    assert [name for name, value in found.items() if value in ([], {})] == []
+    empty = [name for name, value in found.items() if value in ([], {})]
+    assert empty == ["pgbench", "round_trips"]  # of PostgreSQL
     assert {run["operation"] for run in found["runs"]} == {EMPTY_OPERATION, *OPERATIONS}
     runs = [*found["runs"], *(overload["run"] for overload in found["overload"])]
     assert [run for run in runs if run["errors"]] == []
@@ -87,6 +94,64 @@ def test_quick_measures_everything_and_leaves_nothing_behind(tmp_path):
         "p50",
     }
     assert ET.parse(drawing).getroot().tag.endswith("svg")
+
+
+def make_checkout(folder):
+    """Make what looks like another checkout: the same code, which this Python runs."""
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    python = folder / ".venv" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    for name in ("manage.py", "pyproject.toml", "ppims", "customers", "limits", "tests"):
+        (folder / name).symlink_to(ROOT / name)
+    for name in ("templates", "static", "fixtures"):
+        (folder / name).symlink_to(ROOT / name)
+
+
+@needs_wrk
+@pytest.mark.only_on("postgresql", "it brings its own")
+def test_postgresql_is_measured_beside_pgbench_and_farther_away_and_for_two_checkouts(tmp_path):
+    figures, other = tmp_path / "bench.json", tmp_path / "other"
+    make_checkout(other)
+    asked = ["--postgres", "--against", str(other), "--operations", "pairs"]
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)  # PostgreSQL runs as another user
+        own = Path(folder) / "own"
+        done = run_bench(own, *SHORT_RUN, *asked, "--json", str(figures))
+        assert done.returncode == 0, done.stderr
+        assert (list(own.iterdir()), list_programs(own)) == ([], [])
+    found = json.loads(figures.read_text())
+    kinds = ["500", "PostgreSQL, 500", "PostgreSQL, 500, + 0.5 ms"]
+    runs = {run["setup"]: run for run in found["runs"] if run["operation"] == PAIRED_CALLS}
+    assert [*runs] == [whose + kind for kind in kinds for whose in ("", "other: ")]
+    assert [run for run in runs.values() if run["errors"] or not run["pairs"]] == []
+    spent = {name for name, run in runs.items() if run["database_cpu_seconds"] > 0}
+    assert spent == {name for name in runs if "PostgreSQL" in name}
+    assert [each["setup"] for each in found["pgbench"] if each["pair_rate"] > 0] == [
+        "PostgreSQL, 500",
+        "other: PostgreSQL, 500",
+    ]
+    for trip in found["round_trips"]:
+        assert trip["relayed_ms"] - trip["direct_ms"] > 0.4 < 2 * trip["each_way_ms"]
+    ratios = {ratio["name"]: ratio["by_setup"] for ratio in found["ratios"]}
+    assert [*ratios["pairs over HTTP ÷ pgbench's pairs"]] == [kinds[1], f"other: {kinds[1]}"]
+    assert [*ratios["pairs ÷ other's"]] == [*ratios["resident ÷ other's"]] == kinds
+    assert [*ratios["pairs: PostgreSQL's CPU an answer ÷ other's"]] == kinds[1:]
+
+
+@needs_wrk
+@pytest.mark.only_on("sqlite", "it touches no database")
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (["--against", "/nowhere"], "/nowhere is not another checkout that has been set up"),
+        (["--against", str(ROOT)], f"{ROOT} is not another checkout that has been set up"),
+    ],
+)
+def test_what_a_comparison_lacks_is_said_in_one_line(tmp_path, asked, message):
+    done = run_bench(tmp_path / "own", *SHORT_RUN, *asked)
+    assert done.returncode == 1
+    assert message in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.only_on("sqlite", "it touches no database")
@@ -160,12 +225,12 @@ def make_run(operation=MIXED_CALLS, **figures):
     return Run(operation=operation, **{**some, **figures})
 
 
-def make_plan(folder, *sizes):
+def make_plan(folder, *sizes, **more):
     """Plan setups on SQLite of so many customers, with 64 clients, on one worker and on two."""
-    setups = tuple(Setup(Installation(folder, size, 1)) for size in sizes)
+    setups = more.pop("setups", tuple(Setup(Installation(folder, size, 1)) for size in sizes))
     times = {"rounds": 3, "seconds": 2, "raw_times": 1}
     which = {"is_quick": False, "does_overload": False}
-    return Plan(setups, folder, workers=(1, 2), clients=(64,), **times, **which)
+    return Plan(setups, folder, workers=(1, 2), clients=(64,), **times, **which, **more)
 
 
 def test_an_answer_is_good_shed_or_an_error():
@@ -223,6 +288,45 @@ def test_each_read_is_compared_with_each_of_its_baselines(tmp_path):
             Ratio(f"{operation}: 2 workers ÷ 1", 2, 64, {"1,000": 1.5, "2,000": 1.5}),
         ]
     assert len(found) == 4 * len(READ_OPERATIONS)
+
+
+def make_two_checkouts(folder):
+    """Plan SQLite, PostgreSQL and a small machine, from this checkout and from one called "old"."""
+    other = Checkout(folder / "old", sys.executable)
+    setups = [
+        Setup(Installation(folder, 1_000, 1, url, checkout=checkout), is_low_end=is_low_end)
+        for url, is_low_end in (("", False), ("postgres://", False), ("", True))
+        for checkout in (OWN_CHECKOUT, other)
+    ]
+    return make_plan(folder, setups=tuple(setups), other_checkout="old")
+
+
+def test_two_checkouts_are_measured_by_turns_and_the_later_one_first_in_the_next_round(tmp_path):
+    plan = make_two_checkouts(tmp_path)
+    first, second = ([[each.name for each in g] for g in plan.list_groups(n)] for n in (1, 2))
+    assert first[:2] == [["1,000", "old: 1,000"], ["PostgreSQL, 1,000", "old: PostgreSQL, 1,000"]]
+    assert first[2:] == [["1,000, low end"], ["old: 1,000, low end"]]  # one small machine at a time
+    assert second == [group[::-1] for group in first[::-1]]
+
+
+def test_a_checkout_is_compared_with_the_other_and_pairs_with_those_of_pgbench(tmp_path):
+    plan, pairs = make_two_checkouts(tmp_path), {"good": 40, "C": 20, "U": 20}
+    spent = {"server_cpu_seconds": [0.01, 0.03], "database_cpu_seconds": 0.02}
+    name = "PostgreSQL, 1,000"
+    runs = [
+        Sample(name, 1, make_run(PAIRED_CALLS, counts=pairs, **spent)),
+        Sample(f"old: {name}", 1, make_run(PAIRED_CALLS, counts={"good": 10, "U": 5}, **spent)),
+        Sample(name, 2, make_run(PAIRED_CALLS, counts=pairs)),  # the other had no second round
+    ]
+    pgbench = [(name, 1, Pgbench(64, 20.0, 0.1)), (name, 1, Pgbench(8, 1.0, 0.1))]
+    found = make_ratios(Results(runs=runs, pgbench=pgbench), plan)
+    assert [(ratio.name, ratio.by_setup) for ratio in found] == [
+        ("pairs over HTTP ÷ pgbench's pairs", {name: 0.5}),
+        ("pairs ÷ old's", {name: 4.0}),
+        ("pairs: p50 ÷ old's", {name: 1.0}),
+        ("pairs: server's CPU an answer ÷ old's", {name: 0.25}),
+        ("pairs: PostgreSQL's CPU an answer ÷ old's", {name: 0.25}),
+    ]
 
 
 @pytest.mark.parametrize(
