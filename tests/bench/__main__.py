@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from ppims.core.terminal import write_on_any_terminal
-from tests.bench import attacks, chart, load, report
+from tests.bench import attacks, beside, chart, load, report
 from tests.bench.installation import Installation, is_own
 from tests.bench.load import (
     CHECK_KYC,
@@ -82,7 +82,10 @@ def _measure(options: argparse.Namespace) -> None:
         _measure_attacks(options)
         return
     load.find_wrk()
-    _measure_loads(options)
+    if options.beside:
+        _measure_beside(options)
+    else:
+        _measure_loads(options)
 
 
 def _make_parser() -> argparse.ArgumentParser:
@@ -110,6 +113,12 @@ def _make_parser() -> argparse.ArgumentParser:
     add("--postgres", action="store_true", help="also on a PostgreSQL of its own")
     add("--operations", nargs="+", choices=OPERATIONS, default=OPERATIONS, help="all of them")
     add("--against", type=Path, metavar="DIR", help="also the code of another checkout, by turns")
+    add(
+        "--beside",
+        nargs=2,
+        metavar=("URL", "PREFIX"),
+        help="only: status and add, by turns with another program that speaks this wire",
+    )
     add("--data", type=Path, metavar="DIR", help="keep data there, and use what is there")
     add("--keep", action="store_true", help="keep the temporary data folder")
     add("--json", type=Path, default=Path("var/bench.json"), help="var/bench.json")
@@ -132,6 +141,23 @@ def _measure_loads(options: argparse.Namespace) -> None:
             about["took_seconds"] = round(time.monotonic() - began)
             _publish(options, about, bench)
         bench.results.require_nothing_lost()
+
+
+def _measure_beside(options: argparse.Namespace) -> None:
+    say = _make_say()
+    log_in, neighbour = beside.take_log_in(), beside.find_neighbour(*options.beside)
+    if not neighbour.roots:
+        say("no process here listens there: its CPU and memory are NOT measured")
+    with ExitStack() as stack:
+        folder = stack.enter_context(_open_data_folder(options, say))
+        postgres = start_postgres(options, stack, say)
+        plan = make_plan(options, folder, stack, postgres)
+        is_wanted = [bool(each.installation.url) == options.postgres for each in plan.setups]
+        setup = plan.setups[is_wanted.index(True)]
+        _seed(setup.installation, postgres, say)
+        sides = beside.measure_beside(setup, neighbour, log_in, plan, say)
+    _write_json(options.json, about=_describe_machine(options), beside=beside.make_plain(*sides))
+    print(beside.write_table(*sides))
 
 
 def _seed(installation: Installation, postgres: "Postgres | None", say: Say) -> None:

@@ -19,6 +19,7 @@ from tests.bench.load import (
     ADD_CUSTOMER,
     CHECK_LIMIT,
     EMPTY_OPERATION,
+    FIND_STATUS,
     MIXED_CALLS,
     PAIRED_CALLS,
     READ_OPERATIONS,
@@ -28,6 +29,7 @@ from tests.bench.load import (
 from tests.bench.plan import OPERATIONS, Plan, Setup, write_number
 from tests.bench.ratios import Ratio, make_ratios
 from tests.bench.results import NO_SETUP, Kill, Pgbench, RawRates, Results, Sample, Spread
+from tests.bench.server import serve
 
 IS_REQUIRED = "wrk" in os.environ.get("PPIMS_TEST_REQUIRE", "")
 needs_wrk = pytest.mark.skipif(
@@ -140,10 +142,43 @@ def test_postgresql_is_measured_beside_pgbench_and_farther_away_and_for_two_chec
 
 
 @needs_wrk
+@pytest.mark.only_on("sqlite", "it brings its own databases")
+def test_another_program_is_driven_by_turns_and_its_log_in_is_told_to_nobody(tmp_path):
+    second, figures = Installation(tmp_path / "second", 200, 1), tmp_path / "bench.json"
+    second.seed()
+    (access, *_) = json.loads((second.folder / "seed.json").read_text())["processors"]
+    log_in = {
+        f"BENCH_{name.upper()}": access[name] for name in ("system_id", "username", "password")
+    }
+    with serve(second, workers=1, PPIMS_API_PREFIXES="/wallets/v2") as program:
+        program.wait_until_it_answers("/readyz")
+        asked = ["--beside", program.url, "/wallets/v2", "--json", str(figures)]
+        done = run_bench(tmp_path / "own", *SHORT_RUN, *asked, **log_in)
+        wrong = {**log_in, "BENCH_PASSWORD": "wrong"}
+        refused = run_bench(tmp_path / "refused", *SHORT_RUN, *asked, **wrong)
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "own").iterdir()) == []
+    found = json.loads(figures.read_text())["beside"]
+    for side in ("ours", "theirs"):
+        runs = found[side]["runs"]
+        assert [run["operation"] for run in runs] == [FIND_STATUS, ADD_CUSTOMER]
+        assert [run for run in runs if run["errors"] or not run["rate"]] == []
+        assert [run for run in runs if not run["server_cpu_ms"] > 0] == []
+        assert found[side]["resident_mib"] > 10
+    assert f"| {FIND_STATUS}: ms of CPU an answer | 4 | " in done.stdout
+    told = figures.read_text() + done.stdout + done.stderr + refused.stderr
+    assert access["password"] not in told
+    assert refused.returncode == 1
+    assert f"{program.url} answered to adds: " in refused.stderr
+    assert "'401 401': " in refused.stderr
+
+
+@needs_wrk
 @pytest.mark.only_on("sqlite", "it touches no database")
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
+        (["--beside", "http://127.0.0.1:1", "/x"], "BENCH_SYSTEM_ID, BENCH_USERNAME"),
         (["--against", "/nowhere"], "/nowhere is not another checkout that has been set up"),
         (["--against", str(ROOT)], f"{ROOT} is not another checkout that has been set up"),
     ],
