@@ -12,7 +12,7 @@ from tests.bench.plan import OPERATIONS, TAIL_CLIENTS, Plan, Setup
 from tests.bench.ratios import Ratio
 from tests.bench.results import NO_SETUP, Figure, Results, Spread, make_spread
 
-TABLE_WIDTH = 400  # as wide as it takes: a table that is wrapped can't be read, nor pasted
+TABLE_WIDTH = 1000  # as wide as it takes: a table that is wrapped can't be read, nor pasted
 NO_FIGURE = "–"
 LATENCIES: tuple[Figure, ...] = tuple(map(attrgetter, ("p50_us", "p99_us", "worst_us")))
 FAULTS: tuple[str, ...] = ("errors", "shed", "declined", "flagged")
