@@ -2,11 +2,14 @@
 with it.
 """
 
+from calendar import monthrange
 from collections import Counter
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 
 INDIA = timedelta(hours=5, minutes=30)
 HOLD_MINUTES = {"ENT": 15, "CBS": 60}
+SHOWN_WINDOWS = ("MONTH", "FINANCIAL_YEAR")
+RANKED_WINDOWS = (*SHOWN_WINDOWS, "TRANSACTION", "BALANCE")
 
 
 class Refused(Exception):
@@ -21,13 +24,34 @@ def number_year(month):
     return month // 100 - (month % 100 < 4)
 
 
+def find_reset(window, month):
+    """The first day on which the window's total is nothing again."""
+    if window == "FINANCIAL_YEAR":
+        return date(number_year(month) + 1, 4, 1)
+    return (date(month // 100, month % 100, 1) + timedelta(days=31)).replace(day=1)
+
+
+def find_stop(since, months):
+    """So many months later, on that day or the last one there is, as it begins in India."""
+    day = (since + INDIA).date()
+    year, before = divmod(day.year * 12 + day.month - 1 + months, 12)
+    last = monthrange(year, before + 1)[1]
+    stop = date(year, before + 1, min(day.day, last))
+    return datetime.combine(stop, time(), since.tzinfo) - INDIA
+
+
 class Model:
-    def __init__(self, limits):
-        self.limits = limits  # {(tier, direction): {window: paise}}
-        self.people = {}  # uid: {"tier", "blocked", "at": processors, "last"}
+    def __init__(self, limits, later_limits=()):
+        self.limits = limits  # {(tier, direction): {window: paise, or months}}
+        # (start, tier, direction, window, paise or None), in the order of their starts
+        self.later_limits = later_limits
+        # uid: {"tier", "blocked", "at": processors, "last"}, and where it matters "since", the
+        # tier's start, and "accounts" and "cards": {(processor, number): may it be used}
+        self.people = {}
         self.answers = {}  # (operation, processor, ref): (content, answer)
         self.checks = {}  # (processor, ref): {...}
         self.entries = {}  # uid: [...], of what was posted, released and reversed
+        self.disputed = Counter()  # (processor, ref): by a Tran_Id that is posted otherwise
 
     # What stands.
 
@@ -46,19 +70,43 @@ class Model:
     def is_open(self, check, at):
         return check["allowed"] and not check["closed"] and at < check["until"]
 
+    def find_limits(self, uid, direction, at):
+        """What is in force, by window."""
+        place = (self.people[uid]["tier"], direction)
+        started = [later for start, *later in self.later_limits if start <= at]
+        later = {window: amount for *where, window, amount in started if tuple(where) == place}
+        limits = {**self.limits.get(place, {}), **later}
+        return {window: amount for window, amount in limits.items() if amount is not None}
+
+    def sum_windows(self, uid, direction, month, at):
+        """Used and held, by window."""
+        used, held = self.sum_used(uid, direction), Counter()
+        for c in self.open_holds(uid, at):
+            held[c["month"]] += c["amount"] * (c["direction"] == direction)
+        year = {m for m in [*used, *held] if number_year(m) == number_year(month)}
+        return {
+            "MONTH": (used[month], held[month]),
+            "FINANCIAL_YEAR": (sum(used[m] for m in year), sum(held[m] for m in year)),
+        }
+
     def find_gauge(self, uid, direction, month, at):
         """The total, what is left and the window that has least left; no limit: None."""
-        months = self.sum_used(uid, direction)
-        for c in self.open_holds(uid, at):
-            months[c["month"]] += c["amount"] * (c["direction"] == direction)
-        year = sum(months[m] for m in [*months] if number_year(m) == number_year(month))
-        total = {"MONTH": months[month], "FINANCIAL_YEAR": year}
-        limits = self.limits.get((self.people[uid]["tier"], direction), {})
-        left = [(limits[w] - total[w], w != "MONTH", w) for w in limits]
+        total = {w: sum(each) for w, each in self.sum_windows(uid, direction, month, at).items()}
+        limits = self.find_limits(uid, direction, at)
+        left = [(limits[w] - total[w], w != "MONTH", w) for w in SHOWN_WINDOWS if w in limits]
         if not left:
             return total["MONTH"], None, None
         least, _, window = min(left)
         return total[window], least, window
+
+    def explain(self, uid, direction, month, at, window):
+        """What an answer rests on: the window, its limit, used, held, left and next start."""
+        amount = self.find_limits(uid, direction, at).get(window)
+        if window not in SHOWN_WINDOWS:
+            return window, amount, None, None, None, None
+        used, held = self.sum_windows(uid, direction, month, at)[window]
+        left = max(0, amount - used - held)
+        return window, amount, used, held, left, find_reset(window, month)
 
     def find_figures(self, uid, direction, at):
         total, left, _ = self.find_gauge(uid, direction, number_month(at), at)
@@ -66,29 +114,66 @@ class Model:
 
     # What is asked.
 
-    def check(self, processor, ref, uid, direction, amount, *, now):
+    def check(self, processor, ref, uid, direction, amount, *, now, **more):
+        """`more`: what balance there is before it, an account, a card."""
         content = {"unique_id": uid, "direction": direction, "amount_paise": amount}
+        names = {"balance": "balance_paise", "account": "account_number", "card": "card_number"}
+        content |= {name: more.get(short) for short, name in names.items()}
         first = self._find_first("check", processor, ref, content)
         if first:
             return self._check_again(self.checks[processor, ref], first, now)
         at = self._take_instant(processor, uid, now)
-        _, left, window = self.find_gauge(uid, direction, number_month(at), at)
-        reason = "WITHIN_LIMITS" if left is None or amount <= left else f"{window}_LIMIT"
-        reason = "CUSTOMER_BLOCKED" if self.people[uid]["blocked"] else reason
+        month = number_month(at)
+        reason, window = self._find_reason(processor, uid, direction, amount, at, **more)
         allowed = reason == "WITHIN_LIMITS"
         until = at + timedelta(minutes=HOLD_MINUTES[processor])
         if until.microsecond:
             until = until.replace(microsecond=0) + timedelta(seconds=1)
         check = {"uid": uid, "direction": direction, "amount": amount, "at": at}
-        check |= {"month": number_month(at), "allowed": allowed, "until": until}
+        check |= {"month": month, "allowed": allowed, "until": until}
+        check |= {"processor": processor, "account": more.get("account")}
         self.checks[processor, ref] = check | dict.fromkeys(
             ("closed", "answered", "settled"), False
         )
         shown = self.find_figures(uid, direction, at)
+        window = self.find_gauge(uid, direction, month, at)[2] if allowed else window
+        rests_on = self.explain(uid, direction, month, at, window)
+        blind = "BALANCE" in self.find_limits(uid, direction, at) and more.get("balance") is None
+        self.checks[processor, ref]["rests on"] = (*rests_on, "BALANCE" * blind)
         self.people[uid]["last"] = at
         answer = (allowed, reason, *shown, until if allowed else None)
         self.answers["check", processor, ref] = content, answer
         return *answer, False
+
+    def _find_reason(
+        self, processor, uid, direction, amount, at, balance=None, account=None, card=None
+    ):
+        """Why, and by which window."""
+        person, limits = self.people[uid], self.find_limits(uid, direction, at)
+        if person["blocked"]:
+            return "CUSTOMER_BLOCKED", None
+        if account and not person["accounts"].get((processor, account)):
+            return "ACCOUNT_NOT_ACTIVE", None
+        if card and person["cards"].get((processor, card)) is False:
+            return "CARD_NOT_ACTIVE", None
+        months = limits.get("CREDIT_STOP")
+        if months and at >= find_stop(person["since"], months):
+            return "KYC_EXPIRED", "CREDIT_STOP"
+        taken = {"TRANSACTION": 0}
+        for window, both in self.sum_windows(uid, direction, number_month(at), at).items():
+            taken[window] = sum(both)
+        if balance is not None:
+            taken["BALANCE"] = balance + self._sum_credit_holds(processor, uid, at)
+        left = {w: limits[w] - taken[w] for w in RANKED_WINDOWS if w in limits and w in taken}
+        failing = [window for window in left if amount > left[window]]
+        if not failing:
+            return "WITHIN_LIMITS", None
+        window = min(failing, key=left.get)  # of two alike the one that is ranked before
+        return f"{window}_LIMIT", window
+
+    def _sum_credit_holds(self, processor, uid, at):
+        own = [c for c in self.open_holds(uid, at) if c["processor"] == processor]
+        return sum(c["amount"] for c in own if c["direction"] == "C")
 
     def _check_again(self, check, first, now):
         if not check["allowed"]:
@@ -122,19 +207,31 @@ class Model:
         check = named if named and (named["uid"], named["direction"]) == (uid, direction) else None
         if kind == "R" and other_way and not posted:
             raise Refused("conflict", ["tran_type"])
+        if kind == "S" and posted and posted[0]["amount"] != amount:
+            self.disputed[processor, ref] += 1
+        stood = check and check["settled"]
         place = {"S": self._post, "F": self._release, "R": self._reverse}[kind]
         month, flags = place(at, amount, posted, named, check)
         entry = {"uid": uid, "processor": processor, "kind": kind, "direction": direction,
                  "amount": amount, "month": month, "tran": tran, "of": posted[:1]}  # fmt: skip
         own.append(entry)
-        left = self.find_gauge(uid, direction, month, at)[1]
+        _, left, window = self.find_gauge(uid, direction, month, at)
         if kind == "S":
             flags += ["OVER_LIMIT"] * (left is not None and left < 0)
-            flags += ["BLOCKED"] * self.people[uid]["blocked"]
+            account = check["account"] if check and not stood else None
+            flags += ["BLOCKED"] * self._is_blocked(processor, uid, account)
+        used, held = self.sum_windows(uid, direction, month, at)[window or "MONTH"]
+        limit = self.find_limits(uid, direction, at).get(window)
+        entry["rests on"] = used, held, limit
         self.people[uid]["last"] = at
         answer = (month, flags, *self.find_figures(uid, direction, at))
         self.answers["update", processor, ref] = content, answer
         return *answer, False
+
+    def _is_blocked(self, processor, uid, account):
+        person = self.people[uid]
+        is_closed = bool(account) and not person["accounts"].get((processor, account))
+        return person["blocked"] or is_closed
 
     def _post(self, at, amount, posted, named, check):
         if posted:
@@ -199,7 +296,10 @@ class Model:
         return at
 
     def _move_past_last(self, uid, now):
-        last = self.people[uid]["last"] or now
-        if last - now > timedelta(seconds=60):
+        at = self.find_instant(uid, now)
+        if at - now > timedelta(seconds=60):
             raise Refused("unavailable", [])
-        return max(now, last)
+        return at
+
+    def find_instant(self, uid, now):
+        return max(now, self.people[uid]["last"] or now)
