@@ -44,7 +44,7 @@ def _run_on_sqlite(requests: Sequence[Request]) -> list[Outcome]:
 
 def _run_on_postgresql(requests: Sequence[Request]) -> list[Outcome]:
     if is_in_transaction():
-        return run_pipelined(partial(_run_piped, requests, is_patient=True))
+        return _run_or_part(requests, is_patient=True)
     outcomes = _run_or_part(requests, is_patient=False)
     put_off = [place for place, (_, error) in enumerate(outcomes) if isinstance(error, PutOff)]
     if put_off:

@@ -12,6 +12,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import connection, connections
 from django.test import Client
 
+from limits.stores.carry_out import SQLITE_STORE, carry_out
 from ppims.db import group_commit, statements
 from ppims.demo import load
 from ppims.models import Processor
@@ -22,6 +23,8 @@ from tests.server.running_server import PASSWORDS, PATIENCE_SECONDS
 
 class Grouped:
     """Two processors, a customer of both, and the queue to the writer."""
+
+    store = SQLITE_STORE
 
     def __init__(self, file):
         self.line = file.with_name(f"{file.name}-turn")
@@ -34,6 +37,12 @@ class Grouped:
 
     def ask(self, work):
         return group_commit._get_writer().ask(work)
+
+    def put(self, request, run_group=carry_out):
+        """Queue a request that goes in a group."""
+        write = group_commit.PendingWrite(request, run_group)
+        group_commit._get_writer().put(write)
+        return write
 
     def make_check(self, paise=100, **more):
         return partial(make_check, self.ent, self.customer, paise, **more)
