@@ -61,6 +61,10 @@ class ApprovedCorrection:
     adjustment_id: int
 
 
+# A correction has no Ref_Id.
+OPERATIONS: dict[type, str] = {Ask: CHECK_OPERATION, Report: UPDATE_OPERATION}
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request, by whom and under which Ref_Id. `digests` are of the fields `field_names`, in
@@ -75,13 +79,12 @@ class Request:
     hold_minutes: int = 0
     card_digest: bytes = b""
 
-    @property
-    def key(self) -> RefKey | None:
-        """Return what is unique of it; a correction has no such thing."""
-        if isinstance(self.said, ApprovedCorrection):
-            return None
-        operation = CHECK_OPERATION if isinstance(self.said, Ask) else UPDATE_OPERATION
-        return operation, self.processor_id, self.ref_id
+    key: RefKey | None = field(init=False)  # what is unique of it
+
+    def __post_init__(self) -> None:
+        operation = OPERATIONS.get(type(self.said))
+        key = (operation, self.processor_id, self.ref_id) if operation else None
+        object.__setattr__(self, "key", key)
 
 
 class Check(NamedTuple):

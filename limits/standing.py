@@ -3,6 +3,8 @@ come to. Pure. What was read (`Known`) stays as it is: with more of it, one plan
 """
 
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 from limits import decision
 from limits.decision import Rule
@@ -28,6 +30,7 @@ from ppims.core.chain import sign_link, sign_row
 from ppims.core.errors import UnknownCustomer
 from ppims.core.keys import Plain, make_plain
 
+PLAIN_TYPES = (int, str, bytes, int | None)
 UNSIGNED_FIELDS = 2  # of a check and an entry, at the end: the key's name and the signature
 
 
@@ -199,4 +202,14 @@ class Standing:
 
 def _list_signed(row: Check | Entry) -> list[Plain]:
     """List the values that are signed: all but the row's id, and what its signature consists of."""
-    return [make_plain(value) for value in row[1:-UNSIGNED_FIELDS]]
+    values: list[Any] = [*row]
+    for place in _list_not_plain(type(row)):
+        values[place] = make_plain(values[place])
+    return values[1:-UNSIGNED_FIELDS]
+
+
+@cache
+def _list_not_plain(kind: Any) -> list[int]:
+    """List the places of what is signed in another form: instants, days, yes and no."""
+    annotations = kind.__annotations__
+    return [p for p, name in enumerate(kind._fields) if annotations[name] not in PLAIN_TYPES]
