@@ -8,8 +8,8 @@ from dataclasses import asdict
 
 from limits.known import (
     CHECK_OPERATION,
-    CREDIT,
-    DEBIT,
+    CREDIT_DIRECTION,
+    DEBIT_DIRECTION,
     UPDATE_OPERATION,
     ApprovedCorrection,
     Ask,
@@ -133,7 +133,8 @@ class MemoryStore:
         sums = {customer: self.sum_entries(customer) for customer in customers}
         for customer, month in missing.months:
             used = known.used[customer]
-            used[month, DEBIT], used[month, CREDIT] = self._read_month(customer, month, sums)
+            debit, credit = self._read_month(customer, month, sums)
+            used[month, DEBIT_DIRECTION], used[month, CREDIT_DIRECTION] = debit, credit
         for _, check_id in missing.answers:
             known.answers[check_id] = check_id in self.answered
 
@@ -143,7 +144,8 @@ class MemoryStore:
 
     def _read_month(self, customer, month, sums):
         own = sums[customer]
-        return self.usage.get((customer, month)) or (own[month, DEBIT], own[month, CREDIT])
+        summed = own[month, DEBIT_DIRECTION], own[month, CREDIT_DIRECTION]
+        return self.usage.get((customer, month)) or summed
 
     def sum_entries(self, customer):
         """Sum up what is used, by month and direction."""
@@ -279,7 +281,7 @@ def _list_postings(requests):
         (request.said.unique_id, request.processor_id, request.said.tran_id, direction)
         for request in requests
         if isinstance(request.said, Report) and request.said.tran_id
-        for direction in (DEBIT, CREDIT)
+        for direction in (DEBIT_DIRECTION, CREDIT_DIRECTION)
     }
 
 
