@@ -2,7 +2,7 @@
 that don't disturb each other.
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -64,6 +64,21 @@ def test_a_posting_misses_the_month_booked_and_that_of_its_arrival():
     answer(store, ask(1))
     months, _ = find_missing(store, report("S", 1, check="C1"), at=AT + timedelta(days=5))
     assert months == {(PERSON, NOVEMBER), (PERSON, 202612)}
+
+
+def test_a_failure_misses_both_though_it_moves_no_total():
+    store = make_store()
+    answer(store, ask(1))
+    months, _ = find_missing(store, report("F", 1, check="C1"), at=AT + timedelta(days=5))
+    assert months == {(PERSON, NOVEMBER), (PERSON, 202612)}
+
+
+def test_with_a_yearly_rule_it_misses_both_financial_years():
+    store = make_store(YEAR_RULE)
+    answer(store, ask(1), at=datetime(2027, 3, 31, 12, tzinfo=UTC))
+    told = report("S", 1, check="C1")
+    months, _ = find_missing(store, told, at=datetime(2027, 4, 1, 12, tzinfo=UTC))
+    assert {month for _, month in months} == YEAR_MONTHS | {month + 100 for month in YEAR_MONTHS}
 
 
 def test_a_reversal_misses_its_postings_month_and_a_correction_its_own():

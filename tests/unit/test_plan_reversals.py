@@ -78,6 +78,13 @@ def test_a_failure_of_a_settled_check_is_refused():
     assert refuse(store, report("F", 5_000, "F1", check="C1")) == (Conflict, ["enquiry_ref_id"])
 
 
+def test_a_failure_after_the_success_of_its_own_group_is_refused():
+    store, _ = ask_first()
+    told = report("S", 5_000, check="C1"), report("F", 5_000, "F1", check="C1")
+    _, (nothing, refusal) = store.run(told, AT)
+    assert (nothing, refusal.errors[0][0]) == (None, "enquiry_ref_id")
+
+
 @pytest.mark.parametrize(
     "more", [{"person": NEIGHBOUR}, {"direction": "C"}], ids=["customer", "way"]
 )

@@ -148,6 +148,23 @@ def test_a_success_is_over_the_limit_by_one_paisa(over):
     )
 
 
+def test_of_two_successes_in_one_group_the_first_settles_the_check():
+    store, check = ask_first()
+    entries = answer(
+        store, *(report("S", 5_000, f"U{n}", check="C1", tran=f"T{n}") for n in (1, 2))
+    )
+    assert [entry.flags for entry in entries] == ["", "UNCHECKED"]
+    assert [entry.limit_check_id for entry in entries] == [check.id, None]
+
+
+@BOUNDARY
+def test_a_load_is_judged_by_the_limit_for_loads(over):
+    store = make_store(make_rule("MONTH", 1), make_rule("MONTH", 700, "C"))
+    entry = answer(store, report("S", 700 + over, direction="C"))
+    assert entry.flags == ("UNCHECKED,OVER_LIMIT" if over else "UNCHECKED")
+    assert (entry.limit_paise, entry.available_paise) == (700, 0)
+
+
 @BOUNDARY
 def test_a_success_is_over_the_limit_of_its_financial_year_by_one_paisa(over):
     store = make_store(make_rule("MONTH", 4 * LIMIT), YEAR_RULE)
