@@ -45,13 +45,6 @@ FIND_HOLDER = "SELECT customer_id FROM customers_identifier WHERE kind = %s AND 
 ON_RECORD = "WHERE customer_id = %s AND kind = %s AND replaced_at IS NULL"
 OF_ACCOUNT = "WHERE customer_id = %s AND processor_id = %s AND number = %s"
 OF_CARD = "WHERE customer_id = %s AND processor_id = %s AND digest = %s"
-STATUS_OF_ACCOUNT = """
-    SELECT status FROM customers_account
-    WHERE customer_id = %s AND processor_id = %s AND number = %s
-"""
-STATUS_OF_CARD = """
-    SELECT status FROM customers_card WHERE customer_id = %s AND processor_id = %s AND digest = %s
-"""
 INSERT_IDENTIFIER = """
     INSERT INTO customers_identifier (kind, digest, customer_id)
     VALUES (%s, %s, %s) ON CONFLICT DO NOTHING
@@ -102,18 +95,6 @@ def find_registration(processor: Processor, unique_id: int) -> Registration:
 
 def is_registered(processor: Processor, customer: Customer) -> bool:
     return read_row(FIND_REGISTERED, [customer.pk, processor.pk]) is not None
-
-
-def find_account_status(customer_id: int, processor_id: int, number: str) -> str | None:
-    """Return an account's status by its processor; None: the processor never named it."""
-    found = read_row(STATUS_OF_ACCOUNT, [customer_id, processor_id, number])
-    return found[0] if found else None
-
-
-def find_card_status(customer_id: int, processor_id: int, number: str) -> str | None:
-    """Return a card's status by its processor; None: the processor never named it."""
-    found = read_row(STATUS_OF_CARD, [customer_id, processor_id, Card.digest_of(number)])
-    return found[0] if found else None
 
 
 def find_holder(kind: str, value: str) -> int | None:

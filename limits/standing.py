@@ -3,7 +3,6 @@ come to. Pure. What was read (`Known`) stays as it is: with more of it, one plan
 """
 
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 from limits import decision
@@ -203,13 +202,15 @@ class Standing:
 def _list_signed(row: Check | Entry) -> list[Plain]:
     """List the values that are signed: all but the row's id, and what its signature consists of."""
     values: list[Any] = [*row]
-    for place in _list_not_plain(type(row)):
+    for place in NOT_PLAIN_PLACES[type(row)]:
         values[place] = make_plain(values[place])
     return values[1:-UNSIGNED_FIELDS]
 
 
-@cache
 def _list_not_plain(kind: Any) -> list[int]:
-    """List the places of what is signed in another form: instants, days, yes and no."""
     annotations = kind.__annotations__
     return [p for p, name in enumerate(kind._fields) if annotations[name] not in PLAIN_TYPES]
+
+
+# Where instants, days, yes and no are: they are signed in another form.
+NOT_PLAIN_PLACES = {kind: _list_not_plain(kind) for kind in (Check, Entry)}

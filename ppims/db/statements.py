@@ -178,16 +178,9 @@ class Table(Generic[M]):
             if kind in readings
         ]
         self._instants = [p for p, (_, kind) in enumerate(self.kinds) if kind == "DateTimeField"]
-        self._defaults = {field.attname: field.get_default() for field in fields}
         self._key = model._meta.pk.attname
         self._is_numbered = isinstance(model._meta.pk, models.AutoField)
         assert not self._is_numbered or self.names[0] == self._key
-
-    def make_row(self, **values: Any) -> M:
-        """Make a new row of values by the columns' names. What isn't given is the model's default.
-        Nothing is written.
-        """
-        return self._make_model({**self._defaults, **values})
 
     def insert(self, row: M) -> None:
         """Insert a new row. One that the database numbers learns its key."""
