@@ -4,21 +4,19 @@ and CSRF. Here alone an answer of the API is logged.
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from functools import cache, partial
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.request import split_domain_port, validate_host
-from django.urls import resolve
 
-from ppims.api.root import OPERATIONS, WireRequest, answer_fault, refuse
+from ppims.api.root import OPERATIONS, WireRequest, answer_error, answer_operation
 from ppims.core.addresses import is_trusted_proxy
 from ppims.core.errors import (
     Forbidden,
     Malformed,
-    Refusal,
     TooLarge,
     UnknownOperation,
     UnreadableBody,
@@ -36,7 +34,6 @@ ELSEWHERE_MESSAGE = "a demo answers the machine it runs on, unless PPIMS_DEMO_OP
 logger = logging.getLogger("ppims.api")
 T = TypeVar("T")
 GetResponse = Callable[[HttpRequest], HttpResponse]
-View = Callable[[HttpRequest], Awaitable[WireReply]]
 
 
 class LoggedResponse(HttpResponse):
@@ -93,10 +90,8 @@ async def answer_request(request: WireRequest, operation: str) -> WireReply:
     request.operation = _name_operation(operation)
     try:
         reply = await _run(request, operation)
-    except Refusal as refusal:
-        reply = refuse(request, refusal)
-    except Exception as error:  # ninja, which answers for faults, is further in
-        reply = answer_fault(request, error)
+    except Exception as error:
+        reply = answer_error(request, error)
     return _finish(request, reply, started)
 
 
@@ -105,7 +100,7 @@ def answer_outside(method: str, path: str, error: Exception) -> WireReply | None
     operation = find_operation(method, path)
     request = WireRequest(method, path, {}, bytes)
     request.operation = _name_operation(operation or "")
-    reply = answer_fault(request, error)
+    reply = answer_error(request, error)
     return None if operation is None else _finish(request, reply, time.perf_counter())
 
 
@@ -146,9 +141,8 @@ async def _run(request: WireRequest, operation: str) -> WireReply:
         raise UnknownOperation
     if request.method != "POST":
         raise WrongMethod
-    request._body = request.read_body()  # ninja asks whether there is one
-    request.wire_body = envelope.parse_body(request._body, OPERATIONS[request.operation][0])
-    return await _find_view(request.path_info)(request)
+    request.wire_body = envelope.parse_body(request.read_body(), OPERATIONS[request.operation][0])
+    return await answer_operation(request)
 
 
 def _require_tls_and_known_host(request: WireRequest) -> None:
@@ -165,11 +159,6 @@ def forget_forged_scheme(meta: dict[str, Any]) -> None:
     """Drop a request's word that it came by HTTPS, unless one of the named proxies says so."""
     if settings.PPIMS_TRUSTED_PROXIES and not is_trusted_proxy(str(meta.get("REMOTE_ADDR", ""))):
         meta.pop("HTTP_X_FORWARDED_PROTO", None)
-
-
-@cache  # six paths under each prefix; resolve() looks through all patterns each time
-def _find_view(path: str) -> View:
-    return cast("View", resolve(path).func)
 
 
 def _read_body(request: HttpRequest) -> bytes:

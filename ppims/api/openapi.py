@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
-from pydantic_core import to_json
 
 from ppims.core.errors import (
     Conflict,
@@ -23,7 +21,6 @@ from ppims.core.errors import (
     TooManyAttempts,
     Unavailable,
 )
-from ppims.wire.reply import WireReply
 
 GOLDEN_FOLDER = settings.BASE_DIR / "fixtures" / "wire"
 # What only reads conflicts with nothing.
@@ -63,23 +60,7 @@ REFUSED_SCHEMA = {
 
 
 class DocumentedApi(NinjaAPI):
-    """A NinjaAPI that answers with WireReply, and whose description has the golden messages."""
-
-    def create_temporal_response(self, request: HttpRequest) -> Any:
-        return WireReply()
-
-    def create_response(
-        self,
-        request: HttpRequest,
-        data: Any,
-        *,
-        status: int | None = None,
-        temporal_response: Any = None,
-    ) -> Any:
-        reply = temporal_response or WireReply()
-        reply.status_code = status or reply.status_code
-        reply.content = to_json(data)
-        return reply
+    """A NinjaAPI whose description has the golden messages."""
 
     def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
         schema = super().get_openapi_schema(**options)

@@ -1,17 +1,19 @@
-"""The API: one NinjaAPI of two routers, who may ask it, and what becomes of every refusal."""
+"""The API: one NinjaAPI of two routers, for its routes and their description; who may ask it; what
+answers; and what becomes of every refusal.
+"""
 
 import logging
 import re
 import uuid
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple, get_type_hints
 
 from csp.constants import SELF
 from csp.decorators import csp_update
-from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest
-from ninja.errors import ValidationError
-from ninja.parser import Parser
+from ninja import Router
+from pydantic import ValidationError
+from pydantic_core import to_json
 
 from customers.api import router as customers_router
 from customers.schemas import AddCustomerOut, CheckKycOut, UpdateCustomerOut
@@ -54,6 +56,7 @@ class WireRequest(HttpRequest):
     """A request of the API, by whichever server it came. Its id is the sender's, or a new one."""
 
     wire_body: dict[str, Any]
+    auth: Processor
 
     def __init__(
         self, method: str, path: str, meta: dict[str, Any], read_body: Callable[[], bytes]
@@ -69,10 +72,9 @@ class WireRequest(HttpRequest):
         self.processor_id = 0  # nobody's, until it is known who calls
 
 
-async def authenticate(request: HttpRequest) -> Processor:
+async def _authenticate(request: WireRequest) -> Processor:
     """Find who is calling, and refuse what it may not ask. Runs before the fields are read."""
-    wired = cast("WireRequest", request)
-    data = wired.wire_body["Data"]
+    data = request.wire_body["Data"]
     username, password = data.get("Username"), data.get("Password")
     if not isinstance(username, str) or not isinstance(password, str):
         raise NotAuthenticated
@@ -80,31 +82,22 @@ async def authenticate(request: HttpRequest) -> Processor:
     if processor is None:  # not known from before: a hash of the password, in turn with others
         source = credentials.find_source_address(request)
         processor = await credentials.authenticate(username, password, source)
-    wired.processor, wired.processor_id = processor.system_id, processor.pk
-    system_id = data[OPERATIONS[wired.operation][0]].get("System_Id")
+    request.processor, request.processor_id = processor.system_id, processor.pk
+    system_id = data[OPERATIONS[request.operation][0]].get("System_Id")
     if not is_absent(system_id) and system_id != processor.system_id:
         raise Forbidden([("system_id", "is not yours")])
     if (
         processor.state == Processor.State.WINDING_DOWN
-        and wired.operation in NOT_WHILE_WINDING_DOWN
+        and request.operation in NOT_WHILE_WINDING_DOWN
     ):
         raise Forbidden([("", "is not open to a processor that is winding down")])
     return processor
-
-
-class ParsedOnce(Parser):
-    """Hands ninja the body that `dispatch` has read."""
-
-    def parse_body(self, request: HttpRequest) -> dict[str, Any]:
-        return cast("WireRequest", request).wire_body
 
 
 api = DocumentedApi(
     title="PPIMS",
     version="1",
     description="Six operations that payment processors call. docs/api.md explains them.",
-    auth=authenticate,
-    parser=ParsedOnce(),
     # Swagger draws its icons from data: addresses; this page alone may.
     docs_decorator=csp_update({"img-src": [SELF, "data:"]}),
 )
@@ -112,59 +105,78 @@ api.add_router("", customers_router)
 api.add_router("", limits_router)
 
 
-@api.exception_handler(Refusal)
-def refuse(request: HttpRequest, refusal: Refusal) -> WireReply:
+class BoundView(NamedTuple):
+    """What reads an operation's request, and what answers it."""
+
+    read: Callable[[dict[str, Any]], Any]
+    view: Callable[[HttpRequest, Any], Awaitable[WireReply]]
+
+
+def _bind_views(*routers: Router) -> dict[str, BoundView]:
+    """Find, for each route, what ninja would find anew for each request."""
+    bound = {}
+    for router in routers:
+        for path, routed in router.path_operations.items():
+            view = routed.operations[0].view_func
+            body = get_type_hints(view)["body"]
+            bound[path.strip("/")] = BoundView(body.__pydantic_validator__.validate_python, view)
+    return bound
+
+
+BOUND_VIEWS = _bind_views(customers_router, limits_router)
+
+
+async def answer_operation(request: WireRequest) -> WireReply:
+    """Find who calls, read the fields, and have the operation's view answer. Raises what they
+    raise: a Refusal, or an error of the database.
+    """
+    operation = BOUND_VIEWS[request.operation]
+    request.auth = await _authenticate(request)
+    try:
+        body = operation.read(request.wire_body)
+    except ValidationError as error:
+        raise _name_fields(error) from None
+    return await operation.view(request, body)
+
+
+def _name_fields(error: ValidationError) -> Malformed:
+    # A loc ends with "Data", "Check_Limit", "Amount".
+    lines = error.errors(include_url=False, include_input=False)
+    return Malformed((str(line["loc"][-1]), line["msg"]) for line in lines)
+
+
+def answer_error(request: WireRequest, error: Exception) -> WireReply:
+    """Answer for whatever was raised on the way to an answer, and log it if it is no refusal."""
+    if isinstance(error, Refusal):
+        # Of an Unavailable with a cause that is the database; without one it is our own queue.
+        if isinstance(error, Unavailable) and error.__cause__ is not None:
+            outages.report_outage(error.__cause__, request_id=request.id)
+        return _refuse(request, error)
+    if outages.is_outage(error):
+        outages.report_outage(error, request_id=request.id)
+        return _refuse(request, Unavailable())
+    # Without a word of it.
+    logger.error("fault", exc_info=error, extra={"request_id": request.id})
+    return _refuse(request, Fault())
+
+
+def _refuse(request: WireRequest, refusal: Refusal) -> WireReply:
     """Write a refusal in the envelope: every documented field "NA", Allow_Customer "F"."""
-    wired = cast("WireRequest", request)
-    word, answer = OPERATIONS.get(wired.operation, ("", envelope.Answer))
-    if wired.processor_id:  # what nobody was recognized for is no processor's refused call
+    word, answer = OPERATIONS.get(request.operation, ("", envelope.Answer))
+    if request.processor_id:  # what nobody was recognized for is no processor's refused call
         buffer.note(
-            processor_id=wired.processor_id,
-            operation=wired.operation,
-            ref_id=wired.wire_body["Data"][word].get("Ref_Id"),
+            processor_id=request.processor_id,
+            operation=request.operation,
+            ref_id=request.wire_body["Data"][word].get("Ref_Id"),
             code=refusal.code,
             fields=(envelope.spell_wire_name(name) for name, _ in refusal.errors if name),
         )
     names = map(envelope.spell_wire_name, answer.model_fields)
     blank = {name: "F" if name == "Allow_Customer" else "NA" for name in names}
-    body = make_refusal_body(refusal, word, blank)
-    reply: WireReply = api.create_response(request, body, status=refusal.http)
-    reply.resp_code = refusal.code
+    body = to_json(make_refusal_body(refusal, word, blank))
+    reply = WireReply(body, resp_code=refusal.code, status_code=refusal.http)
     if refusal.retry_after_seconds is not None:
         reply.headers["Retry-After"] = str(refusal.retry_after_seconds)
     if isinstance(refusal, WrongMethod):
         reply.headers["Allow"] = refusal.allowed
     return reply
-
-
-@api.exception_handler(ValidationError)
-def _name_fields(request: HttpRequest, error: ValidationError) -> WireReply:
-    # A loc ends with "Data", "Check_Limit", "Amount".
-    return refuse(request, Malformed((str(line["loc"][-1]), line["msg"]) for line in error.errors))
-
-
-@api.exception_handler(Unavailable)
-def _answer_unavailable(request: HttpRequest, refusal: Unavailable) -> WireReply:
-    if refusal.__cause__ is not None:  # the database; without one it is our own queue
-        _report_outage(request, refusal.__cause__)
-    return refuse(request, refusal)
-
-
-@api.exception_handler(DatabaseError)
-@api.exception_handler(InterfaceError)
-def _answer_database_failure(request: HttpRequest, error: Exception) -> WireReply:
-    if not outages.is_outage(error):
-        return answer_fault(request, error)
-    _report_outage(request, error)
-    return refuse(request, Unavailable())
-
-
-def _report_outage(request: HttpRequest, error: BaseException) -> None:
-    outages.report_outage(error, request_id=cast("WireRequest", request).id)
-
-
-@api.exception_handler(Exception)
-def answer_fault(request: HttpRequest, error: Exception) -> WireReply:
-    """Log what went wrong with us, and answer for it without a word of it."""
-    logger.error("fault", exc_info=error, extra={"request_id": cast("WireRequest", request).id})
-    return refuse(request, Fault())

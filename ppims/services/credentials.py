@@ -30,7 +30,7 @@ PROVEN_FROM_CHARACTERS = 24
 
 
 class ProcessorRequest(HttpRequest):
-    """A request of the API whose credentials held: `auth`, which ninja sets, is who calls."""
+    """A request of the API whose credentials held: `auth` is who calls."""
 
     auth: Processor
 

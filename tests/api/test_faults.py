@@ -36,7 +36,7 @@ async def fail_later(*_, **__):
 CALLERS_BY_KIND = {"loop": call_by_loop, "thread": call_by_thread}
 PLACES = {
     "reading the body": (envelope, "parse_body", fail),
-    "finding the operation": (dispatch, "_find_view", fail),
+    "finding the operation": (dispatch, "answer_operation", fail),
     "running it": (dispatch, "_run", fail_later),
     "who is calling": (credentials, "recognize", fail),
     "naming the operation": (dispatch, "answer_request", fail_later),
