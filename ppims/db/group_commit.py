@@ -11,7 +11,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from functools import cache, partial
@@ -58,6 +58,7 @@ class PendingWrite(Future[Any]):
         super().__init__()
         self.work, self.run_group = work, run_group
         self._patience_ends = 0.0  # from when it is first taken
+        self.answer: asyncio.Future[Any] | None = None  # where an event loop waits for it
 
     def take(self) -> bool:
         """Take it, unless it has been withdrawn."""
@@ -139,21 +140,28 @@ def _log_failure(error: BaseException | None) -> None:
 
 
 async def _wait(write: PendingWrite) -> Any:
-    _get_writer().put(write)
     seconds = settings.PPIMS_QUEUE_SECONDS
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
+        _get_writer().put(write)
         return _wait_in_thread(write, seconds)
-    deadline = loop.call_later(seconds, write.cancel)
+    write.answer = loop.create_future()
+    _get_writer().put(write)
+    deadline = loop.call_later(seconds, _withdraw_late, write)
     try:
-        return await asyncio.wrap_future(write)
+        return await write.answer
     except asyncio.CancelledError:
-        if write.cancelled() and not _is_cancelled_by_its_caller():
-            raise Unavailable from None
+        write.cancel()  # whoever asked is gone
         raise
     finally:
         deadline.cancel()
+
+
+def _withdraw_late(write: PendingWrite) -> None:
+    assert write.answer
+    if write.cancel() and not write.answer.done():
+        write.answer.set_exception(Unavailable())
 
 
 def _wait_in_thread(write: PendingWrite, seconds: float) -> Any:
@@ -163,11 +171,6 @@ def _wait_in_thread(write: PendingWrite, seconds: float) -> Any:
         if write.cancel():
             raise Unavailable from None
         return write.result()  # it had been taken: it is for the writer to say
-
-
-def _is_cancelled_by_its_caller() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def _get_writer() -> "Writer":
@@ -219,8 +222,7 @@ class Writer:
                 logger.exception("a group was not committed")
                 taken = self._take_waiting(first) if taken is None else taken
                 outcomes = [(None, Unavailable()) for _ in taken]
-            for write, outcome in zip(taken, outcomes, strict=True):
-                self._end(write, outcome)
+            self._end(zip(taken, outcomes, strict=True))
             if self._checkpoints:
                 self._checkpoints.count(len(taken))
 
@@ -235,13 +237,32 @@ class Writer:
         taken = [write for write in waiting if write.take()]
         return sorted(taken, key=lambda write: write.run_group is None)
 
-    def _end(self, write: PendingWrite, outcome: Outcome) -> None:
-        if not isinstance(outcome[1], PutOff):
-            write.end(outcome)
-        elif write.may_be_put_off():
-            self._queue.put(write)
+    def _end(self, ended: Iterable[tuple[PendingWrite, Outcome]]) -> None:
+        """Tell who waits; an event loop by one wake-up for all of a group."""
+        heard: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Outcome]]] = {}
+        for write, outcome in ended:
+            is_put_off = isinstance(outcome[1], PutOff)
+            if is_put_off and write.may_be_put_off():
+                self._queue.put(write)
+                continue
+            end: Outcome = (None, Unavailable()) if is_put_off else outcome
+            if write.answer is None:
+                write.end(end)
+            else:
+                heard.setdefault(write.answer.get_loop(), []).append((write.answer, end))
+        for loop, answers in heard.items():
+            with suppress(RuntimeError):  # closed: nobody is left to hear
+                loop.call_soon_threadsafe(_answer_all, answers)
+
+
+def _answer_all(answers: Sequence[tuple["asyncio.Future[Any]", Outcome]]) -> None:
+    for answer, (result, error) in answers:
+        if answer.done():  # whoever asked is gone
+            continue
+        if error is None:
+            answer.set_result(result)
         else:
-            write.end((None, Unavailable()))
+            answer.set_exception(error)
 
 
 def _carry_out(taken: Sequence[PendingWrite]) -> list[Outcome]:

@@ -143,10 +143,10 @@ def test_who_did_not_log_in_leaves_nothing(ent, kept, settings):
 
 
 def test_what_may_be_recorded_is_not_refused(ent, holder, kept, monkeypatch):
-    def raise_busy(**_):
+    def raise_busy(*_):
         raise Unavailable
 
-    monkeypatch.setattr("limits.api.updates.update_limit", raise_busy)
+    monkeypatch.setattr("limits.api.updates.make_request", raise_busy)
     assert_refused(report_posting(ent, holder), 503, "503")
     assert kept() == []
 
