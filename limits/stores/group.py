@@ -3,6 +3,7 @@ its customers. What differs between databases is a `Store`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 from django.conf import settings
@@ -121,7 +122,7 @@ def _read_known(store: Store, requests: Sequence[Request]) -> Known:
     clock_guard.require_steady(reading)
     known = Known(clock.now(reading), settings.PPIMS_LEDGER_KEYS[0])
     _take_people(known, found)
-    known.rules = [ApprovedRule(*row) for row in found["rules"]]
+    known.rules = _make_rules(tuple(found["rules"]))
     store.counts_years = any(rule.window == FINANCIAL_YEAR for rule in known.rules)
     _take_usage(known, found["used"])
     for customer_id, *place, paise in found["holds"]:
@@ -138,6 +139,12 @@ def _read_known(store: Store, requests: Sequence[Request]) -> Known:
             known.heads[customer_id] = Head(customer_id)
     _read_named(store, requests, known)
     return known
+
+
+@lru_cache(4)
+def _make_rules(rows: tuple[tuple[Any, ...], ...]) -> list[ApprovedRule]:
+    """Make rules of their rows, once for as long as the rows say the same."""
+    return [ApprovedRule(*row) for row in rows]
 
 
 def _list_first(requests: Sequence[Request], *, counts_years: bool) -> Wanted:

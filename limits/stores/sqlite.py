@@ -79,11 +79,7 @@ def _ask(name: str, columns: tuple[Sequence[Any], ...]) -> list[tuple[Any, ...]]
     if name in LAST_IDS:
         ((last,),) = statements.read_rows(LAST_IDS[name], ())
         return [(last + place,) for place in range(1, columns[0][0] + 1)]
-    if name == "cards":  # by digests, which JSON has no form for
-        cards = zip(*columns, strict=True)
-        return [row for card in cards for row in statements.read_rows(_write_read(name), card)]
-    values = (json.dumps([*zip(*columns, strict=True)]),) if columns else ()
-    rows = statements.read_rows(_write_read(name), values)
+    rows = _read(name, columns)
     if name in ROWS_OF:
         return [tuple(ROWS_OF[name].read_values(row)) for row in rows]
     place = INSTANT_PLACES.get(name)
@@ -92,17 +88,25 @@ def _ask(name: str, columns: tuple[Sequence[Any], ...]) -> list[tuple[Any, ...]]
     return [(*row[:place], read_instant(row[place]), *row[place + 1 :]) for row in rows]
 
 
+def _read(name: str, columns: tuple[Sequence[Any], ...]) -> list[tuple[Any, ...]]:
+    asked = [*zip(*columns, strict=True)]
+    if name == "cards":  # by digests, which JSON has no form for
+        return [row for card in asked for row in statements.read_rows(_write_read(name, 1), card)]
+    if len(asked) <= 1:
+        return statements.read_rows(_write_read(name, len(asked)), asked[0] if asked else ())
+    return statements.read_rows(_write_read(name, None), (json.dumps(asked),))
+
+
 @cache
-def _write_read(name: str) -> str:
+def _write_read(name: str, rows: int | None) -> str:
+    """Write a SELECT of what no row, one row or any number of them (None) asks for."""
     columns, select = READ_STATEMENTS[name][0], write_select(name, plus="+")
-    if not columns:
+    if rows == 0:
         return select
-    form, values = (
-        SELECT_BY_JSON,
-        [f"json_extract(value, '$[{place}]')" for place in range(len(columns))],
-    )
-    if name == "cards":
-        form, values = SELECT_BY_VALUES, ["%s"] * len(columns)
+    form, values = SELECT_BY_VALUES, ["%s"] * len(columns)
+    if rows is None:
+        form = SELECT_BY_JSON
+        values = [f"json_extract(value, '$[{place}]')" for place in range(len(columns))]
     return form.format(columns=", ".join(columns), values=", ".join(values), select=select)
 
 
