@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from ppims.db import append_only
+from ppims.db import append_only, distribution, nodes
 from ppims.db.start_lock import wait_for_others
 
 # Of a table that is named nowhere here, rows are read and added.
@@ -57,6 +57,9 @@ class Command(BaseCommand):
             raise CommandError("Roles are PostgreSQL's; this database is SQLite.")
         with wait_for_others(), transaction.atomic(), connection.cursor() as cursor:
             quoted = _quote_role(cursor, role)
+            if nodes.is_distributed():
+                _refuse_if_it_is_locked_out(role)
+                distribution.let_session_change_shards()
             for table, verbs in list_rights():
                 cursor.execute(f'REVOKE ALL ON "{table}" FROM {quoted}')
                 cursor.execute(f'GRANT {verbs} ON "{table}" TO {quoted}')
@@ -92,6 +95,14 @@ def _quote_role(cursor: CursorWrapper, role: str) -> str:
     if is_superuser or cursor.fetchone() != (0,):
         raise CommandError(f"{role} owns tables here, or is a superuser: nothing would bind it.")
     return str(quoted)
+
+
+def _refuse_if_it_is_locked_out(role: str) -> None:
+    """Raises CommandError where a machine doesn't let the role in: the coordinator asks each in its
+    name.
+    """
+    if locked_out := nodes.list_without_log_in(role):
+        raise CommandError(f"{role} needs LOGIN on every machine: {', '.join(locked_out)}.")
 
 
 def _refuse_if_it_may_change(cursor: CursorWrapper, role: str) -> None:
