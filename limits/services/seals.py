@@ -13,7 +13,7 @@ from limits.models import LedgerHead, Seal
 from ppims.core import clock, keys
 from ppims.core.chain import sign_link
 from ppims.core.errors import Conflict, Unavailable
-from ppims.db import signed_rows
+from ppims.db import nodes, signed_rows
 from ppims.db.other_writers import read_without_writers
 from ppims.db.streaming import Reader, stream_joined
 from ppims.db.transaction import read_snapshot, run_in_transaction
@@ -55,7 +55,8 @@ def make(*, user: User | None = None) -> Seal:
     """Seal all heads as they are now, and keep the seal. Only on PostgreSQL writers wait, for one
     look.
 
-    Raises Conflict where another seal is being made, Unavailable.
+    Raises Conflict where another seal is being made, or a machine of the database has a transaction
+    that is neither committed nor undone yet; Unavailable.
     """
     with read_snapshot():
         seal = _draft_seal()
@@ -122,7 +123,7 @@ def sign_seal(seal: Seal, previous_mac: bytes) -> bytes:
 def _draft_seal() -> Seal:
     # Where an older id may still be on its way to its commit, writers are let finish; and this is
     # the snapshot's first look.
-    cut = read_without_writers(HEAD_TABLES, lambda: _read_row(READ_CUT))
+    cut = read_without_writers(HEAD_TABLES, _read_cut)
     key = settings.PPIMS_LEDGER_KEYS[0]
     before = Seal.objects.order_by("-number").first() or _make_empty_seal()
     since = (before.last_entry_id, before.last_check_id, before.last_audit_id)
@@ -142,6 +143,14 @@ def _draft_seal() -> Seal:
     )
     seal.mac = sign_seal(seal, bytes(before.mac))
     return seal
+
+
+def _read_cut() -> tuple[int, ...]:
+    # Looked at while nobody writes: what is prepared now has lost its coordinator, and its rows may
+    # come in below the newest ids once another one ends it.
+    if unsettled := nodes.list_unsettled():
+        raise Conflict([("seal", f"has to wait: {', '.join(unsettled)} has not settled yet")])
+    return _read_row(READ_CUT)
 
 
 def _read_row(sql: str, parameters: tuple[int, ...] = ()) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.views.decorators.http import require_safe
 
 from limits.models import LimitRule
-from ppims.db import append_only, clock_guard, outages
+from ppims.db import append_only, clock_guard, nodes, outages
 from ppims.services import key_usage
 
 NOT_STORED = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -35,8 +35,8 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 while the database is reachable, takes writes, is migrated and append-only, its
-    keys are at hand, rules are loaded and the clock has not jumped; else 503.
+    """Answer 200 while the database is reachable, each machine of it too, takes writes, is migrated
+    and append-only, its keys are at hand, rules are loaded and the clock has not jumped; else 503.
     """
     try:
         missing = list_missing() or describe_clock_jump()
@@ -62,6 +62,7 @@ def list_missing() -> list[str]:
     missing = ["database read-only"] if outages.is_read_only() else []
     missing += [f"the key {name}" for name in key_usage.list_missing(key_usage.list_keys_in_use())]
     missing += [f"the trigger {name}" for name in append_only.list_missing()]
+    missing += nodes.list_problems()
     if not LimitRule.objects.exists():
         missing.append("limit rules")
     return missing
