@@ -19,6 +19,7 @@ from customers.models import (
     name_words,
 )
 from ppims.core.errors import UnknownCustomer
+from ppims.db.owned_rows import save_columns
 from ppims.db.statements import Table, read_joined, read_row, run
 from ppims.db.transaction import RunAgain
 from ppims.models import Processor, User
@@ -118,6 +119,16 @@ def lock_customer(unique_id: int) -> Customer:
     NO KEY UPDATE: rows that refer to the customer (checks, entries) can be inserted meanwhile.
     """
     return Customer.objects.select_for_update(no_key=True).get(pk=unique_id)
+
+
+def lock_holder(unique_id: int) -> Customer:
+    """Lock the row of whom a mobile number or document has found. Raises RunAgain where it isn't
+    there: on another machine it may be seen a moment later than what found it.
+    """
+    try:
+        return lock_customer(unique_id)
+    except Customer.DoesNotExist:
+        raise RunAgain from None
 
 
 def lock_known_customer(unique_id: int) -> Customer:
@@ -226,7 +237,7 @@ def record_document(
     forget(customer, kind, digest)
     before.replaced_at = at
     # Saved before the new one is inserted: one of a kind is on record, says a constraint.
-    before.save(update_fields=["replaced_at"])
+    save_columns(before, ["replaced_at"])
     return [before, _add_document(details.document, customer=customer, at=at)]
 
 
@@ -289,7 +300,7 @@ def set_status(known: Account | Card, status: str | None) -> bool:
     if status in {None, known.status}:
         return False
     known.status = InstrumentStatus(status).value
-    known.save(update_fields=["status"])
+    save_columns(known, ["status"])
     return True
 
 

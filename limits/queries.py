@@ -5,10 +5,11 @@ mobile number or document is.
 from datetime import datetime
 from typing import NamedTuple
 
+from customers import records
 from customers.models import Identifier
 from limits.decision import Rule, pick_in_force
 from limits.models import LimitRule
-from ppims.db import shared_snapshot, statements
+from ppims.db import nodes, shared_snapshot, statements
 from ppims.models import Processor
 
 RULE_ROWS = statements.Table(
@@ -24,12 +25,16 @@ APPROVED_RULES_OF_WAY = RULES_OF_WAY.write_select("""
 FIND_CUSTOMER = """
     SELECT c.unique_id, c.tier, c.kyc_updated_channel, COALESCE(c.kyc_updated_on, NULL),
            r.cif_id, COALESCE(h.last_at, NULL)
-    FROM customers_customer c
-    JOIN customers_identifier i ON i.customer_id = c.unique_id
+    FROM customers_customer c {join}
     LEFT JOIN customers_registration r ON r.customer_id = c.unique_id AND r.processor_id = %s
     LEFT JOIN limits_ledgerhead h ON h.customer_id = c.unique_id
-    WHERE i.kind = %s AND i.digest = %s
+    WHERE {condition}
 """
+BY_IDENTIFIER = FIND_CUSTOMER.format(
+    join="JOIN customers_identifier i ON i.customer_id = c.unique_id",
+    condition="i.kind = %s AND i.digest = %s",
+)
+BY_UNIQUE_ID = FIND_CUSTOMER.format(join="", condition="c.unique_id = %s")
 
 
 class Found(NamedTuple):
@@ -82,9 +87,13 @@ def find_rule_before(rule: LimitRule, at: datetime) -> LimitRule | None:
 
 def find_customer(processor: Processor, kind: str, value: str) -> Found | None:
     """Find a customer of any processor by mobile number or document."""
-    row = statements.read_row(
-        FIND_CUSTOMER, [processor.pk, kind, Identifier.digest_of(kind, value)]
-    )
+    if nodes.are_many():  # what finds a customer stands on another machine than the customer
+        holder = records.find_holder(kind, value)
+        row = statements.read_row(BY_UNIQUE_ID, [processor.pk, holder]) if holder else None
+    else:
+        row = statements.read_row(
+            BY_IDENTIFIER, [processor.pk, kind, Identifier.digest_of(kind, value)]
+        )
     if row is None:
         return None
     unique_id, tier, channel, updated_on, cif_id, last_at = row

@@ -14,6 +14,7 @@ from ppims.core import free_text
 from ppims.db.fields import BigId, ByTime, GivenId, Instant
 
 LONGEST_NOTE = 500  # characters
+LONGEST_REF_ID = 32
 LAST_PASSWORDS = 4  # none of which is taken again
 ONE_TIME_LASTS = timedelta(hours=24)
 
@@ -153,7 +154,7 @@ class ReplayKey(models.Model):
     pk = models.CompositePrimaryKey("processor_id", "operation", "ref_id")
     processor = models.ForeignKey(Processor, models.PROTECT, db_index=False)
     operation = models.CharField(max_length=2, choices=Operation)
-    ref_id = models.CharField(max_length=32)
+    ref_id = models.CharField(max_length=LONGEST_REF_ID)
     customer_id = models.BigIntegerField()
     row_id = models.BigIntegerField()
     digests = models.BinaryField()

@@ -20,8 +20,10 @@ from customers.models import (
 from customers.services import kyc, reviews
 from ppims.core import clock
 from ppims.core.errors import Conflict, Malformed
+from ppims.db.owned_rows import save_columns
 from ppims.db.statements import Table
-from ppims.models import Processor, User
+from ppims.db.transaction import RunAgain
+from ppims.models import Processor, ReplayKey, User
 from ppims.services import audit, idempotency
 
 Statuses = Mapping[int, str]
@@ -31,6 +33,7 @@ DONE_CODE, KNOWN_CODE = "000", "200"
 ADDED_OUTCOME, KNOWN_OUTCOME = (DONE_CODE, "customer added"), (KNOWN_CODE, "customer known already")
 UPDATED_OUTCOME = (DONE_CODE, "customer updated")
 RECEIPTS = Table(Receipt)
+OF_REF_ID = "WHERE customer_id = %s AND id = %s"
 CHANGED_COLUMNS = [
     *records.COLUMN_NAMES.values(),
     *("mobile", "tier", "tier_since", "kyc_updated_channel", "kyc_updated_on"),
@@ -139,7 +142,7 @@ def _find_person_meant(
     """
     by_mobile, by_document = records.find_holders(details)
     holder = by_document or by_mobile
-    customer = records.lock_customer(holder) if holder else None
+    customer = records.lock_holder(holder) if holder else None
     if customer is not None and by_document is None:
         conflicts.require_no_doubt(details, customer)
     if details.unique_id not in {None, holder}:
@@ -198,9 +201,10 @@ def _change_cif_id(
     if not details.cif_id or details.cif_id == registration.cif_id:
         return None
     changes["cif_id"] = [registration.cif_id, details.cif_id]
-    whole = Registration.objects.get(pk=registration.pk)  # the audit proves all its columns
+    theirs = Registration.objects.filter(customer_id=registration.customer_id)
+    whole = theirs.get(pk=registration.pk)  # the audit proves all its columns
     whole.cif_id = details.cif_id
-    whole.save(update_fields=["cif_id"])
+    save_columns(whole, ["cif_id"])
     return whole
 
 
@@ -236,10 +240,20 @@ def _answer_once(
     def work() -> tuple[Receipt, bool]:
         first = idempotency.claim(call)
         if first is not None:
-            return Receipt.objects.get(pk=first.row_id), True
+            return _read_receipt(first), True
         return change(clock.now()), False
 
     return reviews.keep_doubts(work, details, processor=call.processor)
+
+
+def _read_receipt(first: ReplayKey) -> Receipt:
+    """Read the answer that a Ref_Id points at. Raises RunAgain where it isn't there: on another
+    machine it may be seen a moment later than the Ref_Id.
+    """
+    receipt = RECEIPTS.read_row(OF_REF_ID, [first.customer_id, first.row_id])
+    if receipt is None:
+        raise RunAgain
+    return receipt
 
 
 def _answer(

@@ -15,11 +15,13 @@ from customers.review_evidence import keep_evidence
 from ppims.core import clock
 from ppims.core.errors import Conflict
 from ppims.core.free_text import require_text
+from ppims.db import owned_rows
 from ppims.db.transaction import run_in_transaction, wrap_in_transaction
 from ppims.models import LONGEST_NOTE, Processor, User
 from ppims.services import audit
 
 T = TypeVar("T")
+DECISION_COLUMNS = ("outcome", "reason", "decided_by", "decided_at", "evidence_key_id", "evidence")
 
 
 def open_review(
@@ -62,7 +64,7 @@ def decide(*, review_id: int, outcome: str, reason: str, user: User) -> Duplicat
     NUMBER_PASSED_ON is said of a claim by document.
     """
     given = require_text(reason, "reason", most=LONGEST_NOTE)
-    review = DuplicateReview.objects.select_for_update().get(pk=review_id)
+    review = owned_rows.lock_row(DuplicateReview, review_id)
     if review.outcome:
         raise Conflict([("outcome", "was decided before")])
     keep_evidence(review)  # before anything of it changes
@@ -71,8 +73,7 @@ def decide(*, review_id: int, outcome: str, reason: str, user: User) -> Duplicat
         rows.append(_pass_number_on(review))
     review.outcome = DuplicateReview.Outcome(outcome)
     review.reason, review.decided_by, review.decided_at = given, user, clock.now()
-    evidence = ("evidence_key_id", "evidence")
-    review.save(update_fields=["outcome", "reason", "decided_by", "decided_at", *evidence])
+    owned_rows.save_columns(review, DECISION_COLUMNS)
     audit.record(
         "duplicate review decided",
         at=review.decided_at,

@@ -45,7 +45,7 @@ def flagged_posting(request: HttpRequest, entry_id: int) -> HttpResponse:
     return respond_with_item(
         request,
         "limits/flagged_posting.html",
-        LedgerEntry.objects.exclude(flags="").select_related("limit_check"),
+        LedgerEntry.objects.exclude(flags="").prefetch_related("limit_check"),
         entry_id,
         choices=PostingFinding.Finding,
         permission="limits.add_postingfinding",

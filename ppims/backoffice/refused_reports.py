@@ -40,7 +40,7 @@ def refused_report(request: HttpRequest, report_id: int) -> HttpResponse:
     return respond_with_item(
         request,
         "limits/refused_report.html",
-        RefusedReport.objects.select_related(*refused_reports.RELATED_FIELDS),
+        refused_reports.add_related(RefusedReport.objects.all()),
         report_id,
         choices=ReportFinding.Finding,
         permission="limits.add_reportfinding",

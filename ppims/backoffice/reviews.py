@@ -42,9 +42,7 @@ def reviews_list(request: HttpRequest) -> HttpResponse:
 def review(request: HttpRequest, review_id: int) -> HttpResponse:
     """Set record and claim side by side, and take a decision with its reason."""
     require_to_send(request, "customers.decide_duplicatereview")
-    item = get_object_or_404(
-        DuplicateReview.objects.select_related(*reviews.RELATED_FIELDS), pk=review_id
-    )
+    item = get_object_or_404(reviews.add_related(DuplicateReview.objects.all()), pk=review_id)
     form = ReasonForm(get_posted(request))
     if form.is_valid() and _is_decided(request, item, form):
         label = OUTCOMES(request.POST["outcome"]).label

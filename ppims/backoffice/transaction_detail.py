@@ -92,7 +92,7 @@ def _list_check_facts(row: Row, _user: User) -> Facts:
 
 
 def _list_entry_facts(row: Row, _user: User) -> Facts:
-    entry = LedgerEntry.objects.select_related("limit_check", "adjustment").get(pk=row.id)
+    entry = LedgerEntry.objects.prefetch_related("limit_check", "adjustment").get(pk=row.id)
     return [
         *(Fact(_("Flagged"), sentence) for sentence in describe_flags(entry)),
         *_list_findings(entry),

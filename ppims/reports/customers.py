@@ -13,18 +13,14 @@ from ppims.reports.keyset import (
     Condition,
     Page,
     Position,
+    RowBeside,
     Walk,
     read_page,
 )
 
 BLOCKED_CONDITION = ("t.\"status\" = 'BLOCKED'",)
-OF_TIER = "EXISTS (SELECT 1 FROM customers_customer c WHERE c.unique_id = {key} AND c.tier = %s)"
-OF_STATUS = (
-    "EXISTS (SELECT 1 FROM customers_customer c WHERE c.unique_id = {key} AND c.status = %s)"
-)
-THROUGH_CONDITION = (
-    "EXISTS (SELECT 1 FROM customers_registration r"
-    " WHERE r.customer_id = row_key AND r.processor_id = %s)"
+THROUGH_CONDITION = RowBeside(
+    "customers_registration r", "r.customer_id = w.row_key AND r.processor_id = %s"
 )
 
 
@@ -87,9 +83,8 @@ def _walk(filters: Filters) -> Walk:
 
 
 def _walk_near(filters: Filters) -> Walk:
-    wanted = _list_conditions(
-        filters, tier=OF_TIER.format(key="row_key"), status=OF_STATUS.format(key="row_key")
-    )
+    tier, status = _make_conditions_of_customer("row_key")
+    wanted = _list_conditions(filters, tier=tier, status=status)
     return Walk(
         0,
         "limits_watched",
@@ -102,12 +97,8 @@ def _walk_near(filters: Filters) -> Walk:
 
 
 def _walk_processor(filters: Filters) -> Walk:
-    wanted = _list_conditions(
-        filters,
-        tier=OF_TIER.format(key="customer_id"),
-        status=OF_STATUS.format(key="customer_id"),
-        through="",
-    )
+    tier, status = _make_conditions_of_customer("customer_id")
+    wanted = _list_conditions(filters, tier=tier, status=status, through="")
     return Walk(
         0,
         "customers_registration",
@@ -118,8 +109,20 @@ def _walk_processor(filters: Filters) -> Walk:
     )
 
 
+def _make_conditions_of_customer(key: str) -> list[RowBeside]:
+    """Make the conditions of the customer whom a column names: the tier, and the status."""
+    return [
+        RowBeside("customers_customer c", f"c.unique_id = w.{key} AND c.{column} = %s")
+        for column in ("tier", "status")
+    ]
+
+
 def _list_conditions(
-    filters: Filters, *, tier: str, status: str, through: str = THROUGH_CONDITION
+    filters: Filters,
+    *,
+    tier: str | RowBeside,
+    status: str | RowBeside,
+    through: str | RowBeside = THROUGH_CONDITION,
 ) -> list[Condition]:
     """List the conditions of what is asked; "" is one that the walk meets by itself."""
     asked = ((tier, filters.tier), (status, filters.status), (through, filters.processor_id))

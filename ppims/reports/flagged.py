@@ -8,6 +8,7 @@ from ppims.reports.keyset import (
     PAST_ALL_IDS,
     Page,
     Position,
+    RowBeside,
     find_wanted,
     make_page,
     read_newest_first,
@@ -21,11 +22,13 @@ LOOK_QUERY = """
     WHERE NOT (t."flags" = '') AND {at} >= %s AND ({at} > %s OR t.id > %s)
     ORDER BY {at}, t.id
 """
-OPEN_CONDITION = """NOT EXISTS (
-    SELECT 1 FROM limits_postingfinding f
-    WHERE f.customer_id = w.holder AND f.entry_id = w.row_key
-        AND NOT (f.finding = '') AND f.id <= %s)
-"""
+OPEN_CONDITION = RowBeside(
+    "limits_postingfinding f",
+    """
+    f.customer_id = w.holder AND f.entry_id = w.row_key AND NOT (f.finding = '') AND f.id <= %s
+    """,
+    is_there=False,
+)
 
 
 def list_waiting(since: Position, *, cursor: str = "", rows: int = PAGE_ROWS) -> Page[Row]:
@@ -38,8 +41,8 @@ def list_waiting(since: Position, *, cursor: str = "", rows: int = PAGE_ROWS) ->
 
 def list_closed(*, cursor: str = "", rows: int = PAGE_ROWS) -> Page[PostingFinding]:
     """Read a page of findings, the last first. Raises Http404 for a cursor of another list."""
-    findings = PostingFinding.objects.exclude(finding="").select_related("user", "entry")
-    return read_newest_first(findings, cursor, rows)
+    findings = PostingFinding.objects.exclude(finding="").select_related("user")
+    return read_newest_first(findings.prefetch_related("entry"), cursor, rows)
 
 
 def walk(

@@ -13,7 +13,7 @@ from django.db.models import Model, QuerySet
 from django.http import Http404
 
 from ppims.core import calendar
-from ppims.db import statements
+from ppims.db import nodes, statements
 from ppims.db.instants import to_indexed, write_earlier, write_indexed, write_microseconds
 
 T = TypeVar("T")
@@ -72,7 +72,28 @@ class Frame:
 
 
 ALL_TIME = Frame()
-Condition = tuple[Any, ...]  # SQL of ours, and the values in it
+
+
+@dataclass(frozen=True)
+class RowBeside:
+    """The condition that another table has a row for one that is looked at, or has none: the table
+    under an alias, and what joins it to `w`, the rows looked at.
+    """
+
+    table: str
+    on: str
+    is_there: bool = True
+
+    def write_condition(self) -> str:
+        word = "EXISTS" if self.is_there else "NOT EXISTS"
+        return f"{word} (SELECT 1 FROM {self.table} WHERE {self.on})"
+
+    def write_matches(self) -> str:
+        """Write the SELECT of the looked-at rows that have one."""
+        return f"SELECT w.row_key FROM w JOIN {self.table} ON {self.on}"
+
+
+Condition = tuple[Any, ...]  # SQL of ours, or a RowBeside; and the values in it
 
 
 @dataclass(frozen=True)
@@ -138,8 +159,11 @@ def find_wanted(
     order.
     """
     looked_at = f"SELECT moment, row_key FROM ({look} LIMIT {LOOKED_AT:d}) w"
-    sql = f"{looked_at} WHERE {_join_conditions(wanted)} LIMIT {rows:d}"
-    found = statements.read_rows(sql, [*values, *_list_values(wanted)])
+    if nodes.are_many():
+        sql, more = _write_search_of_many(look, wanted)
+    else:
+        sql, more = f"{looked_at} WHERE {_join_conditions(wanted)}", _list_values(wanted)
+    found = statements.read_rows(f"{sql} LIMIT {rows:d}", [*values, *more])
     positions = [Position(at, rank, key) for at, key in found]
     if len(positions) == rows:
         return positions, None
@@ -178,8 +202,28 @@ def _write_look(walk: Walk, frame: Frame, after: Position) -> tuple[str, list[An
     return sql, _list_values(where)
 
 
+def _write_search_of_many(look: str, wanted: Sequence[Condition]) -> tuple[str, list[Any]]:
+    """Write the search for tables that are spread, where nothing can be asked of each row that was
+    looked at: all of them are joined at once, and those that match are told from the others. And
+    the values for it.
+    """
+    beside = [condition for condition in wanted if isinstance(condition[0], RowBeside)]
+    plain = [condition for condition in wanted if not isinstance(condition[0], RowBeside)]
+    parts, where = [f"w AS ({look} LIMIT {LOOKED_AT:d})"], [sql for sql, *_ in plain]
+    for number, (row, *_) in enumerate(beside):
+        parts.append(f"matched_{number} AS ({row.write_matches()})")
+        word = "IN" if row.is_there else "NOT IN"
+        where.append(f"row_key {word} (SELECT row_key FROM matched_{number})")
+    way = "DESC" if "DESC" in look else "ASC"
+    sql = f"""WITH {", ".join(parts)} SELECT moment, row_key FROM w
+        WHERE {" AND ".join(where)} ORDER BY moment {way}, row_key {way}"""
+    return sql, _list_values([*beside, *plain])
+
+
 def _join_conditions(conditions: Sequence[Condition]) -> str:
-    return " AND ".join(sql for sql, *_ in conditions)
+    return " AND ".join(
+        sql.write_condition() if isinstance(sql, RowBeside) else sql for sql, *_ in conditions
+    )
 
 
 def _list_values(conditions: Sequence[Condition]) -> list[Any]:

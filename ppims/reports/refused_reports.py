@@ -2,28 +2,39 @@
 
 from collections.abc import Sequence
 
+from django.db.models import QuerySet
+
 from limits.models import RefusedReport, ReportFinding
 from ppims.reports.keyset import (
     PAGE_ROWS,
     PAST_ALL_IDS,
     Page,
     Position,
+    RowBeside,
     find_wanted,
     make_page,
     read_newest_first,
     read_position,
 )
 
-RELATED_FIELDS = ("customer", "processor", "posting")
 LOOK_QUERY = """
     SELECT 0 AS moment, t.id AS row_key, t.customer_id AS holder
     FROM limits_refusedreport t WHERE t.id > %s ORDER BY t.id
 """
-OPEN_CONDITION = """NOT EXISTS (
-    SELECT 1 FROM limits_reportfinding f
-    WHERE f.customer_id = w.holder AND f.report_id = w.row_key
-        AND NOT (f.finding = '') AND f.id <= %s)
-"""
+OPEN_CONDITION = RowBeside(
+    "limits_reportfinding f",
+    """
+    f.customer_id = w.holder AND f.report_id = w.row_key AND NOT (f.finding = '') AND f.id <= %s
+    """,
+    is_there=False,
+)
+
+
+def add_related(reports: QuerySet[RefusedReport]) -> QuerySet[RefusedReport]:
+    """Let reports be read with what they are about. The posting comes by itself: a join that names
+    no customer would have to ask every machine for each report.
+    """
+    return reports.select_related("customer", "processor").prefetch_related("posting")
 
 
 def list_waiting(after: int, *, cursor: str = "", rows: int = PAGE_ROWS) -> Page[RefusedReport]:
@@ -36,9 +47,8 @@ def list_waiting(after: int, *, cursor: str = "", rows: int = PAGE_ROWS) -> Page
 
 def list_closed(*, cursor: str = "", rows: int = PAGE_ROWS) -> Page[ReportFinding]:
     """Read a page of findings, the last first. Raises Http404 for a cursor of another list."""
-    related = ("user", "customer", "report__processor")
-    findings = ReportFinding.objects.exclude(finding="").select_related(*related)
-    return read_newest_first(findings, cursor, rows)
+    findings = ReportFinding.objects.exclude(finding="").select_related("user", "customer")
+    return read_newest_first(findings.prefetch_related("report__processor"), cursor, rows)
 
 
 def walk(
@@ -51,6 +61,6 @@ def walk(
 
 
 def _read_reports(positions: Sequence[Position]) -> list[RefusedReport]:
-    reports = RefusedReport.objects.select_related(*RELATED_FIELDS)
+    reports = add_related(RefusedReport.objects.all())
     found = reports.in_bulk([each.id for each in positions])
     return [found[each.id] for each in positions]

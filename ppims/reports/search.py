@@ -10,7 +10,7 @@ from customers import search
 from customers.models import Customer
 from customers.models.name_words import split_words
 from ppims.db import statements
-from ppims.models import Operation, Processor, ReplayKey
+from ppims.models import LONGEST_REF_ID, Operation, Processor, ReplayKey
 from ppims.reports.transactions import Source
 
 MOST_HITS = 20
@@ -128,7 +128,9 @@ def _find_transactions(text: str) -> Iterable[tuple[int, _Match]]:
         operation__in=Operation.values,
         ref_id=text,
     )
-    for operation, customer_id, row_id in keys.values_list("operation", "customer_id", "row_id"):
+    known = keys.values_list("operation", "customer_id", "row_id")
+    # Spread by its Ref_Id, the table takes no longer ones, not even to look for.
+    for operation, customer_id, row_id in known if len(text) <= LONGEST_REF_ID else ():
         source = SOURCE_BY_OPERATION.get(operation)
         yield customer_id, _Match("Ref_Id", source, row_id if source else None)
     for row_id, customer_id in statements.read_rows(FIND_POSTED, [text]):

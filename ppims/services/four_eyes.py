@@ -9,6 +9,7 @@ from django.db.models import Manager, Model
 
 from ppims.core import free_text
 from ppims.core.errors import Conflict, Malformed
+from ppims.db import owned_rows
 from ppims.db.transaction import wrap_in_transaction
 from ppims.models import LONGEST_NOTE, FourEyes, User
 from ppims.services import audit
@@ -47,11 +48,11 @@ class Proposals(Generic[P, L]):
         be made any more; Malformed for a rejection without a reason.
         """
         # The proposal is locked first: of two who decide at once, the second finds it decided.
-        proposal = self.model._base_manager.select_for_update().get(pk=proposal_id)
+        proposal = owned_rows.lock_row(self.model, proposal_id)
         locked, at = self.lock(proposal)
         _take_decision(proposal, state, user=user, at=at, note=note)
         rows = self.carry_out(proposal, locked, at) if state == FourEyes.State.APPROVED else []
-        proposal.save(update_fields=self.columns)
+        owned_rows.save_columns(proposal, self.columns)
         self._record_audit(proposal, user, [proposal, *rows])
         return proposal
 

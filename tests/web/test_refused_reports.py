@@ -146,7 +146,7 @@ def test_the_queue_takes_a_bounded_number_of_queries_and_htmx_gets_its_rows(
             report = refuse(ent, customer, paise, "T1")
         if done:
             send_note(maker, report)
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(11):
         page = maker.get(f"/overview/refused{done}")
     assert len(page.context["rows"]) == 6
     rows = maker.get(f"/overview/refused{done}", headers=HTMX).content.decode()
