@@ -27,6 +27,12 @@ OTHERS_WERE_FIRST = {"40001", "40002", "40003", "40P01", "55P03"}
 ROLLED_BACK = {"40001", "40P01"}
 # The session was ended by an operator or by a time limit, or the server is going down or coming up.
 SESSION_ENDED = {"25P03", "57P01", "57P02", "57P03", "57P04", "57P05"}
+INTERNAL_ERROR = "XX000"
+# The functions of Citus that raise it where a machine's answer has no code, since none came.
+LOST_BY_CITUS = {
+    *("ReportResultError", "MarkRemoteTransactionFailed", "CheckRemoteTransactionsHealth"),
+    *("FinishRemoteTransactionPrepare", "ErrorIfPostCommitFailedShardPlacements"),
+}
 FAULT_ERRORS = (IntegrityError, DataError, ProgrammingError, NotSupportedError)
 
 logger = logging.getLogger(__name__)
@@ -49,7 +55,17 @@ def is_outage(error: BaseException | None) -> bool:
     sqlstate = find_sqlstate(error)
     if sqlstate is None:
         return not isinstance(error, FAULT_ERRORS)
-    return sqlstate[:2] in OUTAGE_CLASSES or sqlstate in OUTAGE_SQLSTATES
+    is_known = sqlstate[:2] in OUTAGE_CLASSES or sqlstate in OUTAGE_SQLSTATES
+    return is_known or has_lost_machine(error)
+
+
+def has_lost_machine(error: BaseException) -> bool:
+    """Return whether Citus has lost a machine that it asked, in a statement or in COMMIT. It has no
+    code of its own for that: where in Citus the internal error comes from tells it.
+    """
+    diagnostics = getattr(error.__cause__, "diag", None)
+    function = getattr(diagnostics, "source_function", None)
+    return find_sqlstate(error) == INTERNAL_ERROR and function in LOST_BY_CITUS
 
 
 def is_lost_connection(error: BaseException) -> bool:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, connections, transaction
 
 from ppims.core.errors import Unavailable
-from ppims.db import clock_guard, outages, standbys, statements
+from ppims.db import clock_guard, nodes, outages, standbys, statements
 from ppims.db.write_lock import hold_write_lock
 
 P = ParamSpec("P")
@@ -89,6 +89,7 @@ class Try:
 def _run_alone(work: Callable[[], T]) -> T:
     def run(this_try: Try) -> T:
         with transaction.atomic(durable=True):
+            nodes.require_two_phases()
             result = work()
             _refuse_if_lost_unheard()
             this_try.is_committing = True
@@ -172,6 +173,8 @@ def read_snapshot() -> Iterator[None]:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             cursor.execute("SET LOCAL statement_timeout = 0")
             cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            # On many machines, one session on each: another one would see another instant.
+            cursor.execute("SET LOCAL citus.max_adaptive_executor_pool_size = 1")
             yield
         return
     # atomic() would begin an IMMEDIATE transaction, which is a writer's.

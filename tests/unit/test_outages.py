@@ -203,3 +203,25 @@ def test_what_writes_is_unavailable_or_fails(settings, monkeypatch, name):
     with pytest.raises(Unavailable if name in OUTAGES else type(EVERY_ERROR[name])):
         run_in_transaction(fail_with(EVERY_ERROR[name]))
     assert not connection.in_atomic_block
+
+
+class LostByCitus(psycopg.errors.InternalError_):
+    """An internal error, as if raised by that function of the server's."""
+
+    def __init__(self, function):
+        super().__init__("₹secret")
+        self.function = function
+
+    @property
+    def diag(self):
+        return type("diag", (), {"source_function": self.function})
+
+
+@pytest.mark.parametrize("function", sorted(outages.LOST_BY_CITUS))
+def test_an_internal_error_where_citus_has_lost_a_machine_is_an_outage(function):
+    assert outages.is_outage(raise_by_django(LostByCitus(function)))
+
+
+@pytest.mark.parametrize("function", ["exec_simple_query", None])
+def test_any_other_internal_error_is_a_fault(function):
+    assert not outages.is_outage(raise_by_django(LostByCitus(function)))
