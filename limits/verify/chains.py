@@ -1,7 +1,7 @@
 """What all walks share: a finding, the keys, and rows grouped by whom they are about."""
 
 from collections import namedtuple
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -9,7 +9,10 @@ from typing import Any
 
 from django.conf import settings
 
+from limits.services.seals import HEAD_TABLES
 from ppims.core.keys import Key
+from ppims.db import nodes
+from ppims.db.other_writers import read_still_snapshot
 from ppims.db.streaming import Row
 
 UNREADABLE_ROW = "holds what its columns are not for"
@@ -57,6 +60,17 @@ class Feed:
     def _read_next(self) -> None:
         self.owner: int | None
         self.owner, self._rows = next(self._groups, (None, iter(())))
+
+
+def find_surely(find: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    """Find what is wrong. Many machines are asked one after another, while others write: there what
+    was found is looked for once more, as of one instant.
+    """
+    found = list(find())
+    if found and nodes.are_many():
+        with read_still_snapshot(HEAD_TABLES):
+            found = list(find())
+    return found
 
 
 def add_up_counts(counts: Iterable[object]) -> int:

@@ -32,6 +32,7 @@ from limits.posting import (
 )
 from limits.verify.chains import make_row_type
 from limits.verify.past_state import Person, RulesThen
+from limits.verify.ref_ids import OF_REF_ID
 from ppims.core import calendar
 from ppims.core.chain import KeysByName, Walk, describe_difference
 from ppims.db import signed_rows
@@ -42,7 +43,6 @@ OF_POSTING = ["customer_id", "processor_id", "kind", "month", "direction", "amou
 OF_ADJUSTMENT = ["customer_id", "month", "direction", "amount_paise", "state"]
 OF_HOLD += ["expires_at"]
 OF_CHECK += ["is_allowed", "hold_until", "account_number"]
-OF_REF_ID = ["row_id", "customer_id", "digests"]
 
 
 def _make_row_type(name: str, model: type[Model], *unsigned: str, **joined: list[str]) -> Any:

@@ -17,12 +17,14 @@ from limits.verify.chains import (
     Feed,
     Finding,
     add_up_counts,
+    find_surely,
     map_ledger_keys,
 )
 from limits.verify.history import TAKEN_OVER, AboutNone, History, Taken
 from limits.verify.judge import Check, Customer, Entry, SignedBefore
 from limits.verify.ownerless import read_rules_then
 from limits.verify.records import Records
+from limits.verify.ref_ids import stream_with_ref_ids
 from limits.verify.seals import Bounds, Marks, Moved, Sealed, find_moved_heads
 from ppims.core import clock, keys
 from ppims.core.chain import KeysByName, describe_difference, find_head_problem
@@ -30,7 +32,7 @@ from ppims.core.process_pool import run_jobs
 from ppims.db import signed_rows, statements
 from ppims.db.streaming import Reader, Row, read_leanly, stream_joined
 from ppims.db.transaction import read_snapshot
-from ppims.models import AuditEntry, ReplayKey
+from ppims.models import AuditEntry
 
 CUSTOMERS_AT_ONCE = 1_000
 Progress = Callable[[int], None]
@@ -40,14 +42,12 @@ USAGE_READER = Reader(MonthlyUsage, ["customer_id", "month", "debit_paise", "cre
 CHECK_READER = (
     Reader(LimitCheck, [*signed_rows.list_fields(LimitCheck), "id", "key_id", "mac"]),
     Reader(Hold, judge.OF_HOLD, "h"),
-    Reader(ReplayKey, judge.OF_REF_ID, "k"),
 )
 ENTRY_READER = (
     Reader(LedgerEntry, [*signed_rows.list_fields(LedgerEntry), "id", "key_id", "digest"]),
     Reader(LimitCheck, judge.OF_CHECK, "c"),
     Reader(LedgerEntry, judge.OF_POSTING, "p"),
     Reader(Adjustment, judge.OF_ADJUSTMENT, "a"),
-    Reader(ReplayKey, judge.OF_REF_ID, "k"),
 )
 PARTS_OF_HEAD = (
     "its count of entries",
@@ -67,18 +67,14 @@ HEADS_TAIL = "WHERE customer_id > %s AND customer_id <= %s"
 LAST_HEADS = "WHERE customer_id > %s"  # text, which SQLite takes, is more than any number
 USAGES_TAIL = "WHERE customer_id > %s AND customer_id <= %s ORDER BY customer_id, month"
 CHECKS_TAIL = """
-    LEFT JOIN limits_hold h ON h.limit_check_id = t.id
-    LEFT JOIN ppims_replaykey k
-        ON k.processor_id = t.processor_id AND k.operation = 'CL' AND k.ref_id = t.ref_id
-    WHERE t.customer_id > %s AND t.customer_id <= %s ORDER BY t.customer_id, t.number
+    LEFT JOIN limits_hold h ON h.customer_id = t.customer_id AND h.limit_check_id = t.id
+    {keys} WHERE t.customer_id > %s AND t.customer_id <= %s ORDER BY t.customer_id, t.number
 """
 ENTRIES_TAIL = """
-    LEFT JOIN limits_limitcheck c ON c.id = t.limit_check_id
-    LEFT JOIN limits_ledgerentry p ON p.id = t.reverses_id
-    LEFT JOIN limits_adjustment a ON a.id = t.adjustment_id
-    LEFT JOIN ppims_replaykey k
-        ON k.processor_id = t.processor_id AND k.operation = 'UL' AND k.ref_id = t.ref_id
-    WHERE t.customer_id > %s AND t.customer_id <= %s ORDER BY t.customer_id, t.number
+    LEFT JOIN limits_limitcheck c ON c.customer_id = t.customer_id AND c.id = t.limit_check_id
+    LEFT JOIN limits_ledgerentry p ON p.customer_id = t.customer_id AND p.id = t.reverses_id
+    LEFT JOIN limits_adjustment a ON a.customer_id = t.customer_id AND a.id = t.adjustment_id
+    {keys} WHERE t.customer_id > %s AND t.customer_id <= %s ORDER BY t.customer_id, t.number
 """
 
 
@@ -122,9 +118,16 @@ def walk(
 def walk_customers(bounds: Bounds, before: SignedBefore, job: Job) -> Walked:
     """Walk through the customers of a job."""
     read_leanly()
-    with read_snapshot():
-        batch = Batch(map_ledger_keys(), bounds, before, job)
-        findings = list(batch.verify())
+    batch: Batch | None = None
+
+    def find() -> list[Finding]:
+        nonlocal batch
+        with read_snapshot():
+            batch = Batch(map_ledger_keys(), bounds, before, job)
+            return list(batch.verify())
+
+    findings = find_surely(find)
+    assert batch
     rows = add_up_counts(count for head in batch.heads.values() for count in head[1:3])
     return Walked(findings, batch.moved, batch.audits.moved, rows + batch.audits.rows)
 
@@ -158,8 +161,8 @@ class Batch:
         # Read after the snapshot's first look: what has been swept by then had expired by now.
         self._now = int(keys.make_plain(clock.now()) or 0)
         self._usage = Feed(stream_joined((USAGE_READER,), USAGES_TAIL, span))
-        self._checks = Feed(stream_joined(CHECK_READER, CHECKS_TAIL, span))
-        self._entries = Feed(stream_joined(ENTRY_READER, ENTRIES_TAIL, span))
+        self._checks = Feed(stream_with_ref_ids(CHECK_READER, CHECKS_TAIL, span, "CL"))
+        self._entries = Feed(stream_with_ref_ids(ENTRY_READER, ENTRIES_TAIL, span, "UL"))
 
     def verify(self) -> Iterator[Finding]:
         for owner in self._owners:

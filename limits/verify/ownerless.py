@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from limits.models import LimitRule
 from limits.verify.audit import Audits
-from limits.verify.chains import Finding
+from limits.verify.chains import Finding, find_surely
 from limits.verify.history import AboutNone, Proof
 from limits.verify.past_state import RulesThen, RuleThen
 from limits.verify.records import MISSING_ROW, find_problem
@@ -22,10 +22,17 @@ RULE_READER = Reader(LimitRule, RULE_SHAPE.columns)
 
 def walk(ring: KeysByName, sealed: Sealed, history: AboutNone) -> list[Finding]:
     """Walk through the chain, which goes into the history, and through the rules."""
-    with read_snapshot():
-        audits = Audits(ring, sealed.bounds.audits, audit.NO_CUSTOMER - 1, audit.NO_CUSTOMER)
-        findings = list(audits.verify(audit.NO_CUSTOMER, history))
-        findings += _verify_rules(ring, dict(history.proofs))
+    audits: Audits | None = None
+
+    def find() -> list[Finding]:
+        nonlocal audits
+        with read_snapshot():
+            audits = Audits(ring, sealed.bounds.audits, audit.NO_CUSTOMER - 1, audit.NO_CUSTOMER)
+            findings = list(audits.verify(audit.NO_CUSTOMER, history))
+            return findings + list(_verify_rules(ring, dict(history.proofs)))
+
+    findings = find_surely(find)
+    assert audits
     sealed.take_audits(audits.moved)
     return findings
 

@@ -26,10 +26,10 @@ from limits.models import Adjustment, PostingFinding, RefusedReport, ReportFindi
 from limits.verify.chains import Feed, Finding
 from limits.verify.history import History
 from limits.verify.past_state import UNKNOWN_STATUS, Person, Tier, Timeline
+from limits.verify.ref_ids import stream_with_ref_ids
 from ppims.core.chain import KeysByName
 from ppims.db import row_proofs
 from ppims.db.streaming import Reader, Row, stream_joined
-from ppims.models import ReplayKey
 
 OF_A_CUSTOMER: tuple[type[Model], ...] = (
     *(Customer, Registration, Account, Card, Document, KycChange, Receipt, CustomerNote),
@@ -42,12 +42,7 @@ LABELS = {row_proofs.read_shape(m).name: str(m._meta.verbose_name) for m in OF_A
 IN_ORDER = """
     WHERE t."{owner}" > %s AND t."{owner}" <= %s ORDER BY t."{owner}", t."{key}"
 """
-WITH_REF_ID = """
-    LEFT JOIN ppims_replaykey k ON k.processor_id = t.processor_id
-        AND k.operation = t.operation AND k.ref_id = t.ref_id
-"""
 IDENTIFIERS = Reader(Identifier, ["customer_id", "kind", "digest"])
-OF_REF_ID = ["row_id", "customer_id", "digests"]
 UNHEARD_OF = "is there, though the audit knows nothing of it"
 CHANGED_ROW = "is not as the audit says it came to be"
 MISSING_ROW = "is gone, though the audit knows of it"
@@ -147,8 +142,7 @@ def _read_rows(model: type[Model], after: int, upto: int) -> Iterator[Row]:
     tail = IN_ORDER.format(owner=owner, key=model._meta.pk.column)
     readers = [Reader(model, [owner, *row_proofs.read_shape(model).columns])]
     if model is Receipt:
-        tail = WITH_REF_ID + tail
-        readers.append(Reader(ReplayKey, OF_REF_ID, "k"))
+        return stream_with_ref_ids(readers, f"{{keys}} {tail}", (after, upto))
     return stream_joined(readers, tail, (after, upto))
 
 

@@ -1,13 +1,15 @@
 """Run all of the verification, one walk after another. docs/ledger.md, "Verification"."""
 
 from collections.abc import Iterator
+from itertools import islice
 
+from customers.models import Customer
 from limits.models import LedgerEntry, LimitCheck, Seal
 from limits.verify import ledger, ownerless
-from limits.verify.chains import Finding, map_ledger_keys
+from limits.verify.chains import Finding, find_surely, map_ledger_keys
 from limits.verify.history import AboutNone
 from limits.verify.seals import Sealed
-from ppims.db import append_only, column_limits, statements
+from ppims.db import append_only, column_limits, nodes, statements
 from ppims.db.streaming import Row, read_leanly
 from ppims.db.transaction import read_snapshot
 from ppims.models import AuditEntry
@@ -25,18 +27,24 @@ COUNT_ROWS = """
 """
 # The walks find each row's Ref_Id: so one that points at no row of its own is one too many.
 LOST_KEY = """
-    SELECT k.ref_id FROM ppims_replaykey k LEFT JOIN {table} t ON t.id = k.row_id
-    WHERE k.operation = '{operation}' AND (t.id IS NULL OR t.ref_id <> k.ref_id
+    WITH k AS MATERIALIZED (
+        SELECT processor_id, ref_id, customer_id, row_id FROM ppims_replaykey
+        WHERE operation = '{operation}')
+    SELECT k.ref_id FROM k LEFT JOIN {table} t ON t.customer_id = k.customer_id AND t.id = k.row_id
+    WHERE t.id IS NULL OR t.ref_id <> k.ref_id
         OR t.processor_id IS NULL OR t.processor_id <> k.processor_id
-        OR t.customer_id <> k.customer_id)
     LIMIT 1
 """
 STRANGE_KEY = """
     SELECT ref_id FROM ppims_replaykey WHERE operation NOT IN ('CL', 'UL', 'AC', 'UC') LIMIT 1
 """
+LIST_CLAIMANTS = """
+    SELECT id, claimant_id FROM customers_duplicatereview WHERE claimant_id IS NOT NULL ORDER BY id
+"""
+IDS_AT_ONCE = 500
 LOST_HOLD = """
     SELECT h.limit_check_id FROM limits_hold h LEFT JOIN limits_limitcheck c
-        ON c.id = h.limit_check_id
+        ON c.customer_id = h.customer_id AND c.id = h.limit_check_id
     WHERE c.id IS NULL LIMIT 1
 """
 
@@ -62,10 +70,12 @@ def verify(
     history = AboutNone()
     yield from ownerless.walk(ring, sealed, history)
     yield from ledger.walk(sealed, history, progress, processes)
-    yield from _find_lost()
+    yield from find_surely(_find_lost)
     yield from sealed.verify_heads()
     for name in append_only.list_missing():
         yield Finding(f"trigger {name}", "is missing, or not as it was made")
+    for problem in nodes.list_problems():
+        yield Finding(problem, "is missing, or not as it was made")
     if with_columns:
         yield from (Finding(*unfit) for unfit in column_limits.find_unfit())
 
@@ -89,6 +99,19 @@ def _find_lost() -> Iterator[Finding]:
         yield Finding(f"Ref_Id {ref_id}", "is of no operation")
     for (check_id,) in _read_rows(LOST_HOLD):
         yield Finding(f"hold of check {check_id}", "its check is not there")
+    yield from _find_lost_claimants()
+
+
+def _find_lost_claimants() -> Iterator[Finding]:
+    """Find reviews whose claimant is no customer: on many machines no foreign key holds that."""
+    claimed: dict[int, int] = dict(_read_rows(LIST_CLAIMANTS))
+    for start in range(0, len(claimed), IDS_AT_ONCE):
+        reviews = dict(islice(claimed.items(), start, start + IDS_AT_ONCE))
+        known = Customer.objects.filter(pk__in=set(reviews.values())).values_list("pk", flat=True)
+        there = set(known)
+        for review_id, claimant in reviews.items():
+            if claimant not in there:
+                yield Finding(f"review {review_id}", "its claimant is not there")
 
 
 def _read_rows(sql: str) -> list[Row]:

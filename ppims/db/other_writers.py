@@ -3,15 +3,20 @@ in below the newest id. SQLite has one writer at a time, and nobody to wait for.
 """
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 from django.db import connection
 
-from ppims.db import statements
+from ppims.db import nodes, statements
+from ppims.db.transaction import read_snapshot
 
 T = TypeVar("T")
 LOOK_TRIES, PAUSE_SECONDS = 10, 0.01
+SETTLE_SECONDS = 10
+ASK_EVERY_SHARD = "SELECT 1 FROM {} LIMIT 1"
 # Our own transaction, if there is one, isn't waited for: we see its rows anyway.
 FIND_WRITERS = """
     SELECT DISTINCT virtualtransaction FROM pg_locks
@@ -33,6 +38,22 @@ def wait_for_writers(tables: Collection[str]) -> bool:
             return True
         time.sleep(PAUSE_SECONDS)
     return False
+
+
+@contextmanager
+def read_still_snapshot(tables: Collection[str]) -> Iterator[None]:
+    """Let the block read many machines as they are at one instant: whoever writes these tables
+    waits until each machine has been asked once. What is prepared there is let be settled before.
+    """
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while nodes.list_unsettled() and time.monotonic() < deadline:
+        time.sleep(PAUSE_SECONDS)
+    first, *_ = tables
+    with read_snapshot():
+        read_without_writers(
+            tables, partial(statements.read_row, ASK_EVERY_SHARD.format(first), ())
+        )
+        yield
 
 
 def read_without_writers(tables: Collection[str], read: Callable[[], T]) -> T:
