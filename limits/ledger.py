@@ -16,7 +16,7 @@ from limits.posting import EFFECT_SIGNS
 from ppims.core import clock
 from ppims.core.chain import sign_row
 from ppims.core.errors import UnknownCustomer
-from ppims.db import clock_guard, signed_rows, statements
+from ppims.db import clock_guard, nodes, signed_rows, statements
 
 # What an entry adds to what is used, as posting.find_effect_paise has it.
 EFFECT_PAISE = "CASE kind {} ELSE amount_paise END".format(
@@ -72,6 +72,7 @@ LOCK_HEAD = {
         FROM (SELECT {columns} FROM limits_ledgerhead h WHERE customer_id = %s FOR UPDATE) locked
     """,
 }
+LOCK_CUSTOMER, READ_CLOCK = "SELECT pg_advisory_xact_lock(%s)", "SELECT clock_timestamp()"
 SET_USAGE = """
     INSERT INTO limits_monthlyusage (customer_id, month, debit_paise, credit_paise)
     VALUES (%s, %s, %s, %s)
@@ -102,8 +103,19 @@ def lock(customer_id: int) -> tuple[LedgerHead, datetime]:
 
 
 def _lock_head(customer_id: int) -> tuple[LedgerHead, datetime | None] | None:
+    if nodes.are_many():
+        return _lock_at_coordinator(customer_id)
     row = statements.read_row(_lock_statement(), [customer_id])
     return (HEADS.make_model(row[1:]), row[0]) if row else None
+
+
+def _lock_at_coordinator(customer_id: int) -> tuple[LedgerHead, datetime] | None:
+    """Lock a customer as limits.stores.citus does, and read the coordinator's clock."""
+    statements.run(LOCK_CUSTOMER, [customer_id])
+    clock_row = statements.read_row(READ_CLOCK, ())
+    assert clock_row
+    head = HEADS.read_row("WHERE customer_id = %s", [customer_id])
+    return (head, clock_row[0]) if head else None
 
 
 @cache

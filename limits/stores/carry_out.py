@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from functools import partial
 
 from limits.known import Request
+from limits.stores.citus import CitusStore
 from limits.stores.group import run_group
 from limits.stores.postgresql import PostgresqlStore
 from limits.stores.sqlite import SqliteStore
 from ppims.core.errors import Unavailable
-from ppims.db import outages
+from ppims.db import nodes, outages
 from ppims.db.group_commit import PutOff
 from ppims.db.pipeline import Pipeline, is_in_transaction, run_pipelined
 from ppims.db.statements import choose_by_database
@@ -43,6 +44,7 @@ def _run_on_sqlite(requests: Sequence[Request]) -> list[Outcome]:
 
 
 def _run_on_postgresql(requests: Sequence[Request]) -> list[Outcome]:
+    nodes.are_many()  # once, and not amid a pipeline
     if is_in_transaction():
         return _run_or_part(requests, is_patient=True)
     outcomes = _run_or_part(requests, is_patient=False)
@@ -81,4 +83,5 @@ def _run_or_part(requests: Sequence[Request], *, is_patient: bool) -> list[Outco
 def _run_piped(
     requests: Sequence[Request], pipeline: Pipeline, *, is_patient: bool
 ) -> list[Outcome]:
-    return run_group(PostgresqlStore(pipeline, is_patient=is_patient), requests)
+    store = CitusStore if nodes.are_many() else PostgresqlStore
+    return run_group(store(pipeline, is_patient=is_patient), requests)

@@ -94,7 +94,7 @@ class PostgresqlStore:
         send = self._pipeline.send
         for sql, values in (
             (write_insert(CHECKS), rows.checks),
-            (OPEN_HOLDS, [_list_hold(*opened) for opened in rows.opened.items()]),
+            (OPEN_HOLDS, [list_hold(*opened) for opened in rows.opened.items()]),
             (write_insert(ENTRIES), rows.entries),
             (CLOSE_HOLDS, rows.closed),
             (SET_USAGE, [(*month, *used) for month, used in rows.usage.items()]),
@@ -138,5 +138,6 @@ def _write_read(name: str) -> str:
     return SELECT_BY_ARRAYS.format(columns=", ".join(columns), arrays=arrays, select=select)
 
 
-def _list_hold(check_id: int, hold: Hold) -> tuple[Any, ...]:
+def list_hold(check_id: int, hold: Hold) -> tuple[Any, ...]:
+    """List the columns of a hold, as OPEN_HOLDS takes them."""
     return check_id, hold.customer_id, *hold.place, hold.amount_paise

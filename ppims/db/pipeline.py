@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from django.db import IntegrityError, connection
 
-from ppims.db import outages, standbys
+from ppims.db import nodes, outages, standbys
 from ppims.db.statements import make_driver_cursor
 from ppims.db.transaction import RunAgain, Try, run_in_transaction, try_until_done
 
@@ -18,6 +18,9 @@ SET_PLANS = (
     "SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off;"
     " SET enable_hashjoin = off; SET enable_mergejoin = off"
 )
+# Which shards are asked follows from the values. One session on each machine: to share a group's
+# statements out to several takes longer than they do.
+SET_PLANS_OF_MANY = "SET jit = off; SET citus.max_adaptive_executor_pool_size = 1"
 BEGIN_TRANSACTION = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 SET_LOCK_TIMEOUT = "SELECT set_config('lock_timeout', %s, true)"
 PREPARED_AT_MOST = 500
@@ -36,8 +39,10 @@ class Pipeline:
             cursor = connection.cursor()
             cursor.execute(sql, values or None)
             return cursor
+        # Citus plans each statement anew for its shards: there preparing wins nothing.
+        prepare = not nodes.are_many()
         return make_driver_cursor(self._driver).execute(
-            sql, values or None, prepare=True, binary=True
+            sql, values or None, prepare=prepare, binary=True
         )
 
     def wait(self) -> None:
@@ -69,7 +74,7 @@ def prepare_connection() -> None:
     driver = connection.connection
     if driver.prepared_max != PREPARED_AT_MOST:
         driver.prepared_max = PREPARED_AT_MOST
-        driver.execute(SET_PLANS)
+        driver.execute(SET_PLANS_OF_MANY if nodes.are_many() else SET_PLANS)
 
 
 def _run_in_pipeline(work: Callable[[Pipeline], T]) -> T:
@@ -112,5 +117,7 @@ def _roll_back(driver: Any) -> None:
 def _is_of_a_ref_id(error: IntegrityError) -> bool:
     """Tell whether somebody else was first with a Ref_Id."""
     diagnostics = getattr(error.__cause__, "diag", None)
-    named = getattr(diagnostics, "table_name", None) or ""
-    return outages.find_sqlstate(error) == "23505" and named.startswith("ppims_replaykey")
+    # Of another machine's error the message alone comes through: it names the constraint.
+    names = [getattr(diagnostics, name, None) or "" for name in ("table_name", "message_primary")]
+    is_named = any("ppims_replaykey" in name for name in names)
+    return outages.find_sqlstate(error) == "23505" and is_named
