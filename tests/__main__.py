@@ -1,9 +1,10 @@
 """Run the tests: `python3 -m ppims test`. All of them on SQLite; the pages in a browser; then those
 that touch a database on a PostgreSQL of their own; then those that race once more, there at
-SERIALIZABLE.
+SERIALIZABLE; then, where PPIMS_TEST_CITUS_URL leads to machines of Citus, those of the API and of
+many machines on these.
 
-With arguments: pytest once, with those, on SQLite, or where a first word of --postgres or
---serializable says; in a browser where the first is in tests/browser.
+With arguments: pytest once, with those, on SQLite, or where a first word of --postgres,
+--serializable or --citus says; in a browser where the first is in tests/browser.
 """
 
 import os
@@ -12,13 +13,16 @@ import signal
 import subprocess
 import sys
 import time
+from urllib.parse import urlsplit
 
 from tests.postgresql import cluster
 
 SERIALIZABLE = "options=-c%20default_transaction_isolation%3Dserializable"
 RACES = ["tests/concurrency"]
+MANY_MACHINES = ["tests/distributed", "tests/api"]
 BROWSER = "tests/browser"
 NO_BROWSER = "ppims: no chromium here, its tests were NOT run (apt-get install chromium)"
+NO_CITUS = "ppims: no machines of Citus here, its tests were NOT run (PPIMS_TEST_CITUS_URL)"
 NONE_HERE = "ppims: no PostgreSQL here, its tests were NOT run (apt-get install postgresql)"
 
 
@@ -28,15 +32,18 @@ def run_tests(arguments: list[str]) -> int:
     where, *rest = arguments or [""]
     if where in {"--postgres", "--serializable"}:
         return run_on_postgres((rest, where))
+    if where == "--citus":
+        return run_on_citus(rest or MANY_MACHINES)
     if where.startswith(BROWSER):
         return run_in_browser(arguments)
     if arguments:
         return run_pytest("SQLite", arguments)
     required = os.environ.get("PPIMS_TEST_REQUIRE", "")
     code = run_pytest("SQLite", []) or run_in_browser([BROWSER], is_required="browser" in required)
-    return code or run_on_postgres(
+    code = code or run_on_postgres(
         ([], "--postgres"), (RACES, "--serializable"), is_required="postgres" in required
     )
+    return code or run_on_citus(MANY_MACHINES, is_required="citus" in required)
 
 
 def run_in_browser(arguments: list[str], *, is_required: bool = True) -> int:
@@ -60,6 +67,17 @@ def run_on_postgres(*phases: tuple[list[str], str], is_required: bool = True) ->
             if code:
                 return code
     return 0
+
+
+def run_on_citus(arguments: list[str], *, is_required: bool = True) -> int:
+    """Run them where tables are spread: one process, for its tests kill machines."""
+    url = os.environ.get("PPIMS_TEST_CITUS_URL", "")
+    if not url:
+        print(NO_CITUS)
+        return 1 if is_required else 0
+    database = urlsplit(url)._replace(path=f"/ppims_{os.getpid()}").geturl()
+    own = {"DATABASE_URL": database, "PPIMS_TEST_ON_CITUS": "1"}
+    return run_pytest("many machines", ["-n", "0", *arguments], **own)
 
 
 def run_pytest(name: str, arguments: list[str], **variables: str) -> int:

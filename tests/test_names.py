@@ -33,7 +33,7 @@ VERBS = set(
     receive recognize record redirect refresh refuse register reject release remove render
     repeat report require resolve respond restart restore resume reveal reverse rewrite roll
     round run save say scale seal search seed send serve set settle share show sign sit skip
-    spell spend split start stay step stop store stream submit subtract sum summarize swap
+    spell spend split spread start stay step stop store stream submit subtract sum summarize swap
     switch sync take tamper tell test throttle time transfer translate trim truncate try type
     unblock undo unpack unprove update use validate verify visit wait walk warn watch withdraw
     work wrap write yield
