@@ -68,7 +68,7 @@ OPERATIONS: dict[type, str] = {Ask: CHECK_OPERATION, Report: UPDATE_OPERATION}
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request, by whom and under which Ref_Id. `digests` are of the fields `field_names`, in
-    order (`idempotency.digest_content`); a correction has neither, nor a Ref_Id or a processor.
+    order (`core.field_digests`); a correction has neither, nor a Ref_Id or a processor.
     """
 
     said: Ask | Report | ApprovedCorrection

@@ -26,9 +26,9 @@ from limits.known import (
 from limits.standing import Standing
 from ppims.core import calendar
 from ppims.core.errors import Conflict, Refusal, UnknownCustomer
+from ppims.core.field_digests import list_differing
 
 HOLD_CLOSED, HOLD_EXPIRED = "HOLD_CLOSED", "HOLD_EXPIRED"
-DIGEST_BYTES = 6  # of each field of what a Ref_Id said
 
 
 def plan(requests: Sequence[Request], known: Known) -> tuple[list[Outcome], Rows]:
@@ -72,14 +72,6 @@ def _answer_again(request: Request, first: FirstAnswer, standing: Standing) -> A
     if isinstance(row, Check) and row.is_allowed:
         return _repeat_allowed(row, standing)
     return row, True
-
-
-def list_differing(names: Sequence[str], first: bytes, now: bytes) -> list[str]:
-    """Name the fields by which what is said differs from what a Ref_Id said before."""
-    # A field that the operation has gained since the first call was absent from it.
-    first = first.ljust(len(now), b"\0")
-    places = [slice(i, i + DIGEST_BYTES) for i in range(0, len(now), DIGEST_BYTES)]
-    return [name for name, at in zip(names, places, strict=True) if first[at] != now[at]]
 
 
 def _repeat_allowed(check: Check, standing: Standing) -> Answer:

@@ -4,18 +4,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 
 from django.conf import settings
 
-from ppims.core import keys
 from ppims.core.errors import Conflict
+from ppims.core.field_digests import digest_fields, list_differing
 from ppims.db import standbys, statements
 from ppims.models import Operation, Processor, ReplayKey
-
-DIGEST_BYTES = 6
-ABSENT_DIGEST = bytes(DIGEST_BYTES)
-_framed_name = cache(keys.frame_text)
 
 CLAIM_REF_ID = """
     INSERT INTO ppims_replaykey (processor_id, operation, ref_id, customer_id, row_id, digests)
@@ -42,7 +37,8 @@ class Call:
     digests: bytes = field(init=False)  # made before anyone waits for this call's turn
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "digests", digest_content(self.ref_id, self.content))
+        digests = digest_fields(settings.PPIMS_DIGEST_KEYS, self.ref_id, self.content)
+        object.__setattr__(self, "digests", digests)
 
     @property
     def key(self) -> tuple[int, str, str]:
@@ -65,33 +61,12 @@ def claim(call: Call) -> ReplayKey | None:
     if statements.run(CLAIM_REF_ID, [*call.key, call.digests]):
         return None
     first = ReplayKey.objects.get(pk=call.key)
-    if different := _list_differing(call, bytes(first.digests), call.digests):
+    if different := list_differing([*call.content], bytes(first.digests), call.digests):
         raise Conflict((name, "differs from what this Ref_Id said before") for name in different)
     standbys.wait_for_standbys()  # the first COMMIT may have gone without an answer from them
     return first
 
 
-def digest_content(ref_id: str, content: Mapping[str, str | None]) -> bytes:
-    """Digest each field of what a call says, for its ReplayKey: DIGEST_BYTES each, in order."""
-    begun = keys.begin_digest(settings.PPIMS_DIGEST_KEYS, ref_id, size=DIGEST_BYTES)
-    digests = []
-    for name, text in content.items():
-        if text is None:
-            digests.append(ABSENT_DIGEST)
-        else:
-            digest = begun.copy()
-            digest.update(_framed_name(name) + keys.frame_text(text))
-            digests.append(digest.digest())
-    return b"".join(digests)
-
-
 def settle(call: Call, *, customer_id: int, row_id: int) -> None:
     """Point a claimed Ref_Id at the row that holds its answer."""
     statements.run(SETTLE_REF_ID, [customer_id, row_id, *call.key])
-
-
-def _list_differing(call: Call, first: bytes, now: bytes) -> list[str]:
-    # A field that the operation has gained since the first call was absent from it.
-    first = first.ljust(len(now), b"\0")
-    places = [slice(i, i + DIGEST_BYTES) for i in range(0, len(now), DIGEST_BYTES)]
-    return [name for name, at in zip(call.content, places, strict=True) if first[at] != now[at]]
