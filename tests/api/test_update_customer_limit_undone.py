@@ -172,7 +172,7 @@ def test_each_way_of_a_transfer_is_reversed_by_itself_and_to_its_own_amount(ent,
         assert data["Cumulative_Bal"] == "0.00"
         more = {"Tran_Id": "T-1", "Tran_Type": direction, "Tran_Status": "R"}
         assert_conflict(report_posting(ent, holder, "0.01", **more), "Amount")
-    undone = LedgerEntry.objects.filter(kind="R").select_related("reverses")
+    undone = LedgerEntry.objects.filter(kind="R").prefetch_related("reverses")
     directions = [entry.reverses.direction for entry in undone.order_by("number")]
     assert directions == ["C", "D"]
 
