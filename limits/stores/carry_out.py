@@ -8,7 +8,7 @@ from functools import partial
 from limits.known import Request
 from limits.stores.citus import CitusStore
 from limits.stores.group import run_group
-from limits.stores.postgresql import PostgresqlStore
+from limits.stores.postgresql import Locking, PostgresqlStore
 from limits.stores.sqlite import SqliteStore
 from ppims.core.errors import Unavailable
 from ppims.db import nodes, outages
@@ -46,42 +46,38 @@ def _run_on_sqlite(requests: Sequence[Request]) -> list[Outcome]:
 def _run_on_postgresql(requests: Sequence[Request]) -> list[Outcome]:
     nodes.are_many()  # once, and not amid a pipeline
     if is_in_transaction():
-        return _run_or_part(requests, is_patient=True)
-    outcomes = _run_or_part(requests, is_patient=False)
-    put_off = [place for place, (_, error) in enumerate(outcomes) if isinstance(error, PutOff)]
-    if put_off:
-        again = _run_or_part([requests[place] for place in put_off], is_patient=True)
-        for place, outcome in zip(put_off, again, strict=True):
+        return _run_or_part(requests, Locking.PATIENT)
+    outcomes: list[Outcome] = [(None, PutOff())] * len(requests)
+    # Who waits for a lock comes last, so that all others are answered before.
+    for locking in Locking:
+        left = [place for place, (_, error) in enumerate(outcomes) if isinstance(error, PutOff)]
+        if not left:
+            break
+        again = _run_or_part([requests[place] for place in left], locking)
+        for place, outcome in zip(left, again, strict=True):
             outcomes[place] = outcome
     return outcomes
 
 
-def _run_or_part(requests: Sequence[Request], *, is_patient: bool) -> list[Outcome]:
+def _run_or_part(requests: Sequence[Request], locking: Locking) -> list[Outcome]:
     """Carry out requests together; where the database refuses that, each alone once, so that only
-    whose fault it is has it.
+    whose fault it is has it. Whose lock is not to be had in time is put off.
     """
     try:
-        work = partial(_run_piped, requests, is_patient=is_patient)
+        work = partial(_run_piped, requests, locking)
         return run_pipelined(work, lock_wait_ms=LOCK_WAIT_MS)
     except PutOff as put_off:
         return [(None, put_off) for _ in requests]
     except Unavailable as error:
-        if outages.find_sqlstate(error.__cause__) != LOCK_NOT_AVAILABLE:
-            return [(None, error) for _ in requests]
-        if len(requests) == 1:
-            return [(None, PutOff())]
+        is_locked = outages.find_sqlstate(error.__cause__) == LOCK_NOT_AVAILABLE
+        return [(None, PutOff() if is_locked else error) for _ in requests]
     except Exception as error:  # noqa: BLE001 - whatever it is, it is one of these requests'
         if len(requests) == 1:
             return [(None, error)]
-    return [
-        outcome
-        for request in requests
-        for outcome in _run_or_part([request], is_patient=is_patient)
-    ]
+    return [outcome for request in requests for outcome in _run_or_part([request], locking)]
 
 
-def _run_piped(
-    requests: Sequence[Request], pipeline: Pipeline, *, is_patient: bool
-) -> list[Outcome]:
+def _run_piped(requests: Sequence[Request], locking: Locking, pipeline: Pipeline) -> list[Outcome]:
     store = CitusStore if nodes.are_many() else PostgresqlStore
-    return run_group(store(pipeline, is_patient=is_patient), requests)
+    processors = sorted({request.processor_id for request in requests})
+    return run_group(store(pipeline, processors, locking), requests)

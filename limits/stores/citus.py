@@ -16,6 +16,7 @@ from limits.stores.group import Found, Wanted
 from limits.stores.postgresql import (
     CLOSE_HOLDS,
     DROP_EXPIRED,
+    Locking,
     PostgresqlStore,
     list_hold,
 )
@@ -105,7 +106,8 @@ class CitusStore(PostgresqlStore):
             send(DROP_EXPIRED, [write_array("bigint", rows.expired), known.at.isoformat()])
 
     def _lock_customers(self, customers: Sequence[int]) -> Any:
-        sql = LOCK_CUSTOMERS if self._is_patient else LOCK_FREE_CUSTOMERS
+        is_patient = self._locking is Locking.PATIENT
+        sql = LOCK_CUSTOMERS if is_patient else LOCK_FREE_CUSTOMERS
         return self._send_columns(sql, [customers])
 
     def _send(self, name: str, columns: tuple[Sequence[Any], ...]) -> Any:

@@ -94,8 +94,9 @@ def run_group(store: Store, requests: Sequence[Request]) -> list[transaction.Out
 
 
 def _find_unlocked(requests: Sequence[Request], known: Known) -> set[int]:
-    customers = {request.said.unique_id for request in requests}
-    return (customers & known.people.keys()) - known.heads.keys()
+    """Find whose heads there is nothing of, though a request of a processor of theirs is here."""
+    owners = {(request.said.unique_id, request.processor_id) for request in requests}
+    return {customer for customer, _ in owners & known.cif_ids.keys()} - known.heads.keys()
 
 
 def _plan_with_enough(

@@ -3,6 +3,7 @@ customer's lock is never waited for beside others.
 """
 
 from collections.abc import Sequence
+from enum import Enum, auto
 from functools import cache
 from typing import Any
 
@@ -30,7 +31,8 @@ MAKE_HEADS = """
         (customer_id, entry_count, check_count, last_digest, last_at, key_id, mac)
     SELECT made.customer_id, 0, 0, '', NULL, %s, made.mac
     FROM unnest(%s::bigint[], %s::bytea[]) made(customer_id, mac)
-    JOIN customers_customer c ON c.unique_id = made.customer_id
+    WHERE EXISTS (SELECT 1 FROM customers_registration r
+        WHERE r.customer_id = made.customer_id AND r.processor_id = ANY(%s::bigint[]))
     ORDER BY made.customer_id ON CONFLICT DO NOTHING
 """
 # After the locks, in a statement of its own: beside them it would be a time before the wait.
@@ -75,15 +77,23 @@ KEEP_KEYS = """
 """
 
 
+class Locking(Enum):
+    """How the heads of a group's customers are locked, the quickest way first."""
+
+    FREE = auto()  # those that are there, and that nobody else has
+    NEW = auto()  # as before; and a customer who has none gets one
+    PATIENT = auto()  # as before; and who has one is waited for
+
+
 class PostgresqlStore:
-    """Reads and writes through a pipeline. `is_patient`: it waits for a customer's lock, and makes
-    the head of one that has none; else such a customer has none here.
+    """Reads and writes through a pipeline, for some processors: of their customers alone is a head
+    made. A customer whose head isn't locked has none here.
     """
 
     makes_heads, counts_years = False, False
 
-    def __init__(self, pipeline: Pipeline, *, is_patient: bool) -> None:
-        self._pipeline, self._is_patient = pipeline, is_patient
+    def __init__(self, pipeline: Pipeline, processors: Sequence[int], locking: Locking) -> None:
+        self._pipeline, self._processors, self._locking = pipeline, processors, locking
 
     def ask(self, wanted: Wanted) -> Found:
         cursors = {name: self._send(name, columns) for name, columns in wanted.items()}
@@ -119,14 +129,16 @@ class PostgresqlStore:
         return self._pipeline.send(sql, write_columns(sql, columns))
 
     def _lock_heads(self, customers: Sequence[int]) -> Any:
-        if not self._is_patient:
-            return self._pipeline.send(
-                f"{LOCK_HEADS} SKIP LOCKED", [write_array("bigint", customers)]
-            )
+        if self._locking is not Locking.FREE:
+            self._make_heads(customers)
+        waiting = "" if self._locking is Locking.PATIENT else "SKIP LOCKED"
+        return self._pipeline.send(f"{LOCK_HEADS} {waiting}", [write_array("bigint", customers)])
+
+    def _make_heads(self, customers: Sequence[int]) -> None:
         signed = [sign_new_head(customer_id) for customer_id in customers]
-        macs = write_arrays(MAKE_HEADS, [(head.customer_id, head.mac) for head in signed])
-        self._pipeline.send(MAKE_HEADS, [signed[0].key_id, *macs])
-        return self._pipeline.send(LOCK_HEADS, [write_array("bigint", customers)])
+        macs = [write_array("bigint", customers), write_array("bytea", [h.mac for h in signed])]
+        processors = write_array("bigint", self._processors)
+        self._pipeline.send(MAKE_HEADS, [signed[0].key_id, *macs, processors])
 
 
 @cache

@@ -22,8 +22,8 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from ppims.core.errors import Unavailable
+from ppims.db import pipeline
 from ppims.db.checkpoint import SET_AUTOCHECKPOINT_PAGES, Checkpoints
-from ppims.db.pipeline import prepare_connection
 from ppims.db.statements import keep_connection, run
 from ppims.db.threads import run_as_a_request, run_beside
 from ppims.db.transaction import Outcome, run_together
@@ -207,7 +207,9 @@ class Writer:
 
     def _serve(self) -> NoReturn:
         keep_connection()
-        if settings.SQLITE:
+        if not settings.SQLITE:
+            pipeline.begin_thread()
+        else:
             with suppress(DatabaseError, Unavailable):
                 for pragma in (OWN_CACHE, SET_AUTOCHECKPOINT_PAGES):
                     run(pragma, ())
@@ -270,7 +272,6 @@ def _carry_out(taken: Sequence[PendingWrite]) -> list[Outcome]:
     requests = [write.work for write in taken if write.run_group]
     run_group = taken[0].run_group if taken else None
     if not settings.SQLITE:
-        prepare_connection()
         return run_group(requests) if run_group else []
     works = [write.work for write in taken if not write.run_group]
     if run_group is None:

@@ -2,12 +2,13 @@
 so that a transaction is a few round trips, however many statements it has.
 """
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from django.db import IntegrityError, connection
 
-from ppims.db import nodes, outages, standbys
+from ppims.db import clock_guard, nodes, outages, standbys
 from ppims.db.statements import make_driver_cursor
 from ppims.db.transaction import RunAgain, Try, run_in_transaction, try_until_done
 
@@ -21,9 +22,11 @@ SET_PLANS = (
 # Which shards are asked follows from the values. One session on each machine: to share a group's
 # statements out to several takes longer than they do.
 SET_PLANS_OF_MANY = "SET jit = off; SET citus.max_adaptive_executor_pool_size = 1"
-BEGIN_TRANSACTION = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+BEGIN_TRANSACTION = "BEGIN ISOLATION LEVEL READ COMMITTED"
 SET_LOCK_TIMEOUT = "SELECT set_config('lock_timeout', %s, true)"
 PREPARED_AT_MOST = 500
+
+_threads = threading.local()
 
 
 class Pipeline:
@@ -40,7 +43,7 @@ class Pipeline:
             cursor.execute(sql, values or None)
             return cursor
         # Citus plans each statement anew for its shards: there preparing wins nothing.
-        prepare = not nodes.are_many()
+        prepare = bool(values) and not nodes.are_many()
         return make_driver_cursor(self._driver).execute(
             sql, values or None, prepare=prepare, binary=True
         )
@@ -59,7 +62,7 @@ def run_pipelined(work: Callable[[Pipeline], T], *, lock_wait_ms: int | None = N
     nothing can be said to be recorded.
     """
     if connection.in_atomic_block:
-        return run_in_transaction(lambda: _run_in_pipeline(work), takes_instant=False)
+        return run_in_transaction(lambda: _run_in_pipeline(work))
     return try_until_done(lambda this_try: _run_alone(work, this_try, lock_wait_ms))
 
 
@@ -68,13 +71,19 @@ def is_in_transaction() -> bool:
     return connection.in_atomic_block
 
 
-def prepare_connection() -> None:
-    """Make this thread's connection one that does nothing but run pipelines."""
+def begin_thread() -> None:
+    """Let this thread do nothing but run pipelines: its connections plan for them alone."""
+    _threads.runs_pipelines_alone = True
+
+
+def _open_connection() -> Any:
     connection.ensure_connection()
     driver = connection.connection
-    if driver.prepared_max != PREPARED_AT_MOST:
-        driver.prepared_max = PREPARED_AT_MOST
+    is_new = driver.prepared_max != PREPARED_AT_MOST
+    if is_new and getattr(_threads, "runs_pipelines_alone", False):
         driver.execute(SET_PLANS_OF_MANY if nodes.are_many() else SET_PLANS)
+        driver.prepared_max = PREPARED_AT_MOST
+    return driver
 
 
 def _run_in_pipeline(work: Callable[[Pipeline], T]) -> T:
@@ -84,8 +93,9 @@ def _run_in_pipeline(work: Callable[[Pipeline], T]) -> T:
 
 
 def _run_alone(work: Callable[[Pipeline], T], this_try: Try, lock_wait_ms: int | None) -> T:
-    connection.ensure_connection()
-    driver = connection.connection
+    with connection.wrap_database_errors:
+        driver = _open_connection()
+    clock_guard.require_steady()
     try:
         with connection.wrap_database_errors, driver.pipeline() as pipeline:
             piped = Pipeline(driver, pipeline)
@@ -94,9 +104,8 @@ def _run_alone(work: Callable[[Pipeline], T], this_try: Try, lock_wait_ms: int |
                 piped.send(SET_LOCK_TIMEOUT, [str(lock_wait_ms)])
             result = work(piped)
             standbys.listen_to_commit(driver)
-            piped.send("COMMIT")
-            this_try.is_committing = True
-            piped.wait()
+            this_try.is_committing = True  # an error from here on may be COMMIT's own
+            driver.commit()  # it waits for all that was sent, and goes out with the wait
         standbys.require_replicated(driver)
     except BaseException as error:
         _roll_back(driver)

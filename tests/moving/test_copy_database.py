@@ -49,7 +49,10 @@ def test_the_copy_goes_on_where_the_original_was(filled, url):
         customer = make_customer(ent)
         answer, _ = make_check(ent, customer, 10_000, ref_id="C2")
         entry, _ = make_posting(ent, customer, 10_000, enquiry="C2")
-        assert (answer.pk, entry.pk) == (newest[LimitCheck] + 1, newest[LedgerEntry] + 1)
+        # PostgreSQL's numbers have gaps: those of what was put off or refused are not taken again.
+        assert answer.pk > newest[LimitCheck]
+        assert entry.pk > newest[LedgerEntry]
+        assert max(answer.pk - newest[LimitCheck], entry.pk - newest[LedgerEntry]) < 5
         _, is_replay = make_posting(ent, customer, 10_000, ref_id=entry.ref_id, enquiry="C2")
         assert is_replay
         assert list(verify()) == []

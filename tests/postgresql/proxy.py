@@ -98,7 +98,8 @@ class _Pair:
             when = self.proxy.meets(data)
             if when == "before":
                 break
-            self.is_last_answer = when == "after"
+            # What comes behind it, a pipeline's Sync, is handed on too: then it is answered.
+            self.is_last_answer = self.is_last_answer or when == "after"
             if not _send(self.upstream, data):
                 break
         if not self.is_last_answer:

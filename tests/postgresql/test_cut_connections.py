@@ -63,16 +63,23 @@ def test_two_hundred_commits_cut_have_one_effect_or_none_and_are_never_lied_abou
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_connection_cut_anywhere_before_its_commit_is_answered_and_done_once(cut, when):
-    customer, proxy = cut.add_customer(), cut.database.proxy
+def test_a_connection_cut_before_its_commit_is_answered_and_done_once(cut, when):
+    """What is read is read again. What is written goes with COMMIT: it may be there or not, and is
+    found by its Ref_Id.
+    """
+    customer, proxy, answered = cut.add_customer(), cut.database.proxy, Counter()
     for number in count(1):
         cuts = proxy.cuts
         proxy.cut(when, at=is_no_commit, number=number)
-        answer = do_once(cut, ["post", "ENT", draw_ref(), customer, AMOUNT])
+        step = ["post", "ENT", draw_ref(), customer, AMOUNT]
+        answer = do_once(cut, step)
+        answered[answer == "Unavailable"] += 1
+        answer = do_once(cut, step) if answer == "Unavailable" else answer
         used = number * AMOUNT
-        assert answer[3:] == [used, LIMIT - used, False]
+        assert answer[3:5] == [used, LIMIT - used]
         assert cut.query(ITS_ENTRIES, customer) == [(number, used, number)]
         if proxy.cuts == cuts:
             break
     proxy.cut_nowhere()
-    assert number > 10
+    assert number > 3
+    assert min(answered.values()) > 0
