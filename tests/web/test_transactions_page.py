@@ -331,7 +331,7 @@ def test_a_row_of_each_source_opens_with_few_queries(ent, source, django_assert_
     with clock.freeze(AT):
         rows = client.get("/transactions").context["lines"]
     line = next(line for line in rows if line.row.source == source)
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         page = client.get(reverse("transaction", args=[SOURCE_SLUGS[source], line.row.id]))
     assert page.status_code == 200
     assert page.context["facts"]
