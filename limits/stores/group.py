@@ -40,8 +40,9 @@ from limits.ledger import report_clock
 from limits.plan import plan
 from limits.posting import REVERSE_KIND
 from ppims.core import calendar, clock
-from ppims.db import clock_guard, transaction
+from ppims.db import clock_guard
 from ppims.db.group_commit import PutOff
+from ppims.db.transaction import Outcome as GroupOutcome
 from ppims.db.transaction import RunAgain
 
 # What is asked of the database, by the name of a statement: the columns of its values.
@@ -51,13 +52,22 @@ Found = Mapping[str, list[tuple[Any, ...]]]
 MOST_READINGS = 5
 
 
+class LastGroup:
+    """What this process's last group has read, for a guess at which months the next one needs: it
+    is never judged by.
+    """
+
+    rules: Sequence[ApprovedRule] = ()
+
+
+_last = LastGroup()
+
+
 class Store(Protocol):
     """A database's way to read and write, inside a transaction that somebody else begins."""
 
     # Whether a customer without a head gets one when its rows are written; else beforehand.
     makes_heads: bool
-    # Whether rules count years: else their months need not be read before anybody asks for them.
-    counts_years: bool
 
     def ask(self, wanted: Wanted) -> Found:
         """Ask all at once, in this order, and give the rows of each by its name."""
@@ -69,7 +79,7 @@ class Store(Protocol):
         """See that what was answered, though nothing is written, is as durable as what is."""
 
 
-def run_group(store: Store, requests: Sequence[Request]) -> list[transaction.Outcome]:
+def run_group(store: Store, requests: Sequence[Request]) -> list[GroupOutcome]:
     """Carry out a group inside an open transaction, and tell what became of each: PutOff where
     somebody else has the customer's lock, or where there is nothing yet to lock.
 
@@ -118,13 +128,12 @@ def _plan_with_enough(
 
 
 def _read_known(store: Store, requests: Sequence[Request]) -> Known:
-    found = store.ask(_list_first(requests, counts_years=store.counts_years))
+    found = store.ask(_list_first(requests))
     reading = found["clock"][0][0] if found["clock"] else None
     clock_guard.require_steady(reading)
     known = Known(clock.now(reading), settings.PPIMS_LEDGER_KEYS[0])
     _take_people(known, found)
-    known.rules = _make_rules(tuple(found["rules"]))
-    store.counts_years = any(rule.window == FINANCIAL_YEAR for rule in known.rules)
+    known.rules = _last.rules = _make_rules(tuple(found["rules"]))
     _take_usage(known, found["used"])
     for customer_id, *place, paise in found["holds"]:
         known.holds.setdefault(customer_id, {})[HoldPlace(*place)] = paise
@@ -148,7 +157,7 @@ def _make_rules(rows: tuple[tuple[Any, ...], ...]) -> list[ApprovedRule]:
     return [ApprovedRule(*row) for row in rows]
 
 
-def _list_first(requests: Sequence[Request], *, counts_years: bool) -> Wanted:
+def _list_first(requests: Sequence[Request]) -> Wanted:
     """List what is read of every group: the locks, the clock after them, and all that the requests
     name by themselves.
     """
@@ -156,7 +165,9 @@ def _list_first(requests: Sequence[Request], *, counts_years: bool) -> Wanted:
     asks = [(request, request.said) for request in requests if isinstance(request.said, Ask)]
     reports = [(request, request.said) for request in requests if isinstance(request.said, Report)]
     month = calendar.number_ist_month(clock.now())
-    months = {month, *(calendar.list_months_of_financial_year(month) if counts_years else ())}
+    months = {month}
+    if any(rule.window == FINANCIAL_YEAR for rule in _last.rules):
+        months |= {*calendar.list_months_of_financial_year(month)}
     if reports:  # most that settle a check of last month come soon after it
         months.add(calendar.number_month_before(month))
     wanted: Wanted = {

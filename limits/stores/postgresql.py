@@ -90,7 +90,7 @@ class PostgresqlStore:
     made. A customer whose head isn't locked has none here.
     """
 
-    makes_heads, counts_years = False, False
+    makes_heads = False
 
     def __init__(self, pipeline: Pipeline, processors: Sequence[int], locking: Locking) -> None:
         self._pipeline, self._processors, self._locking = pipeline, processors, locking

@@ -50,7 +50,7 @@ KEEP_KEY = """
 class SqliteStore:
     """Reads and writes on this thread's connection."""
 
-    makes_heads, counts_years = True, False
+    makes_heads = True
 
     def ask(self, wanted: Wanted) -> Found:
         return {name: _ask(name, columns) for name, columns in wanted.items()}
