@@ -13,7 +13,7 @@ from ppims.models import Processor
 
 
 class LedgerEntry(models.Model):
-    """One accepted update or staff adjustment, for ever. Only limits.ledger writes it.
+    """One accepted update or staff adjustment, for ever. Only limits.plan says what is written.
 
     `month` is the month booked (202611), `amount_paise` as reported; a RELEASE moves no total,
     a REVERSE takes away; that of an ADJUST has its own sign.

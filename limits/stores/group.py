@@ -42,7 +42,7 @@ from limits.posting import REVERSE_KIND
 from ppims.core import calendar, clock
 from ppims.db import clock_guard
 from ppims.db.group_commit import PutOff
-from ppims.db.transaction import Outcome as GroupOutcome
+from ppims.db.transaction import Outcome as WorkOutcome
 from ppims.db.transaction import RunAgain
 
 # What is asked of the database, by the name of a statement: the columns of its values.
@@ -79,7 +79,7 @@ class Store(Protocol):
         """See that what was answered, though nothing is written, is as durable as what is."""
 
 
-def run_group(store: Store, requests: Sequence[Request]) -> list[GroupOutcome]:
+def run_group(store: Store, requests: Sequence[Request]) -> list[WorkOutcome]:
     """Carry out a group inside an open transaction, and tell what became of each: PutOff where
     somebody else has the customer's lock, or where there is nothing yet to lock.
 

@@ -16,12 +16,12 @@ T = TypeVar("T")
 
 # The same plan whatever the values are; a few rows, each found by its key.
 SET_PLANS = (
-    "SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off;"
+    "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off;"
     " SET enable_hashjoin = off; SET enable_mergejoin = off"
 )
 # Which shards are asked follows from the values. One session on each machine: to share a group's
 # statements out to several takes longer than they do.
-SET_PLANS_OF_MANY = "SET jit = off; SET citus.max_adaptive_executor_pool_size = 1"
+SET_PLANS_OF_MANY = "SET citus.max_adaptive_executor_pool_size = 1"
 BEGIN_TRANSACTION = "BEGIN ISOLATION LEVEL READ COMMITTED"
 SET_LOCK_TIMEOUT = "SELECT set_config('lock_timeout', %s, true)"
 PREPARED_AT_MOST = 500
