@@ -18,6 +18,9 @@ AS_MICROSECONDS = {
 }
 # Microseconds take half the room of SQLite's text.
 AS_INDEXED = {"postgresql": "{0}", "sqlite": AS_MICROSECONDS["sqlite"]}
+# PostgreSQL may join rows in any order, and finds by the index's own column that they are sorted.
+# SQLite goes through a subquery in its order, and would sort all of it for a page of two rows.
+KEPT_ORDERS = {"postgresql": "ORDER BY sorted_at {0}, row_key {0}", "sqlite": ""}
 EARLIER_FORMS = {
     "postgresql": "({at}, {key}) < (%s, %s)",
     # One bound first: of several SQLite goes by the first alone, and without any it would rather
@@ -48,3 +51,8 @@ def write_earlier(at: str, key: str, than: datetime, before: int) -> tuple[str, 
     bound = to_indexed(than)
     values = [bound, bound, before] if connection.vendor == "sqlite" else [bound, before]
     return choose_by_database(EARLIER_FORMS).format(at=at, key=key), values
+
+
+def write_kept_order(way: str) -> str:
+    """Write that rows of a subquery, sorted by `sorted_at` and `row_key`, stay so: ASC or DESC."""
+    return choose_by_database(KEPT_ORDERS).format(way)

@@ -17,7 +17,7 @@ from ppims.reports.keyset import (
 from ppims.reports.transactions import ENTRY_RANK, Row, read_rows
 
 LOOK_QUERY = """
-    SELECT {moment} AS moment, t.id AS row_key, t.customer_id AS holder
+    SELECT {moment} AS moment, {at} AS sorted_at, t.id AS row_key, t.customer_id AS holder
     FROM limits_ledgerentry t
     WHERE NOT (t."flags" = '') AND {at} >= %s AND ({at} > %s OR t.id > %s)
     ORDER BY {at}, t.id

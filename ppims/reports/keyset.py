@@ -14,7 +14,13 @@ from django.http import Http404
 
 from ppims.core import calendar
 from ppims.db import nodes, statements
-from ppims.db.instants import to_indexed, write_earlier, write_indexed, write_microseconds
+from ppims.db.instants import (
+    to_indexed,
+    write_earlier,
+    write_indexed,
+    write_kept_order,
+    write_microseconds,
+)
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)
@@ -155,14 +161,16 @@ def find_wanted(
     look: str, values: Sequence[Any], wanted: Sequence[Condition], rank: int, rows: int
 ) -> tuple[list[Position], Position | None]:
     """Find the first so many of what a statement looks at that are wanted; and where that ended,
-    if it looked at enough. The statement, of columns `moment` and `row_key` and more, says the
-    order.
+    if it looked at enough. The statement, of columns `moment`, `sorted_at`, `row_key` and more, is
+    sorted by the last two.
     """
+    way = "DESC" if "DESC" in look else "ASC"
     looked_at = f"SELECT moment, row_key FROM ({look} LIMIT {LOOKED_AT:d}) w"
     if nodes.are_many():
-        sql, more = _write_search_of_many(look, wanted)
+        sql, more = _write_search_of_many(look, wanted, way)
     else:
-        sql, more = f"{looked_at} WHERE {_join_conditions(wanted)}", _list_values(wanted)
+        where = f"WHERE {_join_conditions(wanted)} {write_kept_order(way)}"
+        sql, more = f"{looked_at} {where}", _list_values(wanted)
     found = statements.read_rows(f"{sql} LIMIT {rows:d}", [*values, *more])
     positions = [Position(at, rank, key) for at, key in found]
     if len(positions) == rows:
@@ -178,7 +186,7 @@ def _find_positions(
     if walk.wanted:
         return find_wanted(look, values, walk.wanted, walk.rank, rows)
     found = statements.read_rows(f"{look} LIMIT {rows:d}", values)
-    return [Position(at, walk.rank, key) for at, key, *_ in found], None
+    return [Position(at, walk.rank, key) for at, _, key, *_ in found], None
 
 
 def _write_look(walk: Walk, frame: Frame, after: Position) -> tuple[str, list[Any]]:
@@ -196,13 +204,15 @@ def _write_look(walk: Walk, frame: Frame, after: Position) -> tuple[str, list[An
     columns = "".join(f', t."{column}"' for column in walk.columns)
     moment = write_microseconds(f't."{walk.at}"')
     sql = f"""
-        SELECT {moment} AS moment, {key} AS row_key{columns}
+        SELECT {moment} AS moment, {at} AS sorted_at, {key} AS row_key{columns}
         FROM {walk.table} t WHERE {_join_conditions(where)}
         ORDER BY {at} DESC, {key} DESC"""
     return sql, _list_values(where)
 
 
-def _write_search_of_many(look: str, wanted: Sequence[Condition]) -> tuple[str, list[Any]]:
+def _write_search_of_many(
+    look: str, wanted: Sequence[Condition], way: str
+) -> tuple[str, list[Any]]:
     """Write the search for tables that are spread, where nothing can be asked of each row that was
     looked at: all of them are joined at once, and those that match are told from the others. And
     the values for it.
@@ -214,7 +224,6 @@ def _write_search_of_many(look: str, wanted: Sequence[Condition]) -> tuple[str, 
         parts.append(f"matched_{number} AS ({row.write_matches()})")
         word = "IN" if row.is_there else "NOT IN"
         where.append(f"row_key {word} (SELECT row_key FROM matched_{number})")
-    way = "DESC" if "DESC" in look else "ASC"
     sql = f"""WITH {", ".join(parts)} SELECT moment, row_key FROM w
         WHERE {" AND ".join(where)} ORDER BY moment {way}, row_key {way}"""
     return sql, _list_values([*beside, *plain])

@@ -18,7 +18,7 @@ from ppims.reports.keyset import (
 )
 
 LOOK_QUERY = """
-    SELECT 0 AS moment, t.id AS row_key, t.customer_id AS holder
+    SELECT 0 AS moment, t.id AS sorted_at, t.id AS row_key, t.customer_id AS holder
     FROM limits_refusedreport t WHERE t.id > %s ORDER BY t.id
 """
 OPEN_CONDITION = RowBeside(
