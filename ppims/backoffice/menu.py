@@ -1,5 +1,6 @@
 """The menu, and what else the frame of every page shows."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
 from ppims.models import User
+from ppims.reports.waiting import Waiting, read_waiting
 
 IDLE_SECONDS = 14 * 60  # the server's 15 minutes may have begun up to a minute earlier
 WARNED_SECONDS = 2 * 60
@@ -17,36 +19,59 @@ WARNED_SECONDS = 2 * 60
 
 @dataclass(frozen=True)
 class Item:
-    """One place of the menu: open to who has any of the permissions; none named, to everyone.
+    """One place of the menu, or a tab of one: open to who has any of the permissions; none named,
+    to everyone. A place with tabs is where the first of them is that one may open.
 
-    `home_of` are pages that belong to it, and lie elsewhere.
+    `home_of` are pages that belong to it, and lie elsewhere. `counts` says of a tab that what waits
+    there is counted, by its address's name.
     """
 
     url_name: str
     label: object
-    icon: str
+    icon: str = ""
     permissions: tuple[str, ...] = ()
     home_of: tuple[str, ...] = ()
+    tabs: tuple["Item", ...] = ()
+    counts: bool = False
 
     def may_open(self, user: User) -> bool:
         return not self.permissions or any(map(user.has_perm, self.permissions))
 
 
+WORK_TABS = (
+    Item("flagged", _("Flagged"), permissions=("limits.view_ledgerentry",), counts=True),
+    Item("reviews", _("Reviews"), permissions=("customers.view_duplicatereview",), counts=True),
+    Item("approvals", _("Approvals"), permissions=("customers.view_unblocking",), counts=True),
+    Item(
+        "refused-reports",
+        _("Refused reports"),
+        permissions=("limits.view_refusedreport",),
+        counts=True,
+    ),
+)
+SETTINGS_TABS = (
+    Item("limits", _("Limits"), permissions=("limits.view_limitrule",)),
+    Item("processors", _("Processors"), permissions=("ppims.view_processor",)),
+    Item("admin:index", _("Admin"), permissions=("ppims.change_user",)),
+)
 MENU = (
     Item("overview", _("Overview"), "layout-dashboard", ("limits.view_ledgerentry",)),
     Item("customers", _("Customers"), "users", ("customers.view_customer",), home_of=("onboard",)),
     Item("transactions", _("Transactions"), "arrow-left-right", ("limits.view_ledgerentry",)),
-    Item("calls", _("Calls"), "ban", ("ppims.view_refusedcall",)),
-    Item("limits", _("Limits"), "scale", ("limits.view_limitrule",)),
-    Item("approvals", _("Approvals"), "check-check", ("customers.view_unblocking",)),
-    Item("admin:index", _("Admin"), "shield", ("ppims.change_user", "ppims.view_auditentry")),
-    Item("api-1:openapi-view", _("API docs"), "book-open"),
+    Item("work", _("Work"), "check-check", tabs=WORK_TABS),
+    Item("settings", _("Settings"), "scale", tabs=SETTINGS_TABS),
 )
 
 
-def list_items(user: User) -> list[Item]:
+def list_items(user: User, items: Sequence[Item] = MENU) -> list[Item]:
     """List what this person may open, in the menu's order."""
-    return [item for item in MENU if item.may_open(user)]
+    return [item for item in items if item.may_open(user)]
+
+
+def find_first_tab(user: User, place: str) -> Item:
+    """Find the first tab of a place that this person may open: everyone may open one."""
+    (item,) = [item for item in MENU if item.url_name == place]
+    return list_items(user, item.tabs)[0]
 
 
 def make_frame(request: HttpRequest) -> dict[str, Any]:
@@ -59,9 +84,7 @@ def _read_frame(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)  # none where a page failed before it was known
     if not isinstance(user, User):
         return shown
-    here = request.path
-    places = [(item, reverse(item.url_name)) for item in list_items(user)]
-    menu = [{"item": item, "url": url, "is_here": _is_here(here, item)} for item, url in places]
+    waiting = read_waiting()
     roles = ", ".join(user.groups.order_by("name").values_list("name", flat=True))
     return {
         **shown,
@@ -69,9 +92,30 @@ def _read_frame(request: HttpRequest) -> dict[str, Any]:
         "warned_seconds": WARNED_SECONDS,
         "user": user,
         "roles": roles,
-        "menu": menu,
+        "menu": [_show(item, request.path, user, waiting) for item in list_items(user)],
+        "tabs": _list_tabs(request.path, user, waiting),
         "search": reverse("search") if user.has_perm("customers.view_customer") else "",
     }
+
+
+def _show(item: Item, here: str, user: User, waiting: Mapping[str, Waiting]) -> dict[str, Any]:
+    """Give what a place or a tab is drawn from: `count` is what waits there, in all its tabs."""
+    counted = [each for each in (item, *list_items(user, item.tabs)) if each.counts]
+    return {
+        "item": item,
+        "url": reverse(item.url_name),
+        "is_here": _is_here(here, item),
+        "count": sum(waiting[each.url_name].count for each in counted),
+    }
+
+
+def _list_tabs(here: str, user: User, waiting: Mapping[str, Waiting]) -> list[dict[str, Any]]:
+    """List the tabs of a page that is one itself; what lies below it has a way back alone."""
+    for place in MENU:
+        tabs = [_show(tab, here, user, waiting) for tab in list_items(user, place.tabs)]
+        if any(tab["url"] == here for tab in tabs):
+            return tabs
+    return []
 
 
 def _is_here(here: str, item: Item) -> bool:

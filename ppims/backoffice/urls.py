@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
+from django.views.generic import RedirectView
 
 from ppims.backoffice import login, menu
 from ppims.backoffice.access import open_page
@@ -17,11 +18,25 @@ from ppims.backoffice.customers import customers
 from ppims.backoffice.flagged import flagged_list, flagged_posting
 from ppims.backoffice.limits import limits
 from ppims.backoffice.overview import overview
+from ppims.backoffice.processors import processors
 from ppims.backoffice.refused_reports import refused_list, refused_report
 from ppims.backoffice.reviews import review, reviews_list
 from ppims.backoffice.search import search, search_results
 from ppims.backoffice.transactions import transaction, transactions
 from ppims.services.accounts import get_staff
+
+MOVED_ADDRESSES = {
+    "limits": "limits",
+    "calls": "calls",
+    "approvals": "approvals",
+    "approvals/<slug:kind>/<int:pk>": "approval",
+    "overview/reviews": "reviews",
+    "overview/reviews/<int:review_id>": "review",
+    "overview/flagged": "flagged",
+    "overview/flagged/<int:entry_id>": "flagged-posting",
+    "overview/refused": "refused-reports",
+    "overview/refused/<int:report_id>": "refused-report",
+}
 
 
 @open_page()
@@ -31,23 +46,34 @@ def home(request: HttpRequest) -> HttpResponse:
     return redirect(first.url_name)
 
 
+@open_page()
+def open_first_tab(request: HttpRequest, place: str) -> HttpResponse:
+    """Lead to the first tab of a place that this person may open."""
+    return redirect(menu.find_first_tab(get_staff(request), place).url_name)
+
+
 urlpatterns = [
     path("", home, name="home"),
     path("log-in", login.log_in, name="login"),
     path("log-out", login.log_out, name="logout"),
     path("password", login.password_change, name="password_change"),
     path("stay", login.stay, name="stay"),
-    path("limits", limits, name="limits"),
     path("overview", overview, name="overview"),
-    path("overview/reviews", reviews_list, name="reviews"),
-    path("overview/reviews/<int:review_id>", review, name="review"),
-    path("overview/flagged", flagged_list, name="flagged"),
-    path("overview/flagged/<int:entry_id>", flagged_posting, name="flagged-posting"),
-    path("overview/refused", refused_list, name="refused-reports"),
-    path("overview/refused/<int:report_id>", refused_report, name="refused-report"),
+    path("work", open_first_tab, {"place": "work"}, name="work"),
+    path("work/reviews", reviews_list, name="reviews"),
+    path("work/reviews/<int:review_id>", review, name="review"),
+    path("work/flagged", flagged_list, name="flagged"),
+    path("work/flagged/<int:entry_id>", flagged_posting, name="flagged-posting"),
+    path("work/refused", refused_list, name="refused-reports"),
+    path("work/refused/<int:report_id>", refused_report, name="refused-report"),
+    path("work/approvals", approvals, name="approvals"),
+    path("work/approvals/<slug:kind>/<int:pk>", approval, name="approval"),
+    path("settings", open_first_tab, {"place": "settings"}, name="settings"),
+    path("settings/limits", limits, name="limits"),
+    path("settings/processors", processors, name="processors"),
+    path("settings/processors/calls", calls, name="calls"),
     path("transactions", transactions, name="transactions"),
     path("transactions/<slug:source>/<int:row_id>", transaction, name="transaction"),
-    path("calls", calls, name="calls"),
     path("search", search, name="search"),
     path("search/<slug:key>", search_results, name="search-results"),
     path("customers", customers, name="customers"),
@@ -60,6 +86,9 @@ urlpatterns = [
     path("customers/<int:unique_id>/kyc", changes.change_kyc, name="customer-kyc"),
     path("customers/<int:unique_id>/block", changes.block, name="customer-block"),
     path("customers/<int:unique_id>/unblock", changes.unblock, name="customer-unblock"),
-    path("approvals", approvals, name="approvals"),
-    path("approvals/<slug:kind>/<int:pk>", approval, name="approval"),
+    # Where pages were until the menu had five places.
+    *(
+        path(old, RedirectView.as_view(pattern_name=name, query_string=True))
+        for old, name in MOVED_ADDRESSES.items()
+    ),
 ]

@@ -88,7 +88,8 @@ class Seen:
 
 @pytest.fixture
 def visit(site, new_context):
-    """Open a browser for somebody: visit("maker", "/limits"), or nobody; more goes to its context.
+    """Open a browser for somebody: visit("maker", "/overview"), or nobody; more goes to its
+    context.
 
     In the end no page may have said a word to its console but what is `expected`, such as REFUSED;
     no address may have held a name or a mobile number, nor does the browser keep any.

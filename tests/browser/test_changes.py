@@ -223,7 +223,7 @@ def test_full_kyc_is_proposed_on_one_page_and_approved_by_a_colleague_on_two(vis
     customer.refresh_from_db()
     assert customer.tier == "P"
 
-    page = visit("checker", "/approvals", java_script_enabled=scripted)
+    page = visit("checker", "/work/approvals", java_script_enabled=scripted)
     acts = ActionCounter(page)
     row = page.get_by_role("row", name=name)
     acts.press(row.get_by_role("link"))

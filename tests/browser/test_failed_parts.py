@@ -108,7 +108,7 @@ def test_a_filter_that_fails_leaves_the_list_and_its_address(failing, address, l
 
 
 def test_a_search_that_fails_while_one_types_says_so_instead_of_old_hits(failing):
-    page = failing("viewer", "/limits")
+    page = failing("viewer", "/settings/limits")
     search = page.get_by_label("Search customers and transactions")
     search.press_sequentially("verma")
     expect(page.locator("#hits").get_by_role("alert")).to_contain_text(BUSY_MESSAGE)

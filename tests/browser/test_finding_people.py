@@ -54,7 +54,7 @@ def asked(visit):
 
 @BOTH_WAYS
 def test_last_four_and_surname_to_why_the_last_payment_was_declined_in_3(asked, declined, scripted):
-    page, addresses = asked("viewer", "/limits", scripted)
+    page, addresses = asked("viewer", "/settings/limits", scripted)
     acts = ActionCounter(page)
     acts.fill(SEARCH, f"{read_last_four(declined)} {declined.name.split()[-1]}")
     acts.submit()
@@ -68,7 +68,7 @@ def test_last_four_and_surname_to_why_the_last_payment_was_declined_in_3(asked, 
 
 @BOTH_WAYS
 def test_mobile_to_what_is_left_and_when_it_resets_in_2(asked, declined, scripted):
-    page, addresses = asked("viewer", "/limits", scripted)
+    page, addresses = asked("viewer", "/settings/limits", scripted)
     acts = ActionCounter(page)
     acts.fill(SEARCH, declined.mobile[2:])
     acts.submit()
@@ -106,7 +106,7 @@ def test_back_and_reload_keep_the_hits_and_the_customer(asked, two_of_a_name, sc
 
 def test_hits_come_as_one_types_and_go_with_the_focus(asked, two_of_a_name):
     _, last = two_of_a_name
-    page, addresses = asked("viewer", "/limits", scripted=True)
+    page, addresses = asked("viewer", "/settings/limits", scripted=True)
     page.keyboard.press("/")
     page.keyboard.type(last.lower(), delay=20)
     hits = page.locator("#hits").get_by_role("link")

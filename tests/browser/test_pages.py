@@ -43,17 +43,17 @@ class Shown:
 
 PAGES = (
     Shown("log-in", "/log-in", role=""),
-    Shown("limits", "/limits", role="admin"),
+    Shown("limits", "/settings/limits", role="admin"),
     Shown("overview", "/overview"),
-    Shown("reviews", "/overview/reviews", role="maker"),
-    Shown("review", "/overview/reviews/1", role="maker"),
-    Shown("flagged", "/overview/flagged", role="maker"),
-    Shown("flagged-posting", "/overview/flagged/{flagged}", role="maker"),
-    Shown("flagged-closed", "/overview/flagged?done=1"),
-    Shown("refused-reports", "/overview/refused", role="maker"),
-    Shown("refused-report", "/overview/refused/{refused}", role="maker"),
-    Shown("refused-closed", "/overview/refused?done=1"),
-    Shown("calls", "/calls", role="auditor"),
+    Shown("reviews", "/work/reviews", role="maker"),
+    Shown("review", "/work/reviews/1", role="maker"),
+    Shown("flagged", "/work/flagged", role="maker"),
+    Shown("flagged-posting", "/work/flagged/{flagged}", role="maker"),
+    Shown("flagged-closed", "/work/flagged?done=1"),
+    Shown("refused-reports", "/work/refused", role="maker"),
+    Shown("refused-report", "/work/refused/{refused}", role="maker"),
+    Shown("refused-closed", "/work/refused?done=1"),
+    Shown("calls", "/settings/processors/calls", role="auditor"),
     Shown("transactions", "/transactions"),
     Shown("declined", "/transactions?outcome=declined&when=own&since=2020-01-01"),
     Shown("transaction", "/transactions/check/{check}"),
@@ -64,8 +64,8 @@ PAGES = (
     Shown("reveal", "/customers/{declined}/reveal", role="maker"),
     Shown("note", "/customers/{declined}/note", role="maker"),
     Shown("onboard", "/onboard", role="maker"),
-    Shown("approvals", "/approvals", role="checker"),
-    Shown("approval", "/approvals/kyc/2", role="checker"),
+    Shown("approvals", "/work/approvals", role="checker"),
+    Shown("approval", "/work/approvals/kyc/2", role="checker"),
     Shown("edit", f"/customers/{SAMPLE_CUSTOMER}/edit", role="maker"),
     Shown("kyc", f"/customers/{SAMPLE_CUSTOMER}/kyc", role="maker"),
     Shown("block", f"/customers/{SAMPLE_CUSTOMER}/block", role="maker"),
@@ -115,7 +115,7 @@ def test_what_is_compared_is_in_sight_on_a_phone_to_the_last_column(visit, name)
 
 
 def test_what_axe_would_not_have_is_noticed(visit):
-    page = visit("viewer", "/limits")
+    page = visit("viewer", "/settings/limits")
     page.evaluate("document.querySelector('h1').innerHTML = '<img src=\"/static/favicon.svg\">'")
     assert {rule["id"] for rule in page.evaluate(RUN_AXE)["violations"]} >= {"image-alt"}
 

@@ -32,10 +32,10 @@ def fill_in(page, person, password=PASSWORD):
 
 @pytest.mark.parametrize("scripted", [True, False])
 def test_one_logs_in_to_the_page_that_was_asked_for_and_out_again(visit, person, scripted):
-    page = visit("", "/limits?of=N", java_script_enabled=scripted)
+    page = visit("", "/settings/limits?of=N", java_script_enabled=scripted)
     assert page.get_by_label("Username").evaluate("field => field === document.activeElement")
     fill_in(page, person)
-    expect(page).to_have_url(re.compile(r"/limits\?of=N$"))
+    expect(page).to_have_url(re.compile(r"/settings/limits\?of=N$"))
     page.get_by_text(person.username).click()
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
@@ -63,7 +63,7 @@ def test_a_form_is_sent_once_however_often_one_clicks(visit, person):
 
 
 def test_the_content_is_one_key_away(visit):
-    page = visit("viewer", "/limits")
+    page = visit("viewer", "/settings/limits")
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
@@ -71,7 +71,7 @@ def test_the_content_is_one_key_away(visit):
 
 
 def test_the_persons_menu_closes_by_escape_and_elsewhere(visit):
-    page = visit("viewer", "/limits")
+    page = visit("viewer", "/settings/limits")
     change = page.get_by_role("link", name="Change password")
     for close in (lambda: page.keyboard.press("Escape"), lambda: page.locator("h1").click()):
         page.locator(".person summary").click()
@@ -86,7 +86,7 @@ def test_the_persons_menu_closes_by_escape_and_elsewhere(visit):
 def make_idle_page(visit, page=None):
     page = page or visit("viewer")
     page.clock.install()
-    page.goto("/limits")
+    page.goto("/settings/limits")
     return page
 
 
@@ -120,7 +120,7 @@ def test_work_in_another_tab_counts(visit):
     page.clock.fast_forward(WARNED_AFTER + 1_000)
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible()
-    page.context.new_page().goto("/limits")
+    page.context.new_page().goto("/settings/limits")
     expect(dialog).to_be_hidden()
 
 
@@ -137,12 +137,12 @@ ASK = """(address) => {
 
 
 def test_an_ended_session_inside_a_page_leads_to_the_log_in_and_back_to_the_page(visit, person):
-    page = visit("viewer", "/limits?of=P")
+    page = visit("viewer", "/settings/limits?of=P")
     Session.objects.all().delete()
-    page.evaluate(ASK, "/limits")
+    page.evaluate(ASK, "/settings/limits")
     expect(page.get_by_text("Your session has ended.")).to_be_visible()
     fill_in(page, person)
-    expect(page).to_have_url(re.compile(r"/limits\?of=P$"))
+    expect(page).to_have_url(re.compile(r"/settings/limits\?of=P$"))
 
 
 @pytest.mark.parametrize(
@@ -153,14 +153,14 @@ def test_an_ended_session_inside_a_page_leads_to_the_log_in_and_back_to_the_page
     ],
 )
 def test_a_part_that_is_refused_says_so_where_it_would_have_been(visit, address, status, words):
-    page = visit("viewer", "/limits", expected=(f"{REFUSED_MESSAGE}{status}",))
+    page = visit("viewer", "/settings/limits", expected=(f"{REFUSED_MESSAGE}{status}",))
     page.evaluate(ASK, address)
     expect(page.locator("#answer").get_by_role("alert")).to_contain_text(words)
     expect(page.get_by_role("heading", name="Limits", exact=True)).to_be_visible()
 
 
 def test_a_server_that_is_away_is_said_so_where_its_answer_would_have_been(visit):
-    page = visit("viewer", "/limits", expected=("net::ERR_FAILED", "Failed to fetch"))
+    page = visit("viewer", "/settings/limits", expected=("net::ERR_FAILED", "Failed to fetch"))
     page.route("**/nothing-here", lambda route: route.abort())
     page.evaluate(ASK, "/nothing-here")
     answer = page.locator("#answer")
@@ -174,14 +174,14 @@ def test_what_is_personal_is_noticed_in_an_address_and_in_what_a_browser_keeps(v
     addresses = [f"{site}/x?q={name.replace(' ', '%20')}", f"{site}/x/{mobile[2:]}?a=1"]
     assert find_personal(addresses) >= {word, mobile[2:]}
     assert find_personal([f"{site}/customers/100000000000001?when=month"]) == set()
-    page = visit("viewer", "/limits")
+    page = visit("viewer", "/settings/limits")
     page.evaluate("localStorage.setItem('last', 'x')")
     assert read_kept(page, site) == [["last", "x"]]
 
 
 @pytest.mark.parametrize(("role", "place"), [("viewer", "API docs"), ("admin", "Admin")])
 def test_a_place_that_others_have_drawn_is_silent_too(visit, role, place):
-    page = visit(role, "/limits")
+    page = visit(role, "/settings/limits")
     page.get_by_role("link", name=place).click()
     page.wait_for_load_state("networkidle")
-    expect(page).not_to_have_url(re.compile("/limits$"))
+    expect(page).not_to_have_url(re.compile("/settings/limits$"))

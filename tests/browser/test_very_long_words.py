@@ -34,11 +34,16 @@ WIDE_TABLES = """() => [...document.querySelectorAll('.table')]
     .map(table => table.getAttribute('aria-label') || table.getAttribute('aria-labelledby'))"""
 LOOKS = {"desktop": (WIDE_SCREEN, WIDE_TABLES), "phone": (PHONE, WIDE_COLUMNS)}
 PAGES = (
-    *("/overview", "/overview/reviews", "/overview/reviews/{review}", "/overview/flagged"),
-    *("/overview/flagged/{flagged}", "/transactions", "/transactions/check/{check}"),
+    *("/overview", "/work/reviews", "/work/reviews/{review}", "/work/flagged"),
+    *("/work/flagged/{flagged}", "/transactions", "/transactions/check/{check}"),
     *("/transactions/entry/{flagged}", "/customers", "/customers/{customer}", "/onboard"),
     *(f"/customers/{{customer}}/{what}" for what in ("reveal", "note", "edit", "kyc", "unblock")),
-    *("/approvals", "/approvals/kyc/{proposal}", "/approvals/unblocking/{unblocking}", "/limits"),
+    *(
+        "/work/approvals",
+        "/work/approvals/kyc/{proposal}",
+        "/work/approvals/unblocking/{unblocking}",
+        "/settings/limits",
+    ),
 )
 
 

@@ -85,7 +85,7 @@ def test_a_proposal_of_the_command_is_approved_in_the_browser_with_before_and_af
     call_command(*typed, "--by", maker.username)
     proposal = Adjustment.objects.get()
     assert proposal.operator == operators.name_operator()
-    checker, address = open_browser("checker"), f"/approvals/adjustment/{proposal.pk}"
+    checker, address = open_browser("checker"), f"/work/approvals/adjustment/{proposal.pk}"
     said = read_words(checker.get(address))
     for word in (
         "₹700.00",
@@ -95,7 +95,7 @@ def test_a_proposal_of_the_command_is_approved_in_the_browser_with_before_and_af
         "twice",
     ):
         assert word in said
-    assert f"(typed by {OWN_USERNAME}" in read_words(checker.get("/approvals"))
+    assert f"(typed by {OWN_USERNAME}" in read_words(checker.get("/work/approvals"))
     own = Client()
     own.force_login(maker)
     assert own.post(address, {"decision": "approve"}).status_code == 403
@@ -115,7 +115,7 @@ def test_a_pack_of_rules_is_proposed_with_who_typed_it(capsys):
     assert (rule.maker, rule.operator) == (admin, operators.name_operator())
     action, detail = find_last_entry()
     assert (action, detail["operator"]) == ("limit rule proposed", rule.operator)
-    page = open_browser("admin").get(f"/approvals/limit-rule/{rule.pk}")
+    page = open_browser("admin").get(f"/work/approvals/limit-rule/{rule.pk}")
     assert f"Typed at the machine by {OWN_USERNAME}" in read_words(page)
 
 
@@ -199,7 +199,7 @@ def test_a_password_is_changed_with_who_changed_it(type_):
     call_command("changepassword", user.username)
     said = {"username": user.username, "operator": operators.name_operator()}
     assert find_last_entry() == ("password changed at the machine", said)
-    assert client.get("/limits").status_code == 302
+    assert client.get("/settings/limits").status_code == 302
     assert try_in(user.username, NEW_PASSWORD) == 302
     assert try_in(user.username, RIGHT_PASSWORD) == 200
     user.refresh_from_db()

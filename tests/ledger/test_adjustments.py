@@ -215,7 +215,7 @@ def test_the_command_proposes_and_lists(customer, month, capsys):
     call_command(*proposing, "--by", "maker")
     proposal = Adjustment.objects.latest("pk")
     said = capsys.readouterr().out
-    assert f"in the browser, under Approvals: /approvals/adjustment/{proposal.pk}" in said
+    assert f"in the browser, under Approvals: /work/approvals/adjustment/{proposal.pk}" in said
     call_command("adjust", "list")
     listed = capsys.readouterr().out
     assert f"Adjustment {proposal.pk} of customer {customer}: Spend" in listed

@@ -64,7 +64,7 @@ HOSTILE_SETTINGS = {
 HOSTILE_SETTINGS["all"] = {
     name: value for kind in HOSTILE_SETTINGS.values() for name, value in kind.items()
 }
-PAGES = ("/overview", "/transactions", "/limits", "/customers", "/customers/{unique_id}")
+PAGES = ("/overview", "/transactions", "/settings/limits", "/customers", "/customers/{unique_id}")
 
 
 @pytest.fixture(scope="module")

@@ -175,7 +175,7 @@ def test_a_page_answers_503_or_500(caplog, monkeypatch, name, closed):
     monkeypatch.setattr(limits_page, "list_spans", fail_with(EVERY_ERROR[name]))
     client = open_browser("viewer")
     client.raise_request_exception = False
-    answer = client.get("/limits")
+    answer = client.get("/settings/limits")
     is_outage = name in OUTAGES
     assert (answer.status_code, answer.get("Retry-After")) == (
         (503, "1") if is_outage else (500, None)

@@ -145,7 +145,7 @@ def test_a_refused_look_up_never_reaches_the_database(monkeypatch):
     """Where a pattern of a person's reached SQLite's REGEXP, Python's `re` would run it."""
     monkeypatch.setattr(_functions, "_sqlite_regexp", lambda *_: pytest.fail("a pattern ran"))
     client = open_browser("admin")
-    client.get("/limits")
+    client.get("/settings/limits")
     with CaptureQueriesContext(connection) as asked:
         assert assert_refused(client, write_list_url("ppims_processor"), password__regex=PATTERN)
     assert [query for query in asked if "ppims_processor" in query["sql"]] == []

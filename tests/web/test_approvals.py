@@ -69,7 +69,7 @@ def test_the_checker_sees_before_after_and_why_and_approves(customer, maker):
     proposal = propose_full(customer, maker)
     checker = open_browser("checker")
     assert "Meera Iyer Change the KYC: New Min KYC → Full KYC Seen" in read_words(
-        checker.get("/approvals")
+        checker.get("/work/approvals")
     )
     page = read_words(checker.get(write_address(proposal)))
     assert "KYC New Min KYC Full KYC KYC channel PGO Branch" in page
@@ -121,7 +121,7 @@ def test_who_rejects_says_why_and_the_maker_sees_it(ent, customer, kind):
     assert client.post(write_address(row), {"decision": "reject", "note": said}).status_code == 302
     assert (read_state(row), row.decision_note) == ("REJECTED", said.strip())
     maker = open_client(own)
-    assert f"Rejected: {said.strip()} " in read_words(maker.get("/approvals"))
+    assert f"Rejected: {said.strip()} " in read_words(maker.get("/work/approvals"))
     assert f"Reason of the decision {said.strip()}" in read_words(maker.get(write_address(row)))
     detail = audit.read_detail(AuditEntry.objects.latest("pk"))
     assert detail["decision_note"] == said.strip()
@@ -171,9 +171,9 @@ def add_document(ent, customer):
 def test_one_whose_ground_moved_is_stale_and_can_only_be_rejected(ent, customer, maker, moved):
     proposal = propose_full(customer, maker)
     checker = open_browser("checker")
-    assert "Stale" not in read_words(checker.get("/approvals"))
+    assert "Stale" not in read_words(checker.get("/work/approvals"))
     moved(ent, customer)
-    assert "Stale" in read_words(checker.get("/approvals"))
+    assert "Stale" in read_words(checker.get("/work/approvals"))
     page = checker.get(write_address(proposal)).content.decode()
     assert 'value="approve"' not in page
     assert 'value="reject"' in page
@@ -189,14 +189,14 @@ def test_an_adjustment_that_could_not_be_booked_is_stale(ent, customer, maker):
     proposal = make_proposal("adjustment", ent, customer, maker)
     checker = open_browser("checker")
     assert 'value="approve"' in checker.get(write_address(proposal)).content.decode()
-    assert "Stale" not in read_words(checker.get("/approvals"))
+    assert "Stale" not in read_words(checker.get("/work/approvals"))
     make_posting(ent, customer.pk, 1_000, tran_id="T1")
     again = Correction(
         customer.pk, calendar.number_ist_month(clock.now()), "D", -40_000, "Counted twice"
     )
     other = adjustments.propose(correction=again, user=maker)
     assert decide(checker, other, "approve").status_code == 302
-    assert "Stale" in read_words(checker.get("/approvals"))
+    assert "Stale" in read_words(checker.get("/work/approvals"))
     page = checker.get(write_address(proposal))
     assert "Stale: it would take away what is not used any more" in read_words(page)
     assert 'value="approve"' not in page.content.decode()
@@ -210,11 +210,11 @@ def test_a_rule_before_which_another_stands_by_now_says_so(ent, customer):
     asked = [Proposal("N", "D", "MONTH", 5_00, "A"), Proposal("N", "C", "MONTH", 5_00, "B")]
     first, elsewhere = rules.propose(proposals=asked, user=admin)
     second = make_proposal("limit-rule", ent, customer, admin)
-    assert "Stale" not in read_words(other.get("/approvals"))
+    assert "Stale" not in read_words(other.get("/work/approvals"))
     assert decide(other, elsewhere, "approve").status_code == 302
-    assert "Stale" not in read_words(other.get("/approvals"))
+    assert "Stale" not in read_words(other.get("/work/approvals"))
     assert decide(other, first, "approve").status_code == 302
-    assert "Stale" in read_words(other.get("/approvals"))
+    assert "Stale" in read_words(other.get("/work/approvals"))
     page = read_words(other.get(write_address(second)))
     assert "Stale: another rule is in force than when this was proposed." in page
     assert decide(other, second, "approve").status_code == 302
@@ -325,7 +325,7 @@ def test_an_unblocking_says_why_the_customer_is_blocked(ent, customer, maker):
 
 @pytest.mark.parametrize("path", ["kyc/999", "rumour/1", "adjustment/0"])
 def test_what_was_never_proposed_is_404(path):
-    assert open_browser("checker").get(f"/approvals/{path}").status_code == 404
+    assert open_browser("checker").get(f"/work/approvals/{path}").status_code == 404
 
 
 def test_the_list_has_who_waits_longest_first_and_then_what_was_decided(ent, customer, maker):
@@ -333,10 +333,10 @@ def test_the_list_has_who_waits_longest_first_and_then_what_was_decided(ent, cus
     other = Customer.objects.get(pk=make_customer(ent, customer_name="Ravi Das"))
     propose_full(other, maker, ovid_value="ABCPE9999F")
     checker = open_browser("checker")
-    shown = checker.get("/approvals")
+    shown = checker.get("/work/approvals")
     assert [it.customer for it in shown.context["waiting"]] == [customer, other]
     decide(checker, first, "reject")
-    shown = checker.get("/approvals")
+    shown = checker.get("/work/approvals")
     assert [it.customer for it in shown.context["waiting"]] == [other]
     assert [it.row for it in shown.context["decided"]] == [first]
     assert "New Min KYC → Full KYC Rejected" in read_words(shown)
@@ -354,6 +354,6 @@ def test_it_takes_a_bounded_number_of_queries(ent, maker, django_assert_max_num_
     for row in rows[:4]:
         decide(checker, row, "approve")
     with django_assert_max_num_queries(23):
-        assert len(checker.get("/approvals").content) < 60_000
+        assert len(checker.get("/work/approvals").content) < 60_000
     with django_assert_max_num_queries(10):
         checker.get(write_address(rows[5]))

@@ -51,7 +51,7 @@ def read_more(page):
 
 def test_a_row_says_when_who_what_and_why(ent, auditor):
     add_refused(ent, 1, fields="Amount,Tran_Id")
-    said = read_words(auditor.get("/calls"))
+    said = read_words(auditor.get("/settings/processors/calls"))
     assert (
         "17 Jun 2031, 12:00 PM ENT update-customer-limit 409: Conflict with the record"
         " Amount, Tran_Id R-1" in said
@@ -62,10 +62,10 @@ def test_a_row_says_when_who_what_and_why(ent, auditor):
 def test_the_last_comes_first_and_those_of_a_processor_are_asked_for(ent, cbs, auditor):
     for number in (1, 2, 3):
         add_refused(cbs if number == 2 else ent, number)
-    assert list_refs(auditor.get("/calls")) == ["R-3", "R-2", "R-1"]
-    assert list_refs(auditor.get("/calls?processor=ENT")) == ["R-3", "R-1"]
-    assert list_refs(auditor.get("/calls?processor=CBS")) == ["R-2"]
-    nobody = auditor.get("/calls?processor=NOBODY")
+    assert list_refs(auditor.get("/settings/processors/calls")) == ["R-3", "R-2", "R-1"]
+    assert list_refs(auditor.get("/settings/processors/calls?processor=ENT")) == ["R-3", "R-1"]
+    assert list_refs(auditor.get("/settings/processors/calls?processor=CBS")) == ["R-2"]
+    nobody = auditor.get("/settings/processors/calls?processor=NOBODY")
     assert (nobody.status_code, list_refs(nobody)) == (422, [])
 
 
@@ -74,7 +74,7 @@ def test_what_is_past_its_time_is_not_shown_though_it_is_there_still(
     ent, auditor, seconds, is_shown
 ):
     add_refused(ent, 1, days=30, seconds=seconds)
-    assert list_refs(auditor.get("/calls")) == ["R-1"] * is_shown
+    assert list_refs(auditor.get("/settings/processors/calls")) == ["R-1"] * is_shown
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 5])
@@ -82,7 +82,7 @@ def test_what_is_past_its_time_is_not_shown_though_it_is_there_still(
 def test_pages_of_any_size_give_each_call_once(ent, cbs, auditor, monkeypatch, rows, asked):
     monkeypatch.setitem(list_calls.__kwdefaults__, "rows", rows)
     made = [add_refused(ent, number).ref_id for number in range(5)]
-    page = auditor.get(f"/calls?{asked}")
+    page = auditor.get(f"/settings/processors/calls?{asked}")
     found = list_refs(page)
     while read_more(page):
         page = auditor.get(f"/calls{read_more(page)}", headers=HTMX)
@@ -93,7 +93,7 @@ def test_pages_of_any_size_give_each_call_once(ent, cbs, auditor, monkeypatch, r
 def test_htmx_gets_the_list_or_its_next_rows(ent, auditor):
     for number in range(keyset.PAGE_ROWS + 1):
         add_refused(ent, number)
-    page = auditor.get("/calls", headers=HTMX)
+    page = auditor.get("/settings/processors/calls", headers=HTMX)
     assert page.content.decode().lstrip().startswith('<section id="found">')
     rows = auditor.get(f"/calls{read_more(page)}", headers=HTMX).content.decode()
     assert (rows.count("<tr"), rows.count("<table")) == (1, 0)
@@ -101,18 +101,18 @@ def test_htmx_gets_the_list_or_its_next_rows(ent, auditor):
 
 @pytest.mark.parametrize("cursor", ["x", "1-1", "-1-0-1"])
 def test_what_is_no_cursor_is_404(auditor, cursor):
-    assert auditor.get(f"/calls?after={cursor}").status_code == 404
+    assert auditor.get(f"/settings/processors/calls?after={cursor}").status_code == 404
 
 
 def test_it_takes_a_bounded_number_of_queries(ent, cbs, auditor, django_assert_max_num_queries):
     for number in range(60):
         add_refused(ent if number % 2 else cbs, number)
-    with django_assert_max_num_queries(7):
-        assert len(list_refs(auditor.get("/calls"))) == keyset.PAGE_ROWS
+    with django_assert_max_num_queries(9):
+        assert len(list_refs(auditor.get("/settings/processors/calls"))) == keyset.PAGE_ROWS
 
 
 def test_processors_lead_to_their_calls_whoever_may_see_them(ent):
-    address = "/calls?processor=ENT"
+    address = "/settings/processors/calls?processor=ENT"
     assert address in open_browser("admin").get(write_list_url("ppims_processor")).content.decode()
     assert (
         address
@@ -120,6 +120,8 @@ def test_processors_lead_to_their_calls_whoever_may_see_them(ent):
     )
 
 
-def test_transactions_lead_to_them_whoever_may_see_them():
-    assert 'href="/calls"' in open_browser("maker").get("/transactions").content.decode()
-    assert 'href="/calls"' not in open_browser("viewer").get("/transactions").content.decode()
+def test_processors_lead_to_them_whoever_may_see_them():
+    link = 'href="/settings/processors/calls"'
+    for role, is_there in (("maker", True), ("viewer", False)):
+        page = open_browser(role).get("/settings/processors").content.decode()
+        assert (link in page) == is_there

@@ -77,9 +77,9 @@ def test_a_fault_says_nothing_of_itself_and_whether_to_try_again(
     monkeypatch, caplog, error, status, words
 ):
     client = make_failing(monkeypatch, error)
-    whole = client.get("/limits")
+    whole = client.get("/settings/limits")
     assert_page(whole, status, words)
-    assert_fragment(client.get("/limits", headers=HTMX), status, words)
+    assert_fragment(client.get("/settings/limits", headers=HTMX), status, words)
     assert "secret" not in whole.content.decode()
     assert whole.get("Retry-After") == ("1" if status == 503 else None)
 
@@ -89,7 +89,7 @@ def test_the_page_of_a_fault_needs_no_database(monkeypatch):
     client = Client(raise_request_exception=False)
     client.cookies["sessionid"] = "one-of-before"
     monkeypatch.setattr(connection, "cursor", _fail_as_away)
-    assert_page(client.get("/limits"), 503, "try again in a moment")
+    assert_page(client.get("/settings/limits"), 503, "try again in a moment")
 
 
 def _fail_as_away(*_):

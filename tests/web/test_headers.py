@@ -16,7 +16,7 @@ INLINE_PATTERN = re.compile(
     r"hx-on|js:|javascript:|hx-trigger=\"[^\"]*\[",
     re.IGNORECASE,
 )
-PAGES = ["/log-in", "/limits", "/password", "/admin/", "/nothing-here"]
+PAGES = ["/log-in", "/settings/limits", "/password", "/admin/", "/nothing-here"]
 
 
 @pytest.mark.django_db

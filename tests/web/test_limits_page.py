@@ -27,7 +27,7 @@ def add_rule(amount, start, *, tier="N", direction="D", window="MONTH", state="A
 def shown():
     def fetch(at=AT):
         with clock.freeze(at):
-            return open_browser("viewer").get("/limits")
+            return open_browser("viewer").get("/settings/limits")
 
     LimitRule.objects.all().delete()
     return fetch
@@ -130,5 +130,5 @@ def test_it_takes_a_bounded_number_of_queries(shown, django_assert_max_num_queri
             day + 1, AT - timedelta(days=day), maker=make_user("admin"), checker=make_user("admin")
         )
     client = open_browser("viewer")
-    with django_assert_max_num_queries(6):
-        assert client.get("/limits").status_code == 200
+    with django_assert_max_num_queries(8):
+        assert client.get("/settings/limits").status_code == 200

@@ -33,11 +33,11 @@ def guess(user, times=GUESSES, **more):
 
 def test_the_right_password_leads_on_to_the_page_that_was_asked_for():
     client = Client()
-    asked = client.get("/limits")
+    asked = client.get("/settings/limits")
     assert (asked.status_code, asked["Location"]) == (302, "/log-in?next=%2Flimits")
-    response = try_in(make_user_of(), client=client, to="/limits")
-    assert (response.status_code, response["Location"]) == (302, "/limits")
-    assert client.get("/limits").status_code == 200
+    response = try_in(make_user_of(), client=client, to="/settings/limits")
+    assert (response.status_code, response["Location"]) == (302, "/settings/limits")
+    assert client.get("/settings/limits").status_code == 200
 
 
 def test_without_one_it_leads_home_and_from_there_to_the_first_place_that_the_role_may_open():
@@ -66,9 +66,9 @@ def test_the_password_that_was_typed_is_never_sent_back():
 def test_logging_out_is_a_post_and_ends_the_session():
     client = open_browser("viewer")
     assert client.get("/log-out").status_code == 200  # a button, and nothing more
-    assert client.get("/limits").status_code == 200
+    assert client.get("/settings/limits").status_code == 200
     assert client.post("/log-out")["Location"] == "/log-in"
-    assert client.get("/limits").status_code == 302
+    assert client.get("/settings/limits").status_code == 302
 
 
 def test_the_admin_has_the_same_log_in_and_leads_back():
@@ -191,8 +191,8 @@ def test_one_changes_ones_password_and_stays_logged_in_here_alone():
     for client in (here, elsewhere):
         try_in(user, client=client)
     assert change_password(here, RIGHT_PASSWORD, OTHER_PASSWORD)["Location"] == "/"
-    assert here.get("/limits").status_code == 200
-    assert elsewhere.get("/limits").status_code == 302
+    assert here.get("/settings/limits").status_code == 200
+    assert elsewhere.get("/settings/limits").status_code == 302
     assert try_in(user, OTHER_PASSWORD).status_code == 302
     entry = AuditEntry.objects.latest("pk")
     assert (entry.action, entry.user) == ("own password changed", user)
@@ -232,14 +232,14 @@ def test_a_one_time_password_opens_nothing_but_the_page_that_changes_it():
     password = give_password(admin, user)
     assert try_in(user, RIGHT_PASSWORD).status_code == 200  # the form again
     assert try_in(user, password, client=client).status_code == 302
-    for address in ("/", "/limits", "/admin/", "/admin/customers/customer/"):
+    for address in ("/", "/settings/limits", "/admin/", "/admin/customers/customer/"):
         assert client.get(address, follow=True).redirect_chain[-1] == ("/password", 302), address
     assert client.post("/stay")["Location"] == "/password"
-    fragment = client.get("/limits", headers={"HX-Request": "true"})
+    fragment = client.get("/settings/limits", headers={"HX-Request": "true"})
     assert (fragment.status_code, fragment["HX-Redirect"]) == (204, "/password")
     assert change_password(client, password, password).status_code == 422
     assert change_password(client, password, OTHER_PASSWORD).status_code == 302
-    assert client.get("/limits").status_code == 200
+    assert client.get("/settings/limits").status_code == 200
     assert client.get("/admin/customers/customer/").status_code == 200
     assert try_in(user, password).status_code == 200
 
@@ -261,7 +261,7 @@ def test_it_ends_the_sessions_of_before_and_the_wait_after_wrong_guesses():
     try_in(user, client=client)
     guess(user)
     password = give_password(open_browser("admin"), user)
-    assert client.get("/limits").status_code == 302
+    assert client.get("/settings/limits").status_code == 302
     assert try_in(user, password).status_code == 302
 
 

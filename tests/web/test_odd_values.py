@@ -67,9 +67,11 @@ def test_a_nul_is_refused_wherever_it_is_sent(role):
 def test_a_nul_is_refused_in_a_path_a_header_and_a_cookie():
     client = open_browser("auditor")
     assert client.get("/customers/\0").status_code == 400
-    assert client.get("/limits", headers={"HX-Current-URL": NUL}).status_code == 400
+    assert client.get("/settings/limits", headers={"HX-Current-URL": NUL}).status_code == 400
     client.cookies["sessionid"] = "\\000"  # a quoted cookie's way to write it
-    assert client.get("/limits", headers={"Cookie": r'sessionid="a\000b"'}).status_code == 400
+    assert (
+        client.get("/settings/limits", headers={"Cookie": r'sessionid="a\000b"'}).status_code == 400
+    )
 
 
 @pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}])

@@ -156,15 +156,15 @@ def test_five_wrong_old_passwords_end_the_session():
     client, elsewhere = log_in(user), log_in(user)
     said = [change_password(client, "wrong", OF_BEFORE[0]).status_code for _ in range(4)]
     assert said == [422] * 4
-    assert client.get("/limits").status_code == 200
+    assert client.get("/settings/limits").status_code == 200
     fifth = change_password(client, "wrong", OF_BEFORE[0])
     assert (fifth.status_code, fifth["Location"]) == (
         302,
         "/log-in?next=%2F&ended=guesses",
     )
-    assert client.get("/limits").status_code == 302
+    assert client.get("/settings/limits").status_code == 302
     assert "wrong five times" in read_words(client.get(fifth["Location"]))
-    assert elsewhere.get("/limits").status_code == 200
+    assert elsewhere.get("/settings/limits").status_code == 200
     entry = AuditEntry.objects.latest("pk")
     assert (entry.action, entry.user) == ("session ended: wrong passwords", user)
     assert change_password(log_in(user), "wrong", OF_BEFORE[0]).status_code == 422  # it begins anew
@@ -177,7 +177,7 @@ def test_the_right_one_forgives_four_wrong_ones():
         for _ in range(4):
             assert change_password(client, "wrong", new).status_code == 422
         assert change_password(client, old, new).status_code == 302
-    assert client.get("/limits").status_code == 200
+    assert client.get("/settings/limits").status_code == 200
 
 
 def test_it_is_counted_over_all_of_a_users_sessions_and_addresses():
@@ -190,7 +190,7 @@ def test_a_form_that_is_wrong_in_another_way_is_no_guess():
     client = log_in(make_user_of())
     for _ in range(6):
         assert change_password(client, RIGHT_PASSWORD, "short").status_code == 422
-    assert client.get("/limits").status_code == 200
+    assert client.get("/settings/limits").status_code == 200
 
 
 @pytest.mark.parametrize("per", ["PER_USERNAME", "PER_ADDRESS"])
@@ -295,7 +295,7 @@ def test_nor_does_a_session_that_it_began_change_it_later():
             assert response.status_code == 302
         assert "good for 24 hours" in read_words(client.get("/log-in?ended=one-time"))
     assert User.objects.get(pk=user.pk).has_one_time_password
-    assert client.get("/limits")["Location"].startswith("/log-in")
+    assert client.get("/settings/limits")["Location"].startswith("/log-in")
 
 
 def test_a_password_of_ones_own_has_no_end():
@@ -309,7 +309,7 @@ def set_beginning(client, seconds_ago):
     session.save()
 
 
-@pytest.mark.parametrize("address", ["/limits", "/admin/customers/customer/", "/password"])
+@pytest.mark.parametrize("address", ["/settings/limits", "/admin/customers/customer/", "/password"])
 def test_a_session_ends_after_twelve_hours_whatever_one_does(address):
     client = log_in(make_user_of("admin"))
     assert client.get(address).status_code == 200
@@ -324,11 +324,11 @@ def test_a_session_ends_after_twelve_hours_whatever_one_does(address):
 def test_the_twelve_hours_begin_with_the_log_in_and_no_request_moves_them():
     client, user = Client(), make_user_of()
     client.post("/log-in", {"username": user.username, "password": RIGHT_PASSWORD})
-    client.get("/limits")
+    client.get("/settings/limits")
     first = client.session["began"]
     assert abs(first - time()) < 60
     set_beginning(client, 3600)
-    for address in ("/limits", "/password", "/overview"):
+    for address in ("/settings/limits", "/password", "/overview"):
         client.get(address)
     client.post("/stay")
     assert time() - client.session["began"] >= 3600
@@ -340,7 +340,7 @@ def test_another_log_in_has_twelve_hours_of_its_own():
     client.post("/log-in", body)
     set_beginning(client, configured.PPIMS_SESSION_SECONDS)
     assert client.post("/log-in", body).status_code == 302
-    client.get("/limits")
+    client.get("/settings/limits")
     assert time() - client.session["began"] < 60
 
 

@@ -52,7 +52,7 @@ def claim_for_another_customer(ent, **what):
 
 
 def find_page(review):
-    return f"/overview/reviews/{review.pk}"
+    return f"/work/reviews/{review.pk}"
 
 
 def decide(client, review, outcome, reason="Called them"):
@@ -65,7 +65,7 @@ def decide(client, review, outcome, reason="Called them"):
 def test_the_list_has_the_oldest_first_and_what_was_claimed(ent, cbs, maker):
     claim(ent, cbs, at=AT + timedelta(hours=1))
     claim(ent, cbs, mobile="919812345679", at=AT)
-    shown = read_words(maker.get("/overview/reviews"))
+    shown = read_words(maker.get("/work/reviews"))
     assert (
         "17 Jun 2031, 12:00 PM Meera Iyer The same mobile number CBS 17 Jun 2031, 1:00 PM" in shown
     )
@@ -87,10 +87,8 @@ def test_a_decision_is_taken_with_its_reason_and_who_and_when(review, outcome):
         answer = decide(client, review, outcome, " Called them ")
     review.refresh_from_db()
     assert (review.outcome, review.reason, review.decided_at) == (outcome, "Called them", AT)
-    assert answer["Location"] == "/overview/reviews"
-    assert f"Decided: {review.get_outcome_display()}." in read_words(
-        client.get("/overview/reviews")
-    )
+    assert answer["Location"] == "/work/reviews"
+    assert f"Decided: {review.get_outcome_display()}." in read_words(client.get("/work/reviews"))
     page = read_words(client.get(find_page(review)))
     assert f"Called them {review.decided_by}, 17 Jun 2031, 12:00 PM" in page
     assert "What is it?" not in page
@@ -128,18 +126,18 @@ def test_two_records_of_one_person_stay_until_they_are_merged(ent, maker):
     review = claim_for_another_customer(ent, mobile_number=MOBILE)
     assert "it stays here until they can be merged" in read_words(maker.get(find_page(review)))
     decide(maker, review, "SAME_PERSON")
-    assert "Same person: to be merged" in read_words(maker.get("/overview/reviews"))
+    assert "Same person: to be merged" in read_words(maker.get("/work/reviews"))
     assert "It stays open until the two records can be merged." in read_words(
         maker.get(find_page(review))
     )
-    assert "Nothing was decided yet." in read_words(maker.get("/overview/reviews?done=1"))
+    assert "Nothing was decided yet." in read_words(maker.get("/work/reviews?done=1"))
 
 
 def test_what_is_decided_goes_to_the_other_list(review, maker):
     decide(maker, review, "DIFFERENT_PEOPLE")
-    assert "Nothing waits." in read_words(maker.get("/overview/reviews"))
+    assert "Nothing waits." in read_words(maker.get("/work/reviews"))
     assert "Meera Iyer The same mobile number CBS Different people" in read_words(
-        maker.get("/overview/reviews?done=1")
+        maker.get("/work/reviews?done=1")
     )
 
 
@@ -187,7 +185,7 @@ def customer(ent):
 
 
 def find_flagged_page(entry):
-    return f"/overview/flagged/{entry.pk}"
+    return f"/work/flagged/{entry.pk}"
 
 
 def make_flagged_posting(ent, customer, paise=40_000, at=AT, **more):
@@ -202,7 +200,7 @@ def send_note(client, entry, finding="GENUINE", note="ENT confirms it"):
 def test_the_queue_has_the_oldest_first_with_what_happened(ent, customer, maker):
     make_flagged_posting(ent, customer, 1, AT, kind="F")
     make_flagged_posting(ent, customer, LIMIT + 1, AT + timedelta(hours=1))
-    shown = read_words(maker.get("/overview/flagged"))
+    shown = read_words(maker.get("/work/flagged"))
     assert (
         "17 Jun 2031, 1:00 PM ₹10,000.01 Meera Iyer Posted: without a check and over the" in shown
     )
@@ -241,7 +239,7 @@ def test_a_note_is_kept_and_it_goes_on_waiting(ent, customer, maker):
     page = read_words(maker.get(find_flagged_page(entry)))
     assert "The note is kept." in page
     assert f"{find_user(maker)} Note asked ENT" in page
-    assert "₹400.00" in read_words(maker.get("/overview/flagged"))
+    assert "₹400.00" in read_words(maker.get("/work/flagged"))
 
 
 @pytest.mark.parametrize("finding", PostingFinding.Finding)
@@ -249,11 +247,11 @@ def test_a_finding_closes_it(ent, customer, maker, finding):
     entry = make_flagged_posting(ent, customer)
     with clock.freeze(AT):
         answer = send_note(maker, entry, finding.value)
-    assert answer["Location"] == "/overview/flagged"
-    queue = read_words(maker.get("/overview/flagged"))
+    assert answer["Location"] == "/work/flagged"
+    queue = read_words(maker.get("/work/flagged"))
     assert f"Closed: {finding.label}." in queue
     assert "Nothing waits." in queue
-    closed = read_words(maker.get("/overview/flagged?done=1"))
+    closed = read_words(maker.get("/work/flagged?done=1"))
     assert f"₹400.00 Meera Iyer {finding.label} 17 Jun 2031, 12:00 PM {find_user(maker)}" in closed
     kept = AuditEntry.objects.get(action="flagged posting closed")
     assert (kept.subject, kept.user) == (customer, find_user(maker))
@@ -309,7 +307,7 @@ def test_a_posting_without_a_flag_has_no_such_page(ent, customer, maker):
 @pytest.mark.parametrize("address", ["reviews", "flagged"])
 @pytest.mark.parametrize("query", ["/0", f"/{10**30}", "?after=x", "?done=1&after=x"])
 def test_what_is_not_there_is_404(maker, address, query):
-    assert maker.get(f"/overview/{address}{query}").status_code == 404
+    assert maker.get(f"/work/{address}{query}").status_code == 404
 
 
 @pytest.mark.parametrize("done", ["", "?done=1"])
@@ -324,9 +322,9 @@ def test_a_queue_takes_a_bounded_number_of_queries_and_htmx_gets_its_rows(
             send_note(maker, entry)
     for address in ("reviews", "flagged"):
         with django_assert_max_num_queries(12):
-            page = maker.get(f"/overview/{address}{done}")
+            page = maker.get(f"/work/{address}{done}")
         assert len(page.context["rows"]) == 6
-        rows = maker.get(f"/overview/{address}{done}", headers=HTMX).content.decode()
+        rows = maker.get(f"/work/{address}{done}", headers=HTMX).content.decode()
         assert (rows.count("<tr"), rows.count("<table")) == (6, 0)
 
 
@@ -337,9 +335,9 @@ def test_a_queue_has_a_link_to_what_follows(ent, customer, maker, monkeypatch):
             maker, make_flagged_posting(ent, customer, 1 + number, AT + timedelta(seconds=number))
         )
     last = make_flagged_posting(ent, customer, 777, AT + timedelta(seconds=9))
-    page = maker.get("/overview/flagged")
+    page = maker.get("/work/flagged")
     assert "Look further on" in read_words(page)
-    more = maker.get(f"/overview/flagged?{page.context['more']}")
+    more = maker.get(f"/work/flagged?{page.context['more']}")
     assert [line.row.id for line in more.context["rows"]] == [last.pk]
 
 

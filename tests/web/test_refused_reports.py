@@ -30,7 +30,7 @@ def report(ent, customer, posting):
 
 
 def find_page(report):
-    return f"/overview/refused/{report.pk}"
+    return f"/work/refused/{report.pk}"
 
 
 def send_note(client, report, finding="ANOTHER", note="A second purchase; corrected"):
@@ -38,14 +38,14 @@ def send_note(client, report, finding="ANOTHER", note="A second purchase; correc
 
 
 def test_the_queue_sets_what_was_refused_beside_what_is_posted(report, maker):
-    assert ROW in read_words(maker.get("/overview/refused"))
+    assert ROW in read_words(maker.get("/work/refused"))
 
 
 def test_the_overview_counts_what_waits_and_leads_there(report, maker):
     with clock.freeze(AT):
         page = maker.get("/overview")
     (figure,) = [each for each in page.context["waiting"] if each.label == "Refused reports"]
-    assert (figure.value, figure.address) == (1, "/overview/refused")
+    assert (figure.value, figure.address) == (1, "/work/refused")
     assert figure.note == "oldest: less than a minute"
 
 
@@ -79,18 +79,18 @@ def test_a_note_is_kept_and_it_goes_on_waiting(report, maker):
     page = read_words(maker.get(find_page(report)))
     assert "The note is kept." in page
     assert f"{find_user(maker)} Note asked ENT" in page
-    assert "₹150.00" in read_words(maker.get("/overview/refused"))
+    assert "₹150.00" in read_words(maker.get("/work/refused"))
 
 
 @pytest.mark.parametrize("finding", ReportFinding.Finding)
 def test_a_finding_closes_it(report, maker, finding):
     with clock.freeze(AT):
         answer = send_note(maker, report, finding.value)
-    assert answer["Location"] == "/overview/refused"
-    queue = read_words(maker.get("/overview/refused"))
+    assert answer["Location"] == "/work/refused"
+    queue = read_words(maker.get("/work/refused"))
     assert f"Closed: {finding.label}." in queue
     assert "Nothing waits." in queue
-    closed = read_words(maker.get("/overview/refused?done=1"))
+    closed = read_words(maker.get("/work/refused?done=1"))
     assert (
         f"₹150.00 Meera Iyer ENT {finding.label} 17 Jun 2031, 12:00 PM {find_user(maker)}" in closed
     )
@@ -134,7 +134,7 @@ def test_who_may_not_close_it_sees_what_happened_and_no_form(report, role):
 
 @pytest.mark.parametrize("query", ["/0", f"/{10**30}", "?after=x", "?done=1&after=x"])
 def test_what_is_not_there_is_404(maker, query):
-    assert maker.get(f"/overview/refused{query}").status_code == 404
+    assert maker.get(f"/work/refused{query}").status_code == 404
 
 
 @pytest.mark.parametrize("done", ["", "?done=1"])
@@ -147,9 +147,9 @@ def test_the_queue_takes_a_bounded_number_of_queries_and_htmx_gets_its_rows(
         if done:
             send_note(maker, report)
     with django_assert_max_num_queries(11):
-        page = maker.get(f"/overview/refused{done}")
+        page = maker.get(f"/work/refused{done}")
     assert len(page.context["rows"]) == 6
-    rows = maker.get(f"/overview/refused{done}", headers=HTMX).content.decode()
+    rows = maker.get(f"/work/refused{done}", headers=HTMX).content.decode()
     assert (rows.count("<tr"), rows.count("<table")) == (6, 0)
     with django_assert_max_num_queries(12):
         assert maker.get(find_page(report)).status_code == 200

@@ -87,7 +87,7 @@ def test_maker_and_checker_read_in_red_that_it_counts_from_its_approval(two_cust
     assert next((m.message, m.level_tag) for m in after.context["messages"]) == (said, "error")
     rule = find_newest()
     approval = reverse("approval", args=["limit-rule", rule.pk])
-    pages = write_list_url("limits_limitrule"), write_change_url(rule), "/approvals", approval
+    pages = write_list_url("limits_limitrule"), write_change_url(rule), "/work/approvals", approval
     for address in pages:
         assert list_red(checker.get(address)) == [said], address
     assert "When it is approved" in read_words(checker.get(approval))
@@ -105,7 +105,7 @@ def test_of_a_start_that_is_to_come_nothing_is_said(two_customers):
     for address in (
         write_list_url("limits_limitrule"),
         write_change_url(find_newest()),
-        "/approvals",
+        "/work/approvals",
         approval,
     ):
         assert list_red(maker.get(address)) == [], address
@@ -161,10 +161,15 @@ def test_no_page_writes_a_day_in_another_order():
     propose(open_browser("admin"), "01/12/2131")
     run_action(open_browser("maker"), Customer.objects.get(pk=pk), "block", reason="Card stolen")
     entry, asked = LedgerEntry.objects.latest("pk"), LimitCheck.objects.latest("pk")
-    pages = ["/overview", "/overview/reviews", "/overview/flagged", "/transactions", "/customers"]
-    pages += ["/limits", "/approvals", f"/customers/{pk}", f"/transactions/check/{asked.pk}"]
-    pages += [f"/transactions/entry/{entry.pk}", f"/approvals/limit-rule/{find_newest().pk}"]
-    pages += [f"/overview/reviews/{DuplicateReview.objects.latest('pk').pk}"]
+    pages = ["/overview", "/work/reviews", "/work/flagged", "/transactions", "/customers"]
+    pages += [
+        "/settings/limits",
+        "/work/approvals",
+        f"/customers/{pk}",
+        f"/transactions/check/{asked.pk}",
+    ]
+    pages += [f"/transactions/entry/{entry.pk}", f"/work/approvals/limit-rule/{find_newest().pk}"]
+    pages += [f"/work/reviews/{DuplicateReview.objects.latest('pk').pk}"]
     pages += [f"/transactions/audit/{row.pk}" for row in AuditEntry.objects.all()]
     for model in admin.site._registry:
         name = f"{model._meta.app_label}_{model._meta.model_name}"

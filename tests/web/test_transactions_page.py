@@ -272,7 +272,7 @@ def test_an_entry_leads_to_its_check_and_to_what_undid_it(ent):
     page = open_detail("entry", posting.pk)
     links = [fact.address for fact in page.context["facts"] if fact.address]
     assert links == [
-        f"/overview/flagged/{posting.pk}",
+        f"/work/flagged/{posting.pk}",
         f"/transactions/check/{row.pk}",
         f"/transactions/entry/{reversal.pk}",
     ]

@@ -14,7 +14,11 @@ from tests.web.test_odd_values import PAGE_ADDRESSES
 pytestmark = pytest.mark.django_db
 WAYS_OUT = re.compile(r'(?:action|href)="(?:/log-out|/admin/logout/)"')
 OF_THE_API = "/api/PPIM/v1/docs"
-REFUSED_PAGES = {"404": "/nothing", "400": "/limits?a=%00", "400, admin": "/admin/limits/seal/?a=1"}
+REFUSED_PAGES = {
+    "404": "/nothing",
+    "400": "/settings/limits?a=%00",
+    "400, admin": "/admin/limits/seal/?a=1",
+}
 NOT_FOR_READING = {"healthz", "readyz", "stay", "customer-statement"}
 
 
@@ -61,7 +65,7 @@ def test_who_has_no_role_is_told_so_on_every_page_and_can_log_out():
         assert "You have no role yet, so nothing opens for you." in read_words(page), name
     assert list_without_a_way_out(client) == {}
     assert client.get("/password").status_code == 200
-    part = client.get("/limits", headers={"HX-Request": "true"})
+    part = client.get("/settings/limits", headers={"HX-Request": "true"})
     assert (
         part.content.decode().strip().startswith('<p class="failed" role="alert">You have no role')
     )
@@ -70,14 +74,14 @@ def test_who_has_no_role_is_told_so_on_every_page_and_can_log_out():
 def test_a_person_without_a_role_logs_out():
     client = open_client_without_a_role()
     assert client.post(reverse("logout"))["Location"] == "/log-in"
-    assert client.get("/limits").status_code == 302
+    assert client.get("/settings/limits").status_code == 302
 
 
 def test_a_link_leads_to_the_button_that_logs_out_and_ends_nothing_itself():
     client = open_browser("viewer")
     page = client.get("/log-out")
     assert '<form method="post" action="/log-out">' in page.content.decode()
-    assert client.get("/limits").status_code == 200
+    assert client.get("/settings/limits").status_code == 200
     assert Client().get("/log-out")["Location"] == "/log-in"
 
 

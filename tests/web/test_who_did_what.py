@@ -46,7 +46,7 @@ def test_who_on_boarded_is_the_person_for_the_processor(ent):
     client = open_browser("maker")
     added = client.post(reverse("onboard"), NEW_CUSTOMER)
     assert added.status_code == 302
-    name = client.get("/limits").wsgi_request.user.username
+    name = client.get("/settings/limits").wsgi_request.user.username
     both = f"{name}, for ENT"
     assert ("Customer added", "", both) in read_list(client)
     page = read_words(client.get(added["Location"]))

@@ -12,6 +12,7 @@ from customers.models import KycProposal
 from customers.services import customers
 from ppims.backoffice import menu
 from ppims.backoffice.menu import MENU
+from ppims.backoffice.urls import MOVED_ADDRESSES
 from ppims.core import clock, roles
 from ppims.models import Operation
 from ppims.services.idempotency import Call
@@ -35,7 +36,10 @@ OPEN_TO = {
     "logout": (ANY_ROLE, ANY_ROLE, []),
     "password_change": (ROLES, ROLES, []),
     "stay": (NO_ROLE, ROLES, []),
+    "work": (ROLES, NO_ROLE, []),
+    "settings": (ROLES, NO_ROLE, []),
     "limits": (ROLES, NO_ROLE, []),
+    "processors": (ROLES, NO_ROLE, []),
     "overview": (ROLES, NO_ROLE, []),
     "reviews": (ROLES, NO_ROLE, []),
     "review": (ROLES, {"maker"}, [1]),
@@ -62,7 +66,10 @@ OPEN_TO = {
     "approval": (ROLES, {"maker", "checker"}, ["kyc", 1]),
 }
 # The admin and the API have tests of their own; these lead to what is above, or to a file.
-OTHER_TESTS_ADDRESSES = {"admin/login/", "admin/logout/", "admin/password_change/", "favicon.ico"}
+OTHER_TESTS_ADDRESSES = {
+    *("admin/login/", "admin/logout/", "admin/password_change/", "favicon.ico"),
+    *MOVED_ADDRESSES,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -143,41 +150,71 @@ def test_a_form_without_its_token_changes_nothing(role):
 
 # The menu.
 
-MENUS = {
-    "viewer": ["Overview", "Customers", "Transactions", "Limits", "Approvals", "API docs"],
-    "maker": ["Overview", "Customers", "Transactions", "Calls", "Limits", "Approvals", "API docs"],
-    "checker": [
-        *("Overview", "Customers", "Transactions", "Calls", "Limits", "Approvals"),
-        "API docs",
-    ],
-    "auditor": [
-        *("Overview", "Customers", "Transactions", "Calls", "Limits", "Approvals"),
-        *("Admin", "API docs"),
-    ],
-    "admin": [
-        *("Overview", "Customers", "Transactions", "Calls", "Limits", "Approvals"),
-        *("Admin", "API docs"),
-    ],
+FIVE_PLACES = ["Overview", "Customers", "Transactions", "Work", "Settings"]
+WORK_TABS = ["Flagged", "Reviews", "Approvals", "Refused reports"]
+SETTINGS_TABS = {role: ["Limits", "Processors"] for role in ROLES} | {
+    "admin": ["Limits", "Processors", "Admin"],
 }
-LABELS = {str(item.label) for item in MENU}
 
 
-def read_menu(page):
-    return [str(place["item"].label) for place in page.context["frame"]["menu"]]
+def read_labels(page, part):
+    return [str(place["item"].label) for place in page.context["frame"][part]]
 
 
 @pytest.mark.parametrize("role", sorted(ROLES))
-def test_the_menu_has_what_the_role_may_open_and_each_opens(role):
+def test_the_menu_has_five_places_and_each_opens(role):
     client = open_browser(role)
-    page = client.get("/limits")
-    assert [label for label in read_menu(page) if label in LABELS] == MENUS[role]
+    page = client.get("/overview")
+    assert read_labels(page, "menu") == FIVE_PLACES
     for place in page.context["frame"]["menu"]:
-        assert client.get(place["url"]).status_code == 200, place["url"]
+        assert client.get(place["url"], follow=True).status_code == 200, place["url"]
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+@pytest.mark.parametrize("place", ["work", "settings"])
+def test_a_place_with_tabs_leads_to_the_first_and_has_those_that_the_role_may_open(role, place):
+    client, labels = open_browser(role), WORK_TABS if place == "work" else SETTINGS_TABS[role]
+    page = client.get(f"/{place}", follow=True)
+    assert read_labels(page, "tabs") == labels
+    tabs = page.context["frame"]["tabs"]
+    assert [tab["is_here"] for tab in tabs] == [True] + [False] * (len(tabs) - 1)
+    for tab in tabs:
+        assert client.get(tab["url"]).status_code == 200, tab["url"]
+
+
+def test_what_waits_is_counted_beside_its_tab_and_its_sum_in_the_menu():
+    page = open_browser("viewer").get("/work/reviews")
+    counts = {str(tab["item"].label): tab["count"] for tab in page.context["frame"]["tabs"]}
+    assert counts == {"Flagged": 0, "Reviews": 0, "Approvals": 1, "Refused reports": 0}
+    (work,) = [it for it in page.context["frame"]["menu"] if str(it["item"].label) == "Work"]
+    assert work["count"] == 1
+    assert "Work 1 Settings" in read_words(page)
+    assert "Flagged 0 Reviews 0 Approvals 1 Refused reports 0" in read_words(page)
+
+
+def test_a_page_below_a_tab_has_no_tabs():
+    page = open_browser("viewer").get("/work/approvals/kyc/1")
+    assert page.context["frame"]["tabs"] == []
+    assert '<nav class="tabs"' not in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("/limits", "/settings/limits"),
+        ("/calls?processor=ENT", "/settings/processors/calls?processor=ENT"),
+        ("/approvals/kyc/1", "/work/approvals/kyc/1"),
+        ("/overview/flagged?done=1", "/work/flagged?done=1"),
+        ("/overview/refused/3", "/work/refused/3"),
+    ],
+)
+def test_where_a_page_was_before_leads_to_it(old, new):
+    assert open_browser("viewer").get(old)["Location"] == new
 
 
 def test_the_frame_says_who_one_is_what_one_may_do_and_that_it_is_a_demo():
     client = open_browser("checker")
-    page = client.get("/limits")
+    page = client.get("/settings/limits")
     words = read_words(page)
     assert "DEMO Search customers and transactions Search" in words
     assert f"{page.wsgi_request.user.username} checker Change password Log out" in words
@@ -198,7 +235,9 @@ def test_who_is_not_logged_in_sees_no_menu():
         ("/customers-of-another", "/customers", False),
         ("/admin/ppims/user/", "/admin/", True),
         ("/", "/", True),
-        ("/limits", "/", False),
+        ("/settings/limits", "/settings", True),
+        ("/work/flagged/3", "/work", True),
+        ("/settings/limits", "/", False),
     ],
 )
 def test_a_place_of_the_menu_is_current_on_the_pages_below_it(here, url, is_in):
@@ -208,4 +247,4 @@ def test_a_place_of_the_menu_is_current_on_the_pages_below_it(here, url, is_in):
 def test_on_boarding_belongs_to_the_customers_in_the_menu():
     customers = next(item for item in MENU if item.url_name == "customers")
     assert menu._is_here("/onboard", customers)
-    assert not menu._is_here("/limits", customers)
+    assert not menu._is_here("/settings/limits", customers)

@@ -8,7 +8,7 @@ RIGHT_PASSWORD, OTHER_PASSWORD = "a-password-of-tests", "another-long-passphrase
 
 def find_user(client):
     """Find who is logged in with this client."""
-    return client.get("/limits").wsgi_request.user
+    return client.get("/settings/limits").wsgi_request.user
 
 
 def make_user_of(role="viewer", **fields):

@@ -50,7 +50,7 @@ class Command(BaseCommand):
         except Refusal as refusal:
             raise CommandError(refusal.describe()) from refusal
         self.stdout.write(describe(proposed))
-        page = f"/approvals/adjustment/{proposed.pk}"
+        page = f"/work/approvals/adjustment/{proposed.pk}"
         self.stdout.write(f"Another person approves it in the browser, under Approvals: {page}")
 
 

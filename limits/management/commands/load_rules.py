@@ -28,7 +28,7 @@ class Command(BaseCommand):
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CommandError(f"{options['pack']} is no pack of limit rules: {error}") from error
         proposed = rules.propose(proposals=proposals, user=user, operator=name_operator())
-        where = "another admin approves them in the browser, under Approvals: /approvals"
+        where = "another admin approves them in the browser, under Approvals: /work/approvals"
         self.stdout.write(f"{len(proposed)} rules proposed; {where}")
         warnings = rules.describe_starts(proposed, clock.now())
         for rule in proposed:
