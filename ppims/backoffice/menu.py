@@ -11,6 +11,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
 from ppims.models import User
+from ppims.reports import overview_counts
 from ppims.reports.waiting import Waiting, read_waiting
 
 IDLE_SECONDS = 14 * 60  # the server's 15 minutes may have begun up to a minute earlier
@@ -84,6 +85,8 @@ def _read_frame(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)  # none where a page failed before it was known
     if not isinstance(user, User):
         return shown
+    if any(reverse(tab.url_name) == request.path for tab in WORK_TABS):
+        overview_counts.refresh()  # elsewhere the counts are as old as the last look at such a page
     waiting = read_waiting()
     roles = ", ".join(user.groups.order_by("name").values_list("name", flat=True))
     return {

@@ -14,9 +14,9 @@ from ppims.backoffice import menu
 from ppims.backoffice.menu import MENU
 from ppims.backoffice.urls import MOVED_ADDRESSES
 from ppims.core import clock, roles
-from ppims.models import Operation
+from ppims.models import Operation, Processor
 from ppims.services.idempotency import Call
-from tests.factories import ToldFactory, draw_ref, make_processor
+from tests.factories import ToldFactory, draw_ref, make_posting, make_processor
 from tests.web.admin_pages import make_user, open_browser, read_words
 
 pytestmark = pytest.mark.django_db
@@ -161,6 +161,10 @@ def read_labels(page, part):
     return [str(place["item"].label) for place in page.context["frame"][part]]
 
 
+def read_counts(page):
+    return {str(tab["item"].label): tab["count"] for tab in page.context["frame"]["tabs"]}
+
+
 @pytest.mark.parametrize("role", sorted(ROLES))
 def test_the_menu_has_five_places_and_each_opens(role):
     client = open_browser(role)
@@ -184,8 +188,7 @@ def test_a_place_with_tabs_leads_to_the_first_and_has_those_that_the_role_may_op
 
 def test_what_waits_is_counted_beside_its_tab_and_its_sum_in_the_menu():
     page = open_browser("viewer").get("/work/reviews")
-    counts = {str(tab["item"].label): tab["count"] for tab in page.context["frame"]["tabs"]}
-    assert counts == {"Flagged": 0, "Reviews": 0, "Approvals": 1, "Refused reports": 0}
+    assert read_counts(page) == {"Flagged": 0, "Reviews": 0, "Approvals": 1, "Refused reports": 0}
     (work,) = [it for it in page.context["frame"]["menu"] if str(it["item"].label) == "Work"]
     assert work["count"] == 1
     assert "Work 1 Settings" in read_words(page)
@@ -248,3 +251,9 @@ def test_on_boarding_belongs_to_the_customers_in_the_menu():
     customers = next(item for item in MENU if item.url_name == "customers")
     assert menu._is_here("/onboard", customers)
     assert not menu._is_here("/settings/limits", customers)
+
+
+def test_the_counts_of_work_are_fresh_on_its_own_pages():
+    make_posting(Processor.objects.get(), CUSTOMER, 100)  # unchecked: flagged
+    page = open_browser("viewer").get("/work/flagged")
+    assert read_counts(page)["Flagged"] == 1
