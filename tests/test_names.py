@@ -63,7 +63,7 @@ CALLED_BY_OTHERS = {
     "home",  # a page
 }
 # As in Python's datetime; and the formats of templates, which Python uses too.
-KNOWN_WORDS = {"now", "today", "inr", "ist", "ist_date", "ist_start"}
+KNOWN_WORDS = {"now", "today", "inr", "ist", "ist_date", "ist_day", "ist_start", "ist_time"}
 
 # A constant of one word is no riddle where that word is what its items are, or stands for one thing
 # everywhere. All others are a noun with what it is of, and with its unit.

@@ -4,7 +4,7 @@ from django.db import models
 
 from customers.choices import Tier
 from customers.models.customer import Customer
-from ppims.db.fields import BigId, ByTime, Instant
+from ppims.db.fields import BigId
 from ppims.models import Operation, Processor, User
 
 
@@ -25,16 +25,6 @@ class KycChange(models.Model):
     from_tier = models.CharField(max_length=1, choices=Tier, blank=True)
     to_tier = models.CharField(max_length=1, choices=Tier)
     tier_since = models.DateTimeField()
-
-    class Meta:
-        indexes = [
-            ByTime(
-                Instant("at"),
-                "processor",
-                condition=~models.Q(from_tier=""),
-                name="kyc_change_by_time",
-            )
-        ]
 
     def __str__(self) -> str:
         return f"{self.from_tier or '–'} → {self.to_tier}"

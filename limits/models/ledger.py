@@ -8,7 +8,7 @@ from customers.models import Customer
 from limits.models.adjustments import Adjustment
 from limits.models.checks import BY_TIME, LimitCheck
 from limits.models.rules import Direction, LimitRule
-from ppims.db.fields import BigId, ByTime, Instant, Paise
+from ppims.db.fields import BigId, ByTime, Paise
 from ppims.models import Processor
 
 
@@ -115,7 +115,12 @@ class LedgerEntry(models.Model):
             models.Index(fields=["customer", "month"], name="ledger_entry_by_month"),
             ByTime(*BY_TIME, "kind", name="entry_by_time"),
             ByTime(*BY_TIME, "kind", "flags", condition=~models.Q(flags=""), name="entry_flagged"),
-            ByTime(Instant("at"), condition=models.Q(processor=None), name="entry_by_staff"),
+            ByTime(
+                *BY_TIME,
+                "kind",
+                condition=models.Q(limit_check=None) & ~models.Q(kind="R"),
+                name="entry_head_by_time",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -10,16 +10,17 @@ from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from limits.models import LedgerEntry
+from limits.models import Direction, LedgerEntry
 from ppims.backoffice import labels
 from ppims.core import calendar
 from ppims.core.days import DayField
 from ppims.models import Processor
+from ppims.reports.heads import ANY_FLAG, Filters
 from ppims.reports.keyset import Frame, Page
-from ppims.reports.transactions import Filters, Kind
+from ppims.reports.outcomes import Outcome
+from ppims.reports.records import OF_ENTRIES, Kind
 
 CURSOR_NAME = "after"
-ALLOWED_OUTCOME, DECLINED_OUTCOME, ANY_FLAG = "allowed", "declined", "ANY"
 TODAY_FRAME, YESTERDAY_FRAME, WEEK_FRAME, MONTH_FRAME, OWN_FRAME = (
     "today",
     "yesterday",
@@ -37,7 +38,8 @@ WHEN_CHOICES = [
 ]
 ONE_DAY = timedelta(days=1)
 DAYS_OF_WEEK = 7
-KIND_BY_SLUG = {kind.value.lower().replace(" ", "-"): kind for kind in Kind}
+DIRECTION_BY_SLUG = {"spend": Direction.DEBIT, "load": Direction.CREDIT}
+KINDS_OF_RECORDS = (Kind.CHECK, *OF_ENTRIES)
 
 
 class FrameForm(forms.Form):
@@ -71,42 +73,82 @@ class FrameForm(forms.Form):
 
 
 class FilterForm(FrameForm):
-    """What is looked for; every field may be left out."""
+    """What is looked for of transactions, or of every record; every field may be left out."""
 
-    kind = forms.ChoiceField(label=_("What"), required=False)
+    type = forms.ChoiceField(label=_("Type"), required=False)
     processor = forms.ChoiceField(label=_("Processor"), required=False)
-    outcome = forms.ChoiceField(label=_("Outcome of checks"), required=False)
+    outcome = forms.ChoiceField(label=_("Outcome"), required=False)
     flag = forms.ChoiceField(label=_("Flag"), required=False)
-    field_order = ("kind", "processor", "outcome", "flag", "when", "since", "until")
+    kind = forms.ChoiceField(label=_("Record"), required=False)
+    every = forms.BooleanField(label=_("Every record"), required=False)
+    field_order = ("when", "since", "until", "type", "processor", "outcome", "flag", "kind")
+    MORE_FIELDS = ("flag", "every", "kind")
 
     def __init__(self, asked: QueryDict) -> None:
         super().__init__(asked)
         self.processors = read_processors()
-        untold = {"WITHIN_LIMITS", *labels.OF_REPEATS}
-        outcomes = [
-            (ALLOWED_OUTCOME, _("Allowed")),
-            (DECLINED_OUTCOME, _("Declined")),
-            *((code, said) for code, said in labels.REASONS.items() if code not in untold),
-        ]
+        self.is_of_records = bool(asked.get("every"))
+        del self.fields["outcome" if self.is_of_records else "kind"]
+        types = [(slug, direction.label) for slug, direction in DIRECTION_BY_SLUG.items()]
         flags = [(flag.value, str(flag.label).capitalize()) for flag in LedgerEntry.Flag]
-        set_choices(self, "kind", [(slug, labels.KINDS[k]) for slug, k in KIND_BY_SLUG.items()])
+        set_choices(self, "type", types)
         set_choices(self, "processor", [(name, name) for name in self.processors])
-        set_choices(self, "outcome", outcomes)
         set_choices(self, "flag", [(ANY_FLAG, _("Flagged")), *flags], _("Any or none"))
+        if self.is_of_records:
+            set_choices(
+                self, "kind", [(kind.value, labels.KINDS[kind]) for kind in KINDS_OF_RECORDS]
+            )
+        else:
+            set_choices(self, "outcome", _list_outcomes())
+
+    @property
+    def first_fields(self) -> list[forms.BoundField]:
+        days = set() if self.data.get("when") == OWN_FRAME or self.errors else {"since", "until"}
+        return [field for field in self if field.name not in {*self.MORE_FIELDS, *days}]
+
+    @property
+    def more_fields(self) -> list[forms.BoundField]:
+        return [field for field in self if field.name in self.MORE_FIELDS]
+
+    @property
+    def is_more_asked(self) -> bool:
+        return any(self.data.get(name) for name in self.MORE_FIELDS)
+
+    def list_asked(self) -> dict[str, str]:
+        """List what the address asks for, of which every field counts."""
+        return {name: self.data[name] for name in self.fields if self.data.get(name)}
 
     def make_filters(self, at: datetime) -> Filters:
         """Return what a valid form looks for, at an instant."""
         said = self.cleaned_data
-        outcome, processor = said["outcome"], self.processors.get(said["processor"])
-        is_reason = outcome not in {"", ALLOWED_OUTCOME, DECLINED_OUTCOME}
+        outcome, processor = said.get("outcome"), self.processors.get(said["processor"])
+        is_reason = outcome in labels.REASONS
         return Filters(
-            kind=KIND_BY_SLUG.get(said["kind"]),
+            kind=Kind(said["kind"]) if said.get("kind") else None,
+            direction=DIRECTION_BY_SLUG[said["type"]].value if said["type"] else None,
             processor_id=processor.pk if processor else None,
-            is_allowed=None if is_reason or not outcome else outcome == ALLOWED_OUTCOME,
+            outcome=Outcome(outcome) if outcome and not is_reason else None,
             reason=outcome if is_reason else None,
             flag=said["flag"] or None,
             frame=self.make_frame(at),
         )
+
+
+def _list_outcomes() -> list[tuple[str, object]]:
+    """List the outcomes that can be looked for, and below that of declined checks their reasons."""
+    untold = {"WITHIN_LIMITS", *labels.OF_REPEATS}
+    reasons = [
+        (code, f"– {labels.lower_first(str(said))}")
+        for code, said in labels.REASONS.items()
+        if code not in untold
+    ]
+    choices: list[tuple[str, object]] = []
+    for outcome in Outcome:
+        choices += [
+            (outcome.value, outcome.label),
+            *(reasons if outcome == Outcome.DECLINED else ()),
+        ]
+    return choices
 
 
 def write_next_query(found: Page[Any], asked: Mapping[str, object]) -> str:
@@ -131,8 +173,12 @@ def set_choices(
 
 
 def write_canonical_query(request: HttpRequest) -> str:
-    """Write the query without what is empty, and without days that don't count; "": it is so."""
+    """Write the query without what is empty, and without what doesn't count: days of another time
+    frame; kinds of records, where transactions are listed, and outcomes, where records are. "": it
+    is so.
+    """
     given = request.GET.dict()
-    days = {"since", "until"} if given.get("when") != OWN_FRAME else set()
-    kept = {name: value for name, value in given.items() if value and name not in days}
+    idle = {"since", "until"} if given.get("when") != OWN_FRAME else set()
+    idle.add("outcome" if given.get("every") else "kind")
+    kept = {name: value for name, value in given.items() if value and name not in idle}
     return "" if kept == given else f"?{urlencode(kept)}"

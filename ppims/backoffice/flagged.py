@@ -19,7 +19,7 @@ from ppims.backoffice.transaction_rows import make_lines, write_customer_address
 from ppims.models import User
 from ppims.reports import flagged, overview_counts
 from ppims.reports.keyset import Position
-from ppims.reports.transactions import ENTRY_RANK, read_rows
+from ppims.reports.records import ENTRY_RANK, read_rows
 
 
 @open_page("limits.view_ledgerentry")

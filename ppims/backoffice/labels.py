@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from customers.choices import InstrumentStatus
 from customers.models import Customer
 from limits.models import LedgerEntry
-from ppims.reports.transactions import Kind
+from ppims.reports.records import Kind
 
 # How well a customer is known, where "KYC" is said already.
 TIERS: Mapping[str, object] = {"N": _("Min"), "P": _("New Min"), "F": _("Full KYC")}

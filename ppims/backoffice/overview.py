@@ -69,7 +69,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         context["first_steps"] = _list_first_steps(can_add=user.has_perm("ppims.add_processor"))
         return render(request, "ppims/overview.html", context)
     context |= {
-        "posted": list_of("transactions", kind="posted", when="today"),
+        "posted": list_of("transactions", outcome="posted", when="today"),
         "today": _list_today(summary.today),
         "waiting": _list_waiting(summary, at),
         "customers": _list_customers(summary),
@@ -138,13 +138,13 @@ def _list_today(day: Day) -> list[Figure]:
 
     reasons = sorted(day.declined.items(), key=lambda pair: (-pair[1], pair[0]))
     return [
-        Figure(_("Postings"), day.posted.count, link_listed(kind="posted")),
+        Figure(_("Postings"), day.posted.count, link_listed(outcome="posted")),
         Figure(_("Declined"), day.declines, link_listed(outcome="declined")),
         *(
             Figure(labels.name_reason(code), count, link_listed(outcome=code), is_part=True)
             for code, count in reasons
         ),
-        Figure(_("Customers on-boarded"), day.added, link_listed(kind="customer-added")),
+        Figure(_("Customers on-boarded"), day.added, list_of("customers")),
     ]
 
 

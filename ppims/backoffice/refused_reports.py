@@ -17,7 +17,7 @@ from ppims.backoffice.transaction_detail import list_facts_of_report, write_tran
 from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.models import User
 from ppims.reports import overview_counts, refused_reports
-from ppims.reports.transactions import Source
+from ppims.reports.records import Source
 
 
 @open_page("limits.view_refusedreport")

@@ -14,8 +14,8 @@ from ppims.backoffice.access import is_fragment, open_page, respond
 from ppims.backoffice.transaction_detail import write_transaction_address
 from ppims.backoffice.transaction_rows import Line, make_lines
 from ppims.reports.keyset import Position
+from ppims.reports.records import SOURCE_ORDER, read_rows
 from ppims.reports.search import LONGEST_QUERY_CHARACTERS, MOST_HITS, Hit, find_hits
-from ppims.reports.transactions import SOURCE_ORDER, read_rows
 
 PAGE_TEMPLATE = "ppims/search.html"
 SEARCHES_KEY, MOST_KEPT = "searches", 10

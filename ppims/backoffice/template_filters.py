@@ -12,13 +12,15 @@ from django.utils.translation import gettext
 
 from ppims.backoffice import labels
 from ppims.core import calendar, clock
-from ppims.core.formats import inr, ist, ist_date, ist_start, write_month
+from ppims.core.formats import inr, ist, ist_date, ist_day, ist_start, ist_time, write_month
 
 register = template.Library()
 PAGE_FILTERS: dict[str, Callable[..., str]] = {
     "inr": inr,
     "ist": ist,
     "ist_date": ist_date,
+    "ist_day": ist_day,
+    "ist_time": ist_time,
     "ist_start": ist_start,
     "month": write_month,
     "tier": labels.name_tier,

@@ -18,7 +18,7 @@ from ppims.backoffice.decision_text import explain_decision
 from ppims.backoffice.transaction_rows import SOURCE_SLUGS
 from ppims.core.formats import inr, ist, mask, write_month
 from ppims.models import AuditEntry, User
-from ppims.reports.transactions import Kind, Row, Source
+from ppims.reports.records import Kind, Row, Source
 
 
 @dataclass(frozen=True)

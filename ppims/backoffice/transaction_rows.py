@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
+from itertools import groupby
 
 from django.urls import reverse
 from django.utils.text import capfirst
@@ -11,23 +13,35 @@ from customers.search import read_names
 from limits.models import Direction
 from ppims.backoffice import labels
 from ppims.backoffice.audit_text import describe_deed
+from ppims.core import calendar
+from ppims.core.formats import inr
 from ppims.models import Processor, User
-from ppims.reports.transactions import Kind, Row, Source
+from ppims.reports.outcomes import Outcome
+from ppims.reports.records import Kind, Row, Source
+from ppims.reports.transactions import Transaction
 
 SOURCE_SLUGS = {source: source.value.replace(" ", "-") for source in Source}
 SOURCE_BY_SLUG = {slug: source for source, slug in SOURCE_SLUGS.items()}
+# Records whose kind is an outcome of their transaction too.
+OUTCOMES_OF_KINDS = {
+    Kind.POSTED: Outcome.POSTED,
+    Kind.RELEASED: Outcome.RELEASED,
+    Kind.REVERSED: Outcome.REVERSED,
+}
 
 
 @dataclass(frozen=True)
 class Line:
-    """One row. `who` is the processor that sent it, the member of staff, or both; `said` is what
-    more there is to say.
+    """One row: a transaction, or one record. `who` is the processor that sent it, the member of
+    staff, or both; `outcome` is what became of it, and `said` what more there is to say.
     """
 
     row: Row
     customer: str = field(repr=False)
     who: str
     said: str
+    outcome: Outcome | None = None
+    transaction: Transaction | None = None
 
     @property
     def slug(self) -> str:
@@ -38,33 +52,59 @@ class Line:
         return str(labels.KINDS[self.row.kind])
 
     @property
+    def outcome_label(self) -> str:
+        return str(self.outcome.label) if self.outcome else self.kind
+
+    @property
     def direction(self) -> str:
         return str(Direction(self.row.direction).label) if self.row.direction else ""
 
     @property
+    def amount_paise(self) -> int | None:
+        return self.transaction.amount_paise if self.transaction else self.row.amount_paise
+
+    @property
     def is_declined(self) -> bool:
-        return self.row.is_allowed is False
+        return self.outcome == Outcome.DECLINED
+
+    @property
+    def day(self) -> date:
+        return calendar.find_ist_day(self.row.at)
 
     @property
     def customer_address(self) -> str:
         return write_customer_address(self.row.customer_id) if self.row.customer_id else ""
 
 
-def make_lines(rows: Sequence[Row]) -> list[Line]:
-    """Write rows as lines with names in them, by three queries at most."""
+Days = list[tuple[date | None, list[Line]]]  # each day's lines; None: that day's have begun before
+
+
+def make_lines(found: Sequence[Row | Transaction]) -> list[Line]:
+    """Write transactions and records as lines with names in them, by three queries at most."""
+    rows = [each.head if isinstance(each, Transaction) else each for each in found]
     customers = read_names({row.customer_id for row in rows if row.customer_id})
     processors = dict(Processor.objects.values_list("pk", "system_id"))
     people = {row.user_id for row in rows if row.user_id}
     users = dict(User.objects.filter(pk__in=people).values_list("pk", "username")) if people else {}
-    return [
-        Line(
-            row,
-            customers.get(row.customer_id or 0, ""),
-            name_actor(users.get(row.user_id or 0, ""), processors.get(row.processor_id or 0, "")),
-            _describe_row(row),
-        )
-        for row in rows
-    ]
+    lines = []
+    for each, row in zip(found, rows, strict=True):
+        customer = customers.get(row.customer_id or 0, "")
+        who = name_actor(users.get(row.user_id or 0, ""), processors.get(row.processor_id or 0, ""))
+        if isinstance(each, Transaction):
+            said = _describe_transaction(each)
+            lines.append(Line(row, customer, who, said, each.outcome, each))
+        else:
+            outcome = OUTCOMES_OF_KINDS.get(row.kind)
+            is_declined = row.is_allowed is False
+            said, outcome = _describe_row(row), Outcome.DECLINED if is_declined else outcome
+            lines.append(Line(row, customer, who, said, outcome))
+    return lines
+
+
+def group_by_day(lines: Sequence[Line], shown: str = "") -> Days:
+    """Group lines by their day in India. `shown`: the day whose heading is there already."""
+    days = [(day, list(theirs)) for day, theirs in groupby(lines, key=lambda line: line.day)]
+    return [(None if day.isoformat() == shown else day, theirs) for day, theirs in days]
 
 
 def name_actor(username: str, system_id: str) -> str:
@@ -79,9 +119,26 @@ def write_customer_address(customer_id: int) -> str:
     return reverse("customer", args=[customer_id])
 
 
+def _describe_transaction(one: Transaction) -> str:
+    """Say what stands beside the outcome: why declined, what was unusual, what was given back."""
+    said = []
+    if one.reason:
+        said.append(labels.lower_first(labels.name_reason(one.reason)))
+    if one.is_time_up:
+        said.append(gettext("time up"))
+    if one.is_by_staff:
+        said.append(gettext("by staff"))
+    if one.flags:
+        said.append(labels.name_flags(",".join(one.flags)))
+    if one.outcome == Outcome.POSTED and one.returned_paise:
+        said.append(gettext("%(amount)s given back") % {"amount": inr(one.returned_paise)})
+    return ", ".join(said)
+
+
 def _describe_row(row: Row) -> str:
     if row.kind == Kind.CHECK:
-        return labels.name_outcome(bool(row.is_allowed), row.what)
+        reason = labels.lower_first(labels.name_reason(row.what))
+        return gettext("Allowed") if row.is_allowed else reason
     if row.kind == Kind.KYC:
         before, after = map(labels.name_tier, row.what.split(">"))
         return f"{before} → {after}"

@@ -32,6 +32,16 @@ def ist(at: datetime | None) -> str:
     )
 
 
+def ist_time(at: datetime) -> str:
+    """Write an instant's time in India, where its day is said already: 4:17 PM."""
+    return dateformat.format(at.astimezone(calendar.IST), "g:i A")
+
+
+def ist_day(day: date) -> str:
+    """Write a day as a heading: Fri, 27 Nov 2026."""
+    return dateformat.format(day, "D, j M Y")
+
+
 def ist_date(day: date | None) -> str:
     """Write a day, or an instant's day in India: 25 Nov 2026."""
     if day is None:

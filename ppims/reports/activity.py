@@ -16,7 +16,7 @@ from ppims.reports.keyset import (
     Position,
     read_position,
 )
-from ppims.reports.transactions import SOURCE_ORDER, Row, Source, read_rows
+from ppims.reports.records import SOURCE_ORDER, Row, Source, read_rows
 
 CHAIN_TABLES = {Source.CHECK: "limits_limitcheck", Source.ENTRY: "limits_ledgerentry"}
 # Sorted by themselves: so PostgreSQL doesn't go through everybody's in the order of time.

@@ -14,7 +14,7 @@ from ppims.reports.keyset import (
     read_newest_first,
     read_position,
 )
-from ppims.reports.transactions import ENTRY_RANK, Row, read_rows
+from ppims.reports.records import ENTRY_RANK, Row, read_rows
 
 LOOK_QUERY = """
     SELECT {moment} AS moment, {at} AS sorted_at, t.id AS row_key, t.customer_id AS holder

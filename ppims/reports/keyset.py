@@ -83,20 +83,25 @@ ALL_TIME = Frame()
 @dataclass(frozen=True)
 class RowBeside:
     """The condition that another table has a row for one that is looked at, or has none: the table
-    under an alias, and what joins it to `w`, the rows looked at.
+    under an alias, and what joins it to `w`, the rows looked at. Where `having` says what some of
+    its rows have to come to together, `group` is what those rows have alike.
     """
 
     table: str
     on: str
     is_there: bool = True
+    group: str = ""
+    having: str = ""
 
     def write_condition(self) -> str:
         word = "EXISTS" if self.is_there else "NOT EXISTS"
-        return f"{word} (SELECT 1 FROM {self.table} WHERE {self.on})"
+        tail = f" GROUP BY {self.group} HAVING {self.having}" if self.having else ""
+        return f"{word} (SELECT 1 FROM {self.table} WHERE {self.on}{tail})"
 
     def write_matches(self) -> str:
         """Write the SELECT of the looked-at rows that have one."""
-        return f"SELECT w.row_key FROM w JOIN {self.table} ON {self.on}"
+        tail = f" GROUP BY w.row_key, {self.group} HAVING {self.having}" if self.having else ""
+        return f"SELECT w.row_key FROM w JOIN {self.table} ON {self.on}{tail}"
 
 
 Condition = tuple[Any, ...]  # SQL of ours, or a RowBeside; and the values in it
@@ -165,18 +170,34 @@ def find_wanted(
     sorted by the last two.
     """
     way = "DESC" if "DESC" in look else "ASC"
-    looked_at = f"SELECT moment, row_key FROM ({look} LIMIT {LOOKED_AT:d}) w"
-    if nodes.are_many():
-        sql, more = _write_search_of_many(look, wanted, way)
-    else:
-        where = f"WHERE {_join_conditions(wanted)} {write_kept_order(way)}"
-        sql, more = f"{looked_at} {where}", _list_values(wanted)
-    found = statements.read_rows(f"{sql} LIMIT {rows:d}", [*values, *more])
+    sql, more = _write_search(look, wanted, "moment, row_key")
+    order = f"ORDER BY moment {way}, row_key {way}" if nodes.are_many() else write_kept_order(way)
+    found = statements.read_rows(f"{sql} {order} LIMIT {rows:d}", [*values, *more])
     positions = [Position(at, rank, key) for at, key in found]
     if len(positions) == rows:
         return positions, None
+    return positions, _find_end(look, values, rank)
+
+
+def sum_wanted(walk: Walk, frame: Frame, columns: str, *, beside: str = "") -> tuple[int, ...]:
+    """Sum up what is wanted of the newest LOOKED_AT rows of a walk. `columns` are sums over `w`,
+    the rows looked at, and what is joined to them `beside`.
+    """
+    look, values = _write_look(walk, frame, FIRST_POSITION)
+    sql, more = _write_search(look, walk.wanted, columns, beside)
+    return tuple(int(each) for each in statements.read_row(sql, [*values, *more]) or ())
+
+
+def has_more_than_looked_at(walk: Walk, frame: Frame) -> bool:
+    look, values = _write_look(walk, frame, FIRST_POSITION)
+    return _find_end(look, values, walk.rank) is not None
+
+
+def _find_end(look: str, values: Sequence[Any], rank: int) -> Position | None:
+    """Find the last row that is looked at; None: there are fewer."""
+    looked_at = f"SELECT moment, row_key FROM ({look} LIMIT {LOOKED_AT:d}) w"
     last = statements.read_row(f"{looked_at} LIMIT 1 OFFSET {LOOKED_AT - 1:d}", values)
-    return positions, Position(last[0], rank, last[1]) if last else None
+    return Position(last[0], rank, last[1]) if last else None
 
 
 def _find_positions(
@@ -210,12 +231,24 @@ def _write_look(walk: Walk, frame: Frame, after: Position) -> tuple[str, list[An
     return sql, _list_values(where)
 
 
+def _write_search(
+    look: str, wanted: Sequence[Condition], columns: str, joined: str = ""
+) -> tuple[str, list[Any]]:
+    """Write the SELECT of what is wanted among the rows that a statement looks at; and the values
+    for it, which follow those of the statement.
+    """
+    if nodes.are_many():
+        return _write_search_of_many(look, wanted, columns, joined)
+    where = f" WHERE {_join_conditions(wanted)}" if wanted else ""
+    sql = f"SELECT {columns} FROM ({look} LIMIT {LOOKED_AT:d}) w {joined}{where}"
+    return sql, _list_values(wanted)
+
+
 def _write_search_of_many(
-    look: str, wanted: Sequence[Condition], way: str
+    look: str, wanted: Sequence[Condition], columns: str, joined: str
 ) -> tuple[str, list[Any]]:
     """Write the search for tables that are spread, where nothing can be asked of each row that was
-    looked at: all of them are joined at once, and those that match are told from the others. And
-    the values for it.
+    looked at: all of them are joined at once, and those that match are told from the others.
     """
     beside = [condition for condition in wanted if isinstance(condition[0], RowBeside)]
     plain = [condition for condition in wanted if not isinstance(condition[0], RowBeside)]
@@ -223,9 +256,9 @@ def _write_search_of_many(
     for number, (row, *_) in enumerate(beside):
         parts.append(f"matched_{number} AS ({row.write_matches()})")
         word = "IN" if row.is_there else "NOT IN"
-        where.append(f"row_key {word} (SELECT row_key FROM matched_{number})")
-    sql = f"""WITH {", ".join(parts)} SELECT moment, row_key FROM w
-        WHERE {" AND ".join(where)} ORDER BY moment {way}, row_key {way}"""
+        where.append(f"w.row_key {word} (SELECT row_key FROM matched_{number})")
+    said = f" WHERE {' AND '.join(where)}" if where else ""
+    sql = f"WITH {', '.join(parts)} SELECT {columns} FROM w {joined}{said}"
     return sql, _list_values([*beside, *plain])
 
 

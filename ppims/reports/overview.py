@@ -22,7 +22,9 @@ from limits.models import (
 from ppims.core import calendar, clock
 from ppims.models import FourEyes
 from ppims.reports import near_limit, overview_counts, reviews
-from ppims.reports.transactions import Filters, Row, list_transactions
+from ppims.reports.heads import Filters
+from ppims.reports.totals import Sum
+from ppims.reports.transactions import Transaction, list_transactions
 
 SHOWN_DAYS, SHOWN_TRANSACTIONS = 30, 10
 WAITING_REVIEWS = [
@@ -33,14 +35,6 @@ WAITING_PROPOSALS = [
     (model, Q(state=FourEyes.State.PROPOSED), "proposed_at")
     for model in (KycProposal, Unblocking, Adjustment, LimitRule)
 ]
-
-
-@dataclass(frozen=True)
-class Sum:
-    """How many postings, and what they come to."""
-
-    count: int = 0
-    paise: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,7 +91,7 @@ class Overview:
     reviews: Waiting
     proposals: Waiting
     top_spenders: Sequence[Spender]
-    last: Sequence[Row]
+    last: Sequence[Transaction]
 
     @property
     def today(self) -> Day:
@@ -126,7 +120,7 @@ def read_overview() -> Overview:
         reviews=_count_waiting(WAITING_REVIEWS),
         proposals=_count_waiting(WAITING_PROPOSALS),
         top_spenders=_list_top_spenders(calendar.number_ist_month(at)),
-        last=list_transactions(Filters(), rows=SHOWN_TRANSACTIONS).rows,
+        last=list_transactions(Filters(), at, rows=SHOWN_TRANSACTIONS).rows,
     )
 
 

@@ -11,7 +11,7 @@ from customers.models import Customer
 from customers.models.name_words import split_words
 from ppims.db import statements
 from ppims.models import LONGEST_REF_ID, Operation, Processor, ReplayKey
-from ppims.reports.transactions import Source
+from ppims.reports.records import Source
 
 MOST_HITS = 20
 LONGEST_QUERY_CHARACTERS, MOST_WORDS = 100, 6

@@ -1,252 +1,208 @@
-"""What was received and done, last first: checks, ledger entries, customers added and changed, and
-what staff did.
+"""Transactions, one row each: a check with its posting, release and reversals; or an entry that
+belongs to no check, with its reversals. A row stands at the instant of its first record.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from operator import attrgetter
 
-from customers.models import KycChange
-from limits.models import LedgerEntry, LimitCheck
-from ppims.models import AuditEntry
-from ppims.reports.keyset import (
-    ALL_TIME,
-    PAGE_ROWS,
-    Condition,
-    Frame,
-    Page,
-    Position,
-    Walk,
-    read_page,
+from django.db.models import F, Q
+
+from limits.models import Hold, LedgerEntry
+from ppims.core import calendar
+from ppims.reports.heads import Filters, list_head_walks, list_record_walks
+from ppims.reports.keyset import PAGE_ROWS, Page, Position, read_page
+from ppims.reports.outcomes import Outcome, find_outcome
+from ppims.reports.records import (
+    CHECK_RANK,
+    ENTRY_RANK,
+    Kind,
+    Row,
+    Source,
+    read_checks,
+    read_entries,
+    read_rows,
 )
 
-DECLINED_CONDITION = ('NOT t."is_allowed"',)
-FLAGGED_CONDITION = ("NOT (t.\"flags\" = '')",)
-CHANGED_CONDITION = ("NOT (t.\"from_tier\" = '')",)
-BY_STAFF = ('t."processor_id" IS NULL',)
-
-
-class Kind(StrEnum):
-    ADDED = "customer added"
-    KNOWN = "customer known already"
-    UPDATED = "customer updated"
-    REFUSED = "report refused"
-    KYC = "KYC changed"
-    CHECK = "check"
-    POSTED = "posted"
-    RELEASED = "released"
-    REVERSED = "reversed"
-    ADJUSTED = "adjusted"
-    MOVED = "moved"
-    STAFF = "staff"
-
-
-class Source(StrEnum):
-    """Which table a row is of."""
-
-    CHECK = "check"
-    ENTRY = "entry"
-    KYC_CHANGE = "kyc change"
-    AUDIT = "audit"
-
-
-# Of two of one instant, the one whose source comes later here is the later one.
-SOURCE_ORDER = (Source.AUDIT, Source.KYC_CHANGE, Source.CHECK, Source.ENTRY)
-AUDIT_RANK, KYC_CHANGE_RANK, CHECK_RANK, ENTRY_RANK = range(len(SOURCE_ORDER))
-OF_MONEY = "at id customer_id processor_id amount_paise direction ref_id".split()
-OF_PEOPLE = "at id processor_id user_id".split()
-OF_ENTRIES = {
-    Kind.POSTED: LedgerEntry.Kind.POST,
-    Kind.RELEASED: LedgerEntry.Kind.RELEASE,
-    Kind.REVERSED: LedgerEntry.Kind.REVERSE,
-    Kind.ADJUSTED: LedgerEntry.Kind.ADJUST,
-    Kind.MOVED: LedgerEntry.Kind.MOVE,
-}
-KINDS_OF_ENTRIES = {code.value: kind for kind, code in OF_ENTRIES.items()}
-KINDS_OF_AUDIT = {kind.value: kind for kind in (Kind.ADDED, Kind.KNOWN, Kind.UPDATED, Kind.REFUSED)}
+BY_STAFF = {Kind.ADJUSTED, Kind.MOVED}
+BOOKED = {Kind.POSTED, *BY_STAFF}
+NUMBER = attrgetter("number")
 
 
 @dataclass(frozen=True)
-class Filters:
-    """What is wanted; None: all. `is_allowed` and `reason` leave checks alone, `flag` (a flag, or
-    "ANY") leaves entries.
+class Transaction:
+    """One transaction, as it is at an instant. `steps` are the records after its head: what answers
+    it, by number, then reversals.
+
+    `amount_paise` is what was posted, else what was checked; `returned_paise` what reversals gave
+    back; `reason` why it was declined, "" where it was not; `is_time_up`: its hold ended by itself.
     """
 
-    kind: Kind | None = None
-    processor_id: int | None = None
-    is_allowed: bool | None = None
-    reason: str | None = None
-    flag: str | None = None
-    frame: Frame = ALL_TIME
+    head: Row
+    steps: Sequence[Row]
+    outcome: Outcome
+    amount_paise: int
+    returned_paise: int
+    reason: str
+    flags: Sequence[str]
+    is_time_up: bool
+
+    @property
+    def at(self) -> datetime:
+        return self.head.at
+
+    @property
+    def records(self) -> list[Row]:
+        return [self.head, *self.steps]
+
+    @property
+    def is_by_staff(self) -> bool:
+        return self.head.kind in BY_STAFF
 
 
-@dataclass(frozen=True)
-class Row:
-    """One thing that happened. `source` and `id` are where all of it is kept; `what` is the action,
-    a reason, or a tier before and after; `detail` is JSON, of the audit alone.
-    """
-
-    at: datetime
-    kind: Kind
-    source: Source
-    id: int
-    customer_id: int | None
-    processor_id: int | None
-    user_id: int | None = None
-    amount_paise: int | None = None
-    direction: str = ""
-    is_allowed: bool | None = None
-    what: str = ""
-    flags: tuple[str, ...] = ()
-    ref_id: str = ""
-    tran_id: str = ""
-    detail: str = field(default="", repr=False)
-
-
-def list_transactions(filters: Filters, *, cursor: str = "", rows: int = PAGE_ROWS) -> Page[Row]:
-    """Read a page of what was received, last first. Raises Http404 for a cursor of another list.
+def list_transactions(
+    filters: Filters, at: datetime, *, cursor: str = "", rows: int = PAGE_ROWS
+) -> Page[Transaction]:
+    """Read a page of transactions as they are at an instant, last first. Raises Http404 for a
+    cursor of another list.
 
     Where what is wanted is rare a page may be cut short, after keyset.LOOKED_AT index entries of
     each source.
     """
-    walks = [walk for source in SOURCE_ORDER for walk in WALK_MAKERS[source](filters)]
-    return read_page(walks, filters.frame, cursor, rows, read_rows)
+    walks = list_head_walks(filters, at)
+    return read_page(walks, filters.frame, cursor, rows, lambda heads: read_transactions(heads, at))
 
 
-def read_rows(positions: Sequence[Position]) -> list[Row]:
-    """Read the rows at positions, in their order."""
-    found: dict[tuple[int, int], Row] = {}
-    for rank, source in enumerate(SOURCE_ORDER):
-        if ids := [each.id for each in positions if each.rank == rank]:
-            found |= {(rank, row.id): row for row in ROW_READERS[source](ids)}
-    return [found[each.rank, each.id] for each in positions]
+def list_records(filters: Filters, *, cursor: str = "", rows: int = PAGE_ROWS) -> Page[Row]:
+    """Read a page of every check and entry, each at its own instant, last first. Raises Http404 for
+    a cursor of another list.
+    """
+    return read_page(list_record_walks(filters), filters.frame, cursor, rows, read_rows)
 
 
-def filter_processor(filters: Filters) -> list[Condition]:
-    whose = filters.processor_id
-    return [] if whose is None else [("processor_id = %s", whose)]
-
-
-def _is_of_checks(filters: Filters) -> bool:
-    return filters.is_allowed is not None or filters.reason is not None
-
-
-def _walk_checks(filters: Filters) -> list[Walk]:
-    if filters.kind not in {None, Kind.CHECK} or filters.flag:
-        return []
-    wanted, columns, within = filter_processor(filters), ["processor_id"], []
-    if filters.reason is not None:
-        wanted.append(("reason = %s", filters.reason))
-    if filters.is_allowed is False or filters.reason not in {None, "WITHIN_LIMITS"}:
-        columns, within = ["processor_id", "reason"], [DECLINED_CONDITION]
-    elif _is_of_checks(filters):
-        columns = ["processor_id", "reason", "is_allowed"]
-        wanted.append(("is_allowed",))
-    return [Walk(CHECK_RANK, "limits_limitcheck", columns=columns, within=within, wanted=wanted)]
-
-
-def _walk_entries(filters: Filters) -> list[Walk]:
-    if filters.kind not in {None, *OF_ENTRIES} or _is_of_checks(filters):
-        return []
-    wanted, columns, within = filter_processor(filters), ["processor_id", "kind"], []
-    if filters.kind is not None:
-        wanted.append(("kind = %s", OF_ENTRIES[filters.kind].value))
-    if filters.kind in {Kind.ADJUSTED, Kind.MOVED}:
-        within = [BY_STAFF]
-    elif filters.flag:
-        within = [FLAGGED_CONDITION]
-    if filters.flag not in {None, "ANY"}:
-        columns.append("flags")
-        wanted.append(("',' || flags || ',' LIKE %s", f"%,{filters.flag},%"))
-    return [Walk(ENTRY_RANK, "limits_ledgerentry", columns=columns, within=within, wanted=wanted)]
-
-
-def _walk_kyc_changes(filters: Filters) -> list[Walk]:
-    if filters.kind not in {None, Kind.KYC} or filters.flag or _is_of_checks(filters):
-        return []
+def read_transactions(heads: Sequence[Position], at: datetime) -> list[Transaction]:
+    """Read the transactions that begin at positions, in their order, as they are at an instant. So
+    many queries however many there are. Raises KeyError where one isn't there.
+    """
+    rows = read_rows(heads)
+    steps, held = _read_steps(rows), _read_held(rows, at)
     return [
-        Walk(
-            KYC_CHANGE_RANK,
-            "customers_kycchange",
-            columns=["processor_id"],
-            within=[CHANGED_CONDITION],
-            wanted=filter_processor(filters),
-        )
-    ]
-
-
-def _walk_audit(filters: Filters) -> list[Walk]:
-    kinds = {None, *KINDS_OF_AUDIT.values(), Kind.STAFF}
-    if filters.kind not in kinds or filters.flag or _is_of_checks(filters):
-        return []
-    wanted = filter_processor(filters)
-    if filters.kind == Kind.STAFF:
-        return [] if wanted else [Walk(AUDIT_RANK, "ppims_auditentry", within=[BY_STAFF])]
-    if filters.kind is not None:
-        wanted.append(("action = %s", filters.kind.value))
-    columns = ["processor_id", "action"]
-    return [Walk(AUDIT_RANK, "ppims_auditentry", columns=columns, wanted=wanted)]
-
-
-def read_checks(ids: Sequence[int]) -> list[Row]:
-    rows = LimitCheck.objects.filter(pk__in=ids).values(*OF_MONEY, "is_allowed", "reason")
-    return [
-        Row(kind=Kind.CHECK, source=Source.CHECK, what=row.pop("reason"), **row) for row in rows
-    ]
-
-
-def read_entries(ids: Sequence[int]) -> list[Row]:
-    rows = LedgerEntry.objects.filter(pk__in=ids).values(*OF_MONEY, "kind", "flags", "tran_id")
-    return [
-        Row(
-            kind=KINDS_OF_ENTRIES[row.pop("kind")],
-            source=Source.ENTRY,
-            flags=tuple(filter(None, row.pop("flags").split(","))),
-            **row,
+        _make_transaction(
+            row,
+            steps[row.source, row.id],
+            is_held=row.source == Source.CHECK and row.id in held,
         )
         for row in rows
     ]
 
 
-def read_kyc_changes(ids: Sequence[int]) -> list[Row]:
-    rows = KycChange.objects.filter(pk__in=ids).values(
-        *OF_PEOPLE, "customer_id", "from_tier", "to_tier"
+def find_head(row: Row) -> Position:
+    """Find where the transaction begins that a check or an entry is a step of."""
+    if row.source == Source.CHECK:
+        return Position(calendar.to_microseconds(row.at), CHECK_RANK, row.id)
+    assert row.customer_id is not None
+    theirs = LedgerEntry.objects.filter(customer_id=row.customer_id)
+    names = theirs.values_list("limit_check_id", "reverses_id", "at")
+    check_id, reverses_id, at = names.get(pk=row.id)
+    entry_id = row.id
+    if reverses_id is not None:
+        entry_id = reverses_id
+        check_id, _, at = names.get(pk=reverses_id)
+    if check_id is None:
+        return Position(calendar.to_microseconds(at), ENTRY_RANK, entry_id)
+    (check,) = read_checks([check_id])
+    return find_head(check)
+
+
+def _make_transaction(head: Row, steps: Sequence[Row], *, is_held: bool) -> Transaction:
+    records = [head, *steps]
+    posted = next((row for row in records if row.kind in BOOKED), None)
+    returned = sum(row.amount_paise or 0 for row in steps if row.kind == Kind.REVERSED)
+    outcome = find_outcome(
+        is_allowed=head.is_allowed,
+        posted_paise=posted.amount_paise if posted else None,
+        returned_paise=returned,
+        is_held=is_held,
     )
-    return [
-        Row(
-            kind=Kind.KYC,
-            source=Source.KYC_CHANGE,
-            what=f"{row.pop('from_tier')}>{row.pop('to_tier')}",
-            **row,
-        )
-        for row in rows
-    ]
+    is_released = any(row.kind == Kind.RELEASED for row in records)
+    return Transaction(
+        head=head,
+        steps=steps,
+        outcome=outcome,
+        amount_paise=(posted or head).amount_paise or 0,
+        returned_paise=returned,
+        reason=head.what if outcome == Outcome.DECLINED else "",
+        flags=tuple(dict.fromkeys(flag for row in records for flag in row.flags)),
+        is_time_up=outcome == Outcome.RELEASED and not is_released,
+    )
 
 
-def read_audit(ids: Sequence[int]) -> list[Row]:
-    rows = AuditEntry.objects.filter(pk__in=ids).values(*OF_PEOPLE, "subject", "action", "detail")
-    return [
-        Row(
-            kind=KINDS_OF_AUDIT.get(row["action"], Kind.STAFF),
-            source=Source.AUDIT,
-            customer_id=row.pop("subject") or None,
-            what=row.pop("action"),
-            **row,
-        )
-        for row in rows
-    ]
+def _read_held(rows: Iterable[Row], at: datetime) -> set[int]:
+    """Find which checks have a hold that is open at an instant."""
+    checks = [row for row in rows if row.is_allowed]
+    open_holds = Hold.objects.filter(
+        customer_id__in={row.customer_id for row in checks},
+        pk__in=[row.id for row in checks],
+        expires_at__gt=at,
+    )
+    return set(open_holds.values_list("pk", flat=True)) if checks else set()
 
 
-WALK_MAKERS: dict[Source, Callable[[Filters], list[Walk]]] = {
-    Source.AUDIT: _walk_audit,
-    Source.KYC_CHANGE: _walk_kyc_changes,
-    Source.CHECK: _walk_checks,
-    Source.ENTRY: _walk_entries,
-}
-ROW_READERS: dict[Source, Callable[[Sequence[int]], list[Row]]] = {
-    Source.AUDIT: read_audit,
-    Source.KYC_CHANGE: read_kyc_changes,
-    Source.CHECK: read_checks,
-    Source.ENTRY: read_entries,
-}
+def _read_steps(heads: Sequence[Row]) -> dict[tuple[Source, int], list[Row]]:
+    """Read what follows each head, by its source and id: its answers, then reversals of its
+    posting, by number.
+    """
+    answers: dict[int, list[Row]] = defaultdict(list)
+    reversals: dict[int, list[Row]] = defaultdict(list)
+    checks = [row for row in heads if row.source == Source.CHECK]
+    postings = _read_postings(checks)
+    for check_id, row in postings:
+        answers[check_id].append(row)
+    booked = [*heads, *(row for _, row in postings)]
+    for check_id, reverses_id, row in _read_by_month(checks, booked):
+        (answers[check_id] if reverses_id is None else reversals[reverses_id]).append(row)
+    steps = {}
+    for head in heads:
+        first = sorted(answers[head.id], key=NUMBER) if head.source == Source.CHECK else [head]
+        undone = [each for row in first for each in reversals[row.id]]
+        steps[head.source, head.id] = [
+            *(first if head.source == Source.CHECK else ()),
+            *sorted(undone, key=NUMBER),
+        ]
+    return steps
+
+
+def _read_postings(checks: Sequence[Row]) -> list[tuple[int, Row]]:
+    """Read what settled the checks, each after its check's id."""
+    if not checks:
+        return []
+    found = LedgerEntry.objects.filter(
+        customer_id__in={row.customer_id for row in checks},
+        limit_check__in=[row.id for row in checks],
+        limit_check__customer_id=F("customer_id"),
+        kind=LedgerEntry.Kind.POST,
+    )
+    named = dict(found.values_list("pk", "limit_check_id"))
+    return [(named[row.id] or 0, row) for row in read_entries(list(named))]
+
+
+def _read_by_month(
+    checks: Sequence[Row], booked: Sequence[Row]
+) -> list[tuple[int, int | None, Row]]:
+    """Read the releases of checks and the reversals of entries, which are booked in their months:
+    each after the check that it answers, and the entry that it reverses.
+    """
+    entries = [row for row in booked if row.source == Source.ENTRY]
+    found = LedgerEntry.objects.filter(
+        Q(kind=LedgerEntry.Kind.RELEASE, limit_check_id__in=[row.id for row in checks])
+        | Q(kind=LedgerEntry.Kind.REVERSE, reverses_id__in=[row.id for row in entries]),
+        customer_id__in={row.customer_id for row in booked},
+        month__in={row.month for row in booked},
+    )
+    named = {
+        pk: (check_id or 0, reverses_id)
+        for pk, check_id, reverses_id in found.values_list("pk", "limit_check_id", "reverses_id")
+    }
+    return [(*named[row.id], row) for row in read_entries(list(named))] if named else []

@@ -8,8 +8,10 @@ from customers.services import blocking
 from limits.models import LedgerEntry, LimitCheck
 from ppims.models import User
 from ppims.reports.activity import list_activity
+from ppims.reports.heads import Filters
 from ppims.reports.keyset import ALL_TIME, Frame
-from ppims.reports.transactions import Filters, Kind, list_transactions
+from ppims.reports.records import MONEY_SOURCES, Kind
+from ppims.reports.transactions import list_records
 from tests.factories import make_check, make_customer, make_posting
 
 pytestmark = [pytest.mark.django_db, pytest.mark.as_the_application]
@@ -42,14 +44,18 @@ def read_all_pages(customer, frame=ALL_TIME, rows=3):
             return found
 
 
-def test_it_is_what_the_transactions_tell_of_the_customer(two):
-    everything = list_transactions(Filters(), rows=200).rows
+def test_it_is_every_record_of_the_customer_and_what_else_happened(two, ent, cbs):
+    everything = list_records(Filters(), rows=200).rows
+    others = {two[0]: [Kind.STAFF, Kind.ADDED, Kind.ADDED], two[1]: [Kind.ADDED]}
     for customer in two:
         theirs = [row for row in everything if row.customer_id == customer]
-        assert len(theirs) >= 25
+        assert len(theirs) == 24
         found = list_activity(customer, rows=200)
-        assert sorted(found.rows, key=repr) == sorted(theirs, key=repr)
-        assert [row.at for row in found.rows] == sorted((r.at for r in theirs), reverse=True)
+        money = [row for row in found.rows if row.source in MONEY_SOURCES]
+        assert sorted(money, key=repr) == sorted(theirs, key=repr)
+        assert [row.kind for row in found.rows if row not in money] == others[customer]
+        instants = [row.at for row in found.rows]
+        assert instants == sorted(instants, reverse=True)
         assert found.next == ""
 
 

@@ -25,11 +25,15 @@ from ppims.reports.activity import list_activity
 from ppims.reports.calls import list_calls
 from ppims.reports.customers import Filters as Wanted
 from ppims.reports.customers import list_customers
+from ppims.reports.heads import ANY_FLAG, Filters
 from ppims.reports.keyset import Frame, Position
 from ppims.reports.limit_status import read_limit_status
+from ppims.reports.outcomes import Outcome
 from ppims.reports.overview import read_overview
+from ppims.reports.records import Kind
 from ppims.reports.search import find_hits
-from ppims.reports.transactions import Filters, Kind, list_transactions
+from ppims.reports.totals import sum_transactions
+from ppims.reports.transactions import find_head, list_records, list_transactions
 from ppims.services import call_buffer
 from tests.conftest import Caller
 from tests.factories import make_check, make_customer, make_person, make_posting, refuse
@@ -48,8 +52,8 @@ GROWING_TABLES = {
 } - STAY_SMALL
 # Indexes in an order of time, or of keys: with a LIMIT a walk through one of them is a bounded one.
 WALKED_INDEXES = {
-    *("check_by_time", "check_declined", "entry_by_time", "entry_flagged", "entry_by_staff"),
-    *("audit_entry_by_time", "audit_entry_by_staff", "kyc_change_by_time"),
+    *("check_by_time", "check_declined", "entry_by_time", "entry_flagged"),
+    *("entry_head_by_time", "audit_entry_by_time", "audit_entry_by_staff"),
     *("customer_by_arrival", "customer_blocked"),
 }
 NAMED_TABLE = re.compile(
@@ -92,20 +96,8 @@ def told(ent, cbs):
 def read_all_reports(customer, ent):
     now = clock.now()
     frame = Frame(now.replace(hour=0), now)
-    page = list_transactions(Filters(), rows=1)
-    for asked in (
-        *(Filters(kind=kind, processor_id=who) for kind in (None, *Kind) for who in (None, ent.pk)),
-        *(Filters(is_allowed=outcome, processor_id=ent.pk) for outcome in (True, False)),
-        *(Filters(reason=reason) for reason in ("WITHIN_LIMITS", "MONTH_LIMIT")),
-        *(
-            Filters(flag=flag, kind=kind)
-            for flag in ("ANY", "LATE")
-            for kind in (None, Kind.POSTED)
-        ),
-        Filters(frame=frame),
-    ):
-        list_transactions(asked)
-        list_transactions(asked, cursor=page.next)
+    page = list_transactions(Filters(), now, rows=1)
+    read_transactions_and_records(ent, now, page.next)
     list_activity(customer)
     read_limit_status(Customer.objects.get(pk=customer))
     read_person(Customer.objects.get(pk=customer))
@@ -129,6 +121,29 @@ def read_all_reports(customer, ent):
     make_posting(ent, customer, 1)
     OverviewSnapshot.objects.update(claimed_until=now, at=now.replace(year=2020))
     read_overview()
+
+
+def read_transactions_and_records(ent, now, cursor):
+    frame = Frame(now.replace(hour=0), now)
+    outcomes = (None, *Outcome)
+    for asked in (
+        *(Filters(outcome=each, processor_id=who) for each in outcomes for who in (None, ent.pk)),
+        *(Filters(reason=reason, direction="D") for reason in ("MONTH_LIMIT", "KYC_EXPIRED")),
+        *(Filters(flag=flag, outcome=each) for flag in (ANY_FLAG, "LATE") for each in outcomes),
+        Filters(frame=frame),
+    ):
+        list_transactions(asked, now)
+        list_transactions(asked, now, cursor=cursor)
+        sum_transactions(asked, now)
+    kinds = (None, Kind.CHECK, Kind.POSTED, Kind.REVERSED, Kind.ADJUSTED, Kind.MOVED)
+    for asked in (
+        *(Filters(kind=kind, processor_id=who) for kind in kinds for who in (None, ent.pk)),
+        *(Filters(flag=flag, kind=kind) for flag in (ANY_FLAG, "LATE") for kind in kinds),
+        Filters(frame=frame, direction="C"),
+    ):
+        list_records(asked, cursor=cursor)
+        for row in list_records(asked).rows:
+            find_head(row)
 
 
 def read_the_queue_of_flagged(entry):
@@ -251,9 +266,7 @@ def call_every_operation(caller, body):
 PARTIAL = {
     'NOT t."is_allowed"': "check_declined",
     "NOT (t.\"flags\" = '')": "entry_flagged",
-    "NOT (t.\"from_tier\" = '')": "kyc_change_by_time",
-    'limits_ledgerentry t WHERE t."processor_id" IS NULL': "entry_by_staff",
-    'ppims_auditentry t WHERE t."processor_id" IS NULL': "audit_entry_by_staff",
+    't."limit_check_id" IS NULL': "entry_head_by_time",
     "t.\"status\" = 'BLOCKED'": "customer_blocked",
     't."month" = %s': "watched_near_a_limit",
     't."processor_id" = %s': "registration_by_arrival",
@@ -302,12 +315,14 @@ def test_a_scan_and_a_sort_are_noticed(told):
 @pytest.mark.only_on("sqlite", "it counts the steps of SQLite's own machine")
 def test_a_page_costs_the_same_whatever_is_newer_than_it(told, ent, day):
     asked = [
-        lambda frame, cursor: list_transactions(Filters(frame=frame)),
-        lambda frame, cursor: list_transactions(Filters(frame=frame, kind=Kind.POSTED)),
-        lambda frame, cursor: list_transactions(Filters(), cursor=cursor, rows=3),
+        lambda frame, cursor: list_transactions(Filters(frame=frame), now),
+        lambda frame, cursor: list_transactions(Filters(frame=frame, outcome=Outcome.POSTED), now),
+        lambda frame, cursor: list_transactions(Filters(), now, cursor=cursor, rows=3),
         lambda frame, cursor: list_transactions(
-            Filters(processor_id=ent.pk), cursor=cursor, rows=3
+            Filters(processor_id=ent.pk), now, cursor=cursor, rows=3
         ),
+        lambda frame, cursor: sum_transactions(Filters(frame=frame), now),
+        lambda frame, cursor: list_records(Filters(frame=frame, kind=Kind.POSTED)),
         lambda frame, cursor: list_customers(Wanted(), cursor=cursor),
         lambda frame, cursor: list_customers(Wanted(tier="P", processor_id=ent.pk), cursor=cursor),
     ]

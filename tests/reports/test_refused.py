@@ -12,8 +12,9 @@ from ppims.core import clock
 from ppims.core.errors import Conflict, Malformed
 from ppims.models import AuditEntry, User
 from ppims.reports import keyset, overview_counts, refused_reports
+from ppims.reports.activity import list_activity
 from ppims.reports.overview import Waiting, read_overview
-from ppims.reports.transactions import Filters, Kind, list_transactions
+from ppims.reports.records import Kind
 from tests.factories import make_posting, refuse
 from tests.reports.conftest import read_overview_at
 
@@ -82,7 +83,8 @@ def test_a_posting_knows_what_was_refused_for_it(ent, customer, posting, reports
 
 
 def test_it_is_among_what_happened(reports):
-    (newest, *_) = list_transactions(Filters(kind=Kind.REFUSED)).rows
+    found = list_activity(reports[4].customer_id).rows
+    newest = next(row for row in found if row.kind == Kind.REFUSED)
     assert (newest.what, newest.at) == ("report refused", reports[4].at)
     assert newest.customer_id == reports[4].customer_id
 

@@ -12,8 +12,8 @@ from customers.models.name_words import split_words
 from customers.services import customers
 from limits.models import LedgerEntry, LimitCheck
 from ppims.models import Operation
+from ppims.reports.records import Source
 from ppims.reports.search import MOST_HITS, find_hits
-from ppims.reports.transactions import Source
 from ppims.services.idempotency import Call
 from tests.factories import draw_ref, make_check, make_customer, make_posting
 

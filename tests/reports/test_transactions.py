@@ -1,167 +1,256 @@
-"""What was received, last first: filtered, in pages, each row once."""
+"""Transactions, last first: one row each, with what became of it; filtered, in pages, each once."""
 
 from datetime import timedelta
 
 import pytest
 from django.http import Http404
 
-from customers.details import CustomerDetails
-from customers.services import blocking, customers
-from limits.models import LedgerEntry, LimitCheck
-from ppims.models import Operation, User
+from limits.models import Direction, LedgerEntry, LimitCheck
+from ppims.core import clock
 from ppims.reports import keyset
+from ppims.reports.heads import ANY_FLAG, Filters
 from ppims.reports.keyset import Frame
-from ppims.reports.transactions import Filters, Kind, Source, list_transactions
-from ppims.services.idempotency import Call
-from tests.factories import draw_ref, make_check, make_customer, make_posting, refuse
+from ppims.reports.outcomes import Outcome
+from ppims.reports.records import Kind, Source, read_rows
+from ppims.reports.transactions import (
+    find_head,
+    list_records,
+    list_transactions,
+    read_transactions,
+)
+from tests.factories import make_check, make_customer, make_posting
 from tests.ledger.histories import adjust
+from tests.reports.conftest import NOON
 
 pytestmark = [pytest.mark.django_db, pytest.mark.as_the_application]
 ALL_FILTERS = Filters()
-
-
-def update(processor, **details):
-    call = Call(processor, Operation.UPDATE_CUSTOMER, draw_ref(), {})
-    return customers.update_customer(call=call, details=CustomerDetails(**details))
+INSTANT = timedelta(microseconds=1)
+JUNE = 203106
+LATER = NOON + timedelta(days=2)  # when no hold is open any more
 
 
 @pytest.fixture
-def story(ent, cbs, day):
-    """One of each kind, a second apart: the customer they are about."""
+def story(ent, day):
+    """A transaction of each outcome, told over one hour: the customer they are about."""
     with day():
         customer = make_customer(ent)
     with day():
-        make_customer(cbs)
+        make_check(ent, customer, 1_000, ref_id="POSTED")
     with day():
-        update(ent, unique_id=customer, email_id="meera@example.in")
+        make_posting(ent, customer, 900, enquiry="POSTED", tran_id="T1")
     with day():
-        update(ent, unique_id=customer, kyc_flag="F", ovid_type="PAN", ovid_value="ABCPE1234F")
+        make_check(ent, customer, 2_000, ref_id="REVERSED")
     with day():
-        make_check(ent, customer, 50_000, ref_id="C1")
+        make_posting(ent, customer, 2_000, enquiry="REVERSED", tran_id="T2")
     with day():
-        make_posting(ent, customer, 40_000, enquiry="C1", tran_id="T1")
+        make_posting(ent, customer, 2_000, kind="R", tran_id="T2")
     with day():
-        make_posting(ent, customer, 10_000, kind="R", tran_id="T1")
+        make_check(ent, customer, 3_000, ref_id="RELEASED")
     with day():
-        make_posting(ent, customer, 10_000, kind="F")
+        make_posting(ent, customer, 3_000, kind="F", enquiry="RELEASED")
     with day():
-        adjust(customer, 203106, 1_000)
+        make_check(ent, customer, 1_000_001, ref_id="DECLINED")
     with day():
-        blocking.block(
-            customer_id=customer, reason="asked for", user=User.objects.create(username="farhan")
-        )
+        make_posting(ent, customer, 4_000, direction="C")  # without a check
     with day():
-        make_check(ent, customer, 1, direction="C")
+        adjust(customer, JUNE, 500)
+    with day():
+        make_check(ent, customer, 5_000, ref_id="HELD", direction="C")
     return customer
 
 
-def list_kinds(filters=ALL_FILTERS, **more):
-    return [row.kind for row in list_transactions(filters, **more).rows]
+@pytest.fixture
+def at(day):
+    return day.at
 
 
-def read_all_pages(filters=ALL_FILTERS, rows=3):
+def list_all(at, filters=ALL_FILTERS, **more):
+    return list(list_transactions(filters, at, **more).rows)
+
+
+def list_outcomes(at, filters=ALL_FILTERS):
+    return [(row.outcome, row.amount_paise) for row in list_all(at, filters)]
+
+
+def read_all_pages(at, filters=ALL_FILTERS, rows=3):
     found, cursor = [], ""
     while True:
-        page = list_transactions(filters, cursor=cursor, rows=rows)
+        page = list_transactions(filters, at, cursor=cursor, rows=rows)
         found += page.rows
         cursor = page.next
         if not cursor:
             return found
 
 
-def test_all_that_was_received_is_there_last_first(story):
-    assert list_kinds() == [
-        *(Kind.CHECK, Kind.STAFF, Kind.ADJUSTED, Kind.STAFF, Kind.STAFF),
-        *(Kind.RELEASED, Kind.REVERSED, Kind.POSTED, Kind.CHECK, Kind.KYC, Kind.UPDATED),
-        *(Kind.UPDATED, Kind.ADDED, Kind.ADDED),
-        Kind.STAFF,  # the first rules were loaded
+def read_one(at, filters=ALL_FILTERS):
+    (one,) = list_all(at, filters)
+    return one
+
+
+def test_each_transaction_is_one_row_at_the_instant_of_its_first_record(story, day):
+    assert list_outcomes(day.at) == [
+        (Outcome.ON_HOLD, 5_000),
+        (Outcome.POSTED, 500),
+        (Outcome.POSTED, 4_000),
+        (Outcome.DECLINED, 1_000_001),
+        (Outcome.RELEASED, 3_000),
+        (Outcome.REVERSED, 2_000),
+        (Outcome.POSTED, 900),
     ]
+    *_, first = list_all(day.at)
+    assert first.at == LimitCheck.objects.get(ref_id="POSTED").at
+    assert [row.kind for row in first.records] == [Kind.CHECK, Kind.POSTED]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Kind if kind != Kind.MOVED])
-def test_a_kind_gives_just_the_rows_of_that_kind(story, ent, day, kind):
+def test_a_row_never_moves_whatever_comes_later(story, ent, day):
+    before = [(row.head.source, row.head.id) for row in list_all(day.at)]
+    with day(hours=1):
+        make_posting(ent, story, 100, kind="R", tran_id="T1")
+    with day(hours=1):
+        make_posting(ent, story, 5_000, enquiry="HELD", direction="C")
+    assert [(row.head.source, row.head.id) for row in list_all(day.at)] == before
+
+
+def test_steps_are_the_head_then_its_answers_then_reversals_by_number(ent, customer, day):
     with day():
-        refuse(ent, story, 30_000, "T1")
+        make_check(ent, customer, 1_000, ref_id="C1")
     with day():
-        make_customer(ent, ent)  # whom it knows already, the second time
-    there = [row for row in list_transactions(ALL_FILTERS).rows if row.kind == kind]
+        make_posting(ent, customer, 1_000, kind="F", enquiry="C1")
+    with day():
+        make_posting(ent, customer, 1_000, enquiry="C1", tran_id="T1")
+    for paise in (1, 2, 3):
+        with day():
+            make_posting(ent, customer, paise, kind="R", tran_id="T1")
+    one = read_one(day.at)
+    assert [(row.kind, row.amount_paise) for row in one.records] == [
+        (Kind.CHECK, 1_000),
+        (Kind.RELEASED, 1_000),
+        (Kind.POSTED, 1_000),
+        *((Kind.REVERSED, paise) for paise in (1, 2, 3)),
+    ]
+    assert (one.outcome, one.returned_paise, one.flags) == (Outcome.POSTED, 6, ("LATE",))
+
+
+@pytest.mark.parametrize("enquiry", ["C1", None])
+@pytest.mark.parametrize(
+    ("returned", "outcome"), [(999, Outcome.POSTED), (1_000, Outcome.REVERSED)]
+)
+def test_it_is_reversed_when_all_is_given_back_and_not_a_paisa_sooner(
+    ent, customer, day, enquiry, returned, outcome
+):
+    if enquiry:
+        with day():
+            make_check(ent, customer, 1_000, ref_id=enquiry)
+    with day():
+        make_posting(ent, customer, 1_000, enquiry=enquiry, tran_id="T1")
+    with day():
+        make_posting(ent, customer, 500, kind="R", tran_id="T1")
+    with day():
+        make_posting(ent, customer, returned - 500, kind="R", tran_id="T1")
+    one = read_one(day.at)
+    assert (one.outcome, one.amount_paise, one.returned_paise) == (outcome, 1_000, returned)
+    for each in (Outcome.POSTED, Outcome.REVERSED):
+        assert len(list_all(day.at, Filters(outcome=each))) == (each == outcome)
+
+
+def test_a_hold_is_open_until_its_last_microsecond_and_then_released(ent, customer, day):
+    with day():
+        check, _ = make_check(ent, customer, 1_000)
+    ends = check.hold_until
+    for at, outcome in ((ends - INSTANT, Outcome.ON_HOLD), (ends, Outcome.RELEASED)):
+        one = read_one(at)
+        assert (one.outcome, one.is_time_up) == (outcome, outcome == Outcome.RELEASED)
+        for each in Outcome:
+            assert len(list_all(at, Filters(outcome=each))) == (each == outcome)
+
+
+def test_a_release_is_no_time_that_was_up(story, day):
+    released = read_one(day.at, Filters(outcome=Outcome.RELEASED))
+    assert not released.is_time_up
+    assert not read_one(LATER, Filters(frame=Frame(released.at, released.at + INSTANT))).is_time_up
+
+
+def test_a_late_posting_after_a_release_is_posted_with_its_flag(story, ent, day):
+    with day():
+        make_posting(ent, story, 3_000, enquiry="RELEASED")
+    one = read_one(day.at, Filters(flag="LATE"))
+    assert (one.outcome, one.head.ref_id) == (Outcome.POSTED, "RELEASED")
+    assert list_all(day.at, Filters(outcome=Outcome.RELEASED)) == []
+
+
+def test_a_declined_check_that_was_posted_all_the_same_is_posted_with_its_flag(story, ent, day):
+    declined = read_one(day.at, Filters(outcome=Outcome.DECLINED))
+    assert declined.reason == "MONTH_LIMIT"
+    with day():
+        make_posting(ent, story, 1_000_001, enquiry="DECLINED")
+    assert list_all(day.at, Filters(outcome=Outcome.DECLINED)) == []
+    assert list_all(day.at, Filters(reason="MONTH_LIMIT")) == []
+    one = read_one(day.at, Filters(flag="DECLINED"))
+    assert (one.outcome, one.head, one.reason) == (Outcome.POSTED, declined.head, "")
+    assert one in list_all(day.at, Filters(outcome=Outcome.POSTED))
+
+
+def test_what_belongs_to_no_check_has_a_row_of_its_own(ent, customer, day):
+    with day():
+        make_posting(ent, customer, 700, tran_id="T1")
+    with day():
+        make_posting(ent, customer, 200, kind="R", tran_id="T1")
+    with day():
+        make_posting(ent, customer, 300, kind="F")
+    with day():
+        adjust(customer, JUNE, 400)
+    adjusted, released, posted = list_all(day.at)
+    assert (adjusted.outcome, adjusted.is_by_staff) == (Outcome.POSTED, True)
+    assert (released.outcome, released.is_time_up) == (Outcome.RELEASED, False)
+    assert (posted.outcome, posted.returned_paise) == (Outcome.POSTED, 200)
+    assert posted.flags == ("UNCHECKED",)
+    assert not posted.is_by_staff
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_an_outcome_gives_just_the_transactions_of_that_outcome(story, day, outcome):
+    there = [row for row in list_all(day.at) if row.outcome == outcome]
     assert there
-    assert list_transactions(Filters(kind=kind)).rows == there
+    assert list_all(day.at, Filters(outcome=outcome)) == there
 
 
-def test_nothing_has_moved_yet(story):
-    assert list_kinds(Filters(kind=Kind.MOVED)) == []
+def test_a_type_and_a_processor_give_what_is_theirs(story, ent, cbs, day):
+    for direction in Direction:
+        there = [row for row in list_all(day.at) if row.head.direction == direction]
+        assert there
+        assert list_all(day.at, Filters(direction=direction.value)) == there
+    through = list_all(day.at, Filters(processor_id=ent.pk))
+    assert through == [row for row in list_all(day.at) if not row.is_by_staff]
+    assert list_all(day.at, Filters(processor_id=cbs.pk)) == []
 
 
-def test_a_row_tells_what_happened(story, ent):
-    (posted,) = list_transactions(Filters(kind=Kind.POSTED)).rows
-    entry = LedgerEntry.objects.get(kind="S")
-    assert (posted.source, posted.id, posted.at) == (Source.ENTRY, entry.pk, entry.at)
-    assert (posted.customer_id, posted.processor_id) == (story, ent.pk)
-    assert (posted.amount_paise, posted.direction) == (40_000, "D")
-    assert (posted.flags, posted.tran_id) == (("AMOUNT_DIFFERS",), "T1")
-    declined, allowed = list_transactions(Filters(kind=Kind.CHECK)).rows
-    assert (declined.is_allowed, declined.what) == (False, "CUSTOMER_BLOCKED")
-    assert (allowed.is_allowed, allowed.what) == (True, "WITHIN_LIMITS")
-    (changed,) = list_transactions(Filters(kind=Kind.KYC)).rows
-    assert changed.what == "P>F"
-    blocked = list_transactions(Filters(kind=Kind.STAFF)).rows[0]
-    assert (blocked.what, blocked.user_id) == (
-        "customer blocked",
-        User.objects.get(username="farhan").pk,
-    )
+def test_a_reason_gives_what_was_declined_for_it(story, cbs, ent, day):
+    there = list_all(day.at, Filters(outcome=Outcome.DECLINED))
+    assert list_all(day.at, Filters(reason="MONTH_LIMIT", processor_id=ent.pk)) == there
+    assert list_all(day.at, Filters(reason="CARD_NOT_ACTIVE")) == []
+    assert list_all(day.at, Filters(reason="MONTH_LIMIT", processor_id=cbs.pk)) == []
 
 
-def test_a_processor_gives_what_came_through_it(story, ent, cbs):
-    assert list_kinds(Filters(processor_id=cbs.pk)) == [Kind.ADDED]
-    rows = list_transactions(Filters(processor_id=ent.pk)).rows
-    assert len(rows) == 9
-    assert {row.processor_id for row in rows} == {ent.pk}
-
-
-def test_an_outcome_gives_checks_alone(story):
-    assert list_kinds(Filters(is_allowed=True)) == [Kind.CHECK]
-    assert [row.what for row in list_transactions(Filters(is_allowed=False)).rows] == [
-        "CUSTOMER_BLOCKED"
-    ]
-    assert list_kinds(Filters(is_allowed=True, kind=Kind.POSTED)) == []
-
-
-def test_a_reason_gives_the_checks_that_were_declined_for_it(story, cbs):
-    assert [r.what for r in list_transactions(Filters(reason="CUSTOMER_BLOCKED")).rows] == [
-        "CUSTOMER_BLOCKED"
-    ]
-    assert [r.what for r in list_transactions(Filters(reason="WITHIN_LIMITS")).rows] == [
-        "WITHIN_LIMITS"
-    ]
-    assert list_kinds(Filters(reason="MONTH_LIMIT")) == []
-    assert list_kinds(Filters(reason="CUSTOMER_BLOCKED", processor_id=cbs.pk)) == []
-
-
-def test_a_flag_gives_the_entries_that_bear_it(story, ent, day):
-    with day():
-        make_posting(ent, story, 5, tran_id="T2")
-    assert [r.flags for r in list_transactions(Filters(flag="ANY")).rows] == [
-        ("UNCHECKED", "BLOCKED"),
+def test_a_flag_gives_the_transactions_that_bear_it(story, day):
+    assert [row.flags for row in list_all(day.at, Filters(flag=ANY_FLAG))] == [
+        ("UNCHECKED",),
         ("AMOUNT_DIFFERS",),
     ]
-    for flag in ("UNCHECKED", "BLOCKED"):
-        assert [r.tran_id for r in list_transactions(Filters(flag=flag)).rows] == ["T2"]
-    assert [r.tran_id for r in list_transactions(Filters(flag="AMOUNT_DIFFERS")).rows] == ["T1"]
-    assert list_kinds(Filters(flag="LATE")) == []
+    assert read_one(day.at, Filters(flag="AMOUNT_DIFFERS")).head.ref_id == "POSTED"
+    assert read_one(day.at, Filters(flag="UNCHECKED")).amount_paise == 4_000
+    assert list_all(day.at, Filters(flag="LATE")) == []
 
 
-def test_a_frame_holds_its_first_instant_and_not_its_last(story):
-    at = LimitCheck.objects.earliest("at").at
-    instant = timedelta(microseconds=1)
-    assert list_kinds(Filters(frame=Frame(at, at + instant))) == [Kind.CHECK]
-    assert list_kinds(Filters(frame=Frame(at + instant, at + timedelta(seconds=1)))) == []
-    assert list_kinds(Filters(frame=Frame(at - instant, at))) == []
+def test_a_frame_holds_its_first_instant_and_not_its_last(story, day):
+    at = LimitCheck.objects.get(ref_id="DECLINED").at
+    assert read_one(day.at, Filters(frame=Frame(at, at + INSTANT))).head.ref_id == "DECLINED"
+    assert list_all(day.at, Filters(frame=Frame(at + INSTANT, at + timedelta(seconds=1)))) == []
+    assert list_all(day.at, Filters(frame=Frame(at - INSTANT, at))) == []
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 20])
-def test_pages_of_any_size_give_each_row_once(story, rows):
-    assert read_all_pages(rows=rows) == list(list_transactions(ALL_FILTERS).rows)
+def test_pages_of_any_size_give_each_row_once(story, day, rows):
+    assert read_all_pages(day.at, rows=rows) == list_all(day.at)
 
 
 def test_rows_of_one_instant_are_each_on_one_page(ent, day):
@@ -170,48 +259,157 @@ def test_rows_of_one_instant_are_each_on_one_page(ent, day):
         for paise in range(1, 8):
             make_check(ent, customer, paise)
             make_posting(ent, customer, paise)
-        blocking.block(customer_id=customer, reason="asked for", user=User.objects.create())
     for rows in (1, 2, 3):
-        found = read_all_pages(rows=rows)
-        assert len({(row.source, row.id) for row in found}) == len(found)
-        assert found == list(list_transactions(ALL_FILTERS).rows)
+        found = read_all_pages(day.at, rows=rows)
+        assert len({(row.head.source, row.head.id) for row in found}) == len(found) == 14
+        assert found == list_all(day.at)
 
 
 def test_what_arrives_between_two_pages_neither_repeats_a_row_nor_hides_one(story, ent, day):
-    before = list(list_transactions(ALL_FILTERS).rows)
-    page = list_transactions(ALL_FILTERS, rows=4)
+    before = list_all(day.at)
+    page = list_transactions(ALL_FILTERS, day.at, rows=4)
     with day():
         make_check(ent, story, 2)
-    after = list_transactions(ALL_FILTERS, cursor=page.next, rows=50)
+    after = list_transactions(ALL_FILTERS, day.at, cursor=page.next, rows=50)
     assert [*page.rows, *after.rows] == before
 
 
-def test_rare_rows_are_looked_for_only_so_far_and_then_on_from_there(story, ent, monkeypatch):
-    wanted = Filters(kind=Kind.ADDED)
-    there = list(list_transactions(wanted).rows)
-    monkeypatch.setattr(keyset, "LOOKED_AT", 3)
-    page = list_transactions(wanted)
+@pytest.mark.parametrize(
+    "wanted", [Filters(outcome=Outcome.REVERSED), Filters(flag="AMOUNT_DIFFERS")]
+)
+def test_rare_rows_are_looked_for_only_so_far_and_then_on_from_there(
+    story, day, wanted, monkeypatch
+):
+    there = list_all(day.at, wanted)
+    monkeypatch.setattr(keyset, "LOOKED_AT", 2)
+    page = list_transactions(wanted, day.at)
     assert (page.rows, page.is_cut_short) == ([], True)
-    pages = [page]
-    while pages[-1].next:
-        pages.append(list_transactions(wanted, cursor=pages[-1].next))
-    assert [row for page in pages for row in page.rows] == there
-    assert len(pages) > 2
+    assert read_all_pages(day.at, wanted) == there != []
 
 
-def test_a_walk_cut_short_hides_nothing_of_the_others(story, ent, monkeypatch):
+def test_a_walk_cut_short_hides_nothing_of_the_other(story, ent, day, monkeypatch):
     wanted = Filters(processor_id=ent.pk)
-    there = list(list_transactions(wanted).rows)
+    there = list_all(day.at, wanted)
     for most in (1, 2, 3, 5):
         monkeypatch.setattr(keyset, "LOOKED_AT", most)
-        assert read_all_pages(wanted, rows=2) == there
+        assert read_all_pages(day.at, wanted, rows=2) == there
 
 
 @pytest.mark.parametrize("cursor", ["x", "1-2", "1-2-3-4", "-1-0-1", "g-0-1", "1-0-1 "])
 def test_what_is_no_cursor_is_not_found(ent, cursor):
-    with pytest.raises(Http404):
-        list_transactions(ALL_FILTERS, cursor=cursor)
+    for ask in (list_records, lambda *a, **k: list_transactions(*a, NOON, **k)):
+        with pytest.raises(Http404):
+            ask(ALL_FILTERS, cursor=cursor)
+
+
+def test_what_two_customers_do_alike_is_never_mixed(ent, cbs, day):
+    people = [make_customer(ent, cbs) for _ in range(2)]
+    for customer in people:
+        with day():
+            make_check(ent, customer, 1_000, ref_id=f"C{customer}")
+        with day():
+            make_posting(ent, customer, 1_000, enquiry=f"C{customer}", tran_id="T1")
+    with day():
+        make_posting(ent, people[0], 1_000, kind="R", tran_id="T1")
+    other, one = list_all(day.at)
+    assert (one.head.customer_id, one.outcome) == (people[0], Outcome.REVERSED)
+    assert (other.head.customer_id, other.outcome) == (people[1], Outcome.POSTED)
+    for row in (one, other):
+        assert {each.customer_id for each in row.records} == {row.head.customer_id}
+
+
+def test_a_check_and_an_entry_of_one_id_are_never_mixed(ent, customer, day):
+    with day():
+        posted, _ = make_posting(ent, customer, 50, kind="F")
+    checks = []
+    while not checks or checks[-1].pk < posted.pk:
+        with day():
+            checks.append(make_check(ent, customer, 1_000)[0])
+    assert checks[-1].pk == posted.pk
+    outcomes = {(row.head.source, row.head.id): row.outcome for row in list_all(day.at)}
+    assert outcomes[Source.ENTRY, posted.pk] == Outcome.RELEASED
+    assert outcomes[Source.CHECK, posted.pk] == Outcome.ON_HOLD
+
+
+def test_each_record_leads_to_the_transaction_that_it_is_a_step_of(story, day):
+    for one in list_all(day.at):
+        for row in one.records:
+            assert read_transactions([find_head(row)], day.at) == [one]
+
+
+def test_a_page_takes_a_bounded_number_of_queries(
+    story, ent, day, django_assert_num_queries, django_assert_max_num_queries
+):
+    with django_assert_max_num_queries(14) as few:
+        list_all(day.at)
+    for paise in range(1, 30):
+        customer = make_customer(ent)
+        with day():
+            make_check(ent, customer, paise, ref_id=f"C{paise}")
+        with day():
+            make_posting(ent, customer, paise, enquiry=f"C{paise}", tran_id="T9")
+        with day():
+            make_posting(ent, customer, paise, kind="R", tran_id="T9")
+    with django_assert_num_queries(len(few)):
+        assert len(list_all(day.at)) == 36
+
+
+# Every record.
+
+
+def list_kinds(filters=ALL_FILTERS):
+    return [row.kind for row in list_records(filters).rows]
+
+
+def test_every_record_has_a_row_of_its_own_at_its_own_instant(story):
+    assert list_kinds() == [
+        *(Kind.CHECK, Kind.ADJUSTED, Kind.POSTED, Kind.CHECK, Kind.RELEASED, Kind.CHECK),
+        *(Kind.REVERSED, Kind.POSTED, Kind.CHECK, Kind.POSTED, Kind.CHECK),
+    ]
+    instants = [row.at for row in list_records(ALL_FILTERS).rows]
+    assert instants == sorted(instants, reverse=True)
+
+
+@pytest.mark.parametrize(
+    "kind", [Kind.CHECK, Kind.POSTED, Kind.RELEASED, Kind.REVERSED, Kind.ADJUSTED]
+)
+def test_a_kind_gives_just_the_records_of_that_kind(story, kind):
+    there = [row for row in list_records(ALL_FILTERS).rows if row.kind == kind]
+    assert there
+    assert list_records(Filters(kind=kind)).rows == there
+
+
+def test_nothing_has_moved_yet(story):
+    assert list_kinds(Filters(kind=Kind.MOVED)) == []
+
+
+def test_records_are_filtered_by_type_processor_and_flag(story, ent, cbs):
+    every = list_records(ALL_FILTERS).rows
+    for wanted, test in (
+        (Filters(direction="C"), lambda row: row.direction == "C"),
+        (Filters(processor_id=ent.pk), lambda row: row.processor_id == ent.pk),
+        (Filters(processor_id=cbs.pk), lambda row: False),
+        (Filters(flag=ANY_FLAG), lambda row: row.flags),
+        (Filters(flag="UNCHECKED"), lambda row: "UNCHECKED" in row.flags),
+    ):
+        assert list_records(wanted).rows == [row for row in every if test(row)]
+
+
+def test_a_record_tells_what_happened(story, ent):
+    posted = list_records(Filters(kind=Kind.POSTED)).rows[-1]
+    entry = LedgerEntry.objects.get(tran_id="T1")
+    assert (posted.source, posted.id, posted.at) == (Source.ENTRY, entry.pk, entry.at)
+    assert (posted.customer_id, posted.processor_id) == (story, ent.pk)
+    assert (posted.amount_paise, posted.direction) == (900, "D")
+    assert (posted.flags, posted.tran_id) == (("AMOUNT_DIFFERS",), "T1")
+    assert (posted.number, posted.month) == (1, JUNE)
+    held, declined, *_ = list_records(Filters(kind=Kind.CHECK)).rows
+    assert (declined.is_allowed, declined.what) == (False, "MONTH_LIMIT")
+    assert (held.is_allowed, held.what) == (True, "WITHIN_LIMITS")
 
 
 def test_the_application_may_read_it(story):
-    assert list_transactions(ALL_FILTERS, cursor="fffffffffffff-9-ffffffffffffffff").rows
+    with clock.freeze(LATER):
+        at = clock.now()
+    assert list_transactions(ALL_FILTERS, at, cursor="fffffffffffff-9-ffffffffffffffff").rows
+    assert read_rows([]) == []

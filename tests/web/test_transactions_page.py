@@ -12,7 +12,7 @@ from ppims.backoffice.transaction_rows import SOURCE_SLUGS
 from ppims.core import clock
 from ppims.models import AuditEntry, Operation
 from ppims.reports import keyset
-from ppims.reports.transactions import Kind, Source
+from ppims.reports.records import Kind, Source
 from ppims.services.idempotency import Call
 from tests.factories import draw_ref, make_check, make_customer, make_posting, make_processor
 from tests.ledger.histories import adjust

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 from customers.models import Customer
 from ppims.backoffice.filters import CURSOR_NAME, OWN_FRAME, FrameForm, write_next_query
-from ppims.backoffice.transaction_rows import make_lines
+from ppims.backoffice.transaction_rows import group_by_day, make_lines
 from ppims.core import clock
 from ppims.reports.activity import list_activity
 
@@ -28,7 +28,7 @@ def read_activity(request: HttpRequest, customer: Customer) -> tuple[dict[str, A
     shown = {
         "has_days": asked.get("when") == OWN_FRAME,
         "is_later": after,
-        "lines": make_lines(found.rows),
+        "days": group_by_day(make_lines(found.rows)),
         "more": write_next_query(found, asked),
     }
     return context | shown, 200

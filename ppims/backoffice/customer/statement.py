@@ -18,7 +18,7 @@ from ppims.core import calendar, clock
 from ppims.core.money import to_rupees
 from ppims.reports.activity import list_activity
 from ppims.reports.keyset import Frame
-from ppims.reports.transactions import Row
+from ppims.reports.records import Row
 from ppims.services.accounts import get_staff
 from ppims.wire.reply_fields import write_date, write_instant
 

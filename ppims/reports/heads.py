@@ -1,0 +1,171 @@
+"""Which records begin a transaction, and the walks along them in the order of time. A head is every
+check, and each entry that answers none and reverses nothing.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ppims.db.statements import store_value
+from ppims.reports.keyset import ALL_TIME, Condition, Frame, RowBeside, Walk
+from ppims.reports.outcomes import Outcome
+from ppims.reports.records import CHECK_RANK, ENTRY_RANK, OF_ENTRIES, Kind
+
+ANY_FLAG = "ANY"
+# As their partial indexes say it.
+DECLINED_CONDITION = ('NOT t."is_allowed"',)
+FLAGGED_CONDITION = ("NOT (t.\"flags\" = '')",)
+HEAD_CONDITIONS = (('t."limit_check_id" IS NULL',), ("NOT (t.\"kind\" = 'R')",))
+# A posting is found by its check along one unique index, reversals by their posting's month.
+POSTING_OF_CHECK = """
+    p.customer_id = w.customer_id AND p.limit_check_id = w.row_key AND p.kind = 'S'
+"""
+POSTING_ITSELF = "p.customer_id = w.customer_id AND p.id = w.row_key AND p.kind = 'S'"
+REVERSALS = """
+    AND r.customer_id = p.customer_id AND r.month = p.month AND r.reverses_id = p.id
+"""
+POSTED = RowBeside("limits_ledgerentry p", POSTING_OF_CHECK)
+FLAGGED = RowBeside("limits_ledgerentry p", f"{POSTING_OF_CHECK} AND ',' || p.flags || ',' LIKE %s")
+HELD = RowBeside(
+    "limits_hold h",
+    "h.customer_id = w.customer_id AND h.limit_check_id = w.row_key AND h.expires_at > %s",
+)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What is wanted of transactions; None: all. `reason` is that of a declined check; `flag` is a
+    flag or ANY_FLAG. Only a list of every record looks at `kind`, and only one of transactions at
+    `outcome` and `reason`.
+    """
+
+    kind: Kind | None = None
+    direction: str | None = None
+    processor_id: int | None = None
+    outcome: Outcome | None = None
+    reason: str | None = None
+    flag: str | None = None
+    frame: Frame = ALL_TIME
+
+
+def list_head_walks(filters: Filters, at: datetime) -> list[Walk]:
+    """List the walks along the heads of the transactions that are wanted, at an instant."""
+    if filters.reason is not None:
+        filters = replace(filters, outcome=Outcome.DECLINED)
+    return [*_walk_checks(filters, at), *_walk_entry_heads(filters)]
+
+
+def list_record_walks(filters: Filters) -> list[Walk]:
+    """List the walks along every check and entry that is wanted."""
+    walks = []
+    if filters.kind in {None, Kind.CHECK} and not filters.flag:
+        columns, wanted = _list_common(filters)
+        walks.append(Walk(CHECK_RANK, "limits_limitcheck", columns=columns, wanted=wanted))
+    if filters.kind in {None, *OF_ENTRIES}:
+        walks.append(_walk_entries(filters))
+    return walks
+
+
+def _write_reversed(posting: str) -> RowBeside:
+    """Write that all of a posting was reversed."""
+    return RowBeside(
+        "(limits_ledgerentry p CROSS JOIN limits_ledgerentry r)",
+        posting + REVERSALS,
+        group="p.id, p.amount_paise",
+        having="SUM(r.amount_paise) = p.amount_paise",
+    )
+
+
+def _refute(condition: RowBeside) -> RowBeside:
+    return replace(condition, is_there=False)
+
+
+def _walk_checks(filters: Filters, at: datetime) -> list[Walk]:
+    columns, wanted = _list_common(filters)
+    outcome, within = filters.outcome, [DECLINED_CONDITION]
+    if outcome != Outcome.DECLINED:
+        within, columns = [], [*columns, "is_allowed"]
+    elif filters.reason is not None:
+        columns, wanted = [*columns, "reason"], [*wanted, ("w.reason = %s", filters.reason)]
+    if outcome is not None:
+        wanted += _list_conditions_of_checks(outcome, at)
+    if filters.flag:
+        wanted.append((FLAGGED, _write_flag_pattern(filters.flag)))
+    return [
+        Walk(
+            CHECK_RANK,
+            "limits_limitcheck",
+            columns=["customer_id", *columns],
+            within=within,
+            wanted=wanted,
+        )
+    ]
+
+
+def _list_conditions_of_checks(outcome: Outcome, at: datetime) -> list[Condition]:
+    all_reversed = _write_reversed(POSTING_OF_CHECK)
+    is_held = (HELD, store_value(at))
+    conditions: dict[Outcome, list[Condition]] = {
+        Outcome.POSTED: [(POSTED,), (_refute(all_reversed),)],
+        Outcome.REVERSED: [(all_reversed,)],
+        Outcome.DECLINED: [(_refute(POSTED),)],
+        Outcome.ON_HOLD: [is_held],
+        Outcome.RELEASED: [
+            ("w.is_allowed",),
+            (_refute(HELD), store_value(at)),
+            (_refute(POSTED),),
+        ],
+    }
+    return conditions[outcome]
+
+
+def _walk_entry_heads(filters: Filters) -> list[Walk]:
+    if filters.outcome in {Outcome.DECLINED, Outcome.ON_HOLD}:
+        return []
+    columns, wanted = _list_common(filters)
+    columns += ["kind", "customer_id"]
+    all_reversed = _write_reversed(POSTING_ITSELF)
+    conditions: dict[Outcome | None, list[Condition]] = {
+        None: [],
+        Outcome.POSTED: [("NOT (w.kind = 'F')",), (_refute(all_reversed),)],
+        Outcome.REVERSED: [("w.kind = 'S'",), (all_reversed,)],
+        Outcome.RELEASED: [("w.kind = 'F'",)],
+    }
+    wanted += conditions[filters.outcome]
+    if filters.flag:
+        columns.append("flags")
+        wanted.append(("',' || w.flags || ',' LIKE %s", _write_flag_pattern(filters.flag)))
+    return [
+        Walk(
+            ENTRY_RANK, "limits_ledgerentry", columns=columns, within=HEAD_CONDITIONS, wanted=wanted
+        )
+    ]
+
+
+def _walk_entries(filters: Filters) -> Walk:
+    columns, wanted = _list_common(filters)
+    within: list[Condition] = []
+    if filters.kind is not None:
+        columns.append("kind")
+        wanted.append(("w.kind = %s", OF_ENTRIES[filters.kind].value))
+    if filters.flag:
+        within = [FLAGGED_CONDITION]
+        columns.append("flags")
+        wanted.append(("',' || w.flags || ',' LIKE %s", _write_flag_pattern(filters.flag)))
+    elif filters.kind in {Kind.ADJUSTED, Kind.MOVED}:
+        within = [*HEAD_CONDITIONS]  # they are rare among all entries, not so among heads
+    return Walk(ENTRY_RANK, "limits_ledgerentry", columns=columns, within=within, wanted=wanted)
+
+
+def _list_common(filters: Filters) -> tuple[list[str], list[Condition]]:
+    """List the columns and conditions of what checks and entries are looked for alike."""
+    wanted: list[Condition] = []
+    if filters.processor_id is not None:
+        wanted.append(("w.processor_id = %s", filters.processor_id))
+    if filters.direction is not None:
+        wanted.append(("w.direction = %s", filters.direction))
+    columns = [sql.split(".")[1].split()[0] for sql, _ in wanted]
+    return columns, wanted
+
+
+def _write_flag_pattern(flag: str) -> str:
+    return ",_%_," if flag == ANY_FLAG else f"%,{flag},%"
