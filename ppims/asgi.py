@@ -6,7 +6,7 @@ thread and a connection for each request.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
@@ -16,7 +16,7 @@ from typing import Any
 from asgiref.wsgi import WsgiToAsgiInstance
 from django.conf import settings
 
-from ppims.api.django_handler import Answer, make_plain_answer, serve
+from ppims.api.django_handler import Headers, make_plain_answer, serve
 from ppims.api import dispatch
 from ppims.api.root import WireRequest
 from ppims.core.errors import UnreadableBody
@@ -26,6 +26,8 @@ from ppims.wire.reply import WireReply
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Answer = tuple[int, Headers, bytes | AsyncIterator[bytes]]  # its content whole, or by parts
 
 ASKED_OF = {
     b"content-length": "CONTENT_LENGTH",
@@ -37,9 +39,7 @@ ASKED_OF = {
 PAGE_THREADS = ThreadPoolExecutor(settings.PPIMS_THREADS, "pages")
 
 
-async def application(
-    scope: Message, receive: Receive, send: Callable[[Message], Awaitable[None]]
-) -> None:
+async def application(scope: Message, receive: Receive, send: Send) -> None:
     """Answer one request of HTTP; refuse all else."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.close"})
@@ -57,6 +57,10 @@ async def application(
     if scope["method"] == "HEAD":
         content = b""
     await send({"type": "http.response.start", "status": status, "headers": raw})
+    if not isinstance(content, bytes):
+        async for part in content:  # where one fails, gunicorn cuts the connection
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        content = b""
     await send({"type": "http.response.body", "body": content})
 
 
@@ -116,9 +120,24 @@ def _write_meta(scope: Message) -> dict[str, str]:
 async def _answer_page(scope: Message, body: bytes | None) -> Answer:
     if body is None:
         return make_plain_answer(HTTPStatus.BAD_REQUEST)
-    return await asyncio.get_running_loop().run_in_executor(
-        PAGE_THREADS, _answer_by_wsgi, _write_environ(scope, body)
-    )
+    status, headers, parts = await _run_in_page_thread(_answer_by_wsgi, _write_environ(scope, body))
+    return status, headers, parts if isinstance(parts, bytes) else _stream(parts)
+
+
+async def _stream(parts: Any) -> AsyncIterator[bytes]:
+    """Give the parts of a page as its client takes them. A thread makes one, and is free for other
+    pages until the next one is asked for.
+    """
+    each: Iterator[bytes] = iter(parts)
+    try:
+        while part := await _run_in_page_thread(next, each, b""):
+            yield part
+    finally:
+        await _run_in_page_thread(parts.close)
+
+
+async def _run_in_page_thread(what: Callable[..., Any], *values: Any) -> Any:
+    return await asyncio.get_running_loop().run_in_executor(PAGE_THREADS, what, *values)
 
 
 def _write_environ(scope: Message, body: bytes) -> dict[str, Any]:
@@ -129,15 +148,18 @@ def _write_environ(scope: Message, body: bytes) -> dict[str, Any]:
     return environ
 
 
-def _answer_by_wsgi(environ: dict[str, Any]) -> Answer:
+def _answer_by_wsgi(environ: dict[str, Any]) -> tuple[int, Headers, Any]:
+    """Have Django answer: the content whole, but for what has parts and says no length."""
     begun: list[Any] = []
     parts: Any = serve(
         environ, lambda status, headers, *_: begun.extend((int(status.split()[0]), headers))
     )
+    status, headers = begun
+    if getattr(parts, "streaming", False) and "Content-Length" not in dict(headers):
+        return status, headers, parts
     try:
         content = b"".join(parts)
     finally:
         if hasattr(parts, "close"):
             parts.close()
-    status, headers = begun
     return status, headers, content

@@ -26,7 +26,7 @@ VERBS = set(
     identify initialise
     insert insist install interrupt join judge jump keep kill know learn leave let
     limit link list listen live load lock log look lose lower make manage map mask match
-    measure move name note notice number open order pack pad parse pass pause pay pick place
+    measure move name narrow note notice number open order pack pad parse pass pause pay pick place
     plan post
     predict prepare press promote propose prove publish purge put query quote race raise read
     rebuild

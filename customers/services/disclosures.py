@@ -24,6 +24,13 @@ def export_statement(
     _record("statement exported", customer_id, user, since=since, until=until, rows=rows)
 
 
+def export_transactions(
+    *, asked: dict[str, str], since: datetime | None, until: datetime | None, user: User
+) -> None:
+    """Put on record that somebody takes transactions away: by which filters, and of when."""
+    _record("transactions exported", audit.NO_CUSTOMER, user, since=since, until=until, asked=asked)
+
+
 @wrap_in_transaction
 def _record(action: str, customer_id: int, user: User, **detail: object) -> None:
     audit.record(action, at=clock.now(), subject=customer_id, user=user, detail=detail)

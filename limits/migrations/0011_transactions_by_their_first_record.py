@@ -11,6 +11,13 @@ class Migration(migrations.Migration):
     dependencies = [("limits", "0010_counted_rows_named_for_what_they_are")]
 
     operations = [
+        migrations.AlterModelOptions(
+            name="ledgerentry",
+            options={
+                "permissions": [("export_ledgerentry", "Can export transactions")],
+                "verbose_name_plural": "ledger entries",
+            },
+        ),
         migrations.RemoveIndex(model_name="ledgerentry", name="entry_by_staff"),
         migrations.AddIndex(
             model_name="ledgerentry",

@@ -76,6 +76,7 @@ class LedgerEntry(models.Model):
 
     class Meta:
         verbose_name_plural = "ledger entries"
+        permissions = [("export_ledgerentry", "Can export transactions")]
         constraints = [
             models.UniqueConstraint(
                 fields=["customer", "number"], name="ledger_entry_has_its_place"

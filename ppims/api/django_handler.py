@@ -30,7 +30,7 @@ from ppims.api import dispatch  # noqa: E402  # Django is set up by now
 logger = logging.getLogger("ppims.http")
 Environ = dict[str, Any]
 Start = Callable[..., Any]
-Answer = tuple[int, list[tuple[str, str]], bytes]  # status, headers, body
+Headers = list[tuple[str, str]]
 
 
 def serve(environ: Environ, start_response: Start) -> Iterable[bytes]:
@@ -49,7 +49,7 @@ def serve(environ: Environ, start_response: Start) -> Iterable[bytes]:
         return _give(start_response, reply.status_code, [*reply.headers.items()], reply.content)
 
 
-def make_plain_answer(status: HTTPStatus) -> Answer:
+def make_plain_answer(status: HTTPStatus) -> tuple[int, Headers, bytes]:
     """Make an answer of a status's own words, where no page can be made."""
     text = status.phrase.encode()
     headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(text)))]
@@ -85,6 +85,6 @@ def _is_utf8(content_type: str) -> bool:
         return False
 
 
-def _give(start: Start, status: int, headers: list[tuple[str, str]], content: bytes) -> list[bytes]:
+def _give(start: Start, status: int, headers: Headers, content: bytes) -> list[bytes]:
     start(f"{int(status)} {HTTPStatus(status).phrase}", headers)
     return [content]

@@ -14,6 +14,7 @@ from django.forms import BaseForm
 from django.http import (
     HttpRequest,
     HttpResponse,
+    HttpResponseBase,
     HttpResponseRedirect,
     QueryDict,
     UnreadablePostError,
@@ -25,7 +26,7 @@ from django.views.decorators.http import require_http_methods
 
 from ppims.models import User
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 SEEN_EVERY_SECONDS = 60
 NUL_CHARACTER = "\0"
 
@@ -40,7 +41,7 @@ def open_page(permission: str = "", *, methods: Sequence[str] = ("GET",)) -> Cal
 
     def wrap(view: View) -> View:
         @wraps(view)
-        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             user = request.user
             if not isinstance(user, User):
                 return send_to_log_in(request)
@@ -157,7 +158,7 @@ def _get_user_in_time(request: HttpRequest, user: Any) -> Any:
 def refuse_nul(get_response: View) -> View:
     """Answer 400 to a NUL wherever it was sent: PostgreSQL keeps none, and nothing holds one."""
 
-    def answer(request: HttpRequest) -> HttpResponse:
+    def answer(request: HttpRequest) -> HttpResponseBase:
         if any(NUL_CHARACTER in text for text in _list_texts_sent(request)):
             raise BadRequest("A NUL was sent")
         return get_response(request)
@@ -180,7 +181,7 @@ def _list_texts_sent(request: HttpRequest) -> Iterator[str]:
 def keep_alive(get_response: View) -> View:
     """Let a session end SESSION_COOKIE_AGE after its last request, noted once a minute at most."""
 
-    def answer(request: HttpRequest) -> HttpResponse:
+    def answer(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
         session = request.session
         if session.accessed and not session.is_empty():
@@ -195,7 +196,7 @@ def keep_alive(get_response: View) -> View:
 def keep_private(get_response: View) -> View:
     """Let nobody store what a page said, nor take a fragment for its page."""
 
-    def answer(request: HttpRequest) -> HttpResponse:
+    def answer(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
         response.headers.setdefault("Cache-Control", "no-store")
         patch_vary_headers(response, ["HX-Request"])

@@ -30,6 +30,7 @@ DEEDS: Mapping[str, object] = {
     "personal data revealed": _("Looked at the customer’s personal data"),
     "note added": _("Added a note about the customer"),
     "statement exported": _("Exported a statement of %(rows)s rows, %(frame)s"),
+    "transactions exported": _("Exported transactions, %(frame)s%(asked)s"),
     "unblocking proposed": _("Proposed to unblock the customer"),
     "unblocking approved": _("Unblocked the customer, as proposed"),
     "unblocking rejected": _("Rejected unblocking the customer"),
@@ -147,6 +148,13 @@ def _say_frame(detail: Detail) -> str:
     return gettext("%(since)s to %(until)s") % days if since or until else gettext("of all time")
 
 
+def _say_asked(detail: Detail) -> str:
+    """Say by which filters: ", outcome declined, processor ENT"."""
+    asked = detail["asked"].items()
+    said = [f", {name} {value}" for name, value in asked if name not in {"when", *OF_A_FRAME}]
+    return "".join(said)
+
+
 def _write_inr(paise: int) -> str:
     return inr(paise).removesuffix(".00")
 
@@ -156,6 +164,7 @@ DETAIL_WRITERS: Mapping[str, Callable[[Detail], object]] = {
     "rule": _say_rule,
     "correction": _say_correction,
     "frame": _say_frame,
+    "asked": _say_asked,
     "amount": lambda detail: _write_inr(detail["amount_paise"]),
     "kyc": lambda detail: " → ".join(labels.name_tier(code) for code in detail["kyc_flag"]),
     "outcome": lambda detail: DuplicateReview.Outcome(detail["outcome"]).label,

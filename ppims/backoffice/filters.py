@@ -39,6 +39,7 @@ WHEN_CHOICES = [
 ONE_DAY = timedelta(days=1)
 DAYS_OF_WEEK = 7
 DIRECTION_BY_SLUG = {"spend": Direction.DEBIT, "load": Direction.CREDIT}
+ALL_RECORDS = "all"
 KINDS_OF_RECORDS = (Kind.CHECK, *OF_ENTRIES)
 
 
@@ -79,27 +80,25 @@ class FilterForm(FrameForm):
     processor = forms.ChoiceField(label=_("Processor"), required=False)
     outcome = forms.ChoiceField(label=_("Outcome"), required=False)
     flag = forms.ChoiceField(label=_("Flag"), required=False)
-    kind = forms.ChoiceField(label=_("Record"), required=False)
-    every = forms.BooleanField(label=_("Every record"), required=False)
-    field_order = ("when", "since", "until", "type", "processor", "outcome", "flag", "kind")
-    MORE_FIELDS = ("flag", "every", "kind")
+    every = forms.ChoiceField(label=_("Rows"), required=False)
+    field_order = ("when", "since", "until", "type", "processor", "outcome", "flag", "every")
+    MORE_FIELDS = ("flag", "every")
 
     def __init__(self, asked: QueryDict) -> None:
         super().__init__(asked)
         self.processors = read_processors()
         self.is_of_records = bool(asked.get("every"))
-        del self.fields["outcome" if self.is_of_records else "kind"]
+        if self.is_of_records:
+            del self.fields["outcome"]
+        else:
+            set_choices(self, "outcome", _list_outcomes())
         types = [(slug, direction.label) for slug, direction in DIRECTION_BY_SLUG.items()]
         flags = [(flag.value, str(flag.label).capitalize()) for flag in LedgerEntry.Flag]
         set_choices(self, "type", types)
         set_choices(self, "processor", [(name, name) for name in self.processors])
         set_choices(self, "flag", [(ANY_FLAG, _("Flagged")), *flags], _("Any or none"))
-        if self.is_of_records:
-            set_choices(
-                self, "kind", [(kind.value, labels.KINDS[kind]) for kind in KINDS_OF_RECORDS]
-            )
-        else:
-            set_choices(self, "outcome", _list_outcomes())
+        kinds = [(kind.value, f"– {str(labels.KINDS[kind]).lower()}") for kind in KINDS_OF_RECORDS]
+        set_choices(self, "every", [(ALL_RECORDS, _("Every record")), *kinds], _("Transactions"))
 
     @property
     def first_fields(self) -> list[forms.BoundField]:
@@ -124,7 +123,7 @@ class FilterForm(FrameForm):
         outcome, processor = said.get("outcome"), self.processors.get(said["processor"])
         is_reason = outcome in labels.REASONS
         return Filters(
-            kind=Kind(said["kind"]) if said.get("kind") else None,
+            kind=Kind(said["every"]) if said["every"] not in {"", ALL_RECORDS} else None,
             direction=DIRECTION_BY_SLUG[said["type"]].value if said["type"] else None,
             processor_id=processor.pk if processor else None,
             outcome=Outcome(outcome) if outcome and not is_reason else None,
@@ -174,11 +173,11 @@ def set_choices(
 
 def write_canonical_query(request: HttpRequest) -> str:
     """Write the query without what is empty, and without what doesn't count: days of another time
-    frame; kinds of records, where transactions are listed, and outcomes, where records are. "": it
-    is so.
+    frame, and outcomes where every record is listed. "": it is so.
     """
     given = request.GET.dict()
     idle = {"since", "until"} if given.get("when") != OWN_FRAME else set()
-    idle.add("outcome" if given.get("every") else "kind")
+    if given.get("every"):
+        idle.add("outcome")
     kept = {name: value for name, value in given.items() if value and name not in idle}
     return "" if kept == given else f"?{urlencode(kept)}"

@@ -6,7 +6,6 @@ from datetime import date
 from itertools import groupby
 
 from django.urls import reverse
-from django.utils.text import capfirst
 from django.utils.translation import gettext
 
 from customers.search import read_names
@@ -138,10 +137,10 @@ def _describe_transaction(one: Transaction) -> str:
 def _describe_row(row: Row) -> str:
     if row.kind == Kind.CHECK:
         reason = labels.lower_first(labels.name_reason(row.what))
-        return gettext("Allowed") if row.is_allowed else reason
+        return gettext("allowed") if row.is_allowed else reason
     if row.kind == Kind.KYC:
         before, after = map(labels.name_tier, row.what.split(">"))
         return f"{before} → {after}"
     if row.source == Source.AUDIT and row.kind not in {Kind.ADDED, Kind.KNOWN}:  # they say it all
         return describe_deed(row.what, row.detail)
-    return capfirst(labels.name_flags(",".join(row.flags)))
+    return labels.name_flags(",".join(row.flags))

@@ -1,7 +1,9 @@
 """Transactions: one row each, last first; and one of them as a timeline of its steps."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -13,13 +15,13 @@ from ppims.backoffice.filters import (
     write_canonical_query,
     write_next_query,
 )
-from ppims.backoffice.transaction_detail import Facts, list_facts
+from ppims.backoffice.transaction_detail import Facts, list_facts, write_transaction_address
 from ppims.backoffice.transaction_rows import SOURCE_BY_SLUG, Line, group_by_day, make_lines
 from ppims.core import clock
 from ppims.models import User
 from ppims.reports import keyset
 from ppims.reports.records import MONEY_SOURCES, SOURCE_ORDER, Row, read_rows
-from ppims.reports.totals import sum_transactions
+from ppims.reports.totals import is_summed_quickly, sum_transactions
 from ppims.reports.transactions import (
     find_head,
     list_records,
@@ -29,13 +31,15 @@ from ppims.reports.transactions import (
 from ppims.services.accounts import get_staff
 
 PAGE_TEMPLATE = "ppims/transactions.html"
+ALONE = "alone"  # in a list of every record, a record opens without the others of its transaction
+SUMMED = "sum"  # asks for what a list comes to, however long that takes
 SHOWN_DAY = "day"  # whose heading is on the page already, where htmx asks for more rows of it
 
 
 @dataclass(frozen=True)
 class Step:
-    """One record of a transaction, with all that is kept of it; `is_asked`: the one whose address
-    was opened.
+    """One record of a transaction, with all that is kept of it; `is_asked`: the one of
+    several whose page this is.
     """
 
     line: Line
@@ -51,47 +55,71 @@ def transactions(request: HttpRequest) -> HttpResponse:
     form, at = FilterForm(request.GET), clock.now()
     if not form.is_valid():
         return respond(request, PAGE_TEMPLATE, {"form": form}, partial="found", status=422)
-    filters, after = form.make_filters(at), request.GET.get(CURSOR_NAME, "")
+    asked, after = form.list_asked(), request.GET.get(CURSOR_NAME, "")
+    context: dict[str, Any] = {"form": form, "asked": asked}
+    if asked and not after and not form.is_of_records:
+        context |= _sum_up(form, at, is_asked=SUMMED in request.GET)
+    if SUMMED in request.GET and is_fragment(request):
+        return render(request, f"{PAGE_TEMPLATE}#totals", context)
+    filters = form.make_filters(at)
     found: keyset.Page[Any]
     if form.is_of_records:
         found = list_records(filters, cursor=after, rows=keyset.PAGE_ROWS)
     else:
         found = list_transactions(filters, at, cursor=after, rows=keyset.PAGE_ROWS)
-    asked = form.list_asked()
     shown = request.GET.get(SHOWN_DAY, "") if is_fragment(request) else ""
     days = group_by_day(make_lines(found.rows), shown)
     last_day = days[-1][1][-1].day.isoformat() if days else shown
-    context = {
-        "form": form,
-        "asked": asked,
+    context |= {
         "days": days,
+        "is_alone": form.is_of_records,
+        "may_export": found.rows and get_staff(request).has_perm("limits.export_ledgerentry"),
         "is_cut_short": found.is_cut_short,
         "more": write_next_query(found, {**asked, SHOWN_DAY: last_day} if last_day else asked),
     }
-    if asked and not after and not form.is_of_records:
-        context["totals"] = sum_transactions(filters, at)
     return respond(request, PAGE_TEMPLATE, context, partial="rows" if after else "found")
+
+
+def _sum_up(form: FilterForm, at: datetime, *, is_asked: bool) -> dict[str, Any]:
+    """Sum up what is listed, where that is quick or asked for; else say how to ask for it."""
+    filters = form.make_filters(at)
+    if is_asked or is_summed_quickly(filters, at):
+        return {"totals": sum_transactions(filters, at)}
+    return {"uncounted": urlencode({**form.list_asked(), SUMMED: 1})}
 
 
 @open_page("limits.view_ledgerentry")
 def transaction(request: HttpRequest, source: str, row_id: int) -> HttpResponse:
     """Show the transaction that a record is a step of; htmx gets its row, open or closed again."""
     asked = _read_row(source, row_id)
-    if ("alone" in request.GET and is_fragment(request)) or asked.source not in MONEY_SOURCES:
+    is_alone = asked.source not in MONEY_SOURCES or (ALONE in request.GET and is_fragment(request))
+    if is_alone:
         line, records = make_lines([asked])[0], [asked]
     else:
         (one,) = read_transactions([find_head(asked)], clock.now())
         line, records = make_lines([one])[0], one.records
-    context: dict[str, Any] = {"line": line, "is_theirs": "theirs" in request.GET}
+    context: dict[str, Any] = {
+        "line": line,
+        "is_theirs": "theirs" in request.GET,
+        "is_alone": is_alone,
+    }
     if "closed" not in request.GET:
-        context["steps"] = _list_steps(records, asked, get_staff(request))
+        context["steps"] = _list_steps(
+            records, asked, get_staff(request), is_page=not is_fragment(request)
+        )
     template = f"{PAGE_TEMPLATE}#row" if is_fragment(request) else "ppims/transaction.html"
     return render(request, template, context)
 
 
-def _list_steps(records: list[Row], asked: Row, user: User) -> list[Step]:
+def _list_steps(records: list[Row], asked: Row, user: User, *, is_page: bool) -> list[Step]:
+    """List what is kept of each record, without the links to those that stand beside it."""
+    beside = {write_transaction_address(row.source, row.id) for row in records}
     return [
-        Step(line, list_facts(line.row, user), is_asked=line.row == asked)
+        Step(
+            line,
+            [fact for fact in list_facts(line.row, user) if fact.address not in beside],
+            is_asked=is_page and line.row == asked and len(records) > 1,
+        )
         for line in make_lines(records)
     ]
 

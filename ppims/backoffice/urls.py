@@ -22,6 +22,7 @@ from ppims.backoffice.processors import processors
 from ppims.backoffice.refused_reports import refused_list, refused_report
 from ppims.backoffice.reviews import review, reviews_list
 from ppims.backoffice.search import search, search_results
+from ppims.backoffice.transaction_export import transactions_export
 from ppims.backoffice.transactions import transaction, transactions
 from ppims.services.accounts import get_staff
 
@@ -73,6 +74,7 @@ urlpatterns = [
     path("settings/processors", processors, name="processors"),
     path("settings/processors/calls", calls, name="calls"),
     path("transactions", transactions, name="transactions"),
+    path("transactions/export", transactions_export, name="transactions-export"),
     path("transactions/<slug:source>/<int:row_id>", transaction, name="transaction"),
     path("search", search, name="search"),
     path("search/<slug:key>", search_results, name="search-results"),

@@ -43,6 +43,7 @@ ROLES: dict[str, frozenset[str]] = {
         "limits.make_seal",
         "customers.reveal_customer",
         "customers.export_customer",
+        "limits.export_ledgerentry",
     },
     "admin": VIEW_PERMISSIONS
     | {

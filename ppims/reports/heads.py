@@ -2,8 +2,9 @@
 check, and each entry that answers none and reverses nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ppims.db.statements import store_value
 from ppims.reports.keyset import ALL_TIME, Condition, Frame, RowBeside, Walk
@@ -11,6 +12,8 @@ from ppims.reports.outcomes import Outcome
 from ppims.reports.records import CHECK_RANK, ENTRY_RANK, OF_ENTRIES, Kind
 
 ANY_FLAG = "ANY"
+INDEXED_COLUMNS = {"processor_id", "kind", "reason"}
+LONGEST_HOLD = timedelta(days=1, seconds=1)  # it ends with a second
 # As their partial indexes say it.
 DECLINED_CONDITION = ('NOT t."is_allowed"',)
 FLAGGED_CONDITION = ("NOT (t.\"flags\" = '')",)
@@ -47,10 +50,20 @@ class Filters:
     frame: Frame = ALL_TIME
 
 
-def list_head_walks(filters: Filters, at: datetime) -> list[Walk]:
-    """List the walks along the heads of the transactions that are wanted, at an instant."""
+def narrow_filters(filters: Filters, at: datetime) -> Filters:
+    """Say what follows from filters at an instant: a reason is of what was declined, and what is on
+    hold began no longer ago than a hold may last.
+    """
     if filters.reason is not None:
-        filters = replace(filters, outcome=Outcome.DECLINED)
+        return replace(filters, outcome=Outcome.DECLINED)
+    if filters.outcome == Outcome.ON_HOLD:
+        since = max(at - LONGEST_HOLD, filters.frame.since or at - LONGEST_HOLD)
+        return replace(filters, frame=Frame(since, filters.frame.until))
+    return filters
+
+
+def list_head_walks(filters: Filters, at: datetime) -> list[Walk]:
+    """List the walks along the heads of the transactions that narrowed filters want."""
     return [*_walk_checks(filters, at), *_walk_entry_heads(filters)]
 
 
@@ -83,22 +96,16 @@ def _walk_checks(filters: Filters, at: datetime) -> list[Walk]:
     columns, wanted = _list_common(filters)
     outcome, within = filters.outcome, [DECLINED_CONDITION]
     if outcome != Outcome.DECLINED:
-        within, columns = [], [*columns, "is_allowed"]
+        within = []
     elif filters.reason is not None:
         columns, wanted = [*columns, "reason"], [*wanted, ("w.reason = %s", filters.reason)]
+    if outcome == Outcome.RELEASED:
+        columns.append("is_allowed")
     if outcome is not None:
         wanted += _list_conditions_of_checks(outcome, at)
     if filters.flag:
         wanted.append((FLAGGED, _write_flag_pattern(filters.flag)))
-    return [
-        Walk(
-            CHECK_RANK,
-            "limits_limitcheck",
-            columns=["customer_id", *columns],
-            within=within,
-            wanted=wanted,
-        )
-    ]
+    return [_make_walk(CHECK_RANK, "limits_limitcheck", columns, within, wanted)]
 
 
 def _list_conditions_of_checks(outcome: Outcome, at: datetime) -> list[Condition]:
@@ -122,7 +129,7 @@ def _walk_entry_heads(filters: Filters) -> list[Walk]:
     if filters.outcome in {Outcome.DECLINED, Outcome.ON_HOLD}:
         return []
     columns, wanted = _list_common(filters)
-    columns += ["kind", "customer_id"]
+    columns.append("kind")
     all_reversed = _write_reversed(POSTING_ITSELF)
     conditions: dict[Outcome | None, list[Condition]] = {
         None: [],
@@ -134,11 +141,21 @@ def _walk_entry_heads(filters: Filters) -> list[Walk]:
     if filters.flag:
         columns.append("flags")
         wanted.append(("',' || w.flags || ',' LIKE %s", _write_flag_pattern(filters.flag)))
-    return [
-        Walk(
-            ENTRY_RANK, "limits_ledgerentry", columns=columns, within=HEAD_CONDITIONS, wanted=wanted
-        )
-    ]
+    return [_make_walk(ENTRY_RANK, "limits_ledgerentry", columns, HEAD_CONDITIONS, wanted)]
+
+
+def _make_walk(
+    rank: int,
+    table: str,
+    columns: Sequence[str],
+    within: Sequence[Condition],
+    wanted: Sequence[Condition],
+) -> Walk:
+    """Make a walk that looks rows up where its index doesn't say enough."""
+    if any(isinstance(sql, RowBeside) for sql, *_ in wanted):
+        columns = [*columns, "customer_id"]
+    needs_rows = not INDEXED_COLUMNS.issuperset(columns)
+    return Walk(rank, table, columns=columns, within=within, wanted=wanted, needs_rows=needs_rows)
 
 
 def _walk_entries(filters: Filters) -> Walk:

@@ -4,7 +4,7 @@ row nor hides one.
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from heapq import merge
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -25,8 +25,9 @@ from ppims.db.instants import (
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)
 PAGE_ROWS = 50
-# So many entries of an index are looked at for one page: some ten milliseconds.
-LOOKED_AT = 20_000
+# So many entries of an index are looked at for one page: some ten milliseconds. Where the rest of
+# each row has to be looked up, no more than so many are: a tenth of a second.
+LOOKED_AT, LOOKED_UP = 20_000, 4_000
 PAST_ALL_IDS = 2**63 - 1
 CURSOR_PATTERN = re.compile(r"([0-9a-f]{1,14})-([0-9]{1,2})-([0-9a-f]{1,16})")
 
@@ -113,7 +114,7 @@ class Walk:
 
     `columns` are what `wanted` reads, all of them in the index; `within` are the conditions that
     the index itself meets, being partial or beginning with them. Each condition is SQL of ours,
-    and the values in it.
+    and the values in it. `needs_rows`: `wanted` reads more than the index has.
     """
 
     rank: int
@@ -123,6 +124,7 @@ class Walk:
     columns: Sequence[str] = ()
     within: Sequence[Condition] = ()
     wanted: Sequence[Condition] = ()
+    needs_rows: bool = False
 
 
 def read_page(
@@ -163,20 +165,27 @@ def read_newest_first(kept: QuerySet[M], cursor: str, rows: int) -> Page[M]:
 
 
 def find_wanted(
-    look: str, values: Sequence[Any], wanted: Sequence[Condition], rank: int, rows: int
+    look: str,
+    values: Sequence[Any],
+    wanted: Sequence[Condition],
+    rank: int,
+    rows: int,
+    *,
+    most: int | None = None,
 ) -> tuple[list[Position], Position | None]:
     """Find the first so many of what a statement looks at that are wanted; and where that ended,
-    if it looked at enough. The statement, of columns `moment`, `sorted_at`, `row_key` and more, is
-    sorted by the last two.
+    if it looked at enough: LOOKED_AT rows, or `most`. The statement, of columns `moment`,
+    `sorted_at`, `row_key` and more, is sorted by the last two.
     """
     way = "DESC" if "DESC" in look else "ASC"
-    sql, more = _write_search(look, wanted, "moment, row_key")
+    most = most or LOOKED_AT
+    sql, more = _write_search(f"{look} LIMIT {most:d}", wanted, "moment, row_key")
     order = f"ORDER BY moment {way}, row_key {way}" if nodes.are_many() else write_kept_order(way)
     found = statements.read_rows(f"{sql} {order} LIMIT {rows:d}", [*values, *more])
     positions = [Position(at, rank, key) for at, key in found]
     if len(positions) == rows:
         return positions, None
-    return positions, _find_end(look, values, rank)
+    return positions, _find_end(look, values, most, rank)
 
 
 def sum_wanted(walk: Walk, frame: Frame, columns: str, *, beside: str = "") -> tuple[int, ...]:
@@ -184,19 +193,20 @@ def sum_wanted(walk: Walk, frame: Frame, columns: str, *, beside: str = "") -> t
     the rows looked at, and what is joined to them `beside`.
     """
     look, values = _write_look(walk, frame, FIRST_POSITION)
-    sql, more = _write_search(look, walk.wanted, columns, beside)
+    sql, more = _write_search(f"{look} LIMIT {LOOKED_AT:d}", walk.wanted, columns, beside)
     return tuple(int(each) for each in statements.read_row(sql, [*values, *more]) or ())
 
 
-def has_more_than_looked_at(walk: Walk, frame: Frame) -> bool:
-    look, values = _write_look(walk, frame, FIRST_POSITION)
-    return _find_end(look, values, walk.rank) is not None
+def has_rows(walk: Walk, frame: Frame, count: int) -> bool:
+    """Return whether a walk has so many rows to look at."""
+    look, values = _write_look(replace(walk, columns=()), frame, FIRST_POSITION)
+    return _find_end(look, values, count, walk.rank) is not None
 
 
-def _find_end(look: str, values: Sequence[Any], rank: int) -> Position | None:
-    """Find the last row that is looked at; None: there are fewer."""
-    looked_at = f"SELECT moment, row_key FROM ({look} LIMIT {LOOKED_AT:d}) w"
-    last = statements.read_row(f"{looked_at} LIMIT 1 OFFSET {LOOKED_AT - 1:d}", values)
+def _find_end(look: str, values: Sequence[Any], count: int, rank: int) -> Position | None:
+    """Find the last of so many rows that are looked at; None: there are fewer."""
+    sql = f"SELECT moment, row_key FROM ({look} LIMIT {count:d}) w LIMIT 1 OFFSET {count - 1:d}"
+    last = statements.read_row(sql, values)
     return Position(last[0], rank, last[1]) if last else None
 
 
@@ -205,7 +215,8 @@ def _find_positions(
 ) -> tuple[list[Position], Position | None]:
     look, values = _write_look(walk, frame, after)
     if walk.wanted:
-        return find_wanted(look, values, walk.wanted, walk.rank, rows)
+        most = min(LOOKED_UP, LOOKED_AT) if walk.needs_rows else LOOKED_AT
+        return find_wanted(look, values, walk.wanted, walk.rank, rows, most=most)
     found = statements.read_rows(f"{look} LIMIT {rows:d}", values)
     return [Position(at, walk.rank, key) for at, _, key, *_ in found], None
 
@@ -240,7 +251,7 @@ def _write_search(
     if nodes.are_many():
         return _write_search_of_many(look, wanted, columns, joined)
     where = f" WHERE {_join_conditions(wanted)}" if wanted else ""
-    sql = f"SELECT {columns} FROM ({look} LIMIT {LOOKED_AT:d}) w {joined}{where}"
+    sql = f"SELECT {columns} FROM ({look}) w {joined}{where}"
     return sql, _list_values(wanted)
 
 
@@ -252,7 +263,7 @@ def _write_search_of_many(
     """
     beside = [condition for condition in wanted if isinstance(condition[0], RowBeside)]
     plain = [condition for condition in wanted if not isinstance(condition[0], RowBeside)]
-    parts, where = [f"w AS ({look} LIMIT {LOOKED_AT:d})"], [sql for sql, *_ in plain]
+    parts, where = [f"w AS ({look})"], [sql for sql, *_ in plain]
     for number, (row, *_) in enumerate(beside):
         parts.append(f"matched_{number} AS ({row.write_matches()})")
         word = "IN" if row.is_there else "NOT IN"

@@ -5,14 +5,28 @@ from datetime import datetime
 from operator import add
 
 from limits.models import Direction
-from ppims.reports.heads import POSTING_OF_CHECK, Filters, list_head_walks
-from ppims.reports.keyset import has_more_than_looked_at, sum_wanted
+from ppims.reports import keyset
+from ppims.reports.heads import POSTING_OF_CHECK, Filters, list_head_walks, narrow_filters
+from ppims.reports.keyset import has_rows, sum_wanted
+from ppims.reports.outcomes import Outcome
 from ppims.reports.records import CHECK_RANK
 
+
+def write_by_direction(*columns: str) -> str:
+    """Write sums over spends, and then over loads: without a group, which would be sorted."""
+    return ", ".join(
+        f"COALESCE({column} FILTER (WHERE w.direction = '{each}'), 0)"
+        for each in (Direction.DEBIT.value, Direction.CREDIT.value)
+        for column in columns
+    )
+
+
 POSTING_BESIDE = f"JOIN limits_ledgerentry p ON {POSTING_OF_CHECK}"
-COUNTED, CHECKED = "COUNT(*)", "SUM(w.amount_paise)"
+CHECKED = write_by_direction("COUNT(*)", "SUM(w.amount_paise)")
 # What more or less was posted than a check had asked for.
-DIFFERENCE = "SUM(p.amount_paise - w.amount_paise)"
+DIFFERENCE = write_by_direction("SUM(0)", "SUM(p.amount_paise - w.amount_paise)")
+NEVER_POSTED = {Outcome.DECLINED, Outcome.ON_HOLD, Outcome.RELEASED}
+SUMMED_QUICKLY = 2_000
 
 
 @dataclass(frozen=True)
@@ -36,27 +50,25 @@ class Totals:
         return self.spent.count + self.loaded.count
 
 
+def is_summed_quickly(filters: Filters, at: datetime) -> bool:
+    """Return whether so few are to be looked at that a page need not wait for their sums."""
+    filters = narrow_filters(filters, at)
+    walks = list_head_walks(filters, at)
+    return not any(has_rows(walk, filters.frame, SUMMED_QUICKLY) for walk in walks)
+
+
 def sum_transactions(filters: Filters, at: datetime) -> Totals:
     """Count the transactions of a list, and sum up what was posted of each, else what was checked:
     as far as keyset.LOOKED_AT index entries of each source go.
     """
+    filters = narrow_filters(filters, at)
     sums, is_cut = [0, 0, 0, 0], False
     for each in list_head_walks(filters, at):
-        walk = replace(each, columns=sorted({*each.columns, "direction", "amount_paise"}))
-        found = sum_wanted(walk, filters.frame, _write_by_direction(COUNTED, CHECKED))
-        if walk.rank == CHECK_RANK:
-            by = _write_by_direction("SUM(0)", DIFFERENCE)
-            more = sum_wanted(walk, filters.frame, by, beside=POSTING_BESIDE)
-            found = tuple(map(add, found, more))
-        sums = [*map(add, sums, found)]
-        is_cut |= has_more_than_looked_at(walk, filters.frame)
+        columns = sorted({*each.columns, "customer_id", "direction", "amount_paise"})
+        walk = replace(each, columns=columns)
+        sums = [*map(add, sums, sum_wanted(walk, filters.frame, CHECKED))]
+        if walk.rank == CHECK_RANK and filters.outcome not in NEVER_POSTED:
+            more = sum_wanted(walk, filters.frame, DIFFERENCE, beside=POSTING_BESIDE)
+            sums = [*map(add, sums, more)]
+        is_cut |= has_rows(walk, filters.frame, keyset.LOOKED_AT)
     return Totals(Sum(sums[0], sums[1]), Sum(sums[2], sums[3]), is_cut)
-
-
-def _write_by_direction(*columns: str) -> str:
-    """Write sums over spends, and then over loads: without a group, which would be sorted."""
-    return ", ".join(
-        f"COALESCE({column} FILTER (WHERE w.direction = '{each}'), 0)"
-        for each in (Direction.DEBIT.value, Direction.CREDIT.value)
-        for column in columns
-    )

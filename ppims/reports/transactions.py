@@ -12,7 +12,7 @@ from django.db.models import F, Q
 
 from limits.models import Hold, LedgerEntry
 from ppims.core import calendar
-from ppims.reports.heads import Filters, list_head_walks, list_record_walks
+from ppims.reports.heads import Filters, list_head_walks, list_record_walks, narrow_filters
 from ppims.reports.keyset import PAGE_ROWS, Page, Position, read_page
 from ppims.reports.outcomes import Outcome, find_outcome
 from ppims.reports.records import (
@@ -69,8 +69,9 @@ def list_transactions(
     cursor of another list.
 
     Where what is wanted is rare a page may be cut short, after keyset.LOOKED_AT index entries of
-    each source.
+    each source, or keyset.LOOKED_UP where the index doesn't say enough.
     """
+    filters = narrow_filters(filters, at)
     walks = list_head_walks(filters, at)
     return read_page(walks, filters.frame, cursor, rows, lambda heads: read_transactions(heads, at))
 

@@ -134,6 +134,15 @@ CHANGED_DETAIL = [{"changed": {"fields": ["Role", "Active"]}}]
             "Exported a statement of 5 rows, 16 Jun 2031 to 16 Jun 2031",
         ),
         (
+            "transactions exported",
+            {
+                "since": "2031-06-16 00:00:00+05:30",
+                "until": "2031-06-17 00:00:00+05:30",
+                "asked": {"when": "yesterday", "processor": "ENT", "outcome": "declined"},
+            },
+            "Exported transactions, 16 Jun 2031 to 16 Jun 2031, processor ENT, outcome declined",
+        ),
+        (
             "processor changed",
             {"system_id": "ENT", "changes": CHANGED_DETAIL[:0]},
             "Changed processor ENT: nothing",

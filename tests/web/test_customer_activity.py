@@ -144,7 +144,7 @@ def test_a_statement_says_what_the_page_says(meera):
     disposition = f'attachment; filename="statement-{meera}-17-06-2031.csv"'
     assert response.headers["Content-Disposition"] == disposition
     head, *rows = read(response)
-    assert head[:4] == ["When (India)", "What", "Way", "Rupees"]
+    assert head[:4] == ["When (India)", "What", "Type", "Rupees"]
     assert [row[1] for row in rows] == shown
     posted = ["17-06-2031 00:00:00", "Posted", "Spend", "1500.50", "Without a check", "ENT"]
     assert rows[2] == [*posted, "REF7", "TRAN7"]

@@ -1,4 +1,6 @@
-"""Transactions: filtered by the address, in pages, each row with all that is kept of it, masked."""
+"""Transactions: one row each, filtered by the address, in pages; each opens as a timeline of its
+steps, with all that is kept of them, masked.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,8 +13,9 @@ from limits.models import LedgerEntry
 from ppims.backoffice.transaction_rows import SOURCE_SLUGS
 from ppims.core import clock
 from ppims.models import AuditEntry, Operation
-from ppims.reports import keyset
-from ppims.reports.records import Kind, Source
+from ppims.reports import keyset, totals
+from ppims.reports.activity import list_activity
+from ppims.reports.records import Source
 from ppims.services.idempotency import Call
 from tests.factories import draw_ref, make_check, make_customer, make_posting, make_processor
 from tests.ledger.histories import adjust
@@ -51,53 +54,73 @@ def open_detail(source, row_id, role="viewer"):
     return open_browser(role).get(f"/transactions/{source}/{row_id}")
 
 
-def list_said(page):
-    return {fact.label: fact.value for fact in page.context["facts"]}
+def list_lines(page):
+    return [line for _, lines in page.context["days"] for line in lines]
+
+
+def list_said(page, step=0):
+    return {fact.label: fact.value for fact in page.context["steps"][step].facts}
 
 
 # The list.
 
 
-def test_a_row_says_when_what_how_much_why_of_whom_and_through_whom(ent, seen):
+def test_a_row_says_when_what_how_much_what_became_of_it_of_whom_and_through_whom(ent, seen):
     ask(ent, make_customer_at(ent), 1_234_567, direction="C")
     page = read_words(seen())
-    assert (
-        "17 Jun 2031, 12:00 PM Check Load ₹12,345.67"
-        " Declined: over the month’s limit Meera Iyer ENT"
-    ) in page
-    assert "Of reads nothing is kept" in page
+    assert "Tue, 17 Jun 2031 12:00 PM Load ₹12,345.67" in page
+    assert "Load ₹12,345.67 Declined over the month’s limit Meera Iyer ENT" in page
 
 
-def test_a_flag_and_a_tier_and_what_staff_did_are_said_in_words(ent, seen):
+def test_an_outcome_is_said_with_what_was_unusual_about_it(ent, seen):
     customer = make_customer_at(ent)
     full = {"kyc_flag": "F", "ovid_type": "PAN", "ovid_value": "ABCPE1234F"}
     with clock.freeze(AT):
-        make_posting(ent, customer, LIMIT + 1, tran_id="T1")
-        call = Call(ent, Operation.UPDATE_CUSTOMER, draw_ref(), {})
-        customers.update_customer(call=call, details=CustomerDetails(unique_id=customer, **full))
-        maker = make_user("maker")
-        blocking.block(customer_id=customer, reason="lost", user=maker)
+        make_check(ent, customer, 500, ref_id="C1")
+        make_posting(ent, customer, 500, kind="F", enquiry="C1")
+        make_posting(ent, customer, 20_000, tran_id="T1", direction="C")
+        make_posting(ent, customer, 19_999, kind="R", tran_id="T1", direction="C")
+        make_posting(ent, customer, LIMIT + 1, tran_id="T2")
+        make_posting(ent, customer, LIMIT + 1, kind="R", tran_id="T2")
+        adjust(customer, 203106, 1_000)
+        make_check(ent, customer, 700)
     page = read_words(seen())
-    assert "Posted Spend ₹10,000.01 Without a check and over the limit" in page
-    assert "KYC changed New Min → Full KYC" in page
-    assert f"Staff Blocked the customer Meera Iyer {maker.username}" in page
+    for said in (
+        "Spend ₹7.00 On hold Meera Iyer ENT",
+        "Spend ₹10.00 Posted by staff Meera Iyer",
+        "Spend ₹10,000.01 Reversed without a check and over the limit Meera Iyer ENT",
+        "Load ₹200.00 Posted without a check, ₹199.99 given back Meera Iyer ENT",
+        "Spend ₹5.00 Released Meera Iyer ENT",
+    ):
+        assert said in page
+    assert "Spend ₹7.00 Released time up" in read_words(seen(at=AT + timedelta(days=1)))
+    call = Call(ent, Operation.UPDATE_CUSTOMER, draw_ref(), {})
+    with clock.freeze(AT):
+        customers.update_customer(call=call, details=CustomerDetails(unique_id=customer, **full))
+        blocking.block(customer_id=customer, reason="lost", user=make_user("maker"))
+    assert len(list_lines(seen())) == 5  # what is no money isn't here
 
 
 @pytest.mark.parametrize(
     ("query", "shown"),
     [
-        ("?kind=check", ["check", "check"]),
-        ("?kind=kyc-changed", []),
-        ("?kind=customer-added", ["customer added"]),
+        ("", ["posted", "released", "declined"]),
+        ("?type=spend", ["released", "declined"]),
+        ("?type=load", ["posted"]),
         ("?processor=CBS", []),
-        ("?processor=ENT&kind=posted", ["posted"]),
-        ("?outcome=declined", ["check"]),
-        ("?outcome=allowed", ["check"]),
-        ("?outcome=MONTH_LIMIT", ["check"]),
+        ("?processor=ENT&outcome=posted", ["posted"]),
+        ("?outcome=declined", ["declined"]),
+        ("?outcome=MONTH_LIMIT", ["declined"]),
         ("?outcome=CARD_NOT_ACTIVE", []),
+        ("?outcome=released", ["released"]),
+        ("?outcome=on-hold", []),
         ("?flag=ANY", ["posted"]),
         ("?flag=UNCHECKED", ["posted"]),
         ("?flag=LATE", []),
+        ("?every=all", ["posted", None, "declined"]),
+        ("?every=check", [None, "declined"]),
+        ("?every=posted", ["posted"]),
+        ("?every=all&flag=ANY", ["posted"]),
     ],
 )
 def test_the_address_says_what_is_looked_for(ent, seen, query, shown):
@@ -106,8 +129,9 @@ def test_the_address_says_what_is_looked_for(ent, seen, query, shown):
     ask(ent, customer)
     ask(ent, customer, 1)
     with clock.freeze(AT):
-        make_posting(ent, customer, 5)
-    assert [line.row.kind for line in seen(query).context["lines"]] == [Kind(k) for k in shown]
+        make_posting(ent, customer, 5, direction="C")
+    lines = list_lines(seen(query, at=AT + timedelta(hours=1)))
+    assert [line.outcome for line in lines] == shown
 
 
 @pytest.mark.parametrize(
@@ -128,22 +152,24 @@ def test_a_time_frame_is_whole_days_of_india(ent, seen, query, first, last):
     for edge in (first, last):
         for at in (MIDNIGHT + edge - instant, MIDNIGHT + edge) if edge is not None else ():
             ask(ent, customer, at=at)
-    found = [line.row.at for line in seen(f"{query}&kind=check").context["lines"]]
+    found = [line.row.at for line in list_lines(seen(query))]
     edges = [MIDNIGHT + last - instant] if last is not None else []
     assert found == [*edges, *([MIDNIGHT + first] if first is not None else [])]
 
 
 def test_an_address_is_tidied(seen):
-    page = seen("?kind=&processor=&outcome=declined&flag=&when=today&since=2031-06-12")
+    page = seen("?processor=&outcome=declined&flag=&when=today&since=2031-06-12")
     assert (page.status_code, page["Location"]) == (
         302,
         "/transactions?outcome=declined&when=today",
     )
+    page = seen("?outcome=declined&every=check")
+    assert page["Location"] == "/transactions?every=check"
 
 
 @pytest.mark.parametrize(
     "query",
-    ["?kind=nothing", "?processor=CBS", "?when=own&since=soon", "?outcome=HOLD_CLOSED"],
+    ["?every=nothing", "?processor=CBS", "?when=own&since=soon", "?outcome=HOLD_CLOSED"],
 )
 def test_a_filter_that_is_none_is_said_so_and_nothing_is_listed(seen, query):
     page = seen(query)
@@ -163,15 +189,31 @@ def test_the_next_page_follows_where_this_one_ends_whatever_came_between(ent, se
     monkeypatch.setattr(keyset, "PAGE_ROWS", 3)
     customer = make_customer_at(ent)
     made = [ask(ent, customer, 1 + n, AT + timedelta(seconds=n)).pk for n in range(5)]
-    page = seen("?kind=check")
-    assert [line.row.id for line in page.context["lines"]] == made[:1:-1]
+    page = seen()
+    assert [line.row.id for line in list_lines(page)] == made[:1:-1]
     ask(ent, customer, 9, AT + timedelta(seconds=9))
     more = seen(f"?{page.context['more']}")
-    assert [line.row.id for line in more.context["lines"]] == made[1::-1]
+    assert [line.row.id for line in list_lines(more)] == made[1::-1]
     assert more.context["more"] == ""
     fragment = seen(f"?{page.context['more']}", **HTMX).content.decode()
     assert fragment.count("<tbody") == 2
     assert "<table" not in fragment
+
+
+def test_a_day_has_one_heading_also_where_more_of_it_is_loaded(ent, seen, monkeypatch):
+    monkeypatch.setattr(keyset, "PAGE_ROWS", 2)
+    customer = make_customer_at(ent, AT - timedelta(days=9))
+    for at in (MIDNIGHT - timedelta(microseconds=1), MIDNIGHT, AT, AT):
+        ask(ent, customer, at=at)
+    page = seen(at=AT + timedelta(days=1))
+    assert page.content.decode().count('scope="rowgroup"') == 1
+    more = f"?{page.context['more']}"
+    fragment = seen(more, **HTMX).content.decode()
+    assert fragment.count('scope="rowgroup"') == 1
+    assert "Mon, 16 Jun 2031" in fragment
+    assert "Tue, 17 Jun 2031" not in fragment
+    whole = seen(more).content.decode()  # a page of its own, without scripts
+    assert whole.count('scope="rowgroup"') == 2
 
 
 def test_htmx_gets_the_filters_and_the_list_without_the_frame(ent, seen):
@@ -183,7 +225,7 @@ def test_htmx_gets_the_filters_and_the_list_without_the_frame(ent, seen):
 
 
 def test_an_empty_list_says_whether_it_is_the_filters(seen):
-    words = read_words(seen("?kind=check"))
+    words = read_words(seen("?outcome=posted"))
     assert "Nothing fits. Show all" in words
 
 
@@ -198,9 +240,9 @@ def test_a_page_takes_a_bounded_number_of_queries_and_bytes(
     for number in range(60):
         customer = make_customer_at(ent, customer_name=f"Venkatanarasimharajuvaripeta {number}")
         ask(ent, customer, ref_id=f"R{number:031d}")
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(17):
         page = seen()
-    assert len(page.context["lines"]) == 50
+    assert len(list_lines(page)) == 50
     assert len(page.content) < 60_000
 
 
@@ -263,29 +305,37 @@ def test_numbers_are_masked_wherever_they_are_kept(ent):
     assert list_said(pages[1])["Changed"] == "email id, mobile number"
 
 
-def test_an_entry_leads_to_its_check_and_to_what_undid_it(ent):
+def test_it_opens_as_a_timeline_whichever_step_is_asked_for(ent):
     customer = make_customer_at(ent)
     row = ask(ent, customer, 50_000, ref_id="C1")
     with clock.freeze(AT + timedelta(minutes=1)):
         posting, _ = make_posting(ent, customer, 40_000, enquiry="C1", tran_id="T1")
         reversal, _ = make_posting(ent, customer, 10_000, kind="R", tran_id="T1")
-    page = open_detail("entry", posting.pk)
-    links = [fact.address for fact in page.context["facts"] if fact.address]
-    assert links == [
-        f"/work/flagged/{posting.pk}",
-        f"/transactions/check/{row.pk}",
-        f"/transactions/entry/{reversal.pk}",
-    ]
-    facts = list_said(page)
+    for place, (source, row_id) in enumerate(
+        [("check", row.pk), ("entry", posting.pk), ("entry", reversal.pk)]
+    ):
+        page = open_detail(source, row_id)
+        steps = page.context["steps"]
+        assert [step.line.row.id for step in steps] == [row.pk, posting.pk, reversal.pk]
+        assert [step.is_asked for step in steps] == [n == place for n in range(3)]
+        assert page.content.decode().count('aria-current="step"') == 1
+    words = read_words(page)
+    for said in (
+        "Spend ₹400.00 Posted other amount, ₹100.00 given back · Meera Iyer",
+        "Check allowed ₹500.00 17 Jun 2031, 12:00 PM, ENT",
+        "Posted other amount ₹400.00 17 Jun 2031, 12:01 PM, ENT",
+        "Reversed ₹100.00 17 Jun 2031, 12:01 PM, ENT",
+    ):
+        assert said in words
+    facts = list_said(page, 1)
     assert facts["Flagged"] == "₹400.00 was posted, where ₹500.00 was checked."
-    assert facts["Reversed by"] == "Reversed, 17 Jun 2031, 12:01 PM, ₹100.00"
     assert (facts["Tran_Id"], facts["Counts in"], facts["Flags"]) == (
         "T1",
         "Jun 2031",
         "AMOUNT_DIFFERS",
     )
-    assert f"/transactions/entry/{posting.pk}" in open_detail("entry", reversal.pk).content.decode()
-    assert f"/transactions/entry/{posting.pk}" in open_detail("check", row.pk).content.decode()
+    links = [fact.address for step in steps for fact in step.facts if fact.address]
+    assert links == [reverse("flagged-posting", args=[posting.pk])]  # the steps are there already
 
 
 def test_an_adjustment_says_its_reason(ent):
@@ -307,15 +357,28 @@ def test_htmx_opens_a_row_in_its_place_and_closes_it_again(ent):
     row = ask(ent, make_customer_at(ent))
     client = open_browser("viewer")
     address = f"/transactions/check/{row.pk}"
-    is_open = client.get(address, headers=HTMX).content.decode()
+    is_open = client.get(f"{address}?open", headers=HTMX).content.decode()
     closed = client.get(f"{address}?closed", headers=HTMX).content.decode()
     assert is_open.strip().startswith("<tbody")
     assert 'aria-expanded="true"' in is_open
     assert f'hx-get="{address}?closed"' in is_open
     assert "<dl" in is_open
     assert 'aria-expanded="false"' in closed
-    assert f'hx-get="{address}"' in closed
+    assert f'hx-get="{address}?open"' in closed
     assert "<dl" not in closed
+
+
+def test_in_a_list_of_every_record_a_record_opens_alone(ent):
+    customer = make_customer_at(ent)
+    row = ask(ent, customer, 50_000, ref_id="C1")
+    with clock.freeze(AT):
+        make_posting(ent, customer, 50_000, enquiry="C1")
+    client = open_browser("viewer")
+    address = f"/transactions/check/{row.pk}?open"
+    listed = client.get("/transactions?every=all").content.decode()
+    assert f"{address}&amp;alone" in listed
+    assert client.get(address, headers=HTMX).content.count(b"<li") == 2
+    assert client.get(f"{address}&alone", headers=HTMX).content.count(b"<li") == 1
 
 
 @pytest.mark.parametrize("source", Source)
@@ -327,11 +390,48 @@ def test_a_row_of_each_source_opens_with_few_queries(ent, source, django_assert_
         make_check(ent, customer, 50_000, ref_id="C1")
         make_posting(ent, customer, 40_000, enquiry="C1", tran_id="T1")
         customers.update_customer(call=call, details=CustomerDetails(unique_id=customer, **full))
+    row = next(row for row in list_activity(customer).rows if row.source == source)
     client = open_browser("auditor")
-    with clock.freeze(AT):
-        rows = client.get("/transactions").context["lines"]
-    line = next(line for line in rows if line.row.source == source)
-    with django_assert_max_num_queries(13):
-        page = client.get(reverse("transaction", args=[SOURCE_SLUGS[source], line.row.id]))
+    client.get("/transactions")
+    with django_assert_max_num_queries(26):
+        page = client.get(reverse("transaction", args=[SOURCE_SLUGS[source], row.id]))
     assert page.status_code == 200
-    assert page.context["facts"]
+    assert all(step.facts for step in page.context["steps"])
+
+
+# What a list comes to.
+
+
+def test_a_filtered_list_says_how_many_there_are_and_what_they_come_to(ent, seen):
+    customer = make_customer_at(ent)
+    for paise, direction in ((LIMIT + 1, "D"), (LIMIT + 2, "D"), (LIMIT + 3, "C")):
+        ask(ent, customer, paise, direction=direction)
+    ask(ent, customer, 5)
+    words = read_words(seen("?outcome=declined"))
+    assert "3 transactions Spend ₹20,000.03 Load ₹10,000.03" in words
+    assert "1 transaction Spend ₹0.05 " in read_words(seen("?outcome=on-hold"))
+    for query in ("", "?every=all"):
+        assert "totals" not in seen(query).context
+
+
+def test_what_takes_long_to_count_is_counted_after_the_list_or_when_asked_for(
+    ent, seen, monkeypatch
+):
+    monkeypatch.setattr(totals, "SUMMED_QUICKLY", 2)
+    customer = make_customer_at(ent)
+    for _ in range(2):
+        ask(ent, customer)
+    page = seen("?outcome=declined")
+    assert "2 transactions" not in read_words(page)
+    assert 'hx-get="?outcome=declined&amp;sum=1" hx-trigger="load"' in page.content.decode()
+    fragment = seen("?outcome=declined&sum=1", **HTMX)
+    assert read_words(fragment).strip() == "2 transactions Spend ₹20,000.02"
+    assert "2 transactions Spend ₹20,000.02" in read_words(seen("?outcome=declined&sum=1"))
+
+
+def test_beyond_what_is_looked_at_it_says_more_than(ent, seen, monkeypatch):
+    customer = make_customer_at(ent)
+    for _ in range(3):
+        ask(ent, customer)
+    monkeypatch.setattr(keyset, "LOOKED_AT", 2)
+    assert "More than 2 transactions Spend ₹20,000.02" in read_words(seen("?outcome=declined"))

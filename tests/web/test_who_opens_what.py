@@ -55,6 +55,7 @@ OPEN_TO = {
     "customers": (ROLES, NO_ROLE, []),
     "customer": (ROLES, NO_ROLE, [CUSTOMER]),
     "customer-reveal": ({"maker", "auditor"}, {"maker", "auditor"}, [CUSTOMER]),
+    "transactions-export": (NO_ROLE, {"auditor"}, []),
     "customer-statement": (NO_ROLE, {"auditor"}, [CUSTOMER]),
     "customer-note": ({"maker"}, {"maker"}, [CUSTOMER]),
     "onboard": ({"maker"}, {"maker"}, []),

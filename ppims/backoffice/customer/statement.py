@@ -1,7 +1,5 @@
 """A statement of what happened to a customer: CSV, masked, and audited."""
 
-import csv
-import io
 from collections.abc import Sequence
 
 from django.contrib import messages
@@ -12,6 +10,7 @@ from django.utils.translation import gettext as _
 from customers.models import Customer
 from customers.services import disclosures
 from ppims.backoffice.access import open_page
+from ppims.backoffice.csv_files import send_file
 from ppims.backoffice.filters import FrameForm
 from ppims.backoffice.transaction_rows import Line, make_lines
 from ppims.core import calendar, clock
@@ -23,8 +22,6 @@ from ppims.services.accounts import get_staff
 from ppims.wire.reply_fields import write_date, write_instant
 
 ROWS_AT_ONCE, MOST_ROWS = 1_000, 10_000
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would reckon with
-BYTE_ORDER_MARK = "\ufeff"  # so that spreadsheets read UTF-8
 
 
 @open_page("customers.export_customer", methods=("POST",))
@@ -50,9 +47,9 @@ def customer_statement(request: HttpRequest, unique_id: int) -> HttpResponse:
         user=get_staff(request),
     )
     name = f"statement-{unique_id}-{write_date(calendar.find_ist_day(at))}.csv"
-    response = HttpResponse(_write_file(make_lines(rows)), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    head = (_("When (India)"), _("What"), _("Type"), _("Rupees"), _("More"), _("From"))
+    cells = map(_write_cells, make_lines(rows))
+    return send_file(name, [*head, "Ref_Id", "Tran_Id"], cells)
 
 
 def _read_rows(customer_id: int, frame: Frame) -> Sequence[Row]:
@@ -65,23 +62,15 @@ def _read_rows(customer_id: int, frame: Frame) -> Sequence[Row]:
     return found
 
 
-def _write_file(lines: Sequence[Line]) -> str:
-    file = io.StringIO()
-    file.write(BYTE_ORDER_MARK)
-    writer = csv.writer(file)
-    head = (_("When (India)"), _("What"), _("Way"), _("Rupees"), _("More"), _("By"))
-    writer.writerow([*head, "Ref_Id", "Tran_Id"])
-    writer.writerows(map(_write_cells, lines))
-    return file.getvalue()
-
-
 def _write_cells(line: Line) -> list[str]:
     row = line.row
-    texts = (line.said, line.who, row.ref_id, row.tran_id)
     return [
         write_instant(row.at),
         line.kind,
         line.direction,
         "" if row.amount_paise is None else to_rupees(row.amount_paise),
-        *(f"'{text}" if text.startswith(FORMULA_SIGNS) else text for text in texts),
+        line.said,
+        line.who,
+        row.ref_id,
+        row.tran_id,
     ]

@@ -1,0 +1,71 @@
+"""Transactions as a file: all that a list's filters let through, masked, audited before it leaves,
+and read while it is sent.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import partial
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+
+from customers.services import disclosures
+from ppims.backoffice.access import open_page
+from ppims.backoffice.csv_files import stream_file
+from ppims.backoffice.filters import FilterForm
+from ppims.backoffice.transaction_rows import Line, make_lines
+from ppims.core import calendar, clock
+from ppims.core.money import to_rupees
+from ppims.reports.transactions import list_records, list_transactions
+from ppims.services.accounts import get_staff
+from ppims.wire.reply_fields import write_date, write_instant
+
+ROWS_AT_ONCE = 500
+
+
+@open_page("limits.export_ledgerentry", methods=("POST",))
+def transactions_export(request: HttpRequest) -> HttpResponseBase:
+    """Send what the filters let through as a file."""
+    form, at = FilterForm(request.POST), clock.now()
+    if not form.is_valid():
+        messages.error(request, _("These filters don’t fit: nothing was exported."))
+        return redirect("transactions")
+    frame = form.make_frame(at)
+    disclosures.export_transactions(
+        asked=form.list_asked(), since=frame.since, until=frame.until, user=get_staff(request)
+    )
+    head = (_("Time (India)"), _("Type"), _("Rupees"), _("Outcome"), _("Details"))
+    more = (_("Rupees given back"), _("Unique id"), _("From"), _("Reference"), _("Transaction id"))
+    name = f"transactions-{write_date(calendar.find_ist_day(at))}.csv"
+    return stream_file(name, [*head, *more], _read_batches(form, at))
+
+
+def _read_batches(form: FilterForm, at: datetime) -> Iterator[list[list[str]]]:
+    """Read page after page: each is made and sent before the next one is read."""
+    filters = form.make_filters(at)
+    read = list_records if form.is_of_records else partial(list_transactions, at=at)
+    cursor, is_first = "", True
+    while cursor or is_first:
+        found = read(filters, cursor=cursor, rows=ROWS_AT_ONCE)
+        if found.rows:
+            yield [_write_cells(line) for line in make_lines(found.rows)]
+        cursor, is_first = found.next, False
+
+
+def _write_cells(line: Line) -> list[str]:
+    row, one = line.row, line.transaction
+    posted = next((each for each in one.records if each.tran_id), row) if one else row
+    return [
+        write_instant(row.at),
+        line.direction,
+        "" if line.amount_paise is None else to_rupees(line.amount_paise),
+        line.outcome_label,
+        line.said,
+        to_rupees(one.returned_paise) if one and one.returned_paise else "",
+        str(row.customer_id),
+        line.who,
+        row.ref_id,
+        posted.tran_id,
+    ]
