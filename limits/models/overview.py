@@ -4,7 +4,7 @@ from django.db import models
 
 from customers.models import Customer
 from ppims.core.formats import ist
-from ppims.db.fields import ByTime, GivenId, Instant, Paise
+from ppims.db.fields import ByTime, GivenId, Instant
 
 NEAR_PERMILLE, FULL_PERMILLE = 800, 1_000  # how much of a limit is used
 
@@ -30,7 +30,7 @@ class OverviewSnapshot(models.Model):
 
 
 class NearLimit(models.Model):
-    """A customer who has used most of a limit, or is among the month's top spenders.
+    """A customer who has used most of a limit.
 
     `permille` is how much is used of the MONTH or FINANCIAL_YEAR limit that is used most.
     """
@@ -50,18 +50,13 @@ class NearLimit(models.Model):
     month = models.PositiveIntegerField()
     level = models.PositiveSmallIntegerField(choices=Level)
     permille = models.PositiveIntegerField()
-    debit_paise = Paise()
 
     class Meta:
         db_table = "limits_watched"
         verbose_name_plural = "near limits"
         indexes = [
-            models.Index(fields=["month", "debit_paise"], name="watched_by_spend"),
-            ByTime(
-                *("month", Instant("created_at"), "level"),
-                condition=models.Q(level__gt=0),
-                name="watched_near_a_limit",
-            ),
+            models.Index(fields=["month", "permille", "customer"], name="watched_by_use"),
+            ByTime(*("month", Instant("created_at"), "level"), name="watched_near_a_limit"),
         ]
 
     def __str__(self) -> str:

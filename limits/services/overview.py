@@ -1,14 +1,37 @@
-"""The overview's figures as they are kept: one row, counted by one process at a time."""
+"""The overview's figures as they are kept, one row, and who is near a limit: counted by one process
+at a time.
+"""
 
-from collections.abc import Callable
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import F, Q
 
-from limits.models import OverviewSnapshot
+from limits.models import NearLimit, OverviewSnapshot
+from ppims.db import statements
 from ppims.db.transaction import wrap_in_transaction
 
 CLAIM_LASTS = timedelta(seconds=10)
+IDS_AT_ONCE, STALE_AT_ONCE = 200, 5_000
+DELETE_STALE = """
+    DELETE FROM limits_watched WHERE customer_id IN (
+        SELECT customer_id FROM limits_watched WHERE month < %s LIMIT %s)
+"""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Who of the customers that were looked at is near a limit in a month: those of `ids`, and
+    those past one id and up to another, `walked`.
+    """
+
+    month: int
+    near: Sequence[NearLimit]
+    ids: Sequence[int]
+    walked: tuple[int, int] | None
 
 
 @wrap_in_transaction
@@ -24,17 +47,32 @@ def claim_figures(*, at: datetime) -> OverviewSnapshot | None:
 
 
 @wrap_in_transaction
-def keep_figures(*, claimed: OverviewSnapshot, at: datetime, write: Callable[[], str]) -> None:
-    """Keep what was counted, unless somebody else has kept theirs since the claim.
-
-    `write` writes the rows that belong to it, and returns the state.
+def keep_figures(
+    *, claimed: OverviewSnapshot, at: datetime, state: Mapping[str, Any], looked: Looked
+) -> None:
+    """Keep what was counted and who is near a limit, unless somebody else has kept theirs since the
+    claim. How many are near goes into the state.
     """
     mine = OverviewSnapshot.objects.filter(pk=1, version=claimed.version)
     if mine.update(version=claimed.version + 1, at=at, claimed_until=at):
-        OverviewSnapshot.objects.filter(pk=1).update(state=write())
+        _keep_near(looked)
+        near = NearLimit.objects.filter(month=looked.month).count()
+        written = json.dumps({**state, "near": near}, separators=(",", ":"))
+        OverviewSnapshot.objects.filter(pk=1).update(state=written)
 
 
 @wrap_in_transaction
 def forget_figures() -> None:
     """Let everything be counted anew. Raises Unavailable."""
     OverviewSnapshot.objects.update(state="{}", version=F("version") + 1)
+
+
+def _keep_near(looked: Looked) -> None:
+    """Keep who is near, in the place of what was known of everyone who was looked at."""
+    if looked.walked:
+        after, last = looked.walked
+        NearLimit.objects.filter(customer_id__gt=after, customer_id__lte=last).delete()
+    for start in range(0, len(looked.ids), IDS_AT_ONCE):
+        NearLimit.objects.filter(customer_id__in=looked.ids[start : start + IDS_AT_ONCE]).delete()
+    NearLimit.objects.bulk_create(looked.near)
+    statements.run(DELETE_STALE, [looked.month, STALE_AT_ONCE])

@@ -1,8 +1,8 @@
-"""The overview: how the day goes, what waits for staff, who is near a limit, and the last thirty
+"""The overview: what waits for staff, how the day goes, who is nearest a limit, and the last thirty
 days.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,32 +13,41 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
-from customers.choices import Tier
+from customers.models import Customer
 from ppims.backoffice import labels
 from ppims.backoffice.access import open_page
-from ppims.backoffice.transaction_rows import make_lines, write_customer_address
+from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.core import clock
-from ppims.core.formats import inr, ist_date
+from ppims.core.formats import inr
 from ppims.models import Processor
-from ppims.reports.overview import Day, Overview, Waiting, read_overview
+from ppims.reports import waiting as queues
+from ppims.reports.overview import Day, read_overview
+from ppims.reports.totals import Sum
+from ppims.reports.waiting import Waiting
 from ppims.services.accounts import get_staff
 
-# As the regulator's returns number them.
-TIER_CLASSES = {Tier.MIN: "Y1", Tier.NEW_MIN: "Y2", Tier.FULL: "Y3"}
-CHART_HEIGHT, DAY_WIDTH = 100, 10  # of the chart, in units of its own
+QUEUE_LABELS: Mapping[str, object] = {
+    queues.FLAGGED_LIST: gettext_lazy("Flagged postings"),
+    queues.REVIEWS_LIST: gettext_lazy("Reviews"),
+    queues.APPROVALS_LIST: gettext_lazy("Approvals"),
+    queues.REFUSED_LIST: gettext_lazy("Refused reports"),
+}
+CHART_HEIGHT = 100  # in units of its own
 A_MINUTE = 60
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure, what it counts, and the list that it is the length of; `address` "": no list."""
+    """A figure, what it counts, and the list that tells of it. `notes` are said below it, each with
+    the address of its list, or "".
+    """
 
-    label: str
+    label: object
     value: object
-    address: str = ""
-    note: str = ""
-    is_part: bool = False
+    address: str
+    notes: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,6 @@ class Bar:
     """A day of the chart: what was spent, and on top of it what was loaded."""
 
     day: Day
-    left: int
     spent: int
     loaded: int
 
@@ -62,28 +70,24 @@ class Bar:
 @open_page("limits.view_ledgerentry")
 def overview(request: HttpRequest) -> HttpResponse:
     """Show the figures, a minute old at most; of an empty installation, what to do first."""
+    if not Customer.objects.exists():
+        can_add = get_staff(request).has_perm("ppims.add_processor")
+        return render(
+            request, "ppims/overview.html", {"first_steps": _list_first_steps(can_add=can_add)}
+        )
     summary, at = read_overview(), clock.now()
-    user = get_staff(request)
-    context: dict[str, Any] = {"told": summary, "age": write_age(summary.as_of, at)}
-    if summary.is_complete and not sum(summary.customers.values()):
-        context["first_steps"] = _list_first_steps(can_add=user.has_perm("ppims.add_processor"))
-        return render(request, "ppims/overview.html", context)
-    context |= {
-        "posted": list_of("transactions", outcome="posted", when="today"),
+    context: dict[str, Any] = {
+        "told": summary,
+        "age": write_age(summary.as_of, at),
+        "waiting": list_waiting(summary.waiting, at),
         "today": _list_today(summary.today),
-        "waiting": _list_waiting(summary, at),
-        "customers": _list_customers(summary),
+        "near_address": list_of("customers", limit="near"),
+        "nearest": [(each, write_customer_address(each.customer_id)) for each in summary.nearest],
         "bars": draw_bars(summary.days),
-        "highest": max(day.posted.paise for day in summary.days),
-        "chart": describe_chart(summary.days),
         "days": [
             (day, list_of("transactions", when="own", since=f"{day.day}", until=f"{day.day}"))
             for day in reversed(summary.days)
         ],
-        "spenders": [
-            (each, write_customer_address(each.customer_id)) for each in summary.top_spenders
-        ],
-        "lines": make_lines(summary.last),
     }
     return render(request, "ppims/overview.html", context)
 
@@ -99,32 +103,27 @@ def list_of(name: str, **asked: str) -> str:
     return f"{reverse(name)}?{urlencode(asked)}" if asked else reverse(name)
 
 
-def draw_bars(days: Sequence[Day]) -> list[Bar]:
-    """Draw the days beside each other, the highest as high as the chart."""
-    most = max(day.posted.paise for day in days)
+def list_waiting(found: Mapping[str, Waiting], at: datetime) -> list[Figure]:
+    """List the queues in which something waits."""
     return [
-        Bar(
-            day,
-            number * DAY_WIDTH,
-            _scale_height(day.spent.paise, most),
-            _scale_height(day.loaded.paise, most),
-        )
-        for number, day in enumerate(days)
+        Figure(QUEUE_LABELS[name], each.count, reverse(name), [(_write_oldest(each, at), "")])
+        for name, each in found.items()
+        if each.count
     ]
 
 
-def describe_chart(days: Sequence[Day]) -> str:
-    best = max(days, key=lambda day: day.posted.paise)
-    if not best.posted.paise:
-        return _("Nothing was posted in the last 30 days.")
-    return _(
-        "In the last 30 days %(spent)s was spent and %(loaded)s loaded; most on %(day)s: %(most)s."
-    ) % {
-        "spent": inr(sum(day.spent.paise for day in days)),
-        "loaded": inr(sum(day.loaded.paise for day in days)),
-        "day": ist_date(best.day),
-        "most": inr(best.posted.paise),
-    }
+def _write_oldest(waiting: Waiting, at: datetime) -> str:
+    age = write_age(waiting.oldest_at, at) if waiting.oldest_at else ""
+    return _("oldest %(age)s") % {"age": age} if age else ""
+
+
+def draw_bars(days: Sequence[Day]) -> list[Bar]:
+    """Draw the days, the highest as high as the chart."""
+    most = max(day.posted_paise for day in days)
+    return [
+        Bar(day, _scale_height(day.spent.paise, most), _scale_height(day.loaded.paise, most))
+        for day in days
+    ]
 
 
 def _scale_height(paise: int, most: int) -> int:
@@ -136,51 +135,30 @@ def _list_today(day: Day) -> list[Figure]:
     def link_listed(**asked: str) -> str:
         return list_of("transactions", **asked, when="today")
 
+    def link_records(**asked: str) -> str:
+        return link_listed(**asked, every="1")
+
+    def make_sum(label: str, number: str, posted: Sum, undone: Sum, way: str) -> Figure:
+        notes = [(number, "")]
+        if undone.count:
+            said = _("%(amount)s reversed") % {"amount": inr(undone.paise)}
+            notes.append((said, link_records(kind="reversed", type=way)))
+        return Figure(label, inr(posted.paise), link_records(kind="posted", type=way), notes)
+
+    spends = ngettext("%(n)d spend", "%(n)d spends", day.spent.count) % {"n": day.spent.count}
+    loads = ngettext("%(n)d load", "%(n)d loads", day.loaded.count) % {"n": day.loaded.count}
     reasons = sorted(day.declined.items(), key=lambda pair: (-pair[1], pair[0]))
     return [
-        Figure(_("Postings"), day.posted.count, link_listed(outcome="posted")),
-        Figure(_("Declined"), day.declines, link_listed(outcome="declined")),
-        *(
-            Figure(labels.name_reason(code), count, link_listed(outcome=code), is_part=True)
-            for code, count in reasons
-        ),
-        Figure(_("Customers on-boarded"), day.added, list_of("customers")),
-    ]
-
-
-def _list_waiting(summary: Overview, at: datetime) -> list[Figure]:
-    def make_figure(label: str, waiting: Waiting, name: str) -> Figure:
-        oldest = write_age(waiting.oldest_at, at) if waiting.oldest_at else ""
-        note = _("oldest: %(age)s") % {"age": oldest} if oldest else ""
-        return Figure(label, waiting.count, list_of(name), note)
-
-    return [
-        make_figure(_("Flagged postings"), summary.flagged, "flagged"),
-        make_figure(_("Refused reports"), summary.refused, "refused-reports"),
-        make_figure(_("Review items"), summary.reviews, "reviews"),
-        make_figure(_("Proposals"), summary.proposals, "approvals"),
-    ]
-
-
-def _list_customers(summary: Overview) -> list[Figure]:
-    near = summary.near + summary.at_limit
-    return [
-        Figure(_("All"), sum(summary.customers.values()), list_of("customers")),
-        *(
-            Figure(
-                f"{tier.label} ({TIER_CLASSES[tier]})",
-                summary.customers[tier],
-                list_of("customers", tier=tier.value),
-                is_part=True,
-            )
-            for tier in Tier
-        ),
-        Figure(_("80% of a limit used, or more"), near, list_of("customers", limit="near")),
+        make_sum(_("Spent"), spends, day.spent, day.spent_reversed, "spend"),
+        make_sum(_("Loaded"), loads, day.loaded, day.loaded_reversed, "load"),
         Figure(
-            _("Limit reached"),
-            summary.at_limit,
-            list_of("customers", limit="reached"),
-            is_part=True,
+            _("Declined"),
+            day.declines,
+            link_listed(outcome="declined"),
+            [
+                (f"{labels.name_reason(code)}: {count}", link_listed(outcome=code))
+                for code, count in reasons
+            ],
         ),
     ]
 

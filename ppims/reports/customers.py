@@ -91,7 +91,7 @@ def _walk_near(filters: Filters) -> Walk:
         key="customer_id",
         at="created_at",
         columns=["level"],
-        within=[('t."month" = %s', calendar.number_ist_month(clock.now())), ('t."level" > 0',)],
+        within=[('t."month" = %s', calendar.number_ist_month(clock.now()))],
         wanted=[("level >= %s", filters.level), *wanted],
     )
 
@@ -138,6 +138,6 @@ def _read(ids: Sequence[int]) -> list[Row]:
     names = ("unique_id", "name", "tier", "status", "created_at")
     found = {row["unique_id"]: row for row in Customer.objects.filter(pk__in=ids).values(*names)}
     month = calendar.number_ist_month(clock.now())
-    near = NearLimit.objects.filter(customer_id__in=ids, month=month, level__gt=0)
+    near = NearLimit.objects.filter(customer_id__in=ids, month=month)
     permille = dict(near.values_list("customer_id", "permille"))
     return [Row(permille=permille.get(each), **found[each]) for each in ids]

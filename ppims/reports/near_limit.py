@@ -1,21 +1,19 @@
-"""Who is near a limit, and who spends most this month: a small table, kept up with the ledger.
-
-Usage is read as it stands. Of spenders those are kept who spend no less than a floor; it rises with
-their number, and whoever falls below it goes.
-"""
+"""Who is near a limit this month: looked for where something changed, and told."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from customers import search
 from limits import queries
 from limits.decision import FINANCIAL_YEAR, MONTH_WINDOW
 from limits.models import FULL_PERMILLE, NEAR_PERMILLE, Direction, NearLimit, find_level
+from limits.services.overview import IDS_AT_ONCE, Looked
 from ppims.core import calendar
 from ppims.db import statements
 from ppims.db.instants import write_microseconds
 
-CUSTOMERS_AT_ONCE, IDS_AT_ONCE, STALE_AT_ONCE = 2_000, 200, 5_000
-KEPT_SPENDERS, SHOWN_SPENDERS = 1_000, 10
+CUSTOMERS_AT_ONCE, SHOWN_NEAREST = 2_000, 5
 MOST_PERMILLE = 2**31 - 1
 
 SUM_USED = """
@@ -39,24 +37,42 @@ THESE_CUSTOMERS = f"""
     SELECT unique_id, tier, created_at FROM customers_customer t
     WHERE unique_id IN ({", ".join(["%s"] * IDS_AT_ONCE)})
 """
-LEAST_OF_SPENDERS = """
-    SELECT debit_paise FROM limits_watched WHERE month = %s
-    ORDER BY debit_paise DESC LIMIT 1 OFFSET %s
-"""
-DELETE_STALE = """
-    DELETE FROM limits_watched WHERE customer_id IN (
-        SELECT customer_id FROM limits_watched WHERE month < %s LIMIT %s)
-"""
-COUNT_LEVELS = """
-    SELECT level, COUNT(*) FROM limits_watched WHERE month = %s AND level > 0 GROUP BY level
-"""
 
 
-class NearLimitUpdate:
-    """Looks at customers, batch by batch, and then keeps who of them is to be watched."""
+@dataclass(frozen=True)
+class Near:
+    """A customer near a limit or over it, and how much is used of the limit used most."""
 
-    def __init__(self, at: datetime, *, floor: int) -> None:
-        self.month, self.floor = calendar.number_ist_month(at), floor
+    customer_id: int
+    name: str = field(repr=False)
+    permille: int
+
+    @property
+    def level(self) -> NearLimit.Level:
+        return find_level(self.permille)
+
+    @property
+    def used_permille(self) -> int:
+        return min(self.permille, FULL_PERMILLE)
+
+    @property
+    def is_over(self) -> bool:
+        return self.permille > FULL_PERMILLE
+
+
+def list_nearest(month: int) -> list[Near]:
+    """List the customers who have used most of a limit, as of the overview's figures."""
+    used = NearLimit.objects.filter(month=month).order_by("-permille", "-customer_id")
+    found = list(used.values_list("customer_id", "permille")[:SHOWN_NEAREST])
+    names = search.read_names([customer_id for customer_id, _ in found])
+    return [Near(customer_id, names[customer_id], permille) for customer_id, permille in found]
+
+
+class NearLimitSearch:
+    """Looks at customers, batch by batch, by what they have used as it stands."""
+
+    def __init__(self, at: datetime) -> None:
+        self.month = calendar.number_ist_month(at)
         in_force = queries.list_in_force(at)
         by_window = [rule for rule in in_force if rule.window in {MONTH_WINDOW, FINANCIAL_YEAR}]
         self.rules = sorted(rule.pk for rule in by_window)
@@ -65,7 +81,7 @@ class NearLimitUpdate:
             for rule in by_window
             if rule.amount is not None
         }
-        self._found: dict[int, NearLimit | None] = {}  # None: looked at, and not to be watched
+        self._found: dict[int, NearLimit | None] = {}  # None: looked at, and not near
         self._walked: tuple[int, int] | None = None  # past one customer, up to another
 
     def look_at(self, ids: Sequence[int]) -> None:
@@ -85,33 +101,10 @@ class NearLimitUpdate:
             self._walked = (self._walked[0] if self._walked else after, last)
         return last
 
-    def keep(self) -> None:
-        """Keep whom to watch, in the place of what was known of everyone who was looked at."""
-        if self._walked:
-            after, last = self._walked
-            NearLimit.objects.filter(customer_id__gt=after, customer_id__lte=last).delete()
-        ids = list(self._found)
-        for start in range(0, len(ids), IDS_AT_ONCE):
-            NearLimit.objects.filter(customer_id__in=ids[start : start + IDS_AT_ONCE]).delete()
-        NearLimit.objects.bulk_create(row for row in self._found.values() if row)
-        statements.run(DELETE_STALE, [self.month, STALE_AT_ONCE])
-        self._raise_floor()
-
-    def count_levels(self) -> tuple[int, int]:
-        count = dict(statements.read_rows(COUNT_LEVELS, [self.month]))
-        return count.get(NearLimit.Level.NEAR, 0), count.get(NearLimit.Level.AT_LIMIT, 0)
-
-    def misses_spenders(self) -> bool:
-        """Return whether so much was undone that others may spend more than those who are known."""
-        known = NearLimit.objects.filter(month=self.month, debit_paise__gte=self.floor)
-        return self.floor > 0 and len(known.values_list("pk")[:SHOWN_SPENDERS]) < SHOWN_SPENDERS
-
-    def _raise_floor(self) -> None:
-        least = statements.read_row(LEAST_OF_SPENDERS, [self.month, KEPT_SPENDERS])
-        if least and least[0] > self.floor:
-            self.floor = least[0]
-            below = NearLimit.objects.filter(month=self.month, debit_paise__lt=self.floor)
-            below.filter(level=NearLimit.Level.NONE).delete()
+    def make_looked(self) -> Looked:
+        """Return what was found, to be kept in the place of what was known."""
+        near = [row for row in self._found.values() if row]
+        return Looked(self.month, near, list(self._found), self._walked)
 
     def _look(self, customers: str, values: Sequence[int]) -> None:
         year = [calendar.list_months_of_financial_year(self.month)[0], self.month]
@@ -119,14 +112,13 @@ class NearLimitUpdate:
         for row in statements.read_rows(sql, [self.month, self.month, *values, *year]):
             customer_id, tier, created_at, *used = row
             permille = self._work_out_permille(tier, used)
-            if permille >= NEAR_PERMILLE or used[0] >= max(1, self.floor):
+            if permille >= NEAR_PERMILLE:
                 self._found[customer_id] = NearLimit(
                     customer_id=customer_id,
                     created_at=calendar.from_microseconds(created_at),
                     month=self.month,
                     level=find_level(permille),
                     permille=min(permille, MOST_PERMILLE),
-                    debit_paise=used[0],
                 )
 
     def _work_out_permille(self, tier: str, used: Sequence[int]) -> int:

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from limits.models import OverviewSnapshot
+from limits.models import LedgerEntry, OverviewSnapshot
 from limits.services.overview import claim_figures, keep_figures
 from ppims.core import calendar, clock
 from ppims.core.errors import Unavailable
@@ -21,7 +21,7 @@ from ppims.db.instants import write_microseconds
 from ppims.db.other_writers import wait_for_writers
 from ppims.reports import flagged, refused_reports
 from ppims.reports.keyset import Position
-from ppims.reports.near_limit import NearLimitUpdate
+from ppims.reports.near_limit import NearLimitSearch
 
 FRESH_FOR = timedelta(seconds=60)
 STEP_SECONDS = 0.25
@@ -41,6 +41,7 @@ TABLES = {
     "report": "limits_refusedreport",
     "report finding": "limits_reportfinding",
 }
+SUMMED_KINDS = {LedgerEntry.Kind.POST: "posted", LedgerEntry.Kind.REVERSE: "reversed"}
 NEWEST_ID = "(SELECT COALESCE(MAX(id), 0) FROM {})"
 READ_EDGE = f"SELECT {', '.join(map(NEWEST_ID.format, TABLES.values()))}"
 UP_TO = """
@@ -59,9 +60,9 @@ COUNT_CHECKS = """
     SELECT {day} AS day, is_allowed, reason, COUNT(*)
     FROM limits_limitcheck t WHERE id > %s AND id <= %s GROUP BY 1, 2, 3
 """
-KYC_CHANGES = """
-    SELECT {day} AS day, from_tier, to_tier, COUNT(*)
-    FROM customers_kycchange t WHERE id > %s AND id <= %s GROUP BY 1, 2, 3
+COUNT_ADDED = """
+    SELECT {day} AS day, COUNT(*)
+    FROM customers_kycchange t WHERE id > %s AND id <= %s AND from_tier = '' GROUP BY 1
 """
 COUNT_REPORTS = "SELECT COUNT(*) FROM {table} WHERE id > %s AND id <= %s"
 COUNT_CLOSINGS = f"{COUNT_REPORTS} AND NOT (finding = '')"
@@ -83,7 +84,8 @@ def refresh(*, seconds: float = STEP_SECONDS) -> bool:
             # Counted outside of any transaction: on SQLite writers would wait for it.
             work = Work(_read_state(row, edge), edge, at)
             work.run(seconds)
-            keep_figures(claimed=row, at=at, write=work.keep)
+            looked = work.search.make_looked()
+            keep_figures(claimed=row, at=at, state=work.state, looked=looked)
     except Unavailable:  # whoever looks sees what there was
         return False
     return not is_due(OverviewSnapshot.objects.get(pk=1), at)
@@ -134,7 +136,6 @@ def _make_empty_state(edge: dict[str, int]) -> State:
     return {
         "counted": dict.fromkeys(edge, 0),
         "watched": {"entry": edge["entry"], "kyc": edge["kyc"]},
-        "tiers": {},
         "flagged": 0,
         "closed": 0,
         "flagged_after": [0, 0],
@@ -145,7 +146,6 @@ def _make_empty_state(edge: dict[str, int]) -> State:
         "month": 0,
         "rules": [],
         "walk": 0,
-        "floor": 0,
     }
 
 
@@ -161,8 +161,7 @@ class Work:
         self.oldest = calendar.find_midnight(
             calendar.find_ist_day(self.at) - timedelta(days=KEPT_DAYS)
         )
-        is_this_month = self.state["month"] == calendar.number_ist_month(self.at)
-        self.watch = NearLimitUpdate(self.at, floor=self.state["floor"] if is_this_month else 0)
+        self.search = NearLimitSearch(self.at)
 
     def run(self, seconds: float) -> None:
         """Do what is to be done, step by step, until it is complete or the time is up."""
@@ -174,7 +173,7 @@ class Work:
             partial(watched, "kyc", self._watch_touched),
             partial(counted, "entry", partial(self._count, COUNT_ENTRIES, self._add_entries)),
             partial(counted, "check", partial(self._count, COUNT_CHECKS, self._add_checks)),
-            partial(counted, "kyc", partial(self._count, KYC_CHANGES, self._add_kyc)),
+            partial(counted, "kyc", partial(self._count, COUNT_ADDED, self._add_added)),
             partial(counted, "finding", partial(self._add_up, "closed", COUNT_CLOSINGS)),
             self._pass_closed,
             partial(counted, "report", partial(self._add_up, "refused", COUNT_REPORTS)),
@@ -188,19 +187,9 @@ class Work:
         days, oldest = self.state["days"], number_day(self.oldest)
         self.state["days"] = {day: figures for day, figures in days.items() if int(day) >= oldest}
 
-    def keep(self) -> str:
-        """Bring the table of those who are watched up to date, and take its figures. Returns the
-        state, to be kept.
-        """
-        self.watch.keep()
-        self.state["floor"], self.state["near"] = self.watch.floor, self.watch.count_levels()
-        if self.state["is_complete"] and self.watch.misses_spenders():
-            self.state |= {"floor": 0, "walk": 0, "is_complete": False}
-        return json.dumps(self.state, separators=(",", ":"))
-
     def _begin_anew_where_all_changed(self) -> None:
         """Look at every customer again in a new month, and where other rules are in force."""
-        now = {"month": self.watch.month, "rules": self.watch.rules}
+        now = {"month": self.search.month, "rules": self.search.rules}
         if any(self.state[name] != value for name, value in now.items()):
             self.state |= {**now, "walk": 0}
 
@@ -225,10 +214,10 @@ class Work:
 
     def _add_entries(self, row: tuple[Any, ...]) -> None:
         day, kind, direction, count, paise, flagged, flagged_at = row
-        if kind == "S":
-            posted = self._get_day(day).setdefault("posted", {}).setdefault(direction, [0, 0])
-            posted[0] += count
-            posted[1] += paise
+        if kind in SUMMED_KINDS:
+            summed = self._get_day(day).setdefault(SUMMED_KINDS[kind], {})
+            known_count, known_paise = summed.get(direction, (0, 0))
+            summed[direction] = (known_count + count, known_paise + paise)
         if flagged:
             self.state["flagged"] += flagged
             # Ids ascend as rows come in, instants only within a customer.
@@ -240,15 +229,10 @@ class Work:
             declined = self._get_day(day).setdefault("declined", {})
             declined[reason] = declined.get(reason, 0) + count
 
-    def _add_kyc(self, row: tuple[Any, ...]) -> None:
-        day, before, after, count = row
-        tiers = self.state["tiers"]
-        tiers[after] = tiers.get(after, 0) + count
-        if before:
-            tiers[before] = tiers.get(before, 0) - count
-        else:
-            figures = self._get_day(day)
-            figures["added"] = figures.get("added", 0) + count
+    def _add_added(self, row: tuple[Any, ...]) -> None:
+        day, count = row
+        figures = self._get_day(day)
+        figures["added"] = figures.get("added", 0) + count
 
     def _add_up(self, figure: str, sql: str, table: str, after: int, last: int) -> None:
         (more,) = statements.read_row(sql.format(table=table), [after, last]) or (0,)
@@ -280,13 +264,13 @@ class Work:
 
     def _watch_touched(self, table: str, after: int, last: int) -> None:
         rows = statements.read_rows(LIST_TOUCHED.format(table=table), [after, last])
-        self.watch.look_at([customer_id for (customer_id,) in rows])
+        self.search.look_at([customer_id for (customer_id,) in rows])
 
     def _walk(self) -> bool:
         """Look at the next customers of all; False: all were looked at."""
         if self.state["walk"] is None:
             return False
-        self.state["walk"] = self.watch.walk_on(self.state["walk"])
+        self.state["walk"] = self.search.walk_on(self.state["walk"])
         return self.state["walk"] is not None
 
 

@@ -37,6 +37,9 @@ class Sum:
     paise: int = 0
 
 
+NOTHING = Sum()
+
+
 @dataclass(frozen=True)
 class Totals:
     """What a list comes to. `is_cut`: there may be more, for only so many were looked at."""

@@ -198,7 +198,7 @@ def test_a_flagged_posting_is_closed_from_the_overview_in_four_actions(visit, sc
 def test_a_review_item_is_decided_from_the_overview_in_four_actions(visit, scripted):
     page = visit("maker", "/overview", java_script_enabled=scripted)
     acts = ActionCounter(page)
-    acts.press(read_figure(page, "Review items"))
+    acts.press(read_figure(page, "Reviews"))
     acts.press(page.get_by_role("region", name="Review items").get_by_role("link").first)
     expect(page.get_by_role("cell", name="Differs").first).to_be_visible()
     number = int(page.url.rsplit("/", 1)[1])

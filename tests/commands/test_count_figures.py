@@ -15,6 +15,7 @@ from tests.factories import make_customer, make_posting, make_processor
 
 pytestmark = pytest.mark.django_db
 CLAIM_TIME = timedelta(seconds=9)
+MOST_OF_A_LIMIT = 900_000
 
 
 def test_it_counts_what_looking_would_take_many_looks_for(monkeypatch):
@@ -30,13 +31,13 @@ def test_it_counts_what_looking_would_take_many_looks_for(monkeypatch):
 
 def test_anew_forgets_what_was_counted():
     ent = make_processor("ENT")
-    make_posting(ent, make_customer(ent), 1)
+    make_posting(ent, make_customer(ent), MOST_OF_A_LIMIT)
     call_command("count_figures", stdout=StringIO())
-    NearLimit.objects.update(debit_paise=5)
+    NearLimit.objects.update(permille=950)
     call_command("count_figures", stdout=StringIO())
-    assert read_overview().top_spenders[0].debit_paise == 5
+    assert read_overview().nearest[0].permille == 950
     call_command("count_figures", "--anew", stdout=StringIO())
-    assert read_overview().top_spenders[0].debit_paise == 1
+    assert read_overview().nearest[0].permille == 900
     assert read_overview().today.spent.count == 1
 
 

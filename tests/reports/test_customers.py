@@ -27,20 +27,14 @@ def people(ent, cbs, day):
     staff = User.objects.create(username="farhan")
     for number in (2, 3):
         blocking.block(customer_id=made[number], reason="asked for", user=staff)
-    for number, level in (
-        (1, NEAR_LIMIT),
-        (3, AT_LIMIT),
-        (4, NEAR_LIMIT),
-        (6, NearLimit.Level.NONE),
-    ):
+    for number, level in ((1, NEAR_LIMIT), (3, AT_LIMIT), (4, NEAR_LIMIT)):
         customer = Customer.objects.get(pk=made[number])
         NearLimit.objects.create(
             customer=customer,
             created_at=customer.created_at,
             month=MONTH,
             level=level,
-            permille=(500, 850, 1_000)[level],
-            debit_paise=1,
+            permille=850 if level == NEAR_LIMIT else 1_000,
         )
     with day():
         yield made

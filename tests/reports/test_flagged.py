@@ -14,7 +14,8 @@ from ppims.core.errors import Conflict, Malformed
 from ppims.models import AuditEntry, User
 from ppims.reports import flagged, keyset, overview_counts
 from ppims.reports.keyset import Position
-from ppims.reports.overview import Waiting, read_overview
+from ppims.reports.overview import read_overview
+from ppims.reports.waiting import Waiting
 from ppims.services import audit
 from tests.factories import make_customer, make_posting
 from tests.ledger.histories import History
@@ -102,16 +103,16 @@ def test_what_is_not_flagged_is_not_closed(entries, maker):
 
 
 def test_those_that_are_closed_wait_no_longer(entries, maker, day):
-    assert read_overview_at(day.at).flagged == Waiting(5, entries[0].at)
+    assert read_overview_at(day.at).waiting["flagged"] == Waiting(5, entries[0].at)
     close(entries[2], maker)
     note(entries[0], finding="", note="asked ENT", user=maker)
-    assert read_overview_at(day.at).flagged == Waiting(4, entries[0].at)
+    assert read_overview_at(day.at).waiting["flagged"] == Waiting(4, entries[0].at)
     close(entries[0], maker)
     close(entries[1], maker)
-    assert read_overview_at(day.at).flagged == Waiting(2, entries[3].at)
+    assert read_overview_at(day.at).waiting["flagged"] == Waiting(2, entries[3].at)
     close(entries[3], maker)
     close(entries[4], maker)
-    assert read_overview_at(day.at).flagged == Waiting(0, None)
+    assert read_overview_at(day.at).waiting["flagged"] == Waiting(0, None)
 
 
 def test_what_is_flagged_after_all_were_closed_waits(entries, maker, ent, customer, day):
@@ -120,7 +121,7 @@ def test_what_is_flagged_after_all_were_closed_waits(entries, maker, ent, custom
     read_overview_at(day.at)
     with day():
         new, _ = make_posting(ent, customer, 9)
-    assert read_overview_at(day.at).flagged == Waiting(1, new.at)
+    assert read_overview_at(day.at).waiting["flagged"] == Waiting(1, new.at)
 
 
 def test_one_that_is_closed_within_the_minute_is_counted_as_both(ent, customer, maker, day):
@@ -128,17 +129,17 @@ def test_one_that_is_closed_within_the_minute_is_counted_as_both(ent, customer, 
     with day():
         close(make_posting(ent, customer, 9)[0], maker)
         new, _ = make_posting(ent, customer, 9)
-    assert read_overview_at(day.at).flagged == Waiting(1, new.at)
+    assert read_overview_at(day.at).waiting["flagged"] == Waiting(1, new.at)
 
 
 def test_an_entry_of_earlier_that_comes_late_is_the_oldest(ent, cbs, day):
     first, second = make_customer(ent), make_customer(cbs)
     with day(minutes=5):
         make_posting(ent, first, 1)
-    assert read_overview_at(day.at).flagged.count == 1
+    assert read_overview_at(day.at).waiting["flagged"].count == 1
     with clock.freeze(day.at - timedelta(minutes=1)):
         late, _ = make_posting(cbs, second, 1)
-    assert read_overview_at(day.at).flagged == Waiting(2, late.at)
+    assert read_overview_at(day.at).waiting["flagged"] == Waiting(2, late.at)
 
 
 def test_looks_as_short_as_can_be_come_to_the_same(entries, maker, day, monkeypatch):
@@ -154,7 +155,11 @@ def test_looks_as_short_as_can_be_come_to_the_same(entries, maker, day, monkeypa
             overview_counts.refresh(seconds=0)
         is_complete = json.loads(OverviewSnapshot.objects.get().state)["is_complete"]
     with clock.freeze(day.at):
-        assert read_overview().flagged == whole.flagged == Waiting(1, entries[4].at)
+        assert (
+            read_overview().waiting["flagged"]
+            == whole.waiting["flagged"]
+            == Waiting(1, entries[4].at)
+        )
 
 
 def test_figures_are_those_of_a_straight_count(ent, cbs, maker):
@@ -169,7 +174,7 @@ def test_figures_are_those_of_a_straight_count(ent, cbs, maker):
     there = [e for e in LedgerEntry.objects.exclude(flags="") if find_closing(e) is None]
     assert len(there) > 3
     assert PostingFinding.objects.count() > 3
-    assert read_overview_at(drawn.at).flagged == Waiting(
+    assert read_overview_at(drawn.at).waiting["flagged"] == Waiting(
         len(there), min(entry.at for entry in there)
     )
 

@@ -72,7 +72,7 @@ def hear(statements):
     """Hear every statement, each text once, with the values it had first."""
 
     def hear(execute, sql, params, many, context):
-        if re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)", sql):
+        if re.match(r"[\s(]*(SELECT|INSERT|UPDATE|DELETE|WITH)", sql):
             statements.setdefault(re.sub(r"\s+", " ", sql).strip(), params[0] if many else params)
         return execute(sql, params, many, context)
 
@@ -269,6 +269,7 @@ PARTIAL = {
     't."limit_check_id" IS NULL': "entry_head_by_time",
     "t.\"status\" = 'BLOCKED'": "customer_blocked",
     't."month" = %s': "watched_near_a_limit",
+    'FROM "limits_watched" WHERE "limits_watched"."month" = %s ORDER BY': "watched_by_use",
     't."processor_id" = %s': "registration_by_arrival",
 }
 
@@ -364,4 +365,4 @@ def test_an_index_of_time_goes_on_with_the_key(ent):
     assert "(at, id, processor_id, kind)" in made["entry_by_time"]
     assert "(created_at, unique_id, tier, status)" in made["customer_by_arrival"]
     assert "(processor_id, registered_at, id, customer_id)" in made["registration_by_arrival"]
-    assert "(month, created_at, customer_id, level) WHERE" in made["watched_near_a_limit"]
+    assert "(month, created_at, customer_id, level)" in made["watched_near_a_limit"]

@@ -13,8 +13,9 @@ from ppims.core.errors import Conflict, Malformed
 from ppims.models import AuditEntry, User
 from ppims.reports import keyset, overview_counts, refused_reports
 from ppims.reports.activity import list_activity
-from ppims.reports.overview import Waiting, read_overview
+from ppims.reports.overview import read_overview
 from ppims.reports.records import Kind
+from ppims.reports.waiting import Waiting
 from tests.factories import make_posting, refuse
 from tests.reports.conftest import read_overview_at
 
@@ -93,16 +94,16 @@ def test_it_is_among_what_happened(reports):
 
 
 def test_those_that_are_closed_wait_no_longer(reports, maker, day):
-    assert read_overview_at(day.at).refused == Waiting(5, reports[0].at)
+    assert read_overview_at(day.at).waiting["refused-reports"] == Waiting(5, reports[0].at)
     close(reports[2], maker)
     note(reports[0], finding="", note="asked ENT", user=maker)
-    assert read_overview_at(day.at).refused == Waiting(4, reports[0].at)
+    assert read_overview_at(day.at).waiting["refused-reports"] == Waiting(4, reports[0].at)
     close(reports[0], maker)
     close(reports[1], maker)
-    assert read_overview_at(day.at).refused == Waiting(2, reports[3].at)
+    assert read_overview_at(day.at).waiting["refused-reports"] == Waiting(2, reports[3].at)
     close(reports[3], maker)
     close(reports[4], maker)
-    assert read_overview_at(day.at).refused == Waiting(0, None)
+    assert read_overview_at(day.at).waiting["refused-reports"] == Waiting(0, None)
 
 
 def test_what_is_refused_after_all_were_closed_waits(reports, maker, ent, customer, day):
@@ -111,7 +112,7 @@ def test_what_is_refused_after_all_were_closed_waits(reports, maker, ent, custom
     read_overview_at(day.at)
     with day():
         new = refuse(ent, customer, 9, "T1")
-    assert read_overview_at(day.at).refused == Waiting(1, new.at)
+    assert read_overview_at(day.at).waiting["refused-reports"] == Waiting(1, new.at)
 
 
 def test_looks_as_short_as_can_be_come_to_the_same(reports, maker, day, monkeypatch):
@@ -127,7 +128,11 @@ def test_looks_as_short_as_can_be_come_to_the_same(reports, maker, day, monkeypa
             overview_counts.refresh(seconds=0)
         is_complete = json.loads(OverviewSnapshot.objects.get().state)["is_complete"]
     with clock.freeze(day.at):
-        assert read_overview().refused == whole.refused == Waiting(1, reports[4].at)
+        assert (
+            read_overview().waiting["refused-reports"]
+            == whole.waiting["refused-reports"]
+            == Waiting(1, reports[4].at)
+        )
 
 
 def test_figures_of_before_there_were_any_are_counted_on(ent, customer, day, maker):
@@ -142,7 +147,7 @@ def test_figures_of_before_there_were_any_are_counted_on(ent, customer, day, mak
         close(refuse(ent, customer, 5, "T1"), maker)
         waits = refuse(ent, customer, 5, "T1")
     now = read_overview_at(day.at)
-    assert (now.refused, now.days[-1]) == (Waiting(1, waits.at), known.days[-1])
+    assert (now.waiting["refused-reports"], now.days[-1]) == (Waiting(1, waits.at), known.days[-1])
     assert now.is_complete
 
 

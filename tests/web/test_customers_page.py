@@ -38,7 +38,6 @@ def people(ent):
         month=calendar.number_ist_month(clock.now()),
         level=NearLimit.Level.NEAR,
         permille=855,
-        debit_paise=1,
     )
     return made
 

@@ -46,7 +46,7 @@ def test_the_overview_counts_what_waits_and_leads_there(report, maker):
         page = maker.get("/overview")
     (figure,) = [each for each in page.context["waiting"] if each.label == "Refused reports"]
     assert (figure.value, figure.address) == (1, "/work/refused")
-    assert figure.note == "oldest: less than a minute"
+    assert figure.notes == [("oldest less than a minute", "")]
 
 
 def test_its_page_says_what_happened_and_what_to_do(report, maker):
