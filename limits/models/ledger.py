@@ -33,7 +33,7 @@ class LedgerEntry(models.Model):
         LATE = "LATE", _("after its hold ended")
         DECLINED = "DECLINED", _("though declined")
         UNCHECKED = "UNCHECKED", _("without a check")
-        AMOUNT_DIFFERS = "AMOUNT_DIFFERS", _("other amount")
+        AMOUNT_DIFFERS = "AMOUNT_DIFFERS", _("with another amount")
         OVER_LIMIT = "OVER_LIMIT", _("over the limit")
         BLOCKED = "BLOCKED", _("while blocked")
 

@@ -75,7 +75,7 @@ def test_every_reason_of_a_decision_has_words():
     [
         ("", ""),
         ("LATE", "after its hold ended"),
-        ("DECLINED,AMOUNT_DIFFERS", "though declined and other amount"),
+        ("DECLINED,AMOUNT_DIFFERS", "though declined and with another amount"),
         ("UNCHECKED,OVER_LIMIT,BLOCKED", "without a check, over the limit and while blocked"),
     ],
 )
