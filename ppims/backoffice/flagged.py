@@ -4,60 +4,84 @@ from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
-from customers import search
-from limits.models import LedgerEntry, PostingFinding
+from limits.models import LedgerEntry, LimitCheck, PostingFinding
+from ppims.backoffice import labels
 from ppims.backoffice.access import open_page
-from ppims.backoffice.queue import (
-    DONE_PARAMETER,
-    read_list,
-    respond_with_item,
-    respond_with_list,
-)
-from ppims.backoffice.transaction_detail import describe_flags, list_facts
-from ppims.backoffice.transaction_rows import make_lines, write_customer_address
-from ppims.models import User
-from ppims.reports import flagged, overview_counts
-from ppims.reports.keyset import Position
-from ppims.reports.records import ENTRY_RANK, read_rows
+from ppims.backoffice.closing import Closable, respond_with_closable, respond_with_closables
+from ppims.backoffice.queue import Queue, require_to_send
+from ppims.backoffice.transaction_detail import describe_flags, write_transaction_address
+from ppims.core.formats import inr, ist
+from ppims.reports import flagged
+from ppims.reports.overview_counts import find_flagged_position
+from ppims.reports.records import Source
+
+FINDINGS = PostingFinding.Finding
+Flag = LedgerEntry.Flag
+FLAGS_OF_CHECK = {Flag.UNCHECKED, Flag.AMOUNT_DIFFERS}  # told by the check that stands beside
 
 
 @open_page("limits.view_ledgerentry")
 def flagged_list(request: HttpRequest) -> HttpResponse:
     """List the flagged postings that wait for a finding, or those that were closed."""
-    template = "limits/flagged.html"
-    if DONE_PARAMETER in request.GET:
-        closed = read_list(flagged.list_closed, request)
-        names = search.read_names({finding.customer_id for finding in closed.rows})
-        rows = [
-            (finding, names[finding.customer_id], write_customer_address(finding.customer_id))
-            for finding in closed.rows
-        ]
-        return respond_with_list(request, template, closed, rows, is_done=True)
-    waiting = partial(flagged.list_waiting, overview_counts.find_flagged_position())
-    found = read_list(waiting, request)
-    return respond_with_list(request, template, found, make_lines(found.rows), is_done=False)
+    return respond_with_closables(request, FLAGGED_POSTINGS)
 
 
 @open_page("limits.view_ledgerentry", methods=("GET", "POST"))
 def flagged_posting(request: HttpRequest, entry_id: int) -> HttpResponse:
-    """Say what happened and what was noted, and take a note, or a finding that closes it."""
-    return respond_with_item(
-        request,
-        "limits/flagged_posting.html",
-        LedgerEntry.objects.exclude(flags="").prefetch_related("limit_check"),
-        entry_id,
-        choices=PostingFinding.Finding,
-        permission="limits.add_postingfinding",
-        back="flagged",
-        describe=_describe,
-    )
+    """Say what happened beside what was checked, and take a note, or a finding that closes it."""
+    require_to_send(request, FLAGGED_POSTINGS.queue.permission)
+    entries = flagged.add_related(LedgerEntry.objects.exclude(flags=""))
+    entry = get_object_or_404(entries, pk=entry_id)
+    return respond_with_closable(request, FLAGGED_POSTINGS, entry, partial(_describe, entry))
 
 
-def _describe(entry: LedgerEntry, user: User) -> dict[str, Any]:
-    rows = read_rows([Position(0, ENTRY_RANK, entry.pk)])
+def describe_posting(entry: LedgerEntry) -> str:
+    """Say in a line what was unusual: "Spend after its hold ended and over the limit"."""
+    words = {"type": entry.get_direction_display(), "flags": labels.name_flags(entry.flags)}
+    return gettext("%(type)s %(flags)s") % words
+
+
+def _describe(entry: LedgerEntry) -> dict[str, Any]:
+    sentences = dict(zip(map(Flag, entry.flag_list), describe_flags(entry), strict=True))
     return {
-        "line": make_lines(rows)[0],
-        "happened": describe_flags(entry),
-        "facts": list_facts(rows[0], user),
+        "happened": [said for flag, said in sentences.items() if flag not in FLAGS_OF_CHECK],
+        "check": _describe_check(entry.limit_check) if entry.limit_check else None,
+        "unchecked": sentences.get(Flag.UNCHECKED, ""),
+        "details_address": write_transaction_address(Source.ENTRY, entry.pk),
     }
+
+
+def _describe_check(check: LimitCheck) -> dict[str, str]:
+    return {
+        "amount": inr(check.amount_paise),
+        "at": ist(check.at),
+        "outcome": labels.lower_first(labels.name_outcome(check.is_allowed, check.reason)),
+    }
+
+
+FLAGGED_POSTINGS = Closable(
+    Queue(
+        "flagged",
+        "limits.add_postingfinding",
+        flagged.walk,
+        lambda at: reverse("flagged-posting", args=[at.id]),
+        find_flagged_position,
+    ),
+    title=_("Flagged postings"),
+    template="limits/flagged_posting.html",
+    item_name="flagged-posting",
+    effects={
+        FINDINGS.GENUINE: _("Nothing changes: it counts as posted."),
+        FINDINGS.PUT_RIGHT: _("The processor has reversed it, or a correction is proposed."),
+        FINDINGS.REPORTED: _("It counts as posted; those who report such spends know of it."),
+    },
+    list_waiting=lambda cursor: flagged.list_waiting(find_flagged_position(), cursor=cursor),
+    list_closed=lambda cursor: flagged.list_closed(cursor=cursor),
+    find_position=flagged.find_position,
+    describe_line=describe_posting,
+)

@@ -36,7 +36,7 @@ OF_REPEATS = ("HOLD_EXPIRED", "HOLD_CLOSED")  # answered to a repeated Ref_Id, a
 FLAG_TEXTS: Mapping[LedgerEntry.Flag, object] = {
     LedgerEntry.Flag.LATE: _("Its hold had ended, or been released, before it was reported."),
     LedgerEntry.Flag.DECLINED: _("Its check had been declined; it happened all the same."),
-    LedgerEntry.Flag.UNCHECKED: _("No check of this customer, this way, was open for it."),
+    LedgerEntry.Flag.UNCHECKED: _("No open check for this %(type)s."),
     LedgerEntry.Flag.AMOUNT_DIFFERS: _("%(amount)s was posted, where %(checked)s was checked."),
     LedgerEntry.Flag.OVER_LIMIT: _(
         "With it %(used)s was used and %(held)s on hold, over the limit of %(limit)s."

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from customers.models import Customer
 from ppims.backoffice import labels
 from ppims.backoffice.access import open_page
+from ppims.backoffice.queue import OLDEST_PARAMETER
 from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.core import clock
 from ppims.core.formats import inr
@@ -106,7 +107,12 @@ def list_of(name: str, **asked: str) -> str:
 def list_waiting(found: Mapping[str, Waiting], at: datetime) -> list[Figure]:
     """List the queues in which something waits."""
     return [
-        Figure(QUEUE_LABELS[name], each.count, reverse(name), [(_write_oldest(each, at), "")])
+        Figure(
+            QUEUE_LABELS[name],
+            each.count,
+            list_of(name, **{OLDEST_PARAMETER: "1"}),
+            [(_write_oldest(each, at), "")],
+        )
         for name, each in found.items()
         if each.count
     ]

@@ -27,7 +27,8 @@ class Kind:
     """One kind of proposal: what it is called, who proposes and approves it, how it is told.
 
     `moved` tells on whose rows the ground is another by now, and `is_barred_then` that those can't
-    be approved; `warnings` says by row what approving would do that nobody may have meant.
+    be approved; `warnings` says by row what approving would do that nobody may have meant. A page
+    `is_named_for_customer` where of one customer one waits at most.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Kind:
     moved_in_words: object = ""
     warnings: Callable[[Sequence[Any], datetime], dict[int, str]] = lambda rows, at: {}
     is_barred_then: bool = True
+    is_named_for_customer: bool = False
 
 
 def _list_kyc_changes(row: KycProposal) -> Changes:
@@ -67,7 +69,7 @@ def _list_unblocking_changes(row: Unblocking) -> Changes:
 def _summarize_adjustment(row: Adjustment) -> str:
     sign = "+" if row.amount_paise > 0 else ""
     amount = f"{sign}{inr(row.amount_paise)}"
-    return f"{row.get_direction_display()}, {write_month(row.month)}: {amount}"
+    return f"{amount}, {labels.lower_first(row.get_direction_display())}, {write_month(row.month)}"
 
 
 def _list_adjustment_changes(row: Adjustment) -> Changes:
@@ -95,7 +97,7 @@ KINDS = {
     for kind in (
         Kind(
             "kyc",
-            gettext_lazy("Change the KYC"),
+            gettext_lazy("KYC change"),
             kyc.KYC_PROPOSALS,
             "customers.propose_kycproposal",
             "customers.approve_kycproposal",
@@ -106,19 +108,21 @@ KINDS = {
                 "Stale: the customer’s KYC or documents have changed since this was proposed. It"
                 " can’t be approved; propose it anew."
             ),
+            is_named_for_customer=True,
         ),
         Kind(
             "unblocking",
-            gettext_lazy("Unblock"),
+            gettext_lazy("Unblocking"),
             blocking.UNBLOCKING_PROPOSALS,
             "customers.propose_unblocking",
             "customers.approve_unblocking",
             lambda row: _("Blocked by us → Active"),
             _list_unblocking_changes,
+            is_named_for_customer=True,
         ),
         Kind(
             "adjustment",
-            gettext_lazy("Adjust"),
+            gettext_lazy("Correction"),
             adjustments.ADJUSTMENT_PROPOSALS,
             "limits.propose_adjustment",
             "limits.approve_adjustment",

@@ -1,14 +1,19 @@
 """Proposals of every kind, as Approvals shows them: before, after, why, and who decides."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+
+from django.db.models import Q
 
 from customers.models import Customer, KycProposal
 from limits.models import LimitRule
 from ppims.backoffice.proposal_kinds import KINDS, Changes, Kind
-from ppims.core import clock
+from ppims.core import calendar, clock
 from ppims.models import FourEyes, User
+from ppims.reports.keyset import PAGE_ROWS, PAST_ALL_IDS, Page, Position, make_page, read_position
+from ppims.reports.queue_place import OLDEST_POSITION
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,15 @@ class Shown:
 
     @property
     def in_short(self) -> str:
-        return self.kind.in_short(self.row)
+        """Say what it is about in a line: "KYC change: New Min KYC → Full KYC"."""
+        return f"{self.kind.label}: {self.kind.in_short(self.row)}"
+
+    @property
+    def title(self) -> str:
+        """Say which it is, above its page: "KYC change: Deepa Singh"."""
+        if self.customer and self.kind.is_named_for_customer:
+            return f"{self.kind.label}: {self.customer.name}"
+        return self.in_short
 
     @property
     def changes(self) -> Changes:
@@ -65,14 +78,28 @@ DECISIONS = {
 }
 
 
-def list_waiting(user: User) -> list[Shown]:
-    """List every proposal that waits, the oldest first."""
-    found = [
-        shown
-        for kind in KINDS.values()
-        for shown in _show(kind, _read_rows(kind).filter(state=FourEyes.State.PROPOSED), user)
+def find_position(row: Any) -> Position:
+    """Find where a proposal stands among those that wait, the oldest first."""
+    (rank,) = [
+        rank for rank, kind in enumerate(KINDS.values()) if kind.proposals.model is type(row)
     ]
-    return sorted(found, key=lambda it: (it.row.proposed_at, it.row.pk))
+    return Position(calendar.to_microseconds(row.proposed_at), rank, row.pk)
+
+
+def walk(user: User, after: Position, rows: int) -> tuple[Sequence[Position], None]:
+    """Find the first so many after a position that this person may decide."""
+    return _find_waiting(
+        after, rows, [_find_decidable(kind, user) for kind in KINDS.values()]
+    ), None
+
+
+def list_waiting(user: User, *, cursor: str = "", rows: int = PAGE_ROWS) -> Page[Shown]:
+    """Read a page of the proposals that wait, the oldest first. Raises Http404 for a cursor of
+    another list.
+    """
+    after = read_position(cursor) if cursor else OLDEST_POSITION
+    found = _find_waiting(after, rows + 1, [Q()] * len(KINDS))
+    return make_page(found, None, rows, partial(_read_shown, user))
 
 
 def list_decided(user: User, *, most: int) -> list[Shown]:
@@ -98,6 +125,44 @@ def _show(kind: Kind, found: Iterable[Any], user: User) -> list[Shown]:
     at = clock.now()
     moved, warnings = kind.moved(waiting, at), kind.warnings(waiting, at)
     return [Shown(kind, row, user, row.pk in moved, warnings.get(row.pk, "")) for row in rows]
+
+
+def _find_waiting(after: Position, rows: int, wanted: Sequence[Q | None]) -> list[Position]:
+    """Find the first so many proposals after a position, of each kind those that are wanted; None:
+    none of it.
+    """
+    at, found = calendar.from_microseconds(after.at), []
+    for rank, (kind, condition) in enumerate(zip(KINDS.values(), wanted, strict=True)):
+        if condition is None:
+            continue
+        last = PAST_ALL_IDS if rank < after.rank else after.id if rank == after.rank else 0
+        later = Q(proposed_at__gte=at) & (Q(proposed_at__gt=at) | Q(pk__gt=last))
+        waiting = kind.proposals.model._base_manager.filter(state=FourEyes.State.PROPOSED)
+        first = waiting.filter(condition, later).order_by("proposed_at", "pk")
+        found += [
+            Position(calendar.to_microseconds(at), rank, pk)
+            for at, pk in first.values_list("proposed_at", "pk")[:rows]
+        ]
+    return sorted(found)[:rows]
+
+
+def _find_decidable(kind: Kind, user: User) -> Q | None:
+    """Find of which proposals of a kind this person may decide, or withdraw, any."""
+    may_propose, may_approve = map(user.has_perm, (kind.propose, kind.approve))
+    if may_propose and may_approve:
+        return Q()
+    if may_propose:
+        return Q(maker=user)
+    return ~Q(maker=user) if may_approve else None
+
+
+def _read_shown(user: User, positions: Sequence[Position]) -> list[Shown]:
+    shown: dict[tuple[int, int], Shown] = {}
+    for rank, kind in enumerate(KINDS.values()):
+        if ids := [each.id for each in positions if each.rank == rank]:
+            found = _show(kind, _read_rows(kind).filter(pk__in=ids), user)
+            shown |= {(rank, each.row.pk): each for each in found}
+    return [shown[each.rank, each.id] for each in positions]
 
 
 def _read_rows(kind: Kind) -> Any:

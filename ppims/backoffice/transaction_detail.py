@@ -46,14 +46,15 @@ def write_transaction_address(source: Source, row_id: int) -> str:
 def describe_flags(entry: LedgerEntry) -> list[str]:
     """Say in words what was unusual about an entry: one sentence for each flag."""
     checked = entry.limit_check.amount_paise if entry.limit_check else None
-    amounts = {
+    words = {
         "amount": inr(entry.amount_paise),
         "checked": inr(checked, ""),
         "used": inr(entry.used_after_paise, ""),
         "held": inr(entry.held_after_paise, ""),
         "limit": inr(entry.limit_paise, ""),
+        "type": labels.lower_first(entry.get_direction_display()),
     }
-    return [str(labels.FLAG_TEXTS[LedgerEntry.Flag(flag)]) % amounts for flag in entry.flag_list]
+    return [str(labels.FLAG_TEXTS[LedgerEntry.Flag(flag)]) % words for flag in entry.flag_list]
 
 
 def list_facts_of_report(report: RefusedReport) -> Facts:

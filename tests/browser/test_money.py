@@ -15,7 +15,7 @@ from limits.services.findings import find_closing
 from ppims.core import calendar, clock
 from ppims.models import Processor
 from tests.browser.action_counter import ActionCounter
-from tests.browser.conftest import run_in_thread
+from tests.browser.conftest import REFUSED_MESSAGE, run_in_thread
 from tests.browser.test_pages import RUN_AXE
 from tests.factories import make_check, make_customer
 
@@ -180,30 +180,51 @@ def test_more_is_appended_or_without_scripts_the_next_page(visit, scripted):
 def test_a_flagged_posting_is_closed_from_the_overview_in_four_actions(visit, scripted):
     page = visit("maker", "/overview", java_script_enabled=scripted)
     acts = ActionCounter(page)
-    acts.press(read_figure(page, "Flagged postings"))
-    acts.press(page.get_by_role("region", name="Flagged postings").get_by_role("link").first)
-    expect(page.get_by_role("heading", name="What happened")).to_be_visible()
+    acts.press(read_figure(page, "Flagged( postings)?"))
+    expect(page.get_by_text(re.compile("^1 of "))).to_be_visible()
     if scripted:
         assert page.evaluate(RUN_AXE)["violations"] == []
     entry = LedgerEntry.objects.get(pk=int(page.url.rsplit("/", 1)[1]))
+    acts.press(page.get_by_label("Happened as posted"))
     acts.fill("Note", "ENT confirms it")
-    acts.click("button", "Happened as posted")
-    expect(page.get_by_text("Closed: Happened as posted.")).to_be_visible()
-    assert find_closing(entry).note == "ENT confirms it"
-    expect(page.locator(f"a[href$='/flagged/{entry.pk}']")).to_have_count(0)
+    acts.click("button", "Close")
+    expect(page.get_by_text("Closed: happened as posted.")).to_be_visible()
     assert acts.count == 4
+    assert find_closing(entry).note == "ENT confirms it"
+    expect(page).to_have_url(re.compile(f"/work/flagged/(?!{entry.pk}$)"))  # the next
+    expect(page.get_by_text(re.compile("^1 of "))).to_be_visible()
+    page.get_by_role("link", name="All that wait").click()
+    expect(page.get_by_role("heading", name="Flagged postings")).to_be_visible()
+    expect(page.locator(f"a[href$='/flagged/{entry.pk}']")).to_have_count(0)
 
 
 @BOTH_WAYS
 def test_a_review_item_is_decided_from_the_overview_in_four_actions(visit, scripted):
     page = visit("maker", "/overview", java_script_enabled=scripted)
     acts = ActionCounter(page)
-    acts.press(read_figure(page, "Reviews"))
-    acts.press(page.get_by_role("region", name="Review items").get_by_role("link").first)
+    acts.press(read_figure(page, "Review(s| items)"))
     expect(page.get_by_role("cell", name="Differs").first).to_be_visible()
     number = int(page.url.rsplit("/", 1)[1])
-    acts.fill("Reason", "Both were called")
-    acts.click("button", "Different people")
-    expect(page.get_by_text("Decided: Different people.")).to_be_visible()
+    acts.press(page.get_by_label("Different people"))
+    acts.fill("Note", "Both were called")
+    acts.click("button", "Decide")
+    expect(page.get_by_text("Decided: different people.")).to_be_visible()
     assert DuplicateReview.objects.get(pk=number).reason == "Both were called"
     assert acts.count == 4
+
+
+@BOTH_WAYS
+def test_what_is_missing_is_said_and_nothing_typed_is_lost(visit, scripted):
+    page = visit(
+        *("maker", "/work/flagged?oldest=1"),
+        java_script_enabled=scripted,
+        expected=(f"{REFUSED_MESSAGE}422",),
+    )
+    page.get_by_label("Note", exact=True).fill("asked ENT")
+    page.get_by_role("button", name="Close").click()
+    summary = page.get_by_role("alert")
+    expect(summary).to_contain_text("What is it?: Choose what it is.")
+    expect(summary).to_be_focused()
+    expect(page.get_by_label("Note", exact=True)).to_have_value("asked ENT")
+    summary.get_by_role("link").click()
+    expect(page.get_by_label("Happened as posted")).to_be_focused()

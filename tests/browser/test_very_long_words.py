@@ -25,8 +25,9 @@ FIND_TOO_WIDE = """() => [...document.querySelectorAll('main *, header *')]
     .filter(e => !e.closest('svg, select, .unseen, .table *, #hits, .person > summary'))
     .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
     .map(e => e.outerHTML.slice(0, 80))"""
-# A column that is wider leaves no other in sight on a phone; a desktop shows whole tables.
-WIDE_COLUMNS = """() => [...document.querySelectorAll('td:not([colspan])')]
+# A column that is wider leaves no other in sight on a phone; a desktop shows whole tables. Of a
+# list's `rows` the cells follow one another there, on two lines.
+WIDE_COLUMNS = """() => [...document.querySelectorAll('td:not([colspan], .rows td)')]
     .filter(cell => cell.getBoundingClientRect().width > 330)
     .map(cell => cell.outerHTML.slice(0, 80))"""
 WIDE_TABLES = """() => [...document.querySelectorAll('.table')]

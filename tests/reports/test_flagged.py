@@ -183,7 +183,7 @@ def test_figures_are_those_of_a_straight_count(ent, cbs, maker):
 
 
 def list_ids(page):
-    return [row.id for row in page.rows]
+    return [row.pk for row in page.rows]
 
 
 def test_the_oldest_that_waits_comes_first(entries, maker):

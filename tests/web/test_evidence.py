@@ -72,7 +72,7 @@ def test_a_decided_review_shows_what_was_compared_whatever_changes_since(review,
     ]
     page = read_words(open_browser("viewer").get(find_page(review)))
     assert "Name Meera Iyer Ravi Rao Differs" in page
-    assert "Somebody Else" not in page.partition("Evidence")[2].partition("Unique_Id")[0]
+    assert "Somebody Else" not in page.partition("Evidence")[2].partition("Unique id")[0]
 
 
 def test_what_is_kept_of_the_evidence_can_not_be_read_or_moved_to_another_review(ent, cbs, maker):

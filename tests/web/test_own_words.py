@@ -54,7 +54,7 @@ def decide_review(customer, ent):
     with pytest.raises(Conflict):
         make_customer(ent, mobile_number=mobile, date_of_birth=date(1960, 1, 1))
     item = DuplicateReview.objects.get()
-    return "maker", reverse("review", args=[item.pk]), "reason", {"outcome": "SAME_PERSON"}
+    return "maker", reverse("review", args=[item.pk]), "note", {"finding": "SAME_PERSON"}
 
 
 def note_flagged(customer, ent):

@@ -103,6 +103,12 @@ def list_actions(found: Customer, user: User) -> list[tuple[Action, str]]:
     ]
 
 
+def describe_left(customer: Customer, direction: str) -> dict[str, Any]:
+    """Write what is left of one way alone, as the customer's page does."""
+    (way,) = [way for way in read_limit_status(customer).ways if way.direction == direction]
+    return show_direction(way)
+
+
 def show_direction(way: DirectionStatus) -> dict[str, Any]:
     """Write what is left of a way, its meters, and its other rules in words."""
     return {
