@@ -1,4 +1,4 @@
-"""Every page, as it is drawn: accessible, silent, narrow enough for a phone, nothing kept.
+"""Every page, as it is drawn: accessible, silent, nothing sideways, nothing kept.
 
 With --screens, docs/screens/ is written anew: `python3 -m ppims test tests/browser --screens`.
 """
@@ -21,8 +21,25 @@ LOOKS = {
     "dark": {**WIDE_SCREEN, "color_scheme": "dark"},
     "phone": {**PHONE, "device_scale_factor": 2},
 }
+# The second is the wide screen at 200 %: half as many of its pixels, each twice as large.
+NARROW_LOOKS = {
+    "phone": LOOKS["phone"],
+    "zoom": {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2},
+}
 RUN_AXE = "axe.run({resultTypes: ['violations']})"
 TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+# What scrolls sideways, or is cut off at the right. A field scrolls its own text as one writes.
+FIND_SIDEWAYS = """() => [...document.querySelectorAll('main :not(input, textarea, svg *)')]
+  .filter((each) => each.checkVisibility() && !each.closest('.unseen'))
+  .filter((each) => each.getBoundingClientRect().right > document.documentElement.clientWidth + 1
+    || (['auto', 'scroll'].includes(getComputedStyle(each).overflowX)
+      && each.scrollWidth > each.clientWidth))
+  .map((each) => each.cloneNode().outerHTML)"""
+SQUEEZE = """([way, boxWidth, width]) => {
+  const box = document.querySelector('main').appendChild(document.createElement('div'));
+  box.style.cssText = `overflow-x: ${way}; width: ${boxWidth}`;
+  box.appendChild(document.createElement('p')).style.cssText = `width: ${width}; height: 9px`;
+}"""
 
 
 @dataclass(frozen=True)
@@ -106,12 +123,23 @@ def test_a_page_is_accessible_and_silent_and_keeps_nothing(visit, shown, look, r
         page.screenshot(path=SCREENS / f"{shown.name}.{look}.png", animations="disabled")
 
 
-@pytest.mark.parametrize("name", ["approval", "review"])
-def test_what_is_compared_is_in_sight_on_a_phone_to_the_last_column(visit, name):
-    shown = next(page for page in PAGES if page.name == name)
-    page = open_shown(visit, shown, **LOOKS["phone"])
-    table = page.locator(".table:has(.compared)")
-    assert table.evaluate("table => table.scrollWidth <= table.clientWidth")
+@pytest.mark.parametrize("look", NARROW_LOOKS)
+@pytest.mark.parametrize("shown", PAGES, ids=lambda shown: shown.name)
+def test_nothing_is_sideways_not_even_in_a_list(visit, shown, look):
+    page = open_shown(visit, shown, **NARROW_LOOKS[look])
+    assert not page.evaluate(TOO_WIDE)
+    assert page.evaluate(FIND_SIDEWAYS) == []
+
+
+@pytest.mark.parametrize(
+    ("way", "box_width", "width"), [("auto", "100px", "200px"), ("clip", "100%", "600px")]
+)
+def test_what_is_sideways_is_noticed(visit, way, box_width, width):
+    page = visit("", "/log-in", **NARROW_LOOKS["phone"])
+    assert page.evaluate(FIND_SIDEWAYS) == []
+    page.evaluate(SQUEEZE, [way, box_width, width])
+    assert not page.evaluate(TOO_WIDE)
+    assert len(page.evaluate(FIND_SIDEWAYS)) == 1
 
 
 def test_what_axe_would_not_have_is_noticed(visit):
