@@ -5,21 +5,19 @@ With --screens, docs/screens/ is written anew: `python3 -m ppims test tests/brow
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from django.conf import settings
 
 from limits.models import LedgerEntry, LimitCheck, RefusedReport
 from ppims.demo.load import SAMPLE_CUSTOMER
 from tests.browser.conftest import PHONE, READ_STORES, REFUSED_MESSAGE
+from tests.browser.pictures import name_picture, write_picture
 
-SCREENS = Path(settings.BASE_DIR, "docs", "screens")
 WIDE_SCREEN = {"viewport": {"width": 1280, "height": 800}}
 LOOKS = {
     "light": WIDE_SCREEN,
     "dark": {**WIDE_SCREEN, "color_scheme": "dark"},
-    "phone": {**PHONE, "device_scale_factor": 2},
+    "phone": {**PHONE, "device_scale_factor": 1.5},  # as sharp as the pictures may be large
 }
 # The second is the wide screen at 200 %: half as many of its pixels, each twice as large.
 NARROW_LOOKS = {
@@ -119,8 +117,7 @@ def test_a_page_is_accessible_and_silent_and_keeps_nothing(visit, shown, look, r
     assert page.evaluate(READ_STORES) == []
     assert not page.evaluate(TOO_WIDE)
     if request.config.getoption("--screens"):
-        SCREENS.mkdir(exist_ok=True)
-        page.screenshot(path=SCREENS / f"{shown.name}.{look}.png", animations="disabled")
+        write_picture(page, name_picture(shown.name, look))
 
 
 @pytest.mark.parametrize("look", NARROW_LOOKS)
