@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from ppims.core.terminal import write_on_any_terminal
-from tests.bench import attacks, beside, chart, load, report
+from tests.bench import attacks, beside, chart, load, pages, report
 from tests.bench.installation import Installation, is_own
 from tests.bench.load import (
     CHECK_KYC,
@@ -33,7 +33,7 @@ from tests.bench.load import (
 from tests.bench.plan import OPERATIONS, write_number
 from tests.bench.ratios import make_ratios
 from tests.bench.rounds import Bench
-from tests.bench.setups import make_plan, start_postgres
+from tests.bench.setups import list_page_installations, make_plan, start_postgres
 
 if TYPE_CHECKING:
     from tests.bench.postgres import Postgres  # needs the driver of PostgreSQL
@@ -49,6 +49,7 @@ Say = Callable[[str], None]
 COMPARED_OPERATIONS = [CHECK_KYC, FIND_STATUS, CHECK_LIMIT, UPDATE_LIMIT, PAIRED_CALLS]
 AGAINST_DEFAULTS = {"customers": [10_000], "clients": [1, 64], "workers": [2], "raw_times": 0}
 AGAINST_DEFAULTS |= {"operations": COMPARED_OPERATIONS}
+PAGES_DEFAULTS = {"customers": [1_000_000], "months": 5, "rounds": 20}
 
 
 def main(arguments: list[str]) -> int:
@@ -69,8 +70,11 @@ def main(arguments: list[str]) -> int:
 
 def _read_options(arguments: list[str]) -> argparse.Namespace:
     parser = _make_parser()
-    if parser.parse_args(arguments).against:
+    asked = parser.parse_args(arguments)
+    if asked.against:
         parser.set_defaults(**AGAINST_DEFAULTS)
+    if asked.pages:
+        parser.set_defaults(**PAGES_DEFAULTS)
     options = parser.parse_args(arguments)
     if UPDATE_LIMIT in options.operations:  # an update settles a check
         options.operations = [*options.operations, CHECK_LIMIT]
@@ -80,6 +84,9 @@ def _read_options(arguments: list[str]) -> argparse.Namespace:
 def _measure(options: argparse.Namespace) -> None:
     if options.attacks:
         _measure_attacks(options)
+        return
+    if options.pages:
+        _measure_pages(options)
         return
     load.find_wrk()
     if options.beside:
@@ -110,6 +117,7 @@ def _make_parser() -> argparse.ArgumentParser:
     add("--low-end", action="store_true", help="also one core and 512 MB of memory")
     add("--overload", action="store_true", help="also five times the clients; and kill -9")
     add("--attacks", action="store_true", help="only: what attacks cost others; two minutes")
+    add("--pages", action="store_true", help="only: each page of the back office, 20 times")
     add("--postgres", action="store_true", help="also on a PostgreSQL of its own")
     add("--operations", nargs="+", choices=OPERATIONS, default=OPERATIONS, help="all of them")
     add("--against", type=Path, metavar="DIR", help="also the code of another checkout, by turns")
@@ -176,6 +184,24 @@ def _measure_attacks(options: argparse.Namespace) -> None:
         found = attacks.measure_attacks(installation, say)
     _write_json(options.json, about=_describe_machine(options), attacks=attacks.make_plain(found))
     print(attacks.write_table(found))
+
+
+def _measure_pages(options: argparse.Namespace) -> None:
+    say = _make_say()
+    with ExitStack() as stack:
+        folder = stack.enter_context(_open_data_folder(options, say))
+        postgres = start_postgres(options, stack, say)
+        found = {}
+        for installation in list_page_installations(options, folder, postgres):
+            name = f"{installation.database}, {write_number(installation.customers)} customers"
+            say(f"{name}: seeding")
+            installation.seed_beside_demo()
+            if postgres and installation.url:
+                postgres.settle(installation)
+            found[name] = pages.measure_pages(installation, options.rounds, say)
+            print(f"\n{name}\n\n{pages.write_table(found[name])}")
+    plain = {name: pages.make_plain(costs) for name, costs in found.items()}
+    _write_json(options.json, about=_describe_machine(options), pages=plain)
 
 
 def _make_say() -> Say:

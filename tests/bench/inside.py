@@ -25,6 +25,7 @@ from limits.services import checks, updates
 from ppims.models import Operation, Processor, ReplayKey
 from ppims.seed.writing import SYSTEM_IDS
 from ppims.services.idempotency import Call
+from tests.bench.page_list import list_pages
 
 Statement = tuple[str, Any]  # as Python's sqlite3 takes it
 PLACEHOLDER = re.compile("(?<!%)%s")  # as Django's own backend finds them
@@ -245,7 +246,7 @@ def _split_batches(refs: Sequence[str]) -> Iterator[Sequence[str]]:
 
 INSIDE_COMMANDS: dict[str, Callable[..., None]] = {
     command.__name__: command
-    for command in (write_customers, record_statements, find_lost, measure_size)
+    for command in (write_customers, record_statements, find_lost, measure_size, list_pages)
 }
 
 

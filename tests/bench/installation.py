@@ -86,9 +86,21 @@ class Installation:
         """Write the customers that are not yet there, and pick those whom requests are about."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.manage("migrate", "--verbosity", "0")
+        self._write_people()
+        self.run_inside("write_customers", str(self.sample), str(SAMPLE_CUSTOMERS))
+
+    def seed_beside_demo(self) -> None:
+        """Load the demo, which has staff and what waits for them, and write the customers that are
+        not yet there; count the overview's figures to the end.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.manage("prepare", "--url", "http://127.0.0.1")
+        self._write_people()
+        self.manage("count_figures")
+
+    def _write_people(self) -> None:
         size = ("--customers", str(self.customers), "--months", str(self.months))
         self._run_python("manage.py", "seed", *size, is_shown=True)
-        self.run_inside("write_customers", str(self.sample), str(SAMPLE_CUSTOMERS))
 
     def manage(self, *command: str) -> None:
         """Run a command of PPIMS. Raises RuntimeError with its last lines if it fails."""

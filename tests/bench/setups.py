@@ -59,6 +59,23 @@ def make_plan(
     )
 
 
+def list_page_installations(
+    options: argparse.Namespace, folder: Path, postgres: "Postgres | None"
+) -> Iterator[Installation]:
+    """List whose pages are measured: they have the demo's staff, which other installations lack."""
+    for size in sorted(options.customers):
+        name = f"pages-{size}-{options.months}"
+        yield Installation(folder / name, size, options.months)
+        if postgres:
+            yield Installation(
+                folder / f"postgres-{name}",
+                size,
+                options.months,
+                url=postgres.make_database(),
+                postmaster=postgres.postmaster,
+            )
+
+
 def _list_on_sqlite(options: argparse.Namespace, folder: Path) -> Iterator[Setup]:
     found = [
         Installation(folder / f"sqlite-{size}-{options.months}", size, options.months)
