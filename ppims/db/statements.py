@@ -54,7 +54,10 @@ def run_many(sql: str, rows: Sequence[Values]) -> None:
     """Run a statement that writes once for each of the rows of values. On SQLite alone: PostgreSQL
     takes the values of many rows at once.
     """
-    database = _get_database()
+    if len(rows) == 1:  # by the shorter way
+        run(sql, rows[0])
+        return
+    database = get_database()
     if database.execute_wrappers or database.force_debug_cursor:
         with database.cursor() as cursor:
             cursor.executemany(sql, rows)
@@ -68,7 +71,7 @@ def _execute(sql: str, values: Values, take: Callable[[Any], Any]) -> Any:
     """Run a statement on the driver's own cursor, in Django's transaction and with its errors, and
     take from the cursor what is wanted.
     """
-    database = _get_database()
+    database = get_database()
     # Who listens to statements, as tests do, hears those of Django's cursor alone.
     if database.execute_wrappers or database.force_debug_cursor:
         with database.cursor() as cursor:
@@ -104,7 +107,7 @@ def _run_by_driver(database: Any, sql: str, values: Values, take: Callable[[Any]
 
 def make_driver_cursor(driver: Any) -> Any:
     """Make a cursor of PostgreSQL's driver, which binds values at the server."""
-    database: Any = _get_database()
+    database: Any = get_database()
     return database.Database.Cursor(driver)
 
 
@@ -124,7 +127,8 @@ def keep_connection() -> None:
     _threads.kept = connections[DEFAULT_DB_ALIAS]
 
 
-def _get_database() -> BaseDatabaseWrapper:
+def get_database() -> BaseDatabaseWrapper:
+    """Return this thread's connection: Django's `connection` looks it up at each of its uses."""
     kept: BaseDatabaseWrapper | None = getattr(_threads, "kept", None)
     return connections[DEFAULT_DB_ALIAS] if kept is None else kept
 
@@ -139,7 +143,7 @@ def _write_for_sqlite(sql: str, names: tuple[str, ...] | None) -> str:
 
 def choose_by_database(forms: dict[str, T]) -> T:
     """Choose, of SQL with a form for each database, the one that this installation's reads."""
-    return forms[connection.vendor]
+    return forms[_get_vendor()]
 
 
 @cache

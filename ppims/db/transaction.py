@@ -35,7 +35,7 @@ def run_in_transaction(work: Callable[[], T], *, takes_instant: bool = True) -> 
     """
     if takes_instant:
         work = partial(_run_with_steady_clock, work)
-    if connection.in_atomic_block:
+    if statements.get_database().in_atomic_block:
         return _run_in_savepoint(work)
     is_in_line = settings.PPIMS_GROUP_COMMIT and connection.vendor == "sqlite"
     with (
@@ -207,7 +207,7 @@ def refuse_if_lost(error: BaseException) -> None:
     """Raise Unavailable, because of the error, where an open transaction is gone: what is written
     from then on would be kept by itself.
     """
-    if connection.in_atomic_block:
+    if statements.get_database().in_atomic_block:
         _refuse_if_lost_unheard(error)
 
 
@@ -221,15 +221,16 @@ def _run_for_outcome(work: Callable[[], Any]) -> Outcome:
 def _refuse_if_lost_unheard(error: BaseException | None = None) -> None:
     """Raise Unavailable, because of the error, where the transaction is gone."""
     # atomic() would end without a word where work did not hear of it, and nothing would be kept.
-    if connection.needs_rollback or _is_lost():
+    if statements.get_database().needs_rollback or _is_lost():
         raise Unavailable from error
 
 
 def _is_lost() -> bool:
-    if connection.closed_in_transaction:
+    database = statements.get_database()
+    if database.closed_in_transaction:
         return True
     # SQLite ends a transaction by itself on a full disk.
-    return connection.vendor == "sqlite" and not connection.connection.in_transaction
+    return database.vendor == "sqlite" and not database.connection.in_transaction
 
 
 def _is_worth_another(error: Exception, *, is_committing: bool) -> bool:
