@@ -69,9 +69,9 @@ class CitusStore(PostgresqlStore):
     """Reads and writes through a pipeline to the coordinator."""
 
     def ask(self, wanted: Wanted) -> Found:
-        locks = self._lock_customers(*wanted["heads"]) if "heads" in wanted else None
-        cursors = {name: self._send(name, columns) for name, columns in wanted.items()}
-        sums = self._send_columns(SUM_OF_MONTHS, wanted["used"]) if "used" in wanted else None
+        locks = self._lock_customers(wanted["heads"]) if "heads" in wanted else None
+        cursors = {name: self._send(name, asked) for name, asked in wanted.items()}
+        sums = self._send_each(SUM_OF_MONTHS, wanted["used"]) if "used" in wanted else None
         self._pipeline.wait()
         found = {name: cursor.fetchall() for name, cursor in cursors.items()}
         if locks:
@@ -80,7 +80,7 @@ class CitusStore(PostgresqlStore):
             found["used"] = _add_sums(wanted["used"], found["used"], sums.fetchall())
         if "answers" in wanted:
             answered = {check_id for (check_id,) in found["answers"]}
-            found["answers"] = [(each, each in answered) for each in wanted["answers"][1]]
+            found["answers"] = [(each, each in answered) for _, each in wanted["answers"]]
         return found
 
     def write(self, rows: Rows, known: Known) -> None:
@@ -105,32 +105,33 @@ class CitusStore(PostgresqlStore):
         if rows.expired:
             send(DROP_EXPIRED, [write_array("bigint", rows.expired), known.at.isoformat()])
 
-    def _lock_customers(self, customers: Sequence[int]) -> Any:
+    def _lock_customers(self, customers: Sequence[tuple[int]]) -> Any:
         is_patient = self._locking is Locking.PATIENT
-        sql = LOCK_CUSTOMERS if is_patient else LOCK_FREE_CUSTOMERS
-        return self._send_columns(sql, [customers])
+        return self._send_each(LOCK_CUSTOMERS if is_patient else LOCK_FREE_CUSTOMERS, customers)
 
-    def _send(self, name: str, columns: tuple[Sequence[Any], ...]) -> Any:
+    def _send(self, name: str, asked: Sequence[tuple[Any, ...]]) -> Any:
         if name == "used":
-            return self._send_columns(READ_USED, columns)
+            return self._send_each(READ_USED, asked)
         if name == "answers":
-            return self._send_columns(READ_ANSWERED, columns)
+            return self._send_each(READ_ANSWERED, asked)
         if name not in READ_STATEMENTS:
-            return super()._send(name, columns)
-        sql, names = _write_read(name)
-        by_name = dict(zip(READ_STATEMENTS[name][0], columns, strict=True))
-        return self._send_columns(sql, [by_name[each] for each in names])
+            return super()._send(name, asked)
+        sql, places = _write_read(name)
+        return self._send_each(sql, [[row[place] for place in places] for row in asked])
 
-    def _send_columns(self, sql: str, columns: Sequence[Sequence[Any]]) -> Any:
-        return self._pipeline.send(sql, write_columns(sql, [sorted({*each}) for each in columns]))
+    def _send_each(self, sql: str, rows: Sequence[Sequence[Any]]) -> Any:
+        """Send a statement with the values that each column of the rows has."""
+        columns = [sorted({*column}) for column in zip(*rows, strict=True)]
+        return self._pipeline.send(sql, write_columns(sql, columns))
 
 
 @cache
-def _write_read(name: str) -> tuple[str, list[str]]:
-    """Write a SELECT that names what is asked by itself, and which columns it takes, in order."""
+def _write_read(name: str) -> tuple[str, list[int]]:
+    """Write a SELECT that names what is asked by itself, and the places of what it takes."""
+    columns = READ_STATEMENTS[name][0]
     select = write_select(name).replace("asked CROSS JOIN ", "")
     sql = ASKED_COLUMN.sub(lambda found: f"= ANY(%s::{KINDS[found[1]]}[])", select)
-    return sql, ASKED_COLUMN.findall(select)
+    return sql, [columns.index(column) for column in ASKED_COLUMN.findall(select)]
 
 
 @cache
@@ -154,10 +155,10 @@ def _list_locked(locks: Sequence[tuple[Any, ...]], found: Found) -> list[tuple[A
 
 
 def _add_sums(
-    asked: Sequence[Sequence[int]],
+    asked: Sequence[tuple[int, ...]],
     cached: Sequence[tuple[int, ...]],
     sums: Sequence[tuple[int, ...]],
 ) -> list[tuple[int, ...]]:
     """Give each month that was asked for: as it is cached, or else as its entries add up."""
     used = {row[:2]: row[2:] for row in (*sums, *cached)}
-    return [(*place, *used.get(place, (0, 0))) for place in zip(*asked, strict=True)]
+    return [(*place, *used.get(place, (0, 0))) for place in asked]

@@ -3,6 +3,8 @@ its customers. What differs between databases is a `Store`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -42,14 +44,17 @@ from limits.posting import REVERSE_KIND
 from ppims.core import calendar, clock
 from ppims.db import clock_guard
 from ppims.db.group_commit import PutOff
+from ppims.db.statements import read_instant
 from ppims.db.transaction import Outcome as WorkOutcome
 from ppims.db.transaction import RunAgain
 
-# What is asked of the database, by the name of a statement: the columns of its values.
-Wanted = dict[str, tuple[Sequence[Any], ...]]
+# What is asked of the database, by the name of a statement: rows of its values.
+Wanted = dict[str, Sequence[tuple[Any, ...]]]
 Found = Mapping[str, list[tuple[Any, ...]]]
 
 MOST_READINGS = 5
+SETTLED_WITHIN = timedelta(days=1)  # most checks: so the month before is read early in a month
+CHECK_COLUMNS = len(Check._fields)
 
 
 class LastGroup:
@@ -154,54 +159,61 @@ def _read_known(store: Store, requests: Sequence[Request]) -> Known:
 @lru_cache(4)
 def _make_rules(rows: tuple[tuple[Any, ...], ...]) -> list[ApprovedRule]:
     """Make rules of their rows, once for as long as the rows say the same."""
-    return [ApprovedRule(*row) for row in rows]
+    return [ApprovedRule._make((*row[:-1], read_instant(row[-1]))) for row in rows]
 
 
 def _list_first(requests: Sequence[Request]) -> Wanted:
     """List what is read of every group: the locks, the clock after them, and all that the requests
     name by themselves.
     """
-    customers = sorted({request.said.unique_id for request in requests})
+    customers = sorted({(request.said.unique_id,) for request in requests})
     asks = [(request, request.said) for request in requests if isinstance(request.said, Ask)]
     reports = [(request, request.said) for request in requests if isinstance(request.said, Report)]
-    month = calendar.number_ist_month(clock.now())
-    months = {month}
-    if any(rule.window == FINANCIAL_YEAR for rule in _last.rules):
-        months |= {*calendar.list_months_of_financial_year(month)}
-    if reports:  # most that settle a check of last month come soon after it
-        months.add(calendar.number_month_before(month))
+    months = _guess_months(is_settling=bool(reports))
     wanted: Wanted = {
-        "heads": (customers,),
+        "heads": customers,
         "clock": (),
-        "people": (customers,),
+        "people": customers,
         "rules": (),
-        "used": _list_columns((customer, month) for customer in customers for month in months),
-        "holds": (customers,),
+        "used": [(customer, month) for (customer,) in customers for month in months],
+        "holds": customers,
     }
-    pieces: dict[str, Iterable[tuple[Any, ...]]] = {
+    named: dict[str, AbstractSet[tuple[Any, ...]]] = {
         "keys": _list_keys(requests),
-        "accounts": [
+        "accounts": {
             (ask.unique_id, request.processor_id, ask.account_number)
             for request, ask in asks
             if ask.account_number
-        ],
-        "cards": [
+        },
+        "cards": {
             (ask.unique_id, request.processor_id, request.card_digest)
             for request, ask in asks
             if ask.card_number
-        ],
-        "posted": [
+        },
+        "posted": {
             (report.unique_id, request.processor_id, report.tran_id)
             for request, report in reports
             if report.tran_id
-        ],
+        },
     }
-    wanted |= {name: columns for name in pieces if (columns := _list_columns(pieces[name]))}
+    wanted |= {name: sorted(rows) for name, rows in named.items() if rows}
     if asks:
-        wanted["check_ids"] = ([len(asks)],)
+        wanted["check_ids"] = [(len(asks),)]
     if len(asks) < len(requests):
-        wanted["entry_ids"] = ([len(requests) - len(asks)],)
+        wanted["entry_ids"] = [(len(requests) - len(asks),)]
     return wanted
+
+
+def _guess_months(*, is_settling: bool) -> list[int]:
+    """Guess the months whose usage is asked for. Any other is Missing, and read then."""
+    now = clock.now()
+    month = calendar.number_ist_month(now)
+    months = {month}
+    if any(rule.window == FINANCIAL_YEAR for rule in _last.rules):
+        months |= {*calendar.list_months_of_financial_year(month)}
+    if is_settling:
+        months.add(calendar.number_ist_month(now - SETTLED_WITHIN))
+    return sorted(months)
 
 
 def _list_keys(requests: Sequence[Request]) -> set[tuple[int, str, str]]:
@@ -212,10 +224,6 @@ def _list_keys(requests: Sequence[Request]) -> set[tuple[int, str, str]]:
         if isinstance(said, Report) and said.enquiry_ref_id:
             keys.add((CHECK_OPERATION, request.processor_id, said.enquiry_ref_id))
     return {(processor_id, operation, ref_id) for operation, processor_id, ref_id in keys}
-
-
-def _list_columns(rows: Iterable[tuple[Any, ...]]) -> tuple[list[Any], ...]:
-    return tuple([*column] for column in zip(*sorted({*rows}), strict=True))
 
 
 def _take_people(known: Known, found: Found) -> None:
@@ -234,11 +242,25 @@ def _take_usage(known: Known, rows: Iterable[tuple[Any, ...]]) -> None:
 
 
 def _take_instruments(known: Known, found: Found) -> None:
-    for *account, status in (*found.get("accounts", ()), *found.get("accounts_of_checks", ())):
+    for *account, status in found.get("accounts", ()):
         customer_id, processor_id, number = account
         known.accounts[customer_id, processor_id, number] = status in USABLE_STATUSES
     for customer_id, processor_id, digest, status in found.get("cards", ()):
         known.cards[customer_id, processor_id, bytes(digest)] = status in USABLE_STATUSES
+
+
+def _take_checks(known: Known, rows: Iterable[tuple[Any, ...]]) -> None:
+    for row in rows:
+        check = Check(*row[:CHECK_COLUMNS])
+        settled_by, status, held_paise, *place = row[CHECK_COLUMNS:]
+        known.checks[check.id] = check
+        if settled_by is not None:
+            known.settled.add(check.id)
+        if status is not None:
+            account = check.customer_id, check.processor_id, check.account_number
+            known.accounts[account] = status in USABLE_STATUSES
+        if held_paise is not None:
+            known.named_holds[check.id] = Hold(check.customer_id, HoldPlace(*place), held_paise)
 
 
 def _read_named(store: Store, requests: Sequence[Request], known: Known) -> None:
@@ -256,22 +278,17 @@ def _read_named(store: Store, requests: Sequence[Request], known: Known) -> None
     )
     wanted: Wanted = {}
     if checks:
-        named = _list_columns(checks)
-        wanted |= dict.fromkeys(("checks", "settled", "named_holds", "accounts_of_checks"), named)
+        wanted["checks"] = sorted(checks)
     if entries:
-        wanted["entries"] = _list_columns(entries)
+        wanted["entries"] = sorted(entries)
     if undone and is_undoing:
-        wanted["reversed"] = _list_columns(undone)
+        wanted["reversed"] = sorted(undone)
     if not wanted:
         return
     found = store.ask(wanted)
-    known.checks = {row[0]: Check(*row) for row in found.get("checks", ())}
+    _take_checks(known, found.get("checks", ()))
     known.entries = {row[0]: Entry(*row) for row in found.get("entries", ())}
-    known.settled = {check_id for (check_id,) in found.get("settled", ())}
     known.reversed_paise = dict(found.get("reversed", ()))
-    for check_id, customer_id, *place, paise in found.get("named_holds", ()):
-        known.named_holds[check_id] = Hold(customer_id, HoldPlace(*place), paise)
-    _take_instruments(known, found)
 
 
 def _list_rows_of(
@@ -288,9 +305,9 @@ def _list_rows_of(
 def _read_missing(store: Store, known: Known, missing: Missing) -> None:
     wanted: Wanted = {}
     if missing.months:
-        wanted["used"] = _list_columns(missing.months)
+        wanted["used"] = sorted(missing.months)
     if missing.answers:
-        wanted["answers"] = _list_columns(missing.answers)
+        wanted["answers"] = sorted(missing.answers)
     found = store.ask(wanted)
     _take_usage(known, found.get("used", ()))
     known.answers |= {check_id: bool(came) for check_id, came in found.get("answers", ())}

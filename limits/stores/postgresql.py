@@ -15,7 +15,6 @@ from ppims.db import standbys
 from ppims.db.arrays import (
     write_array,
     write_arrays,
-    write_columns,
     write_insert,
     write_unnest,
 )
@@ -96,7 +95,7 @@ class PostgresqlStore:
         self._pipeline, self._processors, self._locking = pipeline, processors, locking
 
     def ask(self, wanted: Wanted) -> Found:
-        cursors = {name: self._send(name, columns) for name, columns in wanted.items()}
+        cursors = {name: self._send(name, asked) for name, asked in wanted.items()}
         self._pipeline.wait()
         return {name: cursor.fetchall() for name, cursor in cursors.items()}
 
@@ -120,13 +119,13 @@ class PostgresqlStore:
     def confirm(self) -> None:
         self._pipeline.send(standbys.WRITE_TO_LOG)
 
-    def _send(self, name: str, columns: tuple[Sequence[Any], ...]) -> Any:
+    def _send(self, name: str, asked: Sequence[tuple[Any, ...]]) -> Any:
         if name == "heads":
-            return self._lock_heads(*columns)
+            return self._lock_heads([customer_id for (customer_id,) in asked])
         if name in OWN_STATEMENTS:
-            return self._pipeline.send(OWN_STATEMENTS[name], [str(n) for (n,) in columns])
+            return self._pipeline.send(OWN_STATEMENTS[name], [str(n) for (n,) in asked])
         sql = _write_read(name)
-        return self._pipeline.send(sql, write_columns(sql, columns))
+        return self._pipeline.send(sql, write_arrays(sql, asked))
 
     def _lock_heads(self, customers: Sequence[int]) -> Any:
         if self._locking is not Locking.FREE:

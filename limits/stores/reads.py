@@ -1,6 +1,6 @@
-"""What a group reads, for any database: each statement's columns of values, and its SELECT, which
-finds the values in `asked`. All but the rules name the customer or are a Ref_Id's own, and none
-joins Ref_Ids with anything: so they can be asked of tables that are spread over machines.
+"""What a group reads, for any database: the columns of each statement's values, and its SELECT,
+which finds the values in `asked`. All but the rules name the customer or are a Ref_Id's own, and
+none joins Ref_Ids with anything: so they can be asked of tables that are spread over machines.
 
 `{plus}` stands before an instant: it keeps SQLite's driver from asking Django what that is. CROSS
 JOIN has SQLite begin with what is asked.
@@ -19,8 +19,9 @@ KINDS = {
     "digest": "bytea",
     **dict.fromkeys(("operation", "ref_id", "number", "tran_id"), "text"),
 }
-# Which column of a row is an instant.
-INSTANT_PLACES = {"heads": 4, "people": 2, "rules": 5, "holds": 4, "named_holds": 5}
+# Which column of a row is an instant; those of rules, which are almost always the same, are read
+# by who knows them already.
+INSTANT_PLACES = {"heads": 4, "people": 2, "holds": 4, "checks": -1}
 ROWS_OF: dict[str, Table[Any]] = {"checks": CHECKS, "entries": ENTRIES}
 SUM_OF_MONTH = """
     (SELECT CAST(SUM({effect}) AS bigint) FROM limits_ledgerentry
@@ -99,10 +100,18 @@ READ_STATEMENTS: dict[str, tuple[tuple[str, ...], str]] = {
             AND e.processor_id = asked.processor_id AND e.kind = 'S' AND NOT (e.tran_id = '')
         """,
     ),
+    # With what has become of it: what settled it, the status of its account, its hold.
     "checks": (
         ("customer_id", "id"),
         """
-        SELECT {checks} FROM asked CROSS JOIN limits_limitcheck t
+        SELECT {checks}, e.id, a.status,
+            h.amount_paise, h.processor_id, h.month, h.direction, {plus}h.expires_at
+        FROM asked CROSS JOIN limits_limitcheck t
+        LEFT JOIN limits_ledgerentry e
+            ON e.customer_id = t.customer_id AND e.limit_check_id = t.id AND e.kind = 'S'
+        LEFT JOIN customers_account a ON a.customer_id = t.customer_id
+            AND a.processor_id = t.processor_id AND a.number = t.account_number
+        LEFT JOIN limits_hold h ON h.limit_check_id = t.id AND h.customer_id = t.customer_id
         WHERE t.customer_id = asked.customer_id AND t.id = asked.id
         """,
     ),
@@ -111,32 +120,6 @@ READ_STATEMENTS: dict[str, tuple[tuple[str, ...], str]] = {
         """
         SELECT {entries} FROM asked CROSS JOIN limits_ledgerentry t
         WHERE t.customer_id = asked.customer_id AND t.id = asked.id
-        """,
-    ),
-    "settled": (
-        ("customer_id", "id"),
-        """
-        SELECT e.limit_check_id FROM asked CROSS JOIN limits_ledgerentry e
-        WHERE e.customer_id = asked.customer_id AND e.limit_check_id = asked.id AND e.kind = 'S'
-        """,
-    ),
-    "named_holds": (
-        ("customer_id", "id"),
-        """
-        SELECT h.limit_check_id, h.customer_id, h.processor_id, h.month, h.direction,
-            {plus}h.expires_at, h.amount_paise
-        FROM asked CROSS JOIN limits_hold h
-        WHERE h.limit_check_id = asked.id AND h.customer_id = asked.customer_id
-        """,
-    ),
-    "accounts_of_checks": (
-        ("customer_id", "id"),
-        """
-        SELECT a.customer_id, a.processor_id, a.number, a.status
-        FROM asked CROSS JOIN limits_limitcheck t CROSS JOIN customers_account a
-        WHERE t.customer_id = asked.customer_id AND t.id = asked.id
-            AND a.customer_id = t.customer_id
-            AND a.processor_id = t.processor_id AND a.number = t.account_number
         """,
     ),
     "reversed": (

@@ -20,7 +20,8 @@ LAST_IDS = {
     "entry_ids": "SELECT COALESCE(MAX(id), 0) FROM limits_ledgerentry",
 }
 SELECT_BY_JSON = "WITH asked({columns}) AS (SELECT {values} FROM json_each(%s)) {select}"
-SELECT_BY_VALUES = "WITH asked({columns}) AS (VALUES ({values})) {select}"
+SELECT_BY_VALUES = "WITH asked({columns}) AS (VALUES {values}) {select}"
+FEW_ROWS = 2  # as one request has; each number of them is a statement of its own
 OPEN_HOLD = """
     INSERT INTO limits_hold
         (limit_check_id, customer_id, processor_id, month, direction, expires_at, amount_paise)
@@ -53,7 +54,7 @@ class SqliteStore:
     makes_heads = True
 
     def ask(self, wanted: Wanted) -> Found:
-        return {name: _ask(name, columns) for name, columns in wanted.items()}
+        return {name: _ask(name, asked) for name, asked in wanted.items()}
 
     def write(self, rows: Rows, known: Known) -> None:
         for sql, values in (
@@ -73,41 +74,44 @@ class SqliteStore:
         pass  # what was read is on the disk
 
 
-def _ask(name: str, columns: tuple[Sequence[Any], ...]) -> list[tuple[Any, ...]]:
+def _ask(name: str, asked: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     if name == "clock":
         return []  # this machine's
     if name in LAST_IDS:
-        ((last,),) = statements.read_rows(LAST_IDS[name], ())
-        return [(last + place,) for place in range(1, columns[0][0] + 1)]
-    rows = _read(name, columns)
+        ((last,),), ((count,),) = statements.read_rows(LAST_IDS[name], ()), asked
+        return [(last + place,) for place in range(1, count + 1)]
+    rows = _read(name, asked)
     if name in ROWS_OF:
-        return [tuple(ROWS_OF[name].read_values(row)) for row in rows]
+        rows = [tuple(ROWS_OF[name].read_values(row)) for row in rows]
     place = INSTANT_PLACES.get(name)
     if place is None:
         return rows
-    return [(*row[:place], read_instant(row[place]), *row[place + 1 :]) for row in rows]
+    return [(*row[:place], read_instant(row[place]), *row[place:][1:]) for row in rows]
 
 
-def _read(name: str, columns: tuple[Sequence[Any], ...]) -> list[tuple[Any, ...]]:
-    asked = [*zip(*columns, strict=True)]
+def _read(name: str, asked: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     if name == "cards":  # by digests, which JSON has no form for
         return [row for card in asked for row in statements.read_rows(_write_read(name, 1), card)]
-    if len(asked) <= 1:
-        return statements.read_rows(_write_read(name, len(asked)), asked[0] if asked else ())
+    if len(asked) <= FEW_ROWS:
+        values = [value for row in asked for value in row]
+        return statements.read_rows(_write_read(name, len(asked)), values)
     return statements.read_rows(_write_read(name, None), (json.dumps(asked),))
 
 
 @cache
 def _write_read(name: str, rows: int | None) -> str:
-    """Write a SELECT of what no row, one row or any number of them (None) asks for."""
+    """Write a SELECT of what no row, a few rows or any number of them (None) ask for."""
     columns, select = READ_STATEMENTS[name][0], write_select(name, plus="+")
     if rows == 0:
         return select
-    form, values = SELECT_BY_VALUES, ["%s"] * len(columns)
     if rows is None:
         form = SELECT_BY_JSON
-        values = [f"json_extract(value, '$[{place}]')" for place in range(len(columns))]
-    return form.format(columns=", ".join(columns), values=", ".join(values), select=select)
+        places = [f"json_extract(value, '$[{place}]')" for place in range(len(columns))]
+        values = ", ".join(places)
+    else:
+        form = SELECT_BY_VALUES
+        values = ", ".join([f"({', '.join(['%s'] * len(columns))})"] * rows)
+    return form.format(columns=", ".join(columns), values=values, select=select)
 
 
 def _store_hold(check_id: int, hold: Hold) -> tuple[Any, ...]:

@@ -36,7 +36,7 @@ def test_a_row_that_may_be_there_is_changed_and_any_other_is_new():
 
 
 def test_months_that_are_not_cached_are_as_their_entries_add_up():
-    asked = ([1, 1, 2], [202610, 202611, 202611])
+    asked = [(1, 202610), (1, 202611), (2, 202611)]
     cached, sums = [(1, 202610, 5, 6)], [(2, 202611, 7, 8)]
     assert citus._add_sums(asked, cached, sums) == [
         (1, 202610, 5, 6),
