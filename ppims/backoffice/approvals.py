@@ -35,7 +35,6 @@ from ppims.services.accounts import get_staff
 MOST_DECIDED = 20
 WAITING_COLUMNS = (
     Column(_("Customer")),
-    Column(_("Why"), "text"),
     Column(_("Who")),
     Column(_("Since"), "when"),
 )
@@ -105,7 +104,7 @@ def _write_waiting(shown: proposals.Shown) -> ListRow:
     return ListRow(
         _write_address(shown),
         shown.in_short,
-        (_name_customer(shown), shown.reason, who, ist(shown.row.proposed_at)),
+        (_name_customer(shown), who, ist(shown.row.proposed_at)),
         badge=gettext("Stale") if shown.is_stale else "",
         warning=shown.warning if shown.decisions else "",  # for whom it is to decide
     )

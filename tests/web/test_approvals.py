@@ -69,12 +69,13 @@ def open_client(user):
 def test_the_checker_sees_before_after_and_why_and_approves(customer, maker):
     proposal = propose_full(customer, maker)
     checker = open_browser("checker")
-    assert "KYC change: New Min KYC → Full KYC Meera Iyer Seen" in read_words(
+    assert f"KYC change: New Min KYC → Full KYC Meera Iyer {maker.username}" in read_words(
         checker.get("/work/approvals")
     )
     page = read_words(checker.get(write_address(proposal)))
     assert "KYC New Min KYC Full KYC KYC channel PGO Branch" in page
     assert "Document – PAN ••••234F" in page
+    assert "Why Seen Proposed by" in page
     response = decide(checker, proposal, "approve")
     assert response["Location"] == reverse("approvals")
     customer.refresh_from_db()
