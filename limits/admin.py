@@ -1,43 +1,121 @@
-"""The admin of limit rules, which are decided here; of checks, holds and entries, to look at."""
+"""The admin of limit rules, which two admins decide here; and of seals."""
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST, require_safe
 
-from customers.admin import make_decisions
+from customers.forms import ReasonForm
 from limits.forms import LimitRuleForm
-from limits.models import Hold, LedgerEntry, LimitCheck, LimitRule, Seal, write_limit
+from limits.models import LimitRule, Seal
 from limits.services import rules, seals
 from ppims.core import clock
-from ppims.core.errors import Refusal
-from ppims.core.formats import NO_VALUE, inr, mask, write_ist_second
-from ppims.models import LONGEST_REF_ID, Operation, Processor, ReplayKey
+from ppims.core.errors import Malformed, Refusal
+from ppims.core.formats import NO_VALUE, write_ist_second
 from ppims.services.accounts import get_staff
 from ppims.services.read_only_admin import (
-    UNIQUE_ID_DIGITS,
     ReadOnlyAdmin,
-    make_column,
+    make_choice_column,
     make_instant_column,
     refuse_everyone,
-    unique_id,
 )
 
-make_money_column = partial(make_column, inr)
+Action = Callable[..., HttpResponse | None]
+
+
+# Decisions of two people.
+
+
+@admin.action(description="Reject", permissions=["approve"])
+def reject(
+    model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[LimitRule]
+) -> TemplateResponse | None:
+    """Ask for the reason on a page of its own, then reject the one rule; show a refusal."""
+    chosen = list(queryset[:2])
+    if len(chosen) != 1:
+        model_admin.message_user(request, "Choose exactly one.", messages.ERROR)
+        return None
+    [rule] = chosen
+    form = ReasonForm(request.POST if "reason" in request.POST else None)
+    if form.is_valid():
+        try:
+            _decide(
+                model_admin, request, rule, LimitRule.State.REJECTED, form.cleaned_data["reason"]
+            )
+        except Malformed as refusal:
+            form.add_error("reason", refusal.describe())
+        else:
+            return None
+    page = {"title": "Reject", "row": rule, "action": "reject", "form": form}
+    context = {**model_admin.admin_site.each_context(request), "opts": model_admin.opts, **page}
+    status = 422 if form.is_bound else 200
+    return TemplateResponse(request, "admin/reason.html", context, status=status)
+
+
+def _make_decision(name: str, verb: str, state: str, permission: str) -> Action:
+    @admin.action(description=verb, permissions=[permission])
+    def act(
+        model_admin: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[LimitRule]
+    ) -> None:
+        for rule in queryset:
+            _decide(model_admin, request, rule, state)
+
+    act.__name__ = name
+    return act
+
+
+def _decide(
+    model_admin: admin.ModelAdmin,
+    request: HttpRequest,
+    rule: LimitRule,
+    state: str,
+    note: str = "",
+) -> None:
+    """Decide a proposal as pages do, and show a refusal. Raises Malformed for a reason that may not
+    be kept.
+    """
+    user = get_staff(request)
+    try:
+        rules.decide(proposal_id=rule.pk, state=state, user=user, note=note)
+    except Malformed:
+        raise
+    except Refusal as refusal:
+        model_admin.message_user(request, f"{rule}: {refusal.describe()}.", messages.ERROR)
+    else:
+        done = LimitRule.State(state).label
+        model_admin.message_user(request, f"{done}: {rule}.", messages.SUCCESS)
+
+
+DECISIONS = [
+    _make_decision("approve", "Approve", LimitRule.State.APPROVED, "approve"),
+    reject,
+    _make_decision("withdraw", "Withdraw my own", LimitRule.State.WITHDRAWN, "add"),
+]
 
 
 # Limit rules.
 
 
-@admin.display(description="Amount")
+def make_person_column(name: str, label: str) -> Callable[[LimitRule], str]:
+    """Make a column that names the maker or the checker."""
+
+    @admin.display(description=label)
+    def shown(rule: LimitRule) -> str:
+        return str(getattr(rule, name) or NO_VALUE)
+
+    return shown
+
+
+@admin.display(description="Limit")
 def amount_of(rule: LimitRule) -> str:
     return rule.amount_text
 
@@ -74,11 +152,16 @@ def _start(rule: LimitRule, warnings: dict[int, str]) -> str:
 class LimitRuleAdmin(admin.ModelAdmin):
     form = LimitRuleForm
     has_change_permission = has_delete_permission = refuse_everyone
-    actions = make_decisions(rules.RULE_PROPOSALS, maker="add")
+    actions = DECISIONS
     _asked = LimitRuleForm.Meta.fields
     _shown: ClassVar[Any] = [
-        *("tier", start_of, "direction", "window", amount_of),
-        *("state", "maker", "checker", "source"),
+        make_choice_column("tier", "KYC"),
+        make_choice_column("direction", "Type"),
+        make_choice_column("window", "Applies to"),
+        *(amount_of, start_of, "state"),
+        make_person_column("maker", "Proposed by"),
+        make_person_column("checker", "Decided by"),
+        "source",
         *(
             make_instant_column("proposed_at", "Proposed"),
             make_instant_column("decided_at", "Decided"),
@@ -113,130 +196,6 @@ class LimitRuleAdmin(admin.ModelAdmin):
             self.message_user(request, warning, messages.ERROR)
 
 
-# What was answered, held and posted.
-
-
-@admin.display(description="Account")
-def account_of(check: LimitCheck) -> str:
-    return mask(check.account_number, shown=4)
-
-
-@admin.display(description="Limit")
-def limit_judged(check: LimitCheck) -> str:
-    if check.limit is None:
-        return NO_VALUE
-    return write_limit(check.limit, check.rule.window if check.rule else None)
-
-
-amount, at = make_money_column("amount_paise", "Amount"), make_instant_column("at", "At")
-
-
-class HistoryAdmin(ReadOnlyAdmin):
-    """A list that is searched by Unique_Id or Ref_Id."""
-
-    operation = Operation.CHECK_LIMIT
-    row = "pk"
-    search_fields = ["=customer_id", "=ref_id"]
-    search_help_text = "A whole Unique_Id or Ref_Id. Never personal data: it would stand in URLs."
-    sortable_by = ()
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """Find by whole Unique_Id or Ref_Id, the latter through ReplayKey: never by a scan."""
-        text = search_term.strip()
-        if not text:
-            return queryset, False
-        keys = ReplayKey.objects.filter(
-            processor__in=list(Processor.objects.values_list("pk", flat=True)),
-            operation=self.operation,
-            ref_id=text,
-        )
-        found = keys.values_list("row_id", flat=True) if len(text) <= LONGEST_REF_ID else ()
-        wanted = Q(**{f"{self.row}__in": list(found)})
-        if text.isascii() and text.isdecimal() and len(text) == UNIQUE_ID_DIGITS:
-            wanted |= Q(customer_id=int(text))
-        return queryset.filter(wanted), False
-
-
-@admin.register(LimitCheck)
-class LimitCheckAdmin(HistoryAdmin):
-    list_display = [
-        *("ref_id", unique_id, "processor", at, "direction", amount, "is_allowed", "reason"),
-    ]
-    list_filter = ["is_allowed", "direction"]
-    list_select_related = ["processor"]
-    readonly_fields: ClassVar[Any] = [
-        *(unique_id, "number", "processor", "ref_id", at, "direction", amount),
-        *(
-            make_money_column("balance_paise", "Balance before"),
-            account_of,
-            "card_last_four",
-            "tier",
-        ),
-        *("is_allowed", "reason", "rule", limit_judged, make_money_column("used_paise", "Used")),
-        *(
-            make_money_column("held_paise", "Held"),
-            make_money_column("remaining_paise", "Left"),
-            "resets_on",
-        ),
-        *(make_instant_column("hold_until", "Held until"), "unjudged"),
-        *(
-            make_money_column("cumulative_paise", "Replied as used"),
-            make_money_column("available_paise", "Replied as left"),
-        ),
-    ]
-    fields = readonly_fields
-
-
-@admin.register(Hold)
-class HoldAdmin(HistoryAdmin):
-    row = "limit_check_id"
-    search_fields = ["=customer_id", "=limit_check__ref_id"]
-    readonly_fields: ClassVar[Any] = [
-        *("limit_check", unique_id, "processor", "direction", amount),
-        *(make_instant_column("expires_at", "Held until"),),
-    ]
-    list_display = fields = readonly_fields
-    list_filter = ["direction"]
-    list_select_related = ["processor"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Read the checks by a statement of their own: no join leaves the customer."""
-        checks = Prefetch("limit_check", LimitCheck.objects.only("direction", "ref_id"))
-        return super().get_queryset(request).prefetch_related(checks)
-
-
-@admin.register(LedgerEntry)
-class LedgerEntryAdmin(HistoryAdmin):
-    operation = Operation.UPDATE_LIMIT
-    list_display = [
-        *("__str__", unique_id, "processor", at, "month", "kind", "direction", amount, "flags"),
-    ]
-    list_filter = ["kind", "direction"]
-    list_select_related = ["processor"]
-    readonly_fields: ClassVar[Any] = [
-        *(unique_id, "number", "processor", "ref_id", at, "month", "kind", "direction", amount),
-        *(
-            make_money_column("balance_paise", "Balance after"),
-            "tran_id",
-            "enquiry_ref_id",
-            "limit_check",
-        ),
-        *("reverses", "flags", "tier", make_money_column("used_after_paise", "Used after it")),
-        *(
-            make_money_column("held_after_paise", "Held after it"),
-            make_money_column("limit_paise", "Limit"),
-            "rule",
-        ),
-        *(
-            make_money_column("cumulative_paise", "Replied as used"),
-            make_money_column("available_paise", "Replied as left"),
-        ),
-    ]
-    fields = readonly_fields
-
-
 # Seals.
 
 
@@ -245,7 +204,9 @@ class SealAdmin(ReadOnlyAdmin):
     """Made here at the press of a button; its file is fetched here, to be kept elsewhere."""
 
     readonly_fields: ClassVar[Any] = [
-        *("number", at, "entry_count", "check_count", "audit_count", "key_id"),
+        "number",
+        make_instant_column("at", "Made"),
+        *("entry_count", "check_count", "audit_count", "key_id"),
     ]
     list_display = fields = readonly_fields
     ordering = ["-number"]

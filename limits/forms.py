@@ -1,6 +1,6 @@
 """What staff fill in about limits."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 
@@ -15,6 +15,7 @@ MOST_MONTHS = 600
 
 class LimitRuleForm(forms.ModelForm):
     amount = forms.CharField(
+        label="Limit",
         required=False,
         max_length=15,
         help_text="In rupees, without commas: 10000 or 2000.50. Of “Months until loading stops”, "
@@ -31,6 +32,11 @@ class LimitRuleForm(forms.ModelForm):
     class Meta:
         model = LimitRule
         fields = ["tier", "direction", "window", "amount", "in_force_from", "source"]
+        labels: ClassVar[dict[str, str]] = {
+            "tier": "KYC",
+            "direction": "Type",
+            "window": "Applies to",
+        }
 
     def clean_amount(self) -> int | None:
         """Give paise, of CREDIT_STOP months; None: no limit."""
@@ -56,5 +62,5 @@ class LimitRuleForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("window") in FOR_LOADS and cleaned.get("direction") == Direction.DEBIT:
-            self.add_error("direction", "This window is a limit on loads only.")
+            self.add_error("direction", "This is a limit on loads only: choose Load.")
         return cleaned

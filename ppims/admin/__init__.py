@@ -1,11 +1,11 @@
-"""The admin of the root: users, processors and the audit; customers with their usage."""
+"""The admin of the root: users and processors."""
 
 from django.contrib import admin
 from django.contrib.auth.models import Group
 
-from ppims.admin import people, processors, staff
+from ppims.admin import processors, staff
 
-__all__ = ["people", "processors", "staff"]
+__all__ = ["processors", "staff"]
 
 # What a role may do is decided in ppims.core.roles, not on a page.
 admin.site.unregister(Group)

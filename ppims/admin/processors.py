@@ -1,7 +1,6 @@
 """Processors: who may call, and their passwords."""
 
 from typing import Any
-from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -9,8 +8,6 @@ from django.core.validators import RegexValidator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import reverse
-from django.utils.html import format_html
 
 from ppims.models import Processor
 from ppims.services import accounts
@@ -60,16 +57,6 @@ class ProcessorAdmin(admin.ModelAdmin):
     fields = accounts.PROCESSOR_FIELDS
     list_display = ["system_id", "name", "username", "state", "hold_minutes"]
     ordering = ["system_id"]
-
-    def get_list_display(self, request: HttpRequest) -> Any:
-        may_see_calls = request.user.has_perm("ppims.view_refusedcall")
-        return [*self.list_display, "calls"] if may_see_calls else self.list_display
-
-    @admin.display(description="Calls")
-    def calls(self, processor: Processor) -> str:
-        """Link to what it was refused."""
-        query = urlencode({"processor": processor.system_id})
-        return format_html('<a href="{}?{}">Refused calls</a>', reverse("calls"), query)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Processor | None = None) -> Any:
         return ["system_id", "username"] if obj else []

@@ -1,9 +1,6 @@
-"""Users, and what they and processors have done."""
+"""Users: people of the staff, and their roles."""
 
-import json
-import re
-from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -18,22 +15,10 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
 from ppims.core import roles
-from ppims.core.formats import write_ist_second
-from ppims.models import AuditEntry, User
-from ppims.services import accounts, audit
+from ppims.models import User
+from ppims.services import accounts
 from ppims.services.accounts import get_staff
-from ppims.services.read_only_admin import (
-    ReadOnlyAdmin,
-    make_instant_column,
-    refuse_everyone,
-    search_by_unique_id,
-)
-
-INSTANT_TEXT = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d:\d\d")
-LONG_NUMBER = re.compile(r"\d{4,}(?=\d{4})")
-
-
-# Users.
+from ppims.services.read_only_admin import refuse_everyone
 
 
 class RoleForm(forms.ModelForm):
@@ -136,47 +121,3 @@ class StaffAdmin(UserAdmin):
             action="user changed", user=obj, by=get_staff(request), changes=message
         )
         return super().log_change(request, obj, message)
-
-
-# Processors.
-
-
-# The audit.
-
-
-@admin.register(AuditEntry)
-class AuditEntryAdmin(ReadOnlyAdmin):
-    at = make_instant_column("at", "At")
-    list_display = [at, "action", "about", "user", "processor"]
-    list_display_links = ["action"]
-    list_select_related = ["user", "processor"]
-    sortable_by = ()
-    search_fields = ["=subject"]
-    search_help_text = "A whole Unique_Id."
-    readonly_fields: ClassVar[Any] = [
-        at,
-        "action",
-        "about",
-        "number",
-        "user",
-        "processor",
-        "masked",
-    ]
-    fields = readonly_fields
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        return search_by_unique_id(queryset, search_term, "subject"), False
-
-    @admin.display(description="Unique_Id")
-    def about(self, entry: AuditEntry) -> str:
-        return str(entry.subject) if entry.subject else "–"
-
-    @admin.display(description="Detail")
-    def masked(self, entry: AuditEntry) -> str:
-        shown = json.dumps(audit.read_detail(entry), ensure_ascii=False, sort_keys=True)
-        day_first = INSTANT_TEXT.sub(
-            lambda it: write_ist_second(datetime.fromisoformat(it[0])), shown
-        )
-        return LONG_NUMBER.sub("••••", day_first)

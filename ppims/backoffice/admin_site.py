@@ -18,6 +18,7 @@ from django.contrib.admin.views.main import ALL_VAR, ERROR_FLAG, ORDER_VAR, PAGE
 from django.core.exceptions import BadRequest, ValidationError
 from django.db.models import BinaryField, DateField, DateTimeField, Field, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse_lazy
 
 from ppims.core.days import DayField, DayInput, MomentField, MomentInput
 
@@ -25,6 +26,7 @@ View = Any  # Django's stubs know a narrower kind than its own admin passes
 BACK_TO_LIST = "_changelist_filters"  # from a row's page back to its list as it was
 HASH_COLUMNS = {"password", "former_passwords"}
 DIGITS_OF_A_KEY = 18  # of those that all fit into 64 bits
+APP_NAMES = {"ppims": "Staff and processors", "limits": "Limits and seals"}
 POP_UPS = {IS_POPUP_VAR, TO_FIELD_VAR}  # no form of ours opens one, and they name columns
 
 
@@ -36,13 +38,18 @@ class Admin(AdminConfig):
 
 class Site(admin.AdminSite):
     site_header = site_title = "PPIMS"
-    index_title = "Administration"
-    site_url = "/"
+    index_title = "Staff, processors, limits and seals"
+    site_url: Any = reverse_lazy("settings")
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Let staff in, but not with a password that an admin knows."""
         user: Any = request.user
         return bool(user.is_active and user.is_staff and not user.has_one_time_password)
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
+        """List what there is to open below headings that say what it is."""
+        found = super().get_app_list(request, app_label)
+        return [{**app, "name": APP_NAMES.get(app["app_label"], app["name"])} for app in found]
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Register models, Guarded before whatever their admin does: also another app's."""

@@ -1,15 +1,11 @@
-"""What the admin's pages to look at share: a class, columns, a search."""
+"""What the admin's pages share: a class of pages to look at, and columns."""
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 
 from ppims.core.formats import write_ist_second
-
-UNIQUE_ID_DIGITS = 15
 
 
 def refuse_everyone(*_: object, **__: object) -> bool:
@@ -25,30 +21,21 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     show_full_result_count = False
 
 
-def make_column(write: Callable[[Any], str], name: str, label: str) -> Callable[[Model], str]:
-    """Make a column, or a field of a page, that shows what a row has by this name as it is written
-    for people.
-    """
+def make_instant_column(name: str, label: str) -> Callable[[Model], str]:
+    """Make a column, or a field of a page, that shows an instant as it is written for people."""
 
     @admin.display(description=label)
     def shown(row: Model) -> str:
-        return write(getattr(row, name))
+        return write_ist_second(getattr(row, name))
 
     return shown
 
 
-make_instant_column = partial(make_column, write_ist_second)
+def make_choice_column(name: str, label: str) -> Callable[[Model], str]:
+    """Make a column that shows a code in words, below a heading of one's own."""
 
+    @admin.display(description=label, ordering=name)
+    def shown(row: Model) -> str:
+        return str(getattr(row, f"get_{name}_display")())
 
-@admin.display(description="Unique_Id")
-def unique_id(row: Any) -> str:
-    return str(row.customer_id)
-
-
-def search_by_unique_id(rows: QuerySet[Any], text: str, column: str = "pk") -> QuerySet[Any]:
-    """Search by a whole Unique_Id, and by nothing else."""
-    text = text.strip()
-    if not text:
-        return rows
-    is_one = text.isascii() and text.isdecimal() and len(text) == UNIQUE_ID_DIGITS
-    return rows.filter(**{column: int(text)}) if is_one else rows.none()
+    return shown

@@ -1,13 +1,12 @@
-"""Limit rules in the admin: proposed by one admin, approved by another; and what was answered."""
+"""Limit rules in the admin: proposed by one admin, approved by another; and seals."""
 
 import pytest
 from django.urls import reverse
 
-from limits.models import Hold, LedgerEntry, LimitCheck, LimitRule, Seal
+from limits.models import LimitRule, Seal
 from limits.queries import list_in_force
 from limits.services import seals
 from ppims.core import clock
-from tests.factories import make_check, make_customer, make_posting, make_processor
 from tests.web.admin_pages import (
     open_browser,
     read_words,
@@ -142,46 +141,6 @@ def test_the_list_of_rules_asks_no_more_for_more_rules(django_assert_max_num_que
     client = open_browser("admin")
     with django_assert_max_num_queries(8):
         client.get(write_list_url("limits_limitrule"))
-
-
-@pytest.fixture
-def history():
-    ent = make_processor("ENT")
-    pk, other = make_customer(ent), make_customer(ent)
-    asked, _ = make_check(ent, pk, 123_456_00, ref_id="ASK1", account_number="000000000000")
-    allowed, _ = make_check(ent, pk, 100_00, ref_id="ASK2")
-    posted, _ = make_posting(ent, pk, 100_00, ref_id="POST1", tran_id="T1")
-    make_check(ent, other, 100_00, ref_id="ASK3")
-    make_posting(ent, other, 100_00, ref_id="POST2")
-    return pk, asked, allowed, posted
-
-
-def test_checks_holds_and_entries_are_found_by_unique_id_and_ref_id(history):
-    pk, *_ = history
-    client = open_browser("viewer")
-
-    def find_rows(name, text):
-        rows = client.get(write_list_url(f"limits_{name}"), {"q": text}).context["cl"].result_list
-        return [str(row.limit_check if name == "hold" else row) for row in rows]
-
-    assert find_rows("limitcheck", pk) == ["Spend check ASK2", "Spend check ASK1"]
-    assert find_rows("limitcheck", "ASK1") == ["Spend check ASK1"]
-    assert find_rows("hold", "ASK2") == find_rows("hold", pk) == ["Spend check ASK2"]
-    assert find_rows("ledgerentry", pk) == find_rows("ledgerentry", "POST1") == ["Posted POST1"]
-    assert find_rows("ledgerentry", "ASK1") == find_rows("limitcheck", "ask1") == []
-
-
-def test_checks_holds_and_entries_are_shown_and_never_changed(history):
-    _, asked, allowed, posted = history
-    client = open_browser("admin")
-    hold = Hold.objects.get(pk=allowed.pk)
-    for row in (asked, allowed, posted, hold):
-        assert "₹" in read_words(client.get(write_change_url(row)))
-        assert client.post(write_change_url(row), {}).status_code == 403
-        run_action(client, row, "delete_selected", post="yes")
-    assert "₹1,23,456.00" in read_words(client.get(write_change_url(asked)))
-    assert "IST" in read_words(client.get(write_change_url(asked)))
-    assert (LimitCheck.objects.count(), LedgerEntry.objects.count()) == (3, 2)
 
 
 # Seals.

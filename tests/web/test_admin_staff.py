@@ -1,18 +1,21 @@
-"""Users, processors, roles and the audit in the admin."""
+"""Users, processors and roles in the admin; and that it holds nothing else to change."""
 
 import json
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
 from django.test import Client
+from django.urls import reverse
 
 from limits.models import LimitRule
+from limits.services import seals
 from ppims.api.dispatch import run_to_end
-from ppims.core import clock, roles
+from ppims.core import roles
 from ppims.models import AuditEntry, Processor, User
-from ppims.services import audit, credentials, role_groups
-from tests.factories import make_customer, make_processor
+from ppims.services import credentials, role_groups
+from tests.factories import make_processor
 from tests.web.admin_pages import (
     make_user,
     open_browser,
@@ -26,16 +29,10 @@ from tests.web.admin_pages import (
 pytestmark = pytest.mark.django_db
 EVERY_ROLE = set(roles.ROLES)
 WHO_SEES = {
-    "customers_customer": EVERY_ROLE,
-    "customers_duplicatereview": EVERY_ROLE,
-    "customers_unblocking": EVERY_ROLE,
     "limits_limitrule": EVERY_ROLE,
-    "limits_limitcheck": EVERY_ROLE,
-    "limits_hold": EVERY_ROLE,
-    "limits_ledgerentry": EVERY_ROLE,
+    "limits_seal": EVERY_ROLE,
     "ppims_processor": EVERY_ROLE,
     "ppims_user": {"admin"},
-    "ppims_auditentry": {"auditor"},
 }
 WHO_ADDS = {"limits_limitrule": {"admin"}, "ppims_processor": {"admin"}, "ppims_user": {"admin"}}
 PROCESSOR = {"system_id": "UPI", "username": "PPIM_UPI", "name": "UPI switch", "state": "ACTIVE"}
@@ -54,16 +51,34 @@ def test_each_role_sees_and_adds_what_it_may(role, name):
 @pytest.mark.parametrize("role", sorted(EVERY_ROLE))
 def test_only_an_admin_changes_and_only_processors_and_users(role):
     rows = [make_processor(), LimitRule.objects.first(), make_user("viewer")]
-    rows.append(AuditEntry.objects.first())
+    rows.append(seals.make(user=make_user("auditor")))
     client = open_browser(role)
     posted = {
         row._meta.model_name: client.post(write_change_url(row), {}).status_code for row in rows
     }
     changes = 200 if role == "admin" else 403  # 200: the form again, with its errors
-    assert posted == {"processor": changes, "user": changes, "limitrule": 403, "auditentry": 403}
+    assert posted == {"processor": changes, "user": changes, "limitrule": 403, "seal": 403}
     for row in rows:
         gone = client.post(write_change_url(row).replace("/change/", "/delete/"), {"post": "yes"})
         assert gone.status_code == 403
+
+
+def test_what_pages_show_is_not_in_the_admin_and_what_is_there_is_declared():
+    names = {f"{it._meta.app_label}_{it._meta.model_name}" for it in admin.site._registry}
+    assert names == set(WHO_SEES)
+
+
+@pytest.mark.parametrize("role", sorted(EVERY_ROLE))
+def test_the_index_has_plain_headings_and_leads_back_to_the_settings(role, ent):
+    client = open_browser(role)
+    page = client.get(reverse("admin:index"))
+    words = read_words(page)
+    assert "Staff, processors, limits and seals" in words
+    assert "Staff and processors Model name" in words
+    assert "Limits and seals Model name" in words
+    assert [word for word in ("Ppims", "Recent actions", "View site") if word in words] == []
+    assert f'href="{reverse("settings")}"' in page.content.decode()
+    assert "System id" in read_words(client.get(write_list_url("ppims_processor")))
 
 
 def test_whoever_is_not_of_the_staff_is_sent_to_the_log_in():
@@ -267,17 +282,3 @@ def test_createsuperuser_makes_an_admin_of_the_role(monkeypatch):
     client = Client()
     client.post("/log-in", {"username": "first", "password": LONG_PASSWORD})
     assert client.get(write_list_url("ppims_user")).status_code == 200
-
-
-# The audit.
-
-
-def test_the_audit_masks_long_numbers():
-    subject = make_customer(make_processor())
-    numbers = {"n": [919812345678, 1234567]}
-    entry = audit.record("tried", at=clock.now(), subject=subject, detail=numbers)
-    client = open_browser("auditor")
-    words = read_words(client.get(write_change_url(entry)))
-    assert "[••••5678, 1234567]" in words
-    found = client.get(write_list_url("ppims_auditentry"), {"q": entry.subject})
-    assert found.context["cl"].result_count == 2

@@ -4,7 +4,6 @@ from datetime import date
 
 import pytest
 from cryptography.exceptions import InvalidTag
-from django.urls import reverse
 
 from customers.details import CustomerDetails
 from customers.models import Customer, DuplicateReview
@@ -44,12 +43,10 @@ def test_numbers_that_end_alike_are_not_taken_for_the_same(ent, cbs):
 def test_birth_dates_are_masked_and_told_apart_all_the_same(ent, cbs, role):
     review = claim(ent, cbs, date_of_birth=date(1991, 3, 1))  # the record's year, another day
     client = open_browser(role)
-    admins = reverse("admin:customers_duplicatereview_change", args=[review.pk])
-    for address, differs in ((find_page(review), "Differs"), (admins, "No")):
-        page = client.get(address)
-        assert f"Date of birth •• ••• 1991 •• ••• 1991 {differs} " in read_words(page)
-        for day in ("14 Feb", "1 Mar", "14-02", "01-03", "1991-0"):
-            assert day not in page.content.decode()
+    page = client.get(find_page(review))
+    assert "Date of birth •• ••• 1991 •• ••• 1991 Differs " in read_words(page)
+    for day in ("14 Feb", "1 Mar", "14-02", "01-03", "1991-0"):
+        assert day not in page.content.decode()
 
 
 def test_a_decided_review_shows_what_was_compared_whatever_changes_since(review, maker):
