@@ -1,6 +1,6 @@
-"""The limits: in force, coming and past, with where each figure comes from."""
+"""The limits: in force, with what comes beside it; proposed; and past."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, zip_longest
@@ -8,11 +8,14 @@ from operator import attrgetter
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 
 from customers.choices import Tier
-from limits.models import Direction, LimitRule, Window
+from limits.models import Direction, LimitRule, Window, write_limit
 from ppims.backoffice.access import open_page
-from ppims.core import clock
+from ppims.backoffice.audit_text import say_rule
+from ppims.core import calendar, clock
+from ppims.core.formats import ist_start
 
 
 @dataclass(frozen=True)
@@ -27,32 +30,114 @@ class Span:
         assert self.rule.in_force_from is not None  # the database holds it, of approved ones
         return self.rule.in_force_from
 
+    @property
+    def limit_text(self) -> str:
+        return self.rule.amount_text.removesuffix(".00")
+
+    @property
+    def approved_by(self) -> str:
+        """Who approved it; of the first ones that was the installation itself."""
+        return self.rule.checker.get_username() if self.rule.checker else gettext("First start")
+
     def is_in_force(self, at: datetime) -> bool:
         return self.start <= at and (self.until is None or self.until > at)
 
 
+@dataclass(frozen=True)
+class InForce:
+    """One row of what is in force: what a tier may spend or load, over a window, and what comes in
+    its place. Without a rule there is no limit; `window` is None where no rule of any window is.
+    """
+
+    at: datetime
+    tier: Tier
+    direction: Direction
+    window: Window | None
+    span: Span | None
+    coming: Sequence[Span] = ()
+
+    @property
+    def limit_text(self) -> str:
+        """Say "₹10,000 → ₹12,000 on 1 Dec"."""
+        now = self.span.limit_text if self.span else write_limit(None)
+        changes = [
+            gettext("%(amount)s on %(start)s")
+            % {"amount": span.limit_text, "start": _write_start(span.start, self.at)}
+            for span in self.coming
+        ]
+        return " → ".join([now, *changes])
+
+    @property
+    def since(self) -> datetime | None:
+        return self.span.start if self.span else None
+
+    @property
+    def source_text(self) -> str:
+        return _join_different([span.rule.source for span in self._spans])
+
+    @property
+    def approved_text(self) -> str:
+        return _join_different([span.approved_by for span in self._spans])
+
+    @property
+    def _spans(self) -> list[Span]:
+        return [span for span in (self.span, *self.coming) if span]
+
+
 @open_page("limits.view_limitrule")
 def limits(request: HttpRequest) -> HttpResponse:
-    """Show every approved rule, and how many proposed ones wait."""
+    """Show every approved rule, with what comes in its place, and apart from them the proposals."""
     at = clock.now()
-    rules = list(LimitRule.objects.select_related("checker"))
+    rules = list(LimitRule.objects.select_related("checker", "maker"))
     spans = list_spans(rule for rule in rules if rule.state == LimitRule.State.APPROVED)
-    in_force = [span for span in spans if span.is_in_force(at)]
-    return render(
-        request,
-        "limits/limits.html",
-        {
-            "at": at,
-            "in_force": in_force,
-            "without": list_without_rules([span.rule for span in in_force]),
-            "coming": sorted((s for s in spans if s.start > at), key=attrgetter("start")),
-            "past": sorted(
-                (s for s in spans if s.until and s.until <= at),
-                key=attrgetter("start"),
-                reverse=True,
-            ),
-            "proposed": sum(rule.state == LimitRule.State.PROPOSED for rule in rules),
-        },
+    in_force = list_in_force(spans, at)
+    context = {
+        "in_force": in_force,
+        "past": sorted(
+            (s for s in spans if s.until and s.until <= at), key=attrgetter("start"), reverse=True
+        ),
+        "proposed": [
+            (rule, say_proposal(rule, in_force))
+            for rule in rules
+            if rule.state == LimitRule.State.PROPOSED
+        ],
+    }
+    return render(request, "limits/limits.html", context)
+
+
+def list_in_force(spans: Sequence[Span], at: datetime) -> list[InForce]:
+    """List what is in force at an instant, with what comes; and each tier and direction of which no
+    rule says anything, for there is no limit.
+    """
+    rows = []
+    for _place, group in groupby(spans, lambda span: _order_rule(span.rule)):
+        line = list(group)
+        now = next((span for span in line if span.is_in_force(at)), None)
+        coming = [span for span in line if span.start > at]
+        if now or coming:
+            rule = line[0].rule
+            place = Tier(rule.tier), Direction(rule.direction), Window(rule.window)
+            rows.append(InForce(at, *place, now, coming))
+    told_of = {(row.tier, row.direction) for row in rows}
+    rows += [
+        InForce(at, tier, way, None, None)
+        for tier in Tier
+        for way in Direction
+        if (tier, way) not in told_of
+    ]
+    ways = list(Direction)
+    return sorted(rows, key=lambda row: (row.tier.rank, ways.index(row.direction)))
+
+
+def say_proposal(rule: LimitRule, in_force: Iterable[InForce]) -> str:
+    """Say what a proposal would change: "Min, spend, month: ₹10,000 → ₹12,000 from 1 Dec 2026"."""
+    place = rule.tier, rule.direction, rule.window
+    now = next((r.span for r in in_force if (r.tier, r.direction, r.window) == place), None)
+    fields = ("tier", "direction", "window", "amount")
+    detail = {name: getattr(rule, name) for name in fields}
+    start = rule.in_force_from.isoformat() if rule.in_force_from else None
+    return say_rule(
+        {**detail, "in_force_from": start, **({"before": now.rule.amount} if now else {})}
     )
 
 
@@ -70,10 +155,14 @@ def list_spans(rules: Iterable[LimitRule]) -> list[Span]:
     return [span for span in spans if span.until != span.rule.in_force_from]
 
 
-def list_without_rules(rules: Iterable[LimitRule]) -> list[tuple[Tier, Direction]]:
-    """List each tier and direction of which no rule says anything: there is no limit."""
-    told_of = {(rule.tier, rule.direction) for rule in rules}
-    return [(tier, way) for tier in Tier for way in Direction if (tier, way) not in told_of]
+def _join_different(texts: Sequence[str]) -> str:
+    """Join what is said of a rule and its successors, each once in a row."""
+    return " → ".join(text for text, _same in groupby(texts))
+
+
+def _write_start(start: datetime, at: datetime) -> str:
+    """Write a start, without the year where that is this one."""
+    return ist_start(start).replace(f" {calendar.find_ist_day(at).year}", "", 1)
 
 
 def _order_rule(rule: LimitRule) -> tuple[int, int, int]:

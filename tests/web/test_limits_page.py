@@ -1,8 +1,9 @@
-"""The Limits page: in force, coming, past, proposed; as rows say, at this instant."""
+"""The Limits page: in force with what comes beside it, proposed, past; at this instant."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.urls import reverse
 
 from limits.models import LimitRule
 from limits.queries import list_in_force
@@ -34,7 +35,16 @@ def shown():
 
 
 def list_amounts(page, part):
-    return [span.rule.amount for span in page.context[part]]
+    """List the amounts of the rules there; of what is in force None where there is no rule."""
+    if part == "past":
+        return [span.rule.amount for span in page.context["past"]]
+    return [row.span and row.span.rule.amount for row in page.context["in_force"] if row.window]
+
+
+def list_texts(page):
+    """List the limits of the first tier and direction, as they are said."""
+    rows = page.context["in_force"]
+    return [row.limit_text for row in rows if (row.tier, row.direction) == ("N", "D")]
 
 
 def test_a_rule_is_past_from_the_instant_at_which_its_successor_starts(shown):
@@ -42,12 +52,33 @@ def test_a_rule_is_past_from_the_instant_at_which_its_successor_starts(shown):
     add_rule(200, AT)
     before, on = shown(AT - timedelta(microseconds=1)), shown(AT)
     assert (list_amounts(before, "past"), list_amounts(before, "in_force")) == ([], [100])
-    assert list_amounts(before, "coming") == [200]
-    assert (list_amounts(on, "past"), list_amounts(on, "in_force"), list_amounts(on, "coming")) == (
-        [100],
-        [200],
-        [],
+    assert list_texts(before) == ["₹1 → ₹2 on 25 Nov, 4:17 PM"]
+    assert (list_amounts(on, "past"), list_amounts(on, "in_force")) == ([100], [200])
+    assert list_texts(on) == ["₹2"]
+
+
+def test_what_comes_stands_beside_what_it_takes_the_place_of(shown):
+    add_rule(1_000_000, AT - timedelta(days=9), source="Board, May")
+    add_rule(
+        1_200_050,
+        datetime(2026, 11, 30, 18, 30, tzinfo=UTC),
+        source="Board, November",
+        maker=make_user("admin"),
+        checker=make_user("admin"),
     )
+    add_rule(None, datetime(2027, 3, 31, 18, 30, tzinfo=UTC), source="Board, November")
+    page = shown()
+    assert list_texts(page) == ["₹10,000 → ₹12,000.50 on 1 Dec → No limit on 1 Apr 2027"]
+    words = read_words(page)
+    assert "Board, May → Board, November " in words
+    assert words.count("Board, November") == 1
+    assert "First start → admin" in words
+
+
+def test_what_comes_where_there_is_no_limit_yet_has_its_row(shown):
+    add_rule(5_000_000, AT + timedelta(days=40), tier="F", source="Board")
+    rows = [row for row in shown().context["in_force"] if (row.tier, row.direction) == ("F", "D")]
+    assert [row.limit_text for row in rows] == ["No limit → ₹50,000 on 4 Jan 2027, 4:17 PM"]
 
 
 def test_what_is_in_force_is_what_decides(shown):
@@ -57,7 +88,7 @@ def test_what_is_in_force_is_what_decides(shown):
     add_rule(None, AT - timedelta(days=1), direction="C")
     add_rule(300, AT - timedelta(days=1), state="PROPOSED")
     add_rule(24, AT - timedelta(days=1), direction="C", window="CREDIT_STOP", tier="P")
-    shown = {span.rule.pk for span in shown().context["in_force"]}
+    shown = {row.span.rule.pk for row in shown().context["in_force"] if row.span}
     assert shown == {rule.pk for rule in list_in_force(AT)}
 
 
@@ -83,7 +114,7 @@ def test_a_row_says_for_whom_what_how_much_since_when_and_why(shown):
 
 def test_a_start_within_a_day_has_its_time_and_the_installations_own_says_so(shown):
     add_rule(100, AT)
-    assert "₹1.00 Calendar month 25 Nov 2026, 4:17 PM for 100 First start" in read_words(shown())
+    assert "₹1 Calendar month 25 Nov 2026, 4:17 PM for 100 First start" in read_words(shown())
 
 
 @pytest.mark.parametrize(
@@ -92,36 +123,45 @@ def test_a_start_within_a_day_has_its_time_and_the_installations_own_says_so(sho
 )
 def test_an_amount_that_is_no_money_is_said_in_words(shown, amount, window, said):
     add_rule(amount, AT, window=window, direction="C")
-    assert shown().context["in_force"][0].rule.amount_text == said
+    rows = [row for row in shown().context["in_force"] if row.span]
+    assert [row.limit_text for row in rows] == [said]
 
 
 def test_it_says_of_which_tier_and_direction_there_is_no_rule(shown):
     add_rule(100, AT)
     add_rule(None, AT, tier="F")
-    without = [(str(tier.label), str(way.label)) for tier, way in shown().context["without"]]
-    assert without == [
-        ("Min KYC", "Load"),
-        ("New Min KYC", "Spend"),
-        ("New Min KYC", "Load"),
-        ("Full KYC", "Load"),
+    rows = [row for row in shown().context["in_force"] if not row.span]
+    assert [(str(row.tier.label), str(row.direction.label), row.limit_text) for row in rows] == [
+        ("Min KYC", "Load", "No limit"),
+        ("New Min KYC", "Spend", "No limit"),
+        ("New Min KYC", "Load", "No limit"),
+        ("Full KYC", "Load", "No limit"),
     ]
 
 
-def test_it_says_how_many_wait_and_that_they_count_for_nothing(shown):
-    add_rule(100, AT)
-    assert "wait" not in read_words(shown())
-    add_rule(200, None, state=FourEyes.State.PROPOSED)
-    assert "1 proposed rule waits for another admin." in read_words(shown())
-    add_rule(300, None, state=FourEyes.State.PROPOSED)
+def test_proposals_stand_apart_in_words_and_lead_to_where_they_are_decided(shown):
+    add_rule(1_000_000, AT)
+    assert "Proposed" not in read_words(shown())
+    maker, other = make_user("admin"), make_user("admin")
+    start = datetime(2026, 11, 30, 18, 30, tzinfo=UTC)
+    one = add_rule(1_200_000, start, state=FourEyes.State.PROPOSED, maker=maker)
+    add_rule(*(None, None), tier="F", direction="C", state=FourEyes.State.PROPOSED, maker=maker)
     add_rule(
         400,
         None,
         state=FourEyes.State.REJECTED,
-        maker=make_user("admin"),
-        checker=make_user("admin"),
+        maker=maker,
+        checker=other,
         decided_at=AT,
     )
-    assert "2 proposed rules wait for another admin." in read_words(shown())
+    page = shown()
+    assert [said for _, said in page.context["proposed"]] == [
+        "Min, spend, month: ₹10,000 → ₹12,000 from 1 Dec 2026",
+        "Full KYC, load, month: no limit from its approval",
+    ]
+    assert f"Proposed by {maker}. Waits for another admin." in read_words(page)
+    assert reverse("approval", args=["limit-rule", one.pk]) in page.content.decode()
+    assert list_texts(page) == ["₹10,000"]
 
 
 def test_it_takes_a_bounded_number_of_queries(shown, django_assert_max_num_queries):
@@ -131,4 +171,4 @@ def test_it_takes_a_bounded_number_of_queries(shown, django_assert_max_num_queri
         )
     client = open_browser("viewer")
     with django_assert_max_num_queries(8):
-        assert client.get("/settings/limits").status_code == 200
+        assert client.get(reverse("limits")).status_code == 200
