@@ -31,6 +31,21 @@ def export_transactions(
     _record("transactions exported", audit.NO_CUSTOMER, user, since=since, until=until, asked=asked)
 
 
+def export_audit(
+    *,
+    asked: dict[str, str],
+    customer_id: int | None,
+    since: datetime | None,
+    until: datetime | None,
+    user: User,
+) -> None:
+    """Put on record that somebody takes the audit away, of when, and what of it was asked for; of
+    one customer, on that one's record.
+    """
+    about = customer_id or audit.NO_CUSTOMER
+    _record("audit exported", about, user, since=since, until=until, asked=asked)
+
+
 @wrap_in_transaction
 def _record(action: str, customer_id: int, user: User, **detail: object) -> None:
     audit.record(action, at=clock.now(), subject=customer_id, user=user, detail=detail)

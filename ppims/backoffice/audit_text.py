@@ -31,6 +31,7 @@ DEEDS: Mapping[str, object] = {
     "note added": _("Added a note about the customer"),
     "statement exported": _("Exported a statement of %(rows)s rows, %(frame)s"),
     "transactions exported": _("Exported transactions, %(frame)s%(asked)s"),
+    "audit exported": _("Exported the audit, %(frame)s"),
     "unblocking proposed": _("Proposed to unblock the customer"),
     "unblocking approved": _("Unblocked the customer, as proposed"),
     "unblocking rejected": _("Rejected unblocking the customer"),
@@ -73,6 +74,85 @@ DEEDS: Mapping[str, object] = {
     "made-up data begun": _("Began to write made-up customers"),
 }
 
+# What an action is called where one is chosen of all, by what it is about.
+ACTION_GROUPS: Mapping[object, Mapping[str, object]] = {
+    _("Customers"): {
+        "customer added": _("Customer added"),
+        "customer known already": _("Customer known already"),
+        "customer updated": _("Customer updated"),
+        "customer blocked": _("Customer blocked"),
+        "unblocking proposed": _("Unblocking proposed"),
+        "unblocking approved": _("Unblocking approved"),
+        "unblocking rejected": _("Unblocking rejected"),
+        "unblocking withdrawn": _("Unblocking withdrawn"),
+        "KYC change proposed": _("KYC change proposed"),
+        "KYC change approved": _("KYC change approved"),
+        "KYC change rejected": _("KYC change rejected"),
+        "KYC change withdrawn": _("KYC change withdrawn"),
+        "duplicate review decided": _("Review decided"),
+        "note added": _("Note added"),
+        "personal data revealed": _("Personal data revealed"),
+        "statement exported": _("Statement exported"),
+    },
+    _("Money"): {
+        "flagged posting noted": _("Flagged posting: note added"),
+        "flagged posting closed": _("Flagged posting: closed"),
+        "report refused": _("Report refused"),
+        "refused report noted": _("Refused report: note added"),
+        "refused report closed": _("Refused report: closed"),
+        "adjustment proposed": _("Correction proposed"),
+        "adjustment approved": _("Correction approved"),
+        "adjustment rejected": _("Correction rejected"),
+        "adjustment withdrawn": _("Correction withdrawn"),
+    },
+    _("Limits"): {
+        "limit rule proposed": _("Limit proposed"),
+        "limit rule approved": _("Limit approved"),
+        "limit rule rejected": _("Limit rejected"),
+        "limit rule withdrawn": _("Limit withdrawn"),
+        "first limit rules loaded": _("First limits loaded"),
+    },
+    _("Processors"): {
+        "processor added": _("Processor added"),
+        "processor changed": _("Processor changed"),
+        "processor given a new password": _("Processor’s password made"),
+    },
+    _("Staff"): {
+        "user added": _("User added"),
+        "user changed": _("User changed"),
+        "user given a one-time password": _("One-time password given"),
+        "user given the demo's password": _("Demo’s password given"),
+        "own password changed": _("Own password changed"),
+        "session ended: wrong passwords": _("Session ended: wrong passwords"),
+        "admin made at the machine": _("Admin made at the machine"),
+        "password changed at the machine": _("Password changed at the machine"),
+    },
+    _("System"): {
+        "sealed": _("Seal made"),
+        "audit exported": _("Audit exported"),
+        "clock accepted": _("Clock accepted"),
+        "rows taken as they were": _("Older rows taken as they were"),
+        "made-up data begun": _("Made-up customers begun"),
+    },
+}
+ACTION_NAMES = {action: name for group in ACTION_GROUPS.values() for action, name in group.items()}
+
+# What the fields of a change are called, within a sentence; others by their own name.
+FIELD_NAMES: Mapping[str, object] = {
+    "customer_name": _("name"),
+    "date_of_birth": _("birth date"),
+    "email_id": _("email"),
+    "address_line1": _("address"),
+    "address_line2": _("address"),
+    "mobile_number": _("mobile"),
+    "kyc_flag": _("KYC"),
+    "kyc_updated_channel": _("KYC channel"),
+    "cif_id": _("CIF id"),
+    "customer_id": _("Customer id"),
+    "ppi_type": _("PPI type"),
+    "nri_flag": _("NRI"),
+}
+
 
 def describe_deed(action: str, detail: str) -> str:
     """Say what an entry of the audit tells, by its action and detail; an action that has no words,
@@ -85,6 +165,7 @@ def describe_deed(action: str, detail: str) -> str:
 
 
 def name_fields(detail: Detail) -> list[str]:
+    """Name what a change has changed: "mobile", "email"."""
     changes = detail.get("changes", ())
     if isinstance(changes, list):  # as the admin's forms tell it
         changes = [
@@ -93,7 +174,13 @@ def name_fields(detail: Detail) -> list[str]:
             if isinstance(each, dict)
             for name in each.get("changed", {}).get("fields", ())
         ]
-    return [labels.lower_first(str(name).replace("_", " ")) for name in changes]
+    return list(dict.fromkeys(map(name_field, changes)))  # an address has two lines
+
+
+def name_field(name: object) -> str:
+    """Say a field within a sentence: "birth date"."""
+    said = str(name)
+    return str(FIELD_NAMES.get(said) or labels.lower_first(said.replace("_", " ")))
 
 
 class Named:
@@ -110,7 +197,7 @@ def _say_fields(detail: Detail) -> str:
     return get_text_list(name_fields(detail), gettext("and")) or gettext("nothing")
 
 
-def _say_rule(detail: Detail) -> str:
+def say_rule(detail: Detail) -> str:
     """Say "New Min, spend, month: ₹10,000 → ₹11,000 from 1 Dec 2026"."""
     window, start = detail["window"], detail["in_force_from"]
     amounts = [detail[name] for name in ("before", "amount") if name in detail]
@@ -139,7 +226,7 @@ def _say_correction(detail: Detail) -> str:
 
 
 def _say_frame(detail: Detail) -> str:
-    """Say which days a statement is of; `until` is the midnight that ends the last of them."""
+    """Say which days an export is of; `until` is the midnight that ends the last of them."""
     since, until = (detail[name] and datetime.fromisoformat(detail[name]) for name in OF_A_FRAME)
     days = {
         "since": ist_date(since) if since else "…",
@@ -161,7 +248,7 @@ def _write_inr(paise: int) -> str:
 
 DETAIL_WRITERS: Mapping[str, Callable[[Detail], object]] = {
     "fields": _say_fields,
-    "rule": _say_rule,
+    "rule": say_rule,
     "correction": _say_correction,
     "frame": _say_frame,
     "asked": _say_asked,

@@ -51,6 +51,16 @@ CHANNELS: Mapping[str, object] = {"BRN": _("Branch"), "MOB": _("Mobile app")}
 
 YES_OR_NO: Mapping[str, object] = {"Y": _("Yes"), "N": _("No")}
 
+# What a processor calls for.
+OPERATIONS: Mapping[str, object] = {
+    "customer-registration-status": _("Registration status"),
+    "add-customer": _("Add customer"),
+    "update-customer": _("Update customer"),
+    "check-customer-kyc": _("Check KYC"),
+    "check-customer-limit": _("Check limit"),
+    "update-customer-limit": _("Report transaction"),
+}
+
 # What happened, in a list of transactions.
 KINDS: Mapping[Kind, object] = {
     Kind.ADDED: _("Customer added"),
@@ -91,6 +101,11 @@ def name_channel(code: str) -> str:
 def name_yes_or_no(code: str) -> str:
     """Say what the wire tells by Y or N; "" where nothing was told."""
     return str(YES_OR_NO.get(code, code))
+
+
+def name_operation(code: str) -> str:
+    """Say what a processor called for; an operation that has no words as it is."""
+    return str(OPERATIONS.get(code, code))
 
 
 def name_outcome(is_allowed: bool, code: str) -> str:

@@ -53,7 +53,8 @@ WORK_TABS = (
 SETTINGS_TABS = (
     Item("limits", _("Limits"), permissions=("limits.view_limitrule",)),
     Item("processors", _("Processors"), permissions=("ppims.view_processor",)),
-    Item("admin:index", _("Admin"), permissions=("ppims.change_user",)),
+    Item("audit", _("Audit"), permissions=("ppims.view_auditentry",)),
+    Item("admin:index", _("Admin"), permissions=("ppims.change_user", "limits.make_seal")),
 )
 MENU = (
     Item("overview", _("Overview"), "layout-dashboard", ("limits.view_ledgerentry",)),

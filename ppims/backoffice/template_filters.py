@@ -25,6 +25,7 @@ PAGE_FILTERS: dict[str, Callable[..., str]] = {
     "month": write_month,
     "tier": labels.name_tier,
     "reason": labels.name_reason,
+    "operation": labels.name_operation,
     "customer_status": labels.name_customer_status,
     "lower_first": labels.lower_first,
 }

@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 from ppims.backoffice import login, menu
 from ppims.backoffice.access import open_page
 from ppims.backoffice.approvals import approval, approvals
+from ppims.backoffice.audit import audit, audit_entry, audit_export
 from ppims.backoffice.calls import calls
 from ppims.backoffice.customer import changes
 from ppims.backoffice.customer.notes import customer_note
@@ -73,6 +74,9 @@ urlpatterns = [
     path("settings/limits", limits, name="limits"),
     path("settings/processors", processors, name="processors"),
     path("settings/processors/calls", calls, name="calls"),
+    path("settings/audit", audit, name="audit"),
+    path("settings/audit/<int:entry_id>", audit_entry, name="audit-entry"),
+    path("settings/audit/export", audit_export, name="audit-export"),
     path("transactions", transactions, name="transactions"),
     path("transactions/export", transactions_export, name="transactions-export"),
     path("transactions/<slug:source>/<int:row_id>", transaction, name="transaction"),

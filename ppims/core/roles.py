@@ -53,6 +53,7 @@ ROLES: dict[str, frozenset[str]] = {
     }
     | {
         "auth.view_group",
+        "ppims.view_auditentry",
         "ppims.view_refusedcall",
         "limits.add_limitrule",
         "limits.approve_limitrule",

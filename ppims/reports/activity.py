@@ -10,26 +10,20 @@ from ppims.reports.keyset import (
     ALL_TIME,
     FIRST_POSITION,
     PAGE_ROWS,
-    PAST_ALL_IDS,
     Frame,
     Page,
     Position,
+    find_among_few,
     read_position,
 )
 from ppims.reports.records import SOURCE_ORDER, Row, Source, read_rows
 
 CHAIN_TABLES = {Source.CHECK: "limits_limitcheck", Source.ENTRY: "limits_ledgerentry"}
-# Sorted by themselves: so PostgreSQL doesn't go through everybody's in the order of time.
 OTHER_QUERIES = {
-    Source.KYC_CHANGE: "SELECT {at} AS moment, id FROM customers_kycchange t"
+    Source.KYC_CHANGE: "SELECT {at} AS moment, id AS row_key FROM customers_kycchange t"
     " WHERE customer_id = %s AND NOT (from_tier = '')",
-    Source.AUDIT: "SELECT {at} AS moment, id FROM ppims_auditentry t WHERE subject = %s",
+    Source.AUDIT: "SELECT {at} AS moment, id AS row_key FROM ppims_auditentry t WHERE subject = %s",
 }
-OF_OTHERS = """
-    WITH theirs AS MATERIALIZED ({rows}) SELECT moment, id FROM theirs
-    WHERE moment >= %s AND moment < %s AND (moment < %s OR moment = %s AND id < %s)
-    ORDER BY moment DESC, id DESC LIMIT %s
-"""
 AT_NUMBER = "SELECT {at} FROM {table} t WHERE customer_id = %s AND number = %s"
 LAST_NUMBER = "SELECT COALESCE(MAX(number), 0) FROM {table} WHERE customer_id = %s"
 BY_NUMBER = """
@@ -94,11 +88,7 @@ def _find_in_chain(
 def _find_in_others(
     customer_id: int, source: Source, frame: Frame, after: Position, rows: int
 ) -> Found:
+    few = OTHER_QUERIES[source].format(at=write_microseconds("t.at"))
     rank = SOURCE_ORDER.index(source)
-    before = after.id if after.rank == rank else PAST_ALL_IDS * (after.rank > rank)
-    since = calendar.to_microseconds(frame.since) if frame.since else 0
-    until = calendar.to_microseconds(frame.until) if frame.until else FIRST_POSITION.at
-    sql = OF_OTHERS.format(rows=OTHER_QUERIES[source].format(at=write_microseconds("t.at")))
-    values = [customer_id, since, until, after.at, after.at, before, rows]
-    found = statements.read_rows(sql, values)
-    return [(Position(moment, rank, row_id), row_id) for moment, row_id in found]
+    found = find_among_few(few, [customer_id], frame, after, rank, rows)
+    return [(position, position.id) for position in found]

@@ -29,6 +29,13 @@ PAGE_ROWS = 50
 # each row has to be looked up, no more than so many are: a tenth of a second.
 LOOKED_AT, LOOKED_UP = 20_000, 4_000
 PAST_ALL_IDS = 2**63 - 1
+# What few rows come to, sorted by themselves: so PostgreSQL doesn't go through everybody's in the
+# order of time.
+OF_FEW = """
+    WITH few AS MATERIALIZED ({few}) SELECT moment, row_key FROM few
+    WHERE moment >= %s AND moment < %s AND (moment < %s OR moment = %s AND row_key < %s){wanted}
+    ORDER BY moment DESC, row_key DESC LIMIT %s
+"""
 CURSOR_PATTERN = re.compile(r"([0-9a-f]{1,14})-([0-9]{1,2})-([0-9a-f]{1,16})")
 
 
@@ -162,6 +169,28 @@ def read_newest_first(kept: QuerySet[M], cursor: str, rows: int) -> Page[M]:
     found = list(kept.filter(pk__lt=read_position(cursor).id).order_by("-pk")[: rows + 1])
     more = Position(0, 0, found[rows - 1].pk).write_cursor() if len(found) > rows else ""
     return Page(found[:rows], more)
+
+
+def find_among_few(
+    few: str,
+    values: Sequence[Any],
+    frame: Frame,
+    after: Position,
+    rank: int,
+    rows: int,
+    wanted: Sequence[Condition] = (),
+) -> list[Position]:
+    """Find the first so many from a position on, newest first, of a statement's rows, which are
+    few: one customer's, say. Its columns are `moment` (microseconds), `row_key` and those that
+    `wanted` reads.
+    """
+    before = after.id if after.rank == rank else PAST_ALL_IDS * (after.rank > rank)
+    since = calendar.to_microseconds(frame.since) if frame.since else 0
+    until = calendar.to_microseconds(frame.until) if frame.until else FIRST_POSITION.at
+    sql = OF_FEW.format(few=few, wanted="".join(f" AND {sql}" for sql, *_ in wanted))
+    bounds = [since, until, after.at, after.at, before]
+    found = statements.read_rows(sql, [*values, *bounds, *_list_values(wanted), rows])
+    return [Position(moment, rank, row_key) for moment, row_key in found]
 
 
 def find_wanted(

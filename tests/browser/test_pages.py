@@ -10,6 +10,7 @@ import pytest
 
 from limits.models import LedgerEntry, LimitCheck, RefusedReport
 from ppims.demo.load import SAMPLE_CUSTOMER
+from ppims.models import AuditEntry
 from tests.browser.conftest import PHONE, READ_STORES, REFUSED_MESSAGE
 from tests.browser.pictures import name_picture, write_picture
 
@@ -45,8 +46,8 @@ class Shown:
     """A page to look at: whose, where, and what it says to the console, if it may.
 
     {declined} in an address is someone whose last payment was declined, {check} that check,
-    {flagged} a flagged posting that waits, and {refused} a refused report that does. What is
-    `sought` is typed into the search.
+    {flagged} a flagged posting that waits, and {refused} a refused report that does; {audited} is
+    what somebody did to a customer. What is `sought` is typed into the search.
     """
 
     name: str
@@ -68,7 +69,10 @@ PAGES = (
     Shown("refused-reports", "/work/refused", role="maker"),
     Shown("refused-report", "/work/refused/{refused}", role="maker"),
     Shown("refused-closed", "/work/refused?done=1"),
+    Shown("processors", "/settings/processors", role="auditor"),
     Shown("calls", "/settings/processors/calls", role="auditor"),
+    Shown("audit", "/settings/audit", role="auditor"),
+    Shown("audit-entry", "/settings/audit/{audited}", role="auditor"),
     Shown("transactions", "/transactions"),
     Shown("declined", "/transactions?outcome=declined&when=own&since=2020-01-01"),
     Shown("transaction", "/transactions/check/{check}"),
@@ -96,7 +100,8 @@ def find_address(shown):
     flagged = LedgerEntry.objects.exclude(flags="").order_by("-at").first()
     known = {"declined": check.customer_id, "check": check.pk, "flagged": flagged.pk}
     refused = RefusedReport.objects.order_by("-pk").first()
-    return shown.address.format(**known, refused=refused.pk)
+    audited = AuditEntry.objects.exclude(subject=0).exclude(user=None).order_by("-pk").first()
+    return shown.address.format(**known, refused=refused.pk, audited=audited.pk)
 
 
 def open_shown(visit, shown, **more):

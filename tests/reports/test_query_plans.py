@@ -22,6 +22,7 @@ from ppims.models import User
 from ppims.reports import flagged, keyset, overview_counts, reviews
 from ppims.reports import refused_reports as reports_refused_reports
 from ppims.reports.activity import list_activity
+from ppims.reports.audit import AuditFilters, list_audit
 from ppims.reports.calls import list_calls
 from ppims.reports.customers import Filters as Wanted
 from ppims.reports.customers import list_customers
@@ -98,6 +99,7 @@ def read_all_reports(customer, ent):
     frame = Frame(now.replace(hour=0), now)
     page = list_transactions(Filters(), now, rows=1)
     read_transactions_and_records(ent, now, page.next)
+    read_the_audit(customer, ent, page)
     list_activity(customer)
     read_limit_status(Customer.objects.get(pk=customer))
     read_person(Customer.objects.get(pk=customer))
@@ -144,6 +146,24 @@ def read_transactions_and_records(ent, now, cursor):
         list_records(asked, cursor=cursor)
         for row in list_records(asked).rows:
             find_head(row)
+
+
+def read_the_audit(customer, ent, page):
+    """Read it by each filter alone, and by a processor's beside each other one."""
+    filters = [
+        AuditFilters(),
+        AuditFilters(processor_id=ent.pk),
+        AuditFilters(action="customer updated"),
+        *(
+            AuditFilters(**asked, **more)
+            for asked in ({"user_id": 1}, {"action": "user added"}, {"customer_id": customer})
+            for more in ({}, {"processor_id": ent.pk})
+        ),
+        AuditFilters(user_id=1, action="customer updated", customer_id=customer),
+    ]
+    for asked in filters:
+        list_audit(asked)
+        list_audit(asked, cursor=page.next)
 
 
 def read_the_queue_of_flagged(entry):
@@ -267,6 +287,9 @@ PARTIAL = {
     'NOT t."is_allowed"': "check_declined",
     "NOT (t.\"flags\" = '')": "entry_flagged",
     't."limit_check_id" IS NULL': "entry_head_by_time",
+    'ppims_auditentry t WHERE t."processor_id" IS NULL': "audit_entry_by_staff",
+    '(t."processor_id" IS NULL OR t."user_id" IS NOT NULL)': "audit_entry_by_staff",
+    "FROM ppims_auditentry t WHERE subject = %s": "sqlite_autoindex_ppims_auditentry_1",
     "t.\"status\" = 'BLOCKED'": "customer_blocked",
     't."month" = %s': "watched_near_a_limit",
     'FROM "limits_watched" WHERE "limits_watched"."month" = %s ORDER BY': "watched_by_use",
@@ -324,6 +347,8 @@ def test_a_page_costs_the_same_whatever_is_newer_than_it(told, ent, day):
         ),
         lambda frame, cursor: sum_transactions(Filters(frame=frame), now),
         lambda frame, cursor: list_records(Filters(frame=frame, kind=Kind.POSTED)),
+        lambda frame, cursor: list_audit(AuditFilters(), cursor=cursor, rows=3),
+        lambda frame, cursor: list_audit(AuditFilters(frame=frame, user_id=1)),
         lambda frame, cursor: list_customers(Wanted(), cursor=cursor),
         lambda frame, cursor: list_customers(Wanted(tier="P", processor_id=ent.pk), cursor=cursor),
     ]

@@ -11,7 +11,7 @@ from customers.services.blocking import UNBLOCKING_PROPOSALS
 from customers.services.kyc import KYC_PROPOSALS
 from limits.services.adjustments import ADJUSTMENT_PROPOSALS
 from limits.services.rules import RULE_PROPOSALS
-from ppims.backoffice.audit_text import DEEDS, describe_deed
+from ppims.backoffice.audit_text import ACTION_NAMES, DEEDS, describe_deed
 from ppims.models import FourEyes
 
 WRITERS = {
@@ -74,6 +74,11 @@ def test_every_action_that_is_written_has_its_sentence_and_no_other_has():
     assert found == set(DEEDS)
 
 
+def test_every_action_can_be_chosen_by_a_name_of_its_own():
+    assert set(ACTION_NAMES) == set(DEEDS)
+    assert len(set(map(str, ACTION_NAMES.values()))) == len(ACTION_NAMES)
+
+
 STOP = "Withdrew the proposed New Min, load, months until loading stops: 24 months from 1 Dec 2026"
 RULE = {"tier": "P", "direction": "D", "window": "MONTH", "amount": 1_100_000}
 FROM_DETAIL = {"in_force_from": "2026-11-30 18:30:00+00:00"}
@@ -111,7 +116,13 @@ CHANGED_DETAIL = [{"changed": {"fields": ["Role", "Active"]}}]
             {"username": "x", "groups": []},
             "Changed user x, now nobody yet: nothing",
         ),
-        ("customer updated", {"changes": {"mobile_number": "x"}}, "Changed mobile number"),
+        ("customer updated", {"changes": {"mobile_number": "x"}}, "Changed mobile"),
+        (
+            "customer updated",
+            {"changes": {"address_line1": "x", "address_line2": "y", "email_id": "z"}},
+            "Changed address and email",
+        ),
+        ("audit exported", {"since": None, "until": None}, "Exported the audit, of all time"),
         (
             "adjustment rejected",
             CORRECTION,

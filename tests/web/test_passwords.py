@@ -121,7 +121,7 @@ def test_no_more_than_four_hashes_are_kept_and_no_page_audit_or_export_has_one()
         admin.get(write_change_url(user)),
         admin.get(write_change_url(user).replace("/change/", "/history/")),
         client.get("/password"),
-        open_browser("auditor").get("/admin/ppims/auditentry/"),
+        open_browser("auditor").get("/settings/audit"),
     ]
     said = "".join(page.content.decode() for page in pages)
     said += json.dumps([*AuditEntry.objects.values_list("detail")])
@@ -309,7 +309,7 @@ def set_beginning(client, seconds_ago):
     session.save()
 
 
-@pytest.mark.parametrize("address", ["/settings/limits", "/admin/customers/customer/", "/password"])
+@pytest.mark.parametrize("address", ["/settings/limits", "/admin/limits/limitrule/", "/password"])
 def test_a_session_ends_after_twelve_hours_whatever_one_does(address):
     client = log_in(make_user_of("admin"))
     assert client.get(address).status_code == 200

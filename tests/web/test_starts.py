@@ -9,7 +9,8 @@ from django.contrib import admin
 from django.core.management import call_command
 from django.urls import reverse
 
-from customers.models import Customer, DuplicateReview
+from customers.models import DuplicateReview
+from customers.services import blocking
 from limits.models import LedgerEntry, LimitCheck, LimitRule
 from limits.services import rules, seals
 from limits.services.rules import Proposal
@@ -159,7 +160,7 @@ def test_no_page_writes_a_day_in_another_order():
     make_check(ent, pk, 10**9)
     seals.make(user=make_user("auditor"))
     propose(open_browser("admin"), "01/12/2131")
-    run_action(open_browser("maker"), Customer.objects.get(pk=pk), "block", reason="Card stolen")
+    blocking.block(customer_id=pk, reason="Card stolen", user=make_user("maker"))
     entry, asked = LedgerEntry.objects.latest("pk"), LimitCheck.objects.latest("pk")
     pages = ["/overview", "/work/reviews", "/work/flagged", "/transactions", "/customers"]
     pages += [
@@ -171,6 +172,7 @@ def test_no_page_writes_a_day_in_another_order():
     pages += [f"/transactions/entry/{entry.pk}", f"/work/approvals/limit-rule/{find_newest().pk}"]
     pages += [f"/work/reviews/{DuplicateReview.objects.latest('pk').pk}"]
     pages += [f"/transactions/audit/{row.pk}" for row in AuditEntry.objects.all()]
+    pages += ["/settings/audit", *(f"/settings/audit/{row.pk}" for row in AuditEntry.objects.all())]
     for model in admin.site._registry:
         name = f"{model._meta.app_label}_{model._meta.model_name}"
         pages += [

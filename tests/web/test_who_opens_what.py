@@ -40,6 +40,9 @@ OPEN_TO = {
     "settings": (ROLES, NO_ROLE, []),
     "limits": (ROLES, NO_ROLE, []),
     "processors": (ROLES, NO_ROLE, []),
+    "audit": ({"auditor", "admin"}, NO_ROLE, []),
+    "audit-entry": ({"auditor", "admin"}, NO_ROLE, [1]),
+    "audit-export": (NO_ROLE, {"auditor"}, []),
     "overview": (ROLES, NO_ROLE, []),
     "reviews": (ROLES, NO_ROLE, []),
     "review": (ROLES, {"maker"}, [1]),
@@ -154,7 +157,7 @@ def test_a_form_without_its_token_changes_nothing(role):
 FIVE_PLACES = ["Overview", "Customers", "Transactions", "Work", "Settings"]
 WORK_TABS = ["Flagged", "Reviews", "Approvals", "Refused reports"]
 SETTINGS_TABS = {role: ["Limits", "Processors"] for role in ROLES} | {
-    "admin": ["Limits", "Processors", "Admin"],
+    role: ["Limits", "Processors", "Audit", "Admin"] for role in ("auditor", "admin")
 }
 
 
