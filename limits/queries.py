@@ -2,6 +2,7 @@
 mobile number or document is.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -62,11 +63,16 @@ def find_rules(tier: str, direction: str, at: datetime) -> list[Rule]:
 
 def list_in_force(at: datetime) -> list[LimitRule]:
     """List all rules in force; one without an amount too: it says that there is no limit."""
+    [found] = list_in_force_at([at])
+    return found
+
+
+def list_in_force_at(instants: Iterable[datetime]) -> list[list[LimitRule]]:
+    """List the rules in force at each instant, as list_in_force does, by one statement."""
+    rows = statements.read_rows(APPROVED_RULES, ())
     return [
-        RULE_ROWS.make_model(row)
-        for row in pick_in_force(
-            statements.read_rows(APPROVED_RULES, ()), statements.store_value(at)
-        )
+        [RULE_ROWS.make_model(row) for row in pick_in_force(rows, statements.store_value(at))]
+        for at in instants
     ]
 
 
