@@ -61,7 +61,14 @@ class DuplicateReview(models.Model):
                 name="duplicate_review_outcome_has_who_when_why",
             ),
         ]
-        indexes = [models.Index(fields=["outcome", "opened_at"], name="duplicate_review_queue")]
+        indexes = [
+            models.Index(fields=["outcome", "opened_at"], name="duplicate_review_queue"),
+            models.Index(
+                fields=["claimant"],
+                condition=models.Q(claimant__isnull=False),
+                name="duplicate_review_by_claimant",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"Review {self.pk}"

@@ -29,8 +29,10 @@ from ppims.reports.customers import list_customers
 from ppims.reports.heads import ANY_FLAG, Filters
 from ppims.reports.keyset import Frame, Position
 from ppims.reports.limit_status import read_limit_status
+from ppims.reports.open_items import list_open_items
 from ppims.reports.outcomes import Outcome
 from ppims.reports.overview import read_overview
+from ppims.reports.past_months import list_past_months
 from ppims.reports.records import Kind
 from ppims.reports.search import find_hits
 from ppims.reports.totals import sum_transactions
@@ -103,6 +105,8 @@ def read_all_reports(customer, ent):
     list_activity(customer)
     read_limit_status(Customer.objects.get(pk=customer))
     read_person(Customer.objects.get(pk=customer))
+    list_past_months(Customer.objects.get(pk=customer), now)
+    list_open_items(customer)
     list_activity(customer, frame, cursor=list_activity(customer, rows=1).next)
     for tier in (None, "P"):
         for status in (None, *Customer.Status.values):
