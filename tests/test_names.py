@@ -22,7 +22,7 @@ VERBS = set(
     copy correct count create cut decide decline decode decrypt defer delete describe digest do
     draft draw drive drop echo edit emit encode encrypt end ensure enter execute expect explain
     export extend fail feed fetch fill filter finalize find finish flush follow forge forget
-    format frame free freeze get give go grant guess hand handle hang heal hear hide hold
+    format frame free freeze get give go grant group guess hand handle hang heal hear hide hold
     identify initialise
     insert insist install interrupt join judge jump keep kill know learn leave let
     limit link list listen live load lock log look lose lower make manage map mask match
@@ -63,7 +63,10 @@ CALLED_BY_OTHERS = {
     "home",  # a page
 }
 # As in Python's datetime; and the formats of templates, which Python uses too.
-KNOWN_WORDS = {"now", "today", "inr", "ist", "ist_date", "ist_day", "ist_start", "ist_time"}
+KNOWN_WORDS = {
+    *("now", "today", "inr", "ist"),
+    *("ist_date", "ist_day", "ist_short_day", "ist_start", "ist_time"),
+}
 
 # A constant of one word is no riddle where that word is what its items are, or stands for one thing
 # everywhere. All others are a noun with what it is of, and with its unit.

@@ -3,17 +3,17 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from customers.models import Customer, KycChange
 from limits import ledger, queries
 from limits.decision import MONTH_WINDOW
 from limits.models import Direction, LimitRule
 from ppims.core import calendar
+from ppims.core.keys import ONE_MICROSECOND
 
 SHOWN_MONTHS = 13  # this one, and a year before it
 CHANGES_LOOKED_AT = 500  # of the KYC, the newest: nobody's has changed so often in a year
-INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def _list_months(last: int) -> list[int]:
 
 def _find_end(month: int) -> datetime:
     """Find the last instant of a month in India: what begins at midnight is of the next one."""
-    return calendar.find_midnight(calendar.find_first_day_after_month(month)) - INSTANT
+    return calendar.find_midnight(calendar.find_first_day_after_month(month)) - ONE_MICROSECOND
 
 
 def _list_tiers(customer: Customer, instants: Sequence[datetime]) -> list[str]:
@@ -77,7 +77,7 @@ def _list_tiers(customer: Customer, instants: Sequence[datetime]) -> list[str]:
     oldest = changes[0] if changes else (None, "", customer.tier)
     tiers = [oldest[1] or oldest[2], *(tier for _, _, tier in changes)]
     starts = [start for start, _, _ in changes]
-    return [tiers[bisect_left(starts, at + INSTANT)] for at in instants]
+    return [tiers[bisect_left(starts, at + ONE_MICROSECOND)] for at in instants]
 
 
 def _find_limit(rules: Sequence[LimitRule], tier: str, direction: str) -> int | None:
