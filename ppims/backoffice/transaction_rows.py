@@ -1,26 +1,32 @@
 """Rows of transactions as pages write them: with names in the place of keys, and in words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
+from typing import Any
 
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext
 
 from customers.search import read_names
 from limits.models import Direction
 from ppims.backoffice import labels
+from ppims.backoffice.access import is_fragment
 from ppims.backoffice.audit_text import describe_deed
+from ppims.backoffice.filters import write_next_query
 from ppims.core import calendar
 from ppims.core.formats import inr
 from ppims.models import Processor, User
+from ppims.reports.keyset import Page
 from ppims.reports.outcomes import Outcome
 from ppims.reports.records import Kind, Row, Source
 from ppims.reports.transactions import Transaction
 
 SOURCE_SLUGS = {source: source.value.replace(" ", "-") for source in Source}
 SOURCE_BY_SLUG = {slug: source for source, slug in SOURCE_SLUGS.items()}
+SHOWN_DAY = "day"  # whose heading is on the page already, where htmx asks for more rows of it
 # Records whose kind is an outcome of their transaction too.
 OUTCOMES_OF_KINDS = {
     Kind.POSTED: Outcome.POSTED,
@@ -31,16 +37,22 @@ OUTCOMES_OF_KINDS = {
 
 @dataclass(frozen=True)
 class Line:
-    """One row: a transaction, or one record. `who` is the processor that sent it, the member of
-    staff, or both; `outcome` is what became of it, and `said` what more there is to say.
+    """One row: a transaction, or one record. `person` is the member of staff who did it, and
+    `processor` the one that sent it, or for which it was done; `outcome` is what became of it, and
+    `said` what more there is to say.
     """
 
     row: Row
     customer: str = field(repr=False)
-    who: str
+    person: str
+    processor: str
     said: str
     outcome: Outcome | None = None
     transaction: Transaction | None = None
+
+    @property
+    def who(self) -> str:
+        return name_actor(self.person, self.processor)
 
     @property
     def slug(self) -> str:
@@ -48,6 +60,9 @@ class Line:
 
     @property
     def kind(self) -> str:
+        """What happened: of what staff did, the deed itself."""
+        if self.row.kind == Kind.STAFF:
+            return describe_deed(self.row.what, self.row.detail)
         return str(labels.KINDS[self.row.kind])
 
     @property
@@ -87,16 +102,18 @@ def make_lines(found: Sequence[Row | Transaction]) -> list[Line]:
     users = dict(User.objects.filter(pk__in=people).values_list("pk", "username")) if people else {}
     lines = []
     for each, row in zip(found, rows, strict=True):
-        customer = customers.get(row.customer_id or 0, "")
-        who = name_actor(users.get(row.user_id or 0, ""), processors.get(row.processor_id or 0, ""))
+        named = (
+            customers.get(row.customer_id or 0, ""),
+            users.get(row.user_id or 0, ""),
+            processors.get(row.processor_id or 0, ""),
+        )
         if isinstance(each, Transaction):
-            said = _describe_transaction(each)
-            lines.append(Line(row, customer, who, said, each.outcome, each))
+            lines.append(Line(row, *named, _describe_transaction(each), each.outcome, each))
         else:
             outcome = OUTCOMES_OF_KINDS.get(row.kind)
             is_declined = row.is_allowed is False
             said, outcome = _describe_row(row), Outcome.DECLINED if is_declined else outcome
-            lines.append(Line(row, customer, who, said, outcome))
+            lines.append(Line(row, *named, said, outcome))
     return lines
 
 
@@ -104,6 +121,22 @@ def group_by_day(lines: Sequence[Line], shown: str = "") -> Days:
     """Group lines by their day in India. `shown`: the day whose heading is there already."""
     days = [(day, list(theirs)) for day, theirs in groupby(lines, key=lambda line: line.day)]
     return [(None if day.isoformat() == shown else day, theirs) for day, theirs in days]
+
+
+def describe_days(
+    request: HttpRequest, found: Page[Any], asked: Mapping[str, object]
+) -> dict[str, Any]:
+    """Describe a page of transactions and records, last first, for the rows' template: by day, and
+    with the query of what follows. Where htmx asks for more rows of a day its heading is there.
+    """
+    shown = request.GET.get(SHOWN_DAY, "") if is_fragment(request) else ""
+    days = group_by_day(make_lines(found.rows), shown)
+    last_day = days[-1][1][-1].day.isoformat() if days else shown
+    return {
+        "days": days,
+        "is_cut_short": found.is_cut_short,
+        "more": write_next_query(found, {**asked, SHOWN_DAY: last_day} if last_day else asked),
+    }
 
 
 def name_actor(username: str, system_id: str) -> str:
@@ -141,6 +174,6 @@ def _describe_row(row: Row) -> str:
     if row.kind == Kind.KYC:
         before, after = map(labels.name_tier, row.what.split(">"))
         return f"{before} → {after}"
-    if row.source == Source.AUDIT and row.kind not in {Kind.ADDED, Kind.KNOWN}:  # they say it all
+    if row.kind in {Kind.UPDATED, Kind.REFUSED}:
         return describe_deed(row.what, row.detail)
     return labels.name_flags(",".join(row.flags))

@@ -13,10 +13,9 @@ from ppims.backoffice.filters import (
     CURSOR_NAME,
     FilterForm,
     write_canonical_query,
-    write_next_query,
 )
 from ppims.backoffice.transaction_detail import Facts, list_facts, write_transaction_address
-from ppims.backoffice.transaction_rows import SOURCE_BY_SLUG, Line, group_by_day, make_lines
+from ppims.backoffice.transaction_rows import SOURCE_BY_SLUG, Line, describe_days, make_lines
 from ppims.core import clock
 from ppims.models import User
 from ppims.reports import keyset
@@ -33,7 +32,6 @@ from ppims.services.accounts import get_staff
 PAGE_TEMPLATE = "ppims/transactions.html"
 ALONE = "alone"  # in a list of every record, a record opens without the others of its transaction
 SUMMED = "sum"  # asks for what a list comes to, however long that takes
-SHOWN_DAY = "day"  # whose heading is on the page already, where htmx asks for more rows of it
 
 
 @dataclass(frozen=True)
@@ -67,15 +65,10 @@ def transactions(request: HttpRequest) -> HttpResponse:
         found = list_records(filters, cursor=after, rows=keyset.PAGE_ROWS)
     else:
         found = list_transactions(filters, at, cursor=after, rows=keyset.PAGE_ROWS)
-    shown = request.GET.get(SHOWN_DAY, "") if is_fragment(request) else ""
-    days = group_by_day(make_lines(found.rows), shown)
-    last_day = days[-1][1][-1].day.isoformat() if days else shown
     context |= {
-        "days": days,
         "is_alone": form.is_of_records,
         "may_export": found.rows and get_staff(request).has_perm("limits.export_ledgerentry"),
-        "is_cut_short": found.is_cut_short,
-        "more": write_next_query(found, {**asked, SHOWN_DAY: last_day} if last_day else asked),
+        **describe_days(request, found, asked),
     }
     return respond(request, PAGE_TEMPLATE, context, partial="rows" if after else "found")
 

@@ -21,7 +21,7 @@ from ppims.core import calendar, clock
 from ppims.models import User
 from ppims.reports import flagged, keyset, overview_counts, reviews
 from ppims.reports import refused_reports as reports_refused_reports
-from ppims.reports.activity import list_activity
+from ppims.reports.activity import list_activity, list_every_record
 from ppims.reports.audit import AuditFilters, list_audit
 from ppims.reports.calls import list_calls
 from ppims.reports.customers import Filters as Wanted
@@ -102,12 +102,13 @@ def read_all_reports(customer, ent):
     page = list_transactions(Filters(), now, rows=1)
     read_transactions_and_records(ent, now, page.next)
     read_the_audit(customer, ent, page)
-    list_activity(customer)
+    list_activity(customer, now)
+    list_every_record(customer)
     read_limit_status(Customer.objects.get(pk=customer))
     read_person(Customer.objects.get(pk=customer))
     list_past_months(Customer.objects.get(pk=customer), now)
     list_open_items(customer)
-    list_activity(customer, frame, cursor=list_activity(customer, rows=1).next)
+    list_activity(customer, now, frame, cursor=list_activity(customer, now, rows=1).next)
     for tier in (None, "P"):
         for status in (None, *Customer.Status.values):
             for who in (None, ent.pk):

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 from django.http import HttpRequest
 
 from customers.models import Customer
-from ppims.backoffice.filters import CURSOR_NAME, OWN_FRAME, FrameForm, write_next_query
-from ppims.backoffice.transaction_rows import group_by_day, make_lines
+from ppims.backoffice.filters import CURSOR_NAME, OWN_FRAME, FrameForm
+from ppims.backoffice.transaction_rows import describe_days
 from ppims.core import clock
 from ppims.reports.activity import list_activity
 
@@ -24,11 +24,11 @@ def read_activity(request: HttpRequest, customer: Customer) -> tuple[dict[str, A
     context = {"form": form, "asked": asked, "is_theirs": True, "first": urlencode(asked)}
     if not form.is_valid():
         return {**context, "has_days": True}, 422
-    found = list_activity(customer.pk, form.make_frame(clock.now()), cursor=after, rows=PAGE_ROWS)
+    at = clock.now()
+    found = list_activity(customer.pk, at, form.make_frame(at), cursor=after, rows=PAGE_ROWS)
     shown = {
         "has_days": asked.get("when") == OWN_FRAME,
         "is_later": after,
-        "days": group_by_day(make_lines(found.rows)),
-        "more": write_next_query(found, asked),
+        **describe_days(request, found, asked),
     }
     return context | shown, 200

@@ -1,10 +1,11 @@
-"""A statement of what happened to a customer: CSV, masked, and audited."""
+"""A statement of what happened to a customer: every record, as CSV, masked, and audited."""
 
 from collections.abc import Sequence
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from customers.models import Customer
@@ -15,7 +16,7 @@ from ppims.backoffice.filters import FrameForm
 from ppims.backoffice.transaction_rows import Line, make_lines
 from ppims.core import calendar, clock
 from ppims.core.money import to_rupees
-from ppims.reports.activity import list_activity
+from ppims.reports.activity import list_every_record
 from ppims.reports.keyset import Frame
 from ppims.reports.records import Row
 from ppims.services.accounts import get_staff
@@ -47,30 +48,35 @@ def customer_statement(request: HttpRequest, unique_id: int) -> HttpResponse:
         user=get_staff(request),
     )
     name = f"statement-{unique_id}-{write_date(calendar.find_ist_day(at))}.csv"
-    head = (_("When (India)"), _("What"), _("Type"), _("Rupees"), _("More"), _("From"))
-    cells = map(_write_cells, make_lines(rows))
-    return send_file(name, [*head, "Ref_Id", "Tran_Id"], cells)
+    head = (_("Time (India)"), _("Event"), _("Type"), _("Amount (₹)"), _("Outcome"), _("From"))
+    return send_file(
+        name,
+        [*head, _("Who"), _("Reference"), _("Transaction id")],
+        map(_write_cells, make_lines(rows)),
+    )
 
 
 def _read_rows(customer_id: int, frame: Frame) -> Sequence[Row]:
     """Read what happened, last first; of too much no more than shows that it is."""
-    page = list_activity(customer_id, frame, rows=ROWS_AT_ONCE)
+    page = list_every_record(customer_id, frame, rows=ROWS_AT_ONCE)
     found = list(page.rows)
     while page.next and len(found) <= MOST_ROWS:
-        page = list_activity(customer_id, frame, cursor=page.next, rows=ROWS_AT_ONCE)
+        page = list_every_record(customer_id, frame, cursor=page.next, rows=ROWS_AT_ONCE)
         found += page.rows
     return found
 
 
 def _write_cells(line: Line) -> list[str]:
     row = line.row
+    outcome = [line.outcome_label] if line.is_declined else []
     return [
         write_instant(row.at),
         line.kind,
         line.direction,
         "" if row.amount_paise is None else to_rupees(row.amount_paise),
-        line.said,
-        line.who,
+        capfirst(", ".join([*outcome, *filter(None, [line.said])])),
+        line.processor,
+        line.person,
         row.ref_id,
         row.tran_id,
     ]
