@@ -9,6 +9,7 @@ from customers.models import Customer
 from customers.services import blocking
 from limits.models import NearLimit
 from ppims.core import calendar, clock
+from ppims.core.formats import ist_date
 from ppims.reports import keyset
 from tests.factories import make_customer, make_processor
 from tests.web.admin_pages import make_user, open_browser, read_words
@@ -43,7 +44,9 @@ def people(ent):
 
 
 def list_names(page):
-    return re.findall(r'<td><a href="/customers/\d{15}">([^<]+)</a>', page.content.decode())
+    return re.findall(
+        r'<td class="main"><a href="/customers/\d{15}">([^<]+)</a>', page.content.decode()
+    )
 
 
 def read_more(page):
@@ -71,21 +74,32 @@ def test_the_address_says_who_is_wanted(people, query, wanted):
     assert (
         list_names(page) == wanted if isinstance(wanted, list) else len(list_names(page)) == wanted
     )
-    assert ("Nobody is as you choose" in read_words(page)) == (wanted == [])
+    assert ("No match. Show all customers" in read_words(page)) == (wanted == [])
 
 
 @pytest.mark.parametrize("query", ["tier=X", "status=x", "processor=1", "limit=90"])
 def test_a_filter_that_there_is_not_is_said_so(people, query):
     page = open_browser("viewer").get(f"/customers?{query}")
     assert page.status_code == 422
-    assert "One of these filters is none that this list has" in read_words(page)
+    assert "There is no such filter. Choose from the lists." in read_words(page)
     assert list_names(page) == []
 
 
 def test_a_row_says_who_how_known_how_near_and_since_when(people):
-    words = read_words(open_browser("viewer").get("/customers"))
+    page = open_browser("viewer").get("/customers")
+    words = read_words(page)
     assert f"Isha Jain {people[2]} New Min Active 85% used" in words
-    assert f"Arun Rao {people[0]} Min Blocked by us –" in words
+    assert f"Arun Rao {people[0]} Min Blocked by us {ist_date(clock.now())}" in words
+    html = page.content.decode()
+    assert html.count('<span class="pill good">Active</span>') == 4
+    assert html.count('<span class="pill bad">Blocked by us</span>') == 1
+    assert html.count('<td class="num"></td>') == 4  # a phone leaves out what is empty
+
+
+def test_on_a_phone_a_row_is_two_lines_and_what_is_seen_first_is_who(people):
+    page = open_browser("viewer").get("/customers").content.decode()
+    assert '<table class="rows"' in page
+    assert page.count('<td class="main">') == 5
 
 
 def test_the_filters_that_were_chosen_are_shown_as_chosen(people):
@@ -114,7 +128,7 @@ def test_htmx_gets_the_list_or_the_rows_that_follow_and_no_more(people, monkeypa
     client = open_browser("viewer")
     first = client.get("/customers", headers=HTMX)
     rows = client.get(f"/customers{read_more(first)}", headers=HTMX)
-    assert first.content.decode().strip().startswith("<div")
+    assert first.content.decode().strip().startswith("<table")
     assert rows.content.decode().strip().startswith("<tr")
     assert "<table" not in rows.content.decode()
     assert list_names(first) + list_names(rows) == ["Isha Lal", "Isha Khan", "Isha Jain", "Om Das"]
@@ -124,7 +138,7 @@ def test_a_page_from_the_middle_leads_back_to_the_newest(people, monkeypatch):
     monkeypatch.setattr("ppims.backoffice.customers.PAGE_ROWS", 2)
     client = open_browser("viewer")
     later = client.get(f"/customers{read_more(client.get('/customers?tier=P'))}").content.decode()
-    assert '<a href="?tier=P">From the newest on</a>' in later
+    assert '<a href="?tier=P">Back to the newest</a>' in later
 
 
 def test_a_cursor_of_another_list_leads_nowhere(people):
@@ -135,7 +149,7 @@ def test_where_few_fit_it_says_that_it_stopped_looking(people, monkeypatch):
     monkeypatch.setattr(keyset, "LOOKED_AT", 2)
     page = open_browser("viewer").get("/customers?tier=N")
     assert list_names(page) == []
-    assert "so many were looked at, and there may be more" in read_words(page)
+    assert "Few match: more may follow further back." in read_words(page)
     assert read_more(page)
 
 
