@@ -8,7 +8,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from customers.choices import Tier
-from limits import decision
 from limits.models import LimitCheck, Window
 from ppims.core.formats import inr, ist_date, mask
 
@@ -42,17 +41,6 @@ def explain_decision(check: LimitCheck) -> list[str]:
     if check.reason in DECLINED_WRITERS:
         return DECLINED_WRITERS[check.reason](check)
     return [str(text % _write_figures(check)) for text in DECLINED_TEXTS[check.reason]]
-
-
-def name_deciding_rule(check: LimitCheck) -> list[str]:
-    """Name the rule that decided, and what could not be judged."""
-    said = []
-    if check.rule:
-        rule = {"rule": str(check.rule), "source": check.rule.source}
-        said.append(_("The rule: %(rule)s. Its source: %(source)s.") % rule)
-    if decision.BALANCE_WINDOW in check.unjudged.split(","):
-        said.append(_("The limit for the balance was not judged: no balance was sent."))
-    return said
 
 
 def _explain_allowed(check: LimitCheck) -> list[str]:

@@ -8,7 +8,6 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from customers.choices import InstrumentStatus
 from customers.models import Customer
 from limits.models import LedgerEntry
 from ppims.reports.records import Kind
@@ -127,19 +126,3 @@ def name_flags(codes: str) -> str:
     """
     said = [str(LedgerEntry.Flag(code).label) for code in codes.split(",") if code]
     return get_text_list(said, gettext("and"))
-
-
-def name_account_state(status: str, system_id: str) -> str:
-    """Say an account's state at its processor: "Account frozen (ENT)". A customer who is blocked by
-    us is another thing.
-    """
-    return gettext("Account %(status)s (%(processor)s)") % _write_state(status, system_id)
-
-
-def name_card_state(status: str, system_id: str) -> str:
-    """Say a card's state at its processor: "Card closed (ENT)"."""
-    return gettext("Card %(status)s (%(processor)s)") % _write_state(status, system_id)
-
-
-def _write_state(status: str, system_id: str) -> dict[str, str]:
-    return {"status": str(InstrumentStatus(status).label).lower(), "processor": system_id}

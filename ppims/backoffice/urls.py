@@ -11,8 +11,7 @@ from ppims.backoffice.approvals import approval, approvals
 from ppims.backoffice.audit import audit, audit_entry, audit_export
 from ppims.backoffice.calls import calls
 from ppims.backoffice.customer import changes
-from ppims.backoffice.customer.notes import customer_note
-from ppims.backoffice.customer.page import customer
+from ppims.backoffice.customer.page import customer, customer_note
 from ppims.backoffice.customer.reveal import customer_reveal
 from ppims.backoffice.customer.statement import customer_statement
 from ppims.backoffice.customers import customers

@@ -51,6 +51,12 @@ def ist_date(day: date | None) -> str:
     )
 
 
+def ist_short_day(at: datetime, today: date) -> str:
+    """Write an instant's day in India, of this year without it: 27 Nov, or 27 Nov 2025."""
+    day = calendar.find_ist_day(at)
+    return dateformat.format(day, "j M" if day.year == today.year else "j M Y")
+
+
 def ist_start(at: datetime | None) -> str:
     """Write an instant that is most often the beginning of a day, which then needs no time."""
     is_midnight = at is not None and at.astimezone(calendar.IST).time() == time()

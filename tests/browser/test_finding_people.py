@@ -8,7 +8,9 @@ import pytest
 from playwright.sync_api import expect
 
 from customers.models import Card, Customer
-from limits.models import LimitCheck
+from limits.models import LimitCheck, MonthlyUsage
+from ppims.core import calendar, clock
+from ppims.core.formats import inr, write_month
 from tests.browser.action_counter import ActionCounter
 
 SEARCH = "Search customers and transactions"
@@ -80,6 +82,57 @@ def test_mobile_to_what_is_left_and_when_it_resets_in_2(asked, declined, scripte
 
 
 @BOTH_WAYS
+def test_a_name_to_what_was_spent_in_september_in_3(asked, scripted):
+    month = find_last_september()
+    most = MonthlyUsage.objects.filter(month=month).order_by("-debit_paise").first()
+    page, addresses = asked("viewer", "/limits", scripted)
+    acts = ActionCounter(page)
+    customer = Customer.objects.get(pk=most.customer_id)
+    acts.fill(SEARCH, customer.name)
+    acts.submit()
+    hits = page.get_by_role("region", name="Hits").get_by_role("link")
+    if hits.count():  # several have the name
+        acts.press(page.locator(f'a[href="/customers/{customer.pk}"]').first)
+    rows = page.get_by_role("table", name="Past months").get_by_role("row")
+    expect(rows.filter(has_text=write_month(month))).to_contain_text(inr(most.debit_paise))
+    assert acts.count <= 3
+    assert assert_nothing_personal(page, customer, addresses)
+
+
+def find_last_september():
+    month = calendar.number_ist_month(clock.now())
+    while month % 100 != 9:
+        month = calendar.number_month_before(month)
+    return month
+
+
+@pytest.mark.parametrize(("width", "is_beside"), [(1280, True), (1100, True), (1099, False)])
+def test_who_stands_beside_what_is_left_where_there_is_room(visit, declined, width, is_beside):
+    size = {"viewport": {"width": width, "height": 800}}
+    page = visit("viewer", f"/customers/{declined.pk}", **size)
+
+    def find_box(name):
+        return page.get_by_role("heading", name=name, exact=True).bounding_box()
+
+    left, who, happened = map(find_box, ("Left to spend this month", "Who", "Activity"))
+    assert (who["x"] > left["x"] + 400) == is_beside
+    assert (who["y"] < left["y"] + 100) == is_beside
+    assert happened["x"] == left["x"]
+    assert (happened["y"] > find_box("Past months")["y"]) == (not is_beside)
+
+
+@BOTH_WAYS
+def test_a_filter_that_acts_at_once_needs_no_button_but_for_the_keyboard(asked, declined, scripted):
+    page, _ = asked("viewer", f"/customers/{declined.pk}", scripted)
+    button = page.get_by_role("button", name="Show")
+    assert (button.bounding_box()["width"] > 1) == (not scripted)
+    page.get_by_label("When").focus()
+    page.keyboard.press("Tab")
+    expect(button).to_be_focused()
+    assert button.bounding_box()["width"] > 30
+
+
+@BOTH_WAYS
 def test_back_and_reload_keep_the_hits_and_the_customer(asked, two_of_a_name, scripted):
     _, last = two_of_a_name
     page, addresses = asked("viewer", "/customers", scripted)
@@ -147,7 +200,7 @@ def test_more_of_the_list_follows(asked, scripted):
         expect(rows).to_have_count(100)
         assert rows.first.inner_text() == first
     else:
-        expect(page.get_by_role("link", name="From the newest on")).to_be_visible()
+        expect(page.get_by_role("link", name="Back to the newest")).to_be_visible()
         expect(rows).to_have_count(50)
         assert rows.first.inner_text() != first
 
@@ -172,11 +225,11 @@ def test_a_row_of_the_activity_opens_and_says_why(asked, declined, scripted):
     page, _ = asked("viewer", f"/customers/{declined.pk}", scripted)
     row = page.locator("#activity tr.declined").first
     row.get_by_role("link").click()
-    expect(page.locator("dl.facts", has_text="Rule")).to_contain_text("Calendar month")
+    expect(page.locator(".timeline dl.facts", has_text="Rule")).to_contain_text("Calendar month")
     if scripted:
         expect(page).to_have_url(re.compile(rf"/customers/{declined.pk}$"))
         row.get_by_role("link").click()
-        expect(page.locator("#activity dl.facts")).to_have_count(0)
+        expect(page.locator("#activity .timeline")).to_have_count(0)
 
 
 def test_an_auditor_takes_a_statement_along(asked, declined):

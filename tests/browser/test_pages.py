@@ -81,7 +81,6 @@ PAGES = (
     Shown("search", "/search"),
     Shown("search-hits", "/search", role="maker", sought="sharma"),
     Shown("reveal", "/customers/{declined}/reveal", role="maker"),
-    Shown("note", "/customers/{declined}/note", role="maker"),
     Shown("onboard", "/onboard", role="maker"),
     Shown("approvals", "/work/approvals", role="checker"),
     Shown("approval", "/work/approvals/kyc/2", role="checker"),

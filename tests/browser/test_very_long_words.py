@@ -38,7 +38,7 @@ PAGES = (
     *("/overview", "/work/reviews", "/work/reviews/{review}", "/work/flagged"),
     *("/work/flagged/{flagged}", "/transactions", "/transactions/check/{check}"),
     *("/transactions/entry/{flagged}", "/customers", "/customers/{customer}", "/onboard"),
-    *(f"/customers/{{customer}}/{what}" for what in ("reveal", "note", "edit", "kyc", "unblock")),
+    *(f"/customers/{{customer}}/{what}" for what in ("reveal", "edit", "kyc", "unblock")),
     *(
         "/work/approvals",
         "/work/approvals/kyc/{proposal}",

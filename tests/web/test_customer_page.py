@@ -1,4 +1,5 @@
-"""The page of a customer: what is left, what was declined and why, what is on hold, who it is."""
+"""The page of a customer: what is left, what was declined and why, what is on hold, who it is,
+what past months came to."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -9,10 +10,11 @@ from django.urls import reverse
 from customers.models import Customer
 from customers.services import blocking
 from limits.models import LimitRule
-from ppims.backoffice.customer import page as customer_page
+from ppims.backoffice.customer.actions import list_buttons
 from ppims.core import clock
 from ppims.reports import limit_status
 from tests.factories import make_check, make_customer, make_posting
+from tests.ledger.histories import tell
 from tests.web.admin_pages import make_user, open_browser, read_words
 from tests.web.private_customer import list_unmasked, make_meera
 
@@ -32,7 +34,7 @@ def meera(ent):
     return make_meera(ent)
 
 
-def add_rule(amount, window, direction="D", tier="P"):
+def add_rule(amount, window, direction="D", tier="P", in_force_from=AT - timedelta(days=900)):
     return LimitRule.objects.create(
         tier=tier,
         direction=direction,
@@ -41,7 +43,7 @@ def add_rule(amount, window, direction="D", tier="P"):
         state="APPROVED",
         proposed_at=AT,
         decided_at=AT,
-        in_force_from=AT - timedelta(days=900),
+        in_force_from=in_force_from,
         source="a test",
     )
 
@@ -68,12 +70,15 @@ def list_meters(page):
 def test_it_begins_with_who_how_known_and_whether_blocked(meera):
     page = look(meera)
     words = read_words(page)
-    assert "Meera Verma New Min KYC · Active" in words
+    assert "Meera Verma Active New Min KYC" in words
+    assert '<span class="pill good">Active</span>' in page.content.decode()
     user = page.wsgi_request.user.username
-    assert f"Unique_Id {meera}, as of 25 Nov 2031, 4:17 PM, printed by {user}" in words
+    assert f"Unique id {meera}, as of 25 Nov 2031, 4:17 PM, printed by {user}" in words
     blocking.block(customer_id=meera, reason="lost card", user=make_user("maker"))
-    words = read_words(look(meera))
-    assert "New Min KYC · Blocked by us" in words
+    page = look(meera)
+    words = read_words(page)
+    assert "Meera Verma Blocked by us New Min KYC" in words
+    assert '<span class="pill bad">Blocked by us</span>' in page.content.decode()
     assert "Blocked by us: lost card. Every check is declined." in words
 
 
@@ -85,15 +90,25 @@ def test_what_is_left_is_the_limit_without_what_is_used_and_held(meera, ent):
     assert list_left(page) == ["₹6,999.99", "₹9,999.00"]
     words = read_words(page)
     assert "Calendar month resets on 1 Dec 2031 30%" in words
-    assert "Used ₹2,500.01 · On hold ₹500.00 · Limit ₹10,000.00" in words
-    assert "Open holds On hold ₹500.00, frees at 4:32 PM Spend, ENT" in words
+    assert "Used ₹2,500.01 of ₹10,000.00 · ₹500.00 on hold ₹500.00 frees at 4:32 PM, ENT" in words
+    assert "Used ₹1.00 of ₹10,000.00 " in words  # with no word of holds where there are none
+    assert words.count("on hold") == words.count("frees") == 1
+
+
+def test_a_hold_is_told_where_it_counts(meera, ent):
+    make_check(ent, meera, 500_00)
+    make_check(ent, meera, 70_00, direction="C")
+    spend, load = read_words(look(meera)).split("Left to load this month")
+    assert "₹500.00 frees at 4:32 PM, ENT" in spend
+    assert "₹70.00 frees at 4:32 PM, ENT" in load
+    assert "₹70.00" not in spend
 
 
 def test_a_hold_that_ends_on_another_day_says_which(meera, ent):
     with clock.freeze(datetime(2031, 11, 25, 18, 20, tzinfo=UTC)):  # 11:50 PM in India
         make_check(ent, meera, 500_00)
         words = read_words(look(meera))
-    assert "On hold ₹500.00, frees on 26 Nov 2031, 12:05 AM Spend, ENT" in words
+    assert "₹500.00 frees on 26 Nov 2031, 12:05 AM, ENT" in words
 
 
 def test_an_expired_hold_is_none(meera, ent):
@@ -151,7 +166,7 @@ def test_without_a_limit_it_says_so_and_what_the_month_comes_to(ent):
     make_check(ent, customer, 1_00)
     page = look(customer)
     assert list_left(page) == ["No limit", "No limit"]
-    assert "Spent this month: ₹12,34,567.89 · On hold: ₹1.00" in read_words(page)
+    assert "Spent this month: ₹12,34,567.89 · ₹1.00 on hold" in read_words(page)
     assert "Loaded this month: ₹0.00" in read_words(page)
     assert list_meters(page) == []
 
@@ -226,8 +241,27 @@ def test_it_says_nothing_private(meera, ent, role):
     words = read_words(page)
     assert "Mobile ••••5678 Date of birth •• ••• 1991 PAN ••••234F Email m••••@example.in" in words
     assert "Address ••••, Chennai, Tamil Nadu, •••• Maiden name ••••" in words
-    assert "(ENT) ••••0077 ••••0042" in words
-    assert "Account ••••6655 Account active (ENT) Card ••••4321 Card active (ENT)" in words
+    assert "(ENT) since 25 Nov 2031 Customer id ••••0077 CIF id ••••0042" in words
+    assert "CIF id ••••0042 Account ••••6655 Active Card ••••4321 Active" in words
+
+
+def test_accounts_and_cards_stand_with_their_processor(ent, cbs):
+    customer = make_customer(ent, customer_id="A1111", account_number="A2222", cif_id="A3333")
+    tell(ent, customer, account_number="A4444", account_status="F")
+    mobile = Customer.objects.get(pk=customer).mobile
+    same = {"mobile_number": mobile, "card_number": "4111222233334321", "card_status": "C"}
+    assert make_customer(cbs, customer_id="B5555", account_number="B6666", **same) == customer
+    told = read_words(look(customer)).split("Registered through")[1].split("Notes")[0]
+    here, there = told.split("CBS (CBS) since 25 Nov 2031")
+    assert (
+        here.split("since 25 Nov 2031")[1].split()
+        == (
+            "Customer id ••••1111 CIF id ••••3333 Account ••••2222 Active Account ••••4444 Frozen"
+        ).split()
+    )
+    assert (
+        there.split() == "Customer id ••••5555 Account ••••6666 Active Card ••••4321 Closed".split()
+    )
 
 
 @pytest.mark.parametrize(
@@ -243,8 +277,7 @@ def test_it_says_nothing_private(meera, ent, role):
 def test_one_is_offered_what_one_may_do(meera, role, active, blocked):
     def list_offered():
         found = Customer.objects.get(pk=meera)
-        actions = customer_page.list_actions(found, make_user(role))
-        names = {action.url_name for action, _ in actions}
+        names = {button.url_name for button in list_buttons(found, make_user(role), [])}
         return sorted(names & {"customer-block", "customer-unblock"})
 
     assert list_offered() == active
@@ -269,6 +302,29 @@ def test_it_takes_a_bounded_number_of_queries(meera, ent, django_assert_max_num_
         make_posting(ent, meera, 1_00)
     make_check(ent, meera, 20_000_00)
     client = open_browser("maker")
-    with django_assert_max_num_queries(30):
+    with django_assert_max_num_queries(44):
         page = client.get(reverse("customer", args=[meera]))
     assert len(page.content) < 60_000
+
+
+# Past months.
+
+
+def test_past_months_say_what_was_spent_and_loaded_by_the_limits_of_then(ent):
+    with clock.freeze(AT - timedelta(days=31)):
+        customer = make_customer(ent)
+        make_posting(ent, customer, 700_00, direction="C")
+        make_posting(ent, customer, 300_00)
+    make_posting(ent, customer, 2_500_00)
+    add_rule(12_000_00, "MONTH", in_force_from=AT)
+    words = read_words(look(customer)).split("Past months ")[1]
+    assert words.startswith(
+        "Month Spent Loaded Limit, New Min KYC ₹12,000.00 ₹10,000.00 Nov 2031 ₹2,500.00 ₹0.00"
+        " Limit, New Min KYC ₹10,000.00 ₹10,000.00 Oct 2031 ₹300.00 ₹700.00 Activity"
+    )
+
+
+def test_where_there_is_no_limit_past_months_say_so(ent):
+    customer = make_customer(ent, kyc_flag="F", ovid_type="PAN", ovid_value="ABCPE1234F")
+    words = read_words(look(customer))
+    assert "Limit, Full KYC No limit No limit Nov 2031 ₹0.00 ₹0.00" in words

@@ -6,7 +6,7 @@ import pytest
 
 from customers.services import blocking
 from limits.models import LimitCheck, LimitRule
-from ppims.backoffice.decision_text import explain_decision, name_deciding_rule
+from ppims.backoffice.decision_text import explain_decision
 from ppims.core import clock
 from tests.factories import make_check, make_customer, make_posting
 from tests.web.admin_pages import make_user
@@ -156,13 +156,4 @@ def test_an_allowed_one_says_what_was_left_with_it(ent, customer):
     free = make_customer(ent, kyc_flag="F", ovid_type="PAN", ovid_value="ABCPE1234F")
     assert explain_decision(ask(ent, free, 1)) == [
         "At Full KYC no rule of a month or a year limited it."
-    ]
-
-
-def test_it_names_the_rule_and_what_was_not_judged(ent, customer):
-    add_rule(10_000_00, "BALANCE")
-    add_rule(2_000_00, "TRANSACTION")
-    assert name_deciding_rule(ask(ent, customer, 2_000_01, "C")) == [
-        "The rule: New Min KYC, Load, One transaction. Its source: a test.",
-        "The limit for the balance was not judged: no balance was sent.",
     ]

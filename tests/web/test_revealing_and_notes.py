@@ -17,6 +17,8 @@ from tests.web.admin_pages import open_browser, read_words
 from tests.web.private_customer import NEVER_SHOWN, PRIVATE_WORDS, list_unmasked, make_meera
 
 pytestmark = pytest.mark.django_db
+HTMX = {"HX-Request": "true"}
+OLDER_LINK = re.compile(r'href="/customers/[0-9]+([?]notes=[0-9]+)#notes">(.*?)<')
 
 
 @pytest.fixture
@@ -120,16 +122,45 @@ def test_past_the_last_few_it_says_how_many_are_older_and_leads_to_them(meera, m
     ):
         page = client.get(address)
         assert [each.text for each in page.context["notes"]] == expected
-        found = re.search(r'href="([?]notes=[0-9]+)#notes">(.*?)<', page.content.decode())
+        found = OLDER_LINK.search(page.content.decode())
         assert (found[2] if found else "") == more
         address = f"{reverse('customer', args=[meera])}{found[1]}" if found else address
-    assert "From the newest note on" in read_words(page)
+    assert "Back to the newest" in read_words(page)
 
 
 @pytest.mark.parametrize("before", ["x", "-1", "9" * 30])
 def test_older_than_no_note_is_404(meera, before):
     address = f"{reverse('customer', args=[meera])}?notes={before}"
     assert open_browser("viewer").get(address).status_code == 404
+
+
+def test_htmx_gets_the_notes_anew_and_an_empty_form(meera):
+    part = note(open_browser("maker"), meera, "Called about the limit.", headers=HTMX)
+    assert part.status_code == 200
+    html = part.content.decode()
+    assert html.strip().startswith('<section id="notes">')
+    assert "Called about the limit." in html.partition("</form>")[2]
+    assert "Called" not in html.partition("</form>")[0]
+    assert "Left to spend" not in html
+    assert CustomerNote.objects.count() == 1
+
+
+@pytest.mark.parametrize("text", ["", "Card 4111 1111 1111 1111 lost"])
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "htmx"])
+def test_what_is_wrong_with_a_note_is_said_in_its_place_and_the_text_stays(meera, text, headers):
+    page = note(open_browser("maker"), meera, text, headers=headers)
+    assert page.status_code == 422
+    words = read_words(page)
+    assert "There is a problem" in words
+    assert ("Write the note first." in words) == (not text)
+    assert f">\n{text}</textarea>" in page.content.decode()
+    assert ("Left to spend this month" in words) == (not headers)
+    assert not CustomerNote.objects.exists()
+
+
+def test_a_notes_own_address_leads_to_the_customers_notes(meera):
+    page = open_browser("maker").get(reverse("customer-note", args=[meera]))
+    assert page.headers["Location"] == f"{reverse('customer', args=[meera])}#notes"
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "x" * (NOTE_CHARACTERS + 1)])
@@ -145,7 +176,7 @@ def test_everybody_reads_notes_and_makers_alone_add_them(meera, role):
     note(open_browser("maker"), meera, "Called.")
     words = read_words(open_browser(role).get(reverse("customer", args=[meera])))
     assert "Notes Called." in words
-    assert "Add a note" not in words
+    assert "Add the note" not in words
 
 
 def test_nobody_can_be_noted_nor_revealed(meera):

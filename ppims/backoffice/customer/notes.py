@@ -1,40 +1,26 @@
-"""Notes that staff add to a customer."""
+"""Notes that staff add to a customer: how many a page lists, and the form for another."""
 
 from typing import Any
 
 from django import forms
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
-from django.urls import reverse
+from django.http import Http404, HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import NOTE_CHARACTERS, Customer
-from customers.services import notes
-from ppims.backoffice.access import get_posted, open_page, render_form
 from ppims.core.free_text import validate
-from ppims.services.accounts import get_staff
 
 MOST_SHOWN, BEFORE_PARAMETER, MOST_DIGITS = 50, "notes", 18
 
 
 class NoteForm(forms.Form):
     text = forms.CharField(
-        label=_("Note"),
+        label=_("New note"),
+        help_text=_("All staff read it; it can’t be changed later."),
         max_length=NOTE_CHARACTERS,
         validators=[validate],
-        widget=forms.Textarea(attrs={"rows": 3}),
+        widget=forms.Textarea(attrs={"rows": 2}),
+        error_messages={"required": _("Write the note first.")},
     )
-
-
-@open_page("customers.add_customernote", methods=("GET", "POST"))
-def customer_note(request: HttpRequest, unique_id: int) -> HttpResponse:
-    """Add a note, and go back to the customer's notes."""
-    found = get_object_or_404(Customer, pk=unique_id)
-    form = NoteForm(get_posted(request))
-    if form.is_valid():
-        notes.add_note(customer_id=unique_id, user=get_staff(request), **form.cleaned_data)
-        return redirect(f"{reverse('customer', args=[unique_id])}#notes")
-    return render_form(request, "customers/note.html", form, {"customer": found})
 
 
 def list_notes(request: HttpRequest, customer: Customer) -> dict[str, Any]:

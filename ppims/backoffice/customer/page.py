@@ -1,6 +1,7 @@
-"""The page of a customer: what is left, why the last was declined, who it is, what happened."""
+"""The page of a customer: what is left and what waits, who it is, what happened; and the notes that
+are written on it.
+"""
 
-from dataclasses import dataclass, replace
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -9,51 +10,27 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from customers.choices import Tier
 from customers.models import Customer
+from customers.services import notes
 from limits.decision import BALANCE_WINDOW, CREDIT_STOP, FINANCIAL_YEAR
 from limits.models import Direction, LimitRule, write_limit
-from ppims.backoffice.access import is_fragment, open_page
+from ppims.backoffice.access import get_posted, is_fragment, open_page
+from ppims.backoffice.customer.actions import list_buttons
 from ppims.backoffice.customer.activity import read_activity
-from ppims.backoffice.customer.notes import list_notes
+from ppims.backoffice.customer.months import group_months
+from ppims.backoffice.customer.notes import NoteForm, list_notes
 from ppims.backoffice.customer.profile import read_person
 from ppims.backoffice.customer.reveal import is_revealed
-from ppims.backoffice.decision_text import explain_decision, name_deciding_rule
+from ppims.backoffice.customer.tasks import make_tasks
+from ppims.backoffice.decision_text import explain_decision
 from ppims.backoffice.filters import CURSOR_NAME, write_canonical_query
 from ppims.core.formats import inr, ist_date
-from ppims.models import User
-from ppims.reports.limit_status import DirectionStatus, read_limit_status
+from ppims.reports.limit_status import DirectionStatus, LimitStatus, read_limit_status
+from ppims.reports.open_items import list_open_items
+from ppims.reports.past_months import list_past_months
 from ppims.services.accounts import get_staff
 
 PAGE_TEMPLATE, ROWS_PARTIAL = "ppims/customer.html", "ppims/transactions.html#rows"
-
-
-@dataclass(frozen=True)
-class Action:
-    """What one may do to a customer: on a page of its own."""
-
-    url_name: str
-    label: object
-    icon: str
-    permission: str
-    status: str = ""  # only so
-
-
-UPGRADE_KYC = Action(
-    "customer-kyc", _("Upgrade KYC"), "shield-check", "customers.propose_kycproposal"
-)
-ACTIONS = (
-    Action("customer-edit", _("Edit"), "pencil", "customers.change_customer"),
-    UPGRADE_KYC,
-    Action("customer-block", _("Block"), "ban", "customers.block_customer", "ACTIVE"),
-    Action(
-        "customer-unblock", _("Unblock"), "lock-open", "customers.propose_unblocking", "BLOCKED"
-    ),
-)
-# Where no KYC is higher.
-FULL_KYC_ACTIONS = [
-    replace(it, label=_("Change KYC")) if it is UPGRADE_KYC else it for it in ACTIONS
-]
 LEFT_LABELS = {
     Direction.DEBIT: _("Left to spend this month"),
     Direction.CREDIT: _("Left to load this month"),
@@ -73,33 +50,56 @@ def customer(request: HttpRequest, unique_id: int) -> HttpResponse:
     if is_fragment(request):
         part = ROWS_PARTIAL if CURSOR_NAME in request.GET else f"{PAGE_TEMPLATE}#activity"
         return render(request, part, {"customer": found, **happened}, status=status)
-    shown = is_revealed(request, unique_id)
-    now = read_limit_status(found)
+    context = {**happened, **_describe(request, found), "note_form": NoteForm()}
+    return render(request, PAGE_TEMPLATE, context, status=status)
+
+
+@open_page("customers.add_customernote", methods=("GET", "POST"))
+def customer_note(request: HttpRequest, unique_id: int) -> HttpResponse:
+    """Add a note: htmx gets the notes anew; without scripts the page comes back, or comes with what
+    is wrong. Whoever only comes here is led to the notes.
+    """
+    found = get_object_or_404(Customer, pk=unique_id)
+    form = NoteForm(get_posted(request))
+    is_added = form.is_valid()
+    if is_added:
+        notes.add_note(customer_id=unique_id, user=get_staff(request), **form.cleaned_data)
+    if is_fragment(request):
+        shown = {"customer": found, "note_form": NoteForm() if is_added else form, "is_part": True}
+        part, context = f"{PAGE_TEMPLATE}#notes", {**shown, **list_notes(request, found)}
+        return render(request, part, context, status=200 if is_added else 422)
+    if is_added or not form.is_bound:
+        return redirect(f"{reverse('customer', args=[unique_id])}#notes")
+    happened, _status = read_activity(request, found)
+    context = {**happened, **_describe(request, found), "note_form": form}
+    return render(request, PAGE_TEMPLATE, context, status=422)
+
+
+def _describe(request: HttpRequest, found: Customer) -> dict[str, Any]:
+    """Describe all of a customer but the activity."""
+    shown = is_revealed(request, found.pk)
+    now, items = read_limit_status(found), list_open_items(found.pk)
     declined = now.last_decline
-    return render(
-        request,
-        PAGE_TEMPLATE,
-        {
-            **happened,
-            "customer": found,
-            "actions": list_actions(found, get_staff(request)),
-            "ways": [show_direction(way) for way in now.ways],
-            "at": now.at,
-            "holds": now.holds,
-            "decline": declined,
-            "why": [*explain_decision(declined), *name_deciding_rule(declined)] if declined else [],
-            "person": read_person(found, is_revealed=shown),
-            **list_notes(request, found),
-        },
-        status=status,
-    )
+    return {
+        "customer": found,
+        "buttons": list_buttons(found, get_staff(request), items),
+        "ways": show_directions(now),
+        "at": now.at,
+        "tasks": make_tasks(items),
+        "decline": declined,
+        "why": explain_decision(declined) if declined else [],
+        "person": read_person(found, is_revealed=shown),
+        "months": group_months(list_past_months(found, now.at)),
+        **list_notes(request, found),
+    }
 
 
-def list_actions(found: Customer, user: User) -> list[tuple[Action, str]]:
+def show_directions(now: LimitStatus) -> list[dict[str, Any]]:
+    """Write what is left each way, with the holds that are open."""
     return [
-        (action, reverse(action.url_name, args=[found.pk]))
-        for action in (FULL_KYC_ACTIONS if found.tier == Tier.FULL else ACTIONS)
-        if action.status in {"", found.status} and user.has_perm(action.permission)
+        show_direction(way)
+        | {"holds": [hold for hold in now.holds if hold.direction == way.direction]}
+        for way in now.ways
     ]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.utils.translation import gettext as _
 
@@ -9,7 +10,7 @@ from customers.models import Account, Card, Customer, Document, Registration
 from ppims.backoffice import labels
 from ppims.backoffice.transaction_rows import name_actor
 from ppims.core.formats import ist, ist_date, mask, mask_day
-from ppims.models import AuditEntry
+from ppims.models import AuditEntry, Processor
 
 HIDDEN_TEXT = "••••"
 Fact = tuple[str, str]
@@ -17,11 +18,13 @@ Fact = tuple[str, str]
 
 @dataclass(frozen=True)
 class Through:
-    """A processor that knows the customer, and the instruments that it has told of."""
+    """A processor that knows the customer: since when, and by which numbers: what each is, the
+    number, and of an account or a card how it is there.
+    """
 
-    registration: Registration
-    customer_ref: str = field(repr=False)
-    cif_id: str = field(repr=False)
+    processor: Processor
+    since: datetime
+    numbers: Sequence[tuple[str, str, str]] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -59,30 +62,31 @@ class Person:
         return [(label, value) for label, value in found if value]
 
     def list_processors(self) -> list[Through]:
+        """List the processors, the first one first, each with the accounts and cards there."""
         return [
-            Through(r, self._mask_last_four(r.customer_ref), self._mask_last_four(r.cif_id))
-            for r in self.registrations
+            Through(each.processor, each.registered_at, self._list_numbers(each))
+            for each in self.registrations
         ]
 
-    def list_instruments(self) -> list[tuple[str, str, str]]:
-        """List accounts and cards: the kind, the number, and how it is at its processor."""
-        accounts = [
-            (
-                _("Account"),
-                self._mask_last_four(a.number),
-                labels.name_account_state(a.status, a.processor.system_id),
-            )
-            for a in self.accounts
+    def _list_numbers(self, registration: Registration) -> list[tuple[str, str, str]]:
+        there = registration.processor_id
+        ids = (
+            (_("Customer id"), self._mask_last_four(registration.customer_ref), ""),
+            (_("CIF id"), self._mask_last_four(registration.cif_id), ""),
+        )
+        return [
+            *(each for each in ids if each[1]),
+            *(
+                (_("Account"), self._mask_last_four(each.number), each.get_status_display())
+                for each in self.accounts
+                if each.processor_id == there
+            ),
+            *(
+                (_("Card"), f"{HIDDEN_TEXT}{each.last_four}", each.get_status_display())
+                for each in self.cards
+                if each.processor_id == there
+            ),
         ]
-        cards = [
-            (
-                _("Card"),
-                f"{HIDDEN_TEXT}{c.last_four}",
-                labels.name_card_state(c.status, c.processor.system_id),
-            )
-            for c in self.cards
-        ]
-        return accounts + cards
 
     def _write_address(self) -> str:
         customer = self.customer
@@ -104,8 +108,8 @@ def read_person(customer: Customer, *, is_revealed: bool = False) -> Person:
         customer,
         list(customer.documents.filter(replaced_at__isnull=True).order_by("kind")),
         list(customer.registrations.select_related("processor").order_by("registered_at", "pk")),
-        list(customer.accounts.select_related("processor").order_by("pk")),
-        list(customer.cards.select_related("processor").order_by("pk")),
+        list(customer.accounts.order_by("pk")),
+        list(customer.cards.order_by("pk")),
         is_revealed,
         _name_who_added(customer),
     )
