@@ -28,6 +28,28 @@ document.addEventListener("keydown", (event) => {
   search.focus();
 });
 
+// From the search the arrows lead into the hits and through them, Home and End to the first and the last; above the
+// first is the search again. Escape closes them.
+document.querySelector("form.search")?.addEventListener("keydown", (event) => {
+  const [search, hits] = [document.getElementById("search"), document.getElementById("hits")];
+  const stops = [search, ...hits.querySelectorAll("a, button")];
+  const here = stops.indexOf(event.target);
+  const last = stops.length - 1;
+  if (here < 0 || !last) return;
+  if (event.key === "Escape") {
+    event.preventDefault(); // what was typed stays: a second Escape takes it away
+    hits.replaceChildren();
+    search.focus();
+    return;
+  }
+  const places = { ArrowDown: Math.min(here + 1, last), ArrowUp: Math.max(here - 1, 0) };
+  if (here > 0) Object.assign(places, { Home: 1, End: last }); // in the field they move the cursor
+  const next = stops[places[event.key]];
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
+});
+
 // A form is sent once: for some seconds a second click does nothing. (Longer, and one that fetches a file stayed dead.)
 const sent = new WeakSet();
 document.addEventListener("submit", (event) => {

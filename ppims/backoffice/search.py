@@ -15,7 +15,7 @@ from ppims.backoffice.transaction_detail import write_transaction_address
 from ppims.backoffice.transaction_rows import Line, make_lines
 from ppims.reports.keyset import Position
 from ppims.reports.records import SOURCE_ORDER, read_rows
-from ppims.reports.search import LONGEST_QUERY_CHARACTERS, MOST_HITS, Hit, find_hits
+from ppims.reports.search import LONGEST_QUERY_CHARACTERS, MOST_HITS, Hit, find_alike, find_hits
 
 PAGE_TEMPLATE = "ppims/search.html"
 SEARCHES_KEY, MOST_KEPT = "searches", 10
@@ -27,6 +27,8 @@ WITH_DIGITS, LAST_FOUR = re.compile(r"\S*\d\S*"), re.compile(r"\d{4}")
 def search(request: HttpRequest) -> HttpResponse:
     """Look for what was typed: lead to the one who is meant, else to all that may be; while one
     types show the hits alone. Asked by GET say what can be looked for.
+
+    Nobody is led to whoever fits but for a wrong letter: that is said, and theirs to judge.
     """
     text = " ".join(request.POST.get("q", "")[:LONGEST_QUERY_CHARACTERS].split())
     if is_fragment(request):
@@ -54,10 +56,12 @@ def write_address(hit: Hit) -> str:
 
 
 def _find(text: str) -> dict[str, Any]:
-    found = _add_rows(find_hits(text))
+    exact = find_hits(text)
+    found = _add_rows(exact or find_alike(text))
     return {
         "text": _mask_query(text),
         "found": found,
+        "is_alike": not exact,
         "quick": found[:QUICK_HITS],
         "is_full": len(found) == MOST_HITS,
     }

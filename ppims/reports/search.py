@@ -1,6 +1,6 @@
 """What staff type into the search, and who it may mean: each hit says what matched."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, product
 
@@ -28,7 +28,7 @@ SOURCE_BY_OPERATION = {
 
 @dataclass(frozen=True)
 class Hit:
-    """A customer who may be meant, and what matched: "name", "card ending 4321", "Ref_Id".
+    """A customer who may be meant, and what matched: "name", "card ending 4321", "Ref id".
 
     Where that was a transaction's, `source` and `row_id` are its row; each is a hit of its own.
     """
@@ -42,6 +42,10 @@ class Hit:
     row_id: int | None = None
     mobile: str = ""  # masked
 
+    @property
+    def is_blocked(self) -> bool:
+        return self.status == Customer.Status.BLOCKED
+
 
 @dataclass(frozen=True)
 class _Match:
@@ -51,6 +55,7 @@ class _Match:
 
 
 Found = dict[int, list[_Match]]  # of each customer, what a word may mean
+IsNamed = Callable[[str, Sequence[str]], bool]
 Target = tuple[int, Source | None, int | None]  # a customer, or a row of that customer's
 
 
@@ -59,8 +64,7 @@ def find_hits(typed: str) -> list[Hit]:
 
     Of several words each has to match: "4321 verma" is a card and a name.
     """
-    text = " ".join(typed[:LONGEST_QUERY_CHARACTERS].split())
-    words = text.split()[:MOST_WORDS]
+    text, words = _read_words(typed)
     if not words:
         return []
     by_number = _find_by_number(text)
@@ -71,11 +75,34 @@ def find_hits(typed: str) -> list[Hit]:
         for customer_id, of_words in _find_by_all(words).items():
             if customer_id not in by_number:
                 _note(found, customer_id, of_words)
+    _note_named(found, search.find_by_name(text, most=MOST_HITS))
+    return _read(found)
+
+
+def find_alike(typed: str) -> list[Hit]:
+    """Find whom a typed text may mean if one letter of a name in it is wrong. To be asked where
+    `find_hits` finds nobody.
+    """
+    text, words = _read_words(typed)
+    found: dict[Target, list[str]] = {}
+    if len(words) > 1:
+        for customer_id, of_words in _find_by_all(words, is_named=search.is_named_alike).items():
+            _note(found, customer_id, of_words)
+    _note_named(found, search.find_by_misspelt_name(text, most=MOST_HITS))
+    return _read(found)
+
+
+def _read_words(typed: str) -> tuple[str, list[str]]:
+    text = " ".join(typed[:LONGEST_QUERY_CHARACTERS].split())
+    return text, text.split()[:MOST_WORDS]
+
+
+def _note_named(found: dict[Target, list[str]], customer_ids: Iterable[int]) -> None:
+    """Note who was found by name, unless they were found by a number already."""
     known = {customer_id for customer_id, *_ in found}
-    for customer_id in search.find_by_name(text, most=MOST_HITS):
+    for customer_id in customer_ids:
         if customer_id not in known:
             _note(found, customer_id, [[_Match(_("name"))]])
-    return _read(dict(list(found.items())[:MOST_HITS]))
 
 
 def _note(
@@ -96,7 +123,9 @@ def _find_by_number(text: str) -> Found:
     return found
 
 
-def _find_by_all(words: list[str]) -> dict[int, list[list[_Match]]]:
+def _find_by_all(
+    words: list[str], *, is_named: IsNamed = search.is_named
+) -> dict[int, list[list[_Match]]]:
     """Find whom all the words match, at least one of them a number."""
     by_word = [(word, _find_by_number(word)) for word in words]
     possible = {customer_id for _, found in by_word for customer_id in found}
@@ -104,18 +133,21 @@ def _find_by_all(words: list[str]) -> dict[int, list[list[_Match]]]:
     return {
         customer_id: matches
         for customer_id in sorted(possible)
-        if (matches := _list_all_matches(customer_id, names.get(customer_id, ""), by_word))
+        if (matches := _list_matches(customer_id, names.get(customer_id, ""), by_word, is_named))
     }
 
 
-def _list_all_matches(
-    customer_id: int, name: str, by_word: Iterable[tuple[str, Mapping[int, list[_Match]]]]
+def _list_matches(
+    customer_id: int,
+    name: str,
+    by_word: Iterable[tuple[str, Mapping[int, list[_Match]]]],
+    is_named: IsNamed,
 ) -> list[list[_Match]]:
     """List what matched each word; nothing where one of them didn't."""
     of_words = []
     for word, found in by_word:
         matches, asked = found.get(customer_id), split_words(word)
-        if matches is None and not (asked and search.is_named(name, asked)):
+        if matches is None and not (asked and is_named(name, asked)):
             return []
         of_words.append(matches or [_Match(_("name"))])
     return of_words
@@ -132,12 +164,13 @@ def _find_transactions(text: str) -> Iterable[tuple[int, _Match]]:
     # Spread by its Ref_Id, the table takes no longer ones, not even to look for.
     for operation, customer_id, row_id in known if len(text) <= LONGEST_REF_ID else ():
         source = SOURCE_BY_OPERATION.get(operation)
-        yield customer_id, _Match("Ref_Id", source, row_id if source else None)
+        yield customer_id, _Match(_("Ref id"), source, row_id if source else None)
     for row_id, customer_id in statements.read_rows(FIND_POSTED, [text]):
-        yield customer_id, _Match("Tran_Id", Source.ENTRY, row_id)
+        yield customer_id, _Match(_("Tran id"), Source.ENTRY, row_id)
 
 
-def _read(found: Mapping[Target, list[str]]) -> list[Hit]:
+def _read(all_found: Mapping[Target, list[str]]) -> list[Hit]:
+    found = dict(islice(all_found.items(), MOST_HITS))
     customers = Customer.objects.only("name", "tier", "status", "mobile")
     known = customers.in_bulk({customer_id for customer_id, *_ in found})
     return [

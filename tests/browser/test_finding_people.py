@@ -139,7 +139,7 @@ def test_back_and_reload_keep_the_hits_and_the_customer(asked, two_of_a_name, sc
     acts = ActionCounter(page)
     acts.fill(SEARCH, last)
     acts.submit()
-    hits = page.get_by_role("region", name="Hits").get_by_role("link")
+    hits = page.get_by_role("table", name="Hits").get_by_role("link")
     count = hits.count()
     assert count > 1
     page.reload()
@@ -175,6 +175,46 @@ def test_hits_come_as_one_types_and_go_with_the_focus(asked, two_of_a_name):
     page.get_by_label(SEARCH).click()
     hits.first.click()
     expect(page.get_by_role("heading", name="Left to spend this month")).to_be_visible()
+
+
+def test_arrows_lead_into_the_hits_and_enter_opens_one(asked, two_of_a_name):
+    _, last = two_of_a_name
+    page, _ = asked("viewer", "/limits", scripted=True)
+    field, hits = page.get_by_label(SEARCH), page.locator("#hits").get_by_role("link")
+    field.press_sequentially(last.lower())
+    expect(hits.first).to_contain_text(last)
+    page.keyboard.press("ArrowUp")
+    expect(field).to_be_focused()
+    for key, place in (("ArrowDown", 0), ("ArrowDown", 1), ("End", -1), ("Home", 0)):
+        page.keyboard.press(key)
+        stop = hits.nth(place) if place >= 0 else page.locator("#hits :is(a, button)").last
+        expect(stop).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(field).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Escape")
+    expect(field).to_be_focused()
+    expect(field).to_have_value(last.lower())
+    expect(hits).to_have_count(0)
+    page.keyboard.press("Backspace")
+    expect(hits.first).to_contain_text(last)
+    page.keyboard.press("ArrowDown")
+    name = hits.first.locator("span").first.inner_text().split(last)[0]
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(name)
+
+
+@BOTH_WAYS
+def test_a_misspelt_surname_is_found_in_3_as_one_that_is_alike(asked, two_of_a_name, scripted):
+    first, last = two_of_a_name
+    page, _ = asked("viewer", "/limits", scripted)
+    acts = ActionCounter(page)
+    acts.fill(SEARCH, f"{first} {last[0]}x{last[2:]}")
+    acts.submit()
+    expect(page.get_by_text("No exact match for")).to_be_visible()
+    acts.press(page.get_by_role("table", name="Hits").get_by_role("link").first)
+    expect(page.get_by_role("heading", level=1)).to_contain_text(f"{first} {last}")
+    assert acts.count == 3
 
 
 def test_a_filter_of_the_list_acts_at_once_and_back_takes_it_away(asked):

@@ -34,7 +34,7 @@ from ppims.reports.outcomes import Outcome
 from ppims.reports.overview import read_overview
 from ppims.reports.past_months import list_past_months
 from ppims.reports.records import Kind
-from ppims.reports.search import find_hits
+from ppims.reports.search import find_alike, find_hits
 from ppims.reports.totals import sum_transactions
 from ppims.reports.transactions import find_head, list_records, list_transactions
 from ppims.services import call_buffer
@@ -116,9 +116,7 @@ def read_all_reports(customer, ent):
                     asked = Wanted(tier, status, who, level)
                     list_customers(asked)
                     list_customers(asked, cursor=page.next)
-    name = Customer.objects.get(pk=customer).name
-    for text in (str(customer), "4321", f"4321 {name}", name, name[:3], "C1", "T1", "919812345678"):
-        find_hits(text)
+    search_in_every_way(customer)
     read_overview()
     for listed in (reviews.list_waiting, reviews.list_decided):
         listed(cursor=page.next)
@@ -169,6 +167,14 @@ def read_the_audit(customer, ent, page):
     for asked in filters:
         list_audit(asked)
         list_audit(asked, cursor=page.next)
+
+
+def search_in_every_way(customer):
+    name = Customer.objects.get(pk=customer).name
+    for text in (str(customer), "4321", f"4321 {name}", name, name[:3], "C1", "T1", "919812345678"):
+        find_hits(text)
+    for text in ("mear", "mera iyer", "4321 mera"):
+        find_alike(text)
 
 
 def read_the_queue_of_flagged(entry):

@@ -13,7 +13,7 @@ from customers.services import customers
 from limits.models import LedgerEntry, LimitCheck
 from ppims.models import Operation
 from ppims.reports.records import Source
-from ppims.reports.search import MOST_HITS, find_hits
+from ppims.reports.search import MOST_HITS, find_alike, find_hits
 from ppims.services.idempotency import Call
 from tests.factories import draw_ref, make_check, make_customer, make_posting
 
@@ -50,9 +50,9 @@ def find_names(text):
         ("+91 98123 45678", "mobile"),
         ("98123-45678", "mobile"),
         ("4321", "card ending 4321"),
-        ("009988776655", "Account_Number"),
-        ("CUST7", "Customer_Id"),
-        ("CIF00042", "Cif_Id"),
+        ("009988776655", "account number"),
+        ("CUST7", "Customer id"),
+        ("CIF00042", "CIF id"),
         (PAN, "PAN"),
         ("abcpe 1234f", "PAN"),
         ("meera", "name"),
@@ -70,16 +70,16 @@ def test_each_form_finds_the_customer_and_says_what_matched(meera, text, matched
 
 
 def test_a_unique_id_finds_its_customer(meera):
-    assert find_names(str(meera)) == [(meera, "Unique_Id")]
+    assert find_names(str(meera)) == [(meera, "Unique id")]
 
 
 def test_a_ref_id_finds_the_row_that_it_asked_for(meera, ent, cbs):
     asked, _ = make_check(ent, meera, 100, ref_id="REF1")
     posted, _ = make_posting(ent, meera, 100, ref_id="REF2", tran_id="TRAN1", enquiry="REF1")
     assert [(h.matched, h.source, h.row_id) for h in find_hits("REF1")] == [
-        (("Ref_Id",), Source.CHECK, asked.pk)
+        (("Ref id",), Source.CHECK, asked.pk)
     ]
-    for text, matched in (("REF2", "Ref_Id"), ("TRAN1", "Tran_Id")):
+    for text, matched in (("REF2", "Ref id"), ("TRAN1", "Tran id")):
         (hit,) = find_hits(text)
         assert (hit.customer_id, hit.matched) == (meera, (matched,))
         assert (hit.source, hit.row_id) == (Source.ENTRY, posted.pk)
@@ -96,14 +96,14 @@ def test_a_ref_id_of_an_add_finds_the_customer(ent):
     call = Call(ent, Operation.ADD_CUSTOMER, "ADD1", {})
     receipt, _ = customers.add_customer(call=call, details=person)
     (hit,) = find_hits("ADD1")
-    assert (hit.customer_id, hit.matched, hit.source) == (receipt.unique_id, ("Ref_Id",), None)
+    assert (hit.customer_id, hit.matched, hit.source) == (receipt.unique_id, ("Ref id",), None)
 
 
 def test_a_tran_id_that_two_have_finds_both(meera, ent, cbs):
     other = make_customer(cbs)
     make_posting(ent, meera, 100, tran_id="TRAN1")
     make_posting(cbs, other, 100, tran_id="TRAN1")
-    assert sorted(find_names("TRAN1")) == sorted([(meera, "Tran_Id"), (other, "Tran_Id")])
+    assert sorted(find_names("TRAN1")) == sorted([(meera, "Tran id"), (other, "Tran id")])
 
 
 def count_rows(text):
@@ -115,13 +115,13 @@ def test_one_ref_id_of_a_check_and_of_a_posting_is_two_hits(meera, ent, cbs):
     posted, _ = make_posting(ent, meera, 100, ref_id="REF1", tran_id="TRAN1")
     at_another, _ = make_check(cbs, make_customer(cbs), 100, ref_id="REF1")
     assert count_rows("REF1") == {
-        (meera, ("Ref_Id",), Source.CHECK, asked.pk),
-        (meera, ("Ref_Id",), Source.ENTRY, posted.pk),
-        (at_another.customer_id, ("Ref_Id",), Source.CHECK, at_another.pk),
+        (meera, ("Ref id",), Source.CHECK, asked.pk),
+        (meera, ("Ref id",), Source.ENTRY, posted.pk),
+        (at_another.customer_id, ("Ref id",), Source.CHECK, at_another.pk),
     }
     assert count_rows("verma REF1") == {
-        (meera, ("name", "Ref_Id"), Source.CHECK, asked.pk),
-        (meera, ("name", "Ref_Id"), Source.ENTRY, posted.pk),
+        (meera, ("name", "Ref id"), Source.CHECK, asked.pk),
+        (meera, ("name", "Ref id"), Source.ENTRY, posted.pk),
     }
 
 
@@ -136,21 +136,21 @@ def test_one_tran_id_posted_at_two_processors_is_two_hits(ent, cbs):
     first, _ = make_posting(ent, customer, 100, tran_id="TRAN1")
     second, _ = make_posting(cbs, customer, 100, tran_id="TRAN1")
     assert count_rows("TRAN1") == {
-        (customer, ("Tran_Id",), Source.ENTRY, first.pk),
-        (customer, ("Tran_Id",), Source.ENTRY, second.pk),
+        (customer, ("Tran id",), Source.ENTRY, first.pk),
+        (customer, ("Tran id",), Source.ENTRY, second.pk),
     }
 
 
 def test_one_row_by_two_numbers_is_one_hit(meera, ent):
     posted, _ = make_posting(ent, meera, 100, ref_id="SAME1", tran_id="SAME1")
-    assert count_rows("SAME1") == {(meera, ("Ref_Id", "Tran_Id"), Source.ENTRY, posted.pk)}
+    assert count_rows("SAME1") == {(meera, ("Ref id", "Tran id"), Source.ENTRY, posted.pk)}
 
 
 def test_a_number_of_the_customer_and_of_a_row_is_two_hits(meera, ent):
     asked, _ = make_check(ent, meera, 100, ref_id="CUST7")
     assert count_rows("CUST7") == {
-        (meera, ("Customer_Id",), None, None),
-        (meera, ("Ref_Id",), Source.CHECK, asked.pk),
+        (meera, ("Customer id",), None, None),
+        (meera, ("Ref id",), Source.CHECK, asked.pk),
     }
 
 
@@ -259,6 +259,55 @@ def test_signs_of_indian_scripts_are_letters_of_their_word(ent):
     assert split_words("मीरा ज़ैनब மீரா") == ["मीरा", "ज़ैनब", "மீரா"]
 
 
+# One wrong letter.
+
+
+def find_names_alike(text):
+    return [(hit.customer_id, *hit.matched) for hit in find_alike(text)]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("verna", "varma", "werma", "verms", "Vermma", "averma", "vermah", "vema", "erma", "verm"),
+        *("evrma", "vemra", "veram", "meera varma", "mera verma", "ver meara", "varma mee"),
+        "mera varma",
+    ],
+)
+def test_a_name_is_found_by_one_letter_wrong_left_out_put_in_or_swapped(meera, typed):
+    assert find_names_alike(typed) == [(meera, "name")]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["vxrmx", "vemrra", "me", "mx", "meera vxrmx", "meera rao", "meera zutshi", "", "x" * 500, "%"],
+)
+def test_two_wrong_letters_find_nobody_nor_does_a_short_word(meera, typed):
+    assert find_names_alike(typed) == []
+
+
+def test_a_wrong_letter_is_found_beside_a_number_too(meera, ent):
+    make_customer(ent, customer_name="Kiran Rao", card_number="4111222233334321")
+    assert find_names("4321 varma") == []
+    assert find_names_alike("4321 varma") == [(meera, "card ending 4321", "name")]
+    assert find_names_alike("9999 varma") == []
+
+
+def test_a_wrong_letter_of_an_indian_script_is_found(ent):
+    customer = make_customer(ent, customer_name="मीरा शर्मा")
+    assert find_names("मारा") == []
+    for typed in ("मारा", "मीरी शर्मा", "शरमा"):
+        assert find_names_alike(typed) == [(customer, "name")]
+
+
+def test_who_is_alike_comes_by_turns_and_so_many_at_most(ent):
+    meenas = [make_customer(ent, customer_name="Meena Rao") for _ in range(MOST_HITS + 3)]
+    meera = make_customer(ent, customer_name="Meera Rao")
+    found = [customer for customer, _ in find_names_alike("meeza")]
+    assert len(found) == MOST_HITS
+    assert found[:3] == [min(meenas), meera, sorted(meenas)[1]]
+
+
 def test_a_hit_names_nobody_where_it_is_written_down(meera):
     assert not re.search("meera|verma|souza", repr(find_hits("meera")), re.IGNORECASE)
 
@@ -270,3 +319,6 @@ def test_a_search_asks_a_bounded_number_of_things(meera, ent, django_assert_max_
     for text, most in (("REF1", 9), ("meera verma", 30), ("4321 verma", 30), (MOBILE, 9)):
         with django_assert_max_num_queries(most):
             find_hits(text)
+    for text, most in (("varma", 3), ("meera varma", 20), ("4321 varma", 20), ("z " * 50, 80)):
+        with django_assert_max_num_queries(most):
+            find_alike(text)

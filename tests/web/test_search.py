@@ -6,6 +6,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.urls import reverse
 
+from customers.models import Customer
 from ppims.backoffice.search import MOST_KEPT, QUICK_HITS
 from ppims.reports.search import MOST_HITS
 from tests.factories import make_check, make_customer, make_posting, make_processor
@@ -50,8 +51,8 @@ def test_a_number_of_two_transactions_leads_to_neither_and_lists_both(ent):
     make_posting(cbs, customer, 2_00, tran_id="TRAN7")
     client = open_browser("viewer")
     for text, rows in (
-        ("REF7", ("Ref_Id: Check ₹5.00, ENT, ", "Ref_Id: Posted ₹1.00, ENT, ")),
-        ("TRAN7", ("Tran_Id: Posted ₹1.00, ENT, ", "Tran_Id: Posted ₹2.00, CBS, ")),
+        ("REF7", ("Ref id: Check ₹5.00, ENT, ", "Ref id: Posted ₹1.00, ENT, ")),
+        ("TRAN7", ("Tran id: Posted ₹1.00, ENT, ", "Tran id: Posted ₹2.00, CBS, ")),
     ):
         location = search(client, text).headers["Location"]
         assert location.startswith("/search/")
@@ -73,23 +74,50 @@ def test_several_who_fit_are_listed_with_what_fits(meera, ent):
     page = search(open_browser("viewer"), "verma", follow=True)
     words = read_words(page)
     assert "2 hits for “verma”." in words
-    assert f"Meera Verma name New Min Active ••••5678 {meera}" in words
-    assert "Kiran Verma name Min Active" in words
+    assert f"Meera Verma name New Min ••••5678 {meera}" in words
+    assert "Kiran Verma name Min ••••" in words
     for customer in (meera, other):
         assert f'href="{find_page(customer)}"' in page.content.decode()
 
 
+def test_a_hit_says_who_is_blocked(meera, ent):
+    other = make_customer(ent, customer_name="Kiran Verma")
+    Customer.objects.filter(pk=other).update(status="BLOCKED", blocked_reason="stolen")
+    words = read_words(search(open_browser("viewer"), "verma", follow=True))
+    assert "Kiran Verma Blocked by us name" in words
+    assert "Meera Verma name" in words
+
+
+@pytest.mark.parametrize("typed", ["varma", "mera verma", "4321 varma"])
+def test_one_wrong_letter_leads_to_nobody_and_lists_who_is_alike(meera, typed):
+    client = open_browser("viewer")
+    address = search(client, typed).headers["Location"]
+    page = client.get(address)
+    assert "No exact match for “" in read_words(page)
+    assert f'href="{find_page(meera)}"' in page.content.decode()
+    quick = search(client, typed, headers=HTMX)
+    assert "No exact match. Alike: Meera Verma" in read_words(quick)
+
+
+def test_who_fits_exactly_is_not_mixed_with_who_is_alike(meera, ent):
+    make_customer(ent, customer_name="Kiran Varma")
+    quick = read_words(search(open_browser("viewer"), "varma", headers=HTMX))
+    assert "Kiran Varma" in quick
+    assert "Alike" not in quick
+    assert "Verma" not in quick
+
+
 def test_nobody_fits_and_it_says_what_can_be_looked_for(meera):
     words = read_words(search(open_browser("viewer"), "zutshi", follow=True))
-    assert "Nobody fits “zutshi”." in words
-    assert "Found are customers, by the beginnings of their names’ words" in words
+    assert "No match for “zutshi”." in words
+    assert "Search for a customer by the beginning of a name" in words
 
 
 def test_nothing_typed_is_no_search(meera):
     client = open_browser("viewer")
     page = search(client, "   ")
     assert page.status_code == 200
-    assert "Found are customers" in read_words(page)
+    assert "Search for a customer" in read_words(page)
     assert "searches" not in client.session
 
 
@@ -117,7 +145,7 @@ def test_the_last_few_searches_are_kept(meera):
     gone, *kept = addresses
     assert "kept no longer" in read_words(client.get(gone))
     for address in kept:
-        assert "Nobody fits" in read_words(client.get(address))
+        assert "No match" in read_words(client.get(address))
 
 
 @pytest.mark.parametrize(
@@ -154,7 +182,7 @@ def test_while_one_types_few_hits_come_and_how_many_there_are(meera, ent):
     assert f"The first {MOST_HITS} that fit “verma”." in full
 
 
-@pytest.mark.parametrize(("text", "words"), [("", ""), ("zut", "Nobody fits so far.")])
+@pytest.mark.parametrize(("text", "words"), [("", ""), ("zut", "No match.")])
 def test_while_one_types_and_nobody_fits_it_says_so(meera, text, words):
     assert read_words(search(open_browser("viewer"), text, headers=HTMX)).strip() == words
 
