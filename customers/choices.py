@@ -16,6 +16,13 @@ class Tier(models.TextChoices):
         return list(Tier).index(self)
 
 
+class KycChannel(models.TextChoices):
+    """By which channel staff come to know of the KYC. Processors have codes of their own."""
+
+    BRANCH = "BRN", _("Branch")
+    MOBILE_APP = "MOB", _("Mobile app")
+
+
 class InstrumentStatus(models.TextChoices):
     """The status of an account or a card, as its processor sends it."""
 

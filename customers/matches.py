@@ -37,21 +37,19 @@ class Effect(models.TextChoices):
 
 @dataclass(frozen=True)
 class Match:
-    """A customer on record, what of both is the same, and what adding all the same would do."""
+    """A customer on record, what of both is the same, and what adding all the same would do: None
+    where not enough is filled in to tell.
+    """
 
     customer: Customer
     matched_on: tuple[MatchedOn, ...]
-    effect: Effect
+    effect: Effect | None
 
 
-def find_matches(details: CustomerDetails, processor: Processor) -> list[Match]:
-    """Find who has the mobile or the document, then who has the same name and birth date.
-
-    Nobody is found without a birth date: it decides what adding does. The number of look-ups is
-    bounded, whatever the number of customers.
+def find_matches(details: CustomerDetails, processor: Processor | None) -> list[Match]:
+    """Find who has the mobile or the document, then who has the same name and birth date. So far
+    may little be filled in. The number of look-ups is bounded, whatever the number of customers.
     """
-    if not details.date_of_birth:
-        return []
     by_mobile, by_document = holders = records.find_holders(details)
     ids = (by_document, by_mobile, *_find_namesakes(details))
     found = list(dict.fromkeys(pk for pk in ids if pk))[:MOST_SHOWN]
@@ -73,7 +71,8 @@ def sum_up_matches(matches: Iterable[Match]) -> str:
 
 
 def _find_namesakes(details: CustomerDetails) -> list[int]:
-    assert details.date_of_birth
+    if not details.date_of_birth:  # of one name there are many
+        return []
     named = search.find_by_name(details.customer_name or "", most=MOST_NAMESAKES)
     born = Customer.objects.filter(pk__in=named, date_of_birth=details.date_of_birth)
     return list(born.order_by("pk").values_list("pk", flat=True)[:MOST_SHOWN])
@@ -99,10 +98,12 @@ def _compare(
 def _predict_effect(
     details: CustomerDetails,
     customer: Customer,
-    processor: Processor,
+    processor: Processor | None,
     by_mobile: int | None,
     by_document: int | None,
-) -> Effect:
+) -> Effect | None:
+    if processor is None or not details.date_of_birth:
+        return None
     # As services/customers.py decides who is meant: by document, else by mobile.
     if customer.pk != (by_document or by_mobile):
         return Effect.ASKED if customer.pk == by_mobile else Effect.ANOTHER

@@ -21,7 +21,7 @@ VERBS = set(
     chunk claim clean clear click close collect come commit compare compress confirm connect
     copy correct count create cut decide decline decode decrypt defer delete describe digest do
     draft draw drive drop echo edit emit encode encrypt end ensure enter execute expect explain
-    export extend fail feed fetch fill filter finalize find finish flush follow forge forget
+    export extend fail feed fetch fill filter finalize find finish flush focus follow forge forget
     format frame free freeze get give go grant group guess hand handle hang heal hear hide hold
     identify initialise
     insert insist install interrupt join judge jump keep kill know learn leave let

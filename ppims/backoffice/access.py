@@ -63,6 +63,11 @@ def is_fragment(request: HttpRequest) -> bool:
     return headers.get("HX-Request") == "true" and not is_restoring
 
 
+def is_looking(request: HttpRequest) -> bool:
+    """Return whether a form is only to be looked at, while somebody fills it in."""
+    return is_fragment(request) and "looking" in request.POST
+
+
 def respond(
     request: HttpRequest,
     template: str,

@@ -8,6 +8,7 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from customers.choices import KycChannel
 from customers.models import Customer
 from limits.models import LedgerEntry
 from ppims.reports.records import Kind
@@ -46,7 +47,7 @@ FLAG_TEXTS: Mapping[LedgerEntry.Flag, object] = {
 }
 
 # By which channel a processor, or staff, came to know of the KYC; others have codes of their own.
-CHANNELS: Mapping[str, object] = {"BRN": _("Branch"), "MOB": _("Mobile app")}
+CHANNELS: Mapping[str, object] = dict(KycChannel.choices)
 
 YES_OR_NO: Mapping[str, object] = {"Y": _("Yes"), "N": _("No")}
 

@@ -21,6 +21,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
@@ -64,10 +65,19 @@ def wait_in_turn(view: View) -> View:
     return answer
 
 
+MISSING_SENTENCES = {
+    "username": gettext_lazy("Enter your username."),
+    "password": gettext_lazy("Enter your password."),
+    "old_password": gettext_lazy("Enter your old password."),
+    "new_password1": gettext_lazy("Enter a new password."),
+    "new_password2": gettext_lazy("Enter the new password once more."),
+}
+
+
 class LogInForm(AuthenticationForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _leave_the_focus_to_errors(self)
+        _prepare_errors(self)
 
     def confirm_login_allowed(self, user: Any) -> None:
         super().confirm_login_allowed(user)
@@ -113,7 +123,7 @@ class OwnPasswordForm(PasswordChangeForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _leave_the_focus_to_errors(self)
+        _prepare_errors(self)
 
     def clean(self) -> dict[str, Any] | None:
         # With a wrong old one the new one is not looked at: that it is one of the last four would
@@ -161,9 +171,12 @@ def stay(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-def _leave_the_focus_to_errors(form: BaseForm) -> None:
-    for field in form.fields.values() if form.is_bound else ():
-        field.widget.attrs.pop("autofocus", None)
+def _prepare_errors(form: BaseForm) -> None:
+    """Let each field have its own sentence, and leave the focus to what sums them up."""
+    for name, field in form.fields.items():
+        field.error_messages["required"] = MISSING_SENTENCES[name]
+        if form.is_bound:
+            field.widget.attrs.pop("autofocus", None)
 
 
 # For django-axes.

@@ -6,7 +6,7 @@ from django.utils import dateformat
 
 from ppims.core import calendar
 
-NO_VALUE = "–"
+NO_VALUE, HIDDEN_TEXT = "–", "••••"
 
 
 def inr(paise: int | None, nothing: str = NO_VALUE) -> str:
@@ -75,9 +75,15 @@ def write_month(number: int) -> str:
 
 def mask(value: str, *, shown: int) -> str:
     """Show the last few characters of a number; nothing of one too short to hide the rest."""
-    return f"••••{value[-shown:]}" if len(value) > shown else "••••" if value else ""
+    return f"{HIDDEN_TEXT}{value[-shown:]}" if len(value) > shown else HIDDEN_TEXT if value else ""
 
 
 def mask_day(day: date) -> str:
     """Show a birth date's year alone."""
     return f"•• ••• {day.year}"
+
+
+def mask_email(email: str) -> str:
+    """Show an e-mail address's first letter, and where it is."""
+    name, at, domain = email.partition("@")
+    return f"{name[:1]}{HIDDEN_TEXT}{at}{domain}" if email else ""

@@ -119,7 +119,7 @@ def test_a_search_that_fails_while_one_types_says_so_instead_of_old_hits(failing
 
 
 @pytest.mark.parametrize(
-    ("address", "label"), [("/onboard", "Name"), ("edit", "E-mail"), ("kyc", "KYC channel")]
+    ("address", "label"), [("/onboard", "Name"), ("edit", "E-mail"), ("kyc", "KYC done on")]
 )
 def test_a_field_that_could_not_be_looked_at_says_so_below_it(failing, address, label):
     if not address.startswith("/"):

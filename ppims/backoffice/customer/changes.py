@@ -19,9 +19,10 @@ from customers.choices import MOBILE_KIND, Tier
 from customers.claims import Doubt, find_reviews
 from customers.details import CustomerDetails
 from customers.forms import EditForm, KycForm, OnboardForm, ReasonForm, refuse
+from customers.forms.fields import focus_first
 from customers.models import Customer, Receipt
 from customers.services import blocking, customers, kyc
-from ppims.backoffice.access import get_posted, go, is_fragment, open_page, render_form
+from ppims.backoffice.access import get_posted, go, is_looking, open_page, render_form
 from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.core.errors import Refusal, Unavailable
 from ppims.models import FourEyes, Operation, Processor
@@ -29,6 +30,7 @@ from ppims.services import idempotency
 from ppims.services.accounts import get_staff
 
 METHODS_WITH_POST = ("GET", "POST")
+LAST_PROCESSOR_KEY = "onboarded_through"  # of a session: the processor that was chosen last
 PROPOSED_MESSAGE = gettext_lazy("It is proposed: another person approves it, under Approvals.")
 
 
@@ -36,12 +38,14 @@ PROPOSED_MESSAGE = gettext_lazy("It is proposed: another person approves it, und
 @open_page("customers.add_customer", methods=METHODS_WITH_POST)
 def onboard(request: HttpRequest) -> HttpResponse:
     """Add a customer through a processor, once for each form; of likenesses it warns before."""
-    form = OnboardForm(get_posted(request))
+    remembered = request.session.get(LAST_PROCESSOR_KEY)
+    form = OnboardForm(get_posted(request), remembered=remembered)
+    focus_first(form)
     is_right = form.is_valid()
     call = _make_call(form)
     is_repeated = call is not None and idempotency.is_claimed(call)
     alike = [] if is_repeated else _find_matches(form)
-    context = {"form": form, **_describe_likenesses(alike, form)}
+    context = {"form": form, "here": request.path, **_describe_likenesses(alike, form)}
     if is_looking(request):
         return render(request, "customers/onboard.html#looked", context)
     if is_right and call and context["is_confirmed"] and context["may_be_added"]:
@@ -118,11 +122,6 @@ def unblock(request: HttpRequest, unique_id: int) -> HttpResponse:
     return _answer(request, "customers/customer_unblock.html", form, customer, carry_out, waiting)
 
 
-def is_looking(request: HttpRequest) -> bool:
-    """Return whether the form is only to be looked at, while somebody fills it in."""
-    return is_fragment(request) and "looking" in request.POST
-
-
 def _answer(
     request: HttpRequest,
     template: str,
@@ -134,8 +133,10 @@ def _answer(
     """Show the form, or what is wrong with it; or do it, say so and go to the customer. `waiting`
     is the address of a proposal that stands in the way.
     """
+    focus_first(form)
     back = write_customer_address(customer.pk)
     context = {"form": form, "customer": customer, "customer_url": back, "waiting": waiting}
+    context["here"] = request.path
     is_right = form.is_valid()
     if is_looking(request):
         return render(request, "includes/looked.html", context)
@@ -165,9 +166,7 @@ def _make_call(form: OnboardForm) -> idempotency.Call | None:
 
 
 def _find_matches(form: OnboardForm) -> list[matches.Match]:
-    if not form.is_bound or form.processor is None:
-        return []
-    return matches.find_matches(form.read_details(), form.processor)
+    return matches.find_matches(form.read_details(), form.processor) if form.is_bound else []
 
 
 def _describe_likenesses(alike: list[matches.Match], form: OnboardForm) -> dict[str, Any]:
@@ -176,7 +175,7 @@ def _describe_likenesses(alike: list[matches.Match], form: OnboardForm) -> dict[
         "alike": [(each, write_customer_address(each.customer.pk)) for each in alike],
         "token": token,
         "is_confirmed": not alike or form.data.get("confirmed") == token,
-        "may_be_added": all(each.effect != matches.Effect.KNOWN for each in alike),
+        "may_be_added": all(each.effect not in {None, matches.Effect.KNOWN} for each in alike),
     }
 
 
@@ -184,7 +183,7 @@ def _warn_of_matches(form: OnboardForm, alike: list[matches.Match]) -> None:
     """Say in the form what to do about who is alike, unless something else is wrong with it."""
     if not alike or form.processor is None or form.errors:
         return
-    said = _("Somebody like that is on record: look below, then go on.")
+    said = _("Somebody like that is on record: look at who it is, then go on.")
     known = next((each.customer for each in alike if each.effect == matches.Effect.KNOWN), None)
     form.add_error(None, _describe_known(known, form.processor) if known else said)
 
@@ -232,6 +231,7 @@ def _add(
         else:
             _refuse(form, refusal, details)
         return None
+    request.session[LAST_PROCESSOR_KEY] = call.processor.pk
     if not is_replay:  # whose first sending has said so
         for said in _describe_added(receipt, details, call.processor):
             messages.success(request, said)
@@ -249,12 +249,12 @@ def _describe_added(
         yield said % {"name": customer.name, "processor": processor.system_id}
     elif details.kyc_flag == Tier.FULL != receipt.tier:
         said = _(
-            "The customer is added at Min KYC, with the Unique_Id %(id)s. Full KYC waits for"
+            "The customer is added at Min KYC, with the unique id %(id)s. Full KYC waits for"
             " another person, under Approvals."
         )
         yield said % {"id": receipt.unique_id}
     else:
-        yield _("The customer is added, with the Unique_Id %(id)s.") % {"id": receipt.unique_id}
+        yield _("The customer is added, with the unique id %(id)s.") % {"id": receipt.unique_id}
     number = details.mobile_number
     holder = records.find_holder(MOBILE_KIND, number) if number else None
     if holder and holder != customer.pk:

@@ -9,10 +9,9 @@ from django.utils.translation import gettext as _
 from customers.models import Account, Card, Customer, Document, Registration
 from ppims.backoffice import labels
 from ppims.backoffice.transaction_rows import name_actor
-from ppims.core.formats import ist, ist_date, mask, mask_day
+from ppims.core.formats import HIDDEN_TEXT, ist, ist_date, mask, mask_day, mask_email
 from ppims.models import AuditEntry, Processor
 
-HIDDEN_TEXT = "••••"
 Fact = tuple[str, str]
 
 
@@ -50,7 +49,7 @@ class Person:
                 (str(d.get_kind_display()), d.reveal() if shown else d.masked)
                 for d in self.documents
             ),
-            (_("Email"), customer.email if shown else _mask_email(customer.email)),
+            (_("Email"), customer.email if shown else mask_email(customer.email)),
             (_("Address"), self._write_address()),
             (_("Maiden name"), self._hide(customer.maiden_name)),
             (_("NRI"), labels.name_yes_or_no(customer.nri_flag)),
@@ -120,8 +119,3 @@ def _name_who_added(customer: Customer) -> str:
     entries = AuditEntry.objects.filter(subject=customer.pk, number=1, action="customer added")
     names = entries.values_list("user__username", "processor__system_id")
     return next((name_actor(user or "", system_id or "") for user, system_id in names), "")
-
-
-def _mask_email(email: str) -> str:
-    name, at, domain = email.partition("@")
-    return f"{name[:1]}{HIDDEN_TEXT}{at}{domain}" if email else ""

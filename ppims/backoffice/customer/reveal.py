@@ -2,37 +2,42 @@
 
 from time import time
 
-from django import forms
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
-from django.utils.translation import gettext_lazy as _
+from django.shortcuts import get_object_or_404, redirect, render
 
+from customers.forms.fields import ReasonForm, focus_first, make_reason_field
 from customers.models import Customer
 from customers.services import disclosures
-from ppims.backoffice.access import get_posted, open_page, render_form
-from ppims.core.free_text import validate
-from ppims.models import LONGEST_NOTE
+from ppims.backoffice.access import get_posted, is_looking, open_page, render_form
+from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.services.accounts import get_staff
 
 REVEALED_KEY, REVEALED_SECONDS = "revealed", 60
 
 
-class ReasonForm(forms.Form):
-    reason = forms.CharField(label=_("Reason"), max_length=LONGEST_NOTE, validators=[validate])
+class RevealForm(ReasonForm):
+    """Why somebody has to see what is masked."""
+
+    reason = make_reason_field(rows=1)
 
 
 @open_page("customers.reveal_customer", methods=("GET", "POST"))
 def customer_reveal(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Ask for the reason; then show the customer's page unmasked, once."""
     found = get_object_or_404(Customer, pk=unique_id)
-    form = ReasonForm(get_posted(request))
+    form = RevealForm(get_posted(request))
+    focus_first(form)
+    back = write_customer_address(unique_id)
+    context = {"form": form, "customer": found, "customer_url": back, "here": request.path}
+    if is_looking(request):
+        return render(request, "includes/looked.html", context)
     if form.is_valid():
         disclosures.reveal(
             customer_id=unique_id, reason=form.cleaned_data["reason"], user=get_staff(request)
         )
         request.session[REVEALED_KEY] = [unique_id, int(time())]
         return redirect("customer", unique_id)
-    return render_form(request, "customers/reveal.html", form, {"customer": found})
+    return render_form(request, "customers/reveal.html", form, context)
 
 
 def is_revealed(request: HttpRequest, unique_id: int) -> bool:
