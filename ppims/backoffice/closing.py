@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from limits.models import LedgerEntry, PostingFinding, RefusedReport, ReportFinding
 from limits.services import findings
-from ppims.backoffice.customer.page import describe_left
+from ppims.backoffice.customer.left import describe_left
 from ppims.backoffice.queue import (
     DONE_PARAMETER,
     Choice,

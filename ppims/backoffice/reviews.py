@@ -14,7 +14,7 @@ from customers.review_evidence import list_evidence
 from customers.services.reviews import decide
 from limits.models import Direction
 from ppims.backoffice.access import open_page
-from ppims.backoffice.customer.page import describe_left
+from ppims.backoffice.customer.left import describe_left
 from ppims.backoffice.queue import (
     DONE_PARAMETER,
     Choice,
