@@ -28,6 +28,7 @@ from ppims.backoffice.filters import (
     write_canonical_query,
     write_next_query,
 )
+from ppims.backoffice.transaction_rows import DAY_PARAMETER
 from ppims.core import calendar, clock
 from ppims.models import AuditEntry, User
 from ppims.reports import keyset
@@ -37,7 +38,6 @@ from ppims.services.audit import read_detail
 from ppims.wire.reply_fields import write_date, write_instant
 
 PAGE_TEMPLATE = "ppims/audit.html"
-SHOWN_DAY = "day"  # whose heading is on the page already, where htmx asks for more rows of it
 ROWS_AT_ONCE = 500  # of a file; as many are in memory at a time
 ACTION_BY_SLUG = {slugify(action): action for action in ACTION_NAMES}
 
@@ -71,10 +71,6 @@ class AuditForm(FrameForm):
         set_choices(self, "action", events)
         set_choices(self, "processor", [(name, name) for name in self.processors])
 
-    def list_asked(self) -> dict[str, str]:
-        """List what is asked for, of which every field counts."""
-        return {name: self.data[name] for name in self.fields if self.data.get(name)}
-
     def make_filters(self, at: datetime) -> AuditFilters:
         """Return what a valid form looks for, at an instant."""
         said = self.cleaned_data
@@ -100,15 +96,15 @@ def audit(request: HttpRequest) -> HttpResponseBase:
     found = list_audit(form.make_filters(clock.now()), cursor=request.GET.get(CURSOR_NAME, ""))
     lines = make_audit_lines(found.rows)
     asked = form.list_asked()
-    shown = lines[-1].day.isoformat() if lines else request.GET.get(SHOWN_DAY, "")
+    shown = lines[-1].day.isoformat() if lines else request.GET.get(DAY_PARAMETER, "")
     context = {
         "form": form,
         "has_days": asked.get("when") == OWN_FRAME,
         "asked": asked,
         "lines": lines,
-        "shown_day": request.GET.get(SHOWN_DAY, "") if is_fragment(request) else "",
+        "shown_day": request.GET.get(DAY_PARAMETER, "") if is_fragment(request) else "",
         "is_cut_short": found.is_cut_short,
-        "more": write_next_query(found, {**asked, SHOWN_DAY: shown} if shown else asked),
+        "more": write_next_query(found, {**asked, DAY_PARAMETER: shown} if shown else asked),
     }
     part = "rows" if CURSOR_NAME in request.GET else "found"
     return respond(request, PAGE_TEMPLATE, context, partial=part)

@@ -129,6 +129,7 @@ ACTION_GROUPS: Mapping[object, Mapping[str, object]] = {
     },
     _("System"): {
         "sealed": _("Seal made"),
+        "transactions exported": _("Transactions exported"),
         "audit exported": _("Audit exported"),
         "clock accepted": _("Clock accepted"),
         "rows taken as they were": _("Older rows taken as they were"),

@@ -41,10 +41,10 @@ def write_parts(
     writer = csv.writer(_Echo())
     yield BYTE_ORDER_MARK + writer.writerow([str(name) for name in head])
     for rows in batches:
-        yield "".join([writer.writerow(map(_disarm, row)) for row in rows])
+        yield "".join([writer.writerow(map(_quote_formula, row)) for row in rows])
 
 
-def _disarm(text: str) -> str:
+def _quote_formula(text: str) -> str:
     """Keep a spreadsheet from reckoning with a text."""
     return f"'{text}" if text.startswith(FORMULA_SIGNS) and not _is_number(text) else text
 

@@ -57,6 +57,10 @@ class FrameForm(forms.Form):
             self.add_error("until", gettext("This is before the first day."))
         return cleaned
 
+    def list_asked(self) -> dict[str, str]:
+        """List what the address asks for, of which every field counts."""
+        return {name: self.data[name] for name in self.fields if self.data.get(name)}
+
     def make_frame(self, at: datetime) -> Frame:
         """Return the time frame of a valid form, at an instant."""
         said, today = self.cleaned_data, calendar.find_ist_day(at)
@@ -112,10 +116,6 @@ class FilterForm(FrameForm):
     @property
     def is_more_asked(self) -> bool:
         return any(self.data.get(name) for name in self.MORE_FIELDS)
-
-    def list_asked(self) -> dict[str, str]:
-        """List what the address asks for, of which every field counts."""
-        return {name: self.data[name] for name in self.fields if self.data.get(name)}
 
     def make_filters(self, at: datetime) -> Filters:
         """Return what a valid form looks for, at an instant."""

@@ -25,6 +25,7 @@ from ppims.core.formats import inr
 from ppims.models import Processor
 from ppims.reports import waiting as queues
 from ppims.reports.overview import Day, read_overview
+from ppims.reports.records import Kind
 from ppims.reports.totals import Sum
 from ppims.reports.waiting import Waiting
 from ppims.services.accounts import get_staff
@@ -141,15 +142,14 @@ def _list_today(day: Day) -> list[Figure]:
     def link_listed(**asked: str) -> str:
         return list_of("transactions", **asked, when="today")
 
-    def link_records(**asked: str) -> str:
-        return link_listed(**asked, every="1")
-
     def make_sum(label: str, number: str, posted: Sum, undone: Sum, way: str) -> Figure:
         notes = [(number, "")]
         if undone.count:
             said = _("%(amount)s reversed") % {"amount": inr(undone.paise)}
-            notes.append((said, link_records(kind="reversed", type=way)))
-        return Figure(label, inr(posted.paise), link_records(kind="posted", type=way), notes)
+            notes.append((said, link_listed(every=Kind.REVERSED.value, type=way)))
+        return Figure(
+            label, inr(posted.paise), link_listed(every=Kind.POSTED.value, type=way), notes
+        )
 
     spends = ngettext("%(n)d spend", "%(n)d spends", day.spent.count) % {"n": day.spent.count}
     loads = ngettext("%(n)d load", "%(n)d loads", day.loaded.count) % {"n": day.loaded.count}

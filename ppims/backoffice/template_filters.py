@@ -12,7 +12,16 @@ from django.utils.translation import gettext
 
 from ppims.backoffice import labels
 from ppims.core import calendar, clock
-from ppims.core.formats import inr, ist, ist_date, ist_day, ist_start, ist_time, write_month
+from ppims.core.formats import (
+    inr,
+    ist,
+    ist_date,
+    ist_day,
+    ist_start,
+    ist_time,
+    write_count,
+    write_month,
+)
 
 register = template.Library()
 PAGE_FILTERS: dict[str, Callable[..., str]] = {
@@ -22,6 +31,7 @@ PAGE_FILTERS: dict[str, Callable[..., str]] = {
     "ist_day": ist_day,
     "ist_time": ist_time,
     "ist_start": ist_start,
+    "count": write_count,
     "month": write_month,
     "tier": labels.name_tier,
     "reason": labels.name_reason,

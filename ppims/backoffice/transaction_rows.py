@@ -26,7 +26,7 @@ from ppims.reports.transactions import Transaction
 
 SOURCE_SLUGS = {source: source.value.replace(" ", "-") for source in Source}
 SOURCE_BY_SLUG = {slug: source for source, slug in SOURCE_SLUGS.items()}
-SHOWN_DAY = "day"  # whose heading is on the page already, where htmx asks for more rows of it
+DAY_PARAMETER = "day"  # whose heading is on the page already, where htmx asks for more rows of it
 # Records whose kind is an outcome of their transaction too.
 OUTCOMES_OF_KINDS = {
     Kind.POSTED: Outcome.POSTED,
@@ -129,13 +129,13 @@ def describe_days(
     """Describe a page of transactions and records, last first, for the rows' template: by day, and
     with the query of what follows. Where htmx asks for more rows of a day its heading is there.
     """
-    shown = request.GET.get(SHOWN_DAY, "") if is_fragment(request) else ""
+    shown = request.GET.get(DAY_PARAMETER, "") if is_fragment(request) else ""
     days = group_by_day(make_lines(found.rows), shown)
     last_day = days[-1][1][-1].day.isoformat() if days else shown
     return {
         "days": days,
         "is_cut_short": found.is_cut_short,
-        "more": write_next_query(found, {**asked, SHOWN_DAY: last_day} if last_day else asked),
+        "more": write_next_query(found, {**asked, DAY_PARAMETER: last_day} if last_day else asked),
     }
 
 

@@ -30,8 +30,9 @@ from ppims.reports.transactions import (
 from ppims.services.accounts import get_staff
 
 PAGE_TEMPLATE = "ppims/transactions.html"
-ALONE = "alone"  # in a list of every record, a record opens without the others of its transaction
-SUMMED = "sum"  # asks for what a list comes to, however long that takes
+# In a list of every record, a record opens without the others of its transaction.
+ALONE_PARAMETER = "alone"
+SUM_PARAMETER = "sum"  # asks for what a list comes to, however long that takes
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ def transactions(request: HttpRequest) -> HttpResponse:
     asked, after = form.list_asked(), request.GET.get(CURSOR_NAME, "")
     context: dict[str, Any] = {"form": form, "asked": asked}
     if asked and not after and not form.is_of_records:
-        context |= _sum_up(form, at, is_asked=SUMMED in request.GET)
-    if SUMMED in request.GET and is_fragment(request):
+        context |= _sum_up(form, at, is_asked=SUM_PARAMETER in request.GET)
+    if SUM_PARAMETER in request.GET and is_fragment(request):
         return render(request, f"{PAGE_TEMPLATE}#totals", context)
     filters = form.make_filters(at)
     found: keyset.Page[Any]
@@ -78,14 +79,16 @@ def _sum_up(form: FilterForm, at: datetime, *, is_asked: bool) -> dict[str, Any]
     filters = form.make_filters(at)
     if is_asked or is_summed_quickly(filters, at):
         return {"totals": sum_transactions(filters, at)}
-    return {"uncounted": urlencode({**form.list_asked(), SUMMED: 1})}
+    return {"uncounted": urlencode({**form.list_asked(), SUM_PARAMETER: 1})}
 
 
 @open_page("limits.view_ledgerentry")
 def transaction(request: HttpRequest, source: str, row_id: int) -> HttpResponse:
     """Show the transaction that a record is a step of; htmx gets its row, open or closed again."""
     asked = _read_row(source, row_id)
-    is_alone = asked.source not in MONEY_SOURCES or (ALONE in request.GET and is_fragment(request))
+    is_alone = asked.source not in MONEY_SOURCES or (
+        ALONE_PARAMETER in request.GET and is_fragment(request)
+    )
     if is_alone:
         line, records = make_lines([asked])[0], [asked]
     else:

@@ -25,6 +25,11 @@ def inr(paise: int | None, nothing: str = NO_VALUE) -> str:
     return f"{sign}₹{','.join(reversed(pairs))},{tail:03d}.{fraction:02d}"
 
 
+def write_count(number: int) -> str:
+    """Write how many there are, up to a lakh: 12,345."""
+    return f"{number:,}"
+
+
 def ist(at: datetime | None) -> str:
     """Write an instant in India's time: 25 Nov 2026, 4:17 PM."""
     return (

@@ -23,12 +23,14 @@ POSTING_OF_CHECK = """
     p.customer_id = w.customer_id AND p.limit_check_id = w.row_key AND p.kind = 'S'
 """
 POSTING_ITSELF = "p.customer_id = w.customer_id AND p.id = w.row_key AND p.kind = 'S'"
-REVERSALS = """
+ITS_REVERSALS = """
     AND r.customer_id = p.customer_id AND r.month = p.month AND r.reverses_id = p.id
 """
-POSTED = RowBeside("limits_ledgerentry p", POSTING_OF_CHECK)
-FLAGGED = RowBeside("limits_ledgerentry p", f"{POSTING_OF_CHECK} AND ',' || p.flags || ',' LIKE %s")
-HELD = RowBeside(
+POSTING_BESIDE = RowBeside("limits_ledgerentry p", POSTING_OF_CHECK)
+FLAGGED_POSTING = RowBeside(
+    "limits_ledgerentry p", f"{POSTING_OF_CHECK} AND ',' || p.flags || ',' LIKE %s"
+)
+OPEN_HOLD = RowBeside(
     "limits_hold h",
     "h.customer_id = w.customer_id AND h.limit_check_id = w.row_key AND h.expires_at > %s",
 )
@@ -82,13 +84,13 @@ def _write_reversed(posting: str) -> RowBeside:
     """Write that all of a posting was reversed."""
     return RowBeside(
         "(limits_ledgerentry p CROSS JOIN limits_ledgerentry r)",
-        posting + REVERSALS,
+        posting + ITS_REVERSALS,
         group="p.id, p.amount_paise",
         having="SUM(r.amount_paise) = p.amount_paise",
     )
 
 
-def _refute(condition: RowBeside) -> RowBeside:
+def _make_absent(condition: RowBeside) -> RowBeside:
     return replace(condition, is_there=False)
 
 
@@ -104,22 +106,22 @@ def _walk_checks(filters: Filters, at: datetime) -> list[Walk]:
     if outcome is not None:
         wanted += _list_conditions_of_checks(outcome, at)
     if filters.flag:
-        wanted.append((FLAGGED, _write_flag_pattern(filters.flag)))
+        wanted.append((FLAGGED_POSTING, _write_flag_pattern(filters.flag)))
     return [_make_walk(CHECK_RANK, "limits_limitcheck", columns, within, wanted)]
 
 
 def _list_conditions_of_checks(outcome: Outcome, at: datetime) -> list[Condition]:
     all_reversed = _write_reversed(POSTING_OF_CHECK)
-    is_held = (HELD, store_value(at))
+    is_held = (OPEN_HOLD, store_value(at))
     conditions: dict[Outcome, list[Condition]] = {
-        Outcome.POSTED: [(POSTED,), (_refute(all_reversed),)],
+        Outcome.POSTED: [(POSTING_BESIDE,), (_make_absent(all_reversed),)],
         Outcome.REVERSED: [(all_reversed,)],
-        Outcome.DECLINED: [(_refute(POSTED),)],
+        Outcome.DECLINED: [(_make_absent(POSTING_BESIDE),)],
         Outcome.ON_HOLD: [is_held],
         Outcome.RELEASED: [
             ("w.is_allowed",),
-            (_refute(HELD), store_value(at)),
-            (_refute(POSTED),),
+            (_make_absent(OPEN_HOLD), store_value(at)),
+            (_make_absent(POSTING_BESIDE),),
         ],
     }
     return conditions[outcome]
@@ -133,7 +135,7 @@ def _walk_entry_heads(filters: Filters) -> list[Walk]:
     all_reversed = _write_reversed(POSTING_ITSELF)
     conditions: dict[Outcome | None, list[Condition]] = {
         None: [],
-        Outcome.POSTED: [("NOT (w.kind = 'F')",), (_refute(all_reversed),)],
+        Outcome.POSTED: [("NOT (w.kind = 'F')",), (_make_absent(all_reversed),)],
         Outcome.REVERSED: [("w.kind = 'S'",), (all_reversed,)],
         Outcome.RELEASED: [("w.kind = 'F'",)],
     }

@@ -22,9 +22,9 @@ def write_by_direction(*columns: str) -> str:
 
 
 POSTING_BESIDE = f"JOIN limits_ledgerentry p ON {POSTING_OF_CHECK}"
-CHECKED = write_by_direction("COUNT(*)", "SUM(w.amount_paise)")
+CHECKED_SUMS = write_by_direction("COUNT(*)", "SUM(w.amount_paise)")
 # What more or less was posted than a check had asked for.
-DIFFERENCE = write_by_direction("SUM(0)", "SUM(p.amount_paise - w.amount_paise)")
+DIFFERENCE_SUMS = write_by_direction("SUM(0)", "SUM(p.amount_paise - w.amount_paise)")
 NEVER_POSTED = {Outcome.DECLINED, Outcome.ON_HOLD, Outcome.RELEASED}
 SUMMED_QUICKLY = 2_000
 
@@ -69,9 +69,9 @@ def sum_transactions(filters: Filters, at: datetime) -> Totals:
     for each in list_head_walks(filters, at):
         columns = sorted({*each.columns, "customer_id", "direction", "amount_paise"})
         walk = replace(each, columns=columns)
-        sums = [*map(add, sums, sum_wanted(walk, filters.frame, CHECKED))]
+        sums = [*map(add, sums, sum_wanted(walk, filters.frame, CHECKED_SUMS))]
         if walk.rank == CHECK_RANK and filters.outcome not in NEVER_POSTED:
-            more = sum_wanted(walk, filters.frame, DIFFERENCE, beside=POSTING_BESIDE)
+            more = sum_wanted(walk, filters.frame, DIFFERENCE_SUMS, beside=POSTING_BESIDE)
             sums = [*map(add, sums, more)]
         is_cut |= has_rows(walk, filters.frame, keyset.LOOKED_AT)
     return Totals(Sum(sums[0], sums[1]), Sum(sums[2], sums[3]), is_cut)

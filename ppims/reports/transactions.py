@@ -27,8 +27,8 @@ from ppims.reports.records import (
 )
 
 BY_STAFF = {Kind.ADJUSTED, Kind.MOVED}
-BOOKED = {Kind.POSTED, *BY_STAFF}
-NUMBER = attrgetter("number")
+BOOKED_KINDS = {Kind.POSTED, *BY_STAFF}
+BY_NUMBER = attrgetter("number")
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def find_head(row: Row) -> Position:
 
 def _make_transaction(head: Row, steps: Sequence[Row], *, is_held: bool) -> Transaction:
     records = [head, *steps]
-    posted = next((row for row in records if row.kind in BOOKED), None)
+    posted = next((row for row in records if row.kind in BOOKED_KINDS), None)
     returned = sum(row.amount_paise or 0 for row in steps if row.kind == Kind.REVERSED)
     outcome = find_outcome(
         is_allowed=head.is_allowed,
@@ -166,11 +166,11 @@ def _read_steps(heads: Sequence[Row]) -> dict[tuple[Source, int], list[Row]]:
         (answers[check_id] if reverses_id is None else reversals[reverses_id]).append(row)
     steps = {}
     for head in heads:
-        first = sorted(answers[head.id], key=NUMBER) if head.source == Source.CHECK else [head]
+        first = sorted(answers[head.id], key=BY_NUMBER) if head.source == Source.CHECK else [head]
         undone = [each for row in first for each in reversals[row.id]]
         steps[head.source, head.id] = [
             *(first if head.source == Source.CHECK else ()),
-            *sorted(undone, key=NUMBER),
+            *sorted(undone, key=BY_NUMBER),
         ]
     return steps
 

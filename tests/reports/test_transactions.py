@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.as_the_application]
 ALL_FILTERS = Filters()
 INSTANT = timedelta(microseconds=1)
 JUNE = 203106
-LATER = NOON + timedelta(days=2)  # when no hold is open any more
+LATER_INSTANT = NOON + timedelta(days=2)  # when no hold is open any more
 
 
 @pytest.fixture
@@ -167,7 +167,9 @@ def test_a_hold_is_open_until_its_last_microsecond_and_then_released(ent, custom
 def test_a_release_is_no_time_that_was_up(story, day):
     released = read_one(day.at, Filters(outcome=Outcome.RELEASED))
     assert not released.is_time_up
-    assert not read_one(LATER, Filters(frame=Frame(released.at, released.at + INSTANT))).is_time_up
+    assert not read_one(
+        LATER_INSTANT, Filters(frame=Frame(released.at, released.at + INSTANT))
+    ).is_time_up
 
 
 def test_a_late_posting_after_a_release_is_posted_with_its_flag(story, ent, day):
@@ -409,7 +411,7 @@ def test_a_record_tells_what_happened(story, ent):
 
 
 def test_the_application_may_read_it(story):
-    with clock.freeze(LATER):
+    with clock.freeze(LATER_INSTANT):
         at = clock.now()
     assert list_transactions(ALL_FILTERS, at, cursor="fffffffffffff-9-ffffffffffffffff").rows
     assert read_rows([]) == []

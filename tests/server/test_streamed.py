@@ -108,7 +108,7 @@ def server(request, tmp_path_factory, prepared, django_db_blocker):
     made = RunningServer(tmp_path_factory.mktemp(request.param), request.param)
     made.set_up(prepared)
     with django_db_blocker.unblock(), use_file(made.folder / "ppims.sqlite3"):
-        make_user_of("auditor", username="auditor")
+        made.auditor = make_user_of("auditor").username
         ent, customer = Processor.objects.get(system_id="ENT"), int(SAMPLE)
         rows = [
             LimitCheck(
@@ -141,7 +141,7 @@ def server(request, tmp_path_factory, prepared, django_db_blocker):
 
 @pytest.fixture
 def auditor(server):
-    return Person(server.port, "auditor", RIGHT_PASSWORD)
+    return Person(server.port, server.auditor, RIGHT_PASSWORD)
 
 
 @pytest.mark.django_db

@@ -64,7 +64,7 @@ def test_what_waits_is_told_with_its_age_and_leads_there(seen, told):
     page = seen()
     waiting = {figure.label: figure for figure in page.context["waiting"]}
     assert {label: figure.value for label, figure in waiting.items()} == {"Flagged postings": 3}
-    assert waiting["Flagged postings"].address == reverse("flagged")
+    assert waiting["Flagged postings"].address == f"{reverse('flagged')}?oldest=1"
     words = read_words(page).replace("\xa0", " ")
     assert "Waiting for staff Flagged postings 3 oldest 1 minute Today" in words
 
@@ -100,7 +100,8 @@ def test_declines_lead_to_lists_of_so_many(seen, told):
     assert len(declined.notes) == 2
     for address, number in ((declined.address, 2), *((each, 1) for _, each in declined.notes)):
         with clock.freeze(AT):
-            assert len(client.get(address).context["lines"]) == number, address
+            days = client.get(address).context["days"]
+        assert sum(len(lines) for _, lines in days) == number, address
 
 
 def test_sums_lead_to_the_records_that_they_are_the_sums_of(seen, told):
@@ -109,12 +110,16 @@ def test_sums_lead_to_the_records_that_they_are_the_sums_of(seen, told):
         *(figures["Spent"].address, figures["Spent"].notes[1][1]),
         figures["Loaded"].address,
     ]
-    today = {"when": ["today"], "every": ["1"]}
     assert [parse_qs(urlsplit(address).query) for address in asked] == [
-        {**today, "kind": ["posted"], "type": ["spend"]},
-        {**today, "kind": ["reversed"], "type": ["spend"]},
-        {**today, "kind": ["posted"], "type": ["load"]},
+        {"when": ["today"], "every": ["posted"], "type": ["spend"]},
+        {"when": ["today"], "every": ["reversed"], "type": ["spend"]},
+        {"when": ["today"], "every": ["posted"], "type": ["load"]},
     ]
+    client = open_browser("viewer")
+    for address, number in zip(asked, (2, 1, 1), strict=True):
+        with clock.freeze(AT):
+            days = client.get(address).context["days"]
+        assert sum(len(lines) for _, lines in days) == number, address
 
 
 def test_every_address_leads_somewhere(seen, told):
