@@ -9,7 +9,7 @@ from limits.models import Direction, OverviewSnapshot
 from ppims.core import calendar, clock
 from ppims.reports import overview_counts
 from ppims.reports.near_limit import Near, list_nearest
-from ppims.reports.totals import NOTHING, Sum
+from ppims.reports.totals import NO_SUM, Sum
 from ppims.reports.waiting import Waiting, read_waiting
 
 SHOWN_DAYS = 30
@@ -22,10 +22,10 @@ class Day:
     """
 
     day: date
-    spent: Sum = NOTHING
-    loaded: Sum = NOTHING
-    spent_reversed: Sum = NOTHING
-    loaded_reversed: Sum = NOTHING
+    spent: Sum = NO_SUM
+    loaded: Sum = NO_SUM
+    spent_reversed: Sum = NO_SUM
+    loaded_reversed: Sum = NO_SUM
     declined: Mapping[str, int] = field(default_factory=dict)
     added: int = 0
 

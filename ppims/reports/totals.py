@@ -37,7 +37,7 @@ class Sum:
     paise: int = 0
 
 
-NOTHING = Sum()
+NO_SUM = Sum()
 
 
 @dataclass(frozen=True)

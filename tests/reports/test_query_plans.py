@@ -26,7 +26,7 @@ from ppims.reports.audit import AuditFilters, list_audit
 from ppims.reports.calls import list_calls
 from ppims.reports.customers import Filters as Wanted
 from ppims.reports.customers import list_customers
-from ppims.reports.heads import ANY_FLAG, Filters
+from ppims.reports.heads import Filters
 from ppims.reports.keyset import Frame, Position
 from ppims.reports.limit_status import read_limit_status
 from ppims.reports.open_items import list_open_items
@@ -34,13 +34,17 @@ from ppims.reports.outcomes import Outcome
 from ppims.reports.overview import read_overview
 from ppims.reports.past_months import list_past_months
 from ppims.reports.records import Kind
-from ppims.reports.search import find_alike, find_hits
 from ppims.reports.totals import sum_transactions
-from ppims.reports.transactions import find_head, list_records, list_transactions
+from ppims.reports.transactions import list_records, list_transactions
 from ppims.services import call_buffer
 from tests.conftest import Caller
 from tests.factories import make_check, make_customer, make_person, make_posting, refuse
 from tests.ledger.histories import adjust
+from tests.reports.every_filter import (
+    read_the_audit,
+    read_transactions_and_records,
+    search_in_every_way,
+)
 
 pytestmark = pytest.mark.django_db
 STAY_SMALL = {
@@ -126,55 +130,6 @@ def read_all_reports(customer, ent):
     make_posting(ent, customer, 1)
     OverviewSnapshot.objects.update(claimed_until=now, at=now.replace(year=2020))
     read_overview()
-
-
-def read_transactions_and_records(ent, now, cursor):
-    frame = Frame(now.replace(hour=0), now)
-    outcomes = (None, *Outcome)
-    for asked in (
-        *(Filters(outcome=each, processor_id=who) for each in outcomes for who in (None, ent.pk)),
-        *(Filters(reason=reason, direction="D") for reason in ("MONTH_LIMIT", "KYC_EXPIRED")),
-        *(Filters(flag=flag, outcome=each) for flag in (ANY_FLAG, "LATE") for each in outcomes),
-        Filters(frame=frame),
-    ):
-        list_transactions(asked, now)
-        list_transactions(asked, now, cursor=cursor)
-        sum_transactions(asked, now)
-    kinds = (None, Kind.CHECK, Kind.POSTED, Kind.REVERSED, Kind.ADJUSTED, Kind.MOVED)
-    for asked in (
-        *(Filters(kind=kind, processor_id=who) for kind in kinds for who in (None, ent.pk)),
-        *(Filters(flag=flag, kind=kind) for flag in (ANY_FLAG, "LATE") for kind in kinds),
-        Filters(frame=frame, direction="C"),
-    ):
-        list_records(asked, cursor=cursor)
-        for row in list_records(asked).rows:
-            find_head(row)
-
-
-def read_the_audit(customer, ent, page):
-    """Read it by each filter alone, and by a processor's beside each other one."""
-    filters = [
-        AuditFilters(),
-        AuditFilters(processor_id=ent.pk),
-        AuditFilters(action="customer updated"),
-        *(
-            AuditFilters(**asked, **more)
-            for asked in ({"user_id": 1}, {"action": "user added"}, {"customer_id": customer})
-            for more in ({}, {"processor_id": ent.pk})
-        ),
-        AuditFilters(user_id=1, action="customer updated", customer_id=customer),
-    ]
-    for asked in filters:
-        list_audit(asked)
-        list_audit(asked, cursor=page.next)
-
-
-def search_in_every_way(customer):
-    name = Customer.objects.get(pk=customer).name
-    for text in (str(customer), "4321", f"4321 {name}", name, name[:3], "C1", "T1", "919812345678"):
-        find_hits(text)
-    for text in ("mear", "mera iyer", "4321 mera"):
-        find_alike(text)
 
 
 def read_the_queue_of_flagged(entry):
@@ -298,7 +253,6 @@ PARTIAL = {
     'NOT t."is_allowed"': "check_declined",
     "NOT (t.\"flags\" = '')": "entry_flagged",
     't."limit_check_id" IS NULL': "entry_head_by_time",
-    'ppims_auditentry t WHERE t."processor_id" IS NULL': "audit_entry_by_staff",
     '(t."processor_id" IS NULL OR t."user_id" IS NOT NULL)': "audit_entry_by_staff",
     "FROM ppims_auditentry t WHERE subject = %s": "sqlite_autoindex_ppims_auditentry_1",
     "t.\"status\" = 'BLOCKED'": "customer_blocked",
