@@ -8,7 +8,8 @@ from limits.models import OverviewSnapshot
 from ppims.core import clock
 from ppims.reports import overview_counts
 from ppims.reports.overview import read_overview
-from tests.factories import make_customer, make_posting, make_processor
+from tests.factories import make_check, make_customer, make_posting, make_processor
+from tests.ledger.histories import adjust
 
 NOON = datetime(2031, 6, 17, 6, 30, tzinfo=UTC)  # in India; after all that a migration wrote
 
@@ -52,6 +53,36 @@ def day():
 def customer(ent, day):
     with day():
         return make_customer(ent)
+
+
+@pytest.fixture
+def story(ent, day):
+    """A transaction of each outcome, told over one hour: the customer they are about."""
+    with day():
+        customer = make_customer(ent)
+    with day():
+        make_check(ent, customer, 1_000, ref_id="POSTED")
+    with day():
+        make_posting(ent, customer, 900, enquiry="POSTED", tran_id="T1")
+    with day():
+        make_check(ent, customer, 2_000, ref_id="REVERSED")
+    with day():
+        make_posting(ent, customer, 2_000, enquiry="REVERSED", tran_id="T2")
+    with day():
+        make_posting(ent, customer, 2_000, kind="R", tran_id="T2")
+    with day():
+        make_check(ent, customer, 3_000, ref_id="RELEASED")
+    with day():
+        make_posting(ent, customer, 3_000, kind="F", enquiry="RELEASED")
+    with day():
+        make_check(ent, customer, 1_000_001, ref_id="DECLINED")
+    with day():
+        make_posting(ent, customer, 4_000, direction="C")  # without a check
+    with day():
+        adjust(customer, 203106, 500)
+    with day():
+        make_check(ent, customer, 5_000, ref_id="HELD", direction="C")
+    return customer
 
 
 def read_overview_at(instant):

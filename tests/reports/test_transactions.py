@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 from django.http import Http404
 
-from limits.models import Direction, LedgerEntry, LimitCheck
+from limits.models import Direction, LimitCheck
 from ppims.core import clock
 from ppims.reports import keyset
 from ppims.reports.heads import ANY_FLAG, Filters
-from ppims.reports.keyset import Frame
+from ppims.reports.keyset import Frame, Position
 from ppims.reports.outcomes import Outcome
-from ppims.reports.records import Kind, Source, read_rows
+from ppims.reports.records import CHECK_RANK, ENTRY_RANK, Kind, Source, read_rows
 from ppims.reports.transactions import (
     find_head,
     list_records,
@@ -27,41 +27,6 @@ ALL_FILTERS = Filters()
 INSTANT = timedelta(microseconds=1)
 JUNE = 203106
 LATER_INSTANT = NOON + timedelta(days=2)  # when no hold is open any more
-
-
-@pytest.fixture
-def story(ent, day):
-    """A transaction of each outcome, told over one hour: the customer they are about."""
-    with day():
-        customer = make_customer(ent)
-    with day():
-        make_check(ent, customer, 1_000, ref_id="POSTED")
-    with day():
-        make_posting(ent, customer, 900, enquiry="POSTED", tran_id="T1")
-    with day():
-        make_check(ent, customer, 2_000, ref_id="REVERSED")
-    with day():
-        make_posting(ent, customer, 2_000, enquiry="REVERSED", tran_id="T2")
-    with day():
-        make_posting(ent, customer, 2_000, kind="R", tran_id="T2")
-    with day():
-        make_check(ent, customer, 3_000, ref_id="RELEASED")
-    with day():
-        make_posting(ent, customer, 3_000, kind="F", enquiry="RELEASED")
-    with day():
-        make_check(ent, customer, 1_000_001, ref_id="DECLINED")
-    with day():
-        make_posting(ent, customer, 4_000, direction="C")  # without a check
-    with day():
-        adjust(customer, JUNE, 500)
-    with day():
-        make_check(ent, customer, 5_000, ref_id="HELD", direction="C")
-    return customer
-
-
-@pytest.fixture
-def at(day):
-    return day.at
 
 
 def list_all(at, filters=ALL_FILTERS, **more):
@@ -321,16 +286,20 @@ def test_what_two_customers_do_alike_is_never_mixed(ent, cbs, day):
 
 
 def test_a_check_and_an_entry_of_one_id_are_never_mixed(ent, customer, day):
+    makers = {
+        Source.CHECK: lambda: make_check(ent, customer, 1),
+        Source.ENTRY: lambda: make_posting(ent, customer, 1, kind="F"),
+    }
+    made = {}
     with day():
-        posted, _ = make_posting(ent, customer, 50, kind="F")
-    checks = []
-    while not checks or checks[-1].pk < posted.pk:
-        with day():
-            checks.append(make_check(ent, customer, 1_000)[0])
-    assert checks[-1].pk == posted.pk
-    outcomes = {(row.head.source, row.head.id): row.outcome for row in list_all(day.at)}
-    assert outcomes[Source.ENTRY, posted.pk] == Outcome.RELEASED
-    assert outcomes[Source.CHECK, posted.pk] == Outcome.ON_HOLD
+        for source, make in makers.items():
+            made[source] = make()[0].pk
+        while made[Source.CHECK] != made[Source.ENTRY]:
+            behind = min(made, key=made.get)
+            made[behind] = makers[behind]()[0].pk
+    heads = [Position(0, rank, made[Source.CHECK]) for rank in (CHECK_RANK, ENTRY_RANK)]
+    check, entry = read_transactions(heads, day.at)
+    assert (check.outcome, entry.outcome) == (Outcome.ON_HOLD, Outcome.RELEASED)
 
 
 def test_each_record_leads_to_the_transaction_that_it_is_a_step_of(story, day):
@@ -354,60 +323,6 @@ def test_a_page_takes_a_bounded_number_of_queries(
             make_posting(ent, customer, paise, kind="R", tran_id="T9")
     with django_assert_num_queries(len(few)):
         assert len(list_all(day.at)) == 36
-
-
-# Every record.
-
-
-def list_kinds(filters=ALL_FILTERS):
-    return [row.kind for row in list_records(filters).rows]
-
-
-def test_every_record_has_a_row_of_its_own_at_its_own_instant(story):
-    assert list_kinds() == [
-        *(Kind.CHECK, Kind.ADJUSTED, Kind.POSTED, Kind.CHECK, Kind.RELEASED, Kind.CHECK),
-        *(Kind.REVERSED, Kind.POSTED, Kind.CHECK, Kind.POSTED, Kind.CHECK),
-    ]
-    instants = [row.at for row in list_records(ALL_FILTERS).rows]
-    assert instants == sorted(instants, reverse=True)
-
-
-@pytest.mark.parametrize(
-    "kind", [Kind.CHECK, Kind.POSTED, Kind.RELEASED, Kind.REVERSED, Kind.ADJUSTED]
-)
-def test_a_kind_gives_just_the_records_of_that_kind(story, kind):
-    there = [row for row in list_records(ALL_FILTERS).rows if row.kind == kind]
-    assert there
-    assert list_records(Filters(kind=kind)).rows == there
-
-
-def test_nothing_has_moved_yet(story):
-    assert list_kinds(Filters(kind=Kind.MOVED)) == []
-
-
-def test_records_are_filtered_by_type_processor_and_flag(story, ent, cbs):
-    every = list_records(ALL_FILTERS).rows
-    for wanted, test in (
-        (Filters(direction="C"), lambda row: row.direction == "C"),
-        (Filters(processor_id=ent.pk), lambda row: row.processor_id == ent.pk),
-        (Filters(processor_id=cbs.pk), lambda row: False),
-        (Filters(flag=ANY_FLAG), lambda row: row.flags),
-        (Filters(flag="UNCHECKED"), lambda row: "UNCHECKED" in row.flags),
-    ):
-        assert list_records(wanted).rows == [row for row in every if test(row)]
-
-
-def test_a_record_tells_what_happened(story, ent):
-    posted = list_records(Filters(kind=Kind.POSTED)).rows[-1]
-    entry = LedgerEntry.objects.get(tran_id="T1")
-    assert (posted.source, posted.id, posted.at) == (Source.ENTRY, entry.pk, entry.at)
-    assert (posted.customer_id, posted.processor_id) == (story, ent.pk)
-    assert (posted.amount_paise, posted.direction) == (900, "D")
-    assert (posted.flags, posted.tran_id) == (("AMOUNT_DIFFERS",), "T1")
-    assert (posted.number, posted.month) == (1, JUNE)
-    held, declined, *_ = list_records(Filters(kind=Kind.CHECK)).rows
-    assert (declined.is_allowed, declined.what) == (False, "MONTH_LIMIT")
-    assert (held.is_allowed, held.what) == (True, "WITHIN_LIMITS")
 
 
 def test_the_application_may_read_it(story):

@@ -114,7 +114,7 @@ def test_a_reissued_mobile_asks_for_a_review_and_adds_nobody(ent, maker):
     assert review.customer == holder
     assert find_address_in_summary(second) == reverse("review", args=[review.pk])
     assert Customer.objects.count() == 1
-    decided = {"outcome": "DIFFERENT_PEOPLE", "reason": "a slip"}
+    decided = {"finding": "DIFFERENT_PEOPLE", "note": "a slip"}
     maker.post(reverse("review", args=[review.pk]), decided)
     third = send(maker, confirm(first, body))
     assert "Staff have decided about this: Different people ." in read_words(third)

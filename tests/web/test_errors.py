@@ -69,8 +69,8 @@ def make_failing(monkeypatch, error):
     ("error", "status", "words"),
     [
         (ZeroDivisionError("₹secret"), 500, "a fault of ours"),
-        (OperationalError("₹secret"), 503, "try again in a moment"),
-        (Unavailable(), 503, "try again in a moment"),
+        (OperationalError("₹secret"), 503, "Try again in a moment"),
+        (Unavailable(), 503, "Try again in a moment"),
     ],
 )
 def test_a_fault_says_nothing_of_itself_and_whether_to_try_again(
@@ -89,7 +89,7 @@ def test_the_page_of_a_fault_needs_no_database(monkeypatch):
     client = Client(raise_request_exception=False)
     client.cookies["sessionid"] = "one-of-before"
     monkeypatch.setattr(connection, "cursor", _fail_as_away)
-    assert_page(client.get("/settings/limits"), 503, "try again in a moment")
+    assert_page(client.get("/settings/limits"), 503, "Try again in a moment")
 
 
 def _fail_as_away(*_):

@@ -34,7 +34,7 @@ def guess(user, times=GUESSES, **more):
 def test_the_right_password_leads_on_to_the_page_that_was_asked_for():
     client = Client()
     asked = client.get("/settings/limits")
-    assert (asked.status_code, asked["Location"]) == (302, "/log-in?next=%2Flimits")
+    assert (asked.status_code, asked["Location"]) == (302, "/log-in?next=%2Fsettings%2Flimits")
     response = try_in(make_user_of(), client=client, to="/settings/limits")
     assert (response.status_code, response["Location"]) == (302, "/settings/limits")
     assert client.get("/settings/limits").status_code == 200
@@ -74,7 +74,7 @@ def test_logging_out_is_a_post_and_ends_the_session():
 def test_the_admin_has_the_same_log_in_and_leads_back():
     client = Client()
     asked = client.get("/admin/limits/limitrule/", follow=True)
-    assert asked.redirect_chain[-1][0] == "/log-in?next=%2Fadmin%2Flimits%2Flimitrule%2F"
+    assert asked.redirect_chain[-1][0] == "/log-in?next=%2Fadmin%2Fsettings%2Flimits%2Flimitrule%2F"
     back = try_in(make_user_of("admin"), client=client, to="/admin/limits/limitrule/")
     assert client.get(back["Location"]).status_code == 200
     assert client.post("/admin/logout/")["Location"] == "/log-in"

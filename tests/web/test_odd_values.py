@@ -79,7 +79,7 @@ def test_the_refusal_is_a_page_and_a_fragment_and_says_nothing_of_it(headers):
     for client in (Client(), open_browser("viewer")):
         page = client.get("/log-in", {"next": NUL}, headers=headers)
         assert page.status_code == 400
-        assert "something that this page doesn’t take" in read_words(page)
+        assert "something in it that this page doesn’t take" in read_words(page)
         assert NUL not in page.content.decode()
 
 

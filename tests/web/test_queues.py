@@ -284,9 +284,9 @@ def test_a_finding_closes_it(ent, customer, maker, finding):
     assert 'value="GENUINE"' not in page
     assert "Add the note" in page
     detail = open_browser("viewer").get(f"/transactions/entry/{entry.pk}")
-    assert {f.value: f.address for f in detail.context["facts"]}[str(finding.label)] == (
-        find_flagged_page(entry)
-    )
+    assert {f.value: f.address for step in detail.context["steps"] for f in step.facts}[
+        str(finding.label)
+    ] == (find_flagged_page(entry))
 
 
 @pytest.mark.parametrize(

@@ -62,11 +62,11 @@ def test_its_page_says_what_happened_and_what_to_do(report, maker):
 
 def test_the_posting_and_what_happened_to_the_customer_lead_to_it(report, posting, maker):
     detail = maker.get(f"/transactions/entry/{posting.pk}")
-    addresses = [fact.address for fact in detail.context["facts"]]
+    addresses = [fact.address for fact in detail.context["steps"][0].facts]
     assert find_page(report) in addresses
     entry = AuditEntry.objects.get(action="report refused")
     detail = open_browser("viewer").get(f"/transactions/audit/{entry.pk}")
-    assert {fact.value: fact.address for fact in detail.context["facts"]}["₹150.00"] == (
+    assert {fact.value: fact.address for fact in detail.context["steps"][0].facts}["₹150.00"] == (
         find_page(report)
     )
     happened = read_words(maker.get(f"/customers/{report.customer_id}"))

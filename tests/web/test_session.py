@@ -67,7 +67,7 @@ def make_ended():
 def test_after_fifteen_minutes_it_leads_to_the_log_in_and_back():
     response = make_ended().get("/settings/limits?tier=N")
     assert response.status_code == 302
-    assert response["Location"] == "/log-in?next=%2Flimits%3Ftier%3DN&ended=1"
+    assert response["Location"] == "/log-in?next=%2Fsettings%2Flimits%3Ftier%3DN&ended=1"
     assert "Your session has ended" in read_words(Client().get(response["Location"]))
 
 

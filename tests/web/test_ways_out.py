@@ -19,7 +19,10 @@ REFUSED_PAGES = {
     "400": "/settings/limits?a=%00",
     "400, admin": "/admin/limits/seal/?a=1",
 }
-NOT_FOR_READING = {"healthz", "readyz", "stay", "customer-statement"}
+NOT_FOR_READING = {
+    *("healthz", "readyz", "stay"),
+    *("customer-statement", "transactions-export", "audit-export"),
+}
 
 
 def open_client_without_a_role():
