@@ -14,7 +14,7 @@ from ppims.models import AuditEntry, User
 from ppims.reports import keyset, overview_counts, refused_reports
 from ppims.reports.activity import list_activity
 from ppims.reports.overview import read_overview
-from ppims.reports.records import Kind
+from ppims.reports.records import Kind, Row
 from ppims.reports.waiting import Waiting
 from tests.factories import make_posting, refuse
 from tests.reports.conftest import read_overview_at
@@ -84,8 +84,8 @@ def test_a_posting_knows_what_was_refused_for_it(ent, customer, posting, reports
 
 
 def test_it_is_among_what_happened(reports):
-    found = list_activity(reports[4].customer_id).rows
-    newest = next(row for row in found if row.kind == Kind.REFUSED)
+    found = list_activity(reports[4].customer_id, clock.now()).rows
+    newest = next(row for row in found if isinstance(row, Row) and row.kind == Kind.REFUSED)
     assert (newest.what, newest.at) == ("report refused", reports[4].at)
     assert newest.customer_id == reports[4].customer_id
 

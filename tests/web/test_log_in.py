@@ -74,7 +74,7 @@ def test_logging_out_is_a_post_and_ends_the_session():
 def test_the_admin_has_the_same_log_in_and_leads_back():
     client = Client()
     asked = client.get("/admin/limits/limitrule/", follow=True)
-    assert asked.redirect_chain[-1][0] == "/log-in?next=%2Fadmin%2Fsettings%2Flimits%2Flimitrule%2F"
+    assert asked.redirect_chain[-1][0] == "/log-in?next=%2Fadmin%2Flimits%2Flimitrule%2F"
     back = try_in(make_user_of("admin"), client=client, to="/admin/limits/limitrule/")
     assert client.get(back["Location"]).status_code == 200
     assert client.post("/admin/logout/")["Location"] == "/log-in"

@@ -11,7 +11,7 @@ from limits.models import LedgerEntry
 from ppims.backoffice.transaction_rows import SOURCE_SLUGS
 from ppims.core import clock
 from ppims.models import AuditEntry, Operation
-from ppims.reports.activity import list_activity
+from ppims.reports.activity import list_every_record
 from ppims.reports.records import Source
 from ppims.services.idempotency import Call
 from tests.factories import draw_ref, make_check, make_customer, make_posting
@@ -97,7 +97,7 @@ def test_numbers_are_masked_wherever_they_are_kept(ent):
     for secret in (CARD, "999900001111", "919812345678", "919812345679", "meera@"):
         assert secret not in shown
     assert "••••4321" in shown
-    assert list_said(pages[1])["Changed"] == "email id, mobile number"
+    assert list_said(pages[1])["Changed"] == "email, mobile"
 
 
 def test_it_opens_as_a_timeline_whichever_step_is_asked_for(ent):
@@ -116,7 +116,7 @@ def test_it_opens_as_a_timeline_whichever_step_is_asked_for(ent):
         assert page.content.decode().count('aria-current="step"') == 1
     words = read_words(page)
     for said in (
-        "Spend ₹400.00 Posted other amount, ₹100.00 given back · Meera Iyer",
+        "Spend ₹400.00 Posted with another amount, ₹100.00 given back · Meera Iyer",
         "Check allowed ₹500.00 17 Jun 2031, 12:00 PM, ENT",
         "Posted other amount ₹400.00 17 Jun 2031, 12:01 PM, ENT",
         "Reversed ₹100.00 17 Jun 2031, 12:01 PM, ENT",
@@ -185,7 +185,7 @@ def test_a_row_of_each_source_opens_with_few_queries(ent, source, django_assert_
         make_check(ent, customer, 50_000, ref_id="C1")
         make_posting(ent, customer, 40_000, enquiry="C1", tran_id="T1")
         customers.update_customer(call=call, details=CustomerDetails(unique_id=customer, **full))
-    row = next(row for row in list_activity(customer).rows if row.source == source)
+    row = next(row for row in list_every_record(customer).rows if row.source == source)
     client = open_browser("auditor")
     client.get("/transactions")
     with django_assert_max_num_queries(26):
