@@ -118,7 +118,7 @@ def test_it_opens_as_a_timeline_whichever_step_is_asked_for(ent):
     for said in (
         "Spend ₹400.00 Posted with another amount, ₹100.00 given back · Meera Iyer",
         "Check allowed ₹500.00 17 Jun 2031, 12:00 PM, ENT",
-        "Posted other amount ₹400.00 17 Jun 2031, 12:01 PM, ENT",
+        "Posted with another amount ₹400.00 17 Jun 2031, 12:01 PM, ENT",
         "Reversed ₹100.00 17 Jun 2031, 12:01 PM, ENT",
     ):
         assert said in words
