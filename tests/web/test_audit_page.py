@@ -332,3 +332,11 @@ def test_filters_that_do_not_fit_export_nothing(auditor):
 def test_who_may_not_export_sees_no_button():
     assert reverse("audit-export") not in ask(open_browser("admin")).content.decode()
     assert reverse("audit-export") in ask(open_browser("auditor")).content.decode()
+
+
+def test_a_customers_page_leads_to_the_audit_of_that_customer(auditor, customer):
+    address = f"{reverse('audit')}?customer={customer}"
+    page = reverse("customer", args=[customer])
+    assert f'href="{address}"' in auditor.get(page).content.decode()
+    assert f'href="{address}"' not in open_browser("maker").get(page).content.decode()
+    assert "Customer added" in read_words(auditor.get(address))
