@@ -14,8 +14,8 @@ from playwright.sync_api import Page
 FIND_IN_SIGHT = """() => {
   const isIn = (box) => box.width > 1 && box.height > 1
     && box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth;
-  const isShown = (element) => element.checkVisibility({visibilityProperty: true})
-    && !element.closest('.unseen');
+  const seen = {visibilityProperty: true, opacityProperty: true};
+  const isShown = (element) => element.checkVisibility(seen) && !element.closest('.unseen');
   const count = (selector) => [...document.querySelectorAll(selector)]
     .filter((found) => isShown(found) && [...found.getClientRects()].some(isIn)).length;
   const texts = [], range = document.createRange();
@@ -51,6 +51,10 @@ class FirstScreen:
     figures: int
     links: int
     buttons: int
+
+    @property
+    def total(self) -> int:
+        return self.figures + self.links + self.buttons
 
 
 def count_first_screen(page: Page) -> FirstScreen:

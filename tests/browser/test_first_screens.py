@@ -1,11 +1,11 @@
-"""No page's first screen has more figures, links or buttons than it had when this was counted.
+"""No page's first screen has more figures, links and buttons together than it had when this was
+counted: a meter beside a decision may take the place of links, not come on top of them.
 
 first_screens.json has what was counted. A page that has come since has no line there; the line of a
 page that goes is deleted with it. What each has now is printed: `-s` shows it.
 """
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -30,11 +30,12 @@ ADD_ONE_OF_EACH = """(top) => {
 @pytest.mark.parametrize("name", COUNTS_BEFORE)
 def test_a_first_screen_has_no_more_than_before(visit, name):
     shown = {shown.name: shown for shown in PAGES}[name]
-    counts = asdict(count_first_screen(open_shown(visit, shown, **LOOKS["light"])))
-    before = asdict(COUNTS_BEFORE[name])
-    print(name, counts, "before:", before)
-    before["figures"] += FIGURES_BY_THE_DAY.get(name, 0)
-    assert {kind: many for kind, many in counts.items() if many > before[kind]} == {}
+    now, before = (
+        count_first_screen(open_shown(visit, shown, **LOOKS["light"])),
+        COUNTS_BEFORE[name],
+    )
+    print(name, now, "before:", before)
+    assert now.total <= before.total + FIGURES_BY_THE_DAY.get(name, 0)
 
 
 @pytest.mark.parametrize(("top", "more"), [("700px", (2, 1, 1)), ("900px", (0, 0, 0))])

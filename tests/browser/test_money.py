@@ -223,7 +223,7 @@ def test_what_is_missing_is_said_and_nothing_typed_is_lost(visit, scripted):
     page.get_by_label("Note", exact=True).fill("asked ENT")
     page.get_by_role("button", name="Close").click()
     summary = page.get_by_role("alert")
-    expect(summary).to_contain_text("What is it?: Choose what it is.")
+    expect(summary).to_contain_text("Choose what it is.")
     expect(summary).to_be_focused()
     expect(page.get_by_label("Note", exact=True)).to_have_value("asked ENT")
     summary.get_by_role("link").click()

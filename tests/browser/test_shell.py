@@ -181,7 +181,7 @@ def test_what_is_personal_is_noticed_in_an_address_and_in_what_a_browser_keeps(v
 
 @pytest.mark.parametrize(("role", "place"), [("viewer", "API docs"), ("admin", "Admin")])
 def test_a_place_that_others_have_drawn_is_silent_too(visit, role, place):
-    page = visit(role, "/settings/limits")
-    page.get_by_role("link", name=place).click()
+    page = visit(role, "/settings/processors")
+    page.get_by_role("link", name=place, exact=True).click()
     page.wait_for_load_state("networkidle")
-    expect(page).not_to_have_url(re.compile("/settings/limits$"))
+    expect(page).not_to_have_url(re.compile("/settings/processors$"))
