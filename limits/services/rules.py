@@ -7,7 +7,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from django.conf import settings
-from django.db.models import Count, Model
+from django.db.models import Count, Model, Q
 from django.utils.translation import gettext, ngettext
 
 from customers.models import Customer
@@ -87,9 +87,9 @@ def describe_starts(rules: Iterable[LimitRule], at: datetime) -> dict[int, str]:
     for the maker when proposing, and for the checker before approving.
     """
     late = [rule for rule in rules if counts_from_approval(rule, at)]
-    tiers = {rule.tier for rule in late}
-    known = Customer.objects.filter(tier__in=tiers).order_by().values_list("tier")
-    counts = dict(known.annotate(customers=Count("pk"))) if tiers else {}
+    # By one walk along an index: a group of each tier would be sorted, which takes three times it.
+    counted = {rule.tier: Count("pk", filter=Q(tier=rule.tier)) for rule in late}
+    counts = Customer.objects.aggregate(**counted) if counted else {}
     return {rule.pk: _describe_start(rule, counts.get(rule.tier, 0)) for rule in late}
 
 

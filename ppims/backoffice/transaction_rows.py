@@ -100,21 +100,23 @@ def make_lines(found: Sequence[Row | Transaction]) -> list[Line]:
     processors = dict(Processor.objects.values_list("pk", "system_id"))
     people = {row.user_id for row in rows if row.user_id}
     users = dict(User.objects.filter(pk__in=people).values_list("pk", "username")) if people else {}
-    lines = []
-    for each, row in zip(found, rows, strict=True):
-        named = (
+    named = [
+        (
             customers.get(row.customer_id or 0, ""),
             users.get(row.user_id or 0, ""),
             processors.get(row.processor_id or 0, ""),
         )
-        if isinstance(each, Transaction):
-            lines.append(Line(row, *named, _describe_transaction(each), each.outcome, each))
-        else:
-            outcome = OUTCOMES_OF_KINDS.get(row.kind)
-            is_declined = row.is_allowed is False
-            said, outcome = _describe_row(row), Outcome.DECLINED if is_declined else outcome
-            lines.append(Line(row, *named, said, outcome))
-    return lines
+        for row in rows
+    ]
+    return [_make_line(each, names) for each, names in zip(found, named, strict=True)]
+
+
+def _make_line(each: Row | Transaction, names: tuple[str, str, str]) -> Line:
+    if isinstance(each, Transaction):
+        return Line(each.head, *names, _describe_transaction(each), each.outcome, each)
+    is_declined = each.is_allowed is False
+    outcome = Outcome.DECLINED if is_declined else OUTCOMES_OF_KINDS.get(each.kind)
+    return Line(each, *names, _describe_row(each), outcome)
 
 
 def group_by_day(lines: Sequence[Line], shown: str = "") -> Days:

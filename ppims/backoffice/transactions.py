@@ -60,18 +60,20 @@ def transactions(request: HttpRequest) -> HttpResponse:
         context |= _sum_up(form, at, is_asked=SUM_PARAMETER in request.GET)
     if SUM_PARAMETER in request.GET and is_fragment(request):
         return render(request, f"{PAGE_TEMPLATE}#totals", context)
-    filters = form.make_filters(at)
-    found: keyset.Page[Any]
-    if form.is_of_records:
-        found = list_records(filters, cursor=after, rows=keyset.PAGE_ROWS)
-    else:
-        found = list_transactions(filters, at, cursor=after, rows=keyset.PAGE_ROWS)
+    found = _read_page(form, at, after)
     context |= {
         "is_alone": form.is_of_records,
         "may_export": found.rows and get_staff(request).has_perm("limits.export_ledgerentry"),
         **describe_days(request, found, asked),
     }
     return respond(request, PAGE_TEMPLATE, context, partial="rows" if after else "found")
+
+
+def _read_page(form: FilterForm, at: datetime, after: str) -> keyset.Page[Any]:
+    filters = form.make_filters(at)
+    if form.is_of_records:
+        return list_records(filters, cursor=after, rows=keyset.PAGE_ROWS)
+    return list_transactions(filters, at, cursor=after, rows=keyset.PAGE_ROWS)
 
 
 def _sum_up(form: FilterForm, at: datetime, *, is_asked: bool) -> dict[str, Any]:

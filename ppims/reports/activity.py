@@ -128,23 +128,8 @@ def _find_in_chain(
         assert found
         return int(found[0])
 
-    # A few look-ups of one row each, however long the chain is.
     (last,) = statements.read_row(LAST_NUMBER.format(table=table), [customer_id]) or (0,)
-    numbers = range(1, last + 1)
-    least = (
-        bisect_left(numbers, calendar.to_microseconds(frame.since), key=read_instant)
-        if frame.since
-        else 0
-    )
-    most = (
-        bisect_left(numbers, calendar.to_microseconds(frame.until), key=read_instant)
-        if frame.until
-        else last
-    )
-    if after < FIRST_POSITION:
-        find = bisect_left if after.rank < rank else bisect_right
-        before = after.id - 1 if after.rank == rank else find(numbers, after.at, key=read_instant)
-        most = min(most, before)
+    least, most = _find_bounds(range(1, last + 1), read_instant, frame, after, rank)
     is_searched = heads_only and source == Source.ENTRY  # every check is a head
     sql = (HEADS_BY_NUMBER if is_searched else BY_NUMBER).format(
         at=at,
@@ -159,6 +144,26 @@ def _find_in_chain(
     if is_searched and len(places) < rows and end > least + 1:
         return Found(places, Position(read_instant(end), rank, end))
     return Found(places)
+
+
+def _find_bounds(
+    numbers: range, read_instant: Callable[[int], int], frame: Frame, after: Position, rank: int
+) -> tuple[int, int]:
+    """Find past which number of a chain, and up to which, a page lies: by a few look-ups of one row
+    each, however long the chain is.
+    """
+    least, most = 0, len(numbers)
+    if frame.since:
+        since = calendar.to_microseconds(frame.since)
+        least = bisect_left(numbers, since, key=read_instant)
+    if frame.until:
+        until = calendar.to_microseconds(frame.until)
+        most = bisect_left(numbers, until, key=read_instant)
+    if after < FIRST_POSITION:
+        find = bisect_left if after.rank < rank else bisect_right
+        before = after.id - 1 if after.rank == rank else find(numbers, after.at, key=read_instant)
+        most = min(most, before)
+    return least, most
 
 
 def _find_in_others(

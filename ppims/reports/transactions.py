@@ -3,7 +3,7 @@ belongs to no check, with its reversals. A row stands at the instant of its firs
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -164,15 +164,17 @@ def _read_steps(heads: Sequence[Row]) -> dict[tuple[Source, int], list[Row]]:
     booked = [*heads, *(row for _, row in postings)]
     for check_id, reverses_id, row in _read_by_month(checks, booked):
         (answers[check_id] if reverses_id is None else reversals[reverses_id]).append(row)
-    steps = {}
-    for head in heads:
-        first = sorted(answers[head.id], key=BY_NUMBER) if head.source == Source.CHECK else [head]
-        undone = [each for row in first for each in reversals[row.id]]
-        steps[head.source, head.id] = [
-            *(first if head.source == Source.CHECK else ()),
-            *sorted(undone, key=BY_NUMBER),
-        ]
-    return steps
+    return {(head.source, head.id): _list_steps(head, answers, reversals) for head in heads}
+
+
+def _list_steps(
+    head: Row, answers: Mapping[int, list[Row]], reversals: Mapping[int, list[Row]]
+) -> list[Row]:
+    if head.source != Source.CHECK:
+        return sorted(reversals[head.id], key=BY_NUMBER)
+    first = sorted(answers[head.id], key=BY_NUMBER)
+    undone = (each for row in first for each in reversals[row.id])
+    return [*first, *sorted(undone, key=BY_NUMBER)]
 
 
 def _read_postings(checks: Sequence[Row]) -> list[tuple[int, Row]]:
