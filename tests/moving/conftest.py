@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from customers.details import CustomerDetails
 from customers.models import Customer
 from customers.services import blocking, kyc, notes
-from limits.models import PostingFinding, ReportFinding
+from limits.models import NearLimit, PostingFinding, ReportFinding
 from limits.services import seals
 from ppims.core import calendar, clock
 from ppims.core.errors import Conflict
@@ -84,6 +84,8 @@ def filled(other_databases):
     kyc.change(customer_id=customer, details=lower, reason="asked for", user=maker)
     seals.make()
     overview_counts.refresh(seconds=60)
+    near = {"created_at": clock.now(), "month": 203106, "level": 1, "permille": 900}
+    NearLimit.objects.create(customer_id=customer, **near)
     empty = [table.table for table in copy.list_tables() if not read_rows(table, "default")]
     assert empty == []
     return customer

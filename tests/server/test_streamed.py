@@ -50,6 +50,7 @@ def answer(monkeypatch, parts, send):
     asyncio.run(asgi.application(dict(SCOPE), receive, send))
 
 
+@pytest.mark.django_db  # at its end the thread looks after its connection
 def test_a_part_is_made_when_the_one_before_it_is_taken(monkeypatch):
     happened = []
 
@@ -70,6 +71,7 @@ def test_a_part_is_made_when_the_one_before_it_is_taken(monkeypatch):
     assert happened == [*steps, "closed", "ended"]
 
 
+@pytest.mark.django_db
 def test_where_a_part_fails_the_answer_does_not_end(monkeypatch):
     sent = []
 
