@@ -94,6 +94,14 @@ def test_the_day_is_told_spent_loaded_and_declined_apart(seen, told):
     ) in words
 
 
+def test_a_very_large_amount_is_written_smaller_and_so_on_one_line(seen, ent, told):
+    assert 'class="figure long"' not in seen().content.decode()
+    with clock.freeze(AT + 2 * MINUTE):
+        make_posting(ent, told[0], 10**12)
+    page = seen(AT + 4 * MINUTE).content.decode()
+    assert re.findall(r'class="figure long"[^>]*>([^<]+)<', page) == ["₹10,00,00,10,000.00"]
+
+
 def test_declines_lead_to_lists_of_so_many(seen, told):
     client = open_browser("viewer")
     declined = read_figures(seen())["Declined"]
