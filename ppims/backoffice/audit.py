@@ -150,12 +150,13 @@ def audit_export(request: HttpRequest) -> HttpResponseBase:
 
 def _read_batches(filters: AuditFilters) -> Iterator[list[list[str]]]:
     """Read all lines, last first, some at a time."""
-    cursor, is_first = "", True
-    while cursor or is_first:
-        page = list_audit(filters, cursor=cursor, rows=ROWS_AT_ONCE)
+
+    def read(cursor: str) -> keyset.Page[AuditEntry]:
+        return list_audit(filters, cursor=cursor, rows=ROWS_AT_ONCE)
+
+    for page in keyset.read_every_page(read):
         if page.rows:
             yield [_write_cells(line) for line in make_audit_lines(page.rows)]
-        cursor, is_first = page.next, False
 
 
 def _write_cells(line: AuditLine) -> list[str]:

@@ -4,7 +4,7 @@ and read while it is sent.
 
 from collections.abc import Iterator
 from datetime import datetime
-from functools import partial
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase
@@ -18,6 +18,7 @@ from ppims.backoffice.filters import FilterForm
 from ppims.backoffice.transaction_rows import Line, make_lines
 from ppims.core import calendar, clock
 from ppims.core.money import to_rupees
+from ppims.reports.keyset import Page, read_every_page
 from ppims.reports.transactions import list_records, list_transactions
 from ppims.services.accounts import get_staff
 from ppims.wire.reply_fields import write_date, write_instant
@@ -36,8 +37,8 @@ def transactions_export(request: HttpRequest) -> HttpResponseBase:
     disclosures.export_transactions(
         asked=form.list_asked(), since=frame.since, until=frame.until, user=get_staff(request)
     )
-    head = (_("Time (India)"), _("Type"), _("Rupees"), _("Outcome"), _("Details"))
-    more = (_("Rupees given back"), _("Unique id"), _("From"), _("Reference"), _("Transaction id"))
+    head = (_("Time (India)"), _("Type"), _("Amount (₹)"), _("Outcome"), _("Details"))
+    more = (_("Given back (₹)"), _("Unique id"), _("From"), _("Reference"), _("Transaction id"))
     name = f"transactions-{write_date(calendar.find_ist_day(at))}.csv"
     return stream_file(name, [*head, *more], _read_batches(form, at))
 
@@ -45,13 +46,15 @@ def transactions_export(request: HttpRequest) -> HttpResponseBase:
 def _read_batches(form: FilterForm, at: datetime) -> Iterator[list[list[str]]]:
     """Read page after page: each is made and sent before the next one is read."""
     filters = form.make_filters(at)
-    read = list_records if form.is_of_records else partial(list_transactions, at=at)
-    cursor, is_first = "", True
-    while cursor or is_first:
-        found = read(filters, cursor=cursor, rows=ROWS_AT_ONCE)
-        if found.rows:
-            yield [_write_cells(line) for line in make_lines(found.rows)]
-        cursor, is_first = found.next, False
+
+    def read(cursor: str) -> Page[Any]:
+        if form.is_of_records:
+            return list_records(filters, cursor=cursor, rows=ROWS_AT_ONCE)
+        return list_transactions(filters, at, cursor=cursor, rows=ROWS_AT_ONCE)
+
+    for page in read_every_page(read):
+        if page.rows:
+            yield [_write_cells(line) for line in make_lines(page.rows)]
 
 
 def _write_cells(line: Line) -> list[str]:

@@ -3,7 +3,7 @@ row nor hides one.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from heapq import merge
@@ -148,6 +148,15 @@ def read_page(
     cut_at = max((cut for _, cut in found if cut), default=None)
     merged = merge(*(positions for positions, _ in found), reverse=True)
     return make_page([p for p in merged if cut_at is None or p >= cut_at], cut_at, rows, read)
+
+
+def read_every_page(read: Callable[[str], Page[T]]) -> Iterator[Page[T]]:
+    """Read a list to its end, each page by its cursor, when the one before it is done with."""
+    page = read("")
+    yield page
+    while page.next:
+        page = read(page.next)
+        yield page
 
 
 def make_page(

@@ -54,7 +54,7 @@ def test_a_file_has_a_row_for_each_transaction_with_plain_names(told):
     assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
     head, *rows = read(response)
     assert head == [
-        *("Time (India)", "Type", "Rupees", "Outcome", "Details", "Rupees given back"),
+        *("Time (India)", "Type", "Amount (₹)", "Outcome", "Details", "Given back (₹)"),
         *("Unique id", "From", "Reference", "Transaction id"),
     ]
     declined, posted, unchecked = ([*row[:6], *row[8:]] for row in rows)

@@ -1,6 +1,7 @@
 """A statement of what happened to a customer: every record, as CSV, masked, and audited."""
 
 from collections.abc import Sequence
+from itertools import chain, islice
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -17,7 +18,7 @@ from ppims.backoffice.transaction_rows import Line, make_lines
 from ppims.core import calendar, clock
 from ppims.core.money import to_rupees
 from ppims.reports.activity import list_every_record
-from ppims.reports.keyset import Frame
+from ppims.reports.keyset import Frame, Page, read_every_page
 from ppims.reports.records import Row
 from ppims.services.accounts import get_staff
 from ppims.wire.reply_fields import write_date, write_instant
@@ -58,12 +59,12 @@ def customer_statement(request: HttpRequest, unique_id: int) -> HttpResponse:
 
 def _read_rows(customer_id: int, frame: Frame) -> Sequence[Row]:
     """Read what happened, last first; of too much no more than shows that it is."""
-    page = list_every_record(customer_id, frame, rows=ROWS_AT_ONCE)
-    found = list(page.rows)
-    while page.next and len(found) <= MOST_ROWS:
-        page = list_every_record(customer_id, frame, cursor=page.next, rows=ROWS_AT_ONCE)
-        found += page.rows
-    return found
+
+    def read(cursor: str) -> Page[Row]:
+        return list_every_record(customer_id, frame, cursor=cursor, rows=ROWS_AT_ONCE)
+
+    pages = read_every_page(read)
+    return list(islice(chain.from_iterable(page.rows for page in pages), MOST_ROWS + 1))
 
 
 def _write_cells(line: Line) -> list[str]:
