@@ -7,9 +7,9 @@ from typing import Any
 
 from django.db.models import Q
 
-from customers.models import Customer, KycProposal
-from limits.models import LimitRule
-from ppims.backoffice.proposal_kinds import KINDS, Changes, Kind
+from customers.models import Customer
+from ppims.backoffice.proposal_kinds import KINDS
+from ppims.backoffice.proposal_kinds.kind import Changes, Kind
 from ppims.core import calendar, clock
 from ppims.models import FourEyes, User
 from ppims.reports.keyset import PAGE_ROWS, PAST_ALL_IDS, Page, Position, make_page, read_position
@@ -48,7 +48,7 @@ class Shown:
 
     @property
     def reason(self) -> str:
-        return str(self.row.source if self.kind.proposals.model is LimitRule else self.row.reason)
+        return self.kind.reason(self.row)
 
     @property
     def is_waiting(self) -> bool:
@@ -166,9 +166,5 @@ def _read_shown(user: User, positions: Sequence[Position]) -> list[Shown]:
 
 
 def _read_rows(kind: Kind) -> Any:
-    model = kind.proposals.model
-    rows: Any = model._base_manager.select_related("maker", "checker")
-    if model is LimitRule:
-        return rows
-    rows = rows.select_related("customer")
-    return rows.prefetch_related("customer__documents") if model is KycProposal else rows
+    rows: Any = kind.proposals.model._base_manager.select_related("maker", "checker", *kind.beside)
+    return rows.prefetch_related(*kind.with_many)

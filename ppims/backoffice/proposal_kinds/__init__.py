@@ -1,0 +1,10 @@
+"""The kinds of proposals that a second person decides, in the order in which lists rank them."""
+
+from ppims.backoffice.proposal_kinds.correction import CORRECTION_KIND
+from ppims.backoffice.proposal_kinds.kyc import KYC_CHANGE_KIND
+from ppims.backoffice.proposal_kinds.limit_rule import LIMIT_RULE_KIND
+from ppims.backoffice.proposal_kinds.unblocking import UNBLOCKING_KIND
+
+KINDS = {
+    kind.name: kind for kind in (KYC_CHANGE_KIND, UNBLOCKING_KIND, CORRECTION_KIND, LIMIT_RULE_KIND)
+}

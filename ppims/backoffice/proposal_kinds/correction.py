@@ -1,0 +1,43 @@
+"""Corrections of what is used in a month."""
+
+from django.utils.translation import gettext_lazy
+
+from limits import ledger
+from limits.models import Adjustment
+from limits.services import adjustments
+from ppims.backoffice import labels
+from ppims.backoffice.proposal_kinds.kind import Changes, Kind
+from ppims.core import clock
+from ppims.core.formats import NO_VALUE, inr, write_month
+from ppims.models import FourEyes
+
+
+def _summarize(row: Adjustment) -> str:
+    sign = "+" if row.amount_paise > 0 else ""
+    amount = f"{sign}{inr(row.amount_paise)}"
+    return f"{amount}, {labels.lower_first(row.get_direction_display())}, {write_month(row.month)}"
+
+
+def _list_changes(row: Adjustment) -> Changes:
+    what = f"{row.get_direction_display()}, {write_month(row.month)}"
+    if row.state != FourEyes.State.PROPOSED:
+        return [(what, NO_VALUE, _summarize(row))]
+    usage = ledger.read_usage(row.customer_id, [row.month], clock.now())
+    used = usage.used[row.month, row.direction]
+    return [(what, inr(used), inr(used + row.amount_paise))]
+
+
+CORRECTION_KIND = Kind(
+    "adjustment",
+    gettext_lazy("Correction"),
+    adjustments.ADJUSTMENT_PROPOSALS,
+    "limits.propose_adjustment",
+    "limits.approve_adjustment",
+    _summarize,
+    _list_changes,
+    adjustments.find_unbookable,
+    gettext_lazy(
+        "Stale: it would take away what is not used any more, or what a processor may still"
+        " reverse. It can’t be approved; propose it anew."
+    ),
+)
