@@ -1,6 +1,8 @@
-"""Walk through what is about no customer: its audit chain, and the limit rules that it proves."""
+"""Walk through what is about no customer: its audit chain, and the rows that it proves."""
 
 from collections.abc import Iterator
+
+from django.db.models import Model
 
 from limits.models import LimitRule
 from limits.verify.audit import Audits
@@ -13,15 +15,15 @@ from ppims.core.chain import KeysByName
 from ppims.db import row_proofs
 from ppims.db.streaming import Reader, stream_joined
 from ppims.db.transaction import read_snapshot
-from ppims.models import FourEyes
+from ppims.models import FourEyes, StaffChange
 from ppims.services import audit
 
-RULE_SHAPE = row_proofs.read_shape(LimitRule)
-RULE_READER = Reader(LimitRule, RULE_SHAPE.columns)
+PROVEN_MODELS: tuple[type[Model], ...] = (LimitRule, StaffChange)
+LABELS = {row_proofs.read_shape(m).name: str(m._meta.verbose_name) for m in PROVEN_MODELS}
 
 
 def walk(ring: KeysByName, sealed: Sealed, history: AboutNone) -> list[Finding]:
-    """Walk through the chain, which goes into the history, and through the rules."""
+    """Walk through the chain, which goes into the history, and through the rows."""
     audits: Audits | None = None
 
     def find() -> list[Finding]:
@@ -29,7 +31,7 @@ def walk(ring: KeysByName, sealed: Sealed, history: AboutNone) -> list[Finding]:
         with read_snapshot():
             audits = Audits(ring, sealed.bounds.audits, audit.NO_CUSTOMER - 1, audit.NO_CUSTOMER)
             findings = list(audits.verify(audit.NO_CUSTOMER, history))
-            return findings + list(_verify_rules(ring, dict(history.proofs)))
+            return findings + list(_verify_rows(ring, dict(history.proofs)))
 
     findings = find_surely(find)
     assert audits
@@ -37,16 +39,17 @@ def walk(ring: KeysByName, sealed: Sealed, history: AboutNone) -> list[Finding]:
     return findings
 
 
-def _verify_rules(ring: KeysByName, unseen: dict[str, Proof]) -> Iterator[Finding]:
-    for values in stream_joined((RULE_READER,), "ORDER BY id", ()):
-        key = values[RULE_SHAPE.key]
-        problem = find_problem(
-            ring, RULE_SHAPE, values, unseen.pop(f"{RULE_SHAPE.name} {key}", None)
-        )
-        if problem:
-            yield Finding(f"limit rule {key}", problem)
+def _verify_rows(ring: KeysByName, unseen: dict[str, Proof]) -> Iterator[Finding]:
+    for model in PROVEN_MODELS:
+        its = row_proofs.read_shape(model)
+        for values in stream_joined((Reader(model, its.columns),), "ORDER BY id", ()):
+            key = values[its.key]
+            problem = find_problem(ring, its, values, unseen.pop(f"{its.name} {key}", None))
+            if problem:
+                yield Finding(f"{LABELS[its.name]} {key}", problem)
     for name in unseen:
-        yield Finding(name.replace(RULE_SHAPE.name, "limit rule"), MISSING_ROW)
+        table, _, key = name.partition(" ")
+        yield Finding(f"{LABELS.get(table, table)} {key}", MISSING_ROW)
 
 
 def read_rules_then() -> RulesThen:

@@ -48,6 +48,8 @@ DONE_MESSAGES = {
     "approve": _("Approved."),
     "reject": _("Rejected: nothing has changed."),
     "withdraw": _("Withdrawn: nothing has changed."),
+    "confirm": _("Confirmed."),
+    "object": _("Your objection is on record. It still counts: propose the opposite."),
 }
 
 
@@ -105,9 +107,15 @@ def _write_waiting(shown: proposals.Shown) -> ListRow:
         _write_address(shown),
         shown.in_short,
         (_name_customer(shown), who, ist(shown.row.proposed_at)),
-        badge=gettext("Stale") if shown.is_stale else "",
+        badge=_name_badge(shown),
         warning=shown.warning if shown.decisions else "",  # for whom it is to decide
     )
+
+
+def _name_badge(shown: proposals.Shown) -> str:
+    if shown.counts_alone:
+        return gettext("To be confirmed")
+    return gettext("Stale") if shown.is_stale else ""
 
 
 def _write_decided(shown: proposals.Shown) -> ListRow:

@@ -58,6 +58,13 @@ DEEDS: Mapping[str, object] = {
     "processor added": _("Added processor %(system_id)s, %(name)s"),
     "processor changed": _("Changed processor %(system_id)s: %(fields)s"),
     "processor given a new password": _("Gave processor %(system_id)s a new password"),
+    "staff change proposed": _("Proposed to %(staff)s"),
+    "staff change approved": _("Approved: %(staff)s"),
+    "staff change rejected": _("Rejected: %(staff)s"),
+    "staff change withdrawn": _("Withdrew the proposal to %(staff)s"),
+    "staff change alone": _("Decided as the one admin there is: %(staff)s"),
+    "staff change confirmed": _("Confirmed what one admin decided: %(staff)s"),
+    "staff change objected": _("Objected to what one admin decided: %(staff)s"),
     "user added": _("Added user %(username)s as %(role)s"),
     "user changed": _("Changed user %(username)s, now %(role)s: %(fields)s"),
     "user given a one-time password": _("Gave user %(username)s a one-time password"),
@@ -118,6 +125,13 @@ ACTION_GROUPS: Mapping[object, Mapping[str, object]] = {
         "processor given a new password": _("Processor’s password made"),
     },
     _("Staff"): {
+        "staff change proposed": _("Staff change proposed"),
+        "staff change approved": _("Staff change approved"),
+        "staff change rejected": _("Staff change rejected"),
+        "staff change withdrawn": _("Staff change withdrawn"),
+        "staff change alone": _("Staff change by one admin"),
+        "staff change confirmed": _("Staff change confirmed"),
+        "staff change objected": _("Staff change objected to"),
         "user added": _("User added"),
         "user changed": _("User changed"),
         "user given a one-time password": _("One-time password given"),
@@ -138,6 +152,14 @@ ACTION_GROUPS: Mapping[object, Mapping[str, object]] = {
 }
 ACTION_NAMES = {action: name for group in ACTION_GROUPS.values() for action, name in group.items()}
 
+# What a change of the staff does, by its kind.
+STAFF_CHANGES: Mapping[str, object] = {
+    "ADD": _("add %(username)s as %(after)s"),
+    "ROLE": _("change the role of %(username)s from %(before)s to %(after)s"),
+    "RESET": _("reset the password of %(username)s"),
+    "DEACTIVATE": _("deactivate %(username)s"),
+    "ACTIVATE": _("activate %(username)s"),
+}
 # What the fields of a change are called, within a sentence; others by their own name.
 FIELD_NAMES: Mapping[str, object] = {
     "customer_name": _("name"),
@@ -243,6 +265,14 @@ def _say_asked(detail: Detail) -> str:
     return "".join(said)
 
 
+def _say_staff_change(detail: Detail) -> str:
+    """Say "change the role of asha from viewer to maker"."""
+    kind, username = detail["kind"], detail["username"]
+    roles = {"before": "", "after": "", "username": username}
+    roles |= {when: detail[when].get("role", "") for when in ("before", "after")}
+    return str(STAFF_CHANGES[kind]) % roles
+
+
 def _write_inr(paise: int) -> str:
     return inr(paise).removesuffix(".00")
 
@@ -258,5 +288,6 @@ DETAIL_WRITERS: Mapping[str, Callable[[Detail], object]] = {
     "outcome": lambda detail: DuplicateReview.Outcome(detail["outcome"]).label,
     "posting": lambda detail: PostingFinding.Finding(detail["finding"]).label,
     "report": lambda detail: ReportFinding.Finding(detail["finding"]).label,
+    "staff": _say_staff_change,
     "role": lambda detail: ", ".join(detail["groups"]) or gettext("nobody yet"),
 }

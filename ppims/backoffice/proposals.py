@@ -1,7 +1,7 @@
 """Proposals of every kind, as Approvals shows them: before, after, why, and who decides."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from ppims.core import calendar, clock
 from ppims.models import FourEyes, User
 from ppims.reports.keyset import PAGE_ROWS, PAST_ALL_IDS, Page, Position, make_page, read_position
 from ppims.reports.queue_place import OLDEST_POSITION
+from ppims.services import staff_ties
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Shown:
     user: User
     is_stale: bool = False
     warning: str = ""
+    bar: str = ""  # why it isn't this person's to decide, whose role may
 
     @property
     def customer(self) -> Customer | None:
@@ -52,7 +54,12 @@ class Shown:
 
     @property
     def is_waiting(self) -> bool:
-        return bool(self.row.state == FourEyes.State.PROPOSED)
+        return self.row.state in WAITING_STATES
+
+    @property
+    def counts_alone(self) -> bool:
+        """Return whether it counts by one person's word, and waits for another's."""
+        return bool(self.row.state == FourEyes.State.ALONE)
 
     @property
     def is_own(self) -> bool:
@@ -64,9 +71,12 @@ class Shown:
         if not self.is_waiting:
             return []
         if self.is_own:
-            return ["withdraw"] if self.user.has_perm(self.kind.propose) else []
-        if not self.user.has_perm(self.kind.approve):
+            may_withdraw = self.user.has_perm(self.kind.propose) and not self.counts_alone
+            return ["withdraw"] if may_withdraw else []
+        if self.bar or not self.user.has_perm(self.kind.approve):
             return []
+        if self.counts_alone:
+            return ["confirm", "object"]
         is_barred = self.is_stale and self.kind.is_barred_then
         return ["reject"] if is_barred else ["approve", "reject"]
 
@@ -75,7 +85,10 @@ DECISIONS = {
     "approve": FourEyes.State.APPROVED,
     "reject": FourEyes.State.REJECTED,
     "withdraw": FourEyes.State.WITHDRAWN,
+    "confirm": FourEyes.State.APPROVED,
+    "object": FourEyes.State.OBJECTED,
 }
+WAITING_STATES = {FourEyes.State.PROPOSED, FourEyes.State.ALONE}
 
 
 def find_position(row: Any) -> Position:
@@ -88,9 +101,10 @@ def find_position(row: Any) -> Position:
 
 def walk(user: User, after: Position, rows: int) -> tuple[Sequence[Position], None]:
     """Find the first so many after a position that this person may decide."""
-    return _find_waiting(
-        after, rows, [_find_decidable(kind, user) for kind in KINDS.values()]
-    ), None
+    at = clock.now()
+    tied = list(staff_ties.read_ties(user, at))
+    wanted = [_find_decidable(kind, user, tied) for kind in KINDS.values()]
+    return _find_waiting(after, rows, wanted), None
 
 
 def list_waiting(user: User, *, cursor: str = "", rows: int = PAGE_ROWS) -> Page[Shown]:
@@ -108,7 +122,7 @@ def list_decided(user: User, *, most: int) -> list[Shown]:
         Shown(kind, row, user)
         for kind in KINDS.values()
         for row in _read_rows(kind)
-        .exclude(state=FourEyes.State.PROPOSED)
+        .exclude(kind.proposals.model.WAITING)
         .filter(maker__isnull=False)
         .order_by("-pk")[:most]
     ]
@@ -116,7 +130,8 @@ def list_decided(user: User, *, most: int) -> list[Shown]:
 
 
 def find(kind: Kind, pk: int, user: User) -> Shown | None:
-    return next(iter(_show(kind, _read_rows(kind).filter(pk=pk), user)), None)
+    found = _show(kind, _read_rows(kind).filter(pk=pk), user)
+    return find_bar(found[0]) if found else None
 
 
 def _show(kind: Kind, found: Iterable[Any], user: User) -> list[Shown]:
@@ -125,6 +140,13 @@ def _show(kind: Kind, found: Iterable[Any], user: User) -> list[Shown]:
     at = clock.now()
     moved, warnings = kind.moved(waiting, at), kind.warnings(waiting, at)
     return [Shown(kind, row, user, row.pk in moved, warnings.get(row.pk, "")) for row in rows]
+
+
+def find_bar(shown: Shown) -> Shown:
+    """Say with a proposal why it isn't this person's to decide, where that is so."""
+    may = shown.is_waiting and not shown.is_own and shown.user.has_perm(shown.kind.approve)
+    bar = shown.kind.proposals.describe_bar(shown.row, shown.user, clock.now()) if may else ""
+    return replace(shown, bar=bar)
 
 
 def _find_waiting(after: Position, rows: int, wanted: Sequence[Q | None]) -> list[Position]:
@@ -137,7 +159,8 @@ def _find_waiting(after: Position, rows: int, wanted: Sequence[Q | None]) -> lis
             continue
         last = PAST_ALL_IDS if rank < after.rank else after.id if rank == after.rank else 0
         later = Q(proposed_at__gte=at) & (Q(proposed_at__gt=at) | Q(pk__gt=last))
-        waiting = kind.proposals.model._base_manager.filter(state=FourEyes.State.PROPOSED)
+        model = kind.proposals.model
+        waiting = model._base_manager.filter(model.WAITING)
         first = waiting.filter(condition, later).order_by("proposed_at", "pk")
         found += [
             Position(calendar.to_microseconds(at), rank, pk)
@@ -146,14 +169,18 @@ def _find_waiting(after: Position, rows: int, wanted: Sequence[Q | None]) -> lis
     return sorted(found)[:rows]
 
 
-def _find_decidable(kind: Kind, user: User) -> Q | None:
+def _find_decidable(kind: Kind, user: User, tied: Sequence[int]) -> Q | None:
     """Find of which proposals of a kind this person may decide, or withdraw, any."""
     may_propose, may_approve = map(user.has_perm, (kind.propose, kind.approve))
+    own = Q(maker=user, state=FourEyes.State.PROPOSED)
+    others = ~Q(maker__in=[user.pk, *tied])
+    if kind.subject:
+        others &= Q(**{f"{kind.subject}__isnull": True}) | ~Q(**{kind.subject: user})
     if may_propose and may_approve:
-        return Q()
+        return own | others
     if may_propose:
-        return Q(maker=user)
-    return ~Q(maker=user) if may_approve else None
+        return own
+    return others if may_approve else None
 
 
 def _read_shown(user: User, positions: Sequence[Position]) -> list[Shown]:

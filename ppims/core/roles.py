@@ -51,6 +51,7 @@ ROLES: dict[str, frozenset[str]] = {
         for verb in ("add", "change", "view")
         for model in ("user", "processor")
     }
+    | {"ppims.propose_staffchange", "ppims.approve_staffchange"}
     | {
         "auth.view_group",
         "ppims.view_auditentry",

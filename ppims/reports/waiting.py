@@ -18,7 +18,7 @@ from limits.models import (
     ReportFinding,
 )
 from ppims.core import calendar
-from ppims.models import FourEyes
+from ppims.models import StaffChange
 from ppims.reports import reviews
 
 FLAGGED_LIST, REVIEWS_LIST, APPROVALS_LIST, REFUSED_LIST = (
@@ -29,14 +29,13 @@ FLAGGED_LIST, REVIEWS_LIST, APPROVALS_LIST, REFUSED_LIST = (
 )
 CLOSED_POSTINGS, CLOSED_REPORTS = "closed flagged", "closed refused"
 Part = tuple[str, type[Model], Q, str]  # its name, of what, which, and since when they wait
-PROPOSED_CONDITION = Q(state=FourEyes.State.PROPOSED)
 # What is few is counted as it stands.
 COUNTED_PARTS: list[Part] = [
     (REVIEWS_LIST, DuplicateReview, reviews.UNDECIDED_CONDITION, "opened_at"),
     (REVIEWS_LIST, DuplicateReview, reviews.TO_BE_MERGED, "opened_at"),
     *(
-        (APPROVALS_LIST, model, PROPOSED_CONDITION, "proposed_at")
-        for model in (KycProposal, Unblocking, Adjustment, LimitRule)
+        (APPROVALS_LIST, model, model.WAITING, "proposed_at")
+        for model in (KycProposal, Unblocking, Adjustment, LimitRule, StaffChange)
     ),
 ]
 

@@ -1,6 +1,7 @@
 """Accounts of staff and of processors: their passwords, and what the audit keeps of a change."""
 
 import hmac
+from datetime import datetime
 
 from axes.utils import reset
 from django.conf import settings
@@ -8,11 +9,10 @@ from django.http import HttpRequest
 
 from ppims.core import clock
 from ppims.db.transaction import wrap_in_transaction
-from ppims.models import Processor, User
+from ppims.models import Processor, StaffChange, User
 from ppims.services import audit, credentials
 
 MOST_WRONG_PASSWORDS = 5
-USER_FIELDS = ("username", "is_active", "is_staff")
 PROCESSOR_FIELDS = ("system_id", "username", "name", "state", "hold_minutes")
 
 
@@ -23,26 +23,25 @@ def get_staff(request: HttpRequest) -> User:
 
 
 @wrap_in_transaction
-def record_user(*, action: str, user: User, by: User, **more: object) -> None:
-    """Put on record what an admin has made of a user, and how it is now."""
-    groups = list(user.groups.order_by("name").values_list("name", flat=True))
-    _record(action, by, **{n: getattr(user, n) for n in USER_FIELDS}, groups=groups, **more)
-
-
-@wrap_in_transaction
 def record_processor(*, action: str, processor: Processor, by: User, **more: object) -> None:
     """Put on record what an admin has made of a processor, and how it is now."""
     _record(action, by, **{n: getattr(processor, n) for n in PROCESSOR_FIELDS}, **more)
 
 
 @wrap_in_transaction
-def give_one_time_password(*, user: User, by: User) -> str:
-    """Give a user a password for one log-in, which ends every session of the old one, and the wait
-    after wrong guesses. Returns it, to be shown once.
+def give_one_time_password(*, user: User, by: User, at: datetime, change: StaffChange) -> str:
+    """Give a user a password for one log-in, by a change that counts. It ends every session of the
+    old one, and the wait after wrong guesses. Returns it, to be shown once.
     """
-    password = user.take_one_time_password(clock.now())
+    password = user.take_one_time_password(at)
     user.save(update_fields=User.PASSWORD)
-    _record("user given a one-time password", by, username=user.username)
+    audit.record(
+        "user given a one-time password",
+        at=at,
+        user=by,
+        detail={"username": user.username, "staff_change": change.pk, "reason": change.reason},
+        rows=[change],
+    )
     forget_failures(user.username)
     return password
 

@@ -3,8 +3,16 @@
 from ppims.backoffice.proposal_kinds.correction import CORRECTION_KIND
 from ppims.backoffice.proposal_kinds.kyc import KYC_CHANGE_KIND
 from ppims.backoffice.proposal_kinds.limit_rule import LIMIT_RULE_KIND
+from ppims.backoffice.proposal_kinds.staff_change import STAFF_KIND
 from ppims.backoffice.proposal_kinds.unblocking import UNBLOCKING_KIND
 
 KINDS = {
-    kind.name: kind for kind in (KYC_CHANGE_KIND, UNBLOCKING_KIND, CORRECTION_KIND, LIMIT_RULE_KIND)
+    kind.name: kind
+    for kind in (
+        KYC_CHANGE_KIND,
+        UNBLOCKING_KIND,
+        CORRECTION_KIND,
+        LIMIT_RULE_KIND,
+        STAFF_KIND,
+    )
 }

@@ -35,3 +35,4 @@ class Kind:
     reason: Callable[[Any], str] = lambda row: str(row.reason)
     beside: tuple[str, ...] = ("customer",)
     with_many: tuple[str, ...] = ()
+    subject: str = ""  # the column of the user whom it is about

@@ -1,4 +1,6 @@
-"""The kernel's tables: users, processors, Ref_Ids, keys in use, the audit, refused calls."""
+"""The kernel's tables: users, what two admins change of them, processors, Ref_Ids, keys in use, the
+audit, refused calls.
+"""
 
 import secrets
 from datetime import datetime, timedelta
@@ -12,8 +14,26 @@ from django.utils.translation import gettext_lazy as _
 
 from ppims.core import free_text
 from ppims.db.fields import BigId, ByTime, GivenId, Instant
+from ppims.models.four_eyes import LONGEST_NOTE, FourEyes, MayCountAlone
+from ppims.models.staff_changes import StaffChange
 
-LONGEST_NOTE = 500  # characters
+__all__ = [
+    "LONGEST_NOTE",
+    "LONGEST_REF_ID",
+    "ONE_TIME_LASTS",
+    "AuditEntry",
+    "AuditHead",
+    "FourEyes",
+    "KeyInUse",
+    "MayCountAlone",
+    "Operation",
+    "Processor",
+    "RefusedCall",
+    "ReplayKey",
+    "StaffChange",
+    "User",
+]
+
 LONGEST_REF_ID = 32
 LAST_PASSWORDS = 4  # none of which is taken again
 ONE_TIME_LASTS = timedelta(hours=24)
@@ -176,57 +196,6 @@ class KeyInUse(models.Model):
 
     def __str__(self) -> str:
         return f"{self.purpose} key {self.key_id}"
-
-
-class FourEyes(models.Model):
-    """A change that one person proposes and another decides (services/four_eyes.py). Abstract.
-
-    Maker and checker both empty on an approved row: the installation itself approved it, at first
-    start.
-    """
-
-    class State(models.TextChoices):
-        PROPOSED = "PROPOSED", _("Proposed")
-        APPROVED = "APPROVED", _("Approved")
-        REJECTED = "REJECTED", _("Rejected")
-        WITHDRAWN = "WITHDRAWN", _("Withdrawn")
-
-    state = models.CharField(max_length=9, choices=State, default=State.PROPOSED)
-    maker = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
-    checker = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
-    # Who of the operating system's users typed it, where a command proposed it in the maker's name.
-    operator = models.CharField(max_length=100, blank=True, editable=False)
-    proposed_at = models.DateTimeField()
-    decided_at = models.DateTimeField(null=True, blank=True)
-    decision_note = models.CharField(
-        _("Reason of the decision"), max_length=LONGEST_NOTE, blank=True
-    )
-
-    DECISION = ("state", "decided_at", "checker", "decision_note")
-
-    class Meta:
-        abstract = True
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(maker__isnull=True)
-                | models.Q(checker__isnull=True)
-                | ~models.Q(maker=models.F("checker")),
-                name="%(app_label)s_%(class)s_maker_is_not_checker",
-            ),
-            models.CheckConstraint(
-                condition=~models.Q(state__in=["APPROVED", "REJECTED"])
-                | models.Q(maker__isnull=False, checker__isnull=False, decided_at__isnull=False)
-                | models.Q(maker__isnull=True, checker__isnull=True, decided_at__isnull=False),
-                name="%(app_label)s_%(class)s_decision_has_two_people",
-            ),
-        ]
-        indexes = [
-            models.Index(
-                fields=["proposed_at"],
-                condition=models.Q(state="PROPOSED"),
-                name="%(class)s_waiting",
-            )
-        ]
 
 
 class AuditEntry(models.Model):
