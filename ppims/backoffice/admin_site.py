@@ -24,7 +24,7 @@ from ppims.core.days import DayField, DayInput, MomentField, MomentInput
 
 View = Any  # Django's stubs know a narrower kind than its own admin passes
 BACK_TO_LIST = "_changelist_filters"  # from a row's page back to its list as it was
-HASH_COLUMNS = {"password", "former_passwords"}
+HASH_COLUMNS = {"password", "former_password", "former_passwords"}
 DIGITS_OF_A_KEY = 18  # of those that all fit into 64 bits
 APP_NAMES = {"ppims": "Staff and processors", "limits": "Limits and seals"}
 POP_UPS = {IS_POPUP_VAR, TO_FIELD_VAR}  # no form of ours opens one, and they name columns

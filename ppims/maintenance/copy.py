@@ -25,7 +25,7 @@ Say = Callable[[str], None]
 
 # Columns that are copied empty: proofs of passwords are this installation's own
 # (ppims/services/credentials.py).
-LEFT_EMPTY = {"ppims_processor": ("proof",)}
+LEFT_EMPTY = {"ppims_processor": ("proof", "former_proof")}
 # `migrate` fills these two; the source's rows take the place of what it made, so that ids agree.
 MADE_BY_MIGRATE = (Permission._meta.db_table, ContentType._meta.db_table)
 ADVANCED_EVERY = 1_000

@@ -128,6 +128,11 @@ class Processor(models.Model):
     # Proves to other workers that one has verified the password (services/credentials.py). A copy
     # of the database elsewhere has another session key: there it proves nothing.
     proof = models.BinaryField(null=True)
+    # The password before this one, which is right too until an instant: a processor takes a new one
+    # without an outage.
+    former_password = models.CharField(max_length=128, blank=True, editable=False)
+    former_proof = models.BinaryField(null=True)
+    former_until = models.DateTimeField(null=True, editable=False)
     state = models.CharField(max_length=12, choices=State, default=State.ACTIVE)
     hold_minutes = models.PositiveSmallIntegerField(
         null=True,
@@ -146,6 +151,11 @@ class Processor(models.Model):
                 condition=models.Q(state__in=["ACTIVE", "WINDING_DOWN", "DISABLED"]),
                 name="processor_state_is_known",
             ),
+            models.CheckConstraint(
+                condition=models.Q(former_password="", former_until__isnull=True)
+                | ~models.Q(former_password="") & models.Q(former_until__isnull=False),
+                name="processor_former_password_has_an_end",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -153,6 +163,12 @@ class Processor(models.Model):
 
     def clean(self) -> None:
         free_text.validate_row(self)
+
+    def has_former_password(self, at: datetime) -> bool:
+        """Whether the password before this one is right too at an instant: up to its end, not at
+        it.
+        """
+        return self.former_until is not None and at < self.former_until
 
 
 class Operation(models.TextChoices):

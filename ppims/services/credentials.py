@@ -1,8 +1,13 @@
 """Find which processor is calling. A password is hashed once in a worker, later ones are compared
 by digest; failures are throttled; the answer is the same, whatever is wrong.
+
+A processor that changes its password has two for some days. What is asked is compared with two in
+any case, so that nobody learns from the time it takes whether there is a second one.
 """
 
+import hashlib
 import secrets
+from datetime import datetime
 from functools import cache, lru_cache, partial
 from typing import Any, TypeGuard
 
@@ -10,7 +15,7 @@ from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, make_password
 from django.http import HttpRequest
 
-from ppims.core import keys
+from ppims.core import clock, keys
 from ppims.core.addresses import is_loopback, is_trusted_proxy, name_source
 from ppims.core.errors import NotAuthenticated
 from ppims.core.throttle import Throttle
@@ -22,8 +27,12 @@ from ppims.models import Processor
 
 PROCESSORS, BY_USERNAME = statements.Table(Processor), "WHERE username = %s"
 KEEP_PROOF = "UPDATE ppims_processor SET proof = %s WHERE id = %s AND password = %s"
-# What draw_password has changed in a row.
-CREDENTIAL_FIELDS = ("password", "proof")
+KEEP_FORMER_PROOF = """
+    UPDATE ppims_processor SET former_proof = %s WHERE id = %s AND former_password = %s
+"""
+# What draw_password and drop_former_password have changed in a row.
+FORMER_FIELDS = ("former_password", "former_proof", "former_until")
+CREDENTIAL_FIELDS = ("password", "proof", *FORMER_FIELDS)
 # With the session key, a guess at a proof costs nothing. A password of ours has 32 random
 # characters; a shorter one is somebody's own, may be guessed, and gets no proof.
 PROVEN_FROM_CHARACTERS = 24
@@ -45,7 +54,8 @@ class Argon2(Argon2PasswordHasher):
 
 throttle = Throttle()
 turnstile = Turnstile("passwords")
-_verified: dict[int, bytes] = {}
+# By the processor's key, and whether it was the former password.
+_verified: dict[tuple[int, bool], bytes] = {}
 
 
 async def recognize(username: str, password: str) -> Processor | None:
@@ -71,12 +81,11 @@ async def authenticate(username: str, password: str, address: str) -> Processor:
     throttle.refuse_if_over(source, username)
     processor = await _find_processor(username)
     verify = partial(_verify, processor, username, password, source)
-    if not await turnstile.run(source, verify):
+    right_hash = await turnstile.run(source, verify)
+    if not right_hash:
         raise NotAuthenticated
     assert processor is not None
-    proof = _verified[processor.pk] = _make_proof(processor, password)
-    if len(password) >= PROVEN_FROM_CHARACTERS:
-        group_commit.run_later(partial(_keep_proof, processor, proof))
+    _keep_verified(processor, password, right_hash)
     # By the row as it is now: the credential may have changed while this one waited for its turn.
     known = await recognize(username, password)
     if known is None:
@@ -84,13 +93,24 @@ async def authenticate(username: str, password: str, address: str) -> Processor:
     return known
 
 
-def draw_password(processor: Processor) -> str:
-    """Set a new random password and return it, to be shown once. The caller saves
+def draw_password(processor: Processor, *, former_until: datetime | None = None) -> str:
+    """Set a new random password and return it, to be shown once. Until an instant the one before
+    it is right too; None: it ends now, and so does any that was before. The caller saves
     CREDENTIAL_FIELDS.
     """
+    if former_until:
+        processor.former_password, processor.former_proof = processor.password, processor.proof
+        processor.former_until = former_until
+    else:
+        drop_former_password(processor)
     password = secrets.token_urlsafe(24)
     processor.password, processor.proof = make_password(password), None
     return password
+
+
+def drop_former_password(processor: Processor) -> None:
+    """Let the password before the present one be wrong. The caller saves FORMER_FIELDS."""
+    processor.former_password, processor.former_proof, processor.former_until = "", None, None
 
 
 def find_source_address(request: HttpRequest) -> str:
@@ -133,41 +153,76 @@ def _is_open(processor: Processor | None) -> TypeGuard[Processor]:
     return processor is not None and processor.state != Processor.State.DISABLED
 
 
-def _verify(processor: Processor | None, username: str, password: str, source: str) -> bool:
-    """Hash the password, in the thread `passwords`, and count a failure."""
+def _verify(processor: Processor | None, username: str, password: str, source: str) -> str:
+    """Hash the password, in the thread `passwords`: of which hash of the processor's it is right;
+    "": of none, which counts as a failure.
+    """
     throttle.refuse_if_over(source, username)  # others may have failed while this one waited
     # Made whoever comes first: an unknown username must not take longer by making it.
     nobodys_password = _make_nobodys_password()
-    is_right = check_password(password, processor.password if processor else nobodys_password)
-    if is_right and _is_open(processor):
-        return True
+    # Whoever is refused has cost two hashings: none of them learns whether there is a second
+    # password, nor that a disabled processor's is right.
+    for each in _list_hashes(processor, clock.now()):
+        if check_password(password, each or nobodys_password) and _is_open(processor):
+            return each
     throttle.count_failure(source, username)
-    return False
+    return ""
+
+
+def _list_hashes(processor: Processor | None, at: datetime) -> tuple[str, str]:
+    """List the hash of the password, and of the one before it; "" for one that isn't there, or is
+    right no more.
+    """
+    if processor is None:
+        return "", ""
+    has_former = processor.has_former_password(at)
+    return processor.password, processor.former_password if has_former else ""
+
+
+def _keep_verified(processor: Processor, password: str, of_hash: str) -> None:
+    """Let this worker recognize the password from now on; and, where it can't be guessed, others
+    too.
+    """
+    is_former = of_hash != processor.password
+    proof = _verified[processor.pk, is_former] = _make_proof(of_hash, password)
+    if len(password) >= PROVEN_FROM_CHARACTERS:
+        sql = KEEP_FORMER_PROOF if is_former else KEEP_PROOF
+        group_commit.run_later(partial(_keep_proof, sql, (proof, processor.pk, of_hash)))
 
 
 def _was_verified(processor: Processor, password: str) -> bool:
-    proof = _make_proof(processor, password)
-    kept = processor.proof or b"", _verified.get(processor.pk, b"")
+    # A proof is bound to its hash: so it is no matter where it was kept while it was the newer one.
+    kept = (
+        processor.proof or b"",
+        processor.former_proof or b"",
+        _verified.get((processor.pk, False), b""),
+        _verified.get((processor.pk, True), b""),
+    )
+    proofs = [_make_proof(each, password) for each in _list_hashes(processor, clock.now())]
     # Constant time: a guesser learns nothing from how long it takes.
-    return any(secrets.compare_digest(proof, each) for each in kept)
+    return any(secrets.compare_digest(proof, each) for proof in proofs for each in kept)
 
 
-def _make_proof(processor: Processor, password: str) -> bytes:
-    """Digest what proves that the password was verified against the row's hash.
+def _make_proof(of_hash: str, password: str) -> bytes:
+    """Digest what proves that the password was verified against a hash.
 
     Every worker can make it, nobody can without the session key: a thief of the database alone
     pays argon2's price for each guess.
     """
-    parts = ("verified credential", processor.password, password)
-    return keys.digest(settings.PPIMS_SESSION_KEYS, *parts, size=32)
+    digest = _begin_proof(settings.PPIMS_SESSION_KEYS, of_hash).copy()
+    digest.update(keys.frame_text(password))
+    return digest.digest()
 
 
-def _keep_proof(processor: Processor, proof: bytes) -> None:
+@lru_cache(512)
+def _begin_proof(ring: keys.Ring, of_hash: str) -> hashlib.blake2b:
+    """Begin a proof with what is the same in each request of a processor."""
+    return keys.begin_digest(ring, "verified credential", of_hash, size=32)
+
+
+def _keep_proof(sql: str, values: tuple[bytes, int, str]) -> None:
     """Let other workers, and later ones, recognize the password, unless it has changed since."""
-    run_in_transaction(
-        lambda: statements.run(KEEP_PROOF, (proof, processor.pk, processor.password)),
-        takes_instant=False,
-    )
+    run_in_transaction(lambda: statements.run(sql, values), takes_instant=False)
 
 
 @cache

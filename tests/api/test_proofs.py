@@ -19,6 +19,7 @@ from tests.conftest import forget_log_ins
 from tests.factories import make_password_once
 
 KYC = "check-customer-kyc"
+A_FAILURE = 2  # hashings, whether there is a second password or not
 LONG_PASSWORD, OTHER_PASSWORD = (
     "p" * credentials.PROVEN_FROM_CHARACTERS,
     "q" * credentials.PROVEN_FROM_CHARACTERS,
@@ -65,12 +66,12 @@ def test_it_is_never_throttled_there(proven, hashings, settings):
     settings.PPIMS_FAILED_LOGINS_PER_USERNAME = 1
     assert [ask(proven, OTHER_PASSWORD)[0] for _ in range(2)] == [401, 429]
     assert ask(proven)[0] == 200
-    assert hashings == [OTHER_PASSWORD]
+    assert hashings == [OTHER_PASSWORD] * A_FAILURE
 
 
 def test_another_password_is_none_the_better_for_it(proven, hashings):
     assert_refused(ask_another_worker(proven, OTHER_PASSWORD), 401, "401")
-    assert hashings == [OTHER_PASSWORD]
+    assert hashings == [OTHER_PASSWORD] * A_FAILURE
 
 
 def test_of_a_password_that_can_be_guessed_nothing_is_kept(ent, hashings):
@@ -119,7 +120,7 @@ def test_one_that_is_disabled_is_refused_all_the_same(proven):
 def test_another_processors_row_is_not_opened_by_it(proven, cbs, hashings):
     Processor.objects.filter(pk=cbs.processor.pk).update(proof=read_proof(proven))
     assert_refused(ask_another_worker(cbs), 401, "401")
-    assert hashings == [LONG_PASSWORD]
+    assert hashings == [LONG_PASSWORD] * A_FAILURE
 
 
 @pytest.mark.parametrize("error", [DatabaseError, TypeError])
@@ -187,7 +188,7 @@ def test_the_throttle_counts_a_64_of_ipv6_as_one(ent, settings):
 def test_who_waited_is_told_429_once_others_of_its_source_have_failed(db, hashings, settings):
     settings.PPIMS_FAILED_LOGINS_PER_USERNAME = 2
     in_its_turn = partial(credentials._verify, None, "nobody", OTHER_PASSWORD, "192.0.2.9")
-    assert [in_its_turn(), in_its_turn()] == [False, False]
+    assert [in_its_turn(), in_its_turn()] == ["", ""]
     with pytest.raises(TooManyAttempts):
         in_its_turn()
-    assert len(hashings) == 2
+    assert len(hashings) == 2 * A_FAILURE
