@@ -5,8 +5,10 @@ from limits.models.checks import Hold, LimitCheck
 from limits.models.findings import PostingFinding, ReportFinding
 from limits.models.ledger import LedgerEntry, LedgerHead, MonthlyUsage
 from limits.models.overview import (
+    BY_PROCESSOR,
     FULL_PERMILLE,
     NEAR_PERMILLE,
+    OF_ALL,
     NearLimit,
     OverviewSnapshot,
     find_level,
@@ -16,8 +18,10 @@ from limits.models.rules import Direction, LimitRule, Window, write_limit
 from limits.models.seals import Seal
 
 __all__ = [
+    "BY_PROCESSOR",
     "FULL_PERMILLE",
     "NEAR_PERMILLE",
+    "OF_ALL",
     "Adjustment",
     "Direction",
     "Hold",

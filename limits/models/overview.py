@@ -6,14 +6,16 @@ from customers.models import Customer
 from ppims.core.formats import ist
 from ppims.db.fields import ByTime, GivenId, Instant
 
+OF_ALL, BY_PROCESSOR = 1, 2  # rows of OverviewSnapshot
 NEAR_PERMILLE, FULL_PERMILLE = 800, 1_000  # how much of a limit is used
 
 
 class OverviewSnapshot(models.Model):
-    """What the overview tells, as of an instant: one row, brought up to date by whoever looks.
+    """What the overview tells, as of an instant: one row, brought up to date by whoever looks; and
+    a second row, kept with it, of what is counted by processor, which most pages don't read.
 
     `state` is JSON, of ppims.reports.overview_counts alone. Until `claimed_until` somebody is at
-    it; `version` lets the first of two win.
+    it; `version` lets the first of two win. Both are the first row's.
     """
 
     number = GivenId(primary_key=True)

@@ -1,5 +1,5 @@
-"""The overview's figures as they are kept, one row, and who is near a limit: counted by one process
-at a time.
+"""The overview's figures as they are kept, one row and one by processor, and who is near a limit:
+counted by one process at a time.
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import F, Q
 
-from limits.models import NearLimit, OverviewSnapshot
+from limits.models import BY_PROCESSOR, OF_ALL, NearLimit, OverviewSnapshot
 from ppims.db import statements
 from ppims.db.transaction import wrap_in_transaction
 
@@ -37,28 +37,37 @@ class Looked:
 @wrap_in_transaction
 def claim_figures(*, at: datetime) -> OverviewSnapshot | None:
     """Claim the figures, made at first use, for ten seconds; None: somebody else is at it."""
-    empty = OverviewSnapshot(number=1, at=at, claimed_until=at, state="{}")
-    OverviewSnapshot.objects.bulk_create([empty], ignore_conflicts=True)
+    empty = [
+        OverviewSnapshot(number=number, at=at, claimed_until=at, state="{}")
+        for number in (OF_ALL, BY_PROCESSOR)
+    ]
+    OverviewSnapshot.objects.bulk_create(empty, ignore_conflicts=True)
     # No claim lasts longer: one that does was made before the clock was set back.
     free = Q(claimed_until__lte=at) | Q(claimed_until__gt=at + CLAIM_LASTS)
-    if not OverviewSnapshot.objects.filter(free, pk=1).update(claimed_until=at + CLAIM_LASTS):
+    if not OverviewSnapshot.objects.filter(free, pk=OF_ALL).update(claimed_until=at + CLAIM_LASTS):
         return None
-    return OverviewSnapshot.objects.get(pk=1)
+    return OverviewSnapshot.objects.get(pk=OF_ALL)
 
 
 @wrap_in_transaction
 def keep_figures(
-    *, claimed: OverviewSnapshot, at: datetime, state: Mapping[str, Any], looked: Looked
+    *,
+    claimed: OverviewSnapshot,
+    at: datetime,
+    state: Mapping[str, Any],
+    by_processor: Mapping[str, Any],
+    looked: Looked,
 ) -> None:
     """Keep what was counted and who is near a limit, unless somebody else has kept theirs since the
     claim. How many are near goes into the state.
     """
-    mine = OverviewSnapshot.objects.filter(pk=1, version=claimed.version)
+    mine = OverviewSnapshot.objects.filter(pk=OF_ALL, version=claimed.version)
     if mine.update(version=claimed.version + 1, at=at, claimed_until=at):
         _keep_near(looked)
         near = NearLimit.objects.filter(month=looked.month).count()
-        written = json.dumps({**state, "near": near}, separators=(",", ":"))
-        OverviewSnapshot.objects.filter(pk=1).update(state=written)
+        for number, figures in ((OF_ALL, {**state, "near": near}), (BY_PROCESSOR, by_processor)):
+            written = json.dumps(figures, separators=(",", ":"))
+            OverviewSnapshot.objects.filter(pk=number).update(state=written)
 
 
 @wrap_in_transaction

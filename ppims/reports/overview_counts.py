@@ -1,18 +1,18 @@
-"""Counts the overview's figures from what is new since the last time: one process at a time, for a
-short while, and so that nobody who checks or posts waits for it.
+"""Counts the overview's figures, and those of each processor, from what is new since the last time:
+one process at a time, for a short while, and so that nobody who checks or posts waits for it.
 
 Rows are taken by id up to an edge, below which all are there. All of it can be counted anew.
 """
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from limits.models import LedgerEntry, OverviewSnapshot
+from limits.models import BY_PROCESSOR, LedgerEntry, OverviewSnapshot
 from limits.services.overview import claim_figures, keep_figures
 from ppims.core import calendar, clock
 from ppims.core.errors import Unavailable
@@ -22,6 +22,14 @@ from ppims.db.other_writers import wait_for_writers
 from ppims.reports import flagged, refused_reports
 from ppims.reports.keyset import Position
 from ppims.reports.near_limit import NearLimitSearch
+from ppims.reports.processor_counts import (
+    COUNT_ANSWERS,
+    COUNT_REFUSED,
+    FIRST_OTHERWISE,
+    IN_TIME,
+    ProcessorCounts,
+    write_minute,
+)
 
 FRESH_FOR = timedelta(seconds=60)
 STEP_SECONDS = 0.25
@@ -40,6 +48,7 @@ TABLES = {
     "finding": "limits_postingfinding",
     "report": "limits_refusedreport",
     "report finding": "limits_reportfinding",
+    "call": "ppims_refusedcall",
 }
 SUMMED_KINDS = {LedgerEntry.Kind.POST: "posted", LedgerEntry.Kind.REVERSE: "reversed"}
 NEWEST_ID = "(SELECT COALESCE(MAX(id), 0) FROM {})"
@@ -49,16 +58,15 @@ UP_TO = """
         SELECT id FROM {table} WHERE id > %s AND id <= %s ORDER BY id LIMIT %s) batch
 """
 # India's day, from 1970 on; of what is too old to be told, none.
-DAY_COLUMN = f"CASE WHEN t.at < %s THEN -1 ELSE ({{at}} + {INDIA_IS_AHEAD}) / {DAY_OF} END"
+DAY_COLUMN = f"CASE WHEN {{table}}.at < %s THEN -1 ELSE ({{at}} + {INDIA_IS_AHEAD}) / {DAY_OF} END"
 COUNT_ENTRIES = """
-    SELECT {day} AS day, kind, direction, COUNT(*), CAST(SUM(amount_paise) AS bigint),
-           SUM(CASE WHEN flags = '' THEN 0 ELSE 1 END),
-           MIN(CASE WHEN flags = '' THEN NULL ELSE {at} END)
-    FROM limits_ledgerentry t WHERE id > %s AND id <= %s GROUP BY 1, 2, 3
+    SELECT {day} AS day, kind, direction, processor_id, flags, COUNT(*),
+           CAST(SUM(amount_paise) AS bigint), MIN({at}), MAX({at})
+    FROM limits_ledgerentry t WHERE id > %s AND id <= %s GROUP BY 1, 2, 3, 4, 5
 """
 COUNT_CHECKS = """
-    SELECT {day} AS day, is_allowed, reason, COUNT(*)
-    FROM limits_limitcheck t WHERE id > %s AND id <= %s GROUP BY 1, 2, 3
+    SELECT {day} AS day, processor_id, {minute} AS held, is_allowed, reason, COUNT(*), MAX({at})
+    FROM limits_limitcheck t WHERE id > %s AND id <= %s GROUP BY 1, 2, 3, 4, 5
 """
 COUNT_ADDED = """
     SELECT {day} AS day, COUNT(*)
@@ -82,10 +90,15 @@ def refresh(*, seconds: float = STEP_SECONDS) -> bool:
         edge = _read_edge() if row else None
         if row and edge:
             # Counted outside of any transaction: on SQLite writers would wait for it.
-            work = Work(_read_state(row, edge), edge, at)
+            work = _begin_work(row, edge, at)
             work.run(seconds)
-            looked = work.search.make_looked()
-            keep_figures(claimed=row, at=at, state=work.state, looked=looked)
+            keep_figures(
+                claimed=row,
+                at=at,
+                state=work.state,
+                by_processor=work.processors.make_state(),
+                looked=work.search.make_looked(),
+            )
     except Unavailable:  # whoever looks sees what there was
         return False
     return not is_due(OverviewSnapshot.objects.get(pk=1), at)
@@ -125,11 +138,17 @@ def _read_edge() -> dict[str, int] | None:
     return dict(zip(TABLES, edge, strict=True)) if is_whole else None
 
 
-def _read_state(row: OverviewSnapshot, edge: dict[str, int]) -> State:
-    """Read what is counted so far; what was not counted when that was written begins at nothing."""
-    known, nothing = json.loads(row.state), _make_empty_state(edge)
+def _begin_work(row: OverviewSnapshot, edge: dict[str, int], at: datetime) -> "Work":
+    """Go on from what is counted so far. What was not counted when that was written begins at
+    nothing; where nothing is known by processor, all of it does: the rows are the same.
+    """
+    by_processor = json.loads(OverviewSnapshot.objects.get(pk=BY_PROCESSOR).state)
+    known, nothing = json.loads(row.state) if by_processor else {}, _make_empty_state(edge)
     counted = {**nothing["counted"], **known.get("counted", {})}
-    return {**nothing, **known, "counted": counted}
+    if edge["call"] < counted["call"]:  # all were purged, and SQLite hands out their ids again
+        counted["call"] = 0
+    state = {**nothing, **known, "counted": counted}
+    return Work(state, edge, at, ProcessorCounts.from_state(by_processor))
 
 
 def _make_empty_state(edge: dict[str, int]) -> State:
@@ -156,6 +175,7 @@ class Work:
     state: State
     edge: dict[str, int]
     at: datetime
+    processors: ProcessorCounts
 
     def __post_init__(self) -> None:
         self.oldest = calendar.find_midnight(
@@ -171,9 +191,12 @@ class Work:
         steps: list[Callable[[], bool]] = [
             partial(watched, "entry", self._watch_touched),
             partial(watched, "kyc", self._watch_touched),
-            partial(counted, "entry", partial(self._count, COUNT_ENTRIES, self._add_entries)),
-            partial(counted, "check", partial(self._count, COUNT_CHECKS, self._add_checks)),
+            partial(counted, "entry", self._count_entries),
+            partial(counted, "check", self._count_checks),
             partial(counted, "kyc", partial(self._count, COUNT_ADDED, self._add_added)),
+            partial(
+                counted, "call", partial(self._count, COUNT_REFUSED, self.processors.add_refused)
+            ),
             partial(counted, "finding", partial(self._add_up, "closed", COUNT_CLOSINGS)),
             self._pass_closed,
             partial(counted, "report", partial(self._add_up, "refused", COUNT_REPORTS)),
@@ -186,6 +209,7 @@ class Work:
         self.state["is_complete"] = all(_finish(step, end) for step in steps)
         days, oldest = self.state["days"], number_day(self.oldest)
         self.state["days"] = {day: figures for day, figures in days.items() if int(day) >= oldest}
+        self.processors.close(calendar.to_microseconds(self.at), oldest)
 
     def _begin_anew_where_all_changed(self) -> None:
         """Look at every customer again in a new month, and where other rules are in force."""
@@ -207,27 +231,46 @@ class Work:
     def _count(
         self, sql: str, add: Callable[[tuple[Any, ...]], None], _table: str, after: int, last: int
     ) -> None:
-        at = write_microseconds("t.at")
-        sql = sql.format(day=DAY_COLUMN.format(at=at), at=at)
-        for row in statements.read_rows(sql, [statements.store_value(self.oldest), after, last]):
+        for row in self._read_rows(sql, "t", [self.oldest, after, last]):
             add(row)
 
+    def _count_entries(self, _table: str, after: int, last: int) -> None:
+        self._count(COUNT_ENTRIES, self._add_entries, _table, after, last)
+        values = [self.oldest, self.at, after, last, self.oldest]
+        for which in (IN_TIME, FIRST_OTHERWISE):
+            answers = COUNT_ANSWERS.replace("{which}", which)
+            for row in self._read_rows(answers, "c", values):
+                self.processors.add_answers(row)
+
+    def _count_checks(self, _table: str, after: int, last: int) -> None:
+        for row in self._read_rows(COUNT_CHECKS, "t", [self.oldest, self.at, after, last]):
+            self._add_checks(row)
+
+    def _read_rows(self, sql: str, table: str, values: list[Any]) -> Iterable[tuple[Any, ...]]:
+        """Read counts by India's day; of checks, also by the minute in which holds run out."""
+        at = write_microseconds(f"{table}.at")
+        day = DAY_COLUMN.format(table=table, at=at)
+        written = sql.format(day=day, at=at, minute=write_minute(table))
+        return statements.read_rows(written, [_store(value) for value in values])
+
     def _add_entries(self, row: tuple[Any, ...]) -> None:
-        day, kind, direction, count, paise, flagged, flagged_at = row
+        day, kind, direction, processor_id, flags, count, paise, first_at, last_at = row
         if kind in SUMMED_KINDS:
             summed = self._get_day(day).setdefault(SUMMED_KINDS[kind], {})
             known_count, known_paise = summed.get(direction, (0, 0))
             summed[direction] = (known_count + count, known_paise + paise)
-        if flagged:
-            self.state["flagged"] += flagged
+        if flags:
+            self.state["flagged"] += count
             # Ids ascend as rows come in, instants only within a customer.
-            self.state["flagged_after"] = min(self.state["flagged_after"], [flagged_at, 0])
+            self.state["flagged_after"] = min(self.state["flagged_after"], [first_at, 0])
+        self.processors.add_entries((day, processor_id, flags, count, last_at))
 
     def _add_checks(self, row: tuple[Any, ...]) -> None:
-        day, is_allowed, reason, count = row
+        day, processor_id, minute, is_allowed, reason, count, last_at = row
         if not is_allowed:
             declined = self._get_day(day).setdefault("declined", {})
             declined[reason] = declined.get(reason, 0) + count
+        self.processors.add_checks((day, processor_id, minute, is_allowed, count, last_at))
 
     def _add_added(self, row: tuple[Any, ...]) -> None:
         day, count = row
@@ -272,6 +315,10 @@ class Work:
             return False
         self.state["walk"] = self.search.walk_on(self.state["walk"])
         return self.state["walk"] is not None
+
+
+def _store(value: object) -> object:
+    return statements.store_value(value) if isinstance(value, datetime) else value
 
 
 def _finish(step: Callable[[], bool], end: float) -> bool:

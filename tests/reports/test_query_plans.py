@@ -68,7 +68,7 @@ NAMED_TABLE = re.compile(
 )
 # What is sorted without an index is a batch, a page, one customer's, or what is few.
 BOUNDED_CONDITION = re.compile(
-    r"id > %s AND id <= %s|unique_id > %s ORDER BY unique_id LIMIT %s|unique_id IN \("
+    r"(t\.)?id > %s AND (t\.)?id <= %s|unique_id > %s ORDER BY unique_id LIMIT %s|unique_id IN \("
     r"|customer_id\"? = (%s|asked\.customer_id|%\(customer\)s)|subject = %s"
     r"|FROM \"?limits_(limitrule|watched)"
 )
