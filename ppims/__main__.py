@@ -118,7 +118,21 @@ def serve(_: list[str]) -> None:
     print("ppims: preparing the database (the first time takes longest)", flush=True)
     manage("prepare", "--url", url)
     print(write_welcome(url), flush=True)
+    start_job_runner()
     become("-m", "gunicorn", *make_gunicorn_options(server, f"{host}:{port}", workers, threads))
+
+
+def start_job_runner() -> None:
+    """Start the one process that does background work. It ends when this process does, which will
+    be the server: gunicorn waits for children that it doesn't know, too.
+    """
+    if os.environ.get("PPIMS_RUN_JOBS", "") == "0":
+        return  # it has a unit of its own
+    subprocess.Popen(
+        [VENV_PYTHON, str(ROOT / "manage.py"), "run_jobs", "--beside", str(os.getpid())],
+        env=make_environment(),
+        stdin=subprocess.DEVNULL,
+    )
 
 
 def run_tests(arguments: list[str]) -> None:

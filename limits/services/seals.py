@@ -72,15 +72,15 @@ def make(*, user: User | None = None) -> Seal:
     return run_in_transaction(work)
 
 
-def make_patiently() -> Seal:
+def make_patiently(*, user: User | None = None) -> Seal:
     """Make a seal among many writers: try again, for on SQLite luck decides who writes next.
 
     Raises what `make` raises, if the last try fails too.
     """
     for _ in range(MOST_TRIES - 1):
         with suppress(Conflict, Unavailable):
-            return make()
-    return make()
+            return make(user=user)
+    return make(user=user)
 
 
 def export_seal(seal: Seal) -> dict[str, Any]:

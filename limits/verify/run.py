@@ -1,6 +1,6 @@
 """Run all of the verification, one walk after another. docs/ledger.md, "Verification"."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import islice
 
 from customers.models import Customer
@@ -55,7 +55,7 @@ def verify(
     progress: ledger.Progress = lambda _: None,
     processes: int = 0,
     with_columns: bool = True,
-) -> Iterator[Finding]:
+) -> Generator[Finding, None, None]:
     """Find every row that is not as it should be, while others write; the first one first.
 
     `exported` is a seal that was kept elsewhere. `progress` is told how many rows were read;

@@ -1,5 +1,5 @@
 """The kernel's tables: users, what two admins change of them, processors, Ref_Ids, keys in use, the
-audit, refused calls.
+audit, refused calls, background jobs.
 """
 
 import secrets
@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from ppims.core import free_text
 from ppims.db.fields import BigId, ByTime, GivenId, Instant
 from ppims.models.four_eyes import LONGEST_NOTE, FourEyes, MayCountAlone
+from ppims.models.jobs import Job
 from ppims.models.staff_changes import StaffChange
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "AuditEntry",
     "AuditHead",
     "FourEyes",
+    "Job",
     "KeyInUse",
     "MayCountAlone",
     "Operation",

@@ -31,7 +31,8 @@ from limits.verify import verify  # noqa: E402
 from ppims.core import clock  # noqa: E402
 from ppims.core.errors import Conflict, Unavailable  # noqa: E402
 from ppims.db.transaction import run_in_transaction  # noqa: E402
-from ppims.models import Operation, Processor  # noqa: E402
+from ppims.models import Operation, Processor, User  # noqa: E402
+from ppims.services import jobs  # noqa: E402
 from ppims.services.idempotency import Call  # noqa: E402
 from tests import factories  # noqa: E402
 
@@ -133,6 +134,12 @@ def make_seal():
     return seals.make_patiently().number
 
 
+def ask_job(kind, arguments):
+    """Ask for background work as one of the staff: the job's id."""
+    owner, _ = User.objects.get_or_create(username="an.auditor")
+    return jobs.ask(kind, owner=owner, arguments=arguments).pk
+
+
 def run_command(*words):
     """Run one of manage.py's commands."""
     call_command(*words, stdout=StringIO(), stderr=StringIO())
@@ -197,6 +204,7 @@ def do_once(how, number, what, *said):
 STEPS = {
     "set_up": set_up,
     "add": add,
+    "ask_job": ask_job,
     "check": check,
     "post": post,
     "check_and_post": check_and_post,

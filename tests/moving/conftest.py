@@ -18,9 +18,9 @@ from ppims.core import calendar, clock
 from ppims.core.errors import Conflict
 from ppims.db import alias
 from ppims.maintenance import copy
-from ppims.models import RefusedCall
+from ppims.models import Job, RefusedCall
 from ppims.reports import overview_counts
-from ppims.services import audit, key_usage, role_groups
+from ppims.services import audit, jobs, key_usage, role_groups
 from tests.factories import (
     draw_mobile,
     make_check,
@@ -48,6 +48,7 @@ def filled(other_databases):
     maker.groups.add(Group.objects.get(name="maker"))
     checker.user_permissions.add(Permission.objects.first())
     SessionStore().create()
+    jobs.ask(Job.Kind.VERIFY, owner=checker)
     about = ContentType.objects.get_for_model(Customer)
     LogEntry.objects.create(user=maker, content_type=about, object_repr="–", action_flag=ADDITION)
     ent, cbs = make_processor("ENT"), make_processor("CBS", hold_minutes=5)

@@ -21,12 +21,13 @@ CHANGED_TABLES = {
     *("customers_kycproposal", "ppims_staffchange"),
     *("limits_limitrule", "limits_adjustment", "limits_ledgerhead", "limits_monthlyusage"),
     "axes_accessattempt",
-    *("limits_figures", "limits_watched"),
+    *("limits_figures", "limits_watched", "ppims_job"),
 }
 DELETED_TABLES = {
     *("customers_identifier", "customers_nameword", "limits_hold", "limits_monthlyusage"),
     *("limits_watched", "django_session"),
     *("ppims_user_groups", "auth_group_permissions", "ppims_refusedcall"),
+    "ppims_job",
     *("axes_accessattempt", "axes_accessattemptexpiration"),
 }
 
