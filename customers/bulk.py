@@ -121,6 +121,7 @@ class Person:
             Customer.Status.ACTIVE.value,
             "",
             self.created_at,
+            None,
         ]
 
     def _identify(self, kind: str, value: str) -> bytes:

@@ -3,6 +3,7 @@
 from customers.models.customer import Customer, Document, Identifier
 from customers.models.history import KycChange, Receipt
 from customers.models.instruments import Account, Card, Registration
+from customers.models.merges import Kin, Merge
 from customers.models.name_words import NameWord
 from customers.models.notes import NOTE_CHARACTERS, CustomerNote
 from customers.models.proposals import KycProposal, Unblocking
@@ -17,8 +18,10 @@ __all__ = [
     "Document",
     "DuplicateReview",
     "Identifier",
+    "Kin",
     "KycChange",
     "KycProposal",
+    "Merge",
     "NameWord",
     "Receipt",
     "Registration",

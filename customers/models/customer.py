@@ -15,7 +15,8 @@ class Customer(models.Model):
     never reused.
 
     `tier_since` is the tier's first KYC_Updated_On, or its arrival where that was absent;
-    CREDIT_STOP counts from it.
+    CREDIT_STOP counts from it. `survivor_id` is of those who were ever merged: the Unique_Id that
+    this one was merged into, or its own; Kin has whose ledgers then to look into.
     """
 
     class Status(models.TextChoices):
@@ -41,6 +42,7 @@ class Customer(models.Model):
     status = models.CharField(max_length=7, choices=Status, default=Status.ACTIVE)
     blocked_reason = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField()
+    survivor_id = models.BigIntegerField(null=True, editable=False)
 
     class Meta:
         permissions = [

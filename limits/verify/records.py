@@ -16,8 +16,10 @@ from customers.models import (
     Document,
     DuplicateReview,
     Identifier,
+    Kin,
     KycChange,
     KycProposal,
+    Merge,
     Receipt,
     Registration,
     Unblocking,
@@ -33,7 +35,7 @@ from ppims.db.streaming import Reader, Row, stream_joined
 
 OF_A_CUSTOMER: tuple[type[Model], ...] = (
     *(Customer, Registration, Account, Card, Document, KycChange, Receipt, CustomerNote),
-    *(Unblocking, KycProposal, DuplicateReview, Adjustment, PostingFinding),
+    *(Unblocking, KycProposal, Merge, Kin, DuplicateReview, Adjustment, PostingFinding),
     *(RefusedReport, ReportFinding),
 )
 READ_AGAIN = (Customer, Account, Document, KycChange)

@@ -4,7 +4,7 @@ VIEW_PERMISSIONS = frozenset(
     f"{app}.view_{model}"
     for app, models in {
         "customers": "customer registration account card document kycchange duplicatereview"
-        " unblocking customernote kycproposal",
+        " unblocking customernote kycproposal merge",
         "limits": "limitrule limitcheck hold ledgerentry monthlyusage adjustment seal"
         " postingfinding refusedreport reportfinding",
         "ppims": "processor",
@@ -23,6 +23,7 @@ ROLES: dict[str, frozenset[str]] = {
         "customers.reveal_customer",
         "customers.propose_kycproposal",
         "customers.propose_unblocking",
+        "customers.propose_merge",
         "customers.decide_duplicatereview",
         "ppims.view_refusedcall",
         "limits.propose_adjustment",
@@ -33,6 +34,7 @@ ROLES: dict[str, frozenset[str]] = {
     | {
         "customers.approve_kycproposal",
         "customers.approve_unblocking",
+        "customers.approve_merge",
         "limits.approve_adjustment",
         "ppims.view_refusedcall",
     },

@@ -9,7 +9,13 @@ COLUMN_BY_TABLE = {
         (
             *("customers_account", "customers_card", "customers_customernote"),
             *("customers_document", "customers_duplicatereview", "customers_kycchange"),
-            *("customers_kycproposal", "customers_nameword", "customers_receipt"),
+            *(
+                "customers_kin",
+                "customers_kycproposal",
+                "customers_merge",
+                "customers_nameword",
+                "customers_receipt",
+            ),
             *("customers_registration", "customers_unblocking", "limits_adjustment"),
             *("limits_hold", "limits_ledgerentry", "limits_ledgerhead", "limits_limitcheck"),
             *("limits_monthlyusage", "limits_postingfinding", "limits_refusedreport"),

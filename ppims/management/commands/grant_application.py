@@ -18,7 +18,7 @@ CHANGED_TABLES = {
     *("ppims_user", "ppims_processor", "ppims_replaykey", "ppims_audithead", "django_session"),
     *("customers_customer", "customers_registration", "customers_account", "customers_card"),
     *("customers_document", "customers_duplicatereview", "customers_unblocking"),
-    *("customers_kycproposal", "ppims_staffchange"),
+    *("customers_kycproposal", "customers_merge", "ppims_staffchange"),
     *("limits_limitrule", "limits_adjustment", "limits_ledgerhead", "limits_monthlyusage"),
     "axes_accessattempt",
     *("limits_figures", "limits_watched", "ppims_job"),
