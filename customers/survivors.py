@@ -1,0 +1,73 @@
+"""Whose a Unique_Id is now: where merges lead from it, and which ids belong together.
+
+docs/ledger.md, "Merges". Reads only; no statement joins two customers, who may be on different
+machines.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from customers.models import Customer
+from ppims.db import statements
+
+READ_SURVIVOR = "SELECT survivor_id FROM customers_customer WHERE unique_id = %s"
+READ_KIN = "SELECT other_id FROM customers_kin WHERE customer_id = %s ORDER BY other_id"
+
+
+def find_root(unique_id: int) -> int:
+    """Find whom this Unique_Id means now: the customer that it was merged into, directly or through
+    others; itself where it was not merged, or where nobody has it.
+    """
+    while True:
+        row = statements.read_row(READ_SURVIVOR, [unique_id])
+        if row is None or row[0] in {None, unique_id}:
+            return unique_id
+        unique_id = row[0]
+
+
+def find_roots(unique_ids: Iterable[int]) -> dict[int, int]:
+    """Find whom each Unique_Id means now, as `find_root` does, by one statement a step upwards."""
+    survivors: dict[int, int] = {}
+    wanted = sorted(set(unique_ids))
+    asked = set(wanted)
+    while asked:
+        survivors |= read_survivors(asked)
+        asked = {survivors[each] for each in asked if each in survivors} - survivors.keys()
+    return {unique_id: _list_steps(unique_id, survivors)[-1] for unique_id in wanted}
+
+
+def list_kin(unique_id: int) -> list[int]:
+    """List the ids that merges ever connected with this one, and itself, in their order: a row of
+    its own may be in the ledger of each.
+    """
+    others = [other_id for (other_id,) in statements.read_rows(READ_KIN, [unique_id])]
+    return sorted({unique_id, *others})
+
+
+def list_family(root: int) -> list[int]:
+    """List the ids that mean this customer now, itself included, in their order."""
+    kin = list_kin(root)
+    if kin == [root]:
+        return kin
+    return [unique_id for unique_id, leads_to in find_roots(kin).items() if leads_to == root]
+
+
+def list_branch(unique_id: int) -> list[int]:
+    """List the ids whose way up leads through this one, itself included, in their order: who goes
+    with it when it is un-merged.
+    """
+    survivors = read_survivors(list_kin(unique_id))
+    return [each for each in sorted(survivors) if unique_id in _list_steps(each, survivors)]
+
+
+def read_survivors(unique_ids: Iterable[int]) -> dict[int, int]:
+    """Read into whom each was merged: itself, where into nobody."""
+    rows = Customer.objects.filter(pk__in=set(unique_ids)).values_list("pk", "survivor_id")
+    return {unique_id: survivor_id or unique_id for unique_id, survivor_id in rows}
+
+
+def _list_steps(unique_id: int, survivors: Mapping[int, int]) -> list[int]:
+    """List the ids on the way up, this one first and the root last."""
+    steps = [unique_id]
+    while (above := survivors.get(steps[-1], steps[-1])) != steps[-1]:
+        steps.append(above)
+    return steps
