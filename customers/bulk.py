@@ -146,7 +146,7 @@ class Person:
         updated_on = make_plain(details.kyc_updated_on)
         self.updated_on = updated_on if isinstance(updated_on, int) else at
         self.tier_since = min(self.updated_on, at)
-        kyc = (self.channel, self.updated_on, before, self.tier, self.tier_since)
+        kyc = (self.channel, self.updated_on, before, self.tier, self.tier_since, None)
         self._keep(KycChange, self.unique_id, at, call.processor.pk, None, *kyc)
         self._prove(Customer, self._make_row())
 

@@ -7,7 +7,7 @@ from customers.models.merges import Kin, Merge
 from customers.models.name_words import NameWord
 from customers.models.notes import NOTE_CHARACTERS, CustomerNote
 from customers.models.proposals import KycProposal, Unblocking
-from customers.models.reviews import DuplicateReview
+from customers.models.reviews import DuplicateReview, NumberPassedOn
 
 __all__ = [
     "NOTE_CHARACTERS",
@@ -23,6 +23,7 @@ __all__ = [
     "KycProposal",
     "Merge",
     "NameWord",
+    "NumberPassedOn",
     "Receipt",
     "Registration",
     "Unblocking",

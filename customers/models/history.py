@@ -9,7 +9,11 @@ from ppims.models import Operation, Processor, User
 
 
 class KycChange(models.Model):
-    """One change of what is known of a customer: who, through which channel, when, from, to."""
+    """One change of what is known of a customer: who, through which channel, when, from, to.
+
+    `named_id` is set where the change came by another id of the same person: the id that was named,
+    or whose KYC a merge has given (docs/ledger.md, "Merges").
+    """
 
     id = BigId(primary_key=True)
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="kyc_changes")
@@ -25,6 +29,7 @@ class KycChange(models.Model):
     from_tier = models.CharField(max_length=1, choices=Tier, blank=True)
     to_tier = models.CharField(max_length=1, choices=Tier)
     tier_since = models.DateTimeField()
+    named_id = models.BigIntegerField(null=True)
 
     def __str__(self) -> str:
         return f"{self.from_tier or '–'} → {self.to_tier}"

@@ -10,7 +10,9 @@ from ppims.models import FourEyes
 class Merge(FourEyes):
     """A proposal that two customers are one person, or that a merged one is another after all.
 
-    `customer` survives, `merged_id` is the Unique_Id of the other one. docs/ledger.md, "Merges".
+    `customer` survives, `merged_id` is the Unique_Id of the other one. `review_id` is the review
+    item that asked, if one did; `has_blocked` says that the survivor was blocked by it, because the
+    other one was. docs/ledger.md, "Merges".
     """
 
     class Kind(models.TextChoices):
@@ -21,6 +23,8 @@ class Merge(FourEyes):
     customer = models.ForeignKey("customers.Customer", models.PROTECT, related_name="merges")
     merged_id = models.BigIntegerField()  # no key: the other may be on another machine
     kind = models.CharField(max_length=7, choices=Kind)
+    review_id = models.BigIntegerField(null=True)  # no key: it may be the other one's
+    has_blocked = models.BooleanField(default=False)
     reason = models.CharField(max_length=500)
 
     class Meta(FourEyes.Meta):

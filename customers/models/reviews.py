@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from customers.models.customer import Customer
 from ppims.core import keys
 from ppims.db.fields import BigId
-from ppims.models import Processor, User
+from ppims.models import FourEyes, Processor, User
 
 
 class DuplicateReview(models.Model):
@@ -17,7 +17,8 @@ class DuplicateReview(models.Model):
 
     The pair is the customer on record and a keyed digest of the claim's mobile, birth date and
     document. The claim itself is kept encrypted, and so is the `evidence` that it was decided on.
-    `claimant` is set where the claim was made for another customer on record.
+    `claimant` is set where the claim was made for another customer on record; `merged_at` once both
+    are one.
     """
 
     class Outcome(models.TextChoices):
@@ -46,6 +47,7 @@ class DuplicateReview(models.Model):
         User, models.PROTECT, null=True, blank=True, related_name="+", db_index=False
     )
     decided_at = models.DateTimeField(null=True, blank=True)
+    merged_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         permissions = [("decide_duplicatereview", "Can decide a duplicate review")]
@@ -68,6 +70,13 @@ class DuplicateReview(models.Model):
                 condition=models.Q(claimant__isnull=False),
                 name="duplicate_review_by_claimant",
             ),
+            models.Index(
+                fields=["opened_at"],
+                condition=models.Q(
+                    outcome="SAME_PERSON", claimant__isnull=False, merged_at__isnull=True
+                ),
+                name="duplicate_review_to_be_merged",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -77,7 +86,9 @@ class DuplicateReview(models.Model):
     def is_open(self) -> bool:
         """Whether it is undecided, or one person has two records, which wait to be merged."""
         return not self.outcome or (
-            self.outcome == self.Outcome.SAME_PERSON and self.claimant_id is not None
+            self.outcome == self.Outcome.SAME_PERSON
+            and self.claimant_id is not None
+            and self.merged_at is None
         )
 
     @property
@@ -97,3 +108,40 @@ class DuplicateReview(models.Model):
             settings.PPIMS_DOCUMENT_KEYS, self.key_id, bytes(self.claim), bound_to=self.bound_to
         )
         return dict(json.loads(opened))
+
+
+class NumberPassedOn(FourEyes):
+    """A proposal that a mobile number belongs to somebody else by now: once it is approved, it
+    finds its old holder no more, and the review that asked is decided.
+    """
+
+    id = BigId(primary_key=True)
+    customer = models.ForeignKey(
+        "customers.Customer", models.PROTECT, related_name="numbers_passed_on"
+    )
+    review = models.ForeignKey(DuplicateReview, models.PROTECT, related_name="numbers_passed_on")
+    reason = models.CharField(max_length=500)
+
+    class Meta(FourEyes.Meta):
+        verbose_name_plural = "numbers passed on"
+        permissions = [
+            ("propose_numberpassedon", "Can propose that a number was passed on"),
+            ("approve_numberpassedon", "Can approve that a number was passed on"),
+        ]
+        constraints = [
+            *FourEyes.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["customer"],
+                condition=models.Q(state="PROPOSED"),
+                name="number_passed_on_one_open_per_customer",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(maker__isnull=False), name="number_passed_on_has_a_maker"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(reason=""), name="number_passed_on_has_a_reason"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Number passed on {self.pk}"

@@ -20,6 +20,7 @@ from customers.models import (
     KycChange,
     KycProposal,
     Merge,
+    NumberPassedOn,
     Receipt,
     Registration,
     Unblocking,
@@ -35,8 +36,8 @@ from ppims.db.streaming import Reader, Row, stream_joined
 
 OF_A_CUSTOMER: tuple[type[Model], ...] = (
     *(Customer, Registration, Account, Card, Document, KycChange, Receipt, CustomerNote),
-    *(Unblocking, KycProposal, Merge, Kin, DuplicateReview, Adjustment, PostingFinding),
-    *(RefusedReport, ReportFinding),
+    *(Unblocking, KycProposal, Merge, Kin, DuplicateReview, NumberPassedOn, Adjustment),
+    *(PostingFinding, RefusedReport, ReportFinding),
 )
 READ_AGAIN = (Customer, Account, Document, KycChange)
 UNKNOWN_PERSON = Person(None, Timeline(UNKNOWN_STATUS), {})

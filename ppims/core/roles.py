@@ -4,7 +4,7 @@ VIEW_PERMISSIONS = frozenset(
     f"{app}.view_{model}"
     for app, models in {
         "customers": "customer registration account card document kycchange duplicatereview"
-        " unblocking customernote kycproposal merge",
+        " unblocking customernote kycproposal merge numberpassedon",
         "limits": "limitrule limitcheck hold ledgerentry monthlyusage adjustment seal"
         " postingfinding refusedreport reportfinding",
         "ppims": "processor",
@@ -24,6 +24,7 @@ ROLES: dict[str, frozenset[str]] = {
         "customers.propose_kycproposal",
         "customers.propose_unblocking",
         "customers.propose_merge",
+        "customers.propose_numberpassedon",
         "customers.decide_duplicatereview",
         "ppims.view_refusedcall",
         "limits.propose_adjustment",
@@ -35,6 +36,7 @@ ROLES: dict[str, frozenset[str]] = {
         "customers.approve_kycproposal",
         "customers.approve_unblocking",
         "customers.approve_merge",
+        "customers.approve_numberpassedon",
         "limits.approve_adjustment",
         "ppims.view_refusedcall",
     },

@@ -14,6 +14,7 @@ COLUMN_BY_TABLE = {
                 "customers_kycproposal",
                 "customers_merge",
                 "customers_nameword",
+                "customers_numberpassedon",
                 "customers_receipt",
             ),
             *("customers_registration", "customers_unblocking", "limits_adjustment"),
