@@ -5,7 +5,7 @@ from functools import partial
 
 from ninja import Router
 
-from customers import records
+from customers import people
 from customers.models import Receipt
 from customers.schemas import (
     AddCustomerData,
@@ -61,8 +61,8 @@ async def update_customer(
 async def check_customer_kyc(request: ProcessorRequest, body: Request[CheckKycData]) -> WireReply:
     """Tell how well the customer is known. Nothing is kept; each call answers afresh."""
     unique_id = body.Data.Check_KYC.unique_id
-    registration = await run_read(partial(records.find_registration, request.auth, unique_id))
-    return KycReply(Data=CheckKycOut.from_registration(registration), Meta=Meta()).write()
+    known = await run_read(partial(people.find_known, request.auth, unique_id))
+    return KycReply(Data=CheckKycOut.from_known(known), Meta=Meta()).write()
 
 
 async def _run(

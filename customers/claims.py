@@ -35,9 +35,9 @@ def find_reviews(
     return list(found.select_related("customer").order_by("pk"))
 
 
-def has_found_same_person(details: CustomerDetails, holder: Customer) -> bool:
-    """Whether staff have decided that this very claim is the customer on record."""
-    found = find_reviews(details, holders=[holder.pk], claimant=None)
+def has_found_same_person(details: CustomerDetails, ids: Iterable[int]) -> bool:
+    """Whether staff have decided that this very claim is the person who has these ids."""
+    found = find_reviews(details, holders=ids, claimant=None)
     return any(review.outcome == DuplicateReview.Outcome.SAME_PERSON for review in found)
 
 

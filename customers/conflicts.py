@@ -3,13 +3,15 @@
 Used inside the transactions that services begin.
 """
 
+from collections.abc import Iterable, Sequence
+
 from django.conf import settings
 
-from customers import records
+from customers import people, records
 from customers.choices import Tier
 from customers.claims import Doubt, has_found_same_person
 from customers.details import CustomerDetails
-from customers.models import Customer
+from customers.models import Customer, Document
 from ppims.core.errors import Conflict, Malformed
 from ppims.core.free_text import require_text
 from ppims.models import LONGEST_NOTE
@@ -21,11 +23,12 @@ def require_valid_document(details: CustomerDetails) -> None:
         raise Malformed([("ovid_value", "is not a valid number of its kind")])
 
 
-def require_document_for_full_kyc(details: CustomerDetails, customer: Customer) -> None:
-    """Refuse, as Malformed, Full KYC where no document is given or on record."""
+def require_document_for_full_kyc(details: CustomerDetails, ids: Iterable[int]) -> None:
+    """Refuse, as Malformed, Full KYC where no document is given, or on record by any of the ids."""
     if details.kyc_flag != Tier.FULL or details.document:
         return
-    if not customer.documents.filter(replaced_at__isnull=True).exists():
+    on_record = Document.objects.filter(replaced_at__isnull=True)
+    if not any(on_record.filter(customer_id=each).exists() for each in ids):
         message = "is required for Full KYC: no document is on record"
         raise Malformed([("ovid_type", message), ("ovid_value", message)])
 
@@ -33,11 +36,14 @@ def require_document_for_full_kyc(details: CustomerDetails, customer: Customer) 
 def require_no_conflict(
     details: CustomerDetails, customer: Customer, *, may_lower: bool = False
 ) -> None:
-    """Raise Doubt where the mobile or document is another customer's, Conflict where KYC is lower
+    """Raise Doubt where the mobile or document is another person's, Conflict where KYC is lower
     than on record.
     """
     holders = zip(("mobile_number", "ovid_value"), records.find_holders(details), strict=True)
     claimed = {name: pk for name, pk in holders if pk and pk != customer.pk}
+    if claimed and customer.survivor_id is not None:
+        ids = people.list_ids(customer)
+        claimed = {name: pk for name, pk in claimed.items() if pk not in ids}
     errors = [(name, "is another customer's") for name in claimed]
     if not may_lower and _is_kyc_lower(details, customer):
         errors.append(("kyc_flag", "is lower than the one on record"))
@@ -47,20 +53,24 @@ def require_no_conflict(
         raise Conflict(errors)
 
 
-def require_no_doubt(details: CustomerDetails, customer: Customer) -> None:
-    """Raise Doubt where someone found by mobile alone may be a stranger."""
-    if is_doubtful(details, customer):
+def require_no_doubt(details: CustomerDetails, way: Sequence[Customer]) -> None:
+    """Raise Doubt where someone found by mobile alone may be a stranger. `way` leads from whom the
+    mobile has found to who it means now.
+    """
+    customer = way[-1]
+    if is_doubtful(details, way):
         # This name alone, whatever else differs: more would tell of a stranger.
         errors = [("mobile_number", "is another person's, as far as the record shows")]
         raise Doubt(errors, holders=[customer.pk], claimant=None)
 
 
-def is_doubtful(details: CustomerDetails, customer: Customer) -> bool:
+def is_doubtful(details: CustomerDetails, way: Sequence[Customer]) -> bool:
     """Whether someone found by mobile alone may be a stranger: operators reissue numbers."""
-    other_document = details.document and records.find_document(customer, details.document[0])
-    if details.date_of_birth == customer.date_of_birth and not other_document:
+    ids = people.list_ids(way[-1])
+    other_document = details.document and records.find_documents(ids, details.document[0])
+    if details.date_of_birth in {each.date_of_birth for each in way} and not other_document:
         return False
-    return not has_found_same_person(details, customer)
+    return not has_found_same_person(details, ids)
 
 
 def require_reason(reason: str) -> str:

@@ -1,13 +1,13 @@
 """Warn staff, before anything is stored, who on record may be the person they are about to add."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from customers import conflicts, records, search
+from customers import conflicts, people, records, search, survivors
 from customers.details import CustomerDetails
 from customers.models import Customer
 from customers.models.name_words import split_words
@@ -50,15 +50,25 @@ def find_matches(details: CustomerDetails, processor: Processor | None) -> list[
     """Find who has the mobile or the document, then who has the same name and birth date. So far
     may little be filled in. The number of look-ups is bounded, whatever the number of customers.
     """
-    by_mobile, by_document = holders = records.find_holders(details)
-    ids = (by_document, by_mobile, *_find_namesakes(details))
-    found = list(dict.fromkeys(pk for pk in ids if pk))[:MOST_SHOWN]
-    customers = Customer.objects.in_bulk(found)
+    by_mobile, by_document = records.find_holders(details)
+    ids = [pk for pk in (by_document, by_mobile, *_find_namesakes(details)) if pk]
+    roots = survivors.find_roots(ids)
+    holders = roots.get(by_mobile or 0), roots.get(by_document or 0)
+    found = list(dict.fromkeys(roots[pk] for pk in ids))[:MOST_SHOWN]
+    customers = Customer.objects.in_bulk({*found, by_mobile or 0})
     return [
         Match(
             customers[pk],
             tuple(_compare(details, customers[pk], *holders)),
-            _predict_effect(details, customers[pk], processor, *holders),
+            _predict_effect(
+                details,
+                # Found by the mobile of an id that was merged into this one.
+                [customers[by_mobile], customers[pk]]
+                if by_mobile and holders[0] == pk
+                else [customers[pk]],
+                processor,
+                *holders,
+            ),
         )
         for pk in found
     ]
@@ -97,16 +107,18 @@ def _compare(
 
 def _predict_effect(
     details: CustomerDetails,
-    customer: Customer,
+    way: Sequence[Customer],
     processor: Processor | None,
     by_mobile: int | None,
     by_document: int | None,
 ) -> Effect | None:
+    customer = way[-1]
     if processor is None or not details.date_of_birth:
         return None
     # As services/customers.py decides who is meant: by document, else by mobile.
     if customer.pk != (by_document or by_mobile):
         return Effect.ASKED if customer.pk == by_mobile else Effect.ANOTHER
-    if customer.pk != by_document and conflicts.is_doubtful(details, customer):
+    if customer.pk != by_document and conflicts.is_doubtful(details, way):
         return Effect.DOUBT
-    return Effect.KNOWN if records.is_registered(processor, customer) else Effect.JOINS
+    is_known = records.is_registered(processor, people.list_ids(customer))
+    return Effect.KNOWN if is_known else Effect.JOINS

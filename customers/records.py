@@ -1,11 +1,13 @@
 """Find, record and change a customer's rows, inside the transactions that services begin."""
 
 import secrets
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TypeVar
 
-from django.db.models import Model
+from django.db.models import Model, Q, QuerySet
 
+from customers import survivors
 from customers.choices import MOBILE_KIND, InstrumentStatus, Tier
 from customers.details import CustomerDetails
 from customers.models import (
@@ -32,7 +34,7 @@ KNOWN_AS = Table(Registration, "r", only=("id", "customer_id", "processor_id", "
 KNOWN_CUSTOMERS = Table(
     Customer,
     "c",
-    only="unique_id tier tier_since kyc_updated_channel kyc_updated_on status".split(),
+    only="unique_id tier tier_since kyc_updated_channel kyc_updated_on status survivor_id".split(),
 )
 SEE_REGISTRATION = """
     JOIN customers_customer c ON c.unique_id = r.customer_id
@@ -80,22 +82,19 @@ def draw_unique_id() -> int:
     return 10**14 + secrets.randbelow(9 * 10**14)
 
 
-def find_registration(processor: Processor, unique_id: int) -> Registration:
-    """Find the customer as this processor knows it, in one read.
-
-    Raises UnknownCustomer, also where only other processors know the customer: that somebody is
-    known elsewhere is not for this one to learn.
-    """
+def find_registration(processor: Processor, unique_id: int) -> Registration | None:
+    """Find the customer as this processor knows it by this very id, in one read."""
     found = read_joined((KNOWN_AS, KNOWN_CUSTOMERS), SEE_REGISTRATION, [unique_id, processor.pk])
     if found is None:
-        raise UnknownCustomer
+        return None
     registration: Registration = found[0]
     CUSTOMER_OF.set_cached_value(registration, found[1])
     return registration
 
 
-def is_registered(processor: Processor, customer: Customer) -> bool:
-    return read_row(FIND_REGISTERED, [customer.pk, processor.pk]) is not None
+def is_registered(processor: Processor, ids: Iterable[int]) -> bool:
+    """Return whether a processor knows the person, by whichever of the ids."""
+    return any(read_row(FIND_REGISTERED, [each, processor.pk]) is not None for each in ids)
 
 
 def find_holder(kind: str, value: str) -> int | None:
@@ -111,32 +110,6 @@ def find_holders(details: CustomerDetails) -> tuple[int | None, int | None]:
         find_holder(MOBILE_KIND, mobile) if mobile else None,
         find_holder(*document) if document else None,
     )
-
-
-def lock_customer(unique_id: int) -> Customer:
-    """Lock a customer's own row against other changes of it.
-
-    NO KEY UPDATE: rows that refer to the customer (checks, entries) can be inserted meanwhile.
-    """
-    return Customer.objects.select_for_update(no_key=True).get(pk=unique_id)
-
-
-def lock_holder(unique_id: int) -> Customer:
-    """Lock the row of whom a mobile number or document has found. Raises RunAgain where it isn't
-    there: on another machine it may be seen a moment later than what found it.
-    """
-    try:
-        return lock_customer(unique_id)
-    except Customer.DoesNotExist:
-        raise RunAgain from None
-
-
-def lock_known_customer(unique_id: int) -> Customer:
-    """Lock a customer's own row. Raises UnknownCustomer."""
-    try:
-        return lock_customer(unique_id)
-    except Customer.DoesNotExist:
-        raise UnknownCustomer from None
 
 
 def find_first_registration(unique_id: int) -> Registration:
@@ -185,16 +158,19 @@ def create(
     CUSTOMERS.insert(customer)
     name_words.learn(unique_id, customer.name)
     identify(customer, MOBILE_KIND, customer.mobile)
-    return customer, record_kyc_change(
-        customer, from_tier="", processor=processor, user=user, at=at
-    )
+    return customer, record_kyc_change(customer, "", processor=processor, user=user, at=at)
 
 
 def register(
-    details: CustomerDetails, *, customer: Customer, processor: Processor, at: datetime
+    details: CustomerDetails,
+    *,
+    customer: Customer,
+    ids: Iterable[int],
+    processor: Processor,
+    at: datetime,
 ) -> list[Model]:
     """Make the customer visible to the processor, with account, card, and the document unless one
-    of its kind is on record. Return the rows that are new or changed.
+    of its kind is on record, by whichever of the ids. Return the rows that are new or changed.
     """
     registration = Registration(
         customer_id=customer.pk,
@@ -209,7 +185,7 @@ def register(
     account = record_account(details, customer=customer, processor=processor)
     card = record_card(details, customer=customer, processor=processor)
     document = None
-    if details.document and find_document(customer, details.document[0]) is None:
+    if details.document and not find_documents(ids, details.document[0]):
         document = _add_document(details.document, customer=customer, at=at)
     return [row for row in (registration, account, card, document) if row is not None]
 
@@ -218,23 +194,30 @@ def find_document(customer: Customer, kind: str) -> Document | None:
     return DOCUMENTS.read_row(ON_RECORD, [customer.pk, kind])
 
 
+def find_documents(ids: Iterable[int], kind: str) -> list[Document]:
+    """Find the documents of a kind that one person has on record, by whichever of these ids."""
+    found = (DOCUMENTS.read_row(ON_RECORD, [unique_id, kind]) for unique_id in ids)
+    return [document for document in found if document is not None]
+
+
 def record_document(
-    details: CustomerDetails, *, customer: Customer, at: datetime
+    details: CustomerDetails, *, customer: Customer, ids: Iterable[int], at: datetime
 ) -> list[Document]:
     """Record the document, if one is given, in place of one of its kind.
 
-    Return the rows that are new or changed: none where it is on record already.
+    Return the rows that are new or changed: none where the person has it on record already, by
+    whichever of the ids.
     """
     if details.document is None:
         return []
     kind, number = details.document
-    before = find_document(customer, kind)
+    on_record, digest = find_documents(ids, kind), Identifier.digest_of(kind, number)
+    if any(bytes(each.digest) == digest for each in on_record):
+        return []
+    before = next((each for each in on_record if each.customer_id == customer.pk), None)
     if before is None:
         return [_add_document(details.document, customer=customer, at=at)]
-    digest = bytes(before.digest)
-    if digest == Identifier.digest_of(kind, number):
-        return []
-    forget(customer, kind, digest)
+    forget(customer, kind, bytes(before.digest))
     before.replaced_at = at
     # Saved before the new one is inserted: one of a kind is on record, says a constraint.
     save_columns(before, ["replaced_at"])
@@ -311,8 +294,10 @@ def change_kyc(
     processor: Processor | None,
     user: User | None,
     at: datetime,
+    named_id: int | None = None,
 ) -> KycChange | None:
-    """Set tier, channel and date on the customer, unsaved, and insert the change.
+    """Set tier, channel and date on the customer, unsaved, and insert the change. `named_id`: it
+    came by this other id of the person.
 
     Return None where nothing of it is new.
     """
@@ -326,19 +311,30 @@ def change_kyc(
     if tier != before:
         # A tier counts from the first time: lowering KYC and raising it again does not start
         # the months of CREDIT_STOP anew.
-        first = customer.kyc_changes.filter(to_tier=tier).order_by("pk").first()
+        first = _list_kyc_changes(customer).filter(to_tier=tier).order_by("pk").first()
         customer.tier_since = first.tier_since if first else min(updated_on, at)
     customer.tier, customer.kyc_updated_channel, customer.kyc_updated_on = tier, channel, updated_on
-    return record_kyc_change(customer, from_tier=before, processor=processor, user=user, at=at)
+    return record_kyc_change(
+        *(customer, before), processor=processor, user=user, at=at, named_id=named_id
+    )
+
+
+def _list_kyc_changes(customer: Customer) -> QuerySet[KycChange]:
+    """List what became of a customer's KYC; not what came by an id that is another's by now."""
+    if customer.survivor_id is None:
+        return customer.kyc_changes.all()
+    ids = survivors.list_family(survivors.find_root(customer.pk))
+    return customer.kyc_changes.filter(Q(named_id__isnull=True) | Q(named_id__in=ids))
 
 
 def record_kyc_change(
     customer: Customer,
-    *,
     from_tier: str,
+    *,
     processor: Processor | None,
     user: User | None,
     at: datetime,
+    named_id: int | None = None,
 ) -> KycChange:
     change = KycChange(
         customer_id=customer.pk,
@@ -350,6 +346,7 @@ def record_kyc_change(
         from_tier=from_tier,
         to_tier=customer.tier,
         tier_since=customer.tier_since,
+        named_id=named_id,
     )
     KYC_CHANGES.insert(change)
     return change

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, WithJsonSchema
 
 from customers.details import CustomerDetails
-from customers.models import Receipt, Registration
+from customers.models import Receipt
+from customers.people import Known
 from ppims.wire.envelope import Answer, Credentials, Message
 from ppims.wire.reply_fields import IdOut, InstantOut, TextOut
 from ppims.wire.request_fields import (
@@ -195,14 +196,14 @@ class CheckKycOut(Answer):
     old_unique_id: IdOut
 
     @classmethod
-    def from_registration(cls, registration: Registration) -> "CheckKycOut":
-        customer = registration.customer
+    def from_known(cls, known: Known) -> "CheckKycOut":
+        customer = known.customer
         return cls(
             resp_code="000",
             kyc_flag=customer.tier,
             kyc_updated_channel=customer.kyc_updated_channel,
             kyc_updated_on=customer.kyc_updated_on,
-            cif_id=registration.cif_id or None,
+            cif_id=known.registration.cif_id or None,
             unique_id=customer.pk,
-            old_unique_id=None,
+            old_unique_id=known.old_unique_id,
         )

@@ -6,10 +6,12 @@ machines.
 
 from collections.abc import Iterable, Mapping
 
-from customers.models import Customer
 from ppims.db import statements
 
 READ_SURVIVOR = "SELECT survivor_id FROM customers_customer WHERE unique_id = %s"
+READ_SURVIVORS = """
+    SELECT unique_id, survivor_id FROM customers_customer WHERE unique_id IN ({places})
+"""
 READ_KIN = "SELECT other_id FROM customers_kin WHERE customer_id = %s ORDER BY other_id"
 
 
@@ -17,11 +19,25 @@ def find_root(unique_id: int) -> int:
     """Find whom this Unique_Id means now: the customer that it was merged into, directly or through
     others; itself where it was not merged, or where nobody has it.
     """
+    return list_way_up(unique_id)[-1]
+
+
+def list_way_up(unique_id: int) -> list[int]:
+    """List whom this Unique_Id was merged into: itself first, then each above it, and the last is
+    whom it means now.
+    """
+    way = [unique_id]
     while True:
-        row = statements.read_row(READ_SURVIVOR, [unique_id])
-        if row is None or row[0] in {None, unique_id}:
-            return unique_id
-        unique_id = row[0]
+        row = statements.read_row(READ_SURVIVOR, [way[-1]])
+        if row is None or row[0] in {None, way[-1]}:
+            return way
+        way.append(row[0])
+
+
+def has_merged(unique_id: int) -> bool:
+    """Return whether this Unique_Id was ever part of a merge."""
+    row = statements.read_row(READ_SURVIVOR, [unique_id])
+    return row is not None and row[0] is not None
 
 
 def find_roots(unique_ids: Iterable[int]) -> dict[int, int]:
@@ -55,18 +71,21 @@ def list_branch(unique_id: int) -> list[int]:
     """List the ids whose way up leads through this one, itself included, in their order: who goes
     with it when it is un-merged.
     """
-    survivors = read_survivors(list_kin(unique_id))
-    return [each for each in sorted(survivors) if unique_id in _list_steps(each, survivors)]
+    kin = list_kin(unique_id)
+    survivors = read_survivors(kin)
+    return [each for each in kin if unique_id in _list_steps(each, survivors)]
 
 
 def read_survivors(unique_ids: Iterable[int]) -> dict[int, int]:
     """Read into whom each was merged: itself, where into nobody."""
-    rows = Customer.objects.filter(pk__in=set(unique_ids)).values_list("pk", "survivor_id")
-    return {unique_id: survivor_id or unique_id for unique_id, survivor_id in rows}
+    asked = sorted(set(unique_ids))
+    if not asked:
+        return {}
+    sql = READ_SURVIVORS.format(places=", ".join(["%s"] * len(asked)))
+    return {unique_id: above or unique_id for unique_id, above in statements.read_rows(sql, asked)}
 
 
 def _list_steps(unique_id: int, survivors: Mapping[int, int]) -> list[int]:
-    """List the ids on the way up, this one first and the root last."""
     steps = [unique_id]
     while (above := survivors.get(steps[-1], steps[-1])) != steps[-1]:
         steps.append(above)

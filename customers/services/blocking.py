@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db.models import Model
 
-from customers import records
+from customers import people
 from customers.conflicts import require_reason
 from customers.models import Customer, Unblocking
 from ppims.core import clock
@@ -21,7 +21,7 @@ def block(*, customer_id: int, reason: str, user: User) -> None:
 
     Raises Malformed without a reason, Conflict where the customer is blocked already.
     """
-    customer = records.lock_known_customer(customer_id)
+    customer = people.lock_person(customer_id)
     if customer.is_blocked:
         raise Conflict([("status", "is blocked already")])
     customer.status, customer.blocked_reason = Customer.Status.BLOCKED, require_reason(reason)
@@ -29,7 +29,7 @@ def block(*, customer_id: int, reason: str, user: User) -> None:
     audit.record(
         "customer blocked",
         at=clock.now(),
-        subject=customer_id,
+        subject=customer.pk,
         user=user,
         detail={"reason": customer.blocked_reason},
         rows=[customer],
@@ -43,7 +43,7 @@ def propose_unblocking(*, customer_id: int, reason: str, user: User) -> Unblocki
     Raises Conflict where the customer is not blocked, or a proposal is open already; Malformed
     without a reason.
     """
-    customer = records.lock_known_customer(customer_id)
+    customer = people.lock_person(customer_id)
     if not customer.is_blocked:
         raise Conflict([("status", "is not blocked")])
     require_none_open(customer.unblockings, "status")
@@ -57,7 +57,14 @@ def propose_unblocking(*, customer_id: int, reason: str, user: User) -> Unblocki
     )
 
 
+def has_moved(customer: Customer) -> bool:
+    """Whether there is nothing to unblock any more: the customer is active, or another's by now."""
+    return not customer.is_blocked or customer.survivor_id not in {None, customer.pk}
+
+
 def _unblock(_: Unblocking, customer: Customer, at: datetime) -> list[Model]:
+    if has_moved(customer):
+        raise Conflict([("status", "is not blocked any more, or the customer was merged")])
     customer.status, customer.blocked_reason = Customer.Status.ACTIVE, ""
     customer.save(update_fields=["status", "blocked_reason"])
     return [customer]
@@ -66,7 +73,7 @@ def _unblock(_: Unblocking, customer: Customer, at: datetime) -> list[Model]:
 UNBLOCKING_PROPOSALS = Proposals(
     model=Unblocking,
     name="unblocking",
-    lock=lambda proposal: (records.lock_customer(proposal.customer_id), clock.now()),
+    lock=lambda proposal: (people.lock_customer(proposal.customer_id), clock.now()),
     carry_out=_unblock,
     describe=lambda proposal: {} if proposal.decided_at else {"reason": proposal.reason},
 )

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db.models import Model
 
-from customers import conflicts, records
+from customers import conflicts, people, records, survivors
 from customers.choices import Tier
 from customers.details import CustomerDetails
 from customers.models import Customer, KycProposal
@@ -38,13 +38,14 @@ def change(
     Raises UnknownCustomer, Malformed (Full KYC without a document, a proposal without a reason,
     nothing to change) or Conflict.
     """
-    processor = records.find_first_registration(customer_id).processor
+    root = survivors.find_root(customer_id)
+    processor = records.find_first_registration(root).processor
 
     def work() -> KycProposal | None:
-        customer = records.lock_known_customer(customer_id)
+        customer = people.lock_person(customer_id)
         at = clock.now()
         conflicts.require_valid_document(details)
-        conflicts.require_document_for_full_kyc(details, customer)
+        conflicts.require_document_for_full_kyc(details, people.list_ids(customer))
         conflicts.require_no_conflict(details, customer, may_lower=True)
         if needs_another(details.kyc_flag or customer.tier, before=customer.tier):
             return propose(details, customer=customer, reason=reason, user=user, at=at)
@@ -55,7 +56,7 @@ def change(
         if reason.strip():
             detail["reason"] = conflicts.require_reason(reason)
         audit.record(
-            "customer updated", at=at, subject=customer_id, user=user, detail=detail, rows=rows
+            "customer updated", at=at, subject=customer.pk, user=user, detail=detail, rows=rows
         )
         return None
 
@@ -103,7 +104,11 @@ def propose(
 
 
 def has_moved(proposal: KycProposal, customer: Customer) -> bool:
-    """Whether tier, channel, date or documents have changed since it was proposed."""
+    """Whether tier, channel, date or documents have changed since it was proposed, or the customer
+    was merged into another.
+    """
+    if customer.survivor_id not in {None, customer.pk}:
+        return True
     ground = (proposal.from_tier, proposal.from_channel, proposal.from_updated_on)
     now = (customer.tier, customer.kyc_updated_channel, customer.kyc_updated_on)
     return (*now, _list_documents(customer)) != (*ground, proposal.documents)
@@ -142,7 +147,8 @@ def _apply(
         customer.save(update_fields=[*KYC_COLUMNS.values(), "tier_since"])
         now = {name: str(getattr(customer, column)) for name, column in KYC_COLUMNS.items()}
         changes = {n: [before[n], now[n]] for n in KYC_COLUMNS if before[n] != now[n]}
-    documents = records.record_document(details, customer=customer, at=at)
+    ids = people.list_ids(customer)
+    documents = records.record_document(details, customer=customer, ids=ids, at=at)
     if documents:
         changes["document"] = details.ovid_type
     return changes, [*rows, *documents]
@@ -166,7 +172,7 @@ def _describe(proposal: KycProposal) -> dict[str, object]:
 KYC_PROPOSALS = Proposals(
     model=KycProposal,
     name="KYC change",
-    lock=lambda proposal: (records.lock_customer(proposal.customer_id), clock.now()),
+    lock=lambda proposal: (people.lock_customer(proposal.customer_id), clock.now()),
     carry_out=_carry_out,
     describe=_describe,
 )

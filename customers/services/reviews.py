@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from django.db.models import Model
 
-from customers import records
+from customers import people, records
 from customers.choices import MOBILE_KIND
 from customers.claims import Doubt, claim_digest, describe_claim
 from customers.details import CustomerDetails
@@ -94,7 +94,7 @@ def _open_reviews(doubt: Doubt, details: CustomerDetails, *, processor: Processo
 
 def _pass_number_on(review: DuplicateReview) -> Customer:
     mobile = review.read_claim()["mobile_number"]
-    holder = records.lock_customer(review.customer_id)
+    holder = people.lock_customer(review.customer_id)
     if not review.is_by_mobile or mobile is None or holder.mobile != mobile:
         raise Conflict([("outcome", "no mobile number of this customer is claimed")])
     records.forget(holder, MOBILE_KIND, Identifier.digest_of(MOBILE_KIND, mobile))

@@ -1,0 +1,113 @@
+"""A person by whichever Unique_Id they are named: as a processor knows them, and locked for a
+change. docs/ledger.md, "Merges".
+"""
+
+from dataclasses import dataclass
+
+from customers import records, survivors
+from customers.models import Customer, Registration
+from ppims.core.errors import UnknownCustomer
+from ppims.db.statements import Table, read_rows
+from ppims.db.transaction import RunAgain
+from ppims.models import Processor
+
+PERSON = Table(Customer, "c", only=tuple(records.KNOWN_CUSTOMERS.names))
+REGISTERED = Table(Registration, "r", only=tuple(records.KNOWN_AS.names))
+IN_FAMILY = """
+    WHERE r.customer_id IN ({places}) AND r.processor_id = %s ORDER BY r.registered_at, r.id
+"""
+
+
+@dataclass(frozen=True)
+class Known:
+    """Whom a Unique_Id means now, the id that was named, and the registration by which the
+    processor knows them.
+    """
+
+    named_id: int
+    customer: Customer
+    registration: Registration
+
+    @property
+    def old_unique_id(self) -> int | None:
+        """The id that was named, where it was merged into another."""
+        return self.named_id if self.named_id != self.customer.pk else None
+
+
+def find_known(processor: Processor, unique_id: int) -> Known:
+    """Find the customer as this processor knows it: of who was never merged in one read.
+
+    Raises UnknownCustomer, also where only other processors know the customer: that somebody is
+    known elsewhere is not for this one to learn.
+    """
+    registration = records.find_registration(processor, unique_id)
+    if registration is not None and registration.customer.survivor_id is None:
+        return Known(unique_id, registration.customer, registration)
+    if registration is None and not survivors.has_merged(unique_id):
+        raise UnknownCustomer
+    return _find_in_family(processor, unique_id)
+
+
+def _find_in_family(processor: Processor, unique_id: int) -> Known:
+    """Find who it is by any id of the family: by the one that is named, else by the survivor's,
+    else by the one that the processor has registered first.
+    """
+    root = survivors.find_root(unique_id)
+    ids = survivors.list_family(root)
+    tail = IN_FAMILY.format(places=", ".join(["%s"] * len(ids)))
+    rows = read_rows(REGISTERED.write_select(tail), [*ids, processor.pk])
+    theirs = {each.customer_id: each for each in map(REGISTERED.make_model, rows)}
+    person = PERSON.read_row("WHERE c.unique_id = %s", [root])
+    if not theirs or person is None:
+        raise UnknownCustomer
+    registration = theirs.get(unique_id) or theirs.get(root) or next(iter(theirs.values()))
+    return Known(unique_id, person, registration)
+
+
+def lock_customer(unique_id: int) -> Customer:
+    """Lock a customer's own row against other changes of it.
+
+    NO KEY UPDATE: rows that refer to the customer (checks, entries) can be inserted meanwhile.
+    """
+    return Customer.objects.select_for_update(no_key=True).get(pk=unique_id)
+
+
+def lock_known_customer(unique_id: int) -> Customer:
+    """Lock a customer's own row. Raises UnknownCustomer."""
+    try:
+        return lock_customer(unique_id)
+    except Customer.DoesNotExist:
+        raise UnknownCustomer from None
+
+
+def lock_way_up(unique_id: int) -> list[Customer]:
+    """Lock the row of an id, and of each that it was merged into, up to the one that it means now,
+    which comes last. The lowest is locked first: while it is, it stays where it is.
+
+    Raises UnknownCustomer.
+    """
+    rows = [lock_known_customer(unique_id)]
+    while (above := rows[-1].survivor_id) not in {None, rows[-1].pk}:
+        assert above is not None
+        rows.append(lock_customer(above))
+    return rows
+
+
+def lock_holder(unique_id: int) -> list[Customer]:
+    """Lock whom a mobile number or document has found, as `lock_way_up` does. Raises RunAgain where
+    the row isn't there: on another machine it may be seen a moment later than what found it.
+    """
+    try:
+        return lock_way_up(unique_id)
+    except UnknownCustomer:
+        raise RunAgain from None
+
+
+def lock_person(unique_id: int) -> Customer:
+    """Lock the customer whom an id means now. Raises UnknownCustomer."""
+    return lock_way_up(unique_id)[-1]
+
+
+def list_ids(person: Customer) -> list[int]:
+    """List the ids that mean this customer now. Of who was never merged nothing is read."""
+    return [person.pk] if person.survivor_id is None else survivors.list_family(person.pk)
