@@ -11,8 +11,8 @@ from ppims.db.statements import Table, read_rows
 from ppims.db.transaction import RunAgain
 from ppims.models import Processor
 
-PERSON = Table(Customer, "c", only=tuple(records.KNOWN_CUSTOMERS.names))
-REGISTERED = Table(Registration, "r", only=tuple(records.KNOWN_AS.names))
+PERSON_ROWS = Table(Customer, "c", only=tuple(records.KNOWN_CUSTOMERS.names))
+REGISTERED_ROWS = Table(Registration, "r", only=tuple(records.KNOWN_AS.names))
 IN_FAMILY = """
     WHERE r.customer_id IN ({places}) AND r.processor_id = %s ORDER BY r.registered_at, r.id
 """
@@ -49,19 +49,25 @@ def find_known(processor: Processor, unique_id: int) -> Known:
 
 
 def _find_in_family(processor: Processor, unique_id: int) -> Known:
-    """Find who it is by any id of the family: by the one that is named, else by the survivor's,
-    else by the one that the processor has registered first.
-    """
     root = survivors.find_root(unique_id)
+    registration = find_registration_in_family(processor, unique_id, root)
+    person = PERSON_ROWS.read_row("WHERE c.unique_id = %s", [root])
+    if registration is None or person is None:
+        raise UnknownCustomer
+    return Known(unique_id, person, registration)
+
+
+def find_registration_in_family(
+    processor: Processor, unique_id: int, root: int
+) -> Registration | None:
+    """Find by which id of the family a processor knows a person: by the one that is named, else by
+    the survivor's, else by the one that it has registered first.
+    """
     ids = survivors.list_family(root)
     tail = IN_FAMILY.format(places=", ".join(["%s"] * len(ids)))
-    rows = read_rows(REGISTERED.write_select(tail), [*ids, processor.pk])
-    theirs = {each.customer_id: each for each in map(REGISTERED.make_model, rows)}
-    person = PERSON.read_row("WHERE c.unique_id = %s", [root])
-    if not theirs or person is None:
-        raise UnknownCustomer
-    registration = theirs.get(unique_id) or theirs.get(root) or next(iter(theirs.values()))
-    return Known(unique_id, person, registration)
+    rows = read_rows(REGISTERED_ROWS.write_select(tail), [*ids, processor.pk])
+    theirs = {each.customer_id: each for each in map(REGISTERED_ROWS.make_model, rows)}
+    return theirs.get(unique_id) or theirs.get(root) or next(iter(theirs.values()), None)
 
 
 def lock_customer(unique_id: int) -> Customer:

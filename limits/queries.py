@@ -2,11 +2,11 @@
 mobile number or document is.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from customers import records
+from customers import people, records, survivors
 from customers.models import Identifier
 from limits.decision import Rule, pick_in_force
 from limits.models import LimitRule
@@ -25,7 +25,7 @@ APPROVED_RULES_OF_WAY = RULES_OF_WAY.write_select("""
 # COALESCE keeps SQLite's driver from asking Django what an instant is.
 FIND_CUSTOMER = """
     SELECT c.unique_id, c.tier, c.kyc_updated_channel, COALESCE(c.kyc_updated_on, NULL),
-           r.cif_id, COALESCE(h.last_at, NULL)
+           r.cif_id, COALESCE(h.last_at, NULL), c.survivor_id
     FROM customers_customer c {join}
     LEFT JOIN customers_registration r ON r.customer_id = c.unique_id AND r.processor_id = %s
     LEFT JOIN limits_ledgerhead h ON h.customer_id = c.unique_id
@@ -102,6 +102,21 @@ def find_customer(processor: Processor, kind: str, value: str) -> Found | None:
         )
     if row is None:
         return None
+    *found, survivor_id = row
+    return _make_found(found) if survivor_id is None else _find_survivor(processor, found[0])
+
+
+def _find_survivor(processor: Processor, unique_id: int) -> Found | None:
+    """Find whom an id means now that was part of a merge."""
+    root = survivors.find_root(unique_id)
+    row = statements.read_row(BY_UNIQUE_ID, [processor.pk, root])
+    registration = people.find_registration_in_family(processor, unique_id, root)
+    if row is None:
+        return None
+    return _make_found(row[:-1])._replace(cif_id=registration.cif_id if registration else None)
+
+
+def _make_found(row: Sequence[Any]) -> Found:
     unique_id, tier, channel, updated_on, cif_id, last_at = row
     return Found(
         unique_id,
