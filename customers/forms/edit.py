@@ -10,7 +10,7 @@ from django.forms.boundfield import BoundWidget
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from customers import records
+from customers import people, records
 from customers.choices import InstrumentStatus
 from customers.details import CustomerDetails
 from customers.forms.fields import (
@@ -21,7 +21,7 @@ from customers.forms.fields import (
     make_text_field,
 )
 from customers.forms.reading import read, warn_of_child
-from customers.models import Customer
+from customers.models import Account, Card, Customer
 from customers.schemas import UpdateCustomerIn, read_details
 from ppims.core.formats import HIDDEN_TEXT, mask_day, mask_email
 from ppims.wire.request_fields import OptionalText, Pincode
@@ -70,8 +70,9 @@ class EditForm(forms.Form):
             ],
             widget=forms.CheckboxSelectMultiple,
         )
-        self.accounts = self._ask_status(_("Account"), customer.accounts)
-        self.cards = self._ask_status(_("Card"), customer.cards)
+        ids = people.list_ids(customer)
+        self.accounts = self._ask_status(_("Account"), Account.objects.filter(customer_id__in=ids))
+        self.cards = self._ask_status(_("Card"), Card.objects.filter(customer_id__in=ids))
         for name, masked in mask_record(customer).items():
             self.fields[name].help_text = describe_on_record(masked) if masked else ""
 

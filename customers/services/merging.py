@@ -3,6 +3,7 @@ un-merge, inside the transaction that decides it. docs/ledger.md, "Merges".
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,6 +51,20 @@ def choose_survivor(one: Customer, other: Customer) -> tuple[Customer, Customer]
     return first, second
 
 
+def predict(survivor: Customer, merged: Customer) -> Customer:
+    """Return what the survivor would be, unsaved: of the higher KYC, and blocked if either is."""
+    after = copy(survivor)
+    if _is_higher(merged, survivor):
+        after.tier, after.tier_since = merged.tier, merged.tier_since
+    if merged.is_blocked and not survivor.is_blocked:
+        after.status, after.blocked_reason = merged.status, merged.blocked_reason
+    return after
+
+
+def _is_higher(merged: Customer, survivor: Customer) -> bool:
+    return Tier(merged.tier).rank > Tier(survivor.tier).rank
+
+
 def find_persons(one_id: int, other_id: int) -> tuple[Customer, Customer]:
     """Find whom two ids mean now. Raises UnknownCustomer, or Conflict where it is one person."""
     roots = survivors.find_root(one_id), survivors.find_root(other_id)
@@ -93,7 +108,7 @@ def carry_out(merge: Merge, pair: Pair, at: datetime, move: Callable[[], object]
             rows.setdefault(kin.customer_id, []).append(kin)
     else:
         for each in _list_above(pair):
-            rows[each.pk] = _give_back(merge, each, pair, at)
+            rows[each.pk] = _give_back(merge, each, at)
         move()
         pair.merged.survivor_id = pair.merged.pk
     for customer in (pair.survivor, pair.merged):
@@ -118,7 +133,7 @@ def _take_over(merge: Merge, pair: Pair, at: datetime) -> list[Model]:
     """Give the survivor the higher KYC, and the block where either is blocked."""
     survivor, merged = pair.survivor, pair.merged
     rows: list[Model] = []
-    if Tier(merged.tier).rank > Tier(survivor.tier).rank:
+    if _is_higher(merged, survivor):
         kyc = own_values.read_kyc(merged, named_id=merged.pk)
         rows.append(_set_kyc(survivor, kyc, merge, at))
     if merged.is_blocked and not survivor.is_blocked:
@@ -128,26 +143,46 @@ def _take_over(merge: Merge, pair: Pair, at: datetime) -> list[Model]:
     return rows
 
 
-def _give_back(merge: Merge, above: Customer, pair: Pair, at: datetime) -> list[Model]:
+def _give_back(merge: Merge, above: Customer, at: datetime) -> list[Model]:
     """Give a row above the one that is un-merged what is its own again: what came by the ids that
     leave, or because they were one with it, goes.
     """
-    branch = survivors.list_branch(pair.merged.pk)
-    stays = [
-        each
-        for each in pair.rows.values()
-        if each.survivor_id == above.pk and each.pk not in {above.pk, *branch}
-    ]
+    branch = survivors.list_branch(merge.merged_id)
     rows: list[Model] = [above]
-    ids = [each for each in survivors.list_branch(above.pk) if each not in branch]
-    kyc = own_values.find_kyc(above, ids, stays)
+    kyc, is_freed = _find_own(above, branch)
     if kyc is not None:
         rows.append(_set_kyc(above, kyc, merge, at))
-    if own_values.is_blocked_by_merge(above) and not any(each.is_blocked for each in stays):
+    if is_freed:
         above.status, above.blocked_reason = Customer.Status.ACTIVE, ""
     columns = own_values.restore_columns(above, branch)
     above.save(update_fields=[*KYC_COLUMNS, *STATUS_COLUMNS, *columns])
     return rows
+
+
+def _find_own(above: Customer, branch: Sequence[int]) -> tuple[own_values.Kyc | None, bool]:
+    """Find what KYC a survivor has without the ids of a branch, None where the same; and whether it
+    is blocked because of them alone.
+    """
+    ids = [each for each in survivors.list_branch(above.pk) if each not in branch]
+    stays = [
+        each
+        for each in Customer.objects.filter(pk__in=ids).exclude(pk=above.pk)
+        if each.survivor_id == above.pk
+    ]
+    kyc = own_values.find_kyc(above, ids, stays)
+    is_freed = own_values.is_blocked_by_merge(above) and not any(it.is_blocked for it in stays)
+    return kyc, is_freed
+
+
+def predict_parting(survivor: Customer, merged_id: int) -> Customer:
+    """Return what a survivor would be, unsaved, without one that was merged into it."""
+    after = copy(survivor)
+    kyc, is_freed = _find_own(survivor, survivors.list_branch(merged_id))
+    if kyc is not None:
+        after.tier, after.tier_since = kyc.tier, kyc.tier_since
+    if is_freed:
+        after.status, after.blocked_reason = Customer.Status.ACTIVE, ""
+    return after
 
 
 def _set_kyc(customer: Customer, kyc: own_values.Kyc, merge: Merge, at: datetime) -> KycChange:

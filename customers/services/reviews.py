@@ -109,13 +109,18 @@ def find_proposal(review: DuplicateReview) -> Merge | NumberPassedOn | None:
     return passing_on.select_related("maker").first() or merge.select_related("maker").first()
 
 
-def list_proposed() -> set[int]:
-    """List the reviews that an open proposal is to decide, by their keys."""
-    found: set[int] = set()
-    for model in (Merge, NumberPassedOn):
-        proposed = model._base_manager.filter(state=FourEyes.State.PROPOSED)
-        found |= {pk for pk in proposed.values_list("review_id", flat=True) if pk is not None}
-    return found
+def list_proposed() -> dict[int, str]:
+    """List the reviews that an open proposal is to decide, by their keys, each with the outcome
+    that is proposed.
+    """
+    outcomes = DuplicateReview.Outcome
+    proposed = FourEyes.State.PROPOSED
+    merges = Merge.objects.filter(state=proposed, review_id__isnull=False)
+    found = dict.fromkeys(merges.values_list("review_id", flat=True), outcomes.SAME_PERSON.value)
+    passing_on = NumberPassedOn.objects.filter(state=proposed)
+    for pk in passing_on.values_list("review_id", flat=True):
+        found[pk] = outcomes.NUMBER_PASSED_ON.value
+    return {pk: outcome for pk, outcome in found.items() if pk is not None}
 
 
 def close_merged(

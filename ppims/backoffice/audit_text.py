@@ -14,7 +14,7 @@ from django.utils.text import capfirst, get_text_list
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from customers.models import DuplicateReview
+from customers.models import DuplicateReview, Merge
 from limits.models import Direction, PostingFinding, ReportFinding, Window, write_limit
 from ppims.backoffice import labels
 from ppims.core.formats import inr, ist_date, ist_start, write_month
@@ -40,6 +40,17 @@ DEEDS: Mapping[str, object] = {
     "KYC change approved": _("Approved the KYC change %(kyc)s"),
     "KYC change rejected": _("Rejected the KYC change %(kyc)s"),
     "KYC change withdrawn": _("Withdrew the proposed KYC change %(kyc)s"),
+    "merge proposed": _("Proposed to %(merging)s"),
+    "merge approved": _("Approved to %(merging)s"),
+    "merge rejected": _("Rejected to %(merging)s"),
+    "merge withdrawn": _("Withdrew the proposal to %(merging)s"),
+    "customer merged": _("Merged %(merged)s into %(survivor)s"),
+    "customer un-merged": _("Un-merged %(merged)s from %(survivor)s"),
+    "changed by a merge": _("Changed with the merge or un-merge of %(merged)s"),
+    "number passed on proposed": _("Proposed that the mobile number was passed on"),
+    "number passed on approved": _("Approved that the mobile number was passed on"),
+    "number passed on rejected": _("Rejected that the mobile number was passed on"),
+    "number passed on withdrawn": _("Withdrew that the mobile number was passed on"),
     "duplicate review decided": _("Decided review item %(review)s: %(outcome)s"),
     "flagged posting noted": _("Added a note on a flagged posting"),
     "flagged posting closed": _("Closed a flagged posting: %(posting)s"),
@@ -97,6 +108,17 @@ ACTION_GROUPS: Mapping[object, Mapping[str, object]] = {
         "KYC change rejected": _("KYC change rejected"),
         "KYC change withdrawn": _("KYC change withdrawn"),
         "duplicate review decided": _("Review decided"),
+        "merge proposed": _("Merge proposed"),
+        "merge approved": _("Merge approved"),
+        "merge rejected": _("Merge rejected"),
+        "merge withdrawn": _("Merge withdrawn"),
+        "customer merged": _("Customer merged"),
+        "customer un-merged": _("Customer un-merged"),
+        "changed by a merge": _("Changed by a merge"),
+        "number passed on proposed": _("Number passed on: proposed"),
+        "number passed on approved": _("Number passed on: approved"),
+        "number passed on rejected": _("Number passed on: rejected"),
+        "number passed on withdrawn": _("Number passed on: withdrawn"),
         "note added": _("Note added"),
         "personal data revealed": _("Personal data revealed"),
         "statement exported": _("Statement exported"),
@@ -248,6 +270,12 @@ def _say_correction(detail: Detail) -> str:
     return f"{sign}{_write_inr(paise)}, {way}, {write_month(detail['month'])}"
 
 
+def _say_merging(detail: Detail) -> str:
+    """Say "merge 482915307264158", or "un-merge" it."""
+    said = _("merge %(merged)s") if detail["kind"] == Merge.Kind.MERGE else _("un-merge %(merged)s")
+    return str(said) % {"merged": detail["merged"]}
+
+
 def _say_frame(detail: Detail) -> str:
     """Say which days an export is of; `until` is the midnight that ends the last of them."""
     since, until = (detail[name] and datetime.fromisoformat(detail[name]) for name in OF_A_FRAME)
@@ -281,6 +309,7 @@ DETAIL_WRITERS: Mapping[str, Callable[[Detail], object]] = {
     "fields": _say_fields,
     "rule": say_rule,
     "correction": _say_correction,
+    "merging": _say_merging,
     "frame": _say_frame,
     "asked": _say_asked,
     "amount": lambda detail: _write_inr(detail["amount_paise"]),

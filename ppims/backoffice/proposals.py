@@ -49,6 +49,15 @@ class Shown:
         return self.kind.changes(self.row)
 
     @property
+    def template(self) -> str:
+        """The template that shows what it would do, while it waits; "": before and after."""
+        return self.kind.template if self.is_waiting and not self.is_stale else ""
+
+    def describe(self) -> object:
+        """Read what that template shows."""
+        return self.kind.describe(self.row)
+
+    @property
     def reason(self) -> str:
         return self.kind.reason(self.row)
 

@@ -1,5 +1,6 @@
 """The queue of review items: customers who may be one person."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -9,12 +10,15 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from customers.models import DuplicateReview
+from customers import survivors
+from customers.models import Customer, DuplicateReview, Merge
 from customers.review_evidence import list_evidence
-from customers.services.reviews import decide
+from customers.services import reviews as services
 from limits.models import Direction
+from limits.services import merges
 from ppims.backoffice.access import open_page
 from ppims.backoffice.customer.left import describe_left
+from ppims.backoffice.customer.together import Together, compare
 from ppims.backoffice.queue import (
     DONE_PARAMETER,
     Choice,
@@ -30,6 +34,7 @@ from ppims.backoffice.queue import (
 )
 from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.core.formats import ist
+from ppims.models import User
 from ppims.reports import reviews
 
 OUTCOMES = DuplicateReview.Outcome
@@ -37,11 +42,12 @@ OUTCOMES = DuplicateReview.Outcome
 EFFECT_TEXTS = {
     OUTCOMES.SAME_PERSON: _("When it is sent again, it finds the customer on record."),
     OUTCOMES.NUMBER_PASSED_ON: _(
-        "The customer on record loses the number; sent again, it is its new owner’s."
+        "It is proposed that the customer on record loses the number: another person approves it,"
+        " and sent again, it is its new owner’s."
     ),
     OUTCOMES.DIFFERENT_PEOPLE: _("Nothing changes: what was claimed stays refused."),
 }
-TO_BE_MERGED = _("Two records of one person: it stays here until they can be merged.")
+TO_BE_MERGED = _("It is proposed to merge the two records: another person approves it.")
 WHY_TEXTS = {
     # whether it is by the mobile number, and claimed for another customer
     (True, False): _("%(who)s tried to add a person whose mobile number belongs to %(holder)s."),
@@ -69,11 +75,15 @@ def reviews_list(request: HttpRequest) -> HttpResponse:
     is_done = DONE_PARAMETER in request.GET
     report = reviews.list_decided if is_done else reviews.list_waiting
     found = read_list(lambda cursor: report(cursor=cursor), request)
+    proposed = {} if is_done else services.list_proposed()
     shown = ShownList(
         _("Review items"),
         _("Who is it?"),
         DECIDED_COLUMNS if is_done else WAITING_COLUMNS,
-        [(_write_decided if is_done else _write_waiting)(item) for item in found.rows],
+        [
+            _write_decided(item) if is_done else _write_waiting(item, proposed)
+            for item in found.rows
+        ],
         done=_("Decided"),
     )
     return respond_with_list(request, shown, found, is_done=is_done)
@@ -90,11 +100,22 @@ def review(request: HttpRequest, review_id: int) -> HttpResponse:
         REVIEW_QUEUE,
         reviews.find_position(item),
         choices=_list_choices(item),
-        decide=lambda chosen, note: decide(
-            review_id=item.pk, outcome=chosen, reason=note, user=user
-        ),
+        decide=lambda chosen, note: _decide(item, chosen, note, user),
         describe=partial(_describe, item),
     )
+
+
+def _decide(item: DuplicateReview, outcome: str, reason: str, user: User) -> object:
+    """Decide an item, or propose what is for two people."""
+    if outcome == OUTCOMES.SAME_PERSON and item.claimant_id is not None:
+        return merges.propose_merge(
+            unique_id=item.customer_id,
+            other_id=item.claimant_id,
+            reason=reason,
+            user=user,
+            review_id=item.pk,
+        )
+    return services.decide(review_id=item.pk, outcome=outcome, reason=reason, user=user)
 
 
 def write_question(item: DuplicateReview) -> str:
@@ -106,13 +127,19 @@ def write_question(item: DuplicateReview) -> str:
     return gettext("%(holder)s or %(claimed)s?") % names
 
 
-def _write_waiting(item: DuplicateReview) -> ListRow:
+def _write_badge(item: DuplicateReview, proposed: Mapping[int, str]) -> str:
+    if item.outcome or proposed.get(item.pk) == OUTCOMES.SAME_PERSON:
+        return gettext("To be merged")
+    return gettext("Passing on proposed") if item.pk in proposed else ""
+
+
+def _write_waiting(item: DuplicateReview, proposed: Mapping[int, str]) -> ListRow:
     alike = _("Mobile number") if item.is_by_mobile else _("Document")
     return ListRow(
         reverse("review", args=[item.pk]),
         write_question(item),
         (alike, item.processor.system_id, ist(item.opened_at)),
-        badge=gettext("To be merged") if item.outcome else "",
+        badge=_write_badge(item, proposed),
     )
 
 
@@ -145,8 +172,27 @@ def _describe(item: DuplicateReview) -> dict[str, Any]:
         "customer_address": write_customer_address(item.customer_id),
         "claimant_address": write_customer_address(item.claimant_id) if item.claimant_id else "",
         "left": describe_left(item.customer, Direction.DEBIT),
+        "it": _compare_both(item),
+        "proposal_address": _find_proposal_address(item),
         "is_closed": bool(item.outcome),
     }
+
+
+def _compare_both(item: DuplicateReview) -> Together | None:
+    """Set both side by side, where both are on record and not one yet."""
+    if item.claimant is None or not item.is_open:
+        return None
+    roots = survivors.find_roots([item.customer_id, item.claimant.pk])
+    found = Customer.objects.in_bulk(set(roots.values()))
+    return compare(*found.values()) if len(found) > 1 else None
+
+
+def _find_proposal_address(item: DuplicateReview) -> str:
+    proposal = services.find_proposal(item)
+    if proposal is None:
+        return ""
+    kind = "merge" if isinstance(proposal, Merge) else "number-passed-on"
+    return reverse("approval", args=[kind, proposal.pk])
 
 
 def _name_claimed(item: DuplicateReview) -> str:

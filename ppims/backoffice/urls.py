@@ -10,7 +10,7 @@ from ppims.backoffice.access import open_page
 from ppims.backoffice.approvals import approval, approvals
 from ppims.backoffice.audit import audit, audit_entry, audit_export
 from ppims.backoffice.calls import calls
-from ppims.backoffice.customer import changes
+from ppims.backoffice.customer import changes, merging
 from ppims.backoffice.customer.page import customer, customer_note
 from ppims.backoffice.customer.reveal import customer_reveal
 from ppims.backoffice.customer.statement import customer_statement
@@ -91,6 +91,8 @@ urlpatterns = [
     path("customers/<int:unique_id>/kyc", changes.change_kyc, name="customer-kyc"),
     path("customers/<int:unique_id>/block", changes.block, name="customer-block"),
     path("customers/<int:unique_id>/unblock", changes.unblock, name="customer-unblock"),
+    path("customers/<int:unique_id>/merge", merging.merge, name="customer-merge"),
+    path("customers/<int:unique_id>/unmerge", merging.unmerge, name="customer-unmerge"),
     # Where pages were until the menu had five places.
     *(
         path(old, RedirectView.as_view(pattern_name=name, query_string=True))

@@ -1,5 +1,5 @@
-"""All that happened to one customer, last first: transactions, KYC, and what staff and processors
-did; or every record of it.
+"""All that happened to one customer, by all of its ids, last first: transactions, KYC, and what
+staff and processors did; or every record of it.
 """
 
 from bisect import bisect_left, bisect_right
@@ -60,16 +60,16 @@ class Found(NamedTuple):
 
 
 def list_activity(
-    customer_id: int,
+    ids: Sequence[int],
     at: datetime,
     frame: Frame = ALL_TIME,
     *,
     cursor: str = "",
     rows: int = PAGE_ROWS,
 ) -> Page[Transaction | Row]:
-    """Read a page of what happened to a customer, last first: each transaction by its first record,
-    as it is at an instant, and what isn't money by itself. Raises Http404 for a cursor of another
-    list. A page may be cut short, after keyset.LOOKED_AT entries.
+    """Read a page of what happened to who has these ids, last first: each transaction by its first
+    record, as it is at an instant, and what isn't money by itself. Raises Http404 for a cursor of
+    another list. A page may be cut short, after keyset.LOOKED_AT entries.
     """
 
     def read(places: Sequence[Position]) -> list[Transaction | Row]:
@@ -80,18 +80,18 @@ def list_activity(
         known.update(zip(others, read_rows(others), strict=True))
         return [known[place] for place in places]
 
-    return _read_page(customer_id, frame, cursor, rows, read, heads_only=True)
+    return _read_page(ids, frame, cursor, rows, read, heads_only=True)
 
 
 def list_every_record(
-    customer_id: int, frame: Frame = ALL_TIME, *, cursor: str = "", rows: int = PAGE_ROWS
+    ids: Sequence[int], frame: Frame = ALL_TIME, *, cursor: str = "", rows: int = PAGE_ROWS
 ) -> Page[Row]:
     """Read a page of every record of a customer, last first. Raises Http404 likewise."""
-    return _read_page(customer_id, frame, cursor, rows, read_rows, heads_only=False)
+    return _read_page(ids, frame, cursor, rows, read_rows, heads_only=False)
 
 
 def _read_page(
-    customer_id: int,
+    ids: Sequence[int],
     frame: Frame,
     cursor: str,
     rows: int,
@@ -100,11 +100,13 @@ def _read_page(
     heads_only: bool,
 ) -> Page[T]:
     after = read_position(cursor)
+    # Each source of each id has a rank of its own, for of two ids a row may have the same number.
+    parts = [(source, customer_id) for source in SOURCE_ORDER for customer_id in ids]
     found = [
-        _find_in_chain(customer_id, source, frame, after, rows + 1, heads_only=heads_only)
+        _find_in_chain(customer_id, source, rank, frame, after, rows + 1, heads_only=heads_only)
         if source in CHAIN_TABLES
-        else _find_in_others(customer_id, source, frame, after, rows + 1)
-        for source in SOURCE_ORDER
+        else _find_in_others(customer_id, source, rank, frame, after, rows + 1)
+        for rank, (source, customer_id) in enumerate(parts)
     ]
     # Below where looking ended others may have rows that come before the next ones there.
     cut_at = max((each.cut_at for each in found if each.cut_at), default=None)
@@ -112,16 +114,23 @@ def _read_page(
     row_ids = {place: row_id for place, row_id in merged if cut_at is None or place >= cut_at}
 
     def read_at(places: Sequence[Position]) -> Sequence[T]:
-        return read([Position(place.at, place.rank, row_ids[place]) for place in places])
+        return read([Position(p.at, p.rank // len(ids), row_ids[p]) for p in places])
 
     return make_page(list(row_ids), cut_at, rows, read_at)
 
 
 def _find_in_chain(
-    customer_id: int, source: Source, frame: Frame, after: Position, rows: int, *, heads_only: bool
+    customer_id: int,
+    source: Source,
+    rank: int,
+    frame: Frame,
+    after: Position,
+    rows: int,
+    *,
+    heads_only: bool,
 ) -> Found:
     """Find checks or entries by their number: a customer's instants ascend with it."""
-    rank, table, at = SOURCE_ORDER.index(source), CHAIN_TABLES[source], write_microseconds("t.at")
+    table, at = CHAIN_TABLES[source], write_microseconds("t.at")
 
     def read_instant(number: int) -> int:
         found = statements.read_row(AT_NUMBER.format(at=at, table=table), [customer_id, number])
@@ -167,9 +176,8 @@ def _find_bounds(
 
 
 def _find_in_others(
-    customer_id: int, source: Source, frame: Frame, after: Position, rows: int
+    customer_id: int, source: Source, rank: int, frame: Frame, after: Position, rows: int
 ) -> Found:
     few = OTHER_QUERIES[source].format(at=write_microseconds("t.at"))
-    rank = SOURCE_ORDER.index(source)
     found = find_among_few(few, [customer_id], frame, after, rank, rows)
     return Found([(place, place.id) for place in found])

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db.models import F, Q
+
+from customers import survivors
 from customers.models import Customer, Registration
 from limits.models import NearLimit
 from ppims.core import calendar, clock
@@ -18,6 +21,7 @@ from ppims.reports.keyset import (
     read_page,
 )
 
+NOT_MERGED = Q(survivor_id__isnull=True) | Q(survivor_id=F("unique_id"))
 BLOCKED_CONDITION = ("t.\"status\" = 'BLOCKED'",)
 THROUGH_CONDITION = RowBeside(
     "customers_registration r", "r.customer_id = w.row_key AND r.processor_id = %s"
@@ -51,7 +55,8 @@ class Row:
 
 
 def list_customers(filters: Filters, *, cursor: str = "", rows: int = PAGE_ROWS) -> Page[Row]:
-    """Read a page of customers. Raises Http404 for a cursor of another list.
+    """Read a page of customers, each once: not those who were merged into another, but of a
+    processor's the one who survived. Raises Http404 for a cursor of another list.
 
     Where who is wanted is rare a page may be cut short, after keyset.LOOKED_AT of them.
     """
@@ -59,7 +64,9 @@ def list_customers(filters: Filters, *, cursor: str = "", rows: int = PAGE_ROWS)
 
     def read(positions: Sequence[Position]) -> list[Row]:
         ids = [each.id for each in positions]
-        return _read(_read_customers(ids) if walk.table == "customers_registration" else ids)
+        if walk.table != "customers_registration":
+            return _read(ids)
+        return _read(list(dict.fromkeys(_find_survivors(_read_customers(ids)))))
 
     return read_page([walk], ALL_TIME, cursor, rows, read)
 
@@ -134,10 +141,16 @@ def _read_customers(registrations: Sequence[int]) -> list[int]:
     return [found[each].customer_id for each in registrations]
 
 
+def _find_survivors(ids: Sequence[int]) -> list[int]:
+    roots = survivors.find_roots(ids)
+    return [roots[each] for each in ids]
+
+
 def _read(ids: Sequence[int]) -> list[Row]:
     names = ("unique_id", "name", "tier", "status", "created_at")
-    found = {row["unique_id"]: row for row in Customer.objects.filter(pk__in=ids).values(*names)}
+    themselves = Customer.objects.filter(NOT_MERGED, pk__in=ids)
+    found = {row["unique_id"]: row for row in themselves.values(*names)}
     month = calendar.number_ist_month(clock.now())
     near = NearLimit.objects.filter(customer_id__in=ids, month=month)
     permille = dict(near.values_list("customer_id", "permille"))
-    return [Row(permille=permille.get(each), **found[each]) for each in ids]
+    return [Row(permille=permille.get(each), **found[each]) for each in ids if each in found]

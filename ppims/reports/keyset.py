@@ -36,7 +36,7 @@ OF_FEW = """
     WHERE moment >= %s AND moment < %s AND (moment < %s OR moment = %s AND row_key < %s){wanted}
     ORDER BY moment DESC, row_key DESC LIMIT %s
 """
-CURSOR_PATTERN = re.compile(r"([0-9a-f]{1,14})-([0-9]{1,2})-([0-9a-f]{1,16})")
+CURSOR_PATTERN = re.compile(r"([0-9a-f]{1,14})-([0-9]{1,3})-([0-9a-f]{1,16})")
 
 
 class Position(NamedTuple):

@@ -2,7 +2,8 @@
 hold, and what was declined last.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -101,6 +102,26 @@ def read_limit_status(customer: Customer) -> LimitStatus:
         list(open_now.select_related("processor").order_by("expires_at")),
         _find_last_decline(customer.pk, head.check_count) if head else None,
     )
+
+
+def read_joint_status(together: Customer, ids: Iterable[int]) -> list[DirectionStatus]:
+    """Read where several customers would stand as one, who has the tier and the status of
+    `together`: each way. Two queries, and one for each id; no lock.
+    """
+    at = clock.now()
+    months = calendar.list_months_of_financial_year(calendar.number_ist_month(at))
+    known = _add_usage([ledger.read_usage(each, months, at) for each in ids])
+    rules = [rule for rule in queries.list_in_force(at) if rule.tier == together.tier]
+    return [_read_direction(together, way, rules, known, at) for way in Direction]
+
+
+def _add_usage(usages: Sequence[Usage]) -> Usage:
+    used: Counter[tuple[int, str]] = Counter()
+    held: Counter[tuple[int, str, int]] = Counter()
+    for usage in usages:
+        used.update(usage.used)
+        held.update(usage.held)
+    return Usage(dict(used), dict(held))
 
 
 def _read_direction(

@@ -1,6 +1,6 @@
 """What waits for staff about one customer: proposals, flagged postings, reviews, refusals."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
-from customers.models import DuplicateReview, KycProposal, Unblocking
+from customers.models import DuplicateReview, KycProposal, Merge, NumberPassedOn, Unblocking
 from limits.models import (
     Adjustment,
     LedgerEntry,
@@ -28,6 +28,8 @@ class Kind(StrEnum):
     KYC = "kyc"
     UNBLOCKING = "unblocking"
     ADJUSTMENT = "adjustment"
+    MERGE = "merge"
+    NUMBER = "number-passed-on"
     FLAGGED = "flagged"
     REVIEW = "review"
     REFUSED = "refused"
@@ -37,6 +39,7 @@ PROPOSAL_MODELS: dict[Kind, Any] = {
     Kind.KYC: KycProposal,
     Kind.UNBLOCKING: Unblocking,
     Kind.ADJUSTMENT: Adjustment,
+    Kind.NUMBER: NumberPassedOn,
 }
 
 
@@ -49,24 +52,33 @@ class OpenItem:
     since: datetime
 
 
-def list_open_items(customer_id: int) -> list[OpenItem]:
-    """List what waits about a customer, the oldest first, so many of a kind at most. Seven queries
-    at most, of so many rows each.
+def list_open_items(ids: Sequence[int]) -> list[OpenItem]:
+    """List what waits about who has these ids, the oldest first, so many of a kind at most. Nine
+    queries at most for each id, of so many rows each.
     """
-    return sorted(_find_all(customer_id), key=lambda it: (it.since, it.kind, it.row.pk))
+    found = {
+        (item.kind, item.row.pk): item for customer_id in ids for item in _find_all(customer_id)
+    }
+    return sorted(found.values(), key=lambda it: (it.since, it.kind, it.row.pk))
 
 
 def _find_all(customer_id: int) -> Iterator[OpenItem]:
     for kind, model in PROPOSAL_MODELS.items():
-        proposals = model.objects.filter(customer_id=customer_id, state=FourEyes.State.PROPOSED)
-        for row in proposals.select_related("maker").order_by("pk")[:ROWS_OF_A_KIND]:
-            yield OpenItem(kind, row, row.proposed_at)
+        yield from _find_proposed(kind, model.objects.filter(customer_id=customer_id))
+    either = Q(customer_id=customer_id) | Q(merged_id=customer_id)
+    yield from _find_proposed(Kind.MERGE, Merge.objects.filter(either))
     for entry in _find_flagged(customer_id).order_by("number")[:ROWS_OF_A_KIND]:
         yield OpenItem(Kind.FLAGGED, entry, entry.at)
     for review in _find_reviews(customer_id).order_by("pk")[:ROWS_OF_A_KIND]:
         yield OpenItem(Kind.REVIEW, review, review.opened_at)
     for report in _find_refused(customer_id).order_by("pk")[:ROWS_OF_A_KIND]:
         yield OpenItem(Kind.REFUSED, report, report.at)
+
+
+def _find_proposed(kind: Kind, proposals: "QuerySet[Any]") -> Iterator[OpenItem]:
+    waiting = proposals.filter(state=FourEyes.State.PROPOSED).select_related("maker")
+    for row in waiting.order_by("pk")[:ROWS_OF_A_KIND]:
+        yield OpenItem(kind, row, row.proposed_at)
 
 
 def _find_flagged(customer_id: int) -> QuerySet[LedgerEntry]:

@@ -5,13 +5,16 @@ from collections.abc import Sequence
 from django.db.models import Q, QuerySet
 
 from customers.models import DuplicateReview
+from customers.services.reviews import list_proposed
 from ppims.core import calendar
 from ppims.reports.keyset import PAGE_ROWS, Page, Position, read_newest_first, read_position
 from ppims.reports.queue_place import OLDEST_POSITION
 
 # Each on the index of outcomes; together what DuplicateReview.is_open says.
 UNDECIDED_CONDITION = Q(outcome="")
-TO_BE_MERGED = Q(outcome=DuplicateReview.Outcome.SAME_PERSON, claimant__isnull=False)
+TO_BE_MERGED = Q(
+    outcome=DuplicateReview.Outcome.SAME_PERSON, claimant__isnull=False, merged_at__isnull=True
+)
 
 
 def add_related(items: QuerySet[DuplicateReview]) -> QuerySet[DuplicateReview]:
@@ -27,10 +30,11 @@ def find_position(item: DuplicateReview) -> Position:
 
 
 def walk(after: Position, rows: int) -> tuple[Sequence[Position], None]:
-    """Find the first so many items after a position that nobody has decided: of those that wait to
-    be merged nothing is asked any more.
+    """Find the first so many items after a position that nobody has decided: of those that a
+    proposal is to decide nothing is asked meanwhile.
     """
     undecided = DuplicateReview.objects.filter(UNDECIDED_CONDITION, _come_after(after))
+    undecided = undecided.exclude(pk__in=list_proposed())
     found = undecided.order_by("opened_at", "pk").values_list("opened_at", "pk")[:rows]
     return [Position(calendar.to_microseconds(at), 0, pk) for at, pk in found], None
 

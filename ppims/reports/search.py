@@ -6,7 +6,7 @@ from itertools import islice, product
 
 from django.utils.translation import gettext as _
 
-from customers import search
+from customers import search, survivors
 from customers.models import Customer
 from customers.models.name_words import split_words
 from ppims.db import statements
@@ -170,9 +170,15 @@ def _find_transactions(text: str) -> Iterable[tuple[int, _Match]]:
 
 
 def _read(all_found: Mapping[Target, list[str]]) -> list[Hit]:
-    found = dict(islice(all_found.items(), MOST_HITS))
+    """Read who was found: whom a merged Unique_Id means now, once for all of theirs that match."""
+    few = dict(islice(all_found.items(), MOST_HITS))
+    roots = survivors.find_roots(customer_id for customer_id, *_ in few)
+    found: dict[Target, list[str]] = {}
+    for (customer_id, source, row_id), matched in few.items():
+        labels = found.setdefault((roots[customer_id], source, row_id), [])
+        labels += [label for label in matched if label not in labels]
     customers = Customer.objects.only("name", "tier", "status", "mobile")
-    known = customers.in_bulk({customer_id for customer_id, *_ in found})
+    known = customers.in_bulk(roots.values())
     return [
         Hit(c.pk, tuple(matched), c.name, c.tier, c.status, source, row_id, c.masked_mobile)
         for (customer_id, source, row_id), matched in found.items()

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Count, Min, Model, Q, QuerySet, Value
 
-from customers.models import DuplicateReview, KycProposal, Unblocking
+from customers.models import DuplicateReview, KycProposal, Merge, NumberPassedOn, Unblocking
 from limits.models import (
     Adjustment,
     LimitRule,
@@ -35,8 +35,9 @@ COUNTED_PARTS: list[Part] = [
     (REVIEWS_LIST, DuplicateReview, reviews.TO_BE_MERGED, "opened_at"),
     *(
         (APPROVALS_LIST, model, model.WAITING, "proposed_at")
-        for model in (KycProposal, Unblocking, Adjustment, LimitRule, StaffChange)
+        for model in (KycProposal, Unblocking, Adjustment, LimitRule, Merge, NumberPassedOn)
     ),
+    (APPROVALS_LIST, StaffChange, StaffChange.WAITING, "proposed_at"),
 ]
 
 

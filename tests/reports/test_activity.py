@@ -46,8 +46,8 @@ def two(ent, cbs, day):
 
 def read_page(customer, frame=ALL_TIME, *, is_whole=False, **more):
     if is_whole:
-        return list_every_record(customer, frame, **more)
-    return list_activity(customer, clock.now(), frame, **more)
+        return list_every_record([customer], frame, **more)
+    return list_activity([customer], clock.now(), frame, **more)
 
 
 def read_all_pages(customer, frame=ALL_TIME, *, rows=3, is_whole=False):
@@ -67,7 +67,7 @@ def test_every_record_is_every_check_and_entry_and_what_else_happened(two):
     for customer in two:
         theirs = [row for row in everything if row.customer_id == customer]
         assert len(theirs) == 26
-        found = list_every_record(customer, rows=200)
+        found = list_every_record([customer], rows=200)
         money = [row for row in found.rows if row.source in MONEY_SOURCES]
         assert sorted(money, key=repr) == sorted(theirs, key=repr)
         assert [row.kind for row in found.rows if row not in money] == others[customer]
@@ -83,7 +83,7 @@ def test_activity_has_each_transaction_once_as_the_list_of_all_has_it(two):
     for customer in two:
         theirs = [each for each in everything if each.head.customer_id == customer]
         assert len(theirs) == 15  # twelve checks, and three postings without one
-        found = list_activity(customer, at, rows=200).rows
+        found = list_activity([customer], at, rows=200).rows
         money = [each for each in found if isinstance(each, Transaction)]
         assert sorted(money, key=repr) == sorted(theirs, key=repr)
         assert {each.outcome for each in money} >= {Outcome.POSTED}
@@ -132,9 +132,9 @@ def test_what_arrives_between_two_pages_neither_repeats_a_row_nor_hides_one(
 def test_where_few_entries_begin_a_transaction_a_page_is_cut_short_and_goes_on(
     two, monkeypatch, looked_at
 ):
-    whole = list(list_activity(two[0], clock.now(), rows=200).rows)
+    whole = list(list_activity([two[0]], clock.now(), rows=200).rows)
     monkeypatch.setattr(keyset, "LOOKED_AT", looked_at)
-    page = list_activity(two[0], clock.now(), rows=200)
+    page = list_activity([two[0]], clock.now(), rows=200)
     assert page.is_cut_short
     assert page.next
     assert len(page.rows) < len(whole)

@@ -36,7 +36,7 @@ def checker(db):
 
 
 def list_kinds(customer):
-    return [str(each.kind) for each in list_open_items(customer)]
+    return [str(each.kind) for each in list_open_items([customer])]
 
 
 def propose_correction(customer, maker, paise=5):
@@ -72,13 +72,13 @@ def test_every_kind_is_listed_oldest_first(customer, ent, maker, day):
         propose_correction(customer, maker)
     with day():
         claim_mobile_of(customer, ent)
-    found = list_open_items(customer)
+    found = list_open_items([customer])
     assert list_kinds(customer) == [
         *("flagged", "refused", "kyc", "unblocking", "adjustment", "adjustment", "review")
     ]
     assert [each.row.maker for each in found if hasattr(each.row, "maker")] == [maker] * 4
     assert [each.since for each in found] == sorted(each.since for each in found)
-    assert list_open_items(make_customer(ent)) == []
+    assert list_open_items([make_customer(ent)]) == []
 
 
 def test_what_is_decided_or_closed_waits_no_more(customer, ent, maker, checker):
@@ -87,16 +87,16 @@ def test_what_is_decided_or_closed_waits_no_more(customer, ent, maker, checker):
     proposal = kyc.change(customer_id=customer, details=PAN, reason="Seen", user=maker)
     correction = propose_correction(customer, maker)
     review = claim_mobile_of(customer, ent)
-    assert len(list_open_items(customer)) == 5
+    assert len(list_open_items([customer])) == 5
     note(entry, finding="", note="Asked", user=maker)
     note(report, finding="", note="Asked", user=maker)
-    assert len(list_open_items(customer)) == 5
+    assert len(list_open_items([customer])) == 5
     note(entry, finding="GENUINE", note="Asked", user=maker)
     note(report, finding="REPEAT", note="Asked", user=maker)
     kyc.decide(proposal_id=proposal.pk, state="REJECTED", user=checker, note="no")
     adjustments.decide(proposal_id=correction.pk, state="WITHDRAWN", user=maker)
     reviews.decide(review_id=review.pk, outcome="NUMBER_PASSED_ON", reason="Seen", user=maker)
-    assert list_open_items(customer) == []
+    assert list_open_items([customer]) == []
 
 
 def test_a_review_waits_for_both_its_customers_until_they_are_merged(customer, ent, cbs, maker):
@@ -105,7 +105,7 @@ def test_a_review_waits_for_both_its_customers_until_they_are_merged(customer, e
         tell(cbs, other, mobile_number=Customer.objects.get(pk=customer).mobile)
     for _ in range(2):
         for each in (customer, other):
-            [found] = list_open_items(each)
+            [found] = list_open_items([each])
             assert (found.row.customer_id, found.row.claimant_id) == (customer, other)
         if not found.row.outcome:  # one person: it goes on waiting, for the two to be merged
             reviews.decide(review_id=found.row.pk, outcome="SAME_PERSON", reason="Seen", user=maker)
@@ -114,7 +114,7 @@ def test_a_review_waits_for_both_its_customers_until_they_are_merged(customer, e
 def test_of_each_kind_the_oldest_few_are_listed(customer, ent, maker, monkeypatch):
     monkeypatch.setattr(open_items, "ROWS_OF_A_KIND", 2)
     first, second, _ = (make_posting(ent, customer, 5)[0].pk for _ in range(3))
-    assert [each.row.pk for each in list_open_items(customer)] == [first, second]
+    assert [each.row.pk for each in list_open_items([customer])] == [first, second]
 
 
 def test_a_flagged_posting_is_looked_for_among_the_newest_entries(customer, ent, monkeypatch):
@@ -123,7 +123,7 @@ def test_a_flagged_posting_is_looked_for_among_the_newest_entries(customer, ent,
     for count in (1, 0):
         check, _ = make_check(ent, customer, 6)
         make_posting(ent, customer, 6, enquiry=check.ref_id)
-        assert len(list_open_items(customer)) == count
+        assert len(list_open_items([customer])) == count
 
 
 def test_it_takes_a_bounded_number_of_queries(customer, ent, maker, django_assert_num_queries):
@@ -132,4 +132,4 @@ def test_it_takes_a_bounded_number_of_queries(customer, ent, maker, django_asser
         propose_correction(customer, maker)
     claim_mobile_of(customer, ent)
     with django_assert_num_queries(6):
-        assert len(list_open_items(customer)) == 9
+        assert len(list_open_items([customer])) == 9

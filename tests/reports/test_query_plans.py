@@ -106,13 +106,13 @@ def read_all_reports(customer, ent):
     page = list_transactions(Filters(), now, rows=1)
     read_transactions_and_records(ent, now, page.next)
     read_the_audit(customer, ent, page)
-    list_activity(customer, now)
-    list_every_record(customer)
+    list_activity([customer], now)
+    list_every_record([customer])
     read_limit_status(Customer.objects.get(pk=customer))
-    read_person(Customer.objects.get(pk=customer))
+    read_person(Customer.objects.get(pk=customer), [customer])
     list_past_months(Customer.objects.get(pk=customer), now)
-    list_open_items(customer)
-    list_activity(customer, now, frame, cursor=list_activity(customer, now, rows=1).next)
+    list_open_items([customer])
+    list_activity([customer], now, frame, cursor=list_activity([customer], now, rows=1).next)
     for tier in (None, "P"):
         for status in (None, *Customer.Status.values):
             for who in (None, ent.pk):

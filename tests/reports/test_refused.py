@@ -84,7 +84,7 @@ def test_a_posting_knows_what_was_refused_for_it(ent, customer, posting, reports
 
 
 def test_it_is_among_what_happened(reports):
-    found = list_activity(reports[4].customer_id, clock.now()).rows
+    found = list_activity([reports[4].customer_id], clock.now()).rows
     newest = next(row for row in found if isinstance(row, Row) and row.kind == Kind.REFUSED)
     assert (newest.what, newest.at) == ("report refused", reports[4].at)
     assert newest.customer_id == reports[4].customer_id

@@ -185,7 +185,7 @@ def test_a_row_of_each_source_opens_with_few_queries(ent, source, django_assert_
         make_check(ent, customer, 50_000, ref_id="C1")
         make_posting(ent, customer, 40_000, enquiry="C1", tran_id="T1")
         customers.update_customer(call=call, details=CustomerDetails(unique_id=customer, **full))
-    row = next(row for row in list_every_record(customer).rows if row.source == source)
+    row = next(row for row in list_every_record([customer]).rows if row.source == source)
     client = open_browser("auditor")
     client.get("/transactions")
     with django_assert_max_num_queries(26):

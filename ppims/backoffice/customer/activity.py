@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest
 
+from customers import people
 from customers.models import Customer
 from ppims.backoffice.filters import CURSOR_NAME, OWN_FRAME, FrameForm
 from ppims.backoffice.transaction_rows import describe_days
@@ -25,7 +26,8 @@ def read_activity(request: HttpRequest, customer: Customer) -> tuple[dict[str, A
     if not form.is_valid():
         return {**context, "has_days": True}, 422
     at = clock.now()
-    found = list_activity(customer.pk, at, form.make_frame(at), cursor=after, rows=PAGE_ROWS)
+    ids = people.list_ids(customer)
+    found = list_activity(ids, at, form.make_frame(at), cursor=after, rows=PAGE_ROWS)
     shown = {
         "has_days": asked.get("when") == OWN_FRAME,
         "is_later": after,

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -14,15 +14,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 
-from customers import matches, records
+from customers import matches, people, records
 from customers.choices import MOBILE_KIND, Tier
 from customers.claims import Doubt, find_reviews
 from customers.details import CustomerDetails
 from customers.forms import EditForm, KycForm, OnboardForm, ReasonForm, refuse
 from customers.forms.fields import focus_first
-from customers.models import Customer, Receipt
+from customers.models import Customer, Receipt, Registration
 from customers.services import blocking, customers, kyc
 from ppims.backoffice.access import get_posted, go, is_looking, open_page, render_form
+from ppims.backoffice.customer.finding import find_person
 from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.core.errors import Refusal, Unavailable
 from ppims.models import FourEyes, Operation, Processor
@@ -60,7 +61,7 @@ def onboard(request: HttpRequest) -> HttpResponse:
 @open_page("customers.change_customer", methods=METHODS_WITH_POST)
 def edit(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Change what is known of a customer; what is left empty stays."""
-    customer = get_object_or_404(Customer, pk=unique_id)
+    customer = find_person(unique_id)
     form = EditForm(customer, get_posted(request))
 
     def carry_out() -> object:
@@ -80,7 +81,7 @@ def edit(request: HttpRequest, unique_id: int) -> HttpResponse:
 @open_page("customers.propose_kycproposal", methods=METHODS_WITH_POST)
 def change_kyc(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Change how well a customer is known, or propose it where that is for two people."""
-    customer = get_object_or_404(Customer, pk=unique_id)
+    customer = find_person(unique_id)
     form = KycForm(customer, get_posted(request))
 
     def carry_out() -> object:
@@ -97,7 +98,7 @@ def change_kyc(request: HttpRequest, unique_id: int) -> HttpResponse:
 @open_page("customers.block_customer", methods=METHODS_WITH_POST)
 def block(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Block a customer at once, with a reason."""
-    customer = get_object_or_404(Customer, pk=unique_id)
+    customer = find_person(unique_id)
     form = ReasonForm(get_posted(request))
 
     def carry_out() -> object:
@@ -110,7 +111,7 @@ def block(request: HttpRequest, unique_id: int) -> HttpResponse:
 @open_page("customers.propose_unblocking", methods=METHODS_WITH_POST)
 def unblock(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Propose to unblock a customer, with a reason."""
-    customer = get_object_or_404(Customer, pk=unique_id)
+    customer = find_person(unique_id)
     form = ReasonForm(get_posted(request))
 
     def carry_out() -> object:
@@ -241,10 +242,12 @@ def _add(
 def _describe_added(
     receipt: Receipt, details: CustomerDetails, processor: Processor
 ) -> Iterator[str]:
-    customer = Customer.objects.get(pk=receipt.customer_id)
+    customer = Customer.objects.get(pk=receipt.unique_id)
+    ids = people.list_ids(customer)
+    others = Registration.objects.filter(customer_id__in=ids).exclude(processor=processor)
     if receipt.resp_code == customers.KNOWN_CODE:
         yield _describe_known(customer, processor)
-    elif customer.registrations.exclude(processor=processor).exists():
+    elif others.exists():
         said = _("%(name)s is now also known through %(processor)s. What is on record stays.")
         yield said % {"name": customer.name, "processor": processor.system_id}
     elif details.kyc_flag == Tier.FULL != receipt.tier:
@@ -257,5 +260,5 @@ def _describe_added(
         yield _("The customer is added, with the unique id %(id)s.") % {"id": receipt.unique_id}
     number = details.mobile_number
     holder = records.find_holder(MOBILE_KIND, number) if number else None
-    if holder and holder != customer.pk:
+    if holder and holder not in ids:
         yield from _describe_doubts(details, holders=[holder], claimant=customer)

@@ -1,12 +1,13 @@
 """Notes that staff add to a customer: how many a page lists, and the form for another."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.http import Http404, HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from customers.models import NOTE_CHARACTERS, Customer
+from customers.models import NOTE_CHARACTERS, CustomerNote
 from ppims.core.free_text import validate
 
 MOST_SHOWN, BEFORE_PARAMETER, MOST_DIGITS = 50, "notes", 18
@@ -23,12 +24,13 @@ class NoteForm(forms.Form):
     )
 
 
-def list_notes(request: HttpRequest, customer: Customer) -> dict[str, Any]:
-    """List a customer's notes, newest first, from the one on that the address names: so many at
-    most, and how many are older. Raises Http404 where it names none.
+def list_notes(request: HttpRequest, ids: Sequence[int]) -> dict[str, Any]:
+    """List the notes about who has these ids, newest first, from the one on that the address
+    names: so many at most, and how many are older. Raises Http404 where it names none.
     """
     before = request.GET.get(BEFORE_PARAMETER, "")
-    rows = customer.notes.select_related("author").order_by("-pk")
+    notes = CustomerNote.objects.filter(customer_id__in=ids)
+    rows = notes.select_related("author").order_by("-pk")
     if before:
         if not before.isdecimal() or len(before) > MOST_DIGITS:
             raise Http404

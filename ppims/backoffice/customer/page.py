@@ -8,12 +8,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
+from customers import people, survivors
 from customers.models import Customer
 from customers.services import notes
 from ppims.backoffice.access import get_posted, is_fragment, open_page
 from ppims.backoffice.customer.actions import list_buttons
 from ppims.backoffice.customer.activity import read_activity
+from ppims.backoffice.customer.finding import find_person, lead_to_survivor
 from ppims.backoffice.customer.left import show_directions
+from ppims.backoffice.customer.merging import list_merged
 from ppims.backoffice.customer.months import group_months
 from ppims.backoffice.customer.notes import NoteForm, list_notes
 from ppims.backoffice.customer.profile import read_person
@@ -36,6 +39,9 @@ def customer(request: HttpRequest, unique_id: int) -> HttpResponse:
     """
     if tidier := write_canonical_query(request):
         return redirect(request.path + tidier)
+    root = survivors.find_root(unique_id)
+    if root != unique_id:
+        return lead_to_survivor(request, unique_id, root)
     found = get_object_or_404(Customer, pk=unique_id)
     happened, status = read_activity(request, found)
     if is_fragment(request):
@@ -50,17 +56,18 @@ def customer_note(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Add a note: htmx gets the notes anew; without scripts the page comes back, or comes with what
     is wrong. Whoever only comes here is led to the notes.
     """
-    found = get_object_or_404(Customer, pk=unique_id)
+    found = find_person(unique_id)
     form = NoteForm(get_posted(request))
     is_added = form.is_valid()
     if is_added:
-        notes.add_note(customer_id=unique_id, user=get_staff(request), **form.cleaned_data)
+        notes.add_note(customer_id=found.pk, user=get_staff(request), **form.cleaned_data)
     if is_fragment(request):
         shown = {"customer": found, "note_form": NoteForm() if is_added else form, "is_part": True}
-        part, context = f"{PAGE_TEMPLATE}#notes", {**shown, **list_notes(request, found)}
+        listed = list_notes(request, people.list_ids(found))
+        part, context = f"{PAGE_TEMPLATE}#notes", {**shown, **listed}
         return render(request, part, context, status=200 if is_added else 422)
     if is_added or not form.is_bound:
-        return redirect(f"{reverse('customer', args=[unique_id])}#notes")
+        return redirect(f"{reverse('customer', args=[found.pk])}#notes")
     happened, _status = read_activity(request, found)
     context = {**happened, **_describe(request, found), "note_form": form}
     return render(request, PAGE_TEMPLATE, context, status=422)
@@ -68,8 +75,9 @@ def customer_note(request: HttpRequest, unique_id: int) -> HttpResponse:
 
 def _describe(request: HttpRequest, found: Customer) -> dict[str, Any]:
     """Describe all of a customer but the activity."""
-    shown = is_revealed(request, found.pk)
-    now, items = read_limit_status(found), list_open_items(found.pk)
+    shown, ids = is_revealed(request, found.pk), people.list_ids(found)
+    now, items = read_limit_status(found), list_open_items(ids)
+    person = read_person(found, ids, is_revealed=shown)
     declined = now.last_decline
     return {
         "customer": found,
@@ -79,7 +87,8 @@ def _describe(request: HttpRequest, found: Customer) -> dict[str, Any]:
         "tasks": make_tasks(items),
         "decline": declined,
         "why": explain_decision(declined) if declined else [],
-        "person": read_person(found, is_revealed=shown),
+        "person": person,
+        "merged": list_merged(found, person.merged, get_staff(request)),
         "months": group_months(list_past_months(found, now.at)),
-        **list_notes(request, found),
+        **list_notes(request, ids),
     }

@@ -18,12 +18,14 @@ Fact = tuple[str, str]
 @dataclass(frozen=True)
 class Through:
     """A processor that knows the customer: since when, and by which numbers: what each is, the
-    number, and of an account or a card how it is there.
+    number, and of an account or a card how it is there. `merged_id` is the Unique_Id by which it
+    does, where that was merged into the customer's.
     """
 
     processor: Processor
     since: datetime
     numbers: Sequence[tuple[str, str, str]] = field(repr=False)
+    merged_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,17 @@ class Person:
     cards: Sequence[Card]
     is_revealed: bool = False
     added_by: str = ""
+    merged: Sequence[Customer] = ()
 
     def list_facts(self) -> list[Fact]:
         customer, shown = self.customer, self.is_revealed
         born, at = customer.date_of_birth, ist(customer.created_at)
         added = _("%(time)s, by %(who)s") % {"time": at, "who": self.added_by}
         found = [
-            (_("Mobile"), customer.mobile if shown else customer.masked_mobile),
+            *(
+                (_("Mobile"), each.mobile if shown else each.masked_mobile)
+                for each in (customer, *self.merged)
+            ),
             (_("Date of birth"), ist_date(born) if shown else mask_day(born)),
             *(
                 (str(d.get_kind_display()), d.reveal() if shown else d.masked)
@@ -63,12 +69,17 @@ class Person:
     def list_processors(self) -> list[Through]:
         """List the processors, the first one first, each with the accounts and cards there."""
         return [
-            Through(each.processor, each.registered_at, self._list_numbers(each))
+            Through(
+                each.processor,
+                each.registered_at,
+                self._list_numbers(each),
+                each.customer_id if each.customer_id != self.customer.pk else None,
+            )
             for each in self.registrations
         ]
 
     def _list_numbers(self, registration: Registration) -> list[tuple[str, str, str]]:
-        there = registration.processor_id
+        there = (registration.processor_id, registration.customer_id)
         ids = (
             (_("Customer id"), self._mask_last_four(registration.customer_ref), ""),
             (_("CIF id"), self._mask_last_four(registration.cif_id), ""),
@@ -78,12 +89,12 @@ class Person:
             *(
                 (_("Account"), self._mask_last_four(each.number), each.get_status_display())
                 for each in self.accounts
-                if each.processor_id == there
+                if (each.processor_id, each.customer_id) == there
             ),
             *(
                 (_("Card"), f"{HIDDEN_TEXT}{each.last_four}", each.get_status_display())
                 for each in self.cards
-                if each.processor_id == there
+                if (each.processor_id, each.customer_id) == there
             ),
         ]
 
@@ -101,16 +112,21 @@ class Person:
         return number if self.is_revealed else mask(number, shown=4)
 
 
-def read_person(customer: Customer, *, is_revealed: bool = False) -> Person:
-    """Read who a customer is: five queries."""
+def read_person(customer: Customer, ids: Sequence[int], *, is_revealed: bool = False) -> Person:
+    """Read who a customer is, by all of its ids: five queries; one more where there are several."""
+    of_person = {"customer_id__in": ids}
+    others = [each for each in ids if each != customer.pk]
+    documents = Document.objects.filter(replaced_at__isnull=True, **of_person)
+    registrations = Registration.objects.filter(**of_person).select_related("processor")
     return Person(
         customer,
-        list(customer.documents.filter(replaced_at__isnull=True).order_by("kind")),
-        list(customer.registrations.select_related("processor").order_by("registered_at", "pk")),
-        list(customer.accounts.order_by("pk")),
-        list(customer.cards.order_by("pk")),
+        list(documents.order_by("kind", "pk")),
+        list(registrations.order_by("registered_at", "pk")),
+        list(Account.objects.filter(**of_person).order_by("pk")),
+        list(Card.objects.filter(**of_person).order_by("pk")),
         is_revealed,
         _name_who_added(customer),
+        list(Customer.objects.filter(pk__in=others).order_by("created_at")) if others else [],
     )
 
 

@@ -3,12 +3,12 @@
 from time import time
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 
 from customers.forms.fields import ReasonForm, focus_first, make_reason_field
-from customers.models import Customer
 from customers.services import disclosures
 from ppims.backoffice.access import get_posted, is_looking, open_page, render_form
+from ppims.backoffice.customer.finding import find_person
 from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.services.accounts import get_staff
 
@@ -24,19 +24,19 @@ class RevealForm(ReasonForm):
 @open_page("customers.reveal_customer", methods=("GET", "POST"))
 def customer_reveal(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Ask for the reason; then show the customer's page unmasked, once."""
-    found = get_object_or_404(Customer, pk=unique_id)
+    found = find_person(unique_id)
     form = RevealForm(get_posted(request))
     focus_first(form)
-    back = write_customer_address(unique_id)
+    back = write_customer_address(found.pk)
     context = {"form": form, "customer": found, "customer_url": back, "here": request.path}
     if is_looking(request):
         return render(request, "includes/looked.html", context)
     if form.is_valid():
         disclosures.reveal(
-            customer_id=unique_id, reason=form.cleaned_data["reason"], user=get_staff(request)
+            customer_id=found.pk, reason=form.cleaned_data["reason"], user=get_staff(request)
         )
-        request.session[REVEALED_KEY] = [unique_id, int(time())]
-        return redirect("customer", unique_id)
+        request.session[REVEALED_KEY] = [found.pk, int(time())]
+        return redirect("customer", found.pk)
     return render_form(request, "customers/reveal.html", form, context)
 
 

@@ -5,14 +5,15 @@ from itertools import chain, islice
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from customers.models import Customer
+from customers import people
 from customers.services import disclosures
 from ppims.backoffice.access import open_page
 from ppims.backoffice.csv_files import send_file
+from ppims.backoffice.customer.finding import find_person
 from ppims.backoffice.filters import FrameForm
 from ppims.backoffice.transaction_rows import Line, make_lines
 from ppims.core import calendar, clock
@@ -29,18 +30,18 @@ ROWS_AT_ONCE, MOST_ROWS = 1_000, 10_000
 @open_page("customers.export_customer", methods=("POST",))
 def customer_statement(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Send what happened in a time frame as a file; where it is too much, say so."""
-    found = get_object_or_404(Customer, pk=unique_id)
+    found = find_person(unique_id)
     form = FrameForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("That is no time frame: nothing was exported."))
-        return redirect("customer", unique_id)
+        return redirect("customer", found.pk)
     at = clock.now()
     frame = form.make_frame(at)
-    rows = _read_rows(found.pk, frame)
+    rows = _read_rows(people.list_ids(found), frame)
     if len(rows) > MOST_ROWS:
         said = _("More than %(n)s rows: choose a shorter time frame.") % {"n": f"{MOST_ROWS:,}"}
         messages.error(request, said)
-        return redirect("customer", unique_id)
+        return redirect("customer", found.pk)
     disclosures.export_statement(
         customer_id=found.pk,
         since=frame.since,
@@ -48,7 +49,7 @@ def customer_statement(request: HttpRequest, unique_id: int) -> HttpResponse:
         rows=len(rows),
         user=get_staff(request),
     )
-    name = f"statement-{unique_id}-{write_date(calendar.find_ist_day(at))}.csv"
+    name = f"statement-{found.pk}-{write_date(calendar.find_ist_day(at))}.csv"
     head = (_("Time (India)"), _("Event"), _("Type"), _("Amount (₹)"), _("Outcome"), _("From"))
     return send_file(
         name,
@@ -57,11 +58,11 @@ def customer_statement(request: HttpRequest, unique_id: int) -> HttpResponse:
     )
 
 
-def _read_rows(customer_id: int, frame: Frame) -> Sequence[Row]:
+def _read_rows(ids: Sequence[int], frame: Frame) -> Sequence[Row]:
     """Read what happened, last first; of too much no more than shows that it is."""
 
     def read(cursor: str) -> Page[Row]:
-        return list_every_record(customer_id, frame, cursor=cursor, rows=ROWS_AT_ONCE)
+        return list_every_record(ids, frame, cursor=cursor, rows=ROWS_AT_ONCE)
 
     pages = read_every_page(read)
     return list(islice(chain.from_iterable(page.rows for page in pages), MOST_ROWS + 1))

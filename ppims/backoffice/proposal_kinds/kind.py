@@ -18,6 +18,7 @@ class Kind:
     be approved; `warnings` says by row what approving would do that nobody may have meant. A page
     `is_named_for_customer` where of one customer one waits at most. `beside` and `with_many` are
     read with the rows.
+    A kind may show what it would do by a `template` of its own, of what `describe` reads.
     """
 
     name: str
@@ -36,3 +37,5 @@ class Kind:
     beside: tuple[str, ...] = ("customer",)
     with_many: tuple[str, ...] = ()
     subject: str = ""  # the column of the user whom it is about
+    template: str = ""
+    describe: Callable[[Any], object] = lambda row: None
