@@ -1,5 +1,5 @@
-"""How a group books its updates and corrections: a real spend is never lost. Pure. docs/ledger.md,
-"What an update does" and "Adjustments".
+"""How a group books its updates, corrections and merges: a real spend is never lost. Pure.
+docs/ledger.md, "What an update does", "Adjustments" and "Merges".
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from limits.known import (
     CREDIT_DIRECTION,
     DEBIT_DIRECTION,
     ApprovedCorrection,
+    ApprovedMove,
     Check,
     Entry,
     FirstAnswer,
@@ -24,6 +25,7 @@ from limits.known import (
 )
 from limits.posting import (
     ADJUST_KIND,
+    MOVE_KIND,
     POST_KIND,
     RELEASE_KIND,
     REVERSE_KIND,
@@ -63,7 +65,13 @@ def update(request: Request, report: Report, at: datetime, standing: Standing) -
     if check:
         # Before the totals are read: they are to count the amount once, as used and not as held.
         standing.close_hold(check.id)
-    entry = _make_entry(request, at, place.month, standing)._replace(
+    customer_id = standing.known.find_root(report.unique_id)
+    entry = _make_entry(customer_id, report.unique_id, at, standing)._replace(
+        processor_id=request.processor_id,
+        ref_id=request.ref_id,
+        month=place.month,
+        direction=report.direction,
+        amount_paise=report.amount_paise,
         balance_paise=report.balance_paise,
         kind=report.kind,
         tran_id=report.tran_id or "",
@@ -71,12 +79,12 @@ def update(request: Request, report: Report, at: datetime, standing: Standing) -
         limit_check_id=check.id if check else None,
         reverses_id=named.undone.id if named.undone else None,
     )
-    entry = _book(request, entry, place.flags, check.account_number if check else "", standing)
+    entry = _book(request, entry, place.flags, check, standing)
     if report.kind == POST_KIND:
         if check:
             standing.settled.add(check.id)
         if report.tran_id:
-            known_as = _name_posting(request, report, report.direction)
+            known_as = _name_posting(report.unique_id, request, report, report.direction)
             standing.posted[known_as] = Posting(entry.id, entry.month, entry.amount_paise)
     if named.undone:
         paise = standing.reversed_paise.get(named.undone.id, 0) + report.amount_paise
@@ -88,10 +96,36 @@ def adjust(
     request: Request, correction: ApprovedCorrection, at: datetime, standing: Standing
 ) -> Entry:
     """Book a correction."""
-    entry = _make_entry(request, at, correction.month, standing)._replace(
-        processor_id=None, kind=ADJUST_KIND, adjustment_id=correction.adjustment_id
+    customer_id = standing.known.find_root(correction.unique_id)
+    entry = _make_entry(customer_id, correction.unique_id, at, standing)._replace(
+        kind=ADJUST_KIND,
+        month=correction.month,
+        direction=correction.direction,
+        amount_paise=correction.amount_paise,
+        adjustment_id=correction.adjustment_id,
     )
-    return _book(request, entry, (), "", standing)
+    return _book(request, entry, (), None, standing)
+
+
+def move(request: Request, move: ApprovedMove, at: datetime, standing: Standing) -> Entry:
+    """Book what a merge or an un-merge moves: of each amount an entry in both ledgers, at one
+    instant. Gives the last one.
+    """
+    at = max(at, standing.take_instant(move.taker_id))
+    for check_id, hold in move.holds:
+        standing.move_hold(check_id, hold, move.taker_id)
+    sides = ((move.unique_id, move.taker_id, -1), (move.taker_id, move.unique_id, 1))
+    for month, direction, paise in move.amounts:
+        for customer_id, other_id, sign in sides:
+            entry = _make_entry(customer_id, other_id, at, standing)._replace(
+                ref_id=move.name,
+                kind=MOVE_KIND,
+                month=month,
+                direction=direction,
+                amount_paise=sign * paise,
+            )
+            entry = _book(request, entry, (), None, standing)
+    return entry
 
 
 def _require_unposted(request: Request, report: Report, at: datetime, standing: Standing) -> Named:
@@ -148,17 +182,24 @@ REQUIRED_OF_KIND: dict[str, Callable[[Request, Report, datetime, Standing], Name
 }
 
 
-def _name_posting(request: Request, report: Report, direction: str) -> tuple[int, int, str, str]:
-    return report.unique_id, request.processor_id, report.tran_id or "", direction
+def _name_posting(
+    owner_id: int, request: Request, report: Report, direction: str
+) -> tuple[int, int, str, str]:
+    return owner_id, request.processor_id, report.tran_id or "", direction
 
 
 def _find_posted(
     request: Request, report: Report, direction: str, standing: Standing
 ) -> Posting | None:
     """Find what is posted by this Tran_Id in a direction: a transfer between two wallets of one
-    person has one number for its debit and its credit.
+    person has one number for its debit and its credit. Two Unique_Ids that were merged may have
+    posted one each before.
     """
-    return standing.posted.get(_name_posting(request, report, direction))
+    for owner_id in standing.known.list_family(report.unique_id):
+        posted = standing.posted.get(_name_posting(owner_id, request, report, direction))
+        if posted:
+            return posted
+    return None
 
 
 def _find_key_named(request: Request, report: Report, standing: Standing) -> FirstAnswer | None:
@@ -172,13 +213,14 @@ def _find_check(request: Request, report: Report, at: datetime, standing: Standi
     """Find the check that is named, if it is this customer's and of this direction; whether it is
     settled, and its hold open at an instant.
     """
-    first = _find_key_named(request, report, standing)
-    if first is None or first.customer_id != report.unique_id:
+    first, known = _find_key_named(request, report, standing), standing.known
+    if first is None or first.customer_id not in known.list_kin(report.unique_id):
         return NOTHING_NAMED
     check = standing.checks.get(first.row_id)
     if check is None:
         raise NotThereYet
-    if check.direction != report.direction:
+    is_own = known.find_root(check.unique_id_sent) == known.find_root(report.unique_id)
+    if not is_own or check.direction != report.direction:
         return NOTHING_NAMED
     hold = standing.named_holds.get(check.id)
     check_now = KnownCheck(
@@ -192,22 +234,21 @@ def _find_check(request: Request, report: Report, at: datetime, standing: Standi
     return Named(check, check_now)
 
 
-def _make_entry(request: Request, at: datetime, month: int, standing: Standing) -> Entry:
-    """Begin an entry with what all kinds have."""
-    said = request.said
+def _make_entry(customer_id: int, named_id: int, at: datetime, standing: Standing) -> Entry:
+    """Begin an entry of a customer's ledger with what all kinds have."""
     return Entry(
         id=0,
-        customer_id=said.unique_id,
+        customer_id=customer_id,
         number=0,
-        unique_id_sent=said.unique_id,
-        processor_id=request.processor_id,
-        ref_id=request.ref_id,
+        unique_id_sent=named_id,
+        processor_id=None,
+        ref_id="",
         at=at,
         arrival_month=calendar.number_ist_month(at),
-        month=month,
+        month=0,
         kind="",
-        direction=said.direction,
-        amount_paise=said.amount_paise,
+        direction="",
+        amount_paise=0,
         balance_paise=None,
         tran_id="",
         enquiry_ref_id="",
@@ -215,7 +256,7 @@ def _make_entry(request: Request, at: datetime, month: int, standing: Standing) 
         reverses_id=None,
         adjustment_id=None,
         flags="",
-        tier=standing.known.people[said.unique_id].tier,
+        tier=standing.known.people[customer_id].tier,
         used_after_paise=0,
         held_after_paise=0,
         limit_paise=None,
@@ -228,10 +269,14 @@ def _make_entry(request: Request, at: datetime, month: int, standing: Standing) 
 
 
 def _book(
-    request: Request, entry: Entry, flags: tuple[str, ...], account: str, standing: Standing
+    request: Request,
+    entry: Entry,
+    flags: tuple[str, ...],
+    check: Check | None,
+    standing: Standing,
 ) -> Entry:
     """Append an entry with its figures, the flags that it has so far and those that follow from
-    it. `account` is the one that its check named.
+    it. `check` is the one that it answers.
     """
     customer_id, direction, at = entry.customer_id, entry.direction, entry.at
     rules = standing.find_rules(entry.tier, direction, at)
@@ -249,7 +294,7 @@ def _book(
         flags,
         limit_paise=gauge.rule.amount if gauge else None,
         used_and_held_paise=judged.used + judged.held,
-        is_blocked=_is_blocked(entry, account, standing),
+        is_blocked=_is_blocked(entry, check, standing),
     )
     # The flags are of the month booked; what the reply shows is of the month in which it arrived.
     gauge_shown = gauge
@@ -271,8 +316,10 @@ def _book(
     )
 
 
-def _is_blocked(entry: Entry, account: str, standing: Standing) -> bool:
+def _is_blocked(entry: Entry, check: Check | None, standing: Standing) -> bool:
     """Judge whether the customer is blocked, or the account that the check named not active."""
-    owner = entry.customer_id, entry.processor_id or 0
-    is_usable = not account or standing.known.accounts.get((*owner, account), False)
+    is_usable = True
+    if check and check.account_number:
+        account = check.unique_id_sent, check.processor_id, check.account_number
+        is_usable = standing.known.accounts.get(account, False)
     return standing.known.people[entry.customer_id].is_blocked or not is_usable

@@ -61,17 +61,32 @@ class ApprovedCorrection:
     adjustment_id: int
 
 
-# A correction has no Ref_Id.
+# What two people have made has no Ref_Id.
 OPERATIONS: dict[type, str] = {Ask: CHECK_OPERATION, Report: UPDATE_OPERATION}
+
+
+@dataclass(frozen=True)
+class ApprovedMove:
+    """A merge or an un-merge that two people have made: so much of what one customer has used, by
+    month and direction, becomes another's, and with it these open holds, by their checks.
+    docs/ledger.md, "Merges".
+    """
+
+    unique_id: int
+    taker_id: int
+    name: str
+    amounts: tuple[tuple[int, str, int], ...]
+    holds: "tuple[tuple[int, Hold], ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request, by whom and under which Ref_Id. `digests` are of the fields `field_names`, in
-    order (`core.field_digests`); a correction has neither, nor a Ref_Id or a processor.
+    order (`core.field_digests`); what two people have made has neither, nor a Ref_Id or a
+    processor.
     """
 
-    said: Ask | Report | ApprovedCorrection
+    said: Ask | Report | ApprovedCorrection | ApprovedMove
     processor_id: int = 0
     ref_id: str = ""
     digests: bytes = b""
@@ -259,8 +274,13 @@ class Known:
     was not read is Missing.
 
     `settled` are checks that an S has settled. Of `answers`, which are read only where they are
-    asked for: whether an S or F has come for a check. Accounts and cards are by customer, processor
-    and number or digest: may it be used? Ids are of rows to come.
+    asked for: whether an S or F has come for a check. Accounts and cards are by Unique_Id as named,
+    processor and number or digest: may it be used? Cif_Ids and postings are by it, too. Ids are of
+    rows to come.
+
+    Of those alone whom merges ever connected with others: `roots` says whom an id means now, and
+    `kin` lists all that are so connected with an id that is named: itself first, then whom it
+    means, then the oldest.
     """
 
     at: datetime
@@ -283,6 +303,21 @@ class Known:
     answers: dict[int, bool] = field(default_factory=dict)
     posted: dict[tuple[int, int, str, str], Posting] = field(default_factory=dict)
     reversed_paise: dict[int, int] = field(default_factory=dict)
+    roots: dict[int, int] = field(default_factory=dict)
+    kin: dict[int, tuple[int, ...]] = field(default_factory=dict)
+
+    def find_root(self, unique_id: int) -> int:
+        """Find the customer whom a Unique_Id means now: in whose ledger its rows are written."""
+        return self.roots.get(unique_id, unique_id)
+
+    def list_kin(self, unique_id: int) -> tuple[int, ...]:
+        """List the customers in whose ledgers rows may be that belong to a Unique_Id."""
+        return self.kin.get(unique_id) or (unique_id,)
+
+    def list_family(self, unique_id: int) -> list[int]:
+        """List the Unique_Ids that mean the same customer as one, itself first."""
+        root = self.find_root(unique_id)
+        return [each for each in self.list_kin(unique_id) if self.find_root(each) == root]
 
 
 @dataclass(slots=True)

@@ -166,8 +166,7 @@ def rebuild_usage(customer_id: int) -> int:
     months that were not so. It takes no instant: it may run while the clock is wrong.
     """
     _lock_head(customer_id)
-    rows = statements.read_rows(SUM_BY_MONTH.format(effect=EFFECT_PAISE), [customer_id])
-    sums = {month: (debit, credit) for month, debit, credit in rows}
+    sums = sum_by_month(customer_id)
     usage = MonthlyUsage.objects.filter(customer_id=customer_id)
     cached = {m: (debit, credit) for m, debit, credit in usage.values_list(*USAGE_COLUMNS)}
     usage.filter(month__in=cached.keys() - sums.keys()).delete()
@@ -175,6 +174,12 @@ def rebuild_usage(customer_id: int) -> int:
         if cached.get(month) != amounts:
             _keep_usage(customer_id, month, *amounts)
     return sum(cached.get(month) != sums.get(month) for month in cached | sums)
+
+
+def sum_by_month(customer_id: int) -> dict[int, tuple[int, int]]:
+    """Sum up what all of a customer's entries come to: spent and loaded, by month."""
+    rows = statements.read_rows(SUM_BY_MONTH.format(effect=EFFECT_PAISE), [customer_id])
+    return {month: (debit, credit) for month, debit, credit in rows}
 
 
 def _keep_usage(customer_id: int, month: int, debit_paise: int, credit_paise: int) -> None:

@@ -12,6 +12,7 @@ from limits import booking, decision
 from limits.decision import list_months_needed
 from limits.known import (
     Answer,
+    ApprovedMove,
     Ask,
     Check,
     Entry,
@@ -46,11 +47,13 @@ def _answer(request: Request, standing: Standing) -> Outcome:
         first = standing.keys.get(request.key) if request.key else None
         if first is not None:
             return _answer_again(request, first, standing), None
-        at = standing.take_instant(request.said.unique_id)
+        at = standing.take_instant(standing.known.find_root(request.said.unique_id))
         if isinstance(request.said, Ask):
             return (_check(request, request.said, at, standing), False), None
         if isinstance(request.said, Report):
             return (booking.update(request, request.said, at, standing), False), None
+        if isinstance(request.said, ApprovedMove):
+            return (booking.move(request, request.said, at, standing), False), None
         return (booking.adjust(request, request.said, at, standing), False), None
     except Refusal as refusal:
         return None, refusal
@@ -78,14 +81,16 @@ def _repeat_allowed(check: Check, standing: Standing) -> Answer:
     """Answer the repeat of an allowed check: as at first; but one whose hold is no longer open is
     declined with figures of now.
     """
-    at = standing.take_instant(check.customer_id)
+    # Whom the id means now: as at first, or another since a merge.
+    customer_id = standing.known.find_root(check.unique_id_sent)
+    at = standing.take_instant(customer_id)
     hold = standing.named_holds.get(check.id)
     if hold and hold.place.expires_at > at:
         return check, True
-    person = standing.known.people[check.customer_id]
+    person = standing.known.people[customer_id]
     rules = standing.find_rules(person.tier, check.direction, at)
     month = calendar.number_ist_month(at)
-    usage = standing.read_usage(check.customer_id, list_months_needed(month, rules), at)
+    usage = standing.read_usage(customer_id, list_months_needed(month, rules), at)
     figures = decision.sum_figures(rules, usage.sum_totals(month, check.direction))
     # To answer with: the row that was kept never changes.
     now = check._replace(
@@ -112,11 +117,12 @@ def _check(request: Request, ask: Ask, at: datetime, standing: Standing) -> Chec
     cif_id = standing.known.cif_ids.get((ask.unique_id, request.processor_id))
     if cif_id is None:
         raise UnknownCustomer
+    customer_id = standing.known.find_root(ask.unique_id)
     decided = decision.decide(_make_question(request, ask, at, standing))
     held_for = timedelta(minutes=request.hold_minutes)
     check = Check(
         id=0,
-        customer_id=ask.unique_id,
+        customer_id=customer_id,
         number=0,
         processor_id=request.processor_id,
         unique_id_sent=ask.unique_id,
@@ -128,7 +134,7 @@ def _check(request: Request, ask: Ask, at: datetime, standing: Standing) -> Chec
         balance_paise=ask.balance_paise,
         account_number=ask.account_number or "",
         card_last_four=(ask.card_number or "")[-4:],
-        tier=standing.known.people[ask.unique_id].tier,
+        tier=standing.known.people[customer_id].tier,
         is_allowed=decided.is_allowed,
         reason=decided.reason,
         rule_id=decided.rule.id if decided.rule else None,
@@ -142,7 +148,7 @@ def _check(request: Request, ask: Ask, at: datetime, standing: Standing) -> Chec
         cumulative_paise=decided.figures.cumulative,
         available_paise=decided.figures.available,
         cif_id=cif_id,
-        old_unique_id=None,
+        old_unique_id=None if ask.unique_id == customer_id else ask.unique_id,
         key_id="",
         mac=b"",
     )
@@ -153,9 +159,10 @@ def _make_question(
     request: Request, ask: Ask, at: datetime, standing: Standing
 ) -> decision.Question:
     known, owner = standing.known, (ask.unique_id, request.processor_id)
-    person, month = known.people[ask.unique_id], calendar.number_ist_month(at)
+    customer_id = known.find_root(ask.unique_id)
+    person, month = known.people[customer_id], calendar.number_ist_month(at)
     rules = standing.find_rules(person.tier, ask.direction, at)
-    usage = standing.read_usage(ask.unique_id, list_months_needed(month, rules), at)
+    usage = standing.read_usage(customer_id, list_months_needed(month, rules), at)
     account, card = (*owner, ask.account_number or ""), (*owner, request.card_digest)
     return decision.Question(
         at=at,

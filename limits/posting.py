@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 # The values of LedgerEntry.Kind and LedgerEntry.Flag, as plain texts: a member of an enumeration
 # takes long to look up where there are many rows.
-POST_KIND, RELEASE_KIND, REVERSE_KIND, ADJUST_KIND = "S", "F", "R", "A"
+POST_KIND, RELEASE_KIND, REVERSE_KIND, ADJUST_KIND, MOVE_KIND = "S", "F", "R", "A", "M"
 LATE_FLAG, DECLINED_FLAG, UNCHECKED_FLAG = "LATE", "DECLINED", "UNCHECKED"
 AMOUNT_DIFFERS_FLAG, OVER_LIMIT_FLAG, BLOCKED_FLAG = "AMOUNT_DIFFERS", "OVER_LIMIT", "BLOCKED"
 
@@ -52,9 +52,9 @@ def place_update(
     named_month: int = 0,
 ) -> Place:
     """Find where an update goes. `check` is the one that it names, if that is its customer's and of
-    its direction; `named_month` that of the posting which an R reverses, or of an adjustment.
+    its direction; `named_month` that of the posting which an R reverses, or of what staff book.
     """
-    if kind in (REVERSE_KIND, ADJUST_KIND):
+    if kind in (REVERSE_KIND, ADJUST_KIND, MOVE_KIND):
         return Place(named_month)
     if check is None or check.is_settled:
         return Place(arrival_month, (UNCHECKED_FLAG,) if kind == POST_KIND else ())

@@ -91,7 +91,8 @@ class Standing:
         if any(entry.limit_check_id == check.id for entry in self._rows.entries):
             return True
         if check.id not in self.known.answers:
-            self.missing.answers.add((check.customer_id, check.id))
+            owners = self.known.list_kin(check.unique_id_sent)
+            self.missing.answers.update((owner, check.id) for owner in owners)
         return self.known.answers.get(check.id, False)
 
     # What changes.
@@ -128,6 +129,14 @@ class Standing:
             holds[hold.place] -= hold.amount_paise
         if self._rows.opened.pop(check_id, None) is None:
             self._rows.closed.append((hold.customer_id, check_id))
+
+    def move_hold(self, check_id: int, hold: Hold, taker_id: int) -> None:
+        """Let an open hold count as another customer's."""
+        self._find_holds(hold.customer_id)[hold.place] -= hold.amount_paise
+        self._rows.closed.append((hold.customer_id, check_id))
+        taken, holds = hold._replace(customer_id=taker_id), self._find_holds(taker_id)
+        holds[hold.place] = holds.get(hold.place, 0) + hold.amount_paise
+        self._rows.opened[check_id] = taken
 
     def append(self, request: Request, entry: Entry) -> Entry:
         """Number an entry, chain it to the customer's last one, sign and keep it."""

@@ -26,8 +26,8 @@ VERBS = set(
     identify initialise
     insert insist install interrupt join judge jump keep kill know learn leave let
     limit link list listen live load lock log look lose lower make manage map mask match
-    measure move name narrow note notice number open order pack pad parse pass pause pay pick place
-    plan post
+    measure merge move name narrow note notice number open order pack pad parse pass pause pay pick
+    place plan post
     predict prepare press promote propose prove publish purge put query quote race raise read
     rebuild
     receive recognize record redirect refresh refuse register reject release remove render
@@ -35,8 +35,8 @@ VERBS = set(
     round run save say scale seal search seed send serve set settle share show sign sit skip
     spell spend split spread start stay step stop store stream submit subtract sum summarize swap
     switch sync take tamper tell test throttle time transfer translate trim truncate try type
-    unblock undo unpack unprove update use validate verify visit wait walk warn watch withdraw
-    work wrap write yield
+    unblock undo unmerge unpack unprove update use validate verify visit wait walk warn watch
+    withdraw work wrap write yield
     """.split()
 )
 # What a boolean claims.

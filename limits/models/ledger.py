@@ -87,8 +87,9 @@ class LedgerEntry(models.Model):
                 name="ledger_entry_settles_a_check_once",
             ),
             models.UniqueConstraint(
-                # It begins as a search by Tran_Id does. A transfer has one number both ways.
-                fields=["tran_id", "customer", "processor", "direction"],
+                # It begins as a search by Tran_Id does. A transfer has one number both ways. Of two
+                # who were merged, and are two again, each may have posted one in the same ledger.
+                fields=["tran_id", "customer", "processor", "direction", "unique_id_sent"],
                 condition=models.Q(kind="S") & ~models.Q(tran_id=""),
                 name="ledger_entry_posts_a_tran_id_once",
             ),

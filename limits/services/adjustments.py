@@ -9,11 +9,14 @@ from typing import Any
 
 from django.db.models import Model, Q, Sum
 
-from customers.models import Customer
+from customers import survivors
+from customers.models import Customer, Kin
 from limits import ledger
 from limits.known import ApprovedCorrection, Request
 from limits.models import Adjustment, Direction, LedgerEntry, LedgerHead, MonthlyUsage
+from limits.services.owned import sum_owned
 from limits.stores.carry_out import carry_out
+from limits.stores.kin import lock_root
 from ppims.core import calendar, clock
 from ppims.core.errors import Conflict, Malformed, UnknownCustomer
 from ppims.core.free_text import require_text, trim
@@ -70,19 +73,21 @@ def find_unbookable(rows: Sequence[Adjustment], at: datetime) -> set[int]:
     refused, and nothing may fall below zero.
     """
     takes = [row for row in rows if row.amount_paise < 0]
-    of_customers = {"customer_id__in": {row.customer_id for row in takes}}
+    roots = survivors.find_roots(row.customer_id for row in takes)
+    of_customers = {"customer_id__in": {*roots.values()}}
     of_months = {**of_customers, "month__in": {row.month for row in takes}}
     reversible = _sum_reversible(of_months)
     cached = {(u.customer_id, u.month): u for u in MonthlyUsage.objects.filter(**of_months)}
     found = set()
     for row in takes:
-        usage = cached.get((row.customer_id, row.month))
+        customer_id = roots[row.customer_id]
+        usage = cached.get((customer_id, row.month))
         used = (
-            ledger.read_usage(row.customer_id, [row.month], at).used[row.month, row.direction]
+            ledger.read_usage(customer_id, [row.month], at).used[row.month, row.direction]
             if usage is None
             else _get_direction(usage, row.direction)
         )
-        if used + row.amount_paise < reversible.get((row.customer_id, row.month, row.direction), 0):
+        if used + row.amount_paise < reversible.get((customer_id, row.month, row.direction), 0):
             found.add(row.pk)
     return found
 
@@ -94,10 +99,25 @@ def _sum_reversible(of_months: dict[str, Any]) -> dict[tuple[int, int, str], int
     )
     keys = ("customer_id", "month", "direction")
     sums = LedgerEntry.objects.filter(**of_months).order_by().values(*keys).annotate(still=still)
-    return {
+    found = {
         (customer, month, way): paise
         for customer, month, way, paise in sums.values_list(*keys, "still")
     }
+    return found | _sum_reversible_of_kin(of_months)
+
+
+def _sum_reversible_of_kin(of_months: dict[str, Any]) -> dict[tuple[int, int, str], int]:
+    """Sum the same of whom merges connected with others, whosever ledger the postings are in."""
+    customers = Kin.objects.filter(customer_id__in=of_months["customer_id__in"])
+    found: dict[tuple[int, int, str], int] = {}
+    for customer in set(customers.values_list("customer_id", flat=True)):
+        owned = sum_owned(survivors.list_family(customer), survivors.list_kin(customer))
+        found |= {
+            (customer, month, way): owned.reversible[month, way]
+            for month in of_months["month__in"]
+            for way in Direction.values
+        }
+    return found
 
 
 def _get_direction(usage: MonthlyUsage, direction: str) -> int:
@@ -146,7 +166,7 @@ def _describe(adjustment: Adjustment) -> dict[str, object]:
 ADJUSTMENT_PROPOSALS = Proposals(
     model=Adjustment,
     name="adjustment",
-    lock=lambda adjustment: ledger.lock(adjustment.customer_id),
+    lock=lambda adjustment: lock_root(adjustment.customer_id),
     carry_out=_carry_out,
     describe=_describe,
 )

@@ -1,8 +1,9 @@
 """Refused reports, kept for staff to look into."""
 
-from limits import ledger
+from customers import survivors
 from limits.known import Posting, Report
 from limits.models import LedgerEntry, RefusedReport
+from limits.stores.kin import lock_root
 from ppims.db.transaction import wrap_in_transaction
 from ppims.services import audit
 from ppims.services.idempotency import Call
@@ -14,8 +15,8 @@ def keep(*, call: Call, report: Report, posting: Posting | LedgerEntry) -> None:
     says when it is sent again. Raises Unavailable.
     """
     # Under the customer's lock nobody else is keeping it between this look and the insert.
-    _, at = ledger.lock(report.unique_id)
-    key = {"customer_id": report.unique_id, "processor": call.processor}
+    head, at = lock_root(report.unique_id)
+    key = {"customer_id": head.customer_id, "processor": call.processor}
     if RefusedReport.objects.filter(**key, ref_id=call.ref_id).exists():
         return
     kept = RefusedReport(
@@ -43,5 +44,6 @@ def keep(*, call: Call, report: Report, posting: Posting | LedgerEntry) -> None:
 
 def list_reports(posting: LedgerEntry) -> list[RefusedReport]:
     """List what was refused for what a posting has booked, the first of it first."""
-    refused = RefusedReport.objects.filter(customer_id=posting.customer_id, posting=posting)
+    owners = survivors.list_kin(posting.customer_id)
+    refused = RefusedReport.objects.filter(customer_id__in=owners, posting=posting)
     return sorted(refused, key=lambda report: report.pk)

@@ -12,7 +12,6 @@ from typing import Any
 
 from limits.known import Known, Rows
 from limits.ledger import CHECKS, EFFECT_PAISE, ENTRIES
-from limits.stores.group import Found, Wanted
 from limits.stores.postgresql import (
     CLOSE_HOLDS,
     DROP_EXPIRED,
@@ -21,6 +20,7 @@ from limits.stores.postgresql import (
     list_hold,
 )
 from limits.stores.reads import KINDS, READ_STATEMENTS, write_select
+from limits.stores.store import Found, Wanted
 from ppims.db.arrays import write_array, write_arrays, write_columns
 
 LOCK_CUSTOMERS = "SELECT id, pg_advisory_xact_lock(id) FROM unnest(%s::bigint[]) id"
@@ -88,6 +88,8 @@ class CitusStore(PostgresqlStore):
         usage = [(*month, *used) for month, used in rows.usage.items()]
         heads = [(*head, *signed) for head, *signed in rows.heads]
         keys = sorted((p, o, r, *first) for (o, p, r), first in rows.keys)
+        if rows.closed:  # before any is opened: a merge opens one again as another customer's
+            send(CLOSE_HOLDS, write_arrays(CLOSE_HOLDS, rows.closed))
         for table, columns, key_width, kept in (
             ("limits_limitcheck", CHECK_COLUMNS, 0, rows.checks),
             ("limits_hold", HOLD_COLUMNS, 0, [list_hold(*each) for each in rows.opened.items()]),
@@ -100,8 +102,6 @@ class CitusStore(PostgresqlStore):
             if kept:
                 sql = _write_rows(table, columns, key_width, len(kept))
                 send(sql, [value for row in kept for value in row])
-        if rows.closed:
-            send(CLOSE_HOLDS, write_arrays(CLOSE_HOLDS, rows.closed))
         if rows.expired:
             send(DROP_EXPIRED, [write_array("bigint", rows.expired), known.at.isoformat()])
 

@@ -2,37 +2,29 @@
 its customers. What differs between databases is a `Store`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 from django.conf import settings
 
-from customers.choices import USABLE_STATUSES
-from customers.models import Customer
 from limits.decision import FINANCIAL_YEAR
 from limits.known import (
     CHECK_OPERATION,
-    CREDIT_DIRECTION,
-    DEBIT_DIRECTION,
     UPDATE_OPERATION,
+    ApprovedMove,
     ApprovedRule,
     Ask,
-    Check,
     ClockBehind,
     Entry,
     FirstAnswer,
     Head,
-    Hold,
-    HoldPlace,
     Known,
     Missing,
     NotThereYet,
     Outcome,
-    Person,
-    Posting,
     RefKey,
     Report,
     Request,
@@ -41,6 +33,9 @@ from limits.known import (
 from limits.ledger import report_clock
 from limits.plan import plan
 from limits.posting import REVERSE_KIND
+from limits.stores import kin
+from limits.stores.found import take_checks, take_holds, take_named, take_people, take_usage
+from limits.stores.store import Store, Wanted
 from ppims.core import calendar, clock
 from ppims.db import clock_guard
 from ppims.db.group_commit import PutOff
@@ -48,13 +43,8 @@ from ppims.db.statements import read_instant
 from ppims.db.transaction import Outcome as WorkOutcome
 from ppims.db.transaction import RunAgain
 
-# What is asked of the database, by the name of a statement: rows of its values.
-Wanted = dict[str, Sequence[tuple[Any, ...]]]
-Found = Mapping[str, list[tuple[Any, ...]]]
-
 MOST_READINGS = 5
 SETTLED_WITHIN = timedelta(days=1)  # most checks: so the month before is read early in a month
-CHECK_COLUMNS = len(Check._fields)
 
 
 class LastGroup:
@@ -66,22 +56,6 @@ class LastGroup:
 
 
 _last = LastGroup()
-
-
-class Store(Protocol):
-    """A database's way to read and write, inside a transaction that somebody else begins."""
-
-    # Whether a customer without a head gets one when its rows are written; else beforehand.
-    makes_heads: bool
-
-    def ask(self, wanted: Wanted) -> Found:
-        """Ask all at once, in this order, and give the rows of each by its name."""
-
-    def write(self, rows: Rows, known: Known) -> None:
-        """Write all of a plan."""
-
-    def confirm(self) -> None:
-        """See that what was answered, though nothing is written, is as durable as what is."""
 
 
 def run_group(store: Store, requests: Sequence[Request]) -> list[WorkOutcome]:
@@ -109,9 +83,12 @@ def run_group(store: Store, requests: Sequence[Request]) -> list[WorkOutcome]:
 
 
 def _find_unlocked(requests: Sequence[Request], known: Known) -> set[int]:
-    """Find whose heads there is nothing of, though a request of a processor of theirs is here."""
+    """Find whose heads there is nothing of, though a request of a processor of theirs is here: the
+    Unique_Ids as they are named.
+    """
     owners = {(request.said.unique_id, request.processor_id) for request in requests}
-    return {customer for customer, _ in owners & known.cif_ids.keys()} - known.heads.keys()
+    named = {unique_id for unique_id, _ in owners & known.cif_ids.keys()}
+    return {unique_id for unique_id in named if known.find_root(unique_id) not in known.heads}
 
 
 def _plan_with_enough(
@@ -133,27 +110,41 @@ def _plan_with_enough(
 
 
 def _read_known(store: Store, requests: Sequence[Request]) -> Known:
-    found = store.ask(_list_first(requests))
+    guesses = kin.guess_roots(requests)
+    found = store.ask(_list_first(requests, guesses))
     reading = found["clock"][0][0] if found["clock"] else None
     clock_guard.require_steady(reading)
     known = Known(clock.now(reading), settings.PPIMS_LEDGER_KEYS[0])
-    _take_people(known, found)
+    known.heads = {row[0]: Head(*row) for row in found["heads"]}
+    merged = take_people(known, found["people"])
     known.rules = _last.rules = _make_rules(tuple(found["rules"]))
-    _take_usage(known, found["used"])
-    for customer_id, *place, paise in found["holds"]:
-        known.holds.setdefault(customer_id, {})[HoldPlace(*place)] = paise
-    for customer_id, processor_id, tran_id, direction, *posting in found.get("posted", ()):
-        known.posted[customer_id, processor_id, tran_id, direction] = Posting(*posting)
+    take_usage(known, found["used"])
+    take_holds(known, found["holds"])
+    take_named(known, found)
     for processor_id, operation, ref_id, *first in found.get("keys", ()):
         known.keys[operation, processor_id, ref_id] = FirstAnswer(*first)
-    _take_instruments(known, found)
     known.check_ids = [row[0] for row in found.get("check_ids", ())]
     known.entry_ids = [row[0] for row in found.get("entry_ids", ())]
+    if merged or guesses:
+        _read_kin(store, requests, known, merged, guesses)
     if store.makes_heads:
         for customer_id in known.people.keys() - known.heads.keys():
             known.heads[customer_id] = Head(customer_id)
     _read_named(store, requests, known)
     return known
+
+
+def _read_kin(
+    store: Store,
+    requests: Sequence[Request],
+    known: Known,
+    merged: set[int],
+    guesses: Mapping[int, int],
+) -> None:
+    # A move names whose ledgers it is about, whomever the ids mean at that moment.
+    named = {r.said.unique_id for r in requests if not isinstance(r.said, ApprovedMove)}
+    if theirs := named & {*merged, *guesses}:
+        kin.read_kin(store, requests, known, theirs, guesses)
 
 
 @lru_cache(4)
@@ -162,18 +153,25 @@ def _make_rules(rows: tuple[tuple[Any, ...], ...]) -> list[ApprovedRule]:
     return [ApprovedRule._make((*row[:-1], read_instant(row[-1]))) for row in rows]
 
 
-def _list_first(requests: Sequence[Request]) -> Wanted:
+def _list_first(requests: Sequence[Request], guesses: Mapping[int, int]) -> Wanted:
     """List what is read of every group: the locks, the clock after them, and all that the requests
     name by themselves.
     """
-    customers = sorted({(request.said.unique_id,) for request in requests})
+    ids = {(request.said.unique_id,) for request in requests}
+    customers = people = sorted(ids)
+    moves = [request.said for request in requests if isinstance(request.said, ApprovedMove)]
+    if guesses or moves:
+        of_moves = [(move.taker_id,) for move in moves]
+        roots = {(guesses.get(unique_id, unique_id),) for (unique_id,) in ids}
+        customers = sorted(roots.union(of_moves))
+        people = sorted(ids.union(customers))
     asks = [(request, request.said) for request in requests if isinstance(request.said, Ask)]
     reports = [(request, request.said) for request in requests if isinstance(request.said, Report)]
     months = _guess_months(is_settling=bool(reports))
     wanted: Wanted = {
         "heads": customers,
         "clock": (),
-        "people": customers,
+        "people": people,
         "rules": (),
         "used": [(customer, month) for (customer,) in customers for month in months],
         "holds": customers,
@@ -200,7 +198,8 @@ def _list_first(requests: Sequence[Request]) -> Wanted:
     if asks:
         wanted["check_ids"] = [(len(asks),)]
     if len(asks) < len(requests):
-        wanted["entry_ids"] = [(len(requests) - len(asks),)]
+        more = sum(2 * len(move.amounts) - 1 for move in moves)
+        wanted["entry_ids"] = [(len(requests) - len(asks) + more,)]
     return wanted
 
 
@@ -226,51 +225,15 @@ def _list_keys(requests: Sequence[Request]) -> set[tuple[int, str, str]]:
     return {(processor_id, operation, ref_id) for operation, processor_id, ref_id in keys}
 
 
-def _take_people(known: Known, found: Found) -> None:
-    known.heads = {row[0]: Head(*row) for row in found["heads"]}
-    for customer_id, tier, since, status, processor_id, cif_id in found["people"]:
-        is_blocked = status == Customer.Status.BLOCKED
-        known.people[customer_id] = Person(tier, since, is_blocked)
-        if processor_id is not None:
-            known.cif_ids[customer_id, processor_id] = cif_id
-
-
-def _take_usage(known: Known, rows: Iterable[tuple[Any, ...]]) -> None:
-    for customer_id, month, debit, credit in rows:
-        used = known.used.setdefault(customer_id, {})
-        used[month, DEBIT_DIRECTION], used[month, CREDIT_DIRECTION] = debit, credit
-
-
-def _take_instruments(known: Known, found: Found) -> None:
-    for *account, status in found.get("accounts", ()):
-        customer_id, processor_id, number = account
-        known.accounts[customer_id, processor_id, number] = status in USABLE_STATUSES
-    for customer_id, processor_id, digest, status in found.get("cards", ()):
-        known.cards[customer_id, processor_id, bytes(digest)] = status in USABLE_STATUSES
-
-
-def _take_checks(known: Known, rows: Iterable[tuple[Any, ...]]) -> None:
-    for row in rows:
-        check = Check(*row[:CHECK_COLUMNS])
-        settled_by, status, held_paise, *place = row[CHECK_COLUMNS:]
-        known.checks[check.id] = check
-        if settled_by is not None:
-            known.settled.add(check.id)
-        if status is not None:
-            account = check.customer_id, check.processor_id, check.account_number
-            known.accounts[account] = status in USABLE_STATUSES
-        if held_paise is not None:
-            known.named_holds[check.id] = Hold(check.customer_id, HoldPlace(*place), held_paise)
-
-
 def _read_named(store: Store, requests: Sequence[Request], known: Known) -> None:
     """Read what Ref_Ids and Tran_Ids have led to: it is known only after these are found."""
-    customers = {request.said.unique_id for request in requests}
-    checks = _list_rows_of(known.keys, CHECK_OPERATION, customers)
-    entries = _list_rows_of(known.keys, UPDATE_OPERATION, customers)
+    owners = {owner for r in requests for owner in known.list_kin(r.said.unique_id)}
+    checks = _list_rows_of(known.keys, CHECK_OPERATION, owners)
+    entries = _list_rows_of(known.keys, UPDATE_OPERATION, owners)
     undone = [
         (customer_id, posting.month, posting.id)
-        for (customer_id, *_), posting in known.posted.items()
+        for (unique_id, *_), posting in known.posted.items()
+        for customer_id in known.list_kin(unique_id)
     ]
     is_undoing = any(
         isinstance(request.said, Report) and request.said.kind == REVERSE_KIND
@@ -286,19 +249,22 @@ def _read_named(store: Store, requests: Sequence[Request], known: Known) -> None
     if not wanted:
         return
     found = store.ask(wanted)
-    _take_checks(known, found.get("checks", ()))
+    take_checks(known, found.get("checks", ()))
+    if known.kin:
+        kin.read_of_checks(store, known)
     known.entries = {row[0]: Entry(*row) for row in found.get("entries", ())}
-    known.reversed_paise = dict(found.get("reversed", ()))
+    for posting_id, paise in found.get("reversed", ()):
+        known.reversed_paise[posting_id] = known.reversed_paise.get(posting_id, 0) + paise
 
 
 def _list_rows_of(
-    keys: Mapping[RefKey, FirstAnswer], operation: str, customers: set[int]
+    keys: Mapping[RefKey, FirstAnswer], operation: str, owners: set[int]
 ) -> list[tuple[int, int]]:
     """List the answers of an operation, each as customer and id; only those of the group's own."""
     return [
         (first.customer_id, first.row_id)
         for key, first in keys.items()
-        if key[0] == operation and first.customer_id in customers
+        if key[0] == operation and first.customer_id in owners
     ]
 
 
@@ -309,5 +275,6 @@ def _read_missing(store: Store, known: Known, missing: Missing) -> None:
     if missing.answers:
         wanted["answers"] = sorted(missing.answers)
     found = store.ask(wanted)
-    _take_usage(known, found.get("used", ()))
-    known.answers |= {check_id: bool(came) for check_id, came in found.get("answers", ())}
+    take_usage(known, found.get("used", ()))
+    for check_id, came in found.get("answers", ()):
+        known.answers[check_id] = known.answers.get(check_id, False) or bool(came)

@@ -9,8 +9,8 @@ from typing import Any
 
 from limits.known import Hold, Known, Rows
 from limits.ledger import CHECKS, ENTRIES, sign_new_head
-from limits.stores.group import Found, Wanted
 from limits.stores.reads import KINDS, READ_STATEMENTS, write_select
+from limits.stores.store import Found, Wanted
 from ppims.db import standbys
 from ppims.db.arrays import (
     write_array,
@@ -103,9 +103,10 @@ class PostgresqlStore:
         send = self._pipeline.send
         for sql, values in (
             (write_insert(CHECKS), rows.checks),
+            # Closed first: a merge closes one, and opens it as another customer's.
+            (CLOSE_HOLDS, rows.closed),
             (OPEN_HOLDS, [list_hold(*opened) for opened in rows.opened.items()]),
             (write_insert(ENTRIES), rows.entries),
-            (CLOSE_HOLDS, rows.closed),
             (SET_USAGE, [(*month, *used) for month, used in rows.usage.items()]),
             (SET_HEADS, [(*head, *signed) for head, *signed in rows.heads]),
             # In one order for all, so that nobody waits in a circle for each other's Ref_Ids.

@@ -21,7 +21,7 @@ KINDS = {
 }
 # Which column of a row is an instant; those of rules, which are almost always the same, are read
 # by who knows them already.
-INSTANT_PLACES = {"heads": 4, "people": 2, "holds": 4, "checks": -1}
+INSTANT_PLACES = {"heads": 4, "people": 2, "holds": 4, "checks": -1, "survivors": 2, "held": -1}
 ROWS_OF: dict[str, Table[Any]] = {"checks": CHECKS, "entries": ENTRIES}
 SUM_OF_MONTH = """
     (SELECT CAST(SUM({effect}) AS bigint) FROM limits_ledgerentry
@@ -39,7 +39,8 @@ READ_STATEMENTS: dict[str, tuple[tuple[str, ...], str]] = {
     "people": (
         ("customer_id",),
         """
-        SELECT c.unique_id, c.tier, {plus}c.tier_since, c.status, r.processor_id, r.cif_id
+        SELECT c.unique_id, c.tier, {plus}c.tier_since, c.status, r.processor_id, r.cif_id,
+            c.survivor_id
         FROM asked CROSS JOIN customers_customer c
         LEFT JOIN customers_registration r ON r.customer_id = c.unique_id
         WHERE c.unique_id = asked.customer_id
@@ -94,7 +95,8 @@ READ_STATEMENTS: dict[str, tuple[tuple[str, ...], str]] = {
     "posted": (
         ("customer_id", "processor_id", "tran_id"),
         """
-        SELECT e.customer_id, e.processor_id, e.tran_id, e.direction, e.id, e.month, e.amount_paise
+        SELECT e.unique_id_sent, e.processor_id, e.tran_id, e.direction, e.id, e.month,
+            e.amount_paise
         FROM asked CROSS JOIN limits_ledgerentry e
         WHERE e.tran_id = asked.tran_id AND e.customer_id = asked.customer_id
             AND e.processor_id = asked.processor_id AND e.kind = 'S' AND NOT (e.tran_id = '')
@@ -138,6 +140,37 @@ READ_STATEMENTS: dict[str, tuple[tuple[str, ...], str]] = {
         SELECT asked.id, EXISTS (SELECT 1 FROM limits_ledgerentry
             WHERE customer_id = asked.customer_id AND limit_check_id = asked.id)
         FROM asked
+        """,
+    ),
+    # The others are asked only of whom merges ever connected with others.
+    "kin": (
+        ("customer_id",),
+        """
+        SELECT k.customer_id, k.other_id
+        FROM asked CROSS JOIN customers_kin k WHERE k.customer_id = asked.customer_id
+        """,
+    ),
+    "survivors": (
+        ("customer_id",),
+        """
+        SELECT c.unique_id, c.survivor_id, {plus}c.created_at
+        FROM asked CROSS JOIN customers_customer c WHERE c.unique_id = asked.customer_id
+        """,
+    ),
+    "settled": (
+        ("customer_id", "id"),
+        """
+        SELECT e.limit_check_id FROM asked CROSS JOIN limits_ledgerentry e
+        WHERE e.customer_id = asked.customer_id AND e.limit_check_id = asked.id AND e.kind = 'S'
+        """,
+    ),
+    "held": (
+        ("customer_id", "id"),
+        """
+        SELECT h.limit_check_id, h.customer_id, h.amount_paise, h.processor_id, h.month,
+            h.direction, {plus}h.expires_at
+        FROM asked CROSS JOIN limits_hold h
+        WHERE h.customer_id = asked.customer_id AND h.limit_check_id = asked.id
         """,
     ),
 }

@@ -9,8 +9,8 @@ from typing import Any
 
 from limits.known import Hold, Known, Rows
 from limits.ledger import CHECKS, ENTRIES
-from limits.stores.group import Found, Wanted
 from limits.stores.reads import INSTANT_PLACES, READ_STATEMENTS, ROWS_OF, write_select
+from limits.stores.store import Found, Wanted
 from ppims.db import statements
 from ppims.db.statements import read_instant, store_value, write_insert
 

@@ -15,6 +15,7 @@ from ppims.db.places import (
     FIRST_TABLE,
     FOUND_BY_THEMSELVES,
     LOCAL_PLACE,
+    POINTING_AT_KIN,
     REFERENCE_PLACE,
     find_place,
     is_beside_customers,
@@ -165,7 +166,8 @@ def plan_steps(present: Present, wanted: Iterable[ForeignKey]) -> list[Step]:
     wanted, kept = list(wanted), []
     steps = []
     for key in present.foreign_keys:
-        if key.table in tables and {key.table, key.target} & set(moving):
+        is_given_up = (key.table, key.columns[0]) in POINTING_AT_KIN
+        if key.table in tables and ({key.table, key.target} & set(moving) or is_given_up):
             steps.append(_drop(key))
         else:
             kept.append((key.table, key.columns))
@@ -213,6 +215,8 @@ def _place_foreign_key(editor: Any, model: type[models.Model], key: Any) -> Fore
     if find_place(target) in {REFERENCE_PLACE, LOCAL_PLACE}:
         return plain
     if not (is_beside_customers(table) and is_beside_customers(target)):
+        return None
+    if (table, column) in POINTING_AT_KIN:
         return None
     own, its = COLUMN_BY_TABLE[table], COLUMN_BY_TABLE[target]
     if its != target_column:

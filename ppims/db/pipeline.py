@@ -10,7 +10,13 @@ from django.db import IntegrityError, connection
 
 from ppims.db import clock_guard, nodes, outages, standbys
 from ppims.db.statements import make_driver_cursor
-from ppims.db.transaction import RunAgain, Try, run_in_transaction, try_until_done
+from ppims.db.transaction import (
+    MOST_TRIES,
+    RunAgain,
+    Try,
+    run_in_transaction,
+    try_until_done,
+)
 
 T = TypeVar("T")
 
@@ -62,8 +68,18 @@ def run_pipelined(work: Callable[[Pipeline], T], *, lock_wait_ms: int | None = N
     nothing can be said to be recorded.
     """
     if connection.in_atomic_block:
-        return run_in_transaction(lambda: _run_in_pipeline(work))
+        return _run_inside(work)
     return try_until_done(lambda this_try: _run_alone(work, this_try, lock_wait_ms))
+
+
+def _run_inside(work: Callable[[Pipeline], T]) -> T:
+    """Run work in a savepoint; and again in another, for what is undone gives its locks back."""
+    for _ in range(MOST_TRIES - 1):
+        try:
+            return run_in_transaction(lambda: _run_in_pipeline(work))
+        except RunAgain:
+            continue
+    return run_in_transaction(lambda: _run_in_pipeline(work))
 
 
 def is_in_transaction() -> bool:

@@ -47,6 +47,17 @@ LOCAL_TABLES = frozenset(
         "axes_accesslog",
     }
 )
+# What may point at a row of another customer, since the two were merged once: no foreign key
+# between tables that are spread by customer can say that.
+POINTING_AT_KIN = frozenset(
+    {
+        ("limits_hold", "limit_check_id"),
+        ("limits_ledgerentry", "adjustment_id"),
+        ("limits_ledgerentry", "limit_check_id"),
+        ("limits_ledgerentry", "reverses_id"),
+        ("limits_refusedreport", "posting_id"),
+    }
+)
 REFERENCE_PLACE, LOCAL_PLACE = "reference", "local"
 
 

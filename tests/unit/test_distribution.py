@@ -11,6 +11,7 @@ from ppims.db.places import (
     FOUND_BY_THEMSELVES,
     LOCAL_PLACE,
     LOCAL_TABLES,
+    POINTING_AT_KIN,
     REFERENCE_TABLES,
     find_place,
     is_beside_customers,
@@ -22,6 +23,7 @@ SPREAD_MODELS = [model for model in MODELS if model._meta.db_table in COLUMN_BY_
 GIVEN_UP = {
     ("customers_identifier", "customer_id"),
     ("customers_duplicatereview", "claimant_id"),
+    *POINTING_AT_KIN,
 }
 
 
@@ -59,7 +61,7 @@ def test_what_a_customer_has_stands_beside_the_customer(model):
     assert is_apart or names & {"customer", "unique_id", "subject"}
 
 
-def test_only_two_foreign_keys_are_given_up():
+def test_only_foreign_keys_to_others_than_the_customer_are_given_up():
     kept = {(key.table, key.columns[0]) for key in list_wanted()}
     all_of_them = {
         (write_model(model), field.column)
@@ -72,8 +74,8 @@ def test_only_two_foreign_keys_are_given_up():
 
 def test_between_tables_of_customers_a_foreign_key_has_the_customer_in_it():
     keys = {(key.table, key.columns): (key.target, key.target_columns) for key in list_wanted()}
-    ours = ("limits_ledgerentry", ("limit_check_id", "customer_id"))
-    assert keys[ours] == ("limits_limitcheck", ("id", "customer_id"))
+    ours = ("limits_postingfinding", ("entry_id", "customer_id"))
+    assert keys[ours] == ("limits_ledgerentry", ("id", "customer_id"))
     assert keys["limits_hold", ("customer_id",)] == ("customers_customer", ("unique_id",))
     assert keys["limits_limitcheck", ("rule_id",)] == ("limits_limitrule", ("id",))
 
@@ -88,6 +90,14 @@ def make_present(*, foreign_keys=(), **places):
 def test_where_all_is_in_its_place_nothing_is_to_be_done():
     wanted = list_wanted()
     assert plan_steps(make_present(foreign_keys=wanted), wanted) == []
+
+
+def test_a_foreign_key_that_merges_have_made_untrue_is_taken_off():
+    ours = ("limit_check_id", "customer_id")
+    old = ForeignKey("old", "limits_hold", ours, "limits_limitcheck", ("id", "customer_id"))
+    wanted = list_wanted()
+    (step,) = plan_steps(make_present(foreign_keys=[old, *wanted]), wanted)
+    assert step.words == "take the foreign key old off limits_hold"
 
 
 def test_a_migrated_database_is_spread_from_the_customer_on():
