@@ -33,7 +33,7 @@ from tests.factories import (
     set_blocked,
     set_tier,
 )
-from tests.merging import merge_customers, unmerge_customer
+from tests.two_people import merge_customers, unmerge_customer
 
 PAN = {"Ovid_Type": "PAN", "Ovid_Value": "ABCDE1234F"}
 
