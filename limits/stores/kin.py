@@ -133,8 +133,8 @@ def _take_kin(known: Known, kin: Mapping[int, set[int]], found: Found) -> None:
 
 
 def _walk_up(unique_id: int, above: Mapping[int, int]) -> int:
-    while above.get(unique_id, unique_id) != unique_id:
-        unique_id = above[unique_id]
+    for _ in above:  # no more steps than there are rows, whatever these say
+        unique_id = above.get(unique_id, unique_id)
     return unique_id
 
 

@@ -21,7 +21,7 @@ from limits.verify.chains import (
     map_ledger_keys,
 )
 from limits.verify.history import TAKEN_OVER, AboutNone, History, Taken
-from limits.verify.judge import Check, Customer, Entry, SignedBefore
+from limits.verify.judge import Check, Customer, Entry, MergedCustomer, SignedBefore
 from limits.verify.ownerless import read_rules_then
 from limits.verify.records import Records
 from limits.verify.ref_ids import stream_with_ref_ids
@@ -61,7 +61,7 @@ NEXT_CUSTOMERS = """
     ORDER BY unique_id LIMIT 1 OFFSET %s
 """
 CUSTOMERS_BETWEEN = (
-    "SELECT unique_id FROM customers_customer WHERE unique_id > %s AND unique_id <= %s"
+    "SELECT unique_id, survivor_id FROM customers_customer WHERE unique_id > %s AND unique_id <= %s"
 )
 HEADS_TAIL = "WHERE customer_id > %s AND customer_id <= %s"
 LAST_HEADS = "WHERE customer_id > %s"  # text, which SQLite takes, is more than any number
@@ -138,9 +138,14 @@ def _list_jobs(taken: list[Taken]) -> Iterator[Job]:
         with read_snapshot():
             row = statements.read_row(NEXT_CUSTOMERS, (after, CUSTOMERS_AT_ONCE - 1))
         upto = row[0] if row else EVERY_ID
-        theirs = (each.row_id for each in taken if each.last > after and each.first <= upto)
-        yield Job(after, upto, tuple(theirs))
+        yield make_job(after, upto, taken)
         after = upto
+
+
+def make_job(after: int, upto: int, taken: list[Taken]) -> Job:
+    """Make the job of the customers after one id and up to another."""
+    theirs = (each.row_id for each in taken if each.last > after and each.first <= upto)
+    return Job(after, upto, tuple(theirs))
 
 
 class Batch:
@@ -153,10 +158,11 @@ class Batch:
         tail, values = (LAST_HEADS, span[:1]) if job.upto == EVERY_ID else (HEADS_TAIL, span)
         self.heads = {head[0]: head for head in stream_joined((HEAD_READER,), tail, values)}
         self._rules = read_rules_then()
-        self._begun = _begin_histories(job)
+        self._begun = begin_histories(job)
         self.audits = Audits(ring, bounds.audits, *span)
         self._records = Records(ring, *span)
-        self._owners = {*(pk for (pk,) in customers), *self.heads, *self.audits.heads}
+        self._owners = {*(pk for pk, _ in customers), *self.heads, *self.audits.heads}
+        self._merged = {pk for pk, survivor_id in customers if survivor_id is not None}
         self.moved: list[Moved] = []
         # Read after the snapshot's first look: what has been swept by then had expired by now.
         self._now = int(keys.make_plain(clock.now()) or 0)
@@ -191,18 +197,19 @@ class Batch:
     def _verify_customer(self, head: Row) -> Iterator[Finding]:
         customer_id = head[0]
         person = self._records.person
-        customer = Customer(self._ring, self._rules, person, self._before)
+        kind = MergedCustomer if customer_id in self._merged else Customer
+        customer = kind(self._ring, self._rules, person, self._before)
         checks, entries = Marks(self._bounds.checks), Marks(self._bounds.entries)
         for row in self._checks.take(customer_id):
             check = Check._make(row)
-            problem = _judge(customer.judge_check, check, self._now)
+            problem = judge_whatever_it_holds(customer.judge_check, check, self._now)
             if problem:
                 yield Finding(name_row("check", row), problem)
             else:
                 checks.note(check.id, check.number, b"", check.at)
         for row in self._entries.take(customer_id):
             entry = Entry._make(row)
-            problem = _judge(customer.judge_entry, entry)
+            problem = judge_whatever_it_holds(customer.judge_entry, entry)
             if problem:
                 yield Finding(name_row("ledger entry", row), problem)
             else:
@@ -219,7 +226,7 @@ class Batch:
         if problem:
             yield Finding(f"ledger head of customer {customer_id}", problem)
         for check in customer.may_hold:
-            problem = _judge(customer.find_hold_problem, check, self._now)
+            problem = judge_whatever_it_holds(customer.find_hold_problem, check, self._now)
             if problem:
                 yield Finding(name_row("check", check), problem)
         for _, month, *cached in self._usage.take(customer_id):
@@ -231,7 +238,7 @@ class Batch:
                 )
 
 
-def _judge(judge: Callable[..., str | None], *row: Any) -> str | None:
+def judge_whatever_it_holds(judge: Callable[..., str | None], *row: Any) -> str | None:
     """Judge a row, whatever its columns hold: SQLite takes text where a number should be."""
     try:
         return judge(*row)
@@ -244,7 +251,7 @@ def name_row(what: str, row: Any) -> str:
     return f"{what} {row[1]} of customer {row[0]}"
 
 
-def _begin_histories(job: Job) -> dict[int, History]:
+def begin_histories(job: Job) -> dict[int, History]:
     """Begin the histories of customers whose rows were taken as they were."""
     begun = {}
     for row_id in job.taken:

@@ -98,6 +98,24 @@ class Person:
         return is_settled and (not account[1] or account in self._accounts)
 
 
+class PersonOfKin(Person):
+    """A person whom merges connected with others: an account of any of them may have been named."""
+
+    def __init__(self, own: Person, others: Sequence[Person]) -> None:
+        super().__init__(own._tiers, own._statuses, own._accounts)
+        self._all = (own, *others)
+
+    def may_be_usable(self, account: tuple[int, str], at: int) -> set[bool]:
+        """List whether an account may have been seen active or new, whosever it is."""
+        theirs = [each for each in self._all if account in each._accounts]
+        answers = [Person.may_be_usable(each, account, at) for each in theirs]
+        return set().union(*answers) or {False}
+
+    def is_surely_at_work(self, account: tuple[int, str], at: int) -> bool:
+        """Look closer, always: there are few of them."""
+        return False
+
+
 def _list_certain(timeline: Timeline[str | None], at: int) -> Sequence[str | None]:
     """List what may have been read; nothing where that is not known."""
     values = timeline.list_seen(at)

@@ -5,7 +5,7 @@ from itertools import islice
 
 from customers.models import Customer
 from limits.models import LedgerEntry, LimitCheck, Seal
-from limits.verify import ledger, ownerless
+from limits.verify import kin, ledger, ownerless
 from limits.verify.chains import Finding, find_surely, map_ledger_keys
 from limits.verify.history import AboutNone
 from limits.verify.seals import Sealed
@@ -45,7 +45,8 @@ IDS_AT_ONCE = 500
 LOST_HOLD = """
     SELECT h.limit_check_id FROM limits_hold h LEFT JOIN limits_limitcheck c
         ON c.customer_id = h.customer_id AND c.id = h.limit_check_id
-    WHERE c.id IS NULL LIMIT 1
+    JOIN customers_customer u ON u.unique_id = h.customer_id
+    WHERE c.id IS NULL AND u.survivor_id IS NULL LIMIT 1
 """
 
 
@@ -70,6 +71,7 @@ def verify(
     history = AboutNone()
     yield from ownerless.walk(ring, sealed, history)
     yield from ledger.walk(sealed, history, progress, processes)
+    yield from kin.walk(history)
     yield from find_surely(_find_lost)
     yield from sealed.verify_heads()
     for name in append_only.list_missing():

@@ -1,0 +1,143 @@
+"""What the ledgers of all have whom merges connected, as one snapshot has it: rows with those that
+they point at, in whosever ledger these are. docs/ledger.md, "Merges".
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from customers.models import Customer, Kin, Merge
+from limits.models import Adjustment, Hold, LedgerEntry, LimitCheck
+from limits.verify import judge
+from limits.verify.audit import Audits
+from limits.verify.chains import make_row_type
+from limits.verify.history import History, Taken
+from limits.verify.judge import Check, Entry
+from limits.verify.ledger import begin_histories, make_job
+from limits.verify.past_state import Person
+from limits.verify.records import Records
+from limits.verify.ref_ids import OF_REF_ID
+from ppims.core.chain import KeysByName
+from ppims.db import signed_rows
+from ppims.db.streaming import Reader, Row, stream_joined
+from ppims.models import FourEyes
+
+ALL_KIN = Reader(Kin, ["customer_id", "other_id"])
+CUSTOMERS = Reader(Customer, ["unique_id", "survivor_id"])
+OF_MERGE = ["id", "customer_id", "merged_id", "kind", "state"]
+MERGES = Reader(Merge, OF_MERGE)
+CHECKS = Reader(LimitCheck, [*signed_rows.list_fields(LimitCheck), "id", "key_id", "mac"])
+ENTRIES = Reader(LedgerEntry, [*signed_rows.list_fields(LedgerEntry), "id", "key_id", "digest"])
+HOLDS = Reader(Hold, judge.OF_HOLD)
+ADJUSTMENTS = Reader(Adjustment, ["id", *judge.OF_ADJUSTMENT])
+IN_ORDER = "WHERE customer_id = %s ORDER BY number"
+OF_CUSTOMER = "WHERE customer_id = %s"
+NO_REF_ID: Row = (None,) * len(OF_REF_ID)
+Merged = make_row_type("Merged", OF_MERGE)
+FirstOfCheck = make_row_type("FirstOfCheck", [field.attname for field in CHECKS.fields])
+FirstOfEntry = make_row_type("FirstOfEntry", [field.attname for field in ENTRIES.fields])
+
+
+def list_connected() -> Iterator[list[int]]:
+    """List all whom merges connected with each other, each time in the order of their ids; by the
+    first of them.
+    """
+    others: list[int] = []
+    last: int | None = None
+    for customer_id, other_id in stream_joined((ALL_KIN,), "ORDER BY customer_id, other_id", ()):
+        if customer_id != last:
+            yield from _list_if_first(last, others)
+            last, others = customer_id, []
+        others.append(other_id)
+    yield from _list_if_first(last, others)
+
+
+def _list_if_first(customer_id: int | None, others: list[int]) -> list[list[int]]:
+    if customer_id is None or customer_id > min(others):
+        return []
+    return [sorted({customer_id, *others})]
+
+
+class RowsOfKin:
+    """All rows of some connected customers."""
+
+    def __init__(self, ring: KeysByName, members: Sequence[int], taken: list[Taken]) -> None:
+        self.members = members
+        self.survivors: dict[int, int | None] = {}
+        self.people: dict[int, Person] = {}
+        self.checks: dict[int, list[Any]] = {}
+        self.entries: dict[int, list[Any]] = {}
+        self.merges: dict[str, Any] = {}
+        self.holds: dict[int, Row] = {}
+        self._adjustments: dict[int, Row] = {}
+        for member in members:
+            self._read(ring, member, taken)
+        self.check_by_id = {row.id: row for rows in self.checks.values() for row in rows}
+        self.entry_by_id = {row.id: row for rows in self.entries.values() for row in rows}
+
+    def _read(self, ring: KeysByName, member: int, taken: list[Taken]) -> None:
+        self.survivors.update(stream_joined((CUSTOMERS,), "WHERE unique_id = %s", (member,)))
+        self.people[member] = _read_person(ring, member, taken)
+        self.checks[member] = _read_all(CHECKS, IN_ORDER, member, FirstOfCheck)
+        self.entries[member] = _read_all(ENTRIES, IN_ORDER, member, FirstOfEntry)
+        for merge in _read_all(MERGES, OF_CUSTOMER, member, Merged):
+            if merge.state == FourEyes.State.APPROVED.value:
+                self.merges[f"{merge.kind}-{merge.id}"] = merge
+        self.holds |= {row[0]: row for row in stream_joined((HOLDS,), OF_CUSTOMER, (member,))}
+        adjustments = stream_joined((ADJUSTMENTS,), OF_CUSTOMER, (member,))
+        self._adjustments |= {key: row for key, *row in adjustments}
+
+    def join_check(self, row: Any) -> Any:
+        """Give a check with its hold, as the walk through one customer has it."""
+        hold = self.holds.get(row.id) or (None,) * len(judge.OF_HOLD)
+        return Check._make((*row, *hold, *NO_REF_ID))
+
+    def join_entry(self, row: Any, roots: Any) -> Any:
+        """Give an entry with what it points at, as the walk through one customer has it: but each
+        is whose the Unique_Id that it named means at that moment.
+        """
+        check = self.check_by_id.get(row.limit_check_id)
+        posting = self.entry_by_id.get(row.reverses_id)
+        return Entry._make(
+            (
+                *row,
+                *_pick(check, judge.OF_CHECK, roots),
+                *_pick(posting, judge.OF_POSTING, roots),
+                *self._pick_adjustment(row.adjustment_id, roots),
+                *NO_REF_ID,
+            )
+        )
+
+    def _pick_adjustment(self, key: int | None, roots: Any) -> Row:
+        row = self._adjustments.get(key) if key is not None else None
+        if row is None:
+            return (None,) * len(judge.OF_ADJUSTMENT)
+        return (roots.find(row[0]), *row[1:])
+
+    def find_owner(self, entry: Any) -> int:
+        """Find whose an entry is: what gives back of a posting is whose that is."""
+        posting = self.entry_by_id.get(entry.reverses_id)
+        return int((posting or entry).unique_id_sent)
+
+
+def _pick(row: Any, names: Collection[str], roots: Any) -> Row:
+    """Pick columns of a row, of which the first is the customer's id."""
+    if row is None:
+        return (None,) * len(names)
+    _, *others = names
+    return (roots.find(row.unique_id_sent), *(getattr(row, name) for name in others))
+
+
+def _read_all(reader: Reader, tail: str, member: int, kind: Any) -> list[Any]:
+    return [kind._make(row) for row in stream_joined((reader,), tail, (member,))]
+
+
+def _read_person(ring: KeysByName, member: int, taken: list[Taken]) -> Person:
+    """Read who a customer was when. What is wrong with the rows, the walk has found."""
+    begun = begin_histories(make_job(member - 1, member, taken))
+    history = begun.get(member) or History()
+    for _ in Audits(ring, [], member - 1, member).verify(member, history):
+        pass
+    records = Records(ring, member - 1, member)
+    for _ in records.verify(member, history):
+        pass
+    return records.person
