@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ppims", "0008_widen_audit_by_staff"),
+        ("ppims", "0009_jobs"),
     ]
 
     operations = [

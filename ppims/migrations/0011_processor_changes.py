@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ppims", "0008_widen_audit_by_staff"),
+        ("ppims", "0010_staff_changes"),
     ]
 
     operations = [

@@ -24,7 +24,7 @@ def tell_how_long(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("limits", "0012_watch_who_is_near_a_limit_alone")]
+    dependencies = [("limits", "0013_states_of_proposals_are_known")]
 
     operations = [
         migrations.RunPython(tell_how_long, migrations.RunPython.noop),
