@@ -12,7 +12,7 @@ READ_SURVIVOR = "SELECT survivor_id FROM customers_customer WHERE unique_id = %s
 READ_SURVIVORS = """
     SELECT unique_id, survivor_id FROM customers_customer WHERE unique_id IN ({places})
 """
-READ_KIN = "SELECT other_id FROM customers_kin WHERE customer_id = %s ORDER BY other_id"
+READ_KIN = "SELECT other_id FROM customers_kin WHERE customer_id IN ({places})"
 
 
 def find_root(unique_id: int) -> int:
@@ -55,8 +55,16 @@ def list_kin(unique_id: int) -> list[int]:
     """List the ids that merges ever connected with this one, and itself, in their order: a row of
     its own may be in the ledger of each.
     """
-    others = [other_id for (other_id,) in statements.read_rows(READ_KIN, [unique_id])]
-    return sorted({unique_id, *others})
+    return list_kin_of([unique_id])
+
+
+def list_kin_of(unique_ids: Iterable[int]) -> list[int]:
+    """List these ids and all that merges ever connected with one of them, in their order."""
+    asked = sorted(set(unique_ids))
+    if not asked:
+        return []
+    sql = READ_KIN.format(places=", ".join(["%s"] * len(asked)))
+    return sorted({*asked, *(other_id for (other_id,) in statements.read_rows(sql, asked))})
 
 
 def list_family(root: int) -> list[int]:

@@ -87,23 +87,26 @@ def update(request: Request, report: Report, at: datetime, standing: Standing) -
             known_as = _name_posting(report.unique_id, request, report, report.direction)
             standing.posted[known_as] = Posting(entry.id, entry.month, entry.amount_paise)
     if named.undone:
-        paise = standing.reversed_paise.get(named.undone.id, 0) + report.amount_paise
-        standing.reversed_paise[named.undone.id] = paise
+        standing.give_back(named.undone.id, report.amount_paise)
     return entry
 
 
 def adjust(
     request: Request, correction: ApprovedCorrection, at: datetime, standing: Standing
 ) -> Entry:
-    """Book a correction."""
+    """Book a correction; what it takes of the posting that it names can't be reversed any more."""
     customer_id = standing.known.find_root(correction.unique_id)
     entry = _make_entry(customer_id, correction.unique_id, at, standing)._replace(
         kind=ADJUST_KIND,
         month=correction.month,
         direction=correction.direction,
         amount_paise=correction.amount_paise,
+        tran_id=correction.tran_id,
+        reverses_id=correction.posting_id,
         adjustment_id=correction.adjustment_id,
     )
+    if correction.posting_id is not None:
+        standing.give_back(correction.posting_id, -correction.amount_paise)
     return _book(request, entry, (), None, standing)
 
 

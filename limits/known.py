@@ -52,13 +52,17 @@ class Report:
 
 @dataclass(frozen=True)
 class ApprovedCorrection:
-    """An adjustment that two people have made: what is added to a month; below zero, taken away."""
+    """An adjustment that two people have made: what is added to a month; below zero, taken away. It
+    may name the posting that it takes away of, with its Tran_Id.
+    """
 
     unique_id: int
     month: int
     direction: str
     amount_paise: int
     adjustment_id: int
+    posting_id: int | None = None
+    tran_id: str = ""
 
 
 # What two people have made has no Ref_Id.

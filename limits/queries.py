@@ -1,15 +1,18 @@
-"""What rules, reads and pages ask of the database alike: which limit rules are in force, and who a
-mobile number or document is.
+"""What rules, reads and pages ask of the database alike: which limit rules are in force, who a
+mobile number or document is, and what is left of a posting.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from django.db.models import Sum
+from django.db.models.functions import Abs
+
 from customers import people, records, survivors
 from customers.models import Identifier
 from limits.decision import Rule, pick_in_force
-from limits.models import LimitRule
+from limits.models import LedgerEntry, LimitRule
 from ppims.db import nodes, shared_snapshot, statements
 from ppims.models import Processor
 
@@ -126,3 +129,15 @@ def _make_found(row: Sequence[Any]) -> Found:
         cif_id,
         statements.read_instant(last_at),
     )
+
+
+def sum_given_back(postings: Iterable[LedgerEntry]) -> dict[int, int]:
+    """Sum what reversals, and corrections that name them, gave back of postings: paise by key."""
+    found = list(postings)
+    giving_back = LedgerEntry.objects.filter(
+        customer_id__in=survivors.list_kin_of(each.customer_id for each in found),
+        month__in={each.month for each in found},
+        reverses_id__in=[each.pk for each in found],
+    )
+    sums = giving_back.order_by().values("reverses_id").annotate(paise=Sum(Abs("amount_paise")))
+    return dict(sums.values_list("reverses_id", "paise"))

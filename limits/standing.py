@@ -119,6 +119,10 @@ class Standing:
         self._find_used(customer_id)[month, direction] += paise
         self._changed_months.add((customer_id, month))
 
+    def give_back(self, posting_id: int, paise: int) -> None:
+        """Note that so much of a posting was undone, beside what had been."""
+        self.reversed_paise[posting_id] = self.reversed_paise.get(posting_id, 0) + paise
+
     def close_hold(self, check_id: int) -> None:
         """Free what a check holds, if it still does."""
         hold = self.named_holds.pop(check_id, None)

@@ -16,7 +16,8 @@ class LedgerEntry(models.Model):
     """One accepted update or staff adjustment, for ever. Only limits.plan says what is written.
 
     `month` is the month booked (202611), `amount_paise` as reported; a RELEASE moves no total,
-    a REVERSE takes away; that of an ADJUST has its own sign.
+    a REVERSE takes away; that of an ADJUST has its own sign. `reverses` is the posting that
+    a REVERSE, or an ADJUST that names one, gives back of; either has its `tran_id`.
     `used_after_paise`, `held_after_paise`, `limit_paise`, `rule` and `tier` are what its flags rest
     on, in the month booked; `cumulative_paise` and `available_paise` are what the reply gave.
     `digest` chains it to the customer's last.
@@ -99,6 +100,7 @@ class LedgerEntry(models.Model):
             ),
             models.CheckConstraint(
                 condition=models.Q(kind="R", reverses__isnull=False)
+                | models.Q(kind="A", amount_paise__lt=0)
                 | ~models.Q(kind="R") & models.Q(reverses__isnull=True),
                 name="ledger_entry_reversal_names_its_posting",
             ),
@@ -120,9 +122,10 @@ class LedgerEntry(models.Model):
             ByTime(
                 *BY_TIME,
                 "kind",
-                condition=models.Q(limit_check=None) & ~models.Q(kind="R"),
+                condition=models.Q(limit_check=None, reverses=None),
                 name="entry_head_by_time",
             ),
+            ByTime(*BY_TIME, "kind", condition=models.Q(kind="A"), name="entry_adjusted_by_time"),
         ]
 
     def __str__(self) -> str:

@@ -2,7 +2,7 @@
 then a ledger entry like any other (docs/ledger.md, "Adjustments").
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,9 +11,17 @@ from django.db.models import Model, Q, Sum
 
 from customers import survivors
 from customers.models import Customer, Kin
-from limits import ledger
+from limits import ledger, queries
 from limits.known import ApprovedCorrection, Request
-from limits.models import Adjustment, Direction, LedgerEntry, LedgerHead, MonthlyUsage
+from limits.models import (
+    Adjustment,
+    Direction,
+    LedgerEntry,
+    LedgerHead,
+    MonthlyUsage,
+    PostingFinding,
+)
+from limits.services import findings
 from limits.services.owned import sum_owned
 from limits.stores.carry_out import carry_out
 from limits.stores.kin import lock_root
@@ -22,34 +30,47 @@ from ppims.core.errors import Conflict, Malformed, UnknownCustomer
 from ppims.core.free_text import require_text, trim
 from ppims.db.group_commit import run_alone
 from ppims.db.transaction import wrap_in_transaction
-from ppims.models import LONGEST_NOTE, User
+from ppims.models import LONGEST_NOTE, FourEyes, User
 from ppims.services.four_eyes import Proposals
 
 Kind = LedgerEntry.Kind
 FIRST_MONTH = 190001
 MOST_PAISE = 10**14
 UNBOOKABLE_REASON = (
-    "takes away what is not used, or what its processor is to reverse by its Tran_Id"
+    "takes away what is not used, or what its processor is to reverse by its Tran_Id; or more than"
+    " is left of the posting that it names"
 )
 
 
 @dataclass(frozen=True)
 class Correction:
-    """What is to be added to a customer's usage of a month (202611); below zero: taken away."""
+    """What is to be added to a customer's usage of a month (202611); below zero: taken away.
+    `posting_id` names the posting that it is taken away of: Unique_Id, month and direction are those
+    that this one named.
+    """
 
     unique_id: int
     month: int
     direction: str
     amount_paise: int
     reason: str
+    posting_id: int | None = None
 
 
 @wrap_in_transaction
-def propose(*, correction: Correction, user: User, operator: str = "") -> Adjustment:
+def propose(
+    *,
+    correction: Correction,
+    user: User,
+    operator: str = "",
+    closes: LedgerEntry | None = None,
+) -> Adjustment:
     """Propose a correction; nothing changes until another person approves it. `operator` is who
-    typed it at the machine, if it was there.
+    typed it at the machine, if it was there. `closes`: the flagged entry that it puts right, which
+    is closed as such, with the same reason.
 
-    Raises Malformed naming each wrong field, or UnknownCustomer.
+    Raises Malformed naming each wrong field, or UnknownCustomer; Conflict where what it closes is
+    closed.
     """
     at = clock.now()
     _judge(correction, at)
@@ -59,11 +80,21 @@ def propose(*, correction: Correction, user: User, operator: str = "") -> Adjust
         direction=correction.direction,
         amount_paise=correction.amount_paise,
         reason=trim(correction.reason),
+        posting_id=correction.posting_id,
         maker=user,
         operator=operator,
         proposed_at=at,
     )
-    return ADJUSTMENT_PROPOSALS.keep(adjustment)
+    kept = ADJUSTMENT_PROPOSALS.keep(adjustment)
+    if closes is not None:
+        put_right = PostingFinding.Finding.PUT_RIGHT
+        findings.note(closes, finding=put_right, note=correction.reason, user=user)
+    return kept
+
+
+def is_month_until(number: int, this_month: int) -> bool:
+    """Return whether a number such as 202611 is a month that may be corrected."""
+    return number % 100 in range(1, 13) and FIRST_MONTH <= number <= this_month
 
 
 def find_unbookable(rows: Sequence[Adjustment], at: datetime) -> set[int]:
@@ -78,23 +109,40 @@ def find_unbookable(rows: Sequence[Adjustment], at: datetime) -> set[int]:
     of_months = {**of_customers, "month__in": {row.month for row in takes}}
     reversible = _sum_reversible(of_months)
     cached = {(u.customer_id, u.month): u for u in MonthlyUsage.objects.filter(**of_months)}
+    named = _read_named(takes)
     found = set()
     for row in takes:
         customer_id = roots[row.customer_id]
+        to_reverse = reversible.get((customer_id, row.month, row.direction), 0)
+        if row.posting_id is not None:
+            posting, left = named.get(row.posting_id, (None, 0))
+            if posting is None or left + row.amount_paise < 0:
+                found.add(row.pk)
+                continue
+            if posting.tran_id:  # with it its processor may reverse so much less
+                to_reverse += row.amount_paise
         usage = cached.get((customer_id, row.month))
         used = (
             ledger.read_usage(customer_id, [row.month], at).used[row.month, row.direction]
             if usage is None
             else _get_direction(usage, row.direction)
         )
-        if used + row.amount_paise < reversible.get((customer_id, row.month, row.direction), 0):
+        if used + row.amount_paise < to_reverse:
             found.add(row.pk)
     return found
 
 
+def list_waiting_for(posting: LedgerEntry) -> list[Adjustment]:
+    """List the corrections that wait and name a posting, the first of them first."""
+    named = Adjustment.objects.filter(customer_id=posting.unique_id_sent, posting_id=posting.pk)
+    return list(named.filter(state=FourEyes.State.PROPOSED).order_by("pk"))
+
+
 def _sum_reversible(of_months: dict[str, Any]) -> dict[tuple[int, int, str], int]:
     """Sum what processors may still reverse, by customer, month and direction."""
-    still = Sum("amount_paise", filter=Q(kind=Kind.POST) & ~Q(tran_id=""), default=0) - Sum(
+    # Corrections that name such a posting have its Tran_Id, and are below zero.
+    booked = Q(kind__in=[Kind.POST, Kind.ADJUST]) & ~Q(tran_id="")
+    still = Sum("amount_paise", filter=booked, default=0) - Sum(
         "amount_paise", filter=Q(kind=Kind.REVERSE), default=0
     )
     keys = ("customer_id", "month", "direction")
@@ -120,6 +168,23 @@ def _sum_reversible_of_kin(of_months: dict[str, Any]) -> dict[tuple[int, int, st
     return found
 
 
+def _read_named(rows: Sequence[Adjustment]) -> dict[int, tuple[LedgerEntry, int]]:
+    """Read the postings that corrections name, and what is left of each: paise."""
+    named = {row.posting_id: row.customer_id for row in rows if row.posting_id}
+    postings = _find_postings(named)
+    given_back = queries.sum_given_back(postings)
+    return {each.pk: (each, each.amount_paise - given_back.get(each.pk, 0)) for each in postings}
+
+
+def _find_postings(named: Mapping[int, int]) -> list[LedgerEntry]:
+    """Find postings by their keys, each with the Unique_Id that it is to have named."""
+    if not named:
+        return []
+    ledgers = survivors.list_kin_of(named.values())
+    found = LedgerEntry.objects.filter(customer_id__in=ledgers, pk__in=named, kind=Kind.POST)
+    return [each for each in found if each.unique_id_sent == named[each.pk]]
+
+
 def _get_direction(usage: MonthlyUsage, direction: str) -> int:
     return usage.debit_paise if direction == Direction.DEBIT else usage.credit_paise
 
@@ -128,19 +193,32 @@ def _judge(correction: Correction, at: datetime) -> None:
     errors = []
     if not Customer.objects.filter(pk=correction.unique_id).exists():
         raise UnknownCustomer
-    is_month = correction.month % 100 in range(1, 13)
-    if not (is_month and FIRST_MONTH <= correction.month <= calendar.number_ist_month(at)):
+    if not is_month_until(correction.month, calendar.number_ist_month(at)):
         errors.append(("month", "is a month until now, such as 202611"))
     if correction.direction not in Direction.values:
         errors.append(("direction", "is D or C"))
     if not 0 < abs(correction.amount_paise) < MOST_PAISE:
         errors.append(("amount_paise", "is not zero, and below a lakh crore rupees"))
+    if correction.posting_id is not None:
+        errors += _judge_named(correction, correction.posting_id)
     try:
         require_text(correction.reason, "reason", most=LONGEST_NOTE)
     except Malformed as malformed:
         errors += malformed.errors
     if errors:
         raise Malformed(errors)
+
+
+def _judge_named(correction: Correction, posting_id: int) -> list[tuple[str, str]]:
+    posting = next(iter(_find_postings({posting_id: correction.unique_id})), None)
+    if posting is None:
+        return [("posting_id", "is a posting of this customer")]
+    if (posting.month, posting.direction) != (correction.month, correction.direction):
+        return [("posting_id", "is posted in another month, or in the other direction")]
+    left = posting.amount_paise - queries.sum_given_back([posting]).get(posting.pk, 0)
+    if not 0 < -correction.amount_paise <= left:
+        return [("amount_paise", "takes away at most what is left of the posting")]
+    return []
 
 
 def _carry_out(adjustment: Adjustment, head: LedgerHead, at: datetime) -> list[Model]:
@@ -153,14 +231,24 @@ def _carry_out(adjustment: Adjustment, head: LedgerHead, at: datetime) -> list[M
         adjustment.direction,
         adjustment.amount_paise,
         adjustment.pk,
+        adjustment.posting_id,
+        _find_tran_id(adjustment),
     )
     run_alone(Request(correction), carry_out)
     return []  # the ledger proves the entry itself
 
 
+def _find_tran_id(adjustment: Adjustment) -> str:
+    if adjustment.posting_id is None:
+        return ""
+    (posting,) = _find_postings({adjustment.posting_id: adjustment.customer_id})
+    return posting.tran_id
+
+
 def _describe(adjustment: Adjustment) -> dict[str, object]:
     fields = ["month", "direction", "amount_paise", "reason"]
-    return {"adjustment": adjustment.pk, **{n: getattr(adjustment, n) for n in fields}}
+    named = {} if adjustment.posting_id is None else {"posting": adjustment.posting_id}
+    return {"adjustment": adjustment.pk, **{n: getattr(adjustment, n) for n in fields}, **named}
 
 
 ADJUSTMENT_PROPOSALS = Proposals(

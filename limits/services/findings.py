@@ -1,17 +1,19 @@
 """What staff note of a flagged posting or a refused report, and what they find it to be."""
 
 from django.db import IntegrityError
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from limits.models import LedgerEntry, PostingFinding, RefusedReport, ReportFinding
+from limits import queries
+from limits.models import Adjustment, LedgerEntry, PostingFinding, RefusedReport, ReportFinding
 from ppims.core import clock
 from ppims.core.errors import Conflict
 from ppims.core.free_text import require_text
 from ppims.db.transaction import wrap_in_transaction
-from ppims.models import LONGEST_NOTE, User
+from ppims.models import LONGEST_NOTE, FourEyes, User
 from ppims.services import audit
 
 Finding = PostingFinding | ReportFinding
+COUNTING_STATES = (FourEyes.State.PROPOSED, FourEyes.State.APPROVED)
 
 
 @wrap_in_transaction
@@ -19,13 +21,15 @@ def note(about: LedgerEntry | RefusedReport, *, finding: str, note: str, user: U
     """Keep a note on a flagged posting or a refused report; with a finding it is closed.
 
     Raises Malformed without a note that may be kept, Conflict where there is no flag or it is
-    closed.
+    closed, or where it is to be closed as put right and nothing has put it right.
     """
     said = require_text(note, "note", most=LONGEST_NOTE)
     kept: Finding
     if isinstance(about, LedgerEntry):
         if not about.flags:
             raise Conflict([("entry", "is not flagged")])
+        if finding == PostingFinding.Finding.PUT_RIGHT and not is_put_right(about):
+            raise Conflict([("finding", "needs a reversal or a correction: propose one first")])
         name, kept = "entry", PostingFinding(entry=about)
     else:
         name, kept = "report", ReportFinding(report=about)
@@ -45,6 +49,21 @@ def note(about: LedgerEntry | RefusedReport, *, finding: str, note: str, user: U
         rows=[kept],
     )
     return kept
+
+
+def is_put_right(entry: LedgerEntry) -> bool:
+    """Return whether a flagged entry was reversed or corrected since, or a correction waits: one
+    that names it, or one of its month and direction that names none.
+    """
+    if queries.sum_given_back([entry]):
+        return True
+    of_its_month = Q(
+        posting_id=None, month=entry.month, direction=entry.direction, proposed_at__gte=entry.at
+    )
+    corrections = Adjustment.objects.filter(
+        ~Q(pk=entry.adjustment_id or 0), customer_id=entry.customer_id, state__in=COUNTING_STATES
+    )
+    return corrections.filter(Q(posting_id=entry.pk) | of_its_month).exists()
 
 
 def find_closing(about: LedgerEntry | RefusedReport) -> Finding | None:

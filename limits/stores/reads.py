@@ -124,10 +124,11 @@ READ_STATEMENTS: dict[str, tuple[tuple[str, ...], str]] = {
         WHERE t.customer_id = asked.customer_id AND t.id = asked.id
         """,
     ),
+    # Reversals, and corrections that name it: theirs is below zero.
     "reversed": (
         ("customer_id", "month", "id"),
         """
-        SELECT e.reverses_id, CAST(SUM(e.amount_paise) AS bigint)
+        SELECT e.reverses_id, CAST(SUM(ABS(e.amount_paise)) AS bigint)
         FROM asked CROSS JOIN limits_ledgerentry e
         WHERE e.customer_id = asked.customer_id AND e.month = asked.month
             AND e.reverses_id = asked.id

@@ -41,7 +41,7 @@ from ppims.db import signed_rows
 OF_HOLD = ["limit_check_id", "customer_id", "processor_id", "month", "direction", "amount_paise"]
 OF_CHECK = ["customer_id", "processor_id", "at", "month", "direction", "amount_paise"]
 OF_POSTING = ["customer_id", "processor_id", "kind", "month", "direction", "amount_paise"]
-OF_ADJUSTMENT = ["customer_id", "month", "direction", "amount_paise", "state"]
+OF_ADJUSTMENT = ["customer_id", "month", "direction", "amount_paise", "state", "posting_id"]
 OF_HOLD += ["expires_at"]
 OF_CHECK += ["is_allowed", "hold_until", "account_number"]
 
@@ -176,8 +176,9 @@ class Customer:
         """Add an entry up; say where its figures are not the sum of the entries until then."""
         key = (row.month, row.direction)
         self.totals[key] += find_effect_paise(row.kind, row.amount_paise)
-        if row.kind == REVERSE_KIND:
-            self._reversed[row.reverses_id] += row.amount_paise
+        if row.reverses_id is not None:
+            # A reversal, or a correction that names it: both take away.
+            self._reversed[row.reverses_id] -= find_effect_paise(row.kind, row.amount_paise)
         if self.totals[key] < 0:
             return f"what is used in {row.month} is below zero with it"
         used = self._sum_used(row)
@@ -229,20 +230,23 @@ class Customer:
                 return describe_difference(
                     "its check's customer, processor and direction", found, expected
                 )
-        if row.kind == REVERSE_KIND:
-            return self._find_reversal_problem(row)
         if row.kind == MOVE_KIND:
             return "it moves what was used, though its customer was never merged"
-        return self._find_adjustment_problem(row) if row.kind == ADJUST_KIND else None
+        adjusted = self._find_adjustment_problem(row) if row.kind == ADJUST_KIND else None
+        is_undoing = row.kind == REVERSE_KIND or row.reverses_id is not None
+        return adjusted or (self._find_reversal_problem(row) if is_undoing else None)
 
     def _find_adjustment_problem(self, row: Any) -> str | None:
         found = row[-len(OF_ADJUSTMENT) - len(OF_REF_ID) : -len(OF_REF_ID)]
-        expected = (row.customer_id, row.month, row.direction, row.amount_paise, "APPROVED")
+        place = (row.customer_id, row.month, row.direction, row.amount_paise)
+        expected = (*place, "APPROVED", row.reverses_id)
         return None if found == expected else describe_difference("its adjustment", found, expected)
 
     def _find_reversal_problem(self, row: Any) -> str | None:
         found = row[-len(OF_POSTING) - len(OF_ADJUSTMENT) - len(OF_REF_ID) :][: len(OF_POSTING) - 1]
-        expected = (row.customer_id, row.processor_id, POST_KIND, row.month, row.direction)
+        # Staff correct any processor's posting.
+        processor = found[1] if row.kind == ADJUST_KIND else row.processor_id
+        expected = (row.customer_id, processor, POST_KIND, row.month, row.direction)
         if found != expected:
             return describe_difference("the posting that it reverses", found, expected)
         if self._reversed[row.reverses_id] > row.posting_amount_paise:

@@ -15,6 +15,7 @@ from itertools import count, cycle
 from customers.details import CustomerDetails
 from customers.models import Customer, DuplicateReview, KycProposal
 from customers.services import blocking, customers, kyc, notes, reviews
+from limits import queries
 from limits.known import Ask, Report
 from limits.models import LedgerEntry, PostingFinding
 from limits.services import adjustments, checks, findings, updates
@@ -52,9 +53,9 @@ FINDINGS = (
     # what a flagged posting was found to be, what was noted, and in how many of a hundred
     ("GENUINE", "The processor confirms it: sent from its stand-in during a time-out", 42),
     ("GENUINE", "The holder confirms the purchase", 33),
-    ("PUT_RIGHT", "The processor reversed it the same day", 18),
     ("REPORTED", "Same shop, same amount, three times: told the fraud desk", 7),
 )
+PUT_RIGHT = ("PUT_RIGHT", "The processor reversed it the same day", 0)
 
 
 @dataclass
@@ -248,8 +249,10 @@ class Story:
         report = Report(person.unique_id, kind, direction, amount, None, tran_id, call.ref_id)
         with clock.freeze(self._draw_later_instant(at, seconds=seconds)):
             updates.update_limit(call=self._call(processor, Operation.UPDATE_LIMIT), report=report)
-        if becomes == "reversed":
-            undo = Report(person.unique_id, "R", direction, amount // 2, None, tran_id)
+        is_mistake = becomes == "without a check" and amount % 300 == 0
+        if becomes == "reversed" or is_mistake:
+            undone = amount if is_mistake else amount // 2
+            undo = Report(person.unique_id, "R", direction, undone, None, tran_id)
             with clock.freeze(self._draw_later_instant(at, minutes=40)):
                 updates.update_limit(
                     call=self._call(processor, Operation.UPDATE_LIMIT), report=undo
@@ -378,7 +381,8 @@ class Story:
         closers = list(User.objects.filter(username__in=["farhan", "lakshmi"]).order_by("pk"))
         entries = LedgerEntry.objects.exclude(flags="").order_by("-at")[STILL_OPEN:]
         for entry in sorted(entries, key=lambda entry: entry.at):
-            finding, note, _ = self.random.choices(FINDINGS, [share for *_, share in FINDINGS])[0]
+            drawn = self.random.choices(FINDINGS, [share for *_, share in FINDINGS])[0]
+            finding, note, _ = PUT_RIGHT if queries.sum_given_back([entry]) else drawn
             with clock.freeze(
                 self._draw_later_instant(entry.at, minutes=self.random.randrange(300, 2_800))
             ):

@@ -43,7 +43,8 @@ BY_NUMBER = """
 # Heads among the next so many entries: most of a customer's answer a check.
 HEADS_BY_NUMBER = """
     SELECT moment, sorted_at, row_key FROM (
-        SELECT {at} AS moment, number AS sorted_at, id AS row_key, limit_check_id, kind
+        SELECT {at} AS moment, number AS sorted_at, id AS row_key, limit_check_id,
+               reverses_id
         FROM {table} t WHERE customer_id = %s AND number > %s AND number <= %s
         ORDER BY number DESC LIMIT {looked_at}
     ) w WHERE {heads} {kept_order} LIMIT %s

@@ -1,5 +1,5 @@
 """Which records begin a transaction, and the walks along them in the order of time. A head is every
-check, and each entry that answers none and reverses nothing.
+check, and each entry that answers none and gives nothing back of another.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,8 @@ LONGEST_HOLD = timedelta(days=1, seconds=1)  # it ends with a second
 # As their partial indexes say it.
 DECLINED_CONDITION = ('NOT t."is_allowed"',)
 FLAGGED_CONDITION = ("NOT (t.\"flags\" = '')",)
-HEAD_CONDITIONS = (('t."limit_check_id" IS NULL',), ("NOT (t.\"kind\" = 'R')",))
+HEAD_CONDITIONS = (('t."limit_check_id" IS NULL',), ('t."reverses_id" IS NULL',))
+ADJUSTED_CONDITION = ("t.\"kind\" = 'A'",)
 # A posting is found by its check along one unique index, reversals by their posting's month.
 POSTING_OF_CHECK = """
     p.customer_id = w.customer_id AND p.limit_check_id = w.row_key AND p.kind = 'S'
@@ -86,7 +87,7 @@ def _write_reversed(posting: str) -> RowBeside:
         "(limits_ledgerentry p CROSS JOIN limits_ledgerentry r)",
         posting + ITS_REVERSALS,
         group="p.id, p.amount_paise",
-        having="SUM(r.amount_paise) = p.amount_paise",
+        having="SUM(ABS(r.amount_paise)) = p.amount_paise",
     )
 
 
@@ -170,7 +171,9 @@ def _walk_entries(filters: Filters) -> Walk:
         within = [FLAGGED_CONDITION]
         columns.append("flags")
         wanted.append(("',' || w.flags || ',' LIKE %s", _write_flag_pattern(filters.flag)))
-    elif filters.kind in {Kind.ADJUSTED, Kind.MOVED}:
+    elif filters.kind == Kind.ADJUSTED:
+        within = [ADJUSTED_CONDITION]
+    elif filters.kind == Kind.MOVED:
         within = [*HEAD_CONDITIONS]  # they are rare among all entries, not so among heads
     return Walk(ENTRY_RANK, "limits_ledgerentry", columns=columns, within=within, wanted=wanted)
 

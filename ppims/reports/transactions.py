@@ -1,5 +1,6 @@
 """Transactions, one row each: a check with its posting, release and reversals; or an entry that
-belongs to no check, with its reversals. A row stands at the instant of its first record.
+belongs to no check, with its reversals and corrections. A row stands at the instant of its first
+record.
 """
 
 from collections import defaultdict
@@ -28,16 +29,17 @@ from ppims.reports.records import (
 
 BY_STAFF = {Kind.ADJUSTED, Kind.MOVED}
 BOOKED_KINDS = {Kind.POSTED, *BY_STAFF}
+GIVING_BACK_KINDS = (LedgerEntry.Kind.REVERSE, LedgerEntry.Kind.ADJUST)
 BY_NUMBER = attrgetter("number")
 
 
 @dataclass(frozen=True)
 class Transaction:
     """One transaction, as it is at an instant. `steps` are the records after its head: what answers
-    it, by number, then reversals.
+    it, by number, then reversals and corrections.
 
-    `amount_paise` is what was posted, else what was checked; `returned_paise` what reversals gave
-    back; `reason` why it was declined, "" where it was not; `is_time_up`: its hold ended by itself.
+    `amount_paise` is what was posted, else what was checked; `returned_paise` what those gave back;
+    `reason` why it was declined, "" where it was not; `is_time_up`: its hold ended by itself.
     """
 
     head: Row
@@ -120,7 +122,9 @@ def find_head(row: Row) -> Position:
 def _make_transaction(head: Row, steps: Sequence[Row], *, is_held: bool) -> Transaction:
     records = [head, *steps]
     posted = next((row for row in records if row.kind in BOOKED_KINDS), None)
-    returned = sum(row.amount_paise or 0 for row in steps if row.kind == Kind.REVERSED)
+    # A correction among the steps names the posting, and is below zero.
+    undone = [row for row in steps if row.kind in {Kind.REVERSED, Kind.ADJUSTED}]
+    returned = sum(abs(row.amount_paise or 0) for row in undone)
     outcome = find_outcome(
         is_allowed=head.is_allowed,
         posted_paise=posted.amount_paise if posted else None,
@@ -152,8 +156,8 @@ def _read_held(rows: Iterable[Row], at: datetime) -> set[int]:
 
 
 def _read_steps(heads: Sequence[Row]) -> dict[tuple[Source, int], list[Row]]:
-    """Read what follows each head, by its source and id: its answers, then reversals of its
-    posting, by number.
+    """Read what follows each head, by its source and id: its answers, then the reversals and the
+    corrections of its posting, by number.
     """
     answers: dict[int, list[Row]] = defaultdict(list)
     reversals: dict[int, list[Row]] = defaultdict(list)
@@ -194,13 +198,13 @@ def _read_postings(checks: Sequence[Row]) -> list[tuple[int, Row]]:
 def _read_by_month(
     checks: Sequence[Row], booked: Sequence[Row]
 ) -> list[tuple[int, int | None, Row]]:
-    """Read the releases of checks and the reversals of entries, which are booked in their months:
-    each after the check that it answers, and the entry that it reverses.
+    """Read the releases of checks, and what gives back of entries, which are booked in their
+    months: each after the check that it answers, and the entry that it gives back of.
     """
     entries = [row for row in booked if row.source == Source.ENTRY]
     found = LedgerEntry.objects.filter(
         Q(kind=LedgerEntry.Kind.RELEASE, limit_check_id__in=[row.id for row in checks])
-        | Q(kind=LedgerEntry.Kind.REVERSE, reverses_id__in=[row.id for row in entries]),
+        | Q(kind__in=GIVING_BACK_KINDS, reverses_id__in=[row.id for row in entries]),
         customer_id__in={row.customer_id for row in booked},
         month__in={row.month for row in booked},
     )

@@ -12,7 +12,7 @@ from limits.models import Adjustment, LedgerEntry, LimitCheck
 from limits.services import adjustments, findings, rules
 from limits.services.adjustments import Correction
 from ppims.core import clock
-from ppims.core.errors import Conflict
+from ppims.core.errors import Conflict, Malformed
 from ppims.models import FourEyes, Operation, Processor, User
 from ppims.services.idempotency import Call
 from tests.factories import (
@@ -36,9 +36,11 @@ def make_maker_and_checker() -> tuple[User, User]:
     return tuple(User.objects.get_or_create(username=name)[0] for name in names)
 
 
-def adjust(unique_id: int, month: int, paise: int, direction: str = "D") -> Adjustment:
+def adjust(
+    unique_id: int, month: int, paise: int, direction: str = "D", posting_id: int | None = None
+) -> Adjustment:
     maker, checker = make_maker_and_checker()
-    correction = Correction(unique_id, month, direction, paise, "counted twice")
+    correction = Correction(unique_id, month, direction, paise, "counted twice", posting_id)
     proposed = adjustments.propose(correction=correction, user=maker)
     return adjustments.decide(proposal_id=proposed.pk, state=APPROVED_STATE, user=checker)
 
@@ -67,7 +69,7 @@ class History:
         )
         self.at += timedelta(seconds=self.draw.choice([1, 60, 1_200, 86_400, 20 * 86_400]))
         with clock.freeze(self.at):
-            self.draw.choice((*steps, self.correct))()
+            self.draw.choice((*steps, self.correct, self.correct_one))()
 
     def ask(self) -> None:
         paise = self.draw.choice([1, 150_000, 400_000, 1_000_000, 1_000_001])
@@ -101,6 +103,14 @@ class History:
             entry = self.draw.choice(self.posted)
             with suppress(Conflict):  # more than may be taken away
                 adjust(self.customer, entry.month, self.draw.choice([-7, 90, 1_100_000]))
+
+    def correct_one(self) -> None:
+        """Take away of one posting."""
+        if self.posted:
+            entry = self.draw.choice(self.posted)
+            paise = -self.draw.choice([1, 7, entry.amount_paise])
+            with suppress(Conflict, Malformed):  # more than is left
+                adjust(self.customer, entry.month, paise, entry.direction, entry.pk)
 
     def _note_answer(self, kind: str, more: int) -> None:
         if self.asked:

@@ -68,6 +68,13 @@ class Correct(NamedTuple):
     paise: int
 
 
+class CorrectPosting(NamedTuple):
+    """So much of a posting of an earlier group is taken away by staff."""
+
+    ago: int
+    paise: str
+
+
 class Group(NamedTuple):
     """The clock moves, a person is changed by staff, and then so many are there at once."""
 
@@ -138,6 +145,7 @@ REQUESTS = st.one_of(
         DIRECTIONS,
         st.sampled_from([7, 400_000, -9, -10_000]),
     ),
+    st.builds(CorrectPosting, AGO, choose(third=4, left=2, more=1)),
 )
 MOVES = list_often(
     (timedelta(), 5),

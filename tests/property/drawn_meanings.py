@@ -9,6 +9,7 @@ from tests.property.drawn_groups import (
     STRANGER,
     Again,
     Correct,
+    CorrectPosting,
     NewCheck,
     OfCheck,
     OfPosting,
@@ -37,6 +38,7 @@ class Meanings:
 
     def __init__(self, model):
         self.model, self.sent, self.refs = model, [], 0
+        self.entry_ids = {}  # by person: of the entries of earlier groups, in their order
 
     def find(self, drawn, now):
         """Find what is sent; what names something while there is nothing yet is the simplest."""
@@ -47,6 +49,7 @@ class Meanings:
             Unasked: self._find_unasked,
             Again: self._find_again,
             Correct: self._find_correction,
+            CorrectPosting: self._find_correction_of_posting,
         }[type(drawn)]
         return find(drawn, now) or self.find(SIMPLEST, now)
 
@@ -80,9 +83,7 @@ class Meanings:
         if not postings:
             return None
         e = pick_newest(postings, drawn.ago)
-        left = e["amount"] - sum(
-            r["amount"] for r in entries if r["kind"] == "R" and r["of"] == [e]
-        )
+        left = e["amount"] - self.model.sum_given_back(e)
         parts = {"whole": e["amount"], "third": e["amount"] // 3, "left": left, "more": left + 1}
         by, person, way = change_one(drawn.twist, e["processor"], e["uid"], e["direction"])
         said = person, drawn.kind, way, max(1, parts[drawn.paise]), e["tran"], None
@@ -115,6 +116,21 @@ class Meanings:
             month -= 89 if month % 100 == 1 else 1
         said = drawn.person, month, drawn.paise, drawn.direction
         return Sending("adjust", None, None, said, {})
+
+    def _find_correction_of_posting(self, drawn, _now):
+        kept = [
+            (e, row_id)
+            for person, ids in self.entry_ids.items()
+            for e, row_id in zip(self.model.entries.get(person, []), ids, strict=False)
+            if e["kind"] == "S"
+        ]
+        if not kept:
+            return None
+        e, row_id = pick_newest(kept, drawn.ago)
+        left = e["amount"] - self.model.sum_given_back(e)
+        paise = {"third": e["amount"] // 3, "left": left, "more": left + 1}[drawn.paise]
+        said = e["uid"], e["month"], -max(1, paise), e["direction"]
+        return Sending("adjust", None, None, said, {"named": e, "posting_id": row_id})
 
     def _find_paise(self, person, direction, paise, now):
         if paise not in LEFT_PAISE:

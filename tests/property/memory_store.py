@@ -226,10 +226,12 @@ class MemoryStore:
         if entry.kind == "S" and entry.tran_id:
             place = entry.customer_id, entry.processor_id, entry.tran_id, entry.direction
             _insert(self.posted, place, Posting(entry.id, entry.month, entry.amount_paise))
-        assert bool(entry.reverses_id) == (entry.kind == "R")
+        is_taking_away = entry.kind == "A" and entry.amount_paise < 0
+        assert entry.reverses_id or entry.kind != "R"
         if entry.reverses_id:
+            assert entry.kind == "R" or is_taking_away
             assert entry.reverses_id in self.entries
-            paise = self.reversed_paise.get(entry.reverses_id, 0) + entry.amount_paise
+            paise = self.reversed_paise.get(entry.reverses_id, 0) + abs(entry.amount_paise)
             self.reversed_paise[entry.reverses_id] = paise
 
     # What is verified.
@@ -297,5 +299,7 @@ def _list_instruments(requests, checks):
     return accounts, cards
 
 
-def make_correction(unique_id, month, direction, paise, adjustment_id=1):
-    return Request(ApprovedCorrection(unique_id, month, direction, paise, adjustment_id))
+def make_correction(unique_id, month, direction, paise, adjustment_id=1, **named):
+    """`named`: the posting that it takes away of, by its entry's id and its Tran_Id."""
+    said = ApprovedCorrection(unique_id, month, direction, paise, adjustment_id, **named)
+    return Request(said)

@@ -257,23 +257,34 @@ class Model:
     def _reverse(self, at, amount, posted, named, check):
         if not posted:
             raise Refused("conflict", ["tran_id"])
-        own = self.entries[posted[0]["uid"]]
-        undone = sum(e["amount"] for e in own if e["kind"] == "R" and e["of"] == posted)
-        if undone + amount > posted[0]["amount"]:
+        if self.sum_given_back(posted[0]) + amount > posted[0]["amount"]:
             raise Refused("conflict", ["amount"])
         return posted[0]["month"], []
 
-    def adjust(self, uid, month, amount, direction, *, now):
-        """By two people; nothing that a processor may still reverse is taken away."""
-        at = self._move_past_last(uid, now)
+    def sum_given_back(self, posting):
+        """What reversals, and corrections that name it, have given back of a posting."""
+        of_it = [e for e in self.entries[posting["uid"]] if any(o is posting for o in e["of"])]
+        return sum(abs(e["amount"]) for e in of_it if e["kind"] in "RA")
+
+    def adjust(self, uid, month, amount, direction, *, now, named=None):
+        """By two people; nothing that a processor may still reverse is taken away: of the posting
+        that is named, it may be, and then there is so much less to reverse.
+        """
         own = self.entries.setdefault(uid, [])
+        if named and self.sum_given_back(named) - amount > named["amount"]:
+            raise Refused("malformed", ["amount_paise"])
+        at = self._move_past_last(uid, now)
         here = [e for e in own if (e["month"], e["direction"]) == (month, direction)]
         undoable = sum(e["amount"] for e in here if e["kind"] == "S" and e["tran"])
         undoable -= sum(e["amount"] for e in here if e["kind"] == "R")
+        undoable += sum(e["amount"] for e in here if e["kind"] == "A" and e["tran"])
+        tran = named["tran"] if named else None
+        undoable += amount if tran else 0
         if amount < 0 and self.sum_used(uid, direction)[month] + amount < undoable:
             raise Refused("conflict", ["amount_paise"])
         own.append({"uid": uid, "processor": None, "kind": "A", "direction": direction,
-                    "amount": amount, "month": month, "tran": None, "of": []})  # fmt: skip
+                    "amount": amount, "month": month, "tran": tran,
+                    "of": [named] if named else []})  # fmt: skip
         left = self.find_gauge(uid, direction, month, at)[1]
         self.people[uid]["last"] = at
         return month, ["OVER_LIMIT"] * (amount > 0 and left is not None and left < 0)

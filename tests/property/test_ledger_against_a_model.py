@@ -6,13 +6,14 @@ A failure names its seed and what led to it; the same seed tells the same story 
 import random
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import pytest
 from django.db import connection
 
 from customers.details import CustomerDetails
 from customers.services import customers
-from limits.models import LedgerEntry, LimitCheck, MonthlyUsage
+from limits.models import LimitCheck, MonthlyUsage
 from limits.verify import verify
 from ppims.core import clock
 from ppims.core.errors import Conflict, Unavailable, UnknownCustomer
@@ -26,8 +27,8 @@ from tests.factories import (
     set_blocked,
     set_tier,
 )
-from tests.ledger import histories
-from tests.property.model import HOLD_MINUTES, Model, Refused, number_month
+from tests.property.corrections import correct_a_month, correct_a_posting
+from tests.property.model import HOLD_MINUTES, Model, Refused
 
 SEEDS, OPERATIONS = 24, 430
 MONTH = {"MONTH": 1_000_000}
@@ -93,9 +94,9 @@ class Story:
         # Back, but not to before a change of a person: verification would doubt what follows.
         self.now = max(self.now + move(self.draw), self.changed_at)
         acts = [self.check, self.update, self.repeat, self.add, self.change, self.lose_the_cache]
-        more = [self.ask_at_a_holds_end, self.adjust]
-        more += [self.transfer]
-        act, *_ = self.draw.choices([*acts, *more], [34, 33, 21, 1, 3, 2, 6, 2, 2])
+        more = [self.ask_at_a_holds_end, partial(correct_a_month, self)]
+        more += [self.transfer, partial(correct_a_posting, self)]
+        act, *_ = self.draw.choices([*acts, *more], [34, 33, 21, 1, 3, 2, 6, 2, 2, 2])
         act()
 
     def draw_ref(self):
@@ -223,32 +224,6 @@ class Story:
             self.ask("check", name, self.draw_ref(), *asked[:2], self.draw_amount(*asked[:2]))
         else:
             self.ask("update", name, self.draw_ref(), asked[0], "S", *asked[1:], None, ref)
-
-    def adjust(self):
-        """Staff correct what is used in this month or an earlier one."""
-        uid, direction = self.draw.choice([*self.details]), self.draw.choice("DC")
-        this = number_month(self.now)
-        months = [month for month in self.model.sum_used(uid, direction) if month <= this]
-        said = uid, self.draw.choice([*months, this]), self.draw.choice([-9, -10_000, 7, 400_000])
-        with clock.freeze(self.now):
-            answer = self.expect_adjustment(*said, direction)
-        try:
-            expected = self.model.adjust(*said, direction, now=self.now)
-        except Refused as refused:
-            expected = refused.args
-        assert answer == expected, (said, direction, self.now)
-        self.seen["A"] += isinstance(expected[0], int)
-        self.compare_what_stands(uid)
-
-    def expect_adjustment(self, uid, month, paise, direction):
-        try:
-            adjustment = histories.adjust(uid, month, paise, direction)
-        except Conflict as conflict:
-            return "conflict", sorted(field for field, _ in conflict.errors)
-        except Unavailable:
-            return "unavailable", []
-        entry = LedgerEntry.objects.get(adjustment=adjustment)
-        return entry.month, entry.flag_list
 
     # What is drawn.
 
@@ -378,6 +353,7 @@ def read_stored(at):
 ALWAYS_SEEN = {
     *("WITHIN_LIMITS", "MONTH_LIMIT", "HOLD_CLOSED", "HOLD_EXPIRED", "CUSTOMER_BLOCKED"),
     *("S", "F", "R", "A", "conflict", "unavailable", "replayed", "tran_type"),
+    "A of a posting",
     *("LATE", "DECLINED", "UNCHECKED", "AMOUNT_DIFFERS", "OVER_LIMIT"),
 }
 

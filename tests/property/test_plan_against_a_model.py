@@ -111,6 +111,11 @@ class Story:
         assert [write(each) for each in alone] == [write(each) for each in outcomes]
         assert list_state(self.one_by_one) == list_state(self.store)
         self.compare_what_stands()
+        by_number = sorted(self.store.entries.values(), key=lambda entry: entry.number)
+        self.meanings.entry_ids = {
+            person: [entry.id for entry in by_number if entry.customer_id == person]
+            for person in PEOPLE
+        }
         self.seen["requests"] += len(requests)
         self.seen[len(requests)] += 1
 
@@ -145,15 +150,16 @@ class Story:
         ask = {"check": self.model.check, "update": self.model.update}.get(operation)
         try:
             if operation == "adjust":
-                answer = self.model.adjust(*said, now=self.now)
+                answer = self.model.adjust(*said, named=more.get("named"), now=self.now)
             else:
                 answer = ask(by, ref, *said, now=self.now, **more)
         except Refused as refused:
             answer = refused.args
-            if operation == "adjust" and answer[0] == "conflict":
+            if operation == "adjust" and answer[0] in {"conflict", "malformed"}:
                 # It is refused before it comes to a group.
                 return self.ask_model(self.meanings.find(SIMPLEST, self.now))
         self.meanings.note(sending)
+        self.seen["A of a posting"] += "named" in more
         is_disputed = self.model.disputed[by, ref] > disputed
         self.count(operation, answer, said)
         self.seen["disputed"] += is_disputed
@@ -225,7 +231,12 @@ class Story:
 def make_the_request(operation, by, ref, said, more):
     if operation == "adjust":
         person, month, paise, direction = said
-        return make_correction(person, month, direction, paise)
+        named = more.get("named") or {}
+        return make_correction(
+            *(person, month, direction, paise),
+            posting_id=more.get("posting_id"),
+            tran_id=named.get("tran") or "",
+        )
     if operation == "check":
         whom = (more.get("balance"), more.get("account"), more.get("card"))
         return make_request(Ask(*said, *whom), NUMBERS[by], ref, HOLD_MINUTES[by])
@@ -253,7 +264,7 @@ ALWAYS_SEEN = {
     *("WITHIN_LIMITS", "CUSTOMER_BLOCKED", "ACCOUNT_NOT_ACTIVE", "CARD_NOT_ACTIVE", "KYC_EXPIRED"),
     *("MONTH_LIMIT", "FINANCIAL_YEAR_LIMIT", "TRANSACTION_LIMIT", "BALANCE_LIMIT"),
     *("HOLD_CLOSED", "HOLD_EXPIRED", "S", "F", "R", "A", "disputed", "tran_type"),
-    *("conflict", "unknown", "unavailable", "replayed"),
+    *("A of a posting", "conflict", "unknown", "unavailable", "replayed"),
     *("LATE", "DECLINED", "UNCHECKED", "AMOUNT_DIFFERS", "OVER_LIMIT", "BLOCKED"),
 }
 

@@ -52,13 +52,13 @@ def close(entry, user, finding="GENUINE"):
 def test_a_note_leaves_it_open_and_a_finding_closes_it(entries, maker):
     note(entries[0], finding="", note=" asked ENT ", user=maker)
     assert find_closing(entries[0]) is None
-    kept = close(entries[0], maker, "PUT_RIGHT")
+    kept = close(entries[0], maker, "REPORTED")
     assert find_closing(entries[0]) == kept
     found = PostingFinding.objects.order_by("pk").values_list("note", "finding", "customer_id")
     customer = entries[0].customer_id
     assert list(found) == [
         ("asked ENT", "", customer),
-        ("as the processor says", "PUT_RIGHT", customer),
+        ("as the processor says", "REPORTED", customer),
     ]
 
 
