@@ -79,10 +79,14 @@ def respond_with_closables(request: HttpRequest, kind: Closable[Item]) -> HttpRe
 
 
 def respond_with_closable(
-    request: HttpRequest, kind: Closable[Item], item: Item, describe: Callable[[], dict[str, Any]]
+    request: HttpRequest,
+    kind: Closable[Item],
+    item: Item,
+    describe: Callable[[], dict[str, Any]],
+    **more: Any,
 ) -> HttpResponse:
     """Show one beside what is left to its customer, and take a note, or a finding that closes it;
-    `describe` says what is its kind's alone.
+    `describe` says what is its kind's alone. `more` is respond_with_item's.
     """
     user = get_staff(request)
     return respond_with_item(
@@ -93,6 +97,7 @@ def respond_with_closable(
         choices=[Choice(each.value, each.label, said) for each, said in kind.effects.items()],
         decide=lambda chosen, note: findings.note(item, finding=chosen, note=note, user=user),
         describe=lambda: {**_describe(item, kind), **describe()},
+        **more,
     )
 
 

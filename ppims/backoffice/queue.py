@@ -203,12 +203,18 @@ def respond_with_item(
     choices: Sequence[Choice],
     decide: Callable[[str, str], object],
     describe: Callable[[], dict[str, Any]],
+    send_aside: Callable[[str, str], str] = lambda chosen, note: "",
 ) -> HttpResponse:
     """Show one of a queue, and take a note, or a decision, which leads on to the next. `decide`
     keeps what was chosen ("": nothing) and noted; `describe` says what the page shows of it.
+    `send_aside` gives the address of what has to be done before it can be decided so; "": nothing.
     """
     user = get_staff(request)
     form = DecisionForm(get_posted(request), choices, takes_notes=queue.takes_notes)
+    if form.is_valid():
+        aside = send_aside(form.cleaned_data["finding"], form.cleaned_data["note"])
+        if aside:
+            return redirect(aside)
     if form.is_valid() and (chosen := _keep(form, decide)) is not None:
         messages.success(request, _describe_done(chosen, choices, queue))
         return go_on(queue, here) if chosen else redirect(request.path)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -10,6 +11,8 @@ from django.utils.translation import gettext as _
 from customers.choices import Tier
 from customers.models import KycChange
 from limits.models import LedgerEntry, LimitCheck, RefusedReport, Window, write_limit
+from limits.queries import sum_given_back
+from limits.services import adjustments
 from limits.services.findings import find_closing
 from limits.services.refused_reports import list_reports
 from ppims.backoffice import labels
@@ -41,6 +44,18 @@ def list_facts(row: Row, user: User) -> Facts:
 
 def write_transaction_address(source: Source, row_id: int) -> str:
     return reverse("transaction", args=[SOURCE_SLUGS[source], row_id])
+
+
+def write_correction_address(entry: LedgerEntry, *, is_closing: bool = False) -> str:
+    """Write where an entry is corrected: of a posting, what is left of it; else its month. There it
+    is closed, too, as a mistake that is put right.
+    """
+    asked: dict[str, object] = {"month": entry.month, "direction": entry.direction}
+    if entry.kind == LedgerEntry.Kind.POST:
+        asked = {"posting": entry.pk}
+    if is_closing:
+        asked["close"] = entry.pk
+    return f"{reverse('customer-correct', args=[entry.customer_id])}?{urlencode(asked)}"
 
 
 def describe_flags(entry: LedgerEntry) -> list[str]:
@@ -98,6 +113,7 @@ def _list_entry_facts(row: Row, _user: User) -> Facts:
         *(Fact(_("Flagged"), sentence) for sentence in describe_flags(entry)),
         *_list_findings(entry),
         Fact(_("Counts in"), write_month(entry.month)),
+        *_describe_left(entry),
         Fact(_("Used after it"), inr(entry.used_after_paise, "")),
         Fact(_("On hold after it"), inr(entry.held_after_paise, "")),
         Fact(_("Limit"), write_limit(entry.limit_paise)),
@@ -117,9 +133,17 @@ def _list_findings(entry: LedgerEntry) -> Facts:
     return [Fact(_("Finding"), found, address=reverse("flagged-posting", args=[entry.pk]))]
 
 
+def _describe_left(entry: LedgerEntry) -> Facts:
+    """Say what is left of a posting of which something was given back."""
+    is_posting = entry.kind == LedgerEntry.Kind.POST
+    given_back = sum_given_back([entry]).get(entry.pk, 0) if is_posting else 0
+    left = inr(entry.amount_paise - given_back)
+    return [Fact(_("Left of it"), left)] if given_back else []
+
+
 def _link_to_what_belongs(entry: LedgerEntry) -> Iterator[Fact]:
-    """Link an entry to its check or reason, what it reverses or was reversed by, and the reports
-    that were refused for it.
+    """Link an entry to its check or reason, what it gives back of or what gave back of it, the
+    corrections of it that wait, and the reports that were refused for it.
     """
     check = entry.limit_check
     if check:
@@ -130,9 +154,15 @@ def _link_to_what_belongs(entry: LedgerEntry) -> Iterator[Fact]:
         yield Fact(_("Reason"), entry.adjustment.reason)
     of_customer = LedgerEntry.objects.filter(customer_id=entry.customer_id)
     if entry.reverses_id:
-        yield _link_to_entry(_("Reverses"), of_customer.get(pk=entry.reverses_id))
-    for reversal in of_customer.filter(reverses=entry).order_by("number"):
-        yield _link_to_entry(_("Reversed by"), reversal)
+        label = _("Corrects") if entry.adjustment_id else _("Reverses")
+        yield _link_to_entry(label, of_customer.get(pk=entry.reverses_id))
+    for undoing in of_customer.filter(reverses=entry).order_by("number"):
+        is_corrected = undoing.kind == LedgerEntry.Kind.ADJUST
+        yield _link_to_entry(_("Corrected by") if is_corrected else _("Reversed by"), undoing)
+    is_posting = entry.kind == LedgerEntry.Kind.POST
+    for correction in adjustments.list_waiting_for(entry) if is_posting else ():
+        address = reverse("approval", args=["adjustment", correction.pk])
+        yield Fact(_("Correction waits"), inr(correction.amount_paise), address=address)
     for report in list_reports(entry):
         said = f"{ist(report.at)}, {inr(report.amount_paise)}"
         address = reverse("refused-report", args=[report.pk])

@@ -1,5 +1,6 @@
 """Transactions: one row each, last first; and one of them as a timeline of its steps."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,18 +9,25 @@ from urllib.parse import urlencode
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from limits.models import LedgerEntry
+from limits.queries import sum_given_back
 from ppims.backoffice.access import is_fragment, open_page, respond
 from ppims.backoffice.filters import (
     CURSOR_NAME,
     FilterForm,
     write_canonical_query,
 )
-from ppims.backoffice.transaction_detail import Facts, list_facts, write_transaction_address
+from ppims.backoffice.transaction_detail import (
+    Facts,
+    list_facts,
+    write_correction_address,
+    write_transaction_address,
+)
 from ppims.backoffice.transaction_rows import SOURCE_BY_SLUG, Line, describe_days, make_lines
 from ppims.core import clock
 from ppims.models import User
 from ppims.reports import keyset
-from ppims.reports.records import MONEY_SOURCES, SOURCE_ORDER, Row, read_rows
+from ppims.reports.records import MONEY_SOURCES, SOURCE_ORDER, Kind, Row, read_rows
 from ppims.reports.totals import is_summed_quickly, sum_transactions
 from ppims.reports.transactions import (
     find_head,
@@ -101,12 +109,27 @@ def transaction(request: HttpRequest, source: str, row_id: int) -> HttpResponse:
         "is_theirs": "theirs" in request.GET,
         "is_alone": is_alone,
     }
+    may_correct = get_staff(request).has_perm("limits.propose_adjustment")
+    if may_correct and not (is_alone or is_fragment(request)):
+        context["correct_address"] = _find_correction(records)
     if "closed" not in request.GET:
         context["steps"] = _list_steps(
             records, asked, get_staff(request), is_page=not is_fragment(request)
         )
     template = f"{PAGE_TEMPLATE}#row" if is_fragment(request) else "ppims/transaction.html"
     return render(request, template, context)
+
+
+def _find_correction(records: Sequence[Row]) -> str:
+    """Find where what is left of a transaction's posting is corrected; "": nothing was posted, or
+    all was given back.
+    """
+    posted = next((row for row in records if row.kind == Kind.POSTED), None)
+    if posted is None or posted.customer_id is None:
+        return ""
+    entry = LedgerEntry.objects.get(customer_id=posted.customer_id, pk=posted.id)
+    given_back = sum_given_back([entry]).get(entry.pk, 0)
+    return write_correction_address(entry) if given_back < entry.amount_paise else ""
 
 
 def _list_steps(records: list[Row], asked: Row, user: User, *, is_page: bool) -> list[Step]:

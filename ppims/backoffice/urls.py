@@ -11,6 +11,7 @@ from ppims.backoffice.approvals import approval, approvals
 from ppims.backoffice.audit import audit, audit_entry, audit_export
 from ppims.backoffice.calls import calls
 from ppims.backoffice.customer import changes, merging
+from ppims.backoffice.customer.corrections import correct
 from ppims.backoffice.customer.page import customer, customer_note
 from ppims.backoffice.customer.reveal import customer_reveal
 from ppims.backoffice.customer.statement import customer_statement
@@ -89,6 +90,7 @@ urlpatterns = [
     path("onboard", changes.onboard, name="onboard"),
     path("customers/<int:unique_id>/edit", changes.edit, name="customer-edit"),
     path("customers/<int:unique_id>/kyc", changes.change_kyc, name="customer-kyc"),
+    path("customers/<int:unique_id>/correct", correct, name="customer-correct"),
     path("customers/<int:unique_id>/block", changes.block, name="customer-block"),
     path("customers/<int:unique_id>/unblock", changes.unblock, name="customer-unblock"),
     path("customers/<int:unique_id>/merge", merging.merge, name="customer-merge"),

@@ -288,7 +288,7 @@ def test_one_is_offered_what_one_may_do(meera, role, active, blocked):
 @pytest.mark.parametrize(("tier", "label"), [("P", "Upgrade KYC"), ("F", "Change KYC")])
 def test_where_no_kyc_is_higher_none_is_offered(ent, tier, label):
     customer = make_customer(ent, kyc_flag=tier, ovid_type="PAN", ovid_value="ABCPE1234F")
-    assert f"Edit {label} Block" in read_words(look(customer, "maker"))
+    assert f"Edit {label} Correct the month Block" in read_words(look(customer, "maker"))
 
 
 @pytest.mark.parametrize("number", [100_000_000_000_001, 10**30])

@@ -21,6 +21,7 @@ from tests.web.private_customer import list_unmasked, make_meera
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2031, 11, 25, 10, 47, tzinfo=UTC)
+CORRECT = "Correct the month"
 ROLES = ["viewer", "maker", "checker", "auditor", "admin"]
 PAN = CustomerDetails(
     kyc_flag="F", kyc_updated_channel="BRN", ovid_type="PAN", ovid_value="ABCPE1234F"
@@ -134,17 +135,22 @@ def test_everybody_reads_what_waits_and_nothing_private_in_it(meera, ent, farhan
 
 
 def test_what_was_proposed_is_not_offered_again_but_led_to(meera, farhan):
-    assert list(read_buttons(look(meera, "maker"))) == ["Edit", "Upgrade KYC", "Block"]
+    assert list(read_buttons(look(meera, "maker"))) == ["Edit", "Upgrade KYC", CORRECT, "Block"]
     change = kyc.change(customer_id=meera, details=PAN, reason="Seen", user=farhan)
     buttons = read_buttons(look(meera, "maker"))
-    assert list(buttons) == ["Edit", "KYC change waits", "Block"]
+    assert list(buttons) == ["Edit", "KYC change waits", CORRECT, "Block"]
     assert buttons["KYC change waits"] == reverse("approval", args=["kyc", change.pk])
     blocking.block(customer_id=meera, reason="lost", user=farhan)
-    assert list(read_buttons(look(meera, "maker"))) == ["Edit", "KYC change waits", "Unblock"]
+    assert list(read_buttons(look(meera, "maker"))) == [
+        "Edit",
+        "KYC change waits",
+        CORRECT,
+        "Unblock",
+    ]
     unblocking = blocking.propose_unblocking(customer_id=meera, reason="found", user=farhan)
     buttons = read_buttons(look(meera, "maker"))
     said = "Unblocking proposed by farhan, 25 Nov"
-    assert list(buttons) == ["Edit", "KYC change waits", said]
+    assert list(buttons) == ["Edit", "KYC change waits", CORRECT, said]
     assert buttons[said] == reverse("approval", args=["unblocking", unblocking.pk])
 
 

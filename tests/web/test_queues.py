@@ -8,6 +8,8 @@ from customers.details import CustomerDetails
 from customers.models import Customer, DuplicateReview
 from customers.services import blocking, customers
 from limits.models import LedgerEntry, PostingFinding
+from limits.services import adjustments
+from limits.services.adjustments import Correction
 from ppims.backoffice import labels
 from ppims.core import clock
 from ppims.core.errors import Conflict
@@ -271,6 +273,9 @@ def test_a_note_is_kept_and_it_goes_on_waiting(ent, customer, maker):
 def test_a_finding_closes_it(ent, customer, maker, finding):
     entry = make_flagged_posting(ent, customer)
     with clock.freeze(AT):
+        # What was a mistake is put right.
+        correction = Correction(customer, entry.month, "D", 5, "too little")
+        adjustments.propose(correction=correction, user=find_user(maker))
         answer = send_note(maker, entry, finding.value)
     assert answer["Location"] == "/work/flagged"
     queue = read_words(maker.get("/work/flagged"))

@@ -64,6 +64,7 @@ OPEN_TO = {
     "onboard": ({"maker"}, {"maker"}, []),
     "customer-edit": ({"maker"}, {"maker"}, [CUSTOMER]),
     "customer-kyc": ({"maker"}, {"maker"}, [CUSTOMER]),
+    "customer-correct": ({"maker"}, {"maker"}, [CUSTOMER]),
     "customer-block": ({"maker"}, {"maker"}, [CUSTOMER]),
     "customer-unblock": ({"maker"}, {"maker"}, [CUSTOMER]),
     "approvals": (ROLES, NO_ROLE, []),

@@ -50,6 +50,7 @@ UPGRADE_KYC = Action(
 ACTIONS = (
     Action("customer-edit", _("Edit"), "pencil", "customers.change_customer"),
     UPGRADE_KYC,
+    Action("customer-correct", _("Correct the month"), "book-open", "limits.propose_adjustment"),
     Action("customer-block", _("Block"), "ban", "customers.block_customer", "ACTIVE"),
     Action(
         "customer-unblock",

@@ -1,14 +1,15 @@
 """Corrections of what is used in a month."""
 
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from limits import ledger
-from limits.models import Adjustment
+from limits import ledger, queries
+from limits.models import Adjustment, LedgerEntry
 from limits.services import adjustments
 from ppims.backoffice import labels
 from ppims.backoffice.proposal_kinds.kind import Changes, Kind
 from ppims.core import clock
-from ppims.core.formats import NO_VALUE, inr, write_month
+from ppims.core.formats import NO_VALUE, inr, ist, write_month
 from ppims.models import FourEyes
 
 
@@ -24,7 +25,14 @@ def _list_changes(row: Adjustment) -> Changes:
         return [(what, NO_VALUE, _summarize(row))]
     usage = ledger.read_usage(row.customer_id, [row.month], clock.now())
     used = usage.used[row.month, row.direction]
-    return [(what, inr(used), inr(used + row.amount_paise))]
+    changes = [(what, inr(used), inr(used + row.amount_paise))]
+    if row.posting_id is not None:
+        posting = LedgerEntry.objects.get(customer_id=row.customer_id, pk=row.posting_id)
+        left = posting.amount_paise - queries.sum_given_back([posting]).get(posting.pk, 0)
+        words = {"amount": inr(posting.amount_paise), "when": ist(posting.at)}
+        named = _("Left of %(amount)s, posted %(when)s") % words
+        changes.append((named, inr(left), inr(left + row.amount_paise)))
+    return changes
 
 
 CORRECTION_KIND = Kind(
@@ -37,7 +45,7 @@ CORRECTION_KIND = Kind(
     _list_changes,
     adjustments.find_unbookable,
     gettext_lazy(
-        "Stale: it would take away what is not used any more, or what a processor may still"
-        " reverse. It can’t be approved; propose it anew."
+        "Stale: it would take away what is not used any more, what a processor may still reverse,"
+        " or more than is left of its posting. It can’t be approved; propose it anew."
     ),
 )
