@@ -35,6 +35,8 @@ class Migration(migrations.Migration):
                             ("APPROVED", "Approved"),
                             ("REJECTED", "Rejected"),
                             ("WITHDRAWN", "Withdrawn"),
+                            ("ALONE", "Counts, to be confirmed"),
+                            ("OBJECTED", "Counts, objected to"),
                         ],
                         default="PROPOSED",
                         max_length=9,
@@ -80,6 +82,8 @@ class Migration(migrations.Migration):
                             ("APPROVED", "Approved"),
                             ("REJECTED", "Rejected"),
                             ("WITHDRAWN", "Withdrawn"),
+                            ("ALONE", "Counts, to be confirmed"),
+                            ("OBJECTED", "Counts, objected to"),
                         ],
                         default="PROPOSED",
                         max_length=9,
@@ -346,6 +350,24 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("reason", ""), _negated=True),
                 name="number_passed_on_has_a_reason",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="merge",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state__in", ["PROPOSED", "APPROVED", "REJECTED", "WITHDRAWN"])
+                ),
+                name="customers_merge_state_is_known",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="numberpassedon",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state__in", ["PROPOSED", "APPROVED", "REJECTED", "WITHDRAWN"])
+                ),
+                name="customers_numberpassedon_state_is_known",
             ),
         ),
     ]

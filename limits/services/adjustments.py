@@ -45,8 +45,8 @@ UNBOOKABLE_REASON = (
 @dataclass(frozen=True)
 class Correction:
     """What is to be added to a customer's usage of a month (202611); below zero: taken away.
-    `posting_id` names the posting that it is taken away of: Unique_Id, month and direction are those
-    that this one named.
+    `posting_id` names the posting that it is taken away of: Unique_Id, month and direction are what
+    that one has.
     """
 
     unique_id: int

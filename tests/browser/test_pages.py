@@ -86,6 +86,8 @@ PAGES = (
     Shown("approval", "/work/approvals/kyc/2", role="checker"),
     Shown("edit", f"/customers/{SAMPLE_CUSTOMER}/edit", role="maker"),
     Shown("kyc", f"/customers/{SAMPLE_CUSTOMER}/kyc", role="maker"),
+    Shown("correct", f"/customers/{SAMPLE_CUSTOMER}/correct", role="maker"),
+    Shown("correct-posting", "/customers/{holder}/correct?posting={flagged}", role="maker"),
     Shown("block", f"/customers/{SAMPLE_CUSTOMER}/block", role="maker"),
     Shown("unblock", f"/customers/{SAMPLE_CUSTOMER}/unblock", "maker"),
     Shown("password", "/password"),
@@ -98,6 +100,7 @@ def find_address(shown):
     check = declined.order_by("-at").first()
     flagged = LedgerEntry.objects.exclude(flags="").order_by("-at").first()
     known = {"declined": check.customer_id, "check": check.pk, "flagged": flagged.pk}
+    known["holder"] = flagged.customer_id
     refused = RefusedReport.objects.order_by("-pk").first()
     audited = AuditEntry.objects.exclude(subject=0).exclude(user=None).order_by("-pk").first()
     return shown.address.format(**known, refused=refused.pk, audited=audited.pk)
