@@ -23,7 +23,7 @@ from customers.forms.fields import focus_first
 from customers.models import Customer, Receipt, Registration
 from customers.services import blocking, customers, kyc
 from ppims.backoffice.access import get_posted, go, is_looking, open_page, render_form
-from ppims.backoffice.customer.finding import find_person
+from ppims.backoffice.customer.merged_ids import find_person
 from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.core.errors import Refusal, Unavailable
 from ppims.models import FourEyes, Operation, Processor

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from customers import survivors
 from customers.forms.fields import focus_first
 from customers.models import Customer
 from limits import queries
@@ -17,6 +18,7 @@ from limits.models import Direction, LedgerEntry
 from limits.services import adjustments, findings
 from ppims.backoffice.access import get_posted, go, is_looking, open_page, render_form
 from ppims.backoffice.customer.changes import PROPOSED_MESSAGE
+from ppims.backoffice.customer.merged_ids import find_person
 from ppims.backoffice.flagged import FLAGGED_POSTINGS
 from ppims.backoffice.queue import go_on
 from ppims.backoffice.transaction_detail import write_transaction_address
@@ -33,7 +35,7 @@ def correct(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Propose to correct a month; or a posting, where the address names one. The flagged entry that
     it names to `close` is closed with it.
     """
-    customer = get_object_or_404(Customer, pk=unique_id)
+    customer = find_person(unique_id)
     posting = _find_entry(request, customer, "posting", kind=LedgerEntry.Kind.POST)
     closes = _find_flagged(request, customer)
     form = _make_form(request, posting, closes)
@@ -61,7 +63,11 @@ def _find_entry(
     if said is None:
         return None
     number = int(said) if said.isdecimal() and said.isascii() else 0
-    own = LedgerEntry.objects.filter(customer_id=customer.pk, **more).select_related("processor")
+    own = LedgerEntry.objects.filter(
+        customer_id__in=survivors.list_kin(customer.pk),
+        unique_id_sent__in=survivors.list_family(customer.pk),
+        **more,
+    ).select_related("processor")
     return get_object_or_404(own, pk=min(number, keyset.PAST_ALL_IDS))
 
 
@@ -127,7 +133,7 @@ def _propose(
 ) -> None:
     said = form.cleaned_data
     correction = adjustments.Correction(
-        unique_id=customer.pk,
+        unique_id=posting.unique_id_sent if posting else customer.pk,
         month=posting.month if posting else said["month"],
         direction=posting.direction if posting else said["direction"],
         amount_paise=form.change_paise,

@@ -20,7 +20,7 @@ from customers.models import Customer, Merge
 from customers.services.merging import find_waiting
 from limits.services import merges
 from ppims.backoffice.access import get_posted, is_looking, open_page, render_form
-from ppims.backoffice.customer.finding import find_person
+from ppims.backoffice.customer.merged_ids import find_person
 from ppims.backoffice.customer.together import compare
 from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.core.errors import Refusal, Unavailable

@@ -14,8 +14,8 @@ from customers.services import notes
 from ppims.backoffice.access import get_posted, is_fragment, open_page
 from ppims.backoffice.customer.actions import list_buttons
 from ppims.backoffice.customer.activity import read_activity
-from ppims.backoffice.customer.finding import find_person, lead_to_survivor
 from ppims.backoffice.customer.left import show_directions
+from ppims.backoffice.customer.merged_ids import find_person, lead_to_survivor
 from ppims.backoffice.customer.merging import list_merged
 from ppims.backoffice.customer.months import group_months
 from ppims.backoffice.customer.notes import NoteForm, list_notes

@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from customers.forms.fields import ReasonForm, focus_first, make_reason_field
 from customers.services import disclosures
 from ppims.backoffice.access import get_posted, is_looking, open_page, render_form
-from ppims.backoffice.customer.finding import find_person
+from ppims.backoffice.customer.merged_ids import find_person
 from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.services.accounts import get_staff
 

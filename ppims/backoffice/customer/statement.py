@@ -13,7 +13,7 @@ from customers import people
 from customers.services import disclosures
 from ppims.backoffice.access import open_page
 from ppims.backoffice.csv_files import send_file
-from ppims.backoffice.customer.finding import find_person
+from ppims.backoffice.customer.merged_ids import find_person
 from ppims.backoffice.filters import FrameForm
 from ppims.backoffice.transaction_rows import Line, make_lines
 from ppims.core import calendar, clock
