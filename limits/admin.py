@@ -1,29 +1,24 @@
-"""The admin of limit rules, which two admins decide here; and of seals."""
+"""The admin of limit rules, which two admins decide here."""
 
 from collections.abc import Callable
 from functools import cache
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import path
 from django.utils.html import format_html
-from django.views.decorators.http import require_POST, require_safe
 
 from customers.forms import ReasonForm
 from limits.forms import LimitRuleForm
-from limits.models import LimitRule, Seal
-from limits.services import rules, seals
+from limits.models import LimitRule
+from limits.services import rules
 from ppims.core import clock
 from ppims.core.errors import Malformed, Refusal
 from ppims.core.formats import NO_VALUE, write_ist_second
 from ppims.services.accounts import get_staff
 from ppims.services.read_only_admin import (
-    ReadOnlyAdmin,
     make_choice_column,
     make_instant_column,
     refuse_everyone,
@@ -194,56 +189,3 @@ class LimitRuleAdmin(admin.ModelAdmin):
         obj.pk = rule.pk
         for warning in rules.describe_starts([rule], clock.now()).values():
             self.message_user(request, warning, messages.ERROR)
-
-
-# Seals.
-
-
-@admin.register(Seal)
-class SealAdmin(ReadOnlyAdmin):
-    """Made here at the press of a button; its file is fetched here, to be kept elsewhere."""
-
-    readonly_fields: ClassVar[Any] = [
-        "number",
-        make_instant_column("at", "Made"),
-        *("entry_count", "check_count", "audit_count", "key_id"),
-    ]
-    list_display = fields = readonly_fields
-    ordering = ["-number"]
-    sortable_by = ()
-
-    def has_make_permission(self, request: HttpRequest) -> bool:
-        return get_staff(request).has_perm("limits.make_seal")
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        context = {"may_make": self.has_make_permission(request)}
-        return super().changelist_view(request, {**context, **(extra_context or {})})
-
-    def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view
-        return [
-            path("make/", view(require_POST(self.make)), name="limits_seal_make"),
-            path("<int:number>/file/", view(require_safe(self.send_file)), name="limits_seal_file"),
-            *super().get_urls(),
-        ]
-
-    def make(self, request: HttpRequest) -> HttpResponse:
-        if not self.has_make_permission(request):
-            raise PermissionDenied
-        try:
-            seal = seals.make(user=get_staff(request))
-        except Refusal as refusal:
-            self.message_user(request, refusal.describe(), messages.ERROR)
-            return redirect("admin:limits_seal_changelist")
-        self.message_user(request, f"{seal} is made. Fetch its file, and keep it elsewhere.")
-        return redirect("admin:limits_seal_change", seal.pk)
-
-    def send_file(self, request: HttpRequest, number: int) -> HttpResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        name = f"seal-{number:06d}.json"
-        return JsonResponse(
-            seals.export_seal(get_object_or_404(Seal, pk=number)),
-            json_dumps_params={"indent": 2},
-            headers={"Content-Disposition": f'attachment; filename="{name}"'},
-        )

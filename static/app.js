@@ -140,7 +140,9 @@ if (dialog) {
     left.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
   };
   tabs.addEventListener("message", begin);
-  document.addEventListener("htmx:after:request", active);
+  document.addEventListener("htmx:after:request", (event) => {
+    if (!event.detail.ctx.sourceElement.matches("[hx-trigger^=every]")) active(); // else the page asked by itself
+  });
   dialog.addEventListener("cancel", (event) => event.preventDefault());
   dialog.querySelector("form").addEventListener("submit", async (event) => {
     event.preventDefault();

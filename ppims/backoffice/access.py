@@ -28,6 +28,7 @@ from ppims.models import User
 
 View = Callable[..., HttpResponseBase]
 SEEN_EVERY_SECONDS = 60
+POLL_PARAMETER = "poll"  # of what a page asks by itself
 NUL_CHARACTER = "\0"
 
 
@@ -184,12 +185,14 @@ def _list_texts_sent(request: HttpRequest) -> Iterator[str]:
 
 
 def keep_alive(get_response: View) -> View:
-    """Let a session end SESSION_COOKIE_AGE after its last request, noted once a minute at most."""
+    """Let a session end SESSION_COOKIE_AGE after its last request, noted once a minute at most.
+    What a page asks by itself doesn't count: nobody may be there.
+    """
 
     def answer(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
         session = request.session
-        if session.accessed and not session.is_empty():
+        if session.accessed and not session.is_empty() and POLL_PARAMETER not in request.GET:
             now = int(time())
             if now - session.get("seen", 0) >= SEEN_EVERY_SECONDS:
                 session["seen"] = now

@@ -28,6 +28,7 @@ from ppims.backoffice.filters import (
     write_canonical_query,
     write_next_query,
 )
+from ppims.backoffice.seals import read_proof
 from ppims.backoffice.transaction_rows import DAY_PARAMETER
 from ppims.core import calendar, clock
 from ppims.models import AuditEntry, User
@@ -91,7 +92,7 @@ def audit(request: HttpRequest) -> HttpResponseBase:
         return redirect(request.path + tidier)
     form = AuditForm(request.GET)
     if not form.is_valid():
-        context = {"form": form, "has_days": True}
+        context = {"form": form, "has_days": True, "proof": _read_proof_once(request)}
         return respond(request, PAGE_TEMPLATE, context, partial="found", status=422)
     found = list_audit(form.make_filters(clock.now()), cursor=request.GET.get(CURSOR_NAME, ""))
     lines = make_audit_lines(found.rows)
@@ -99,6 +100,7 @@ def audit(request: HttpRequest) -> HttpResponseBase:
     shown = lines[-1].day.isoformat() if lines else request.GET.get(DAY_PARAMETER, "")
     context = {
         "form": form,
+        "proof": _read_proof_once(request),
         "has_days": asked.get("when") == OWN_FRAME,
         "asked": asked,
         "lines": lines,
@@ -108,6 +110,11 @@ def audit(request: HttpRequest) -> HttpResponseBase:
     }
     part = "rows" if CURSOR_NAME in request.GET else "found"
     return respond(request, PAGE_TEMPLATE, context, partial=part)
+
+
+def _read_proof_once(request: HttpRequest) -> dict[str, Any]:
+    """Read what stands above the list; not for a list alone."""
+    return {} if is_fragment(request) else read_proof(clock.now())
 
 
 @open_page("ppims.view_auditentry")

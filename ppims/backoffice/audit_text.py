@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils.text import capfirst, get_text_list
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import DuplicateReview, Merge
 from limits.models import Direction, PostingFinding, ReportFinding, Window, write_limit
 from ppims.backoffice import labels
-from ppims.core.formats import inr, ist_date, ist_start, write_month
+from ppims.core.formats import inr, ist_date, ist_start, write_count, write_month
 
 Detail = Mapping[str, Any]
 OF_A_FRAME = ("since", "until")
@@ -89,6 +89,7 @@ DEEDS: Mapping[str, object] = {
     "clock accepted": _("Accepted the clock, which had jumped by %(seconds)s seconds"),
     "rows taken as they were": _("Took the rows there were as they were"),
     "sealed": _("Made seal %(seal)s"),
+    "ledger verified": _("Verified the ledger: %(verified)s"),
     "made-up data begun": _("Began to write made-up customers"),
 }
 
@@ -165,6 +166,7 @@ ACTION_GROUPS: Mapping[object, Mapping[str, object]] = {
     },
     _("System"): {
         "sealed": _("Seal made"),
+        "ledger verified": _("Ledger verified"),
         "transactions exported": _("Transactions exported"),
         "audit exported": _("Audit exported"),
         "clock accepted": _("Clock accepted"),
@@ -276,6 +278,15 @@ def _say_merging(detail: Detail) -> str:
     return str(said) % {"merged": detail["merged"]}
 
 
+def _say_verified(detail: Detail) -> str:
+    """Say "2,439 rows, nothing found"."""
+    rows, findings = write_count(detail["rows"]), detail["findings"]
+    found = gettext("%(rows)s rows, nothing found")
+    if findings:
+        found = ngettext("%(rows)s rows, %(n)s finding", "%(rows)s rows, %(n)s findings", findings)
+    return found % {"rows": rows, "n": findings}
+
+
 def _say_frame(detail: Detail) -> str:
     """Say which days an export is of; `until` is the midnight that ends the last of them."""
     since, until = (detail[name] and datetime.fromisoformat(detail[name]) for name in OF_A_FRAME)
@@ -312,6 +323,7 @@ DETAIL_WRITERS: Mapping[str, Callable[[Detail], object]] = {
     "merging": _say_merging,
     "frame": _say_frame,
     "asked": _say_asked,
+    "verified": _say_verified,
     "amount": lambda detail: _write_inr(detail["amount_paise"]),
     "kyc": lambda detail: " → ".join(labels.name_tier(code) for code in detail["kyc_flag"]),
     "outcome": lambda detail: DuplicateReview.Outcome(detail["outcome"]).label,

@@ -54,7 +54,7 @@ SETTINGS_TABS = (
     Item("limits", _("Limits"), permissions=("limits.view_limitrule",)),
     Item("processors", _("Processors"), permissions=("ppims.view_processor",)),
     Item("audit", _("Audit"), permissions=("ppims.view_auditentry",)),
-    Item("admin:index", _("Admin"), permissions=("ppims.change_user", "limits.make_seal")),
+    Item("admin:index", _("Admin"), permissions=("ppims.change_user",)),
 )
 MENU = (
     Item("overview", _("Overview"), "layout-dashboard", ("limits.view_ledgerentry",)),

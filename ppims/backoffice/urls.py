@@ -5,7 +5,7 @@ from django.shortcuts import redirect
 from django.urls import path
 from django.views.generic import RedirectView
 
-from ppims.backoffice import login, menu
+from ppims.backoffice import login, menu, seals
 from ppims.backoffice.access import open_page
 from ppims.backoffice.approvals import approval, approvals
 from ppims.backoffice.audit import audit, audit_entry, audit_export
@@ -17,6 +17,7 @@ from ppims.backoffice.customer.reveal import customer_reveal
 from ppims.backoffice.customer.statement import customer_statement
 from ppims.backoffice.customers import customers
 from ppims.backoffice.flagged import flagged_list, flagged_posting
+from ppims.backoffice.jobs import job
 from ppims.backoffice.limits import limits
 from ppims.backoffice.overview import overview
 from ppims.backoffice.processors import processors
@@ -77,6 +78,12 @@ urlpatterns = [
     path("settings/audit", audit, name="audit"),
     path("settings/audit/<int:entry_id>", audit_entry, name="audit-entry"),
     path("settings/audit/export", audit_export, name="audit-export"),
+    path("settings/audit/proof", seals.audit_proof, name="audit-proof"),
+    path("settings/audit/seal", seals.audit_seal, name="audit-seal"),
+    path("settings/audit/verify", seals.audit_verify, name="audit-verify"),
+    path("settings/audit/seals", seals.seals, name="seals"),
+    path("settings/audit/seals/<int:number>/file", seals.seal_file, name="seal-file"),
+    path("settings/jobs/<int:job_id>", job, name="job"),
     path("transactions", transactions, name="transactions"),
     path("transactions/export", transactions_export, name="transactions-export"),
     path("transactions/<slug:source>/<int:row_id>", transaction, name="transaction"),

@@ -15,19 +15,19 @@ def inr(paise: int | None, nothing: str = NO_VALUE) -> str:
         return nothing
     sign = "-" if paise < 0 else ""
     whole, fraction = divmod(abs(paise), 100)
-    head, tail = divmod(whole, 1000)
+    return f"{sign}₹{write_count(whole)}.{fraction:02d}"
+
+
+def write_count(number: int) -> str:
+    """Write how many there are: 12,345 or 12,34,567."""
+    head, tail = divmod(number, 1000)
     if not head:
-        return f"{sign}₹{tail}.{fraction:02d}"
+        return str(tail)
     pairs = []
     while head:
         head, pair = divmod(head, 100)
         pairs.append(f"{pair:02d}" if head else str(pair))
-    return f"{sign}₹{','.join(reversed(pairs))},{tail:03d}.{fraction:02d}"
-
-
-def write_count(number: int) -> str:
-    """Write how many there are, up to a lakh: 12,345."""
-    return f"{number:,}"
+    return f"{','.join(reversed(pairs))},{tail:03d}"
 
 
 def ist(at: datetime | None) -> str:

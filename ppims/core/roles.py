@@ -5,7 +5,7 @@ VIEW_PERMISSIONS = frozenset(
     for app, models in {
         "customers": "customer registration account card document kycchange duplicatereview"
         " unblocking customernote kycproposal merge numberpassedon",
-        "limits": "limitrule limitcheck hold ledgerentry monthlyusage adjustment seal"
+        "limits": "limitrule limitcheck hold ledgerentry monthlyusage adjustment"
         " postingfinding refusedreport reportfinding",
         "ppims": "processor",
     }.items()

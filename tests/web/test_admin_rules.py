@@ -1,11 +1,9 @@
-"""Limit rules in the admin: proposed by one admin, approved by another; and seals."""
+"""Limit rules in the admin: proposed by one admin, approved by another."""
 
 import pytest
-from django.urls import reverse
 
-from limits.models import LimitRule, Seal
+from limits.models import LimitRule
 from limits.queries import list_in_force
-from limits.services import seals
 from ppims.core import clock
 from tests.web.admin_pages import (
     open_browser,
@@ -141,28 +139,3 @@ def test_the_list_of_rules_asks_no_more_for_more_rules(django_assert_max_num_que
     client = open_browser("admin")
     with django_assert_max_num_queries(8):
         client.get(write_list_url("limits_limitrule"))
-
-
-# Seals.
-
-
-@pytest.mark.parametrize("role", ["auditor", "admin"])
-def test_a_seal_is_made_at_the_press_of_a_button_and_its_file_is_fetched(role):
-    client = open_browser(role)
-    assert "Seal now" in read_words(client.get(write_list_url("limits_seal")))
-    made = client.post(reverse("admin:limits_seal_make"), follow=True)
-    assert "Seal 1 is made" in read_words(made)
-    assert made.redirect_chain[-1][0] == reverse("admin:limits_seal_change", args=[1])
-    file = client.get(reverse("admin:limits_seal_file", args=[1]))
-    assert seals.read_exported(file.json()).number == 1
-    assert 'filename="seal-000001.json"' in file["Content-Disposition"]
-    assert client.get(reverse("admin:limits_seal_file", args=[2])).status_code == 404
-    assert client.get(reverse("admin:limits_seal_make")).status_code == 405
-
-
-@pytest.mark.parametrize("role", ["viewer", "maker", "checker"])
-def test_who_may_not_seal_has_no_button_and_no_way_round_it(role):
-    client = open_browser(role)
-    assert "Seal now" not in read_words(client.get(write_list_url("limits_seal")))
-    assert client.post(reverse("admin:limits_seal_make")).status_code == 403
-    assert not Seal.objects.exists()

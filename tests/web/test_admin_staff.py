@@ -10,7 +10,6 @@ from django.test import Client
 from django.urls import reverse
 
 from limits.models import LimitRule
-from limits.services import seals
 from ppims.api.dispatch import run_to_end
 from ppims.core import roles
 from ppims.models import AuditEntry, Processor, User
@@ -30,7 +29,6 @@ pytestmark = pytest.mark.django_db
 EVERY_ROLE = set(roles.ROLES)
 WHO_SEES = {
     "limits_limitrule": EVERY_ROLE,
-    "limits_seal": EVERY_ROLE,
     "ppims_processor": EVERY_ROLE,
     "ppims_user": {"admin"},
 }
@@ -51,13 +49,12 @@ def test_each_role_sees_and_adds_what_it_may(role, name):
 @pytest.mark.parametrize("role", sorted(EVERY_ROLE))
 def test_only_an_admin_changes_and_only_processors_and_users(role):
     rows = [make_processor(), LimitRule.objects.first(), make_user("viewer")]
-    rows.append(seals.make(user=make_user("auditor")))
     client = open_browser(role)
     posted = {
         row._meta.model_name: client.post(write_change_url(row), {}).status_code for row in rows
     }
     changes = 200 if role == "admin" else 403  # 200: the form again, with its errors
-    assert posted == {"processor": changes, "user": changes, "limitrule": 403, "seal": 403}
+    assert posted == {"processor": changes, "user": changes, "limitrule": 403}
     for row in rows:
         gone = client.post(write_change_url(row).replace("/change/", "/delete/"), {"post": "yes"})
         assert gone.status_code == 403
@@ -73,9 +70,9 @@ def test_the_index_has_plain_headings_and_leads_back_to_the_settings(role, ent):
     client = open_browser(role)
     page = client.get(reverse("admin:index"))
     words = read_words(page)
-    assert "Staff, processors, limits and seals" in words
+    assert "Staff, processors and limits" in words
     assert "Staff and processors Model name" in words
-    assert "Limits and seals Model name" in words
+    assert "Limits Model name" in words
     assert [word for word in ("Ppims", "Recent actions", "View site") if word in words] == []
     assert f'href="{reverse("settings")}"' in page.content.decode()
     assert "System id" in read_words(client.get(write_list_url("ppims_processor")))

@@ -269,7 +269,7 @@ def test_it_takes_a_bounded_number_of_queries_and_bytes(
     for number in range(60):
         customer = make_customer(ent) if number % 5 == 0 else 0
         record("user added", number, user=make_user("maker"), subject=customer)
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(19):
         page = ask(auditor)
     assert len(list_keys(page)) == keyset.PAGE_ROWS
     rows = auditor.get(reverse("audit"), {"after": keyset.FIRST_POSITION.write_cursor()})

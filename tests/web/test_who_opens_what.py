@@ -14,7 +14,7 @@ from ppims.backoffice import menu
 from ppims.backoffice.menu import MENU
 from ppims.backoffice.urls import MOVED_ADDRESSES
 from ppims.core import clock, roles
-from ppims.models import Operation, Processor
+from ppims.models import Job, Operation, Processor
 from ppims.services.idempotency import Call
 from tests.factories import ToldFactory, draw_ref, make_posting, make_processor
 from tests.web.admin_pages import make_user, open_browser, read_words
@@ -43,6 +43,12 @@ OPEN_TO = {
     "audit": ({"auditor", "admin"}, NO_ROLE, []),
     "audit-entry": ({"auditor", "admin"}, NO_ROLE, [1]),
     "audit-export": (NO_ROLE, {"auditor"}, []),
+    "audit-proof": ({"auditor", "admin"}, NO_ROLE, []),
+    "audit-seal": (NO_ROLE, {"auditor", "admin"}, []),
+    "audit-verify": (NO_ROLE, {"auditor", "admin"}, []),
+    "seals": ({"auditor", "admin"}, NO_ROLE, []),
+    "seal-file": ({"auditor", "admin"}, NO_ROLE, [1]),
+    "job": ({"auditor", "admin"}, NO_ROLE, [1]),
     "overview": (ROLES, NO_ROLE, []),
     "reviews": (ROLES, NO_ROLE, []),
     "review": (ROLES, {"maker"}, [1]),
@@ -84,6 +90,7 @@ def _somebody(db):
     call = Call(make_processor(), Operation.ADD_CUSTOMER, draw_ref(), {})
     customers.add_customer(call=call, details=details, draw_unique_id=lambda: CUSTOMER)
     at = clock.now()
+    Job.objects.create(pk=1, kind=Job.Kind.VERIFY, owner=make_user("viewer"), asked_at=at)
     KycProposal.objects.create(
         pk=1,
         customer_id=CUSTOMER,
@@ -159,7 +166,8 @@ def test_a_form_without_its_token_changes_nothing(role):
 FIVE_PLACES = ["Overview", "Customers", "Transactions", "Work", "Settings"]
 WORK_TABS = ["Flagged", "Reviews", "Approvals", "Refused reports"]
 SETTINGS_TABS = {role: ["Limits", "Processors"] for role in ROLES} | {
-    role: ["Limits", "Processors", "Audit", "Admin"] for role in ("auditor", "admin")
+    "auditor": ["Limits", "Processors", "Audit"],
+    "admin": ["Limits", "Processors", "Audit", "Admin"],
 }
 
 

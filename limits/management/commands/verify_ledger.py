@@ -10,8 +10,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from limits.models import Seal
-from limits.services import seals
-from limits.verify import count_rows_to_read, verify
+from limits.services import seals, verifications
+from limits.verify import Finding, count_rows_to_read, verify
+from ppims.core import clock
 from ppims.core.keys import KeyMissing
 from ppims.core.progress import show_bar
 
@@ -31,16 +32,23 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         exported = read_seal(options["seal"]) if options["seal"] else None
-        found, total = 0, count_rows_to_read()
+        began_at, total = clock.now(), count_rows_to_read()
+        found = verifications.Found(total)
         with show_bar("Verifying", total=total) as advance:
             processes = (os.cpu_count() or 1) if total > WORTH_PROCESSES else 0
             findings = verify(exported=exported, progress=advance, processes=processes)
-            for finding in islice(findings, None if options["all"] else 1):
-                found += 1
-                self.stderr.write(str(finding))
-        if found:
-            raise CommandError(f"{found} rows are not as they should be." if found > 1 else NOT_SO)
+            found.count_findings(map(self._say, islice(findings, None if options["all"] else 1)))
+        is_cut_short = found.count > 0 and not options["all"]
+        verifications.remember(found, began_at=began_at, is_cut_short=is_cut_short)
+        if found.count > 1:
+            raise CommandError(f"{found.count} rows are not as they should be.")
+        if found.count:
+            raise CommandError(NOT_SO)
         self.stdout.write(f"{total} rows verified: all as they should be.")
+
+    def _say(self, finding: Finding) -> Finding:
+        self.stderr.write(str(finding))
+        return finding
 
 
 def read_seal(path: Path) -> Seal:
