@@ -304,12 +304,14 @@ def _say_asked(detail: Detail) -> str:
     return "".join(said)
 
 
-def _say_staff_change(detail: Detail) -> str:
+def say_staff_change(kind: str, username: str, before: str = "", after: str = "") -> str:
     """Say "change the role of asha from viewer to maker"."""
-    kind, username = detail["kind"], detail["username"]
-    roles = {"before": "", "after": "", "username": username}
-    roles |= {when: detail[when].get("role", "") for when in ("before", "after")}
-    return str(STAFF_CHANGES[kind]) % roles
+    return str(STAFF_CHANGES[kind]) % {"username": username, "before": before, "after": after}
+
+
+def _say_staff_change(detail: Detail) -> str:
+    roles = [detail[when].get("role", "") for when in ("before", "after")]
+    return say_staff_change(detail["kind"], detail["username"], *roles)
 
 
 def _write_inr(paise: int) -> str:

@@ -53,8 +53,9 @@ WORK_TABS = (
 SETTINGS_TABS = (
     Item("limits", _("Limits"), permissions=("limits.view_limitrule",)),
     Item("processors", _("Processors"), permissions=("ppims.view_processor",)),
+    Item("staff", _("Staff"), permissions=("ppims.view_user",)),
     Item("audit", _("Audit"), permissions=("ppims.view_auditentry",)),
-    Item("admin:index", _("Admin"), permissions=("ppims.change_user",)),
+    Item("admin:index", _("Admin"), permissions=("ppims.view_user",)),
 )
 MENU = (
     Item("overview", _("Overview"), "layout-dashboard", ("limits.view_ledgerentry",)),

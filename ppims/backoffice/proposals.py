@@ -75,6 +75,11 @@ class Shown:
         return bool(self.row.maker_id == self.user.pk)
 
     @property
+    def hand_over(self) -> str:
+        """Write where this person finds what is to be handed over; "": there is nothing."""
+        return self.kind.hand_over(self.row, self.user)
+
+    @property
     def decisions(self) -> list[str]:
         """Name what this person may decide now, of DECISIONS."""
         if not self.is_waiting:

@@ -24,6 +24,8 @@ from ppims.backoffice.processors import processors
 from ppims.backoffice.refused_reports import refused_list, refused_report
 from ppims.backoffice.reviews import review, reviews_list
 from ppims.backoffice.search import search, search_results
+from ppims.backoffice.staff.changes import staff_add, staff_change, staff_password
+from ppims.backoffice.staff.pages import staff, staff_member
 from ppims.backoffice.transaction_export import transactions_export
 from ppims.backoffice.transactions import transaction, transactions
 from ppims.services.accounts import get_staff
@@ -75,6 +77,11 @@ urlpatterns = [
     path("settings/limits", limits, name="limits"),
     path("settings/processors", processors, name="processors"),
     path("settings/processors/calls", calls, name="calls"),
+    path("settings/staff", staff, name="staff"),
+    path("settings/staff/add", staff_add, name="staff-add"),
+    path("settings/staff/passwords/<int:pk>", staff_password, name="staff-password"),
+    path("settings/staff/<int:user_id>", staff_member, name="staff-member"),
+    path("settings/staff/<int:user_id>/<slug:kind>", staff_change, name="staff-change"),
     path("settings/audit", audit, name="audit"),
     path("settings/audit/<int:entry_id>", audit_entry, name="audit-entry"),
     path("settings/audit/export", audit_export, name="audit-export"),

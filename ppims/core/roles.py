@@ -51,13 +51,11 @@ ROLES: dict[str, frozenset[str]] = {
     },
     "admin": VIEW_PERMISSIONS
     | {
-        f"ppims.{verb}_{model}"
-        for verb in ("add", "change", "view")
-        for model in ("user", "processor")
-    }
-    | {"ppims.propose_staffchange", "ppims.approve_staffchange"}
-    | {
-        "auth.view_group",
+        "ppims.add_processor",
+        "ppims.change_processor",
+        "ppims.view_user",
+        "ppims.propose_staffchange",
+        "ppims.approve_staffchange",
         "ppims.view_auditentry",
         "ppims.view_refusedcall",
         "limits.add_limitrule",

@@ -178,13 +178,14 @@ def _carry_out(change: StaffChange, person: User | None, at: datetime) -> list[M
         return []  # a user's row changes with each log-in: the audit proves the change
     if bar := describe_obstacle(change, person):
         raise Conflict([("", bar)])
+    was_admin = find_role(person) == staff_ties.ADMIN_ROLE
     if change.kind == Kind.ROLE:
         person.groups.set([Group.objects.get(name=change.to_role)])
         person.is_staff = True
     elif change.kind in {Kind.DEACTIVATE, Kind.ACTIVATE}:
         person.is_active = change.kind == Kind.ACTIVATE
     person.save(update_fields=["is_active", "is_staff"])
-    if not staff_ties.list_able_admins(at):
+    if was_admin and not staff_ties.list_able_admins(at):
         raise Conflict([("", gettext("Nobody would be left who is an admin and can log in."))])
     return []
 

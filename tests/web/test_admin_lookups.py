@@ -71,7 +71,7 @@ def quiet(monkeypatch):
 def test_no_list_takes_a_look_up_that_it_does_not_offer(quiet):
     viewer = open_browser("viewer")
     asked = [(name, each) for name, offers in name_lists().items() for each in list_lookups(offers)]
-    assert len(asked) > 200
+    assert len(asked) > 100
     passed = [
         each
         for each in asked
@@ -156,9 +156,9 @@ def test_every_filter_search_and_order_that_a_list_shows_still_works():
     pk = make_customer(ent)
     make_check(ent, pk, 100)
     make_posting(ent, pk, 100)
-    for role, names in (("auditor", set(name_lists()) - {"ppims_user"}), ("admin", {"ppims_user"})):
+    for role in ("auditor", "admin"):
         client = open_browser(role)
-        for name in names:
+        for name in name_lists():
             shown = client.get(write_list_url(name)).context["cl"]
             links = {"?p=1", "?all=", "?e=1"}
             links |= {c["query_string"] for spec in shown.filter_specs for c in spec.choices(shown)}

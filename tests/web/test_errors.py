@@ -9,7 +9,7 @@ from ppims.core.errors import Unavailable
 from tests.web.admin_pages import open_browser, read_words
 
 HTMX = {"HX-Request": "true"}
-ADMINS_ONLY = "/admin/ppims/user/"
+ADMINS_ONLY = "/settings/staff"
 
 
 def assert_fragment(response, status, words):

@@ -124,10 +124,15 @@ def test_commands_refuse_it_too(customer, text):
     assert not LimitRule.objects.filter(state="PROPOSED").exists()
 
 
-@pytest.mark.parametrize(
-    ("name", "field"), [("ppims_processor", "name"), ("ppims_user", "first_name")]
-)
-def test_names_in_the_admin_hold_no_control_characters(name, field):
-    fields = {"system_id": "NEW", "username": "new", "name": "New", "state": "ACTIVE"}
-    response = open_browser("admin").post(write_add_url(name), {**fields, field: "back\u202ewards"})
+def test_names_of_processors_hold_no_control_characters():
+    fields = {"system_id": "NEW", "username": "new", "state": "ACTIVE", "name": "back\u202ewards"}
+    response = open_browser("admin").post(write_add_url("ppims_processor"), fields)
     assert "must have no control characters" in read_words(response)
+
+
+@pytest.mark.parametrize("field", ["first_name", "last_name", "reason"])
+def test_names_of_staff_hold_no_control_characters(field):
+    fields = {"username": "new", "role": "maker", "reason": "Joins", field: "back\u202ewards"}
+    response = open_browser("admin").post(reverse("staff-add"), fields)
+    assert response.status_code == 422
+    assert list(response.context["form"].errors) == [field]

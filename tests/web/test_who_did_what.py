@@ -5,22 +5,23 @@ import io
 import json
 
 import pytest
-from django.contrib.auth.models import Group
 from django.urls import reverse
 
 from ppims.backoffice.audit_text import DEEDS
 from ppims.backoffice.transaction_rows import make_lines
+from ppims.core import clock
 from ppims.models import AuditEntry, User
 from ppims.reports.keyset import Position
 from ppims.reports.records import AUDIT_RANK, read_rows
+from ppims.services import audit
 from tests.factories import make_customer
 from tests.web.admin_pages import (
     make_user,
     open_browser,
     read_words,
     write_add_url,
-    write_change_url,
 )
+from tests.web.users import reset_password
 
 pytestmark = pytest.mark.django_db
 NEW_CUSTOMER = {
@@ -69,26 +70,27 @@ def test_what_a_processor_adds_is_the_processors(ent):
 
 def test_a_row_says_what_was_done_to_whom(ent):
     admins = open_browser("admin")
-    admins.post(
-        write_add_url("ppims_user"),
-        {"username": "aud2", "groups": Group.objects.get(name="auditor").pk},
-    )
+    person = {"username": "aud2", "role": "auditor", "reason": "Joins"}
+    admins.post(reverse("staff-add"), person)
+    reset_password(make_user("viewer", first_name="Lost"))
     start = {"in_force_from_0": "01/12/2131", "in_force_from_1": ""}
     admins.post(write_add_url("limits_limitrule"), {**RULE, **start})
-    assert [deed for deed, _, _ in read_list()][:3] == [
+    name = User.objects.get(first_name="Lost").username
+    assert [deed for deed, _, _ in read_list()][:5] == [
         "Proposed New Min, spend, month: ₹10,000 → ₹11,000 from 1 Dec 2131",
-        "Gave user aud2 a one-time password",
-        "Added user aud2 as auditor",
+        f"Gave user {name} a one-time password",
+        f"Approved: reset the password of {name}",
+        f"Proposed to reset the password of {name}",
+        "Proposed to add aud2 as auditor",
     ]
 
 
 def test_a_changed_user_has_a_page_too(ent):
-    """Django tells changes as a list of its own: it is said, and takes no page down."""
+    """Django's admin told changes as a list of its own: it is said, and takes no page down."""
     user, client = make_user("viewer"), open_browser("admin")
-    checker = Group.objects.get(name="checker")
-    client.post(write_change_url(user), {"username": user.username, "groups": checker.pk})
-    entry = AuditEntry.objects.latest("pk")
-    assert User.objects.get(pk=user.pk).groups.get() == checker
+    fields = [{"changed": {"fields": ["Role", "Active"]}}]
+    detail = {"username": user.username, "groups": ["checker"], "changes": fields}
+    entry = audit.record("user changed", at=clock.now(), detail=detail)
     page = read_words(client.get(reverse("transaction", args=["audit", entry.pk])))
     assert f"Changed user {user.username}, now checker: role and active" in page
 

@@ -73,6 +73,11 @@ OPEN_TO = {
     "customer-correct": ({"maker"}, {"maker"}, [CUSTOMER]),
     "customer-block": ({"maker"}, {"maker"}, [CUSTOMER]),
     "customer-unblock": ({"maker"}, {"maker"}, [CUSTOMER]),
+    "staff": ({"admin"}, NO_ROLE, []),
+    "staff-add": ({"admin"}, {"admin"}, []),
+    "staff-member": ({"admin"}, NO_ROLE, [1]),
+    "staff-change": ({"admin"}, {"admin"}, [1, "role"]),
+    "staff-password": ({"admin"}, {"admin"}, [1]),
     "approvals": (ROLES, NO_ROLE, []),
     "approval": (ROLES, {"maker", "checker"}, ["kyc", 1]),
 }
@@ -167,7 +172,7 @@ FIVE_PLACES = ["Overview", "Customers", "Transactions", "Work", "Settings"]
 WORK_TABS = ["Flagged", "Reviews", "Approvals", "Refused reports"]
 SETTINGS_TABS = {role: ["Limits", "Processors"] for role in ROLES} | {
     "auditor": ["Limits", "Processors", "Audit"],
-    "admin": ["Limits", "Processors", "Audit", "Admin"],
+    "admin": ["Limits", "Processors", "Staff", "Audit", "Admin"],
 }
 
 
@@ -250,7 +255,7 @@ def test_who_is_not_logged_in_sees_no_menu():
         ("/customers", "/customers", True),
         ("/customers/482915307264158", "/customers", True),
         ("/customers-of-another", "/customers", False),
-        ("/admin/ppims/user/", "/admin/", True),
+        ("/admin/ppims/processor/", "/admin/", True),
         ("/", "/", True),
         ("/settings/limits", "/settings", True),
         ("/work/flagged/3", "/work", True),

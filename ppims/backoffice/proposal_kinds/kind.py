@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ppims.models import User
 from ppims.services.four_eyes import Proposals
 
 Changes = list[tuple[str, str, str]]  # what, before, after
@@ -39,3 +40,5 @@ class Kind:
     subject: str = ""  # the column of the user whom it is about
     template: str = ""
     describe: Callable[[Any], object] = lambda row: None
+    # Where its maker finds what is to be handed over, now that it counts; "": there is nothing.
+    hand_over: Callable[[Any, User], str] = lambda row, user: ""

@@ -1,18 +1,19 @@
 """Changes of people of the staff."""
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ppims.backoffice import labels
+from ppims.backoffice.audit_text import say_staff_change
 from ppims.backoffice.proposal_kinds.kind import Changes, Kind
+from ppims.core import clock
 from ppims.core.formats import NO_VALUE, mask_email
-from ppims.models import StaffChange
+from ppims.models import StaffChange, User
 from ppims.services import staff_changes
 
 
 def _summarize(row: StaffChange) -> str:
-    what = labels.lower_first(str(row.get_kind_display()))
-    return f"{row.username}, {what}" + (f": {row.to_role}" if row.to_role else "")
+    return say_staff_change(row.kind, row.username, row.from_role, row.to_role)
 
 
 def _list_changes(row: StaffChange) -> Changes:
@@ -35,6 +36,12 @@ def _list_changes(row: StaffChange) -> Changes:
     ]
 
 
+def _write_hand_over(row: StaffChange, user: User) -> str:
+    if staff_changes.describe_closed_sheet(row, user, clock.now()):
+        return ""
+    return reverse("staff-password", args=[row.pk])
+
+
 STAFF_KIND = Kind(
     "staff",
     gettext_lazy("Staff"),
@@ -50,4 +57,5 @@ STAFF_KIND = Kind(
     ),
     beside=("person",),
     subject="person",
+    hand_over=_write_hand_over,
 )

@@ -1,0 +1,1 @@
+"""The pages about people of the staff: for admins alone."""
