@@ -2,7 +2,7 @@
 mobile number or document is, and what is left of a posting.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from customers.models import Identifier
 from limits.decision import Rule, pick_in_force
 from limits.models import LedgerEntry, LimitRule
 from ppims.db import nodes, shared_snapshot, statements
+from ppims.db.transaction import read_snapshot
 from ppims.models import Processor
 
 RULE_ROWS = statements.Table(
@@ -25,6 +26,11 @@ APPROVED_RULES_OF_WAY = RULES_OF_WAY.write_select("""
     WHERE t.state = 'APPROVED' AND t.tier = %s AND t.direction = %s
     ORDER BY t.in_force_from, t.id
 """)
+EVERY_ID = 2**63 - 1
+NEXT_CUSTOMERS = """
+    SELECT unique_id FROM customers_customer WHERE unique_id > %s
+    ORDER BY unique_id LIMIT 1 OFFSET %s
+"""
 # COALESCE keeps SQLite's driver from asking Django what an instant is.
 FIND_CUSTOMER = """
     SELECT c.unique_id, c.tier, c.kyc_updated_channel, COALESCE(c.kyc_updated_on, NULL),
@@ -92,6 +98,19 @@ def find_rule_before(rule: LimitRule, at: datetime) -> LimitRule | None:
         if (other.tier, other.direction, other.window) == place and other.pk != rule.pk:
             return other
     return None
+
+
+def list_customer_spans(customers_at_once: int) -> Iterator[tuple[int, int]]:
+    """List spans of so many customers each, (after one id, up to another), for who walks through
+    all of them: a snapshot each, so that none grows old.
+    """
+    after = -EVERY_ID
+    while after < EVERY_ID:
+        with read_snapshot():
+            row = statements.read_row(NEXT_CUSTOMERS, (after, customers_at_once - 1))
+        upto = row[0] if row else EVERY_ID
+        yield after, upto
+        after = upto
 
 
 def find_customer(processor: Processor, kind: str, value: str) -> Found | None:

@@ -30,8 +30,9 @@ VERBS = set(
     place plan post
     predict prepare press promote propose prove publish purge put query quote race raise read
     rebuild
-    receive recognize record redirect refresh refuse register reject release remove render reset
-    repeat report require resolve respond restart restore resume reveal reverse rewrite roll
+     receive recognize record redirect refresh refuse register reject release remove render
+     repeat replay report require reset resolve respond restart restore resume reveal reverse
+     rewrite roll
     round run save say scale seal search seed send serve set settle share show sign sit skip
     spell spend split spread start stay step stop store stream submit subtract sum summarize swap
     switch sync take tamper tell test throttle time transfer translate trim truncate try type

@@ -17,7 +17,6 @@ from ppims.db.streaming import Row
 
 UNREADABLE_ROW = "holds what its columns are not for"
 
-EVERY_ID = 2**63 - 1
 first_column = itemgetter(0)
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from limits import queries
 from limits.models import Adjustment, Hold, LedgerEntry, LedgerHead, LimitCheck, MonthlyUsage
+from limits.queries import EVERY_ID
 from limits.verify import judge
 from limits.verify.audit import Audits
 from limits.verify.chains import (
-    EVERY_ID,
     UNREADABLE_ROW,
     Feed,
     Finding,
@@ -56,10 +57,6 @@ PARTS_OF_HEAD = (
     "its last instant",
 )
 TAKEN_ROW = Reader(AuditEntry, ["at", "detail", "key_id"])
-NEXT_CUSTOMERS = """
-    SELECT unique_id FROM customers_customer WHERE unique_id > %s
-    ORDER BY unique_id LIMIT 1 OFFSET %s
-"""
 CUSTOMERS_BETWEEN = (
     "SELECT unique_id, survivor_id FROM customers_customer WHERE unique_id > %s AND unique_id <= %s"
 )
@@ -133,13 +130,8 @@ def walk_customers(bounds: Bounds, before: SignedBefore, job: Job) -> Walked:
 
 
 def _list_jobs(taken: list[Taken]) -> Iterator[Job]:
-    after = -EVERY_ID
-    while after < EVERY_ID:
-        with read_snapshot():
-            row = statements.read_row(NEXT_CUSTOMERS, (after, CUSTOMERS_AT_ONCE - 1))
-        upto = row[0] if row else EVERY_ID
+    for after, upto in queries.list_customer_spans(CUSTOMERS_AT_ONCE):
         yield make_job(after, upto, taken)
-        after = upto
 
 
 def make_job(after: int, upto: int, taken: list[Taken]) -> Job:
