@@ -42,7 +42,7 @@ def record_verification(found: Found, *, user: User | None) -> AuditEntry:
     return audit.record("ledger verified", at=clock.now(), user=user, detail=detail)
 
 
-def remember(found: Found, *, began_at: datetime, is_cut_short: bool) -> None:
+def keep_verification(found: Found, *, began_at: datetime, is_cut_short: bool) -> None:
     """Let pages tell of a verification by a command; not where the database takes no writes.
 
     `is_cut_short`: it ended with the first finding.

@@ -78,7 +78,10 @@ class JobLine:
         if not job.total:
             return gettext("It has begun.")
         counts = {"done": write_count(job.done), "total": write_count(job.total)}
-        return gettext("%(done)s of %(total)s rows") % counts
+        said = gettext("%(done)s of %(total)s rows") % counts
+        return (
+            gettext("%(said)s, after it was cut off") % {"said": said} if job.attempts > 1 else said
+        )
 
     @property
     def ending(self) -> Ending:

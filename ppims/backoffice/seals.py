@@ -27,7 +27,7 @@ KINDS = (Job.Kind.SEAL, Job.Kind.VERIFY)
 
 def read_proof(at: datetime) -> dict[str, Any]:
     """Read what the audit's page says of seals and verification."""
-    at_work = {kind: make_job_line(job, at) for kind, job in jobs.find_open(*KINDS).items()}
+    at_work = {kind: make_job_line(job, at) for kind, job in jobs.map_open(*KINDS).items()}
     seal_failure, _ = _find_last(Job.Kind.SEAL)
     verify_failure, verified = _find_last(Job.Kind.VERIFY)
     watched = ".".join(str(line.job.pk) for line in at_work.values())

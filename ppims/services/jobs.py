@@ -84,8 +84,13 @@ def find(job_id: int) -> Job | None:
     return Job.objects.select_related("owner").filter(pk=job_id).first()
 
 
-def find_open(*kinds: Job.Kind) -> dict[str, Job]:
-    """Find the oldest job that has not ended, of each of these kinds that has one."""
+def find_open(kind: Job.Kind) -> Job | None:
+    """Find the oldest job of a kind that has not ended."""
+    return map_open(kind).get(kind)
+
+
+def map_open(*kinds: Job.Kind) -> dict[str, Job]:
+    """Map each of these kinds that has one to its oldest job that has not ended."""
     jobs = Job.objects.select_related("owner").filter(kind__in=kinds, state__in=Job.OPEN_STATES)
     return {job.kind: job for job in jobs.order_by("-id")}
 

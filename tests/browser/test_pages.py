@@ -9,8 +9,11 @@ from dataclasses import dataclass
 import pytest
 
 from limits.models import LedgerEntry, LimitCheck, RefusedReport
+from limits.services import seals
+from ppims.core import clock
 from ppims.demo.load import SAMPLE_CUSTOMER
-from ppims.models import AuditEntry
+from ppims.models import AuditEntry, Job
+from ppims.services import jobs
 from tests.browser.conftest import PHONE, READ_STORES, REFUSED_MESSAGE
 from tests.browser.pictures import name_picture, write_picture
 
@@ -47,7 +50,8 @@ class Shown:
 
     {declined} in an address is someone whose last payment was declined, {check} that check,
     {flagged} a flagged posting that waits, and {refused} a refused report that does; {audited} is
-    what somebody did to a customer. What is `sought` is typed into the search.
+    what somebody did to a customer, and {job} a verification. What is `sought` is typed into the
+    search.
     """
 
     name: str
@@ -72,6 +76,8 @@ PAGES = (
     Shown("processors", "/settings/processors", role="auditor"),
     Shown("calls", "/settings/processors/calls", role="auditor"),
     Shown("audit", "/settings/audit", role="auditor"),
+    Shown("seals", "/settings/audit/seals", role="auditor"),
+    Shown("job", "/settings/jobs/{job}", role="auditor"),
     Shown("audit-entry", "/settings/audit/{audited}", role="auditor"),
     Shown("transactions", "/transactions"),
     Shown("declined", "/transactions?outcome=declined&when=own&since=2020-01-01"),
@@ -103,7 +109,21 @@ def find_address(shown):
     known["holder"] = flagged.customer_id
     refused = RefusedReport.objects.order_by("-pk").first()
     audited = AuditEntry.objects.exclude(subject=0).exclude(user=None).order_by("-pk").first()
-    return shown.address.format(**known, refused=refused.pk, audited=audited.pk)
+    known |= {"refused": refused.pk, "audited": audited.pk, "job": find_job().pk}
+    return shown.address.format(**known)
+
+
+def find_job():
+    """Find a verification that has ended; the first who looks makes it, and a seal."""
+    if (found := jobs.find_last(Job.Kind.VERIFY)) is None:
+        seals.make()
+        found = jobs.record_done(
+            Job.Kind.VERIFY,
+            began_at=clock.now(),
+            arguments={"operator": "ppims"},
+            result={"rows": 2_439, "findings": 0, "named": []},
+        )
+    return found
 
 
 def open_shown(visit, shown, **more):

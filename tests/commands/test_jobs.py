@@ -274,7 +274,7 @@ def test_the_last_one_is_found_and_the_last_that_was_done(owner):
     Job.objects.filter(pk=failed.pk).update(state="FAILED")
     assert jobs.find_last(VERIFY) == failed
     assert jobs.find_last(VERIFY, state=Job.State.DONE) == done
-    assert jobs.find_open(VERIFY) == {}
+    assert jobs.find_open(VERIFY) is None
     assert jobs.find_last(SEAL) is None
 
 

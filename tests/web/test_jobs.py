@@ -191,6 +191,8 @@ def test_a_job_at_work_shows_how_far_it_is_and_asks_again_by_itself(auditor):
     assert 'width="25%"' in page
     assert f'hx-get="/settings/jobs/{job.pk}?poll=1" hx-trigger="every 2s"' in page
     assert f'<noscript><p><a href="/settings/jobs/{job.pk}">Look again</a>' in page
+    Job.objects.update(attempts=2)
+    assert "2,50,000 of 10,00,000 rows, after it was cut off" in read_words(look(auditor, job))
 
 
 def test_a_part_that_has_ended_asks_no_more_and_the_news_is_told_once(auditor):

@@ -39,7 +39,7 @@ class Command(BaseCommand):
             findings = verify(exported=exported, progress=advance, processes=processes)
             found.count_findings(map(self._say, islice(findings, None if options["all"] else 1)))
         is_cut_short = found.count > 0 and not options["all"]
-        verifications.remember(found, began_at=began_at, is_cut_short=is_cut_short)
+        verifications.keep_verification(found, began_at=began_at, is_cut_short=is_cut_short)
         if found.count > 1:
             raise CommandError(f"{found.count} rows are not as they should be.")
         if found.count:
