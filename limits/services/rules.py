@@ -16,6 +16,7 @@ from limits.models import LimitRule
 from ppims.core import calendar, clock
 from ppims.core.formats import ist_start
 from ppims.core.free_text import require_text
+from ppims.core.keys import ONE_MICROSECOND
 from ppims.db.transaction import run_in_transaction, wrap_in_transaction
 from ppims.models import FourEyes, User
 from ppims.services import audit
@@ -161,7 +162,9 @@ def _carry_out(rule: LimitRule, _: None, at: datetime) -> list[Model]:
 def _describe(rule: LimitRule) -> dict[str, object]:
     """Describe it for the audit, with the amount that it replaces."""
     fields = ["tier", "direction", "window", "amount", "in_force_from", "source"]
-    before = queries.find_rule_before(rule, rule.decided_at or rule.proposed_at)
+    # Until just before the decision: one that counts from then on would have taken its place.
+    at = (rule.decided_at or rule.proposed_at) - ONE_MICROSECOND
+    before = queries.find_rule_before(rule, at)
     return {
         "rule": rule.pk,
         **{name: getattr(rule, name) for name in fields},
