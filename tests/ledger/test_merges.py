@@ -6,14 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from customers.models import Account
+from customers.models import Account, Merge
 from limits.models import Hold, LedgerEntry, MonthlyUsage
+from limits.services import merges
 from limits.verify import verify
 from ppims.core import clock
 from ppims.core.errors import Conflict, UnknownCustomer
 from tests.factories import draw_ref, make_check, make_customer, make_posting, make_processor
 from tests.ledger.histories import adjust
-from tests.merging import merge, unmerge
+from tests.two_people import find_two_people, merge_customers, unmerge_customer
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -41,12 +42,18 @@ def cbs():
 
 @pytest.fixture
 def survivor(ent):
-    return make_customer(ent)
+    return make_customer_before(ent, days=90)
 
 
 @pytest.fixture
 def merged(cbs):
-    return make_customer(cbs)
+    return make_customer_before(cbs, days=60)
+
+
+def make_customer_before(*processors, days):
+    """So many days ago: who is older survives."""
+    with clock.freeze(AT - timedelta(days=days)):
+        return make_customer(*processors)
 
 
 def read_used(customer, month=NOVEMBER, direction="D"):
@@ -70,7 +77,7 @@ def test_what_both_have_used_counts_jointly(ent, cbs, survivor, merged):
         make_posting(cbs, merged, 222, direction="C")
     make_posting(ent, survivor, 300_000)
     make_posting(cbs, merged, 400_000)
-    made = merge(survivor, merged)
+    made = merge_customers(survivor, merged)
     moves = [(OCTOBER, "C", 222), (OCTOBER, "D", 111), (NOVEMBER, "D", 400_000)]
     assert list_moves(survivor) == moves
     assert list_moves(merged) == [(month, way, -paise) for month, way, paise in moves]
@@ -88,12 +95,12 @@ def test_what_both_have_used_counts_jointly(ent, cbs, survivor, merged):
 
 
 def test_a_customer_of_whom_nothing_is_known_yet_is_merged_all_the_same(survivor, merged):
-    merge(survivor, merged)
+    merge_customers(survivor, merged)
     assert (list_moves(survivor), list_moves(merged)) == ([(NOVEMBER, "D", 0)],) * 2
 
 
 def test_a_check_and_its_report_by_the_merged_id_are_the_survivors(cbs, survivor, merged):
-    merge(survivor, merged)
+    merge_customers(survivor, merged)
     asked, _ = make_check(cbs, merged, 100)
     assert (asked.customer_id, asked.unique_id_sent, asked.old_unique_id) == (
         *(survivor, merged),
@@ -109,18 +116,18 @@ def test_a_check_and_its_report_by_the_merged_id_are_the_survivors(cbs, survivor
 def test_a_processor_that_knows_one_of_them_may_name_either(ent, cbs, survivor, merged):
     with pytest.raises(UnknownCustomer):
         make_check(cbs, survivor, 100)
-    merge(survivor, merged)
+    merge_customers(survivor, merged)
     for by in (ent, cbs):
         for who in (survivor, merged):
             assert make_check(by, who, 100)[0].is_allowed
-    unmerge(survivor, merged)
+    unmerge_customer(merged)
     for by, who in ((ent, merged), (cbs, survivor)):
         with pytest.raises(UnknownCustomer):
             make_check(by, who, 100)
 
 
 def test_an_account_of_either_may_be_named_with_either_id(ent, cbs, survivor, merged):
-    merge(survivor, merged)
+    merge_customers(survivor, merged)
     for by, owner in ((ent, survivor), (cbs, merged)):
         number = Account.objects.get(customer_id=owner).number
         for who in (survivor, merged):
@@ -131,13 +138,13 @@ def test_an_account_of_either_may_be_named_with_either_id(ent, cbs, survivor, me
 def test_an_open_hold_goes_with_the_customer_and_comes_back(ent, cbs, survivor, merged):
     one, _ = make_check(ent, survivor, 600_000)
     other, _ = make_check(cbs, merged, 300_000)
-    merge(survivor, merged)
+    merge_customers(survivor, merged)
     assert set(Hold.objects.values_list("customer_id", flat=True)) == {survivor}
     third, _ = make_check(cbs, merged, 100_001)
     assert (third.is_allowed, third.held_paise) == (False, 900_000)
     fourth, _ = make_check(cbs, merged, 100_000)
     assert fourth.is_allowed
-    unmerge(survivor, merged)
+    unmerge_customer(merged)
     holds = dict(Hold.objects.values_list("limit_check_id", "customer_id"))
     assert holds == {one.pk: survivor, other.pk: merged, fourth.pk: merged}
     for asked, by, who in ((one, ent, survivor), (other, cbs, merged), (fourth, cbs, merged)):
@@ -149,23 +156,23 @@ def test_an_open_hold_goes_with_the_customer_and_comes_back(ent, cbs, survivor, 
 
 def test_a_check_from_before_is_settled_once_whoever_is_named(cbs, survivor, merged):
     asked, _ = make_check(cbs, merged, 100)
-    merge(survivor, merged)
+    merge_customers(survivor, merged)
     entry, _ = make_posting(cbs, survivor, 100, enquiry=asked.ref_id)
     assert (entry.limit_check_id, entry.flags) == (asked.pk, "")
     again, _ = make_posting(cbs, merged, 100, enquiry=asked.ref_id)
     assert (again.limit_check_id, again.flags) == (None, "UNCHECKED")
     with pytest.raises(Conflict):
         make_posting(cbs, merged, 100, kind="F", enquiry=asked.ref_id)
-    unmerge(survivor, merged)
+    unmerge_customer(merged)
     late, _ = make_posting(cbs, merged, 100, enquiry=asked.ref_id)
     assert late.flags == "UNCHECKED"
 
 
 def test_a_check_of_whom_one_was_parted_from_is_anothers(ent, survivor):
-    merged = make_customer(ent)
-    merge(survivor, merged)
+    merged = make_customer_before(ent, days=60)
+    merge_customers(survivor, merged)
     asked, _ = make_check(ent, merged, 100)
-    unmerge(survivor, merged)
+    unmerge_customer(merged)
     entry, _ = make_posting(ent, survivor, 100, enquiry=asked.ref_id)
     assert (entry.limit_check_id, entry.flags) == (None, "UNCHECKED")
     own, _ = make_posting(ent, merged, 100, enquiry=asked.ref_id)
@@ -178,7 +185,7 @@ def test_an_allowed_check_is_repeated_as_at_first_and_declined_with_joint_figure
     make_posting(ent, survivor, 500_000)
     ref = draw_ref()
     first, _ = make_check(cbs, merged, 100_000, ref_id=ref)
-    merge(survivor, merged)
+    merge_customers(survivor, merged)
     again, is_replay = make_check(cbs, merged, 100_000, ref_id=ref)
     assert (again, is_replay, again.customer_id) == (first, True, merged)
     with clock.freeze(AT + timedelta(minutes=16)):
@@ -186,7 +193,7 @@ def test_an_allowed_check_is_repeated_as_at_first_and_declined_with_joint_figure
         assert (over.is_allowed, over.reason, is_replay) == (False, "HOLD_EXPIRED", False)
         assert over.cumulative_paise == 500_000
         make_posting(cbs, survivor, 100_000, enquiry=ref)
-        unmerge(survivor, merged)
+        unmerge_customer(merged)
         closed, _ = make_check(cbs, merged, 100_000, ref_id=ref)
     assert (closed.reason, closed.cumulative_paise) == ("HOLD_CLOSED", 0)
 
@@ -194,7 +201,7 @@ def test_an_allowed_check_is_repeated_as_at_first_and_declined_with_joint_figure
 def test_a_posting_is_reversed_whatever_became_of_its_customer(cbs, survivor, merged):
     make_posting(cbs, merged, 900, tran_id="T1")
     make_posting(cbs, merged, 50, kind="R", tran_id="T1")
-    merge(survivor, merged)
+    merge_customers(survivor, merged)
     for who, paise in ((merged, 100), (survivor, 200)):
         entry, _ = make_posting(cbs, who, paise, kind="R", tran_id="T1")
         assert (entry.customer_id, entry.unique_id_sent) == (survivor, who)
@@ -203,7 +210,7 @@ def test_a_posting_is_reversed_whatever_became_of_its_customer(cbs, survivor, me
     with pytest.raises(Conflict):
         make_posting(cbs, survivor, 900, tran_id="T1")
     make_posting(cbs, merged, 70, tran_id="T2")
-    unmerge(survivor, merged)
+    unmerge_customer(merged)
     assert (read_used(survivor), read_used(merged)) == (0, 620)
     with pytest.raises(Conflict):
         make_posting(cbs, merged, 551, kind="R", tran_id="T1")
@@ -213,24 +220,24 @@ def test_a_posting_is_reversed_whatever_became_of_its_customer(cbs, survivor, me
 
 
 def test_of_two_postings_by_one_tran_id_the_one_of_who_is_named_is_reversed(ent, survivor):
-    merged = make_customer(ent)
+    merged = make_customer_before(ent, days=60)
     own, _ = make_posting(ent, survivor, 300, tran_id="T1")
     others, _ = make_posting(ent, merged, 900, tran_id="T1")
-    merge(survivor, merged)
+    merge_customers(survivor, merged)
     for who, posting in ((merged, others), (survivor, own)):
         entry, _ = make_posting(ent, who, 100, kind="R", tran_id="T1")
         assert entry.reverses_id == posting.pk
 
 
 def test_each_may_post_the_same_tran_id_once_they_are_two_again(ent, survivor):
-    merged = make_customer(ent)
-    merge(survivor, merged)
+    merged = make_customer_before(ent, days=60)
+    merge_customers(survivor, merged)
     make_posting(ent, merged, 900, tran_id="T1")
     with pytest.raises(Conflict):
         make_posting(ent, survivor, 900, tran_id="T1")
-    unmerge(survivor, merged)
+    unmerge_customer(merged)
     own, _ = make_posting(ent, survivor, 300, tran_id="T1")
-    merge(survivor, merged)
+    merge_customers(survivor, merged)
     undone, _ = make_posting(ent, survivor, 300, kind="R", tran_id="T1")
     assert undone.reverses_id == own.pk
     undone, _ = make_posting(ent, merged, 900, kind="R", tran_id="T1")
@@ -241,34 +248,34 @@ def test_each_may_post_the_same_tran_id_once_they_are_two_again(ent, survivor):
 def test_a_joint_figure_over_the_limit_is_flagged(ent, cbs, survivor, merged):
     make_posting(ent, survivor, 600_000)
     make_posting(cbs, merged, 400_001)
-    merge(survivor, merged)
+    merge_customers(survivor, merged)
     assert LedgerEntry.objects.get(customer_id=survivor, kind="M").flags == "OVER_LIMIT"
-    unmerge(survivor, merged)
+    unmerge_customer(merged)
     assert set(LedgerEntry.objects.filter(ref_id__startswith="UN").values_list("flags")) == {("",)}
 
 
 def test_at_the_limit_it_is_not(ent, cbs, survivor, merged):
     make_posting(ent, survivor, 600_000)
     make_posting(cbs, merged, 400_000)
-    merge(survivor, merged)
+    merge_customers(survivor, merged)
     assert LedgerEntry.objects.get(customer_id=survivor, kind="M").flags == ""
 
 
 def test_corrections_go_with_whom_they_name(ent, cbs, survivor, merged):
     make_posting(cbs, merged, 900)
     adjust(merged, NOVEMBER, -100)
-    merge(survivor, merged)
+    merge_customers(survivor, merged)
     adjust(merged, NOVEMBER, 30)
     adjust(survivor, NOVEMBER, 5)
     assert read_used(survivor) == 835
-    unmerge(survivor, merged)
+    unmerge_customer(merged)
     assert (read_used(survivor), read_used(merged)) == (5, 830)
 
 
 def test_a_correction_leaves_what_the_whole_family_may_still_reverse(ent, cbs, survivor, merged):
     make_posting(cbs, merged, 900, tran_id="T1")
     make_posting(ent, survivor, 100)
-    merge(survivor, merged)
+    merge_customers(survivor, merged)
     with pytest.raises(Conflict):
         adjust(survivor, NOVEMBER, -101)
     adjust(survivor, NOVEMBER, -100)
@@ -276,41 +283,42 @@ def test_a_correction_leaves_what_the_whole_family_may_still_reverse(ent, cbs, s
 
 def test_they_are_not_parted_where_too_little_would_be_left(ent, cbs, survivor, merged):
     make_posting(cbs, merged, 900)
-    merge(survivor, merged)
+    merge_customers(survivor, merged)
     adjust(survivor, NOVEMBER, -1)
     with pytest.raises(Conflict):
-        unmerge(survivor, merged)
+        unmerge_customer(merged)
     adjust(survivor, NOVEMBER, 1)
-    unmerge(survivor, merged)
+    proposal = Merge.objects.get(state="PROPOSED")
+    merges.decide(proposal_id=proposal.pk, state="APPROVED", user=find_two_people()[1])
     assert (read_used(survivor), read_used(merged)) == (0, 900)
 
 
 def test_nor_where_one_would_have_too_little_for_a_reversal(ent, cbs, survivor, merged):
     make_posting(cbs, merged, 900)
     make_posting(ent, survivor, 100, tran_id="T1")
-    merge(survivor, merged)
+    merge_customers(survivor, merged)
     adjust(survivor, NOVEMBER, -1)
     with pytest.raises(Conflict):
-        unmerge(survivor, merged)
+        unmerge_customer(merged)
 
 
 def test_three_are_merged_one_by_one_and_parted_in_any_order(ent, cbs, survivor, merged):
-    third = make_customer(cbs)
+    third = make_customer_before(cbs, days=50)
     make_posting(cbs, third, 1, tran_id="T")
-    merge(merged, third)
+    merge_customers(merged, third)
     make_posting(cbs, third, 10)
     make_posting(cbs, merged, 100)
-    merge(survivor, merged)
+    merge_customers(survivor, merged)
     make_posting(cbs, third, 1_000)
     make_posting(cbs, merged, 10_000)
     make_posting(ent, survivor, 100_000)
     assert (read_used(survivor), read_used(merged), read_used(third)) == (111_111, 0, 0)
-    unmerge(survivor, third)
+    unmerge_customer(third)
     assert (read_used(survivor), read_used(merged), read_used(third)) == (110_100, 0, 1_011)
     make_posting(cbs, third, 1, kind="R", tran_id="T")
-    merge(survivor, third)
+    merge_customers(survivor, third)
     make_posting(cbs, third, 5)
-    unmerge(survivor, merged)
+    unmerge_customer(merged)
     assert (read_used(survivor), read_used(merged)) == (101_015, 10_100)
-    unmerge(survivor, third)
+    unmerge_customer(third)
     assert (read_used(survivor), read_used(third)) == (100_000, 1_015)
