@@ -6,13 +6,14 @@ machines.
 
 from collections.abc import Iterable, Mapping
 
+from customers.models import Kin
 from ppims.db import statements
 
 READ_SURVIVOR = "SELECT survivor_id FROM customers_customer WHERE unique_id = %s"
 READ_SURVIVORS = """
     SELECT unique_id, survivor_id FROM customers_customer WHERE unique_id IN ({places})
 """
-READ_KIN = "SELECT other_id FROM customers_kin WHERE customer_id IN ({places})"
+READ_KIN = "SELECT other_id FROM customers_kin WHERE customer_id = %s ORDER BY other_id"
 
 
 def find_root(unique_id: int) -> int:
@@ -55,16 +56,15 @@ def list_kin(unique_id: int) -> list[int]:
     """List the ids that merges ever connected with this one, and itself, in their order: a row of
     its own may be in the ledger of each.
     """
-    return list_kin_of([unique_id])
+    others = [other_id for (other_id,) in statements.read_rows(READ_KIN, [unique_id])]
+    return sorted({unique_id, *others})
 
 
-def list_kin_of(unique_ids: Iterable[int]) -> list[int]:
-    """List these ids and all that merges ever connected with one of them, in their order."""
-    asked = sorted(set(unique_ids))
-    if not asked:
-        return []
-    sql = READ_KIN.format(places=", ".join(["%s"] * len(asked)))
-    return sorted({*asked, *(other_id for (other_id,) in statements.read_rows(sql, asked))})
+def list_kin_of(unique_ids: Iterable[int]) -> set[int]:
+    """List these ids, and all that merges ever connected with any of them."""
+    asked = set(unique_ids)
+    kin = Kin.objects.filter(customer_id__in=asked).values_list("other_id", flat=True)
+    return asked.union(kin)
 
 
 def list_family(root: int) -> list[int]:

@@ -2,7 +2,7 @@
 then a ledger entry like any other (docs/ledger.md, "Adjustments").
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -45,8 +45,7 @@ UNBOOKABLE_REASON = (
 @dataclass(frozen=True)
 class Correction:
     """What is to be added to a customer's usage of a month (202611); below zero: taken away.
-    `posting_id` names the posting that it is taken away of: Unique_Id, month and direction are what
-    that one has.
+    `posting_id` names the posting that it is taken away of: its month and direction are that one's.
     """
 
     unique_id: int
@@ -119,6 +118,9 @@ def find_unbookable(rows: Sequence[Adjustment], at: datetime) -> set[int]:
             if posting is None or left + row.amount_paise < 0:
                 found.add(row.pk)
                 continue
+            if survivors.find_root(posting.unique_id_sent) != customer_id:
+                found.add(row.pk)  # they were parted since
+                continue
             if posting.tran_id:  # with it its processor may reverse so much less
                 to_reverse += row.amount_paise
         usage = cached.get((customer_id, row.month))
@@ -134,7 +136,8 @@ def find_unbookable(rows: Sequence[Adjustment], at: datetime) -> set[int]:
 
 def list_waiting_for(posting: LedgerEntry) -> list[Adjustment]:
     """List the corrections that wait and name a posting, the first of them first."""
-    named = Adjustment.objects.filter(customer_id=posting.unique_id_sent, posting_id=posting.pk)
+    owners = survivors.list_kin(posting.customer_id)
+    named = Adjustment.objects.filter(customer_id__in=owners, posting_id=posting.pk)
     return list(named.filter(state=FourEyes.State.PROPOSED).order_by("pk"))
 
 
@@ -170,19 +173,15 @@ def _sum_reversible_of_kin(of_months: dict[str, Any]) -> dict[tuple[int, int, st
 
 def _read_named(rows: Sequence[Adjustment]) -> dict[int, tuple[LedgerEntry, int]]:
     """Read the postings that corrections name, and what is left of each: paise."""
-    named = {row.posting_id: row.customer_id for row in rows if row.posting_id}
-    postings = _find_postings(named)
+    if not any(row.posting_id for row in rows):
+        return {}
+    postings = LedgerEntry.objects.filter(
+        customer_id__in=survivors.list_kin_of({row.customer_id for row in rows}),
+        pk__in=[row.posting_id for row in rows if row.posting_id],
+        kind=Kind.POST,
+    )
     given_back = queries.sum_given_back(postings)
     return {each.pk: (each, each.amount_paise - given_back.get(each.pk, 0)) for each in postings}
-
-
-def _find_postings(named: Mapping[int, int]) -> list[LedgerEntry]:
-    """Find postings by their keys, each with the Unique_Id that it is to have named."""
-    if not named:
-        return []
-    ledgers = survivors.list_kin_of(named.values())
-    found = LedgerEntry.objects.filter(customer_id__in=ledgers, pk__in=named, kind=Kind.POST)
-    return [each for each in found if each.unique_id_sent == named[each.pk]]
 
 
 def _get_direction(usage: MonthlyUsage, direction: str) -> int:
@@ -210,8 +209,11 @@ def _judge(correction: Correction, at: datetime) -> None:
 
 
 def _judge_named(correction: Correction, posting_id: int) -> list[tuple[str, str]]:
-    posting = next(iter(_find_postings({posting_id: correction.unique_id})), None)
-    if posting is None:
+    posting = LedgerEntry.objects.filter(
+        customer_id__in=survivors.list_kin(correction.unique_id), pk=posting_id, kind=Kind.POST
+    ).first()
+    root = survivors.find_root(correction.unique_id)
+    if posting is None or survivors.find_root(posting.unique_id_sent) != root:
         return [("posting_id", "is a posting of this customer")]
     if (posting.month, posting.direction) != (correction.month, correction.direction):
         return [("posting_id", "is posted in another month, or in the other direction")]
@@ -241,8 +243,9 @@ def _carry_out(adjustment: Adjustment, head: LedgerHead, at: datetime) -> list[M
 def _find_tran_id(adjustment: Adjustment) -> str:
     if adjustment.posting_id is None:
         return ""
-    (posting,) = _find_postings({adjustment.posting_id: adjustment.customer_id})
-    return posting.tran_id
+    owners = survivors.list_kin(adjustment.customer_id)
+    named = LedgerEntry.objects.filter(customer_id__in=owners)
+    return named.get(pk=adjustment.posting_id).tran_id
 
 
 def _describe(adjustment: Adjustment) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from django.db import IntegrityError
 from django.db.models import Q, QuerySet
 
+from customers import survivors
 from limits import queries
 from limits.models import Adjustment, LedgerEntry, PostingFinding, RefusedReport, ReportFinding
 from ppims.core import clock
@@ -60,8 +61,12 @@ def is_put_right(entry: LedgerEntry) -> bool:
     of_its_month = Q(
         posting_id=None, month=entry.month, direction=entry.direction, proposed_at__gte=entry.at
     )
+    is_moved = entry.kind == LedgerEntry.Kind.MOVE
+    root = survivors.find_root(entry.customer_id if is_moved else entry.unique_id_sent)
     corrections = Adjustment.objects.filter(
-        ~Q(pk=entry.adjustment_id or 0), customer_id=entry.customer_id, state__in=COUNTING_STATES
+        ~Q(pk=entry.adjustment_id or 0),
+        customer_id__in=survivors.list_family(root),
+        state__in=COUNTING_STATES,
     )
     return corrections.filter(Q(posting_id=entry.pk) | of_its_month).exists()
 

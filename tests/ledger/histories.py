@@ -25,6 +25,7 @@ from tests.factories import (
     refuse,
     set_blocked,
 )
+from tests.two_people import merge_customers, unmerge_customer
 
 APPROVED_STATE = FourEyes.State.APPROVED
 START = datetime(2026, 1, 5, 6, 30, tzinfo=UTC)
@@ -54,6 +55,7 @@ class History:
         papers = {"ovid_type": "ADR", "ovid_value": number, "card_number": f"6088{number}"}
         self.customer = make_customer(ent, cbs, kyc_flag=draw.choice("NP"), **papers)
         self.at = START + timedelta(seconds=draw.uniform(0, 86_400))
+        self.together = [self]  # with whom it is one person, and so has one clock
         self.asked: list[LimitCheck] = []
         self.posted: list[LedgerEntry] = []
 
@@ -67,7 +69,8 @@ class History:
             self.undo,
             self.post_alone,
         )
-        self.at += timedelta(seconds=self.draw.choice([1, 60, 1_200, 86_400, 20 * 86_400]))
+        passed = self.draw.choice([1, 60, 1_200, 86_400, 20 * 86_400])
+        self.at = max(each.at for each in self.together) + timedelta(seconds=passed)
         with clock.freeze(self.at):
             self.draw.choice((*steps, self.correct, self.correct_one))()
 
@@ -159,6 +162,26 @@ def add_all_kinds(histories: list[History]) -> None:
         make_posting(ent, other.customer, 900, tran_id=tran_id)
         report = refuse(ent, other.customer, 901, tran_id)
         findings.note(report, finding="", note="Asked", user=maker)
+        _merge_some(histories)
+
+
+def _merge_some(histories: list[History]) -> None:
+    """Merge some of the customers: two who are two again, and two who stay one. Of these the merged
+    one's processors go on naming it.
+    """
+    *_, one, other, third = histories
+    survivor, parted, merged = one.customer, other.customer, third.customer
+    one.together = third.together = [one, third]
+    ent = histories[0].processors[0]
+    merge_customers(survivor, parted)
+    asked, _ = make_check(ent, parted, 300)
+    make_posting(ent, parted, 300, enquiry=asked.ref_id)
+    tran_id = draw_ref()
+    make_posting(ent, parted, 700, tran_id=tran_id)
+    make_check(ent, parted, 200)
+    unmerge_customer(parted)
+    make_posting(ent, parted, 50, "R", tran_id=tran_id)
+    merge_customers(survivor, merged)
 
 
 def tell(processor: Processor, unique_id: int, **details: str) -> None:
@@ -185,7 +208,11 @@ def _claim_for_strangers(processor: Processor, holders: list[int], user: User) -
             call = Call(processor, Operation.ADD_CUSTOMER, draw_ref(), {})
             customers.add_customer(call=call, details=stranger)
     review = DuplicateReview.objects.get(customer=holders[0])
-    reviews.decide(review_id=review.pk, outcome="NUMBER_PASSED_ON", reason="Seen", user=user)
+    passed_on = reviews.decide(
+        review_id=review.pk, outcome="NUMBER_PASSED_ON", reason="Seen", user=user
+    )
+    checker = make_maker_and_checker()[1]
+    reviews.NUMBER_PROPOSALS.decide(proposal_id=passed_on.pk, state=APPROVED_STATE, user=checker)
 
 
 def _add_rules(maker: User, checker: User) -> None:

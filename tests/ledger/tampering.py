@@ -51,8 +51,8 @@ COVERED_MODELS = (*NAMES, Hold, ReplayKey)
 OWNERS = {AuditEntry: "subject", AuditHead: "subject", Seal: "number", Customer: "unique_id"}
 # Which columns say where a row belongs: changed, it is missed in one place and too much in another.
 PLACES = {"customer_id", "subject", "number", "month", "id", "limit_check_id", "unique_id"}
-# What no finding can rest on: nothing points at an audit entry's id, nor at an adjustment's entry's
-# id; what is encrypted shows when it is opened. docs/ledger.md says so.
+# What no finding can rest on: nothing points at an audit entry's id, nor at the id of an entry by
+# two people; what is encrypted shows when it is opened. docs/ledger.md says so.
 FREE_COLUMNS = {
     *((AuditEntry, "id"), (Document, "sealed"), (KycProposal, "sealed")),
     (DuplicateReview, "claim"),
@@ -170,10 +170,10 @@ def update(draw: random.Random, row: models.Model, column: models.Field) -> Tamp
     model = type(row)
     before = getattr(row, column.attname)
     after = draw_another(draw, before, column)
-    is_adjusted = column.attname == "id" and getattr(row, "kind", "") == "A"
+    is_staffs = column.attname == "id" and getattr(row, "kind", "") in {"A", "M"}
     is_open = model is DuplicateReview and not row.outcome  # of those the audit says nothing
     is_same = (after.value if isinstance(after, Anything) else after) == before
-    if is_same or is_adjusted or is_open or (model, column.attname) in FREE_COLUMNS:
+    if is_same or is_staffs or is_open or (model, column.attname) in FREE_COLUMNS:
         return None
     condition, key = write_where(row)
     value = (

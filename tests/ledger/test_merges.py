@@ -8,10 +8,11 @@ import pytest
 
 from customers.models import Account, Merge
 from limits.models import Hold, LedgerEntry, MonthlyUsage
-from limits.services import merges
+from limits.services import adjustments, merges
+from limits.services.adjustments import Correction
 from limits.verify import verify
 from ppims.core import clock
-from ppims.core.errors import Conflict, UnknownCustomer
+from ppims.core.errors import Conflict, Malformed, UnknownCustomer
 from tests.factories import draw_ref, make_check, make_customer, make_posting, make_processor
 from tests.ledger.histories import adjust
 from tests.two_people import find_two_people, merge_customers, unmerge_customer
@@ -322,3 +323,32 @@ def test_three_are_merged_one_by_one_and_parted_in_any_order(ent, cbs, survivor,
     assert (read_used(survivor), read_used(merged)) == (101_015, 10_100)
     unmerge_customer(third)
     assert (read_used(survivor), read_used(third)) == (100_000, 1_015)
+
+
+def test_a_correction_that_names_a_posting_goes_with_that_one(ent, cbs, survivor, merged):
+    own, _ = make_posting(cbs, merged, 900, tran_id="T1")
+    merge_customers(survivor, merged)
+    other, _ = make_posting(ent, survivor, 70)
+    adjust(survivor, NOVEMBER, -300, posting_id=own.pk)
+    adjust(merged, NOVEMBER, -7, posting_id=other.pk)
+    assert read_used(survivor) == 663
+    with pytest.raises(Conflict):
+        make_posting(cbs, survivor, 601, kind="R", tran_id="T1")
+    unmerge_customer(merged)
+    assert (read_used(survivor), read_used(merged)) == (63, 600)
+    with pytest.raises(Malformed):
+        adjust(survivor, NOVEMBER, -1, posting_id=own.pk)
+    adjust(merged, NOVEMBER, -100, posting_id=own.pk)
+    make_posting(cbs, merged, 500, kind="R", tran_id="T1")
+    assert (read_used(survivor), read_used(merged)) == (63, 0)
+
+
+def test_a_correction_of_a_posting_waits_in_vain_for_who_was_parted(cbs, survivor, merged):
+    own, _ = make_posting(cbs, merged, 900)
+    merge_customers(survivor, merged)
+    correction = Correction(survivor, NOVEMBER, "D", -300, "counted twice", own.pk)
+    maker, checker = find_two_people()
+    proposal = adjustments.propose(correction=correction, user=maker)
+    unmerge_customer(merged)
+    with pytest.raises(Conflict):
+        adjustments.decide(proposal_id=proposal.pk, state="APPROVED", user=checker)

@@ -133,7 +133,7 @@ def _propose(
 ) -> None:
     said = form.cleaned_data
     correction = adjustments.Correction(
-        unique_id=posting.unique_id_sent if posting else customer.pk,
+        unique_id=customer.pk,
         month=posting.month if posting else said["month"],
         direction=posting.direction if posting else said["direction"],
         amount_paise=form.change_paise,
