@@ -46,6 +46,11 @@ def export_audit(
     _record("audit exported", about, user, since=since, until=until, asked=asked)
 
 
+def export_figures(*, month: int, digest: str, user: User) -> None:
+    """Put on record that somebody takes a month's figures away, and what they came to."""
+    _record("month's figures exported", audit.NO_CUSTOMER, user, month=month, digest=digest)
+
+
 @wrap_in_transaction
 def _record(action: str, customer_id: int, user: User, **detail: object) -> None:
     audit.record(action, at=clock.now(), subject=customer_id, user=user, detail=detail)

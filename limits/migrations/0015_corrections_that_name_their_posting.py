@@ -21,6 +21,16 @@ class Migration(migrations.Migration):
     dependencies = [("limits", "0014_tran_ids_of_two_in_one_ledger")]
 
     operations = [
+        migrations.AlterModelOptions(
+            name="ledgerentry",
+            options={
+                "permissions": [
+                    ("export_ledgerentry", "Can export transactions"),
+                    ("read_reports", "Can read a month's figures"),
+                ],
+                "verbose_name_plural": "ledger entries",
+            },
+        ),
         migrations.RemoveIndex(model_name="ledgerentry", name="entry_head_by_time"),
         migrations.RemoveConstraint(
             model_name="ledgerentry", name="ledger_entry_reversal_names_its_posting"

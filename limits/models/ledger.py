@@ -77,7 +77,10 @@ class LedgerEntry(models.Model):
 
     class Meta:
         verbose_name_plural = "ledger entries"
-        permissions = [("export_ledgerentry", "Can export transactions")]
+        permissions = [
+            ("export_ledgerentry", "Can export transactions"),
+            ("read_reports", "Can read a month's figures"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["customer", "number"], name="ledger_entry_has_its_place"

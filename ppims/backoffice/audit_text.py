@@ -169,6 +169,7 @@ ACTION_GROUPS: Mapping[object, Mapping[str, object]] = {
         "ledger verified": _("Ledger verified"),
         "transactions exported": _("Transactions exported"),
         "audit exported": _("Audit exported"),
+        "month's figures exported": _("Month’s figures exported"),
         "clock accepted": _("Clock accepted"),
         "rows taken as they were": _("Older rows taken as they were"),
         "made-up data begun": _("Made-up customers begun"),

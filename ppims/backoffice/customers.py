@@ -17,8 +17,10 @@ from ppims.backoffice.filters import (
     set_choices,
     write_next_query,
 )
+from ppims.core import calendar, clock
+from ppims.core.formats import write_month
 from ppims.reports.customers import Filters, list_customers
-from ppims.reports.keyset import PAGE_ROWS
+from ppims.reports.keyset import ALL_TIME, PAGE_ROWS, Frame
 
 PAGE_TEMPLATE = "ppims/customers.html"
 NEAR_LEVELS = {level.slug: level for level in NearLimit.Level if level != NearLimit.Level.NONE}
@@ -31,6 +33,7 @@ class Wanted(forms.Form):
     status = forms.ChoiceField(label=_("Status"), required=False)
     processor = forms.ChoiceField(label=_("Processor"), required=False)
     limit = forms.ChoiceField(label=_("Limit"), required=False)
+    month = forms.ChoiceField(label=_("On-boarded in"), required=False)
 
     def __init__(self, chosen: QueryDict) -> None:
         super().__init__(chosen)
@@ -39,6 +42,7 @@ class Wanted(forms.Form):
         set_choices(self, "tier", Tier.choices)
         set_choices(self, "status", Customer.Status.choices)
         set_choices(self, "processor", known)
+        set_choices(self, "month", _list_months(chosen.get("month", "")), _("Any month"))
         set_choices(self, "limit", [("near", _("80% used, or more")), ("reached", _("Reached"))])
 
     def make_filters(self) -> Filters:
@@ -49,7 +53,25 @@ class Wanted(forms.Form):
             status=chosen["status"] or None,
             processor_id=processor.pk if processor else None,
             level=NEAR_LEVELS.get(chosen["limit"]),
+            frame=_make_frame(int(chosen["month"])) if chosen["month"] else ALL_TIME,
         )
+
+
+def _list_months(chosen: str) -> list[tuple[str, str]]:
+    """List this month and the twelve before it, and a chosen one of before."""
+    this_month = calendar.number_ist_month(clock.now())
+    months = [this_month]
+    while len(months) <= calendar.MONTHS_A_YEAR:
+        months.append(calendar.number_month_before(months[-1]))
+    if calendar.is_month(chosen) and int(chosen) < months[-1]:
+        months.append(int(chosen))
+    return [(str(month), write_month(month)) for month in months]
+
+
+def _make_frame(month: int) -> Frame:
+    """Make the time frame of a month in India."""
+    first, after = calendar.find_first_day(month), calendar.find_first_day_after_month(month)
+    return Frame(calendar.find_midnight(first), calendar.find_midnight(after))
 
 
 @open_page("customers.view_customer")

@@ -10,12 +10,13 @@ from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from limits.models import Direction, LedgerEntry
+from customers.choices import Tier
+from limits.models import Direction, LedgerEntry, PostingFinding
 from ppims.backoffice import labels
 from ppims.core import calendar
 from ppims.core.days import DayField
 from ppims.models import Processor
-from ppims.reports.heads import ANY_FLAG, Filters
+from ppims.reports.heads import ANY_FLAG, NO_FINDING, Filters
 from ppims.reports.keyset import Frame, Page
 from ppims.reports.outcomes import Outcome
 from ppims.reports.records import OF_ENTRIES, Kind
@@ -85,8 +86,10 @@ class FilterForm(FrameForm):
     outcome = forms.ChoiceField(label=_("Outcome"), required=False)
     flag = forms.ChoiceField(label=_("Flag"), required=False)
     every = forms.ChoiceField(label=_("Rows"), required=False)
+    kyc = forms.ChoiceField(label=_("KYC then"), required=False)
+    finding = forms.ChoiceField(label=_("Finding"), required=False)
     field_order = ("when", "since", "until", "type", "processor", "outcome", "flag", "every")
-    MORE_FIELDS = ("flag", "every")
+    MORE_FIELDS = ("flag", "every", "kyc", "finding")
 
     def __init__(self, asked: QueryDict) -> None:
         super().__init__(asked)
@@ -96,6 +99,12 @@ class FilterForm(FrameForm):
             del self.fields["outcome"]
         else:
             set_choices(self, "outcome", _list_outcomes())
+        if self.is_of_records and asked.get("flag"):
+            found = PostingFinding.Finding.choices
+            set_choices(self, "finding", [(NO_FINDING, _("Waits for a finding")), *found])
+        else:
+            del self.fields["finding"]  # of flagged records alone
+        set_choices(self, "kyc", Tier.choices)
         types = [(slug, direction.label) for slug, direction in DIRECTION_BY_SLUG.items()]
         flags = [(flag.value, str(flag.label).capitalize()) for flag in LedgerEntry.Flag]
         set_choices(self, "type", types)
@@ -129,6 +138,8 @@ class FilterForm(FrameForm):
             outcome=Outcome(outcome) if outcome and not is_reason else None,
             reason=outcome if is_reason else None,
             flag=said["flag"] or None,
+            tier=said["kyc"] or None,
+            finding=said.get("finding") or None,
             frame=self.make_frame(at),
         )
 
@@ -179,5 +190,7 @@ def write_canonical_query(request: HttpRequest) -> str:
     idle = {"since", "until"} if given.get("when") != OWN_FRAME else set()
     if given.get("every"):
         idle.add("outcome")
+    if not (given.get("every") and given.get("flag")):
+        idle.add("finding")
     kept = {name: value for name, value in given.items() if value and name not in idle}
     return "" if kept == given else f"?{urlencode(kept)}"

@@ -57,8 +57,19 @@ SETTINGS_TABS = (
     Item("audit", _("Audit"), permissions=("ppims.view_auditentry",)),
     Item("admin:index", _("Admin"), permissions=("ppims.view_user",)),
 )
+OVERVIEW_TABS = (
+    Item("overview", _("Today"), permissions=("limits.view_ledgerentry",)),
+    Item("reports", _("Reports"), permissions=("limits.read_reports",)),
+)
 MENU = (
-    Item("overview", _("Overview"), "layout-dashboard", ("limits.view_ledgerentry",)),
+    Item(
+        "overview",
+        _("Overview"),
+        "layout-dashboard",
+        ("limits.view_ledgerentry",),
+        home_of=("reports",),
+        tabs=OVERVIEW_TABS,
+    ),
     Item("customers", _("Customers"), "users", ("customers.view_customer",), home_of=("onboard",)),
     Item("transactions", _("Transactions"), "arrow-left-right", ("limits.view_ledgerentry",)),
     Item("work", _("Work"), "check-check", tabs=WORK_TABS),
@@ -119,7 +130,7 @@ def _list_tabs(here: str, user: User, waiting: Mapping[str, Waiting]) -> list[di
     for place in MENU:
         tabs = [_show(tab, here, user, waiting) for tab in list_items(user, place.tabs)]
         if any(tab["url"] == here for tab in tabs):
-            return tabs
+            return tabs if len(tabs) > 1 else []
     return []
 
 

@@ -22,6 +22,7 @@ from ppims.backoffice.limits import limits
 from ppims.backoffice.overview import overview
 from ppims.backoffice.processors import processors
 from ppims.backoffice.refused_reports import refused_list, refused_report
+from ppims.backoffice.reports import reports, reports_export
 from ppims.backoffice.reviews import review, reviews_list
 from ppims.backoffice.search import search, search_results
 from ppims.backoffice.staff.changes import staff_add, staff_change, staff_password
@@ -64,6 +65,8 @@ urlpatterns = [
     path("password", login.password_change, name="password_change"),
     path("stay", login.stay, name="stay"),
     path("overview", overview, name="overview"),
+    path("reports", reports, name="reports"),
+    path("reports/export", reports_export, name="reports-export"),
     path("work", open_first_tab, {"place": "work"}, name="work"),
     path("work/reviews", reviews_list, name="reviews"),
     path("work/reviews/<int:review_id>", review, name="review"),

@@ -9,7 +9,7 @@ from ppims.core.keys import EPOCH, ONE_MICROSECOND
 
 IST = ZoneInfo("Asia/Kolkata")
 IST_AHEAD_MICROS, DAY_MICROS = 19_800_000_000, 86_400_000_000
-APRIL_MONTH = 4
+APRIL_MONTH, MONTHS_A_YEAR, EARLIEST_MONTH = 4, 12, 190001
 
 
 def to_microseconds(at: datetime) -> int:
@@ -68,6 +68,12 @@ def list_months_of_financial_year(month: int) -> tuple[int, ...]:
 def find_first_day_after_month(month: int) -> date:
     year, number = divmod(month, 100)
     return date(year + number // 12, number % 12 + 1, 1)
+
+
+def is_month(text: str) -> bool:
+    """Return whether a text is a month's number, such as 202611."""
+    is_number = len(text) == len("YYYYMM") and text.isascii() and text.isdecimal()
+    return is_number and int(text) >= EARLIEST_MONTH and 1 <= int(text) % 100 <= MONTHS_A_YEAR
 
 
 def number_month_before(month: int) -> int:

@@ -28,6 +28,7 @@ ROLES: dict[str, frozenset[str]] = {
         "customers.decide_duplicatereview",
         "ppims.view_refusedcall",
         "limits.propose_adjustment",
+        "limits.read_reports",
         "limits.add_postingfinding",
         "limits.add_reportfinding",
     },
@@ -38,6 +39,7 @@ ROLES: dict[str, frozenset[str]] = {
         "customers.approve_merge",
         "customers.approve_numberpassedon",
         "limits.approve_adjustment",
+        "limits.read_reports",
         "ppims.view_refusedcall",
     },
     "auditor": VIEW_PERMISSIONS
@@ -48,6 +50,7 @@ ROLES: dict[str, frozenset[str]] = {
         "customers.reveal_customer",
         "customers.export_customer",
         "limits.export_ledgerentry",
+        "limits.read_reports",
     },
     "admin": VIEW_PERMISSIONS
     | {
@@ -60,6 +63,7 @@ ROLES: dict[str, frozenset[str]] = {
         "ppims.view_refusedcall",
         "limits.add_limitrule",
         "limits.approve_limitrule",
+        "limits.read_reports",
         "limits.make_seal",
     },
 }

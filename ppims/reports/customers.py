@@ -14,6 +14,7 @@ from ppims.reports.keyset import (
     ALL_TIME,
     PAGE_ROWS,
     Condition,
+    Frame,
     Page,
     Position,
     RowBeside,
@@ -31,13 +32,14 @@ THROUGH_CONDITION = RowBeside(
 @dataclass(frozen=True)
 class Filters:
     """Who is wanted; None: all. `level` is a NearLimit.Level, at least so near a limit: as of the
-    figures, which may be a minute old.
+    figures, which may be a minute old. `frame` is when they came; of one processor, to that one.
     """
 
     tier: str | None = None
     status: str | None = None
     processor_id: int | None = None
     level: int | None = None
+    frame: Frame = ALL_TIME
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def list_customers(filters: Filters, *, cursor: str = "", rows: int = PAGE_ROWS)
             return _read(ids)
         return _read(list(dict.fromkeys(_find_survivors(_read_customers(ids)))))
 
-    return read_page([walk], ALL_TIME, cursor, rows, read)
+    return read_page([walk], filters.frame, cursor, rows, read)
 
 
 def _walk(filters: Filters) -> Walk:

@@ -11,7 +11,7 @@ from ppims.reports.keyset import ALL_TIME, Condition, Frame, RowBeside, Walk
 from ppims.reports.outcomes import Outcome
 from ppims.reports.records import CHECK_RANK, ENTRY_RANK, OF_ENTRIES, Kind
 
-ANY_FLAG = "ANY"
+ANY_FLAG, NO_FINDING = "ANY", "NONE"
 INDEXED_COLUMNS = {"processor_id", "kind", "reason"}
 LONGEST_HOLD = timedelta(days=1, seconds=1)  # it ends with a second
 # As their partial indexes say it.
@@ -31,6 +31,11 @@ POSTING_BESIDE = RowBeside("limits_ledgerentry p", POSTING_OF_CHECK)
 FLAGGED_POSTING = RowBeside(
     "limits_ledgerentry p", f"{POSTING_OF_CHECK} AND ',' || p.flags || ',' LIKE %s"
 )
+OF_ENTRY = "f.customer_id = w.customer_id AND f.entry_id = w.row_key"
+FOUND_TO_BE = RowBeside("limits_postingfinding f", f"{OF_ENTRY} AND f.finding = %s")
+NOT_FOUND_YET = RowBeside(
+    "limits_postingfinding f", f"{OF_ENTRY} AND NOT (f.finding = '')", is_there=False
+)
 OPEN_HOLD = RowBeside(
     "limits_hold h",
     "h.customer_id = w.customer_id AND h.limit_check_id = w.row_key AND h.expires_at > %s",
@@ -40,8 +45,9 @@ OPEN_HOLD = RowBeside(
 @dataclass(frozen=True)
 class Filters:
     """What is wanted of transactions; None: all. `reason` is that of a declined check; `flag` is a
-    flag or ANY_FLAG. Only a list of every record looks at `kind`, and only one of transactions at
-    `outcome` and `reason`.
+    flag or ANY_FLAG; `finding` what a flagged entry was found to be, or NO_FINDING. Only a list of
+    every record looks at `kind` and `finding`, and only one of transactions at `outcome` and
+    `reason`.
     """
 
     kind: Kind | None = None
@@ -50,6 +56,8 @@ class Filters:
     outcome: Outcome | None = None
     reason: str | None = None
     flag: str | None = None
+    tier: str | None = None
+    finding: str | None = None
     frame: Frame = ALL_TIME
 
 
@@ -175,6 +183,12 @@ def _walk_entries(filters: Filters) -> Walk:
         within = [ADJUSTED_CONDITION]
     elif filters.kind == Kind.MOVED:
         within = [*HEAD_CONDITIONS]  # they are rare among all entries, not so among heads
+    if filters.finding == NO_FINDING:
+        wanted.append((NOT_FOUND_YET,))
+    elif filters.finding:
+        wanted.append((FOUND_TO_BE, filters.finding))
+    if filters.finding:
+        return _make_walk(ENTRY_RANK, "limits_ledgerentry", columns, within, wanted)
     return Walk(ENTRY_RANK, "limits_ledgerentry", columns=columns, within=within, wanted=wanted)
 
 
@@ -185,6 +199,8 @@ def _list_common(filters: Filters) -> tuple[list[str], list[Condition]]:
         wanted.append(("w.processor_id = %s", filters.processor_id))
     if filters.direction is not None:
         wanted.append(("w.direction = %s", filters.direction))
+    if filters.tier is not None:
+        wanted.append(("w.tier = %s", filters.tier))
     columns = [sql.split(".")[1].split()[0] for sql, _ in wanted]
     return columns, wanted
 

@@ -65,6 +65,7 @@ PAGES = (
     Shown("log-in", "/log-in", role=""),
     Shown("limits", "/settings/limits", role="admin"),
     Shown("overview", "/overview"),
+    Shown("reports", "/reports", role="checker"),
     Shown("reviews", "/work/reviews", role="maker"),
     Shown("review", "/work/reviews/1", role="maker"),
     Shown("flagged", "/work/flagged", role="maker"),

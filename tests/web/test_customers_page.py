@@ -67,6 +67,9 @@ def read_more(page):
         ("?processor=CBS", ["Om Das"]),
         ("?limit=near", ["Isha Jain"]),
         ("?limit=reached", []),
+        (f"?month={calendar.number_ist_month(clock.now())}", 5),
+        (f"?month={calendar.number_month_before(calendar.number_ist_month(clock.now()))}", []),
+        ("?month=202001", []),
     ],
 )
 def test_the_address_says_who_is_wanted(people, query, wanted):
@@ -77,7 +80,9 @@ def test_the_address_says_who_is_wanted(people, query, wanted):
     assert ("No match. Show all customers" in read_words(page)) == (wanted == [])
 
 
-@pytest.mark.parametrize("query", ["tier=X", "status=x", "processor=1", "limit=90"])
+@pytest.mark.parametrize(
+    "query", ["tier=X", "status=x", "processor=1", "limit=90", "month=209901", "month=202013"]
+)
 def test_a_filter_that_there_is_not_is_said_so(people, query):
     page = open_browser("viewer").get(f"/customers?{query}")
     assert page.status_code == 422

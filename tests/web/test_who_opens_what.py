@@ -50,6 +50,8 @@ OPEN_TO = {
     "seal-file": ({"auditor", "admin"}, NO_ROLE, [1]),
     "job": ({"auditor", "admin"}, NO_ROLE, [1]),
     "overview": (ROLES, NO_ROLE, []),
+    "reports": (ROLES - {"viewer"}, NO_ROLE, []),
+    "reports-export": (NO_ROLE, ROLES - {"viewer"}, []),
     "reviews": (ROLES, NO_ROLE, []),
     "review": (ROLES, {"maker"}, [1]),
     "flagged": (ROLES, NO_ROLE, []),

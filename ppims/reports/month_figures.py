@@ -1,0 +1,289 @@
+"""A month's figures: bounded sums along indexes, none of which names a customer.
+
+What happened is counted in the month in which it arrived, by India's clock; so it stays as it is
+once the month is over. What of it is still open, and who is over the month's limit, is as it stands
+when somebody looks (docs/ledger.md, "A month's figures").
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from customers.choices import Tier
+from customers.models import KycChange
+from limits.decision import FINANCIAL_YEAR, MONTH_WINDOW
+from limits.models import Direction, LedgerEntry, Seal
+from limits.queries import list_in_force_at
+from ppims.core import calendar, clock
+from ppims.core.keys import ONE_MICROSECOND
+from ppims.db import statements
+from ppims.db.instants import to_indexed, write_indexed
+from ppims.models import AuditEntry, Processor
+from ppims.reports.heads import ANY_FLAG
+
+BLOCKED_ACTION = "customer blocked"
+IDS_AT_ONCE = 500
+Kind = LedgerEntry.Kind
+
+SUM_ENTRIES = """
+    SELECT kind, direction, tier, processor_id, amount_paise > 0, COUNT(*),
+           CAST(SUM(amount_paise) AS bigint)
+    FROM limits_ledgerentry t WHERE {at} >= %s AND {at} < %s AND kind IN ('S', 'R', 'A')
+    GROUP BY 1, 2, 3, 4, 5
+"""
+COUNT_DECLINES = """
+    SELECT reason, COUNT(*) FROM limits_limitcheck t
+    WHERE NOT t."is_allowed" AND {at} >= %s AND {at} < %s GROUP BY reason
+"""
+COUNT_FLAGGED = """
+    SELECT t.flags, f.finding, COUNT(*) FROM limits_ledgerentry t
+    LEFT JOIN limits_postingfinding f
+        ON f.customer_id = t.customer_id AND f.entry_id = t.id AND NOT (f.finding = '')
+    WHERE NOT (t."flags" = '') AND {at} >= %s AND {at} < %s GROUP BY t.flags, f.finding
+"""
+# All there were until the month's end, and which of them came in it: so one reading gives what
+# happened, and how many there were of each tier in the end.
+COUNT_KYC_CHANGES = """
+    SELECT from_tier, to_tier, at >= %s, COUNT(*) FROM customers_kycchange
+    WHERE at < %s GROUP BY 1, 2, 3
+"""
+# The tier at the month's end: that before the first change after it, else the one of now.
+COUNT_OVER = """
+    SELECT COUNT(*) FROM ({used}) u
+    JOIN customers_customer c ON c.unique_id = u.customer_id
+    LEFT JOIN (
+        SELECT customer_id, MIN(id) AS first_id FROM customers_kycchange
+        WHERE at >= %s GROUP BY customer_id
+    ) later ON later.customer_id = u.customer_id
+    LEFT JOIN customers_kycchange k ON k.customer_id = u.customer_id AND k.id = later.first_id
+    WHERE {over}
+"""
+# Of the month, and of its financial year until then: those alone who may be over some tier's limit.
+USED_QUERY = """
+    SELECT customer_id, SUM(CASE month WHEN %s THEN {column} ELSE 0 END) AS month_paise,
+           SUM({column}) AS year_paise
+    FROM limits_monthlyusage WHERE month >= %s AND month <= %s
+    GROUP BY customer_id HAVING {more}
+"""
+TIER_AT_END = "COALESCE(k.from_tier, c.tier)"  # '' of who came later: no limit was theirs
+COLUMN_OF_WAY = {Direction.DEBIT: "debit_paise", Direction.CREDIT: "credit_paise"}
+SUM_COLUMNS = {
+    MONTH_WINDOW: "SUM(CASE month WHEN %s THEN {column} ELSE 0 END)",
+    FINANCIAL_YEAR: "SUM({column})",
+}
+NAMES_OF_SUMS = {MONTH_WINDOW: "month_paise", FINANCIAL_YEAR: "year_paise"}
+
+
+class Section(StrEnum):
+    """A table of a month's figures."""
+
+    CUSTOMERS = "customers"
+    POSTINGS = "postings"
+    REVERSALS = "reversals"
+    DECLINES = "declines"
+    FLAGGED = "flagged"
+    CORRECTIONS = "corrections"
+    OVER = "over"
+
+
+class People(StrEnum):
+    """What became of customers in a month, and how many there were at its end."""
+
+    ONBOARDED = "onboarded"
+    RAISED = "raised"
+    LOWERED = "lowered"
+    BLOCKED = "blocked"
+    AT_END = "at end"
+
+
+ADDED_WAY, TAKEN_WAY = "added", "taken away"
+WAITING_STATE = ""  # of a flagged posting: no finding yet
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure: what it is of, a code for each column of its section; how many, and in paise."""
+
+    section: Section
+    of: tuple[str, ...]
+    count: int
+    paise: int | None = None
+
+
+@dataclass(frozen=True)
+class MonthFigures:
+    """A month (202611), its figures in their order, and the newest seal's number; 0: there is none
+    yet.
+    """
+
+    month: int
+    figures: Sequence[Figure]
+    seal_number: int = field(compare=False)
+
+    @property
+    def digest(self) -> str:
+        """The digest of month and figures: what shows that a paper and a file say the same."""
+        rows = [[each.section, *each.of, each.count, each.paise] for each in self.figures]
+        text = json.dumps([self.month, rows], separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def list_of(self, section: Section) -> list[Figure]:
+        return [each for each in self.figures if each.section == section]
+
+
+@dataclass(frozen=True)
+class Span:
+    """A month, from its first instant on and before the first one of the next."""
+
+    month: int
+    since: datetime
+    until: datetime
+
+
+def read_month_figures(month: int) -> MonthFigures:
+    """Read a month's figures, by so many statements however many customers there are."""
+    first, after = calendar.find_first_day(month), calendar.find_first_day_after_month(month)
+    span = Span(month, calendar.find_midnight(first), calendar.find_midnight(after))
+    figures = [
+        *_count_customers(span),
+        *_sum_entries(span),
+        *_count_declines(span),
+        *_count_flagged(span),
+        *_count_over(span),
+    ]
+    seal = Seal.objects.order_by("-number").values_list("number", flat=True).first()
+    return MonthFigures(month, figures, seal or 0)
+
+
+def _read_span(sql: str, span: Span) -> list[tuple[Any, ...]]:
+    """Read along an index by time."""
+    bounds = [to_indexed(span.since), to_indexed(span.until)]
+    return list(statements.read_rows(sql.format(at=write_indexed('t."at"')), bounds))
+
+
+# Customers.
+
+
+def _count_customers(span: Span) -> Iterator[Figure]:
+    counted: Counter[tuple[str, str]] = Counter()
+    bounds = [statements.store_value(span.since), statements.store_value(span.until)]
+    for before, after, is_in_month, count in statements.read_rows(COUNT_KYC_CHANGES, bounds):
+        counted[People.AT_END, after] += count
+        if before:
+            counted[People.AT_END, before] -= count
+        if is_in_month and before != after:
+            counted[_name_change(before, after), after] += count
+    for tier in _list_tiers_of_blocked(span):
+        counted[People.BLOCKED, tier] += 1
+    for what in People:
+        for tier in Tier.values:
+            yield Figure(Section.CUSTOMERS, (what, tier), counted[what, tier])
+
+
+def _name_change(before: str, after: str) -> People:
+    if not before:
+        return People.ONBOARDED
+    return People.RAISED if Tier(before).rank < Tier(after).rank else People.LOWERED
+
+
+def _list_tiers_of_blocked(span: Span) -> list[str]:
+    """List the tier that each customer had when staff blocked it."""
+    by_staff = AuditEntry.objects.filter(action=BLOCKED_ACTION, user__isnull=False)
+    rows = by_staff.filter(at__gte=span.since, at__lt=span.until).values_list("subject", "at")
+    blocked, tiers = list(rows), []
+    for start in range(0, len(blocked), IDS_AT_ONCE):
+        some = blocked[start : start + IDS_AT_ONCE]
+        ids = {customer_id for customer_id, _ in some}
+        changes = KycChange.objects.filter(customer_id__in=ids).order_by("at", "pk")
+        named = list(changes.values_list("customer_id", "at", "to_tier"))
+        for customer_id, at in some:
+            of_it = [tier for who, when, tier in named if who == customer_id and when <= at]
+            tiers.append(of_it[-1] if of_it else "")
+    return [tier for tier in tiers if tier]
+
+
+# Money.
+
+
+def _sum_entries(span: Span) -> Iterator[Figure]:
+    names = dict(Processor.objects.values_list("pk", "system_id"))
+    posted: dict[tuple[str, ...], list[int]] = {}
+    others = {(Kind.REVERSE, way): [0, 0] for way in Direction.values}
+    others |= {(Kind.ADJUST, way): [0, 0] for way in (ADDED_WAY, TAKEN_WAY)}
+    for kind, direction, tier, processor_id, is_more, count, paise in _read_span(SUM_ENTRIES, span):
+        if kind == Kind.POST:
+            sums = posted.setdefault((direction, tier, names[processor_id]), [0, 0])
+        elif kind == Kind.REVERSE:
+            sums = others[kind, direction]
+        else:
+            sums = others[kind, ADDED_WAY if is_more else TAKEN_WAY]
+        sums[0] += count
+        sums[1] += abs(paise)
+    rank = Tier.values.index
+    for of in sorted(posted, key=lambda of: (of[0] != Direction.DEBIT, rank(of[1]), of[2])):
+        yield Figure(Section.POSTINGS, of, *posted[of])
+    for (kind, way), sums in others.items():
+        section = Section.REVERSALS if kind == Kind.REVERSE else Section.CORRECTIONS
+        yield Figure(section, (way,), *sums)
+
+
+def _count_declines(span: Span) -> Iterator[Figure]:
+    for reason, count in sorted(_read_span(COUNT_DECLINES, span)):
+        yield Figure(Section.DECLINES, (reason,), count)
+
+
+def _count_flagged(span: Span) -> Iterator[Figure]:
+    """Count flagged entries by flag and by what they were found to be: under each flag that one
+    has, and under ANY_FLAG once.
+    """
+    counted: Counter[tuple[str, str]] = Counter()
+    for flags, finding, count in _read_span(COUNT_FLAGGED, span):
+        for flag in (*flags.split(","), ANY_FLAG):
+            counted[flag, finding or WAITING_STATE] += count
+    kinds = [*LedgerEntry.Flag.values, ANY_FLAG]
+    for flag, state in sorted(counted, key=lambda of: (kinds.index(of[0]), of[1])):
+        yield Figure(Section.FLAGGED, (flag, state), counted[flag, state])
+
+
+def _count_over(span: Span) -> Iterator[Figure]:
+    end = min(span.until, clock.now()) - ONE_MICROSECOND
+    [rules] = list_in_force_at([end])
+    for way in Direction:
+        limits = [
+            (rule.tier, rule.window, int(rule.amount))
+            for rule in rules
+            if rule.direction == way and rule.window in SUM_COLUMNS and rule.amount is not None
+        ]
+        count = _count_over_limits(span, way, limits) if limits else 0
+        yield Figure(Section.OVER, (way.value,), count)
+
+
+def _count_over_limits(span: Span, way: Direction, limits: Sequence[tuple[str, str, int]]) -> int:
+    """Count who has used more than the limit that was theirs at the month's end."""
+    least = {
+        window: min(paise for _, each, paise in limits if each == window) for _, window, _ in limits
+    }
+    more = [f"{SUM_COLUMNS[window]} > %s" for window in least]
+    values: list[Any] = [
+        span.month,
+        calendar.list_months_of_financial_year(span.month)[0],
+        span.month,
+    ]
+    for window, paise in least.items():
+        values += [span.month, paise] if window == MONTH_WINDOW else [paise]
+    values.append(statements.store_value(span.until))
+    over = []
+    for tier, window, paise in limits:
+        over.append(f"({TIER_AT_END} = %s AND u.{NAMES_OF_SUMS[window]} > %s)")
+        values += [tier, paise]
+    used = USED_QUERY.format(more=" OR ".join(more), column="{column}").format(
+        column=COLUMN_OF_WAY[way]
+    )
+    row = statements.read_row(COUNT_OVER.format(used=used, over=" OR ".join(over)), values)
+    assert row
+    return int(row[0])
