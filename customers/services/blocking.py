@@ -70,10 +70,15 @@ def _unblock(_: Unblocking, customer: Customer, at: datetime) -> list[Model]:
     return [customer]
 
 
+def _describe(proposal: Unblocking) -> dict[str, object]:
+    status = Customer.Status
+    return {"before": status.BLOCKED, "after": status.ACTIVE, "reason": proposal.reason}
+
+
 UNBLOCKING_PROPOSALS = Proposals(
     model=Unblocking,
     name="unblocking",
     lock=lambda proposal: (people.lock_customer(proposal.customer_id), clock.now()),
     carry_out=_unblock,
-    describe=lambda proposal: {} if proposal.decided_at else {"reason": proposal.reason},
+    describe=_describe,
 )

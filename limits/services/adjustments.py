@@ -249,9 +249,21 @@ def _find_tran_id(adjustment: Adjustment) -> str:
 
 
 def _describe(adjustment: Adjustment) -> dict[str, object]:
+    """Describe it for the audit, with what is used of the month before it and after, in paise."""
     fields = ["month", "direction", "amount_paise", "reason"]
+    month, at = adjustment.month, adjustment.decided_at or adjustment.proposed_at
+    usage = ledger.read_usage(survivors.find_root(adjustment.customer_id), [month], at)
+    is_booked = adjustment.state == Adjustment.State.APPROVED
+    used = usage.used[month, adjustment.direction]
+    before = used - adjustment.amount_paise if is_booked else used
     named = {} if adjustment.posting_id is None else {"posting": adjustment.posting_id}
-    return {"adjustment": adjustment.pk, **{n: getattr(adjustment, n) for n in fields}, **named}
+    return {
+        "adjustment": adjustment.pk,
+        **{n: getattr(adjustment, n) for n in fields},
+        **named,
+        "before": before,
+        "after": before + adjustment.amount_paise,
+    }
 
 
 ADJUSTMENT_PROPOSALS = Proposals(

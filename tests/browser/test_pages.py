@@ -97,6 +97,10 @@ PAGES = (
     Shown("correct-posting", "/customers/{holder}/correct?posting={flagged}", role="maker"),
     Shown("block", f"/customers/{SAMPLE_CUSTOMER}/block", role="maker"),
     Shown("unblock", f"/customers/{SAMPLE_CUSTOMER}/unblock", "maker"),
+    Shown("staff", "/settings/staff", role="admin"),
+    Shown("staff-member", "/settings/staff/1", role="admin"),
+    Shown("staff-add", "/settings/staff/add", role="admin"),
+    Shown("staff-change", "/settings/staff/1/role", role="admin"),
     Shown("password", "/password"),
     Shown("not-found", "/nothing-here", expected=(f"{REFUSED_MESSAGE}404",)),
 )

@@ -7,14 +7,14 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 
 from customers.models import Customer
 from customers.services import blocking
 from ppims.core import clock
 from ppims.core.errors import Conflict, Malformed
 from ppims.models import AuditEntry, StaffChange, User
-from ppims.services import role_groups, staff_changes, staff_ties
+from ppims.services import audit, role_groups, staff_changes, staff_ties
 from ppims.services.staff_changes import STAFF_PROPOSALS, NewPerson
 from tests.factories import make_customer, make_password_once, make_processor
 
@@ -353,3 +353,19 @@ def test_who_is_added_alone_does_not_confirm_it(one, monkeypatch):
     with pytest.raises(Conflict) as refused:
         decide(change, second)
     assert "about you" in refused.value.describe()
+
+
+def test_without_its_audit_entry_no_password_is_made(one, two, monkeypatch):
+    ravi = make_person("ravi", "viewer")
+    change = decide(propose(one, ravi, "RESET"), two)
+    monkeypatch.setattr(audit.ENTRIES, "insert", refuse_entry)
+    with pytest.raises(DatabaseError, match="no entry"):
+        staff_changes.open_sheet(change_id=change.pk, user=one)
+    ravi.refresh_from_db()
+    change.refresh_from_db()
+    assert ravi.check_password("a-password-of-tests")
+    assert change.password_given_at is None
+
+
+def refuse_entry(entry):
+    raise DatabaseError("no entry")
