@@ -102,6 +102,16 @@ document.addEventListener("htmx:error", (event) => {
   if (ctx && !sent.has(ctx.target)) fail(ctx);
 });
 
+// What is to be handed over is copied by a button; without this file it is there to be selected.
+for (const button of document.querySelectorAll("button[data-copies]")) {
+  const words = document.getElementById(button.dataset.copies);
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    getSelection().selectAllChildren(words); // to be seen; and to be copied by hand, where a browser refuses
+    await navigator.clipboard?.writeText(words.textContent).catch(() => null);
+  });
+}
+
 // The menu of the person closes by Escape, and by a click elsewhere.
 const person = document.querySelector("details.person");
 document.addEventListener("keydown", (event) => {

@@ -69,6 +69,16 @@ DEEDS: Mapping[str, object] = {
     "processor added": _("Added processor %(system_id)s, %(name)s"),
     "processor changed": _("Changed processor %(system_id)s: %(fields)s"),
     "processor given a new password": _("Gave processor %(system_id)s a new password"),
+    "processor disabled": _("Disabled processor %(system_id)s"),
+    "processor winding down": _("Let processor %(system_id)s wind down"),
+    "processor's old password ended": _("Ended the old password of processor %(system_id)s"),
+    "processor change proposed": _("Proposed to %(processor)s"),
+    "processor change approved": _("Approved: %(processor)s"),
+    "processor change rejected": _("Rejected: %(processor)s"),
+    "processor change withdrawn": _("Withdrew the proposal to %(processor)s"),
+    "processor change alone": _("Decided as the one admin there is: %(processor)s"),
+    "processor change confirmed": _("Confirmed what one admin decided: %(processor)s"),
+    "processor change objected": _("Objected to what one admin decided: %(processor)s"),
     "staff change proposed": _("Proposed to %(staff)s"),
     "staff change approved": _("Approved: %(staff)s"),
     "staff change rejected": _("Rejected: %(staff)s"),
@@ -146,6 +156,16 @@ ACTION_GROUPS: Mapping[object, Mapping[str, object]] = {
         "processor added": _("Processor added"),
         "processor changed": _("Processor changed"),
         "processor given a new password": _("Processor’s password made"),
+        "processor disabled": _("Processor disabled"),
+        "processor winding down": _("Processor winding down"),
+        "processor's old password ended": _("Processor’s old password ended"),
+        "processor change proposed": _("Processor change proposed"),
+        "processor change approved": _("Processor change approved"),
+        "processor change rejected": _("Processor change rejected"),
+        "processor change withdrawn": _("Processor change withdrawn"),
+        "processor change alone": _("Processor change by one admin"),
+        "processor change confirmed": _("Processor change confirmed"),
+        "processor change objected": _("Processor change objected to"),
     },
     _("Staff"): {
         "staff change proposed": _("Staff change proposed"),
@@ -184,6 +204,13 @@ STAFF_CHANGES: Mapping[str, object] = {
     "RESET": _("reset the password of %(username)s"),
     "DEACTIVATE": _("deactivate %(username)s"),
     "ACTIVATE": _("activate %(username)s"),
+}
+# What a change of a processor does, by its kind.
+PROCESSOR_CHANGES: Mapping[str, object] = {
+    "ADD": _("add processor %(system_id)s"),
+    "REKEY": _("give processor %(system_id)s a new password"),
+    "EDIT": _("change processor %(system_id)s: %(fields)s"),
+    "ENABLE": _("enable processor %(system_id)s"),
 }
 # What the fields of a change are called, within a sentence; others by their own name.
 FIELD_NAMES: Mapping[str, object] = {
@@ -315,6 +342,14 @@ def _say_staff_change(detail: Detail) -> str:
     return say_staff_change(detail["kind"], detail["username"], *roles)
 
 
+def _say_processor_change(detail: Detail) -> str:
+    """Say "change processor ENT: name"."""
+    before, after = detail["before"], detail["after"]
+    fields = [name_field(name) for name in after if before.get(name) != after[name]]
+    said = {"system_id": detail["system_id"], "fields": get_text_list(fields, gettext("and"))}
+    return str(PROCESSOR_CHANGES[detail["kind"]]) % said
+
+
 def _write_inr(paise: int) -> str:
     return inr(paise).removesuffix(".00")
 
@@ -322,6 +357,7 @@ def _write_inr(paise: int) -> str:
 DETAIL_WRITERS: Mapping[str, Callable[[Detail], object]] = {
     "fields": _say_fields,
     "rule": say_rule,
+    "processor": _say_processor_change,
     "correction": _say_correction,
     "merging": _say_merging,
     "frame": _say_frame,

@@ -73,7 +73,7 @@ class Bar:
 def overview(request: HttpRequest) -> HttpResponse:
     """Show the figures, a minute old at most; of an empty installation, what to do first."""
     if not Customer.objects.exists():
-        can_add = get_staff(request).has_perm("ppims.add_processor")
+        can_add = get_staff(request).has_perm("ppims.propose_processorchange")
         return render(
             request, "ppims/overview.html", {"first_steps": _list_first_steps(can_add=can_add)}
         )
@@ -175,7 +175,7 @@ def _list_first_steps(*, can_add: bool) -> list[tuple[str, str, bool]]:
     return [
         (
             _("An admin adds a payment processor; its password is shown once."),
-            reverse("admin:ppims_processor_add") if can_add else "",
+            reverse("processor-new") if can_add else "",
             has_processor,
         ),
         (

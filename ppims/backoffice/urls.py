@@ -20,7 +20,12 @@ from ppims.backoffice.flagged import flagged_list, flagged_posting
 from ppims.backoffice.jobs import job
 from ppims.backoffice.limits import limits
 from ppims.backoffice.overview import overview
-from ppims.backoffice.processors import processors
+from ppims.backoffice.processors.changes import (
+    processor_change,
+    processor_new,
+    processor_sheet,
+)
+from ppims.backoffice.processors.pages import processor, processors
 from ppims.backoffice.refused_reports import refused_list, refused_report
 from ppims.backoffice.reports import reports, reports_export
 from ppims.backoffice.reviews import review, reviews_list
@@ -80,6 +85,14 @@ urlpatterns = [
     path("settings/limits", limits, name="limits"),
     path("settings/processors", processors, name="processors"),
     path("settings/processors/calls", calls, name="calls"),
+    path("settings/processors/new", processor_new, name="processor-new"),
+    path("settings/processors/sheets/<int:change_id>", processor_sheet, name="processor-sheet"),
+    path("settings/processors/<int:processor_id>", processor, name="processor"),
+    path(
+        "settings/processors/<int:processor_id>/<slug:action>",
+        processor_change,
+        name="processor-change",
+    ),
     path("settings/staff", staff, name="staff"),
     path("settings/staff/add", staff_add, name="staff-add"),
     path("settings/staff/passwords/<int:pk>", staff_password, name="staff-password"),

@@ -54,11 +54,11 @@ ROLES: dict[str, frozenset[str]] = {
     },
     "admin": VIEW_PERMISSIONS
     | {
-        "ppims.add_processor",
-        "ppims.change_processor",
         "ppims.view_user",
         "ppims.propose_staffchange",
         "ppims.approve_staffchange",
+        "ppims.propose_processorchange",
+        "ppims.approve_processorchange",
         "ppims.view_auditentry",
         "ppims.view_refusedcall",
         "limits.add_limitrule",

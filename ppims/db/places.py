@@ -39,8 +39,7 @@ REFERENCE_TABLES = frozenset({"ppims_user", "ppims_processor", "limits_limitrule
 LOCAL_TABLES = frozenset(
     {
         *("limits_seal", "limits_figures", "ppims_keyinuse", "ppims_refusedcall"),
-        "ppims_staffchange",
-        "ppims_job",
+        *("ppims_staffchange", "ppims_processorchange", "ppims_job"),
         *("ppims_user_groups", "ppims_user_user_permissions", "auth_group", "auth_permission"),
         *("auth_group_permissions", "django_admin_log", "django_content_type", "django_session"),
         *("axes_accessattempt", "axes_accessattemptexpiration", "axes_accessfailurelog"),

@@ -1,5 +1,5 @@
-"""The kernel's tables: users, what two admins change of them, processors, Ref_Ids, keys in use, the
-audit, refused calls, background jobs.
+"""The kernel's tables: users and processors, what two admins change of them, Ref_Ids, keys in use,
+the audit, refused calls, background jobs.
 """
 
 import secrets
@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.hashers import check_password
 from django.contrib.auth.models import AbstractUser, Group, UserManager
 from django.contrib.auth.password_validation import validate_password
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -16,6 +17,7 @@ from ppims.core import free_text
 from ppims.db.fields import BigId, ByTime, GivenId, Instant
 from ppims.models.four_eyes import LONGEST_NOTE, FourEyes, MayCountAlone
 from ppims.models.jobs import Job
+from ppims.models.processor_changes import ProcessorChange
 from ppims.models.staff_changes import StaffChange
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "MayCountAlone",
     "Operation",
     "Processor",
+    "ProcessorChange",
     "RefusedCall",
     "ReplayKey",
     "StaffChange",
@@ -123,9 +126,18 @@ class Processor(models.Model):
         WINDING_DOWN = "WINDING_DOWN", _("Winding down")
         DISABLED = "DISABLED", _("Disabled")
 
-    system_id = models.CharField("System id", max_length=32, unique=True)
+    system_id = models.CharField(
+        "System id",
+        max_length=32,
+        unique=True,
+        validators=[RegexValidator(r"\A[A-Za-z0-9_-]+\Z", _("Only A–Z, a–z, 0–9, - and _."))],
+    )
     name = models.CharField(max_length=100)
-    username = models.CharField(max_length=64, unique=True)
+    username = models.CharField(
+        max_length=64,
+        unique=True,
+        validators=[RegexValidator(r"\A[!-~]+\Z", _("Letters, digits and signs, without spaces."))],
+    )
     password = models.CharField(max_length=128, editable=False)
     # Proves to other workers that one has verified the password (services/credentials.py). A copy
     # of the database elsewhere has another session key: there it proves nothing.
@@ -140,6 +152,7 @@ class Processor(models.Model):
         null=True,
         blank=True,
         help_text="How long its holds last, 1 to 1440; empty: the installation's own.",
+        validators=[MinValueValidator(1), MaxValueValidator(1440)],
     )
 
     class Meta:

@@ -18,7 +18,7 @@ from limits.models import (
     ReportFinding,
 )
 from ppims.core import calendar
-from ppims.models import StaffChange
+from ppims.models import ProcessorChange, StaffChange
 from ppims.reports import reviews
 
 FLAGGED_LIST, REVIEWS_LIST, APPROVALS_LIST, REFUSED_LIST = (
@@ -35,9 +35,11 @@ COUNTED_PARTS: list[Part] = [
     (REVIEWS_LIST, DuplicateReview, reviews.TO_BE_MERGED, "opened_at"),
     *(
         (APPROVALS_LIST, model, model.WAITING, "proposed_at")
-        for model in (KycProposal, Unblocking, Adjustment, LimitRule, Merge, NumberPassedOn)
+        for model in (
+            *(KycProposal, Unblocking, Adjustment, LimitRule, Merge, NumberPassedOn),
+            *(StaffChange, ProcessorChange),
+        )
     ),
-    (APPROVALS_LIST, StaffChange, StaffChange.WAITING, "proposed_at"),
 ]
 
 
@@ -91,9 +93,9 @@ def _count_by_name(parts: Iterable[Part]) -> dict[str, Waiting]:
 
 
 def _count_part(name: str, model: type[Model], condition: Q, since: str) -> QuerySet[Any, Any]:
-    rows = model._base_manager.filter(condition).order_by().annotate(name=Value(name))
-    counted: Any = rows.values("name").annotate(n=Count("pk"), oldest=Min(since))
-    found: QuerySet[Any, Any] = counted.values_list("name", "n", "oldest")
+    rows = model._base_manager.filter(condition).order_by().annotate(list_name=Value(name))
+    counted: Any = rows.values("list_name").annotate(n=Count("pk"), oldest=Min(since))
+    found: QuerySet[Any, Any] = counted.values_list("list_name", "n", "oldest")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Accounts of staff and of processors: their passwords, and what the audit keeps of a change."""
+"""Accounts of staff: their passwords, and what the audit keeps of a change."""
 
 import hmac
 from datetime import datetime
@@ -9,23 +9,16 @@ from django.http import HttpRequest
 
 from ppims.core import clock
 from ppims.db.transaction import wrap_in_transaction
-from ppims.models import Processor, StaffChange, User
-from ppims.services import audit, credentials
+from ppims.models import StaffChange, User
+from ppims.services import audit
 
 MOST_WRONG_PASSWORDS = 5
-PROCESSOR_FIELDS = ("system_id", "username", "name", "state", "hold_minutes")
 
 
 def get_staff(request: HttpRequest) -> User:
     """Return the person who is logged in, in a view that only such can open."""
     assert isinstance(request.user, User)
     return request.user
-
-
-@wrap_in_transaction
-def record_processor(*, action: str, processor: Processor, by: User, **more: object) -> None:
-    """Put on record what an admin has made of a processor, and how it is now."""
-    _record(action, by, **{n: getattr(processor, n) for n in PROCESSOR_FIELDS}, **more)
 
 
 @wrap_in_transaction
@@ -66,15 +59,6 @@ def count_wrong_password(*, user: User) -> bool:
     if is_last := bool(row.wrong_passwords == 0):
         _record("session ended: wrong passwords", user)
     return is_last
-
-
-@wrap_in_transaction
-def give_processor_password(*, processor: Processor, by: User) -> str:
-    """Give a processor a new password. Returns it, to be shown once."""
-    password = credentials.draw_password(processor)
-    processor.save(update_fields=credentials.CREDENTIAL_FIELDS)
-    _record("processor given a new password", by, system_id=processor.system_id)
-    return password
 
 
 def forget_failures(username: str) -> None:

@@ -13,10 +13,9 @@ from ppims.models import MayCountAlone
 
 WRITERS = {
     *("audit.record", "audit.extend", "_record_audit", "_record"),
-    "accounts.record_processor",
 }
 # What older versions have written: the audit keeps it, so it keeps its words.
-FORMER_ACTIONS = {"user added", "user changed"}
+FORMER_ACTIONS = {"user added", "user changed", "processor added", "processor changed"}
 # Written by services/four_eyes.py of each kind of proposal.
 STEPS = ("proposed", "approved", "rejected", "withdrawn")
 STEPS_ALONE = ("alone", "confirmed", "objected")

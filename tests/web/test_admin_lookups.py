@@ -105,16 +105,11 @@ def test_a_list_that_can_not_be_sorted_is_not_by_its_address(name):
 
 
 def test_a_form_sends_no_pop_up_and_names_no_column():
-    admins, processor = open_browser("admin"), make_processor()
-    address = f"{write_list_url('ppims_processor')}{processor.pk}/change/"
-    for more in ({"_popup": "1"}, {"_to_field": "password"}):
-        page = admins.post(address, {"name": "X", "state": "ACTIVE", **more})
-        assert page.status_code == 400
-        assert processor.password not in page.content.decode()
-    assert assert_refused(admins, address, _to_field="username")
-    assert assert_refused(
-        admins, f"{write_list_url('ppims_processor')}add/", name="Told by the address"
-    )
+    admins, address = open_browser("admin"), f"{write_list_url('limits_limitrule')}add/"
+    for more in ({"_popup": "1"}, {"_to_field": "maker"}):
+        assert admins.post(address, {"tier": "P", **more}).status_code == 400
+    assert assert_refused(admins, address, _to_field="maker")
+    assert assert_refused(admins, address, source="Told by the address")
 
 
 @pytest.mark.parametrize("role", sorted(roles.ROLES))
@@ -130,13 +125,16 @@ def test_nothing_of_what_was_asked_is_in_the_log():
     logger = logging.getLogger("django")
     logger.addHandler(handler)
     try:
-        for query in ({"password__regex": "^argon2"}, {"mobile__startswith": "919812345678"}):
-            client.get(write_list_url("ppims_processor"), query)
+        for query in (
+            {"maker__password__regex": "^argon2"},
+            {"mobile__startswith": "919812345678"},
+        ):
+            client.get(write_list_url("limits_limitrule"), query)
         client.get("/no-such-page", {"mobile": "919812345678"})
     finally:
         logger.removeHandler(handler)
     lines = found.getvalue()
-    assert lines.count("/admin/ppims/processor/") >= 2
+    assert lines.count("/admin/limits/limitrule/") >= 2
     assert "/no-such-page" in lines
     assert [text for text in ("argon2", "regex", "9198", "startswith") if text in lines] == []
 
@@ -147,8 +145,8 @@ def test_a_refused_look_up_never_reaches_the_database(monkeypatch):
     client = open_browser("admin")
     client.get("/settings/limits")
     with CaptureQueriesContext(connection) as asked:
-        assert assert_refused(client, write_list_url("ppims_processor"), password__regex=PATTERN)
-    assert [query for query in asked if "ppims_processor" in query["sql"]] == []
+        assert assert_refused(client, write_list_url("limits_seal"), key_id__regex=PATTERN)
+    assert [query for query in asked if "limits_seal" in query["sql"]] == []
 
 
 def test_every_filter_search_and_order_that_a_list_shows_still_works():
@@ -232,5 +230,5 @@ def test_what_another_app_registers_takes_no_more(root):
 
 
 def test_who_is_not_logged_in_is_sent_to_the_log_in_whatever_is_asked():
-    answer = Client().get(write_list_url("ppims_processor"), {"password__regex": PATTERN})
+    answer = Client().get(write_list_url("limits_seal"), {"maker__password__regex": PATTERN})
     assert answer.status_code == 302

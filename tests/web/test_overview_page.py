@@ -227,8 +227,8 @@ def test_an_admin_is_led_to_where_a_processor_is_added():
     pages = {
         role: open_browser(role).get("/overview").content.decode() for role in ("admin", "maker")
     }
-    assert '"/admin/ppims/processor/add/"' in pages["admin"]
-    assert '"/admin/ppims/processor/add/"' not in pages["maker"]
+    assert '"/settings/processors/new"' in pages["admin"]
+    assert '"/settings/processors/new"' not in pages["maker"]
 
 
 def test_it_takes_a_bounded_number_of_queries_and_bytes(
