@@ -6,13 +6,13 @@ machines.
 
 from collections.abc import Iterable, Mapping
 
-from customers.models import Kin
 from ppims.db import statements
 
 READ_SURVIVOR = "SELECT survivor_id FROM customers_customer WHERE unique_id = %s"
 READ_SURVIVORS = """
     SELECT unique_id, survivor_id FROM customers_customer WHERE unique_id IN ({places})
 """
+READ_KIN_OF_MANY = "SELECT other_id FROM customers_kin WHERE customer_id IN ({places})"
 READ_KIN = "SELECT other_id FROM customers_kin WHERE customer_id = %s ORDER BY other_id"
 
 
@@ -60,11 +60,13 @@ def list_kin(unique_id: int) -> list[int]:
     return sorted({unique_id, *others})
 
 
-def list_kin_of(unique_ids: Iterable[int]) -> set[int]:
-    """List these ids, and all that merges ever connected with any of them."""
-    asked = set(unique_ids)
-    kin = Kin.objects.filter(customer_id__in=asked).values_list("other_id", flat=True)
-    return asked.union(kin)
+def list_all_kin(unique_ids: Iterable[int]) -> set[int]:
+    """List the kin of several ids, and themselves, by one statement."""
+    asked = sorted(set(unique_ids))
+    if not asked:
+        return set()
+    sql = READ_KIN_OF_MANY.format(places=", ".join(["%s"] * len(asked)))
+    return {*asked, *(other_id for (other_id,) in statements.read_rows(sql, asked))}
 
 
 def list_family(root: int) -> list[int]:

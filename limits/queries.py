@@ -154,7 +154,7 @@ def sum_given_back(postings: Iterable[LedgerEntry]) -> dict[int, int]:
     """Sum what reversals, and corrections that name them, gave back of postings: paise by key."""
     found = list(postings)
     giving_back = LedgerEntry.objects.filter(
-        customer_id__in=survivors.list_kin_of(each.customer_id for each in found),
+        customer_id__in=survivors.list_all_kin(each.customer_id for each in found),
         month__in={each.month for each in found},
         reverses_id__in=[each.pk for each in found],
     )

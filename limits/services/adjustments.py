@@ -176,7 +176,7 @@ def _read_named(rows: Sequence[Adjustment]) -> dict[int, tuple[LedgerEntry, int]
     if not any(row.posting_id for row in rows):
         return {}
     postings = LedgerEntry.objects.filter(
-        customer_id__in=survivors.list_kin_of({row.customer_id for row in rows}),
+        customer_id__in=survivors.list_all_kin({row.customer_id for row in rows}),
         pk__in=[row.posting_id for row in rows if row.posting_id],
         kind=Kind.POST,
     )

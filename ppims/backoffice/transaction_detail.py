@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from customers import survivors
 from customers.choices import Tier
 from customers.models import KycChange
 from limits.models import LedgerEntry, LimitCheck, RefusedReport, Window, write_limit
@@ -92,7 +93,8 @@ def _list_check_facts(row: Row, _user: User) -> Facts:
     check = LimitCheck.objects.select_related("rule").get(pk=row.id)
     outcome = f"{labels.name_outcome(check.is_allowed, check.reason)}."
     rule = f"{check.rule.get_window_display()}, {check.rule.source}" if check.rule else ""
-    answers = LedgerEntry.objects.filter(customer_id=check.customer_id, limit_check=check)
+    kin = survivors.list_kin(check.customer_id)
+    answers = LedgerEntry.objects.filter(customer_id__in=kin, limit_check=check)
     return [
         Fact(_("Why"), " ".join([outcome, *explain_decision(check)])),
         Fact(_("Rule"), rule),
@@ -152,7 +154,8 @@ def _link_to_what_belongs(entry: LedgerEntry) -> Iterator[Fact]:
         yield Fact(_("Its check"), said, address=address)
     if entry.adjustment:
         yield Fact(_("Reason"), entry.adjustment.reason)
-    of_customer = LedgerEntry.objects.filter(customer_id=entry.customer_id)
+    kin = survivors.list_kin(entry.customer_id)
+    of_customer = LedgerEntry.objects.filter(customer_id__in=kin)
     if entry.reverses_id:
         label = _("Corrects") if entry.adjustment_id else _("Reverses")
         yield _link_to_entry(label, of_customer.get(pk=entry.reverses_id))

@@ -160,7 +160,9 @@ def _describe_transaction(one: Transaction) -> str:
         said.append(labels.lower_first(labels.name_reason(one.reason)))
     if one.is_time_up:
         said.append(gettext("time up"))
-    if one.is_by_staff:
+    if one.head.kind == Kind.MOVED:
+        said.append(gettext("by a merge"))
+    elif one.is_by_staff:
         said.append(gettext("by staff"))
     if one.flags:
         said.append(labels.name_flags(",".join(one.flags)))

@@ -43,12 +43,14 @@ BY_NUMBER = """
 # Heads among the next so many entries: most of a customer's answer a check.
 HEADS_BY_NUMBER = """
     SELECT moment, sorted_at, row_key FROM (
-        SELECT {at} AS moment, number AS sorted_at, id AS row_key, limit_check_id,
-               reverses_id
+        SELECT {at} AS moment, number AS sorted_at, id AS row_key, limit_check_id, kind,
+               reverses_id, unique_id_sent
         FROM {table} t WHERE customer_id = %s AND number > %s AND number <= %s
         ORDER BY number DESC LIMIT {looked_at}
-    ) w WHERE {heads} {kept_order} LIMIT %s
+    ) w WHERE {heads} AND {moved} {kept_order} LIMIT %s
 """
+# What merges and un-merges have moved among the ids of one person adds up to nothing.
+NOT_MOVED_AMONG = "NOT (w.kind = 'M' AND w.unique_id_sent IN ({ids}))"
 
 
 class Found(NamedTuple):
@@ -104,7 +106,9 @@ def _read_page(
     # Each source of each id has a rank of its own, for of two ids a row may have the same number.
     parts = [(source, customer_id) for source in SOURCE_ORDER for customer_id in ids]
     found = [
-        _find_in_chain(customer_id, source, rank, frame, after, rows + 1, heads_only=heads_only)
+        _find_in_chain(
+            customer_id, source, rank, frame, after, rows + 1, heads_of=ids if heads_only else ()
+        )
         if source in CHAIN_TABLES
         else _find_in_others(customer_id, source, rank, frame, after, rows + 1)
         for rank, (source, customer_id) in enumerate(parts)
@@ -128,9 +132,11 @@ def _find_in_chain(
     after: Position,
     rows: int,
     *,
-    heads_only: bool,
+    heads_of: Sequence[int],
 ) -> Found:
-    """Find checks or entries by their number: a customer's instants ascend with it."""
+    """Find checks or entries by their number: a customer's instants ascend with it. `heads_of`:
+    heads alone, for who has these ids.
+    """
     table, at = CHAIN_TABLES[source], write_microseconds("t.at")
 
     def read_instant(number: int) -> int:
@@ -140,11 +146,12 @@ def _find_in_chain(
 
     (last,) = statements.read_row(LAST_NUMBER.format(table=table), [customer_id]) or (0,)
     least, most = _find_bounds(range(1, last + 1), read_instant, frame, after, rank)
-    is_searched = heads_only and source == Source.ENTRY  # every check is a head
+    is_searched = bool(heads_of) and source == Source.ENTRY  # every check is a head
     sql = (HEADS_BY_NUMBER if is_searched else BY_NUMBER).format(
         at=at,
         table=table,
         looked_at=keyset.LOOKED_AT,
+        moved=NOT_MOVED_AMONG.format(ids=", ".join(f"{each:d}" for each in heads_of)),
         heads=" AND ".join(sql.replace("t.", "w.") for sql, *_ in HEAD_CONDITIONS),
         kept_order=write_kept_order("DESC"),
     )

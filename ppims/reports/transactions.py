@@ -4,13 +4,14 @@ record.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 
-from django.db.models import F, Q
+from django.db.models import Q
 
+from customers import survivors
 from limits.models import Hold, LedgerEntry
 from ppims.core import calendar
 from ppims.reports.heads import Filters, list_head_walks, list_record_walks, narrow_filters
@@ -90,7 +91,9 @@ def read_transactions(heads: Sequence[Position], at: datetime) -> list[Transacti
     many queries however many there are. Raises KeyError where one isn't there.
     """
     rows = read_rows(heads)
-    steps, held = _read_steps(rows), _read_held(rows, at)
+    # A step may be in the ledger of another id of the person, since merged or parted.
+    kin = survivors.list_all_kin(row.customer_id for row in rows if row.customer_id)
+    steps, held = _read_steps(rows, kin), _read_held(rows, kin, at)
     return [
         _make_transaction(
             row,
@@ -106,7 +109,7 @@ def find_head(row: Row) -> Position:
     if row.source == Source.CHECK:
         return Position(calendar.to_microseconds(row.at), CHECK_RANK, row.id)
     assert row.customer_id is not None
-    theirs = LedgerEntry.objects.filter(customer_id=row.customer_id)
+    theirs = LedgerEntry.objects.filter(customer_id__in=survivors.list_kin(row.customer_id))
     names = theirs.values_list("limit_check_id", "reverses_id", "at")
     check_id, reverses_id, at = names.get(pk=row.id)
     entry_id = row.id
@@ -144,29 +147,29 @@ def _make_transaction(head: Row, steps: Sequence[Row], *, is_held: bool) -> Tran
     )
 
 
-def _read_held(rows: Iterable[Row], at: datetime) -> set[int]:
+def _read_held(rows: Iterable[Row], kin: Collection[int], at: datetime) -> set[int]:
     """Find which checks have a hold that is open at an instant."""
     checks = [row for row in rows if row.is_allowed]
     open_holds = Hold.objects.filter(
-        customer_id__in={row.customer_id for row in checks},
+        customer_id__in=kin,
         pk__in=[row.id for row in checks],
         expires_at__gt=at,
     )
     return set(open_holds.values_list("pk", flat=True)) if checks else set()
 
 
-def _read_steps(heads: Sequence[Row]) -> dict[tuple[Source, int], list[Row]]:
+def _read_steps(heads: Sequence[Row], kin: Collection[int]) -> dict[tuple[Source, int], list[Row]]:
     """Read what follows each head, by its source and id: its answers, then the reversals and the
     corrections of its posting, by number.
     """
     answers: dict[int, list[Row]] = defaultdict(list)
     reversals: dict[int, list[Row]] = defaultdict(list)
     checks = [row for row in heads if row.source == Source.CHECK]
-    postings = _read_postings(checks)
+    postings = _read_postings(checks, kin)
     for check_id, row in postings:
         answers[check_id].append(row)
     booked = [*heads, *(row for _, row in postings)]
-    for check_id, reverses_id, row in _read_by_month(checks, booked):
+    for check_id, reverses_id, row in _read_by_month(checks, booked, kin):
         (answers[check_id] if reverses_id is None else reversals[reverses_id]).append(row)
     return {(head.source, head.id): _list_steps(head, answers, reversals) for head in heads}
 
@@ -181,14 +184,13 @@ def _list_steps(
     return [*first, *sorted(undone, key=BY_NUMBER)]
 
 
-def _read_postings(checks: Sequence[Row]) -> list[tuple[int, Row]]:
+def _read_postings(checks: Sequence[Row], kin: Collection[int]) -> list[tuple[int, Row]]:
     """Read what settled the checks, each after its check's id."""
     if not checks:
         return []
     found = LedgerEntry.objects.filter(
-        customer_id__in={row.customer_id for row in checks},
+        customer_id__in=kin,
         limit_check__in=[row.id for row in checks],
-        limit_check__customer_id=F("customer_id"),
         kind=LedgerEntry.Kind.POST,
     )
     named = dict(found.values_list("pk", "limit_check_id"))
@@ -196,7 +198,7 @@ def _read_postings(checks: Sequence[Row]) -> list[tuple[int, Row]]:
 
 
 def _read_by_month(
-    checks: Sequence[Row], booked: Sequence[Row]
+    checks: Sequence[Row], booked: Sequence[Row], kin: Collection[int]
 ) -> list[tuple[int, int | None, Row]]:
     """Read the releases of checks, and what gives back of entries, which are booked in their
     months: each after the check that it answers, and the entry that it gives back of.
@@ -205,7 +207,7 @@ def _read_by_month(
     found = LedgerEntry.objects.filter(
         Q(kind=LedgerEntry.Kind.RELEASE, limit_check_id__in=[row.id for row in checks])
         | Q(kind__in=GIVING_BACK_KINDS, reverses_id__in=[row.id for row in entries]),
-        customer_id__in={row.customer_id for row in booked},
+        customer_id__in=kin,
         month__in={row.month for row in booked},
     )
     named = {
