@@ -215,8 +215,9 @@ def _tell_of_others(merge: Merge, rows: Mapping[int, Sequence[Model]], at: datet
     """Record in the audit of everybody but the survivor what the merge did to their rows."""
     is_merge = merge.kind == Merge.Kind.MERGE
     for unique_id, theirs in sorted(rows.items()):
-        own = "customer merged" if is_merge else "customer un-merged"
-        action = own if unique_id == merge.merged_id else "changed by a merge"
+        action = "customer merged" if is_merge else "customer un-merged"
+        if unique_id != merge.merged_id:
+            action = "changed by a merge"
         audit.record(
             action,
             at=at,

@@ -123,16 +123,23 @@ def list_proposed() -> dict[int, str]:
     return {pk: outcome for pk, outcome in found.items() if pk is not None}
 
 
+def lock_between(ids: Sequence[int], others: Sequence[int]) -> list[DuplicateReview]:
+    """Lock the reviews that ask whether somebody who has these ids is who has those."""
+    found: list[DuplicateReview] = []
+    for holders, claimants in ((ids, others), (others, ids)):
+        for holder in holders:
+            asked = DuplicateReview.objects.filter(customer_id=holder, claimant_id__in=claimants)
+            found += asked.select_for_update().order_by("pk")
+    return found
+
+
 def close_merged(
     merge: Merge, ids: Sequence[int], others: Sequence[int], *, at: datetime
 ) -> list[DuplicateReview]:
     """Close the reviews that ask whether the two of a merge are one, who have these ids and those,
     in the transaction that approves it. Return them.
     """
-    found = []
-    for holders, claimants in ((ids, others), (others, ids)):
-        asked = DuplicateReview.objects.filter(customer_id__in=holders, claimant_id__in=claimants)
-        found += [each for each in asked.select_related("customer").order_by("pk") if each.is_open]
+    found = [each for each in lock_between(ids, others) if each.is_open]
     for review in found:
         if not review.outcome:
             keep_evidence(review)

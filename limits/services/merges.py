@@ -77,7 +77,10 @@ def _propose(
 
 
 def _lock(merge: Merge) -> tuple[Pair, datetime]:
-    """Lock both ledgers, in the order of ids, and then both customers with all their kin."""
+    """Lock the reviews that ask about the two, both ledgers, in the order of ids, and then both
+    customers with all their kin.
+    """
+    reviews.lock_between(*map(survivors.list_family, (merge.customer_id, merge.merged_id)))
     instants = [ledger.lock(each)[1] for each in sorted((merge.customer_id, merge.merged_id))]
     return merging.lock_pair(merge.customer_id, merge.merged_id), max(instants)
 

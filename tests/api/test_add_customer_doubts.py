@@ -147,7 +147,11 @@ def test_same_person_with_another_document_keeps_the_one_on_record(ent, cbs, sta
 def test_number_passed_on_frees_the_mobile_for_the_same_request(ent, cbs, holder, stranger, staff):
     ref = {"Ref_Id": "REF-1"}
     assert_conflict(cbs.call("add-customer", **stranger, **ref))
-    decide("NUMBER_PASSED_ON", staff)
+    proposal = decide("NUMBER_PASSED_ON", staff)
+    # Another person has to approve it: until then it finds its holder.
+    assert find_status(ent, holder["Mobile_Number"]) == holder["Unique_Id"]
+    checker = User.objects.create(username="checker")
+    reviews.NUMBER_PROPOSALS.decide(proposal_id=proposal.pk, state="APPROVED", user=checker)
     assert find_status(ent, holder["Mobile_Number"]) == "NA"
     assert Customer.objects.get().mobile == ""
     data, _ = read_done(cbs.call("add-customer", **stranger, **ref))
@@ -164,12 +168,14 @@ def test_different_people_both_stay_and_the_add_stays_409(ent, cbs, holder, stra
     assert DuplicateReview.objects.count() == 1
 
 
-def test_two_who_both_exist_stay_open_when_found_the_same(ent, cbs, holder, staff):
+def test_two_who_both_exist_are_not_one_by_one_persons_decision(ent, cbs, holder, staff):
     add_person(ent, **make_aadhaar("123456789012"))
     claim = make_person(Mobile_Number=holder["Mobile_Number"], **make_aadhaar("123456789012"))
     read_done(cbs.call("add-customer", **claim))
-    assert decide("SAME_PERSON", staff).is_open
-    assert Customer.objects.count() == 2
+    with pytest.raises(Conflict):
+        decide("SAME_PERSON", staff)
+    assert DuplicateReview.objects.get().is_open
+    assert not Customer.objects.exclude(survivor_id=None).exists()
 
 
 def test_a_decision_is_made_once_and_with_a_reason(ent, stranger, staff):

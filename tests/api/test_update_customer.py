@@ -175,7 +175,13 @@ def test_a_number_passed_on_lets_the_same_update_through(ent):
     holder, unique_id = add_person(ent, Mobile_Number=mobile), add_person(ent)
     assert_conflict(update(ent, unique_id, Mobile_Number=mobile, Ref_Id="REF-1"))
     review = DuplicateReview.objects.get(customer=int(holder))
-    reviews.decide(review_id=review.pk, outcome="NUMBER_PASSED_ON", reason="Called", user=staff)
+    proposal = reviews.decide(
+        review_id=review.pk, outcome="NUMBER_PASSED_ON", reason="Called", user=staff
+    )
+    assert_conflict(update(ent, unique_id, Mobile_Number=mobile, Ref_Id="REF-1"))
+    checker = User.objects.create(username="checker")
+    decide = reviews.NUMBER_PROPOSALS.decide
+    decide(proposal_id=proposal.pk, state="APPROVED", user=checker)
     read_done(update(ent, unique_id, Mobile_Number=mobile, Ref_Id="REF-1"))
     assert find_status(ent, mobile) == unique_id
 

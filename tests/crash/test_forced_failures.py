@@ -13,7 +13,7 @@ from customers.claims import Doubt
 from customers.details import CustomerDetails
 from customers.models import Account, Customer, DuplicateReview
 from customers.services import blocking, customers, kyc, reviews
-from limits.services import adjustments, rules, seals
+from limits.services import adjustments, merges, rules, seals
 from limits.services.adjustments import Correction
 from limits.services.rules import Proposal
 from ppims.core import calendar, clock
@@ -107,12 +107,36 @@ class World:
         stranger = replace(ADULT, mobile_number=mobile, date_of_birth=date(2001, 5, 17))
         return self.add(stranger, self.ent)
 
-    def pass_number_on(self):
+    def propose_passing_on(self):
         with pytest.raises(Conflict):
             self.add_a_stranger()()
         review = DuplicateReview.objects.get()
-        about = {"outcome": "NUMBER_PASSED_ON", "reason": "asked", "user": self.checker}
+        about = {"outcome": "NUMBER_PASSED_ON", "reason": "asked", "user": self.maker}
         return partial(reviews.decide, review_id=review.pk, **about)
+
+    def pass_number_on(self):
+        decide = reviews.NUMBER_PROPOSALS.decide
+        return self.approve(decide, proposal_id=self.propose_passing_on()().pk)
+
+    def propose_merge(self):
+        """Someone is on record twice; the younger record is blocked, and of Full KYC."""
+        other = make_customer(self.cbs, kyc_flag="F", ovid_type="PAN", ovid_value="ABCDE1234F")
+        for each in (self.customer, other):
+            make_posting(self.ent if each == self.customer else self.cbs, each, 5_000)
+        blocking.block(customer_id=other, reason="lost", user=self.maker)
+        about = {"unique_id": self.customer, "other_id": other, "reason": "Same PAN"}
+        return partial(merges.propose_merge, **about, user=self.maker)
+
+    def merge(self):
+        return self.approve(merges.decide, proposal_id=self.propose_merge()().pk)
+
+    def propose_unmerge(self):
+        merged_id = self.merge()().merged_id
+        about = {"merged_id": merged_id, "reason": "Sisters", "user": self.maker}
+        return partial(merges.propose_unmerge, **about)
+
+    def unmerge(self):
+        return self.approve(merges.decide, proposal_id=self.propose_unmerge()().pk)
 
     def propose_rules(self):
         proposals = [Proposal("P", "D", "MONTH", amount, "A test") for amount in (1, 2)]
@@ -175,9 +199,26 @@ USE_CASES = {
         f"""customers.KycProposal customers.Customer customers.KycChange customers.Document
         customers.Identifier {AUDITS}""",
     ),
+    "propose that a number was passed on": (
+        World.propose_passing_on,
+        f"customers.NumberPassedOn {AUDITS}",
+    ),
     "pass a number on": (
         World.pass_number_on,
-        f"customers.DuplicateReview customers.Identifier customers.Customer {AUDITS}",
+        f"""customers.NumberPassedOn customers.DuplicateReview customers.Identifier
+        customers.Customer {AUDITS}""",
+    ),
+    "propose to merge": (World.propose_merge, f"customers.Merge {AUDITS}"),
+    "merge": (
+        World.merge,
+        f"""customers.Merge customers.Kin customers.Customer customers.KycChange
+        limits.LedgerEntry limits.LedgerHead limits.MonthlyUsage {AUDITS}""",
+    ),
+    "propose to un-merge": (World.propose_unmerge, f"customers.Merge {AUDITS}"),
+    "un-merge": (
+        World.unmerge,
+        f"""customers.Merge customers.Customer customers.KycChange
+        limits.LedgerEntry limits.LedgerHead limits.MonthlyUsage {AUDITS}""",
     ),
     "propose rules": (World.propose_rules, f"limits.LimitRule {AUDITS}"),
     "approve a rule": (World.approve_rule, f"limits.LimitRule {AUDITS}"),

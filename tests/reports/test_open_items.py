@@ -5,9 +5,9 @@ from datetime import date
 import pytest
 
 from customers.details import CustomerDetails
-from customers.models import Customer, DuplicateReview
+from customers.models import Customer, DuplicateReview, Merge
 from customers.services import blocking, customers, kyc, reviews
-from limits.services import adjustments
+from limits.services import adjustments, merges
 from limits.services.adjustments import Correction
 from limits.services.findings import note
 from ppims.core import calendar, clock
@@ -95,20 +95,30 @@ def test_what_is_decided_or_closed_waits_no_more(customer, ent, maker, checker):
     note(report, finding="REPEAT", note="Asked", user=maker)
     kyc.decide(proposal_id=proposal.pk, state="REJECTED", user=checker, note="no")
     adjustments.decide(proposal_id=correction.pk, state="WITHDRAWN", user=maker)
-    reviews.decide(review_id=review.pk, outcome="NUMBER_PASSED_ON", reason="Seen", user=maker)
+    passing_on = reviews.decide(
+        review_id=review.pk, outcome="NUMBER_PASSED_ON", reason="Seen", user=maker
+    )
+    assert list_kinds(customer) == ["review", "number-passed-on"]
+    decide = reviews.NUMBER_PROPOSALS.decide
+    decide(proposal_id=passing_on.pk, state="APPROVED", user=checker)
     assert list_open_items([customer]) == []
 
 
-def test_a_review_waits_for_both_its_customers_until_they_are_merged(customer, ent, cbs, maker):
+def test_a_review_waits_for_both_its_customers_until_they_are_merged(customer, cbs, maker, checker):
     other = make_customer(cbs, customer_name="Xu", date_of_birth=date(1961, 1, 1))
     with pytest.raises(Conflict):
         tell(cbs, other, mobile_number=Customer.objects.get(pk=customer).mobile)
-    for _ in range(2):
-        for each in (customer, other):
-            [found] = list_open_items([each])
-            assert (found.row.customer_id, found.row.claimant_id) == (customer, other)
-        if not found.row.outcome:  # one person: it goes on waiting, for the two to be merged
-            reviews.decide(review_id=found.row.pk, outcome="SAME_PERSON", reason="Seen", user=maker)
+    for each in (customer, other):
+        [found] = list_open_items([each])
+        assert (found.row.customer_id, found.row.claimant_id) == (customer, other)
+    merges.propose_merge(
+        unique_id=customer, other_id=other, reason="Seen", user=maker, review_id=found.row.pk
+    )
+    # One person: it goes on waiting, for the two to be merged; the merge is listed of both.
+    for each in (customer, other):
+        assert list_kinds(each) == ["review", "merge"]
+    merges.decide(proposal_id=Merge.objects.get().pk, state="APPROVED", user=checker)
+    assert list_open_items([customer, other]) == []
 
 
 def test_of_each_kind_the_oldest_few_are_listed(customer, ent, maker, monkeypatch):
@@ -131,5 +141,5 @@ def test_it_takes_a_bounded_number_of_queries(customer, ent, maker, django_asser
         make_posting(ent, customer, 5)
         propose_correction(customer, maker)
     claim_mobile_of(customer, ent)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(8):
         assert len(list_open_items([customer])) == 9

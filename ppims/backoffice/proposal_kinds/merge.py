@@ -17,7 +17,7 @@ def _summarize(row: Merge) -> str:
     names = {"merged": row.merged_id, "survivor": row.customer_id}
     if row.kind == Merge.Kind.MERGE:
         return _("%(merged)s into %(survivor)s") % names
-    return _("%(merged)s parts from %(survivor)s") % names
+    return _("%(merged)s un-merged from %(survivor)s") % names
 
 
 def _list_changes(row: Merge) -> Changes:

@@ -49,5 +49,5 @@ NUMBER_PASSED_ON_KIND = Kind(
         " approved."
     ),
     is_named_for_customer=True,
-    beside=("customer", "review", "review__customer"),
+    with_many=("review__customer",),
 )

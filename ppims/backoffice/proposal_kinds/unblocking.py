@@ -24,5 +24,10 @@ UNBLOCKING_KIND = Kind(
     "customers.approve_unblocking",
     lambda row: _("Blocked by us → Active"),
     _list_changes,
+    lambda rows, at: {row.pk for row in rows if blocking.has_moved(row.customer)},
+    gettext_lazy(
+        "Stale: the customer is not blocked any more, or was merged into another. It can’t be"
+        " approved."
+    ),
     is_named_for_customer=True,
 )
