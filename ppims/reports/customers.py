@@ -68,7 +68,8 @@ def list_customers(filters: Filters, *, cursor: str = "", rows: int = PAGE_ROWS)
         ids = [each.id for each in positions]
         if walk.table != "customers_registration":
             return _read(ids)
-        return _read(list(dict.fromkeys(_find_survivors(_read_customers(ids)))))
+        found = _read(list(dict.fromkeys(_find_survivors(_read_customers(ids)))))
+        return [row for row in found if _is_wanted(row, filters)]
 
     return read_page([walk], filters.frame, cursor, rows, read)
 
@@ -141,6 +142,11 @@ def _list_conditions(
 def _read_customers(registrations: Sequence[int]) -> list[int]:
     found = Registration.objects.only("customer_id").in_bulk(registrations)
     return [found[each].customer_id for each in registrations]
+
+
+def _is_wanted(row: Row, filters: Filters) -> bool:
+    """Whether a survivor is what was asked of the one who was merged into them."""
+    return filters.tier in {None, row.tier} and filters.status in {None, row.status}
 
 
 def _find_survivors(ids: Sequence[int]) -> list[int]:

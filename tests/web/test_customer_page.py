@@ -302,7 +302,7 @@ def test_it_takes_a_bounded_number_of_queries(meera, ent, django_assert_max_num_
         make_posting(ent, meera, 1_00)
     make_check(ent, meera, 20_000_00)
     client = open_browser("maker")
-    with django_assert_max_num_queries(44):
+    with django_assert_max_num_queries(47):
         page = client.get(reverse("customer", args=[meera]))
     assert len(page.content) < 60_000
 

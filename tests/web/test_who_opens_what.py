@@ -84,6 +84,8 @@ OPEN_TO = {
     "staff-member": ({"admin"}, NO_ROLE, [1]),
     "staff-change": ({"admin"}, {"admin"}, [1, "role"]),
     "staff-password": ({"admin"}, {"admin"}, [1]),
+    "customer-merge": ({"maker"}, {"maker"}, [CUSTOMER]),
+    "customer-unmerge": ({"maker"}, {"maker"}, [CUSTOMER]),
     "approvals": (ROLES, NO_ROLE, []),
     "approval": (ROLES, {"maker", "checker"}, ["kyc", 1]),
 }

@@ -61,14 +61,6 @@ ACTIONS = (
         waits_as=Kind.UNBLOCKING,
         waiting_text=_("Unblocking proposed by %(who)s, %(day)s"),
     ),
-    Action(
-        "customer-merge",
-        _("Merge with…"),
-        "users",
-        "customers.propose_merge",
-        waits_as=Kind.MERGE,
-        waiting_text=_("Merge proposed by %(who)s, %(day)s"),
-    ),
 )
 # Where no KYC is higher.
 FULL_KYC_ACTIONS = [

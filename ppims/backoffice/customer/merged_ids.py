@@ -7,18 +7,26 @@ from django.utils.translation import gettext as _
 
 from customers import survivors
 from customers.models import Customer, Merge
+from customers.search import UNIQUE_ID_DIGITS
 from ppims.core.formats import ist_date
 from ppims.models import FourEyes
 
 
+def find_root(unique_id: int) -> int:
+    """Find whom a Unique_Id of an address means now. Raises Http404 where it can be none."""
+    if unique_id >= 10**UNIQUE_ID_DIGITS:
+        raise Http404
+    return survivors.find_root(unique_id)
+
+
 def find_person(unique_id: int) -> Customer:
     """Find the customer whom a Unique_Id means now. Raises Http404."""
-    return get_object_or_404(Customer, pk=survivors.find_root(unique_id))
+    return get_object_or_404(Customer, pk=find_root(unique_id))
 
 
-def lead_to_survivor(request: HttpRequest, unique_id: int, root: int) -> HttpResponse:
-    """Lead from a merged id's address to the survivor's page, and say why. Raises Http404 where no
-    merge says so.
+def redirect_to_survivor(request: HttpRequest, unique_id: int, root: int) -> HttpResponse:
+    """Redirect from a merged id's address to the survivor's page, and say why. Raises Http404 where
+    no merge says so.
     """
     way = survivors.list_way_up(unique_id)
     merges = Merge.objects.filter(

@@ -8,14 +8,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
-from customers import people, survivors
+from customers import people
 from customers.models import Customer
 from customers.services import notes
 from ppims.backoffice.access import get_posted, is_fragment, open_page
 from ppims.backoffice.customer.actions import list_buttons
 from ppims.backoffice.customer.activity import read_activity
 from ppims.backoffice.customer.left import show_directions
-from ppims.backoffice.customer.merged_ids import find_person, lead_to_survivor
+from ppims.backoffice.customer.merged_ids import find_person, find_root, redirect_to_survivor
 from ppims.backoffice.customer.merging import list_merged
 from ppims.backoffice.customer.months import group_months
 from ppims.backoffice.customer.notes import NoteForm, list_notes
@@ -39,9 +39,9 @@ def customer(request: HttpRequest, unique_id: int) -> HttpResponse:
     """
     if tidier := write_canonical_query(request):
         return redirect(request.path + tidier)
-    root = survivors.find_root(unique_id)
+    root = find_root(unique_id)
     if root != unique_id:
-        return lead_to_survivor(request, unique_id, root)
+        return redirect_to_survivor(request, unique_id, root)
     found = get_object_or_404(Customer, pk=unique_id)
     happened, status = read_activity(request, found)
     if is_fragment(request):

@@ -41,10 +41,11 @@ def _make_task(item: OpenItem) -> Task:
             _("proposed by %(who)s, %(day)s") % said,
         )
     write, url_name = TASK_WRITERS[item.kind]
+    processor = item.row.processor  # none of a correction and a merge
     return Task(
         write(item.row),
         reverse(url_name, args=[item.row.pk]),
-        f"{item.row.processor.system_id}, {day}",
+        f"{processor.system_id}, {day}" if processor else day,
     )
 
 

@@ -13,8 +13,10 @@ from customers.models import Customer, Document, Registration
 from customers.services import merging
 from limits.decision import FINANCIAL_YEAR
 from limits.models import FULL_PERMILLE, Direction, write_limit
+from limits.services.owned import sum_owned
 from ppims.backoffice.customer.left import write_left
 from ppims.backoffice.transaction_rows import write_customer_address
+from ppims.core import calendar, clock
 from ppims.core.formats import NO_VALUE, inr, ist_date, mask_day
 from ppims.reports.limit_status import DirectionStatus, read_joint_status
 
@@ -72,10 +74,14 @@ def compare_parting(survivor: Customer, merged: Customer) -> Together:
     """
     after = merging.predict_parting(survivor, merged.pk)
     lines = [*_list_who(survivor, merged), *_list_after(after, merged, survivor)]
+    month, kin = calendar.number_ist_month(clock.now()), survivors.list_kin(merged.pk)
+    theirs = sum_owned(survivors.list_branch(merged.pk), kin).used
     for way in read_joint_status(survivor, [survivor.pk]):
         is_debit = way.direction == Direction.DEBIT
         what = _("Spent this month") if is_debit else _("Loaded this month")
-        lines.append(Line(what, _("Its own"), _("Its own"), _write_totals(way.month)))
+        leaves = theirs[month, way.direction]
+        sums = [inr(way.month.used - leaves), inr(leaves), _write_totals(way.month)]
+        lines.append(_make_line(what, sums))
     return Together(survivor, merged, lines, is_parting=True)
 
 
