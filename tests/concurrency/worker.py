@@ -25,16 +25,19 @@ from django.db import OperationalError, connection  # noqa: E402
 
 from customers.details import CustomerDetails  # noqa: E402
 from customers.services import customers  # noqa: E402
+from limits.known import Ask  # noqa: E402
 from limits.models import MonthlyUsage  # noqa: E402
-from limits.services import rules, seals  # noqa: E402
+from limits.services import checks, rules, seals  # noqa: E402
+from limits.stores.carry_out import carry_out  # noqa: E402
 from limits.verify import verify  # noqa: E402
 from ppims.core import clock  # noqa: E402
 from ppims.core.errors import Conflict, Unavailable  # noqa: E402
+from ppims.db.group_commit import PutOff  # noqa: E402
 from ppims.db.transaction import run_in_transaction  # noqa: E402
 from ppims.models import Operation, Processor, User  # noqa: E402
 from ppims.services import jobs  # noqa: E402
 from ppims.services.idempotency import Call  # noqa: E402
-from tests import factories  # noqa: E402
+from tests import factories, two_people  # noqa: E402
 
 PATIENCE_SECONDS = 60
 FAULTS = {
@@ -119,10 +122,35 @@ def check_and_post(system_id, ref, unique_id, paise):
     return answer
 
 
+def check_together(system_id, *asked):
+    """Ask for several in one group; those who are put off again. What the last one came to."""
+    requests = []
+    for ref, unique_id, paise in asked:
+        call = Call(find_processor(system_id), Operation.CHECK_LIMIT, ref, {"paise": str(paise)})
+        requests.append(checks.make_request(call, Ask(unique_id, "D", paise)))
+    while requests:
+        outcomes = carry_out(requests)
+        for _, error in outcomes:
+            if error is not None and not isinstance(error, PutOff):
+                raise error
+        both = zip(requests, outcomes, strict=True)
+        requests = [request for request, (_, error) in both if error is not None]
+    answered, _ = outcomes[-1][0]
+    return ["T" if answered.is_allowed else "F", answered.reason]
+
+
 def undo(system_id, ref, unique_id, paise):
     """Post and reverse: what is used comes back to what it was."""
     post(system_id, ref, unique_id, paise, "S", None, ref)
     return post(system_id, f"{ref}R", unique_id, paise, "R", None, ref)
+
+
+def merge(one, other):
+    return two_people.merge_customers(one, other).pk
+
+
+def unmerge(merged_id):
+    return two_people.unmerge_customer(merged_id).pk
 
 
 def seal():
@@ -208,7 +236,10 @@ STEPS = {
     "check": check,
     "post": post,
     "check_and_post": check_and_post,
+    "check_together": check_together,
     "undo": undo,
+    "merge": merge,
+    "unmerge": unmerge,
     "limit_the_year": set_year_limit,
     "lose_usage": lose_usage,
     "at": do_at,

@@ -18,20 +18,14 @@ def correct_a_month(story):
 
 def correct_a_posting(story):
     """Staff take away of a posting: some, what is left of it, or a paisa more."""
-    places = [
-        (e, number)
-        for own in story.model.entries.values()
-        for number, e in enumerate(own, start=1)
-        if e["kind"] == "S"
-    ]
-    if not places:
+    postings = [e for e in story.list_entries() if e["kind"] == "S"]
+    if not postings:
         return
-    e, number = story.draw.choice(places[-8:] if story.draw_chance(75) else places)
+    e = story.draw.choice(postings[-8:] if story.draw_chance(75) else postings)
     left = e["amount"] - story.model.sum_given_back(e)
     paise = max(1, story.draw.choice([left // 3, left, left, left + 1]))
-    entry = LedgerEntry.objects.get(customer_id=e["uid"], number=number)
     said = e["uid"], e["month"], -paise, e["direction"]
-    compare_correction(story, "A of a posting", *said, named=e, posting_id=entry.pk)
+    compare_correction(story, "A of a posting", *said, named=e, posting_id=e["key"])
 
 
 def compare_correction(story, what, *said, named=None, posting_id=None):
@@ -43,7 +37,7 @@ def compare_correction(story, what, *said, named=None, posting_id=None):
         expected = refused.args
     assert answer == expected, (said, posting_id, story.now)
     story.seen[what] += isinstance(expected[0], int)
-    story.compare_what_stands(said[0])
+    story.compare_what_stands(story.model.find_root(said[0]))
 
 
 def expect_correction(*said):

@@ -50,21 +50,59 @@ class Model:
         self.people = {}
         self.answers = {}  # (operation, processor, ref): (content, answer)
         self.checks = {}  # (processor, ref): {...}
-        self.entries = {}  # uid: [...], of what was posted, released and reversed
+        self.entries = {}  # uid: [...], of what was posted, released and reversed: whose it is
+        self.above = {}  # uid: whom it was merged into
         self.disputed = Counter()  # (processor, ref): by a Tran_Id that is posted otherwise
+
+    # Who is who.
+
+    def find_root(self, uid):
+        """Whom the id means now."""
+        while uid in self.above:
+            uid = self.above[uid]
+        return uid
+
+    def list_family(self, uid):
+        """All ids that mean the same: this one, whom it means, then the oldest."""
+        root = self.find_root(uid)
+        theirs = [each for each in self.people if self.find_root(each) == root]
+        made = {each: self.people[each].get("created") for each in theirs}
+        return sorted(theirs, key=lambda each: (each != uid, each != root, made[each], each))
+
+    def list_branch(self, uid):
+        """All ids that lead through this one."""
+        return [uid, *(b for a, up in self.above.items() if up == uid for b in self.list_branch(a))]
+
+    def list_entries(self, uids):
+        return [e for uid in uids for e in self.entries.get(uid, [])]
+
+    def part(self, uid):
+        """Make two of one; refused where too little would be left for a reversal of either's."""
+        root, branch = self.find_root(uid), self.list_branch(uid)
+        rest = [each for each in self.list_family(root) if each not in branch]
+        for theirs in (branch, rest):
+            used, reversible = Counter(), Counter()
+            for e in self.list_entries(theirs):
+                place = e["month"], e["direction"]
+                effect = {"S": 1, "R": -1, "F": 0, "A": 1}[e["kind"]] * e["amount"]
+                used[place] += effect
+                reversible[place] += effect if e["tran"] and e["kind"] in "SRA" else 0
+            if any(used[place] < max(0, reversible[place]) for place in used):
+                raise Refused("conflict", ["merged_id"])
+        del self.above[uid]
 
     # What stands.
 
     def sum_used(self, uid, direction):
-        """What is used, by month."""
+        """What is used, by month: by all who are the same person."""
         months = Counter()
-        for e in self.entries.get(uid, []):
+        for e in self.list_entries(self.list_family(uid)) if uid not in self.above else []:
             if e["direction"] == direction:
                 months[e["month"]] += {"S": 1, "R": -1, "F": 0, "A": 1}[e["kind"]] * e["amount"]
         return months
 
     def open_holds(self, uid, at):
-        own = (c for c in self.checks.values() if c["uid"] == uid)
+        own = (c for c in self.checks.values() if self.find_root(c["uid"]) == uid)
         return [c for c in own if self.is_open(c, at)]
 
     def is_open(self, check, at):
@@ -116,7 +154,8 @@ class Model:
 
     def check(self, processor, ref, uid, direction, amount, *, now, **more):
         """`more`: what balance there is before it, an account, a card."""
-        content = {"unique_id": uid, "direction": direction, "amount_paise": amount}
+        named, uid = uid, self.find_root(uid)
+        content = {"unique_id": named, "direction": direction, "amount_paise": amount}
         names = {"balance": "balance_paise", "account": "account_number", "card": "card_number"}
         content |= {name: more.get(short) for short, name in names.items()}
         first = self._find_first("check", processor, ref, content)
@@ -129,7 +168,7 @@ class Model:
         until = at + timedelta(minutes=HOLD_MINUTES[processor])
         if until.microsecond:
             until = until.replace(microsecond=0) + timedelta(seconds=1)
-        check = {"uid": uid, "direction": direction, "amount": amount, "at": at}
+        check = {"uid": named, "direction": direction, "amount": amount, "at": at}
         check |= {"month": month, "allowed": allowed, "until": until}
         check |= {"processor": processor, "account": more.get("account")}
         self.checks[processor, ref] = check | dict.fromkeys(
@@ -178,33 +217,36 @@ class Model:
     def _check_again(self, check, first, now):
         if not check["allowed"]:
             return *first, True
-        at = self._move_past_last(check["uid"], now)
+        uid = self.find_root(check["uid"])
+        at = self._move_past_last(uid, now)
         if self.is_open(check, at):
             return *first, True
         reason = "HOLD_CLOSED" if check["answered"] else "HOLD_EXPIRED"
         return (
             False,
             reason,
-            *self.find_figures(check["uid"], check["direction"], at),
+            *self.find_figures(uid, check["direction"], at),
             None,
             False,
         )
 
     def update(self, processor, ref, *said, now):
-        uid, kind, direction, amount, tran, enquiry = said
+        spoken, kind, direction, amount, tran, enquiry = said
+        uid = self.find_root(spoken)
         names = ("unique_id", "kind", "direction", "amount_paise", "tran_id", "enquiry_ref_id")
         content = dict(zip(names, said, strict=True))
         first = self._find_first("update", processor, ref, content)
         if first:
             return *first, True
         at = self._take_instant(processor, uid, now)
-        own = self.entries.setdefault(uid, [])
+        theirs = self.list_entries(self.list_family(spoken))
         ids = ("S", processor, tran)
-        posted = [e for e in own if tran and (e["kind"], e["processor"], e["tran"]) == ids]
+        posted = [e for e in theirs if tran and (e["kind"], e["processor"], e["tran"]) == ids]
         other_way = [e for e in posted if e["direction"] != direction]
         posted = [e for e in posted if e["direction"] == direction]
         named = self.checks.get((processor, enquiry))
-        check = named if named and (named["uid"], named["direction"]) == (uid, direction) else None
+        is_own = named and (self.find_root(named["uid"]), named["direction"]) == (uid, direction)
+        check = named if is_own else None
         if kind == "R" and other_way and not posted:
             raise Refused("conflict", ["tran_type"])
         if kind == "S" and posted and posted[0]["amount"] != amount:
@@ -212,9 +254,10 @@ class Model:
         stood = check and check["settled"]
         place = {"S": self._post, "F": self._release, "R": self._reverse}[kind]
         month, flags = place(at, amount, posted, named, check)
-        entry = {"uid": uid, "processor": processor, "kind": kind, "direction": direction,
+        owner = posted[0]["uid"] if kind == "R" else spoken  # what it undoes stays whose it was
+        entry = {"uid": owner, "processor": processor, "kind": kind, "direction": direction,
                  "amount": amount, "month": month, "tran": tran, "of": posted[:1]}  # fmt: skip
-        own.append(entry)
+        self.entries.setdefault(owner, []).append(entry)
         _, left, window = self.find_gauge(uid, direction, month, at)
         if kind == "S":
             flags += ["OVER_LIMIT"] * (left is not None and left < 0)
@@ -270,11 +313,12 @@ class Model:
         """By two people; nothing that a processor may still reverse is taken away: of the posting
         that is named, it may be, and then there is so much less to reverse.
         """
-        own = self.entries.setdefault(uid, [])
+        owner, uid = named["uid"] if named else uid, self.find_root(uid)
         if named and self.sum_given_back(named) - amount > named["amount"]:
             raise Refused("malformed", ["amount_paise"])
         at = self._move_past_last(uid, now)
-        here = [e for e in own if (e["month"], e["direction"]) == (month, direction)]
+        theirs = self.list_entries(self.list_family(uid))
+        here = [e for e in theirs if (e["month"], e["direction"]) == (month, direction)]
         undoable = sum(e["amount"] for e in here if e["kind"] == "S" and e["tran"])
         undoable -= sum(e["amount"] for e in here if e["kind"] == "R")
         undoable += sum(e["amount"] for e in here if e["kind"] == "A" and e["tran"])
@@ -282,9 +326,10 @@ class Model:
         undoable += amount if tran else 0
         if amount < 0 and self.sum_used(uid, direction)[month] + amount < undoable:
             raise Refused("conflict", ["amount_paise"])
-        own.append({"uid": uid, "processor": None, "kind": "A", "direction": direction,
-                    "amount": amount, "month": month, "tran": tran,
-                    "of": [named] if named else []})  # fmt: skip
+        entry = {"uid": owner, "processor": None, "kind": "A", "direction": direction,
+                 "amount": amount, "month": month, "tran": tran,
+                 "of": [named] if named else []}  # fmt: skip
+        self.entries.setdefault(owner, []).append(entry)
         left = self.find_gauge(uid, direction, month, at)[1]
         self.people[uid]["last"] = at
         return month, ["OVER_LIMIT"] * (amount > 0 and left is not None and left < 0)
@@ -302,7 +347,7 @@ class Model:
         if uid not in self.people:
             raise Refused("unknown", [])
         at = self._move_past_last(uid, now)
-        if processor not in self.people[uid]["at"]:
+        if not any(processor in self.people[each]["at"] for each in self.list_family(uid)):
             raise Refused("unknown", [])
         return at
 

@@ -13,7 +13,7 @@ from django.db import connection
 
 from customers.details import CustomerDetails
 from customers.services import customers
-from limits.models import LimitCheck, MonthlyUsage
+from limits.models import LedgerEntry, LimitCheck, MonthlyUsage
 from limits.verify import verify
 from ppims.core import clock
 from ppims.core.errors import Conflict, Unavailable, UnknownCustomer
@@ -28,6 +28,7 @@ from tests.factories import (
     set_tier,
 )
 from tests.property.corrections import correct_a_month, correct_a_posting
+from tests.property.merging import merge_two, part_two
 from tests.property.model import HOLD_MINUTES, Model, Refused
 
 SEEDS, OPERATIONS = 24, 430
@@ -96,7 +97,8 @@ class Story:
         acts = [self.check, self.update, self.repeat, self.add, self.change, self.lose_the_cache]
         more = [self.ask_at_a_holds_end, partial(correct_a_month, self)]
         more += [self.transfer, partial(correct_a_posting, self)]
-        act, *_ = self.draw.choices([*acts, *more], [34, 33, 21, 1, 3, 2, 6, 2, 2, 2])
+        more += [partial(merge_two, self), partial(part_two, self)]
+        act, *_ = self.draw.choices([*acts, *more], [34, 33, 21, 1, 3, 2, 6, 2, 2, 2, 2, 1])
         act()
 
     def draw_ref(self):
@@ -139,11 +141,12 @@ class Story:
         (uid,) = ids
         self.details[uid] = details
         state = {"tier": details.kyc_flag, "blocked": False, "at": set(known_by), "last": None}
+        state["created"] = self.now
         self.model.people[uid] = state
 
     def change(self):
         """Another tier, or blocked and unblocked: as staff may, at any moment."""
-        uid = self.draw.choice([*self.details])
+        uid = self.model.find_root(self.draw.choice([*self.details]))
         state = self.model.people[uid]
         if state["last"] and self.now < state["last"]:
             return  # by the clock before what has happened: verification would doubt that
@@ -277,10 +280,21 @@ class Story:
         kept_nothing = isinstance(expected[0], str) or expected[-1] or "HOLD_" in str(expected[1])
         assert (self.read_rows() == rows) == bool(kept_nothing)
         self.count(operation, expected, said)
+        if isinstance(expected[0], int) and operation == "update" and not expected[-1]:
+            self.note_posting(said)
         if uid in self.model.people:
-            self.compare_what_stands(uid)
+            for each in {uid, self.model.find_root(uid)}:
+                self.compare_what_stands(each)
             if operation == "check" and expected[0] is True:
                 self.compare_what_is_promised(said[0], said[1], uid)
+
+    def note_posting(self, said):
+        """Keep the key of an entry, for corrections that name it."""
+        name, ref, *_ = said
+        key = LedgerEntry.objects.get(processor=self.processors[name], ref_id=ref).pk
+        newest = [own[-1] for own in self.model.entries.values() if own and "key" not in own[-1]]
+        (entry,) = [e for e in newest if e["kind"] != "A"]
+        entry["key"] = key
 
     def read_rows(self):
         return self.read(ROWS)
@@ -323,7 +337,8 @@ class Story:
             used[month, direction] = paise
         for direction in "DC":
             of_model = self.model.sum_used(uid, direction)
-            assert of_model == {m: paise for (m, d), paise in used.items() if d == direction}
+            of_ledger = {m: paise for (m, d), paise in used.items() if d == direction and paise}
+            assert {m: paise for m, paise in of_model.items() if paise} == of_ledger
         for month, debit, credit in self.read(READ_CACHED, uid):
             assert (debit, credit) == (used[month, "D"], used[month, "C"])
         open_holds = [
@@ -333,7 +348,7 @@ class Story:
 
     def compare_what_is_promised(self, name, ref, uid):
         """Who is told T has an open hold; at its first T, used and held are within the limit."""
-        at = max(self.now, self.model.people[uid]["last"])
+        at = max(self.now, self.model.people[self.model.find_root(uid)]["last"])
         asked = [self.processors[name].pk, ref, read_stored(at)]
         ((shown, left, limit, answers),) = self.read(READ_PROMISED, *asked)
         assert answers == 0
@@ -353,7 +368,7 @@ def read_stored(at):
 ALWAYS_SEEN = {
     *("WITHIN_LIMITS", "MONTH_LIMIT", "HOLD_CLOSED", "HOLD_EXPIRED", "CUSTOMER_BLOCKED"),
     *("S", "F", "R", "A", "conflict", "unavailable", "replayed", "tran_type"),
-    "A of a posting",
+    *("A of a posting", "merged", "parted"),
     *("LATE", "DECLINED", "UNCHECKED", "AMOUNT_DIFFERS", "OVER_LIMIT"),
 }
 
