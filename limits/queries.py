@@ -11,7 +11,7 @@ from django.db.models.functions import Abs
 
 from customers import people, records, survivors
 from customers.models import Identifier
-from limits.decision import Rule, pick_in_force
+from limits.decision import PLACE_COLUMNS, Rule, pick_in_force
 from limits.models import LedgerEntry, LimitRule
 from ppims.db import nodes, shared_snapshot, statements
 from ppims.db.transaction import read_snapshot
@@ -93,11 +93,18 @@ def list_rule_starts() -> list[datetime]:
 
 def find_rule_before(rule: LimitRule, at: datetime) -> LimitRule | None:
     """Find the rule in force whose place a proposed one would take; None: there is none."""
-    place = (rule.tier, rule.direction, rule.window)
-    for other in list_in_force(at):
-        if (other.tier, other.direction, other.window) == place and other.pk != rule.pk:
-            return other
-    return None
+    return find_rules_before([rule], at)[rule.pk]
+
+
+def find_rules_before(rules: Iterable[LimitRule], at: datetime) -> dict[int, LimitRule | None]:
+    """Find by their keys what is in force in the places of some rules, without all of them: what
+    they would take the place of, or have taken.
+    """
+    new = {rule.pk: (rule.tier, rule.direction, rule.window) for rule in rules}
+    rows = [row for row in statements.read_rows(APPROVED_RULES, ()) if row[0] not in new]
+    in_force = pick_in_force(rows, statements.store_value(at))
+    found = {row[PLACE_COLUMNS]: RULE_ROWS.make_model(row) for row in in_force}
+    return {pk: found.get(place) for pk, place in new.items()}
 
 
 def list_customer_spans(customers_at_once: int) -> Iterator[tuple[int, int]]:

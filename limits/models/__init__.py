@@ -14,7 +14,7 @@ from limits.models.overview import (
     find_level,
 )
 from limits.models.refused_reports import RefusedReport
-from limits.models.rules import Direction, LimitRule, Window, write_limit
+from limits.models.rules import Direction, LimitRule, RuleSet, Window, write_limit
 from limits.models.seals import Seal
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "PostingFinding",
     "RefusedReport",
     "ReportFinding",
+    "RuleSet",
     "Seal",
     "Window",
     "find_level",

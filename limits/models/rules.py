@@ -36,9 +36,26 @@ def write_limit(amount: int | None, window: str | None = None) -> str:
     return inr(amount)
 
 
+class RuleSet(FourEyes):
+    """One change of limits, which is proposed and decided as one: its rules are all of it, and each
+    is decided with it. `effect` is what it would have done, as JSON (limits.effect): empty until
+    that was worked out, and never of one that is decided. `pack` names the file that it is from.
+    """
+
+    id = BigId(primary_key=True)
+    pack = models.CharField(max_length=100, blank=True)
+    effect = models.TextField(blank=True)
+
+    class Meta(FourEyes.Meta):
+        default_permissions = ()  # who proposes and approves is said of its rules
+
+    def __str__(self) -> str:
+        return f"change of limits {self.pk}"
+
+
 class LimitRule(FourEyes):
     """One limit for one tier, direction and window, from an instant on. Never edited: a change is a
-    new row.
+    new row. Those of the first start, and older ones, are of no set.
     """
 
     id = BigId(primary_key=True)
@@ -57,10 +74,19 @@ class LimitRule(FourEyes):
         max_length=200, help_text='Where the figure comes from: "MD-PPIs 2021, para 9.1(i)"'
     )
 
+    rule_set = models.ForeignKey(
+        RuleSet, models.PROTECT, null=True, blank=True, editable=False, related_name="rules"
+    )
+
     class Meta(FourEyes.Meta):
         permissions = [("approve_limitrule", "Can approve a limit rule")]
         constraints = [
             *FourEyes.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["rule_set", "tier", "direction", "window"],
+                condition=models.Q(rule_set__isnull=False),
+                name="limit_rule_is_once_in_its_set",
+            ),
             models.CheckConstraint(
                 condition=models.Q(amount__isnull=True) | models.Q(amount__gt=0),
                 name="limit_rule_amount_is_positive",

@@ -1,10 +1,13 @@
-"""Limit rules: proposed by one person, approved by another; packs of them, loaded from fixtures."""
+"""Limit rules: some of them proposed by one person, and approved as one by another; packs of them,
+from files.
+"""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, Model, Q
@@ -12,18 +15,22 @@ from django.utils.translation import gettext, ngettext
 
 from customers.models import Customer
 from limits import queries
-from limits.models import LimitRule
+from limits.models import LimitRule, RuleSet
 from ppims.core import calendar, clock
+from ppims.core.errors import Conflict, Malformed
 from ppims.core.formats import ist_start
 from ppims.core.free_text import require_text
 from ppims.core.keys import ONE_MICROSECOND
+from ppims.db import owned_rows
 from ppims.db.transaction import run_in_transaction, wrap_in_transaction
 from ppims.models import FourEyes, User
 from ppims.services import audit
 from ppims.services.four_eyes import Proposals
 
 LONGEST_SOURCE = 200
-FIRST_PACK = settings.BASE_DIR / "fixtures" / "limit_rules.json"
+PACKS_FOLDER = settings.BASE_DIR / "fixtures"
+FIRST_PACK = PACKS_FOLDER / "limit_rules.json"
+RULE_COLUMNS = (*FourEyes.DECISION, "in_force_from")
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,27 @@ class Proposal:
     amount: int | None
     source: str
     in_force_from: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A file of rules that comes with the program: its name, what it is called for people and says
+    of itself, and its rules.
+    """
+
+    name: str
+    title: str
+    about: str
+    proposals: Sequence[Proposal]
+
+
+def list_packs() -> list[Pack]:
+    """List the packs that come with the program, the one of the first start first."""
+    found = []
+    for path in sorted(PACKS_FOLDER.glob(f"{FIRST_PACK.stem}*.json")):
+        said = json.loads(path.read_text("utf-8"))
+        found.append(Pack(path.stem, said["title"], said["about"], read_pack(path)))
+    return found
 
 
 def read_pack(path: Path) -> list[Proposal]:
@@ -74,13 +102,57 @@ def load_first_pack() -> bool:
     return run_in_transaction(work)
 
 
-@wrap_in_transaction
-def propose(*, proposals: list[Proposal], user: User, operator: str = "") -> list[LimitRule]:
-    """Propose rules; none of them counts until another person approves it. `operator` is who typed
-    it at the machine, if it was there. Raises Malformed for a source that may not be kept.
+def pick_different(proposals: Iterable[Proposal], at: datetime) -> list[Proposal]:
+    """Pick the proposals that would change a limit: whose amount isn't in force at their start, or
+    now where that has passed. No rule is no limit.
     """
+    asked = list(proposals)
+    starts = [max(each.in_force_from or at, at) for each in asked]
+    found = []
+    for each, rules in zip(asked, queries.list_in_force_at(starts), strict=True):
+        amounts = {_find_place(rule): rule.amount for rule in rules}
+        if amounts.get(_find_place(each)) != each.amount:
+            found.append(each)
+    return found
+
+
+@wrap_in_transaction
+def propose(
+    *, proposals: Sequence[Proposal], user: User, operator: str = "", pack: str = ""
+) -> RuleSet:
+    """Propose rules as one change; none of them counts until another person approves all of it.
+    `operator` is who typed it at the machine, if it was there; `pack` names the file it is from.
+    Raises Malformed where there is none, two have one place, or a source may not be kept.
+    """
+    places = {_find_place(each) for each in proposals}
+    if not places or len(places) < len(proposals):
+        raise Malformed([("rules", "are one or more, one for each KYC, type and window")])
     at = clock.now()
-    return [RULE_PROPOSALS.keep(_make_rule(each, user, at, operator)) for each in proposals]
+    rule_set = RuleSet(maker=user, operator=operator, proposed_at=at, pack=pack)
+    rules = [_make_rule(each, user, at, operator) for each in proposals]
+    for rule in rules:
+        rule.rule_set = rule_set
+    return RULE_SETS.keep(rule_set, *rules)
+
+
+@wrap_in_transaction
+def keep_effect(*, rule_set_id: int, effect: Mapping[str, Any], user: User) -> bool:
+    """Keep with a proposal what it would have done, for the person who decides it; False: it is
+    decided already, and nothing is kept.
+    """
+    rule_set = owned_rows.lock_row(RuleSet, rule_set_id)
+    if rule_set.state != FourEyes.State.PROPOSED:
+        return False
+    rule_set.effect = json.dumps(effect, separators=(",", ":"))
+    owned_rows.save_columns(rule_set, ["effect"])
+    audit.record(
+        "limit change replayed",
+        at=clock.now(),
+        user=user,
+        detail={"rule_set": rule_set.pk, "months": len(effect["months"])},
+        rows=[rule_set],
+    )
+    return True
 
 
 def describe_starts(rules: Iterable[LimitRule], at: datetime) -> dict[int, str]:
@@ -88,10 +160,40 @@ def describe_starts(rules: Iterable[LimitRule], at: datetime) -> dict[int, str]:
     for the maker when proposing, and for the checker before approving.
     """
     late = [rule for rule in rules if counts_from_approval(rule, at)]
+    counts = _count_customers(late)
+    return {rule.pk: _describe_start(rule.in_force_from, counts.get(rule.tier, 0)) for rule in late}
+
+
+def describe_set_starts(sets: Iterable[RuleSet], at: datetime) -> dict[int, str]:
+    """Say the same of whole proposals, by their keys: a sentence for each of their starts."""
+    late = {
+        each.pk: [rule for rule in each.rules.all() if counts_from_approval(rule, at)]
+        for each in sets
+    }
+    counts = _count_customers(rule for rules in late.values() for rule in rules)
+    return {pk: _describe_late(rules, counts) for pk, rules in late.items() if rules}
+
+
+def describe_late(rules: Iterable[LimitRule], at: datetime) -> str:
+    """Say the same of rules that are not proposed yet; nothing where all of them start later."""
+    late = [rule for rule in rules if counts_from_approval(rule, at)]
+    return _describe_late(late, _count_customers(late))
+
+
+def _describe_late(rules: Sequence[LimitRule], counts: Mapping[str, int]) -> str:
+    tiers: dict[datetime | None, set[str]] = {}
+    for rule in rules:
+        tiers.setdefault(rule.in_force_from, set()).add(rule.tier)
+    return " ".join(
+        _describe_start(start, sum(counts.get(tier, 0) for tier in own))
+        for start, own in tiers.items()
+    )
+
+
+def _count_customers(rules: Iterable[LimitRule]) -> Mapping[str, int]:
     # By one walk along an index: a group of each tier would be sorted, which takes three times it.
-    counted = {rule.tier: Count("pk", filter=Q(tier=rule.tier)) for rule in late}
-    counts = Customer.objects.aggregate(**counted) if counted else {}
-    return {rule.pk: _describe_start(rule, counts.get(rule.tier, 0)) for rule in late}
+    counted = {rule.tier: Count("pk", filter=Q(tier=rule.tier)) for rule in rules}
+    return Customer.objects.aggregate(**counted) if counted else {}
 
 
 def counts_from_approval(rule: LimitRule, at: datetime) -> bool:
@@ -100,15 +202,15 @@ def counts_from_approval(rule: LimitRule, at: datetime) -> bool:
     return is_waiting and (rule.in_force_from is None or rule.in_force_from <= at)
 
 
-def _describe_start(rule: LimitRule, customers: int) -> str:
+def _describe_start(start: datetime | None, customers: int) -> str:
     counts = ngettext(
         "it counts from the moment of approval, for %(n)s customer.",
         "it counts from the moment of approval, for %(n)s customers.",
         customers,
     ) % {"n": customers}
-    if rule.in_force_from is None:
+    if start is None:
         return gettext("No start is given: %(counts)s") % {"counts": counts}
-    said = {"start": ist_start(rule.in_force_from), "counts": counts}
+    said = {"start": ist_start(start), "counts": counts}
     return gettext("The start, %(start)s, has passed: %(counts)s") % said
 
 
@@ -116,8 +218,9 @@ def find_moved(rows: Sequence[LimitRule], at: datetime) -> set[int]:
     """Tell before which proposals another rule stands by now than when they were made, by their
     keys.
     """
-    instants = {at, *(row.proposed_at for row in rows)} if rows else set()
-    in_force = {instant: _read_in_force(instant) for instant in instants}
+    instants = [*{at, *(row.proposed_at for row in rows)}] if rows else []
+    found = zip(instants, queries.list_in_force_at(instants), strict=True)
+    in_force = {at: {_find_place(rule): rule.pk for rule in own} for at, own in found}
     return {
         row.pk
         for row in rows
@@ -125,11 +228,14 @@ def find_moved(rows: Sequence[LimitRule], at: datetime) -> set[int]:
     }
 
 
-def _read_in_force(at: datetime) -> dict[tuple[str, str, str], int]:
-    return {_find_place(rule): rule.pk for rule in queries.list_in_force(at)}
+def find_moved_sets(rows: Sequence[RuleSet], at: datetime) -> set[int]:
+    """Tell of which proposals another rule stands by now before one of theirs, by their keys."""
+    rules = [rule for row in rows for rule in row.rules.all()]
+    moved = find_moved(rules, at)
+    return {rule.rule_set_id for rule in rules if rule.pk in moved and rule.rule_set_id}
 
 
-def _find_place(rule: LimitRule) -> tuple[str, str, str]:
+def _find_place(rule: LimitRule | Proposal) -> tuple[str, str, str]:
     return rule.tier, rule.direction, rule.window
 
 
@@ -153,18 +259,39 @@ def _find_start(day: str | None) -> datetime | None:
     return calendar.find_midnight(date.fromisoformat(day)) if day else None
 
 
-def _carry_out(rule: LimitRule, _: None, at: datetime) -> list[Model]:
+def _take_start(rule: LimitRule, at: datetime) -> None:
     """Let it count from its start, and never from before now: what was decided until now stays."""
     rule.in_force_from = max(rule.in_force_from or at, at)
-    return []
 
 
-def _describe(rule: LimitRule) -> dict[str, object]:
-    """Describe it for the audit, with the amount that it replaces."""
-    fields = ["tier", "direction", "window", "amount", "in_force_from", "source"]
+def _decide_rules(rule_set: RuleSet) -> list[LimitRule]:
+    """Decide a set's rules as it was decided."""
+    rules = list(rule_set.rules.order_by("pk"))
+    for rule in rules:
+        for name in FourEyes.DECISION:
+            setattr(rule, name, getattr(rule_set, name))
+        if rule.state == FourEyes.State.APPROVED:
+            assert rule_set.decided_at
+            _take_start(rule, rule_set.decided_at)
+        owned_rows.save_columns(rule, RULE_COLUMNS)
+    return rules
+
+
+def _describe_set(rule_set: RuleSet) -> dict[str, object]:
+    """Describe it for the audit: each rule, with the amount that it replaces."""
+    rules = list(rule_set.rules.order_by("pk"))
     # Until just before the decision: one that counts from then on would have taken its place.
-    at = (rule.decided_at or rule.proposed_at) - ONE_MICROSECOND
-    before = queries.find_rule_before(rule, at)
+    at = (rule_set.decided_at or rule_set.proposed_at) - ONE_MICROSECOND
+    before = queries.find_rules_before(rules, at)
+    return {
+        "rule_set": rule_set.pk,
+        "rules": [_describe_rule(rule, before[rule.pk]) for rule in rules],
+        **({"pack": rule_set.pack} if rule_set.pack else {}),
+    }
+
+
+def _describe_rule(rule: LimitRule, before: LimitRule | None) -> dict[str, object]:
+    fields = ["tier", "direction", "window", "amount", "in_force_from", "source"]
     return {
         "rule": rule.pk,
         **{name: getattr(rule, name) for name in fields},
@@ -172,12 +299,39 @@ def _describe(rule: LimitRule) -> dict[str, object]:
     }
 
 
-RULE_PROPOSALS = Proposals(
+# A rule of no set: one that was proposed alone, before there were sets.
+
+
+def _lock_alone(rule: LimitRule) -> tuple[None, datetime]:
+    if rule.rule_set_id is not None:
+        raise Conflict([("rule", "is decided with the others of its change")])
+    return None, clock.now()
+
+
+def _carry_out_alone(rule: LimitRule, _: None, at: datetime) -> list[Model]:
+    _take_start(rule, at)
+    return []
+
+
+def _describe_alone(rule: LimitRule) -> dict[str, object]:
+    at = rule.decided_at or rule.proposed_at
+    return _describe_rule(rule, queries.find_rule_before(rule, at))
+
+
+RULE_SETS = Proposals(
+    model=RuleSet,
+    name="limit change",
+    lock=lambda _: (None, clock.now()),
+    carry_out=lambda *_: [],
+    describe=_describe_set,
+    decide_parts=_decide_rules,
+)
+RULES_ALONE = Proposals(
     model=LimitRule,
     name="limit rule",
-    lock=lambda _: (None, clock.now()),
-    carry_out=_carry_out,
-    describe=_describe,
-    columns=(*FourEyes.DECISION, "in_force_from"),
+    lock=_lock_alone,
+    carry_out=_carry_out_alone,
+    describe=_describe_alone,
+    columns=RULE_COLUMNS,
 )
-decide = RULE_PROPOSALS.decide
+decide = RULE_SETS.decide

@@ -17,12 +17,14 @@ from typing import Any
 from customers.models import Customer, KycChange
 from limits import queries
 from limits.effect import Effect
-from limits.models import LedgerEntry, LimitCheck
+from limits.models import LedgerEntry, LimitCheck, RuleSet
+from limits.services import rules
 from limits.what_if import CheckThen, EntryThen, Replay, Rulebook, RulePlace, TierChange
-from ppims.core import calendar
+from ppims.core import calendar, clock
 from ppims.db import statements
 from ppims.db.streaming import Reader, read_leanly, stream_joined
 from ppims.db.transaction import read_snapshot
+from ppims.models import User
 
 MOST_MONTHS, DEFAULT_MONTHS = 12, 3
 CUSTOMERS_AT_ONCE = 1_000
@@ -88,6 +90,22 @@ def work_out(
         done = min(total, done + CUSTOMERS_AT_ONCE)
         progress(done, total)
     return {"months": [*frame.months], "until": frame.until.isoformat(), **effect.list_plain()}
+
+
+def work_out_change(
+    *, rule_set_id: int, months: int, user: User, progress: Progress = lambda done, total: None
+) -> bool:
+    """Work out what a proposal would have done, and keep it with the proposal; False: it is decided
+    by then, and nothing is kept.
+    """
+    rule_set = RuleSet.objects.get(pk=rule_set_id)
+    if rule_set.state != RuleSet.State.PROPOSED:
+        return False
+    proposed = {
+        (rule.tier, rule.direction, rule.window): rule.amount for rule in rule_set.rules.all()
+    }
+    effect = work_out(proposed, months=months, until=clock.now(), progress=progress)
+    return rules.keep_effect(rule_set_id=rule_set_id, effect=effect, user=user)
 
 
 def _read_approved() -> list[Sequence[Any]]:

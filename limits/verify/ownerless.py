@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from django.db.models import Model
 
-from limits.models import LimitRule
+from limits.models import LimitRule, RuleSet
 from limits.verify.audit import Audits
 from limits.verify.chains import Finding, find_surely
 from limits.verify.history import AboutNone, Proof
@@ -18,7 +18,7 @@ from ppims.db.transaction import read_snapshot
 from ppims.models import FourEyes, ProcessorChange, StaffChange
 from ppims.services import audit
 
-PROVEN_MODELS: tuple[type[Model], ...] = (LimitRule, StaffChange, ProcessorChange)
+PROVEN_MODELS: tuple[type[Model], ...] = (LimitRule, RuleSet, StaffChange, ProcessorChange)
 LABELS = {row_proofs.read_shape(m).name: str(m._meta.verbose_name) for m in PROVEN_MODELS}
 
 

@@ -26,7 +26,7 @@ View = Any  # Django's stubs know a narrower kind than its own admin passes
 BACK_TO_LIST = "_changelist_filters"  # from a row's page back to its list as it was
 HASH_COLUMNS = {"password", "former_password", "former_passwords"}
 DIGITS_OF_A_KEY = 18  # of those that all fit into 64 bits
-APP_NAMES = {"limits": "Limits"}
+APP_NAMES = {"ppims": "Staff and processors", "limits": "Limits"}
 POP_UPS = {IS_POPUP_VAR, TO_FIELD_VAR}  # no form of ours opens one, and they name columns
 
 
@@ -38,7 +38,7 @@ class Admin(AdminConfig):
 
 class Site(admin.AdminSite):
     site_header = site_title = "PPIMS"
-    index_title = "Limits"
+    index_title = "Staff, processors and limits"
     site_url: Any = reverse_lazy("settings")
 
     def has_permission(self, request: HttpRequest) -> bool:

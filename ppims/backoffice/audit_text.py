@@ -6,7 +6,7 @@ tests/unit/test_deeds.py finds an action without words.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from ppims.core.formats import inr, ist_date, ist_start, write_count, write_mont
 
 Detail = Mapping[str, Any]
 OF_A_FRAME = ("since", "until")
+MOST_RULES_SAID = 2
 
 DEEDS: Mapping[str, object] = {
     "customer added": _("Added the customer"),
@@ -65,6 +66,11 @@ DEEDS: Mapping[str, object] = {
     "limit rule approved": _("Approved %(rule)s"),
     "limit rule rejected": _("Rejected %(rule)s"),
     "limit rule withdrawn": _("Withdrew the proposed %(rule)s"),
+    "limit change proposed": _("Proposed %(rules)s"),
+    "limit change approved": _("Approved %(rules)s"),
+    "limit change rejected": _("Rejected %(rules)s"),
+    "limit change withdrawn": _("Withdrew the proposed %(rules)s"),
+    "limit change replayed": _("Worked out what a change of limits would have done"),
     "first limit rules loaded": _("Loaded the first limit rules, %(pack)s"),
     "processor added": _("Added processor %(system_id)s, %(name)s"),
     "processor changed": _("Changed processor %(system_id)s: %(fields)s"),
@@ -150,6 +156,11 @@ ACTION_GROUPS: Mapping[object, Mapping[str, object]] = {
         "limit rule approved": _("Limit approved"),
         "limit rule rejected": _("Limit rejected"),
         "limit rule withdrawn": _("Limit withdrawn"),
+        "limit change proposed": _("Change of limits proposed"),
+        "limit change approved": _("Change of limits approved"),
+        "limit change rejected": _("Change of limits rejected"),
+        "limit change withdrawn": _("Change of limits withdrawn"),
+        "limit change replayed": _("Effect of limits worked out"),
         "first limit rules loaded": _("First limits loaded"),
     },
     _("Processors"): {
@@ -274,10 +285,23 @@ def _say_fields(detail: Detail) -> str:
 
 def say_rule(detail: Detail) -> str:
     """Say "New Min, spend, month: ₹10,000 → ₹11,000 from 1 Dec 2026"."""
+    return say_rules([detail])
+
+
+def say_rules(details: Sequence[Detail]) -> str:
+    """Say some rules, those that differ by their KYC alone together; many by their number."""
+    tiers: dict[str, list[str]] = {}
+    for detail in details:
+        tiers.setdefault(_say_change(detail), []).append(labels.name_tier(detail["tier"]))
+    if len(tiers) > MOST_RULES_SAID:
+        return ngettext("%(n)s limit", "%(n)s limits", len(details)) % {"n": len(details)}
+    return "; ".join(f"{get_text_list(own, gettext('and'))}, {said}" for said, own in tiers.items())
+
+
+def _say_change(detail: Detail) -> str:
     window, start = detail["window"], detail["in_force_from"]
     amounts = [detail[name] for name in ("before", "amount") if name in detail]
     place = [
-        labels.name_tier(detail["tier"]),
         labels.lower_first(str(Direction(detail["direction"]).label)),
         labels.lower_first(str(Window(window).label)).removeprefix("calendar "),
     ]
@@ -358,6 +382,7 @@ DETAIL_WRITERS: Mapping[str, Callable[[Detail], object]] = {
     "fields": _say_fields,
     "rule": say_rule,
     "processor": _say_processor_change,
+    "rules": lambda detail: say_rules(detail["rules"]),
     "correction": _say_correction,
     "merging": _say_merging,
     "frame": _say_frame,

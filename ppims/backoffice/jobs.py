@@ -43,6 +43,7 @@ class JobWords:
     place: str
     place_title: object
     describe_result: Callable[[Result], Ending]
+    progress: object = _("%(done)s of %(total)s rows")
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class JobLine:
         if not job.total:
             return gettext("It has begun.")
         counts = {"done": write_count(job.done), "total": write_count(job.total)}
-        said = gettext("%(done)s of %(total)s rows") % counts
+        said = str(self.words.progress) % counts
         return (
             gettext("%(said)s, after it was cut off") % {"said": said} if job.attempts > 1 else said
         )
@@ -144,11 +145,25 @@ def describe_verification(result: Result) -> Ending:
     return Ending(said, is_bad=True, named=result["named"])
 
 
+def _describe_replay(result: Result) -> Ending:
+    if result["is_kept"]:
+        return Ending(gettext("It is worked out: the page of the change shows it."))
+    return Ending(gettext("The change was decided before that was worked out."))
+
+
 WORDS_BY_KIND: Mapping[str, JobWords] = {
     Job.Kind.SEAL: JobWords(
         _("Make a seal"), "ppims.view_auditentry", "audit", _("Audit"), _describe_seal
     ),
     Job.Kind.VERIFY: JobWords(
         _("Verification"), "ppims.view_auditentry", "audit", _("Audit"), describe_verification
+    ),
+    Job.Kind.WHAT_IF: JobWords(
+        _("What a change of limits would have done"),
+        "limits.view_limitrule",
+        "limits",
+        _("Limits"),
+        _describe_replay,
+        _("%(done)s of %(total)s customers"),
     ),
 }

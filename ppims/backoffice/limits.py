@@ -5,17 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, zip_longest
 from operator import attrgetter
+from typing import Any, NamedTuple
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext
 
 from customers.choices import Tier
 from limits.models import Direction, LimitRule, Window, write_limit
 from ppims.backoffice.access import open_page
-from ppims.backoffice.audit_text import say_rule
+from ppims.backoffice.audit_text import say_rules
 from ppims.core import calendar, clock
 from ppims.core.formats import ist_start
+from ppims.services.accounts import get_staff
 
 
 @dataclass(frozen=True)
@@ -84,11 +87,19 @@ class InForce:
         return [span for span in (self.span, *self.coming) if span]
 
 
+class Proposed(NamedTuple):
+    """A change that waits: the address of its page, what it would change, and who proposed it."""
+
+    address: str
+    said: str
+    maker: str
+
+
 @open_page("limits.view_limitrule")
 def limits(request: HttpRequest) -> HttpResponse:
     """Show every approved rule, with what comes in its place, and apart from them the proposals."""
     at = clock.now()
-    rules = list(LimitRule.objects.select_related("checker", "maker"))
+    rules = list(LimitRule.objects.select_related("checker", "maker").order_by("pk"))
     spans = list_spans(rule for rule in rules if rule.state == LimitRule.State.APPROVED)
     in_force = list_in_force(spans, at)
     context = {
@@ -96,11 +107,8 @@ def limits(request: HttpRequest) -> HttpResponse:
         "past": sorted(
             (s for s in spans if s.until and s.until <= at), key=attrgetter("start"), reverse=True
         ),
-        "proposed": [
-            (rule, say_proposal(rule, in_force))
-            for rule in rules
-            if rule.state == LimitRule.State.PROPOSED
-        ],
+        "proposed": list_proposed(rules, in_force),
+        "may_change": get_staff(request).has_perm("limits.add_limitrule"),
     }
     return render(request, "limits/limits.html", context)
 
@@ -129,16 +137,32 @@ def list_in_force(spans: Sequence[Span], at: datetime) -> list[InForce]:
     return sorted(rows, key=lambda row: (row.tier.rank, ways.index(row.direction)))
 
 
-def say_proposal(rule: LimitRule, in_force: Iterable[InForce]) -> str:
-    """Say what a proposal would change: "Min, spend, month: ₹10,000 → ₹12,000 from 1 Dec 2026"."""
+def list_proposed(rules: Iterable[LimitRule], in_force: Sequence[InForce]) -> list[Proposed]:
+    """List what waits: each change once, whatever number of rules it has; and each rule of none."""
+    parts: dict[tuple[str, int], list[LimitRule]] = {}
+    for rule in rules:
+        if rule.state == LimitRule.State.PROPOSED:
+            of_set = rule.rule_set_id is not None
+            key = ("limit-change", rule.rule_set_id or 0) if of_set else ("limit-rule", rule.pk)
+            parts.setdefault(key, []).append(rule)
+    return [
+        Proposed(
+            reverse("approval", args=key),
+            say_rules([_describe_change(rule, in_force) for rule in own]),
+            own[0].maker.get_username() if own[0].maker else "",
+        )
+        for key, own in parts.items()
+    ]
+
+
+def _describe_change(rule: LimitRule, in_force: Iterable[InForce]) -> dict[str, Any]:
+    """Describe what a proposed rule would change, as the audit does."""
     place = rule.tier, rule.direction, rule.window
     now = next((r.span for r in in_force if (r.tier, r.direction, r.window) == place), None)
     fields = ("tier", "direction", "window", "amount")
     detail = {name: getattr(rule, name) for name in fields}
     start = rule.in_force_from.isoformat() if rule.in_force_from else None
-    return say_rule(
-        {**detail, "in_force_from": start, **({"before": now.rule.amount} if now else {})}
-    )
+    return {**detail, "in_force_from": start, **({"before": now.rule.amount} if now else {})}
 
 
 def list_spans(rules: Iterable[LimitRule]) -> list[Span]:

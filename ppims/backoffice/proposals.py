@@ -57,6 +57,13 @@ class Shown:
         """Read what that template shows."""
         return self.kind.describe(self.row)
 
+    def beneath(self) -> Any:
+        return self.kind.read_beneath(self.row)
+
+    @property
+    def may_propose(self) -> bool:
+        return self.user.has_perm(self.kind.propose)
+
     @property
     def reason(self) -> str:
         return self.kind.reason(self.row)
@@ -174,7 +181,7 @@ def _find_waiting(after: Position, rows: int, wanted: Sequence[Q | None]) -> lis
         last = PAST_ALL_IDS if rank < after.rank else after.id if rank == after.rank else 0
         later = Q(proposed_at__gte=at) & (Q(proposed_at__gt=at) | Q(pk__gt=last))
         model = kind.proposals.model
-        waiting = model._base_manager.filter(model.WAITING)
+        waiting = model._base_manager.filter(kind.which, model.WAITING)
         first = waiting.filter(condition, later).order_by("proposed_at", "pk")
         found += [
             Position(calendar.to_microseconds(at), rank, pk)
@@ -208,4 +215,4 @@ def _read_shown(user: User, positions: Sequence[Position]) -> list[Shown]:
 
 def _read_rows(kind: Kind) -> Any:
     rows: Any = kind.proposals.model._base_manager.select_related("maker", "checker", *kind.beside)
-    return rows.prefetch_related(*kind.with_many)
+    return rows.filter(kind.which).prefetch_related(*kind.with_many)

@@ -18,6 +18,8 @@ from ppims.backoffice.customer.statement import customer_statement
 from ppims.backoffice.customers import customers
 from ppims.backoffice.flagged import flagged_list, flagged_posting
 from ppims.backoffice.jobs import job
+from ppims.backoffice.limit_changes import change_limits, limits_pack
+from ppims.backoffice.limit_effect import limits_effect
 from ppims.backoffice.limits import limits
 from ppims.backoffice.overview import overview
 from ppims.backoffice.processors.changes import (
@@ -83,6 +85,9 @@ urlpatterns = [
     path("work/approvals/<slug:kind>/<int:pk>", approval, name="approval"),
     path("settings", open_first_tab, {"place": "settings"}, name="settings"),
     path("settings/limits", limits, name="limits"),
+    path("settings/limits/change", change_limits, name="limits-change"),
+    path("settings/limits/effect/<int:pk>", limits_effect, name="limits-effect"),
+    path("settings/limits/packs/<slug:name>", limits_pack, name="limits-pack"),
     path("settings/processors", processors, name="processors"),
     path("settings/processors/calls", calls, name="calls"),
     path("settings/processors/new", processor_new, name="processor-new"),

@@ -148,5 +148,7 @@ def _load_sample_customer() -> None:
 
 
 def _propose_draft_rules() -> None:
-    pack = rules.read_pack(settings.BASE_DIR / "fixtures" / "limit_rules_rbi_draft_2026.json")
-    rules.propose(proposals=pack, user=User.objects.get(username="nandini"))
+    draft = settings.BASE_DIR / "fixtures" / "limit_rules_rbi_draft_2026.json"
+    proposals = rules.pick_different(rules.read_pack(draft), clock.now())
+    user = User.objects.get(username="nandini")
+    rules.propose(proposals=proposals, user=user, pack=draft.stem)

@@ -28,6 +28,7 @@ Work = Callable[[Job, jobs.Progress], dict[str, object]]
 WORK_BY_KIND: dict[str, Work] = {
     Job.Kind.SEAL: ledger_work.make_seal,
     Job.Kind.VERIFY: ledger_work.verify_ledger,
+    Job.Kind.WHAT_IF: ledger_work.replay_change,
 }
 
 

@@ -1,11 +1,11 @@
-"""The work of jobs about the ledger: make a seal, verify everything."""
+"""The work of jobs about the ledger: make a seal, verify everything, replay a change of limits."""
 
 from contextlib import closing
 
-from limits.services import seals, verifications
+from limits.services import seals, verifications, what_if
 from limits.verify import count_rows_to_read, verify
 from ppims.models import Job
-from ppims.services.jobs import Progress
+from ppims.services.jobs import Progress, read_arguments
 
 
 def make_seal(job: Job, progress: Progress) -> dict[str, object]:
@@ -30,3 +30,13 @@ def verify_ledger(job: Job, progress: Progress) -> dict[str, object]:
         found.count_findings(findings)
     verifications.record_verification(found, user=job.owner)
     return found.as_result()
+
+
+def replay_change(job: Job, progress: Progress) -> dict[str, object]:
+    """Work out what a proposed change of limits would have done, and keep it with the proposal."""
+    asked = read_arguments(job)
+    assert job.owner
+    is_kept = what_if.work_out_change(
+        rule_set_id=asked["rule_set"], months=asked["months"], user=job.owner, progress=progress
+    )
+    return {"rule_set": asked["rule_set"], "is_kept": is_kept}

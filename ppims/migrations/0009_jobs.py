@@ -19,7 +19,12 @@ class Migration(migrations.Migration):
                 (
                     "kind",
                     models.CharField(
-                        choices=[("SEAL", "Seal"), ("VERIFY", "Verification")], max_length=12
+                        choices=[
+                            ("SEAL", "Seal"),
+                            ("VERIFY", "Verification"),
+                            ("WHAT_IF", "Effect of a change of limits"),
+                        ],
+                        max_length=12,
                     ),
                 ),
                 ("arguments", models.TextField(default="{}")),

@@ -20,6 +20,7 @@ class Job(models.Model):
     class Kind(models.TextChoices):
         SEAL = "SEAL", _("Seal")
         VERIFY = "VERIFY", _("Verification")
+        WHAT_IF = "WHAT_IF", _("Effect of a change of limits")
 
     class State(models.TextChoices):
         WAITING = "WAITING", _("Waiting")

@@ -16,6 +16,7 @@ from limits.models import (
     PostingFinding,
     RefusedReport,
     ReportFinding,
+    RuleSet,
 )
 from ppims.core import calendar
 from ppims.models import ProcessorChange, StaffChange
@@ -36,10 +37,11 @@ COUNTED_PARTS: list[Part] = [
     *(
         (APPROVALS_LIST, model, model.WAITING, "proposed_at")
         for model in (
-            *(KycProposal, Unblocking, Adjustment, LimitRule, Merge, NumberPassedOn),
+            *(KycProposal, Unblocking, Adjustment, RuleSet, Merge, NumberPassedOn),
             *(StaffChange, ProcessorChange),
         )
     ),
+    (APPROVALS_LIST, LimitRule, LimitRule.WAITING & Q(rule_set=None), "proposed_at"),
 ]
 
 

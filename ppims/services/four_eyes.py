@@ -39,6 +39,8 @@ class Proposals(Generic[P, L]):
     makes the change: it returns the rows that the audit is to prove besides the proposal. `columns`
     are those of the proposal that a decision changes. `describe` returns the audit's detail.
     `find_subject` finds the user whom it is about, if any: that one doesn't decide it.
+    `decide_parts` decides the rows that a proposal consists of, as it was decided: it returns them,
+    for the audit to prove.
 
     A kind whose rows are MayCountAlone counts at once where its maker is the one admin there is.
     """
@@ -50,14 +52,18 @@ class Proposals(Generic[P, L]):
     describe: Callable[[P], dict[str, object]]
     columns: Sequence[str] = FourEyes.DECISION
     find_subject: Callable[[P], int | None] = lambda _: None
+    decide_parts: Callable[[P], Sequence[Model]] = lambda _: ()
 
-    def keep(self, proposal: P) -> P:
-        """Keep a new proposal, inside the transaction of who proposes. Nothing else changes yet;
-        of what counts alone, all does. Raises Conflict where that can't be made.
+    def keep(self, proposal: P, *parts: Model) -> P:
+        """Keep a new proposal, with the rows that it consists of, inside the transaction of who
+        proposes. Nothing else changes yet; of what counts alone, all does. Raises Conflict where
+        that can't be made.
         """
         proposal.save(force_insert=True)
+        for row in parts:
+            row.save(force_insert=True)
         rows = self._let_count_alone(proposal) if isinstance(proposal, MayCountAlone) else []
-        self._record_audit(proposal, proposal.maker, [proposal, *rows])
+        self._record_audit(proposal, proposal.maker, [proposal, *parts, *rows])
         return proposal
 
     @wrap_in_transaction
@@ -79,7 +85,8 @@ class Proposals(Generic[P, L]):
         is_made = (before, state) == (State.PROPOSED, State.APPROVED)
         rows = self.carry_out(proposal, locked, at) if is_made else []
         owned_rows.save_columns(proposal, self.columns)
-        self._record_audit(proposal, user, [proposal, *rows], before=before)
+        rows = [proposal, *rows, *self.decide_parts(proposal)]
+        self._record_audit(proposal, user, rows, before=before)
         return proposal
 
     def describe_bar(self, proposal: P, user: User, at: datetime) -> str:

@@ -95,6 +95,13 @@ def map_open(*kinds: Job.Kind) -> dict[str, Job]:
     return {job.kind: job for job in jobs.order_by("-id")}
 
 
+def find_newest(kind: Job.Kind, *arguments: Mapping[str, object]) -> Job | None:
+    """Find the job of a kind that was asked for last with one of these arguments, ended or not."""
+    said = [_write_json(each) for each in arguments]
+    jobs = Job.objects.select_related("owner").filter(kind=kind, arguments__in=said)
+    return jobs.order_by("-id").first()
+
+
 def find_last(kind: Job.Kind, *, state: Job.State | None = None) -> Job | None:
     """Find the job of a kind that was asked for last, of those in a state or of all that ended."""
     states = [state] if state else [Job.State.DONE, Job.State.FAILED]

@@ -36,9 +36,9 @@ def test_a_nul_in_a_path_or_a_header_of_the_api_finds_nothing(ent):
 def test_a_day_at_the_end_of_time_takes_nothing_down(ent, day):
     """Loading stops some months after KYC was done, which no calendar may reach."""
     asked = Proposal("N", "C", "CREDIT_STOP", 600, "A test")
-    [rule] = rules.propose(proposals=[asked], user=make_user("admin"))
-    rules.decide(proposal_id=rule.pk, state="APPROVED", user=make_user("admin"))
-    assert rule in list_in_force(clock.now())
+    proposed = rules.propose(proposals=[asked], user=make_user("admin"))
+    rules.decide(proposal_id=proposed.pk, state="APPROVED", user=make_user("admin"))
+    assert proposed.rules.get() in list_in_force(clock.now())
     for told in ({"Date_Of_Birth": day}, {"KYC_Updated_On": f"{day} 23:59:59"}):
         status, reply, _ = ent.call("add-customer", **make_person(**told))
         assert status in {200, 400}

@@ -109,13 +109,15 @@ def test_a_proposal_of_the_command_is_approved_in_the_browser_with_before_and_af
 
 def test_a_pack_of_rules_is_proposed_with_who_typed_it(capsys):
     admin = make_user("admin")
-    call_command("load_rules", str(FIRST_PACK), proposed_by=admin.username)
+    pack = FIRST_PACK.with_name("limit_rules_rbi_2021.json")
+    call_command("load_rules", str(pack), proposed_by=admin.username)
     assert "approves them in the browser, under Approvals" in capsys.readouterr().out
     rule = LimitRule.objects.latest("pk")
-    assert (rule.maker, rule.operator) == (admin, operators.name_operator())
+    for row in (rule, rule.rule_set):
+        assert (row.maker, row.operator) == (admin, operators.name_operator())
     action, detail = find_last_entry()
-    assert (action, detail["operator"]) == ("limit rule proposed", rule.operator)
-    page = open_browser("admin").get(f"/work/approvals/limit-rule/{rule.pk}")
+    assert (action, detail["operator"]) == ("limit change proposed", rule.operator)
+    page = open_browser("admin").get(f"/work/approvals/limit-change/{rule.rule_set_id}")
     assert f"Typed at the machine by {OWN_USERNAME}" in read_words(page)
 
 

@@ -139,11 +139,11 @@ class World:
         return self.approve(merges.decide, proposal_id=self.propose_unmerge()().pk)
 
     def propose_rules(self):
-        proposals = [Proposal("P", "D", "MONTH", amount, "A test") for amount in (1, 2)]
+        proposals = [Proposal("P", direction, "MONTH", 1, "A test") for direction in "DC"]
         return partial(rules.propose, proposals=proposals, user=self.maker)
 
-    def approve_rule(self):
-        return self.approve(rules.decide, proposal_id=self.propose_rules()()[0].pk)
+    def approve_rules(self):
+        return self.approve(rules.decide, proposal_id=self.propose_rules()().pk)
 
     def propose_adjustment(self):
         make_posting(self.ent, self.customer, 5_000)
@@ -220,8 +220,8 @@ USE_CASES = {
         f"""customers.Merge customers.Customer customers.KycChange
         limits.LedgerEntry limits.LedgerHead limits.MonthlyUsage {AUDITS}""",
     ),
-    "propose rules": (World.propose_rules, f"limits.LimitRule {AUDITS}"),
-    "approve a rule": (World.approve_rule, f"limits.LimitRule {AUDITS}"),
+    "propose rules": (World.propose_rules, f"limits.RuleSet limits.LimitRule {AUDITS}"),
+    "approve rules": (World.approve_rules, f"limits.RuleSet limits.LimitRule {AUDITS}"),
     "propose an adjustment": (World.propose_adjustment, f"limits.Adjustment {AUDITS}"),
     "adjust": (
         World.adjust,

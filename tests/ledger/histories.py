@@ -216,9 +216,11 @@ def _claim_for_strangers(processor: Processor, holders: list[int], user: User) -
 
 
 def _add_rules(maker: User, checker: User) -> None:
-    wanted = [rules.Proposal("F", "D", "TRANSACTION", paise, "a test") for paise in (10**9, 10**8)]
-    proposed = rules.propose(proposals=wanted, user=maker)
+    wanted = [rules.Proposal("F", way, "TRANSACTION", 10**9, "a test") for way in "DC"]
+    proposed = [rules.propose(proposals=wanted, user=maker) for _ in range(2)]
     rules.decide(proposal_id=proposed[0].pk, state=APPROVED_STATE, user=checker)
+    effect = {"months": [202601], "checks": 0}
+    rules.keep_effect(rule_set_id=proposed[1].pk, effect=effect, user=checker)
 
 
 def write(seed: int, customers: int, steps: int) -> list[History]:

@@ -21,6 +21,7 @@ from limits.models import (
     MonthlyUsage,
     NearLimit,
     OverviewSnapshot,
+    RuleSet,
     Seal,
 )
 from limits.verify.records import OF_A_CUSTOMER
@@ -40,6 +41,7 @@ NAMES = {
     Seal: "seal {number}",
     Customer: "customer {unique_id}",
     LimitRule: "limit rule {id}",
+    RuleSet: "change of limits {id}",
     Identifier: "identifier {kind} of customer {customer_id}",
 }
 NAMES |= {
@@ -142,8 +144,8 @@ def choose(draw: random.Random, model: type[models.Model], **chosen: Any) -> mod
 
 def make_owner_pattern(row: models.Model, *owners: Any) -> str:
     """A pattern of whatever may be found about a row's owner, or about others it was given to."""
-    if isinstance(row, LimitRule):
-        return "limit rule .*"
+    if isinstance(row, LimitRule | RuleSet):
+        return "(limit rule|change of limits) .*"
     mine = getattr(row, OWNERS.get(type(row), "customer_id"))
     these = "|".join(re.escape(str(owner)) for owner in (mine, *owners))
     if isinstance(row, Seal):
@@ -252,11 +254,11 @@ def insert_a_row(draw: random.Random) -> Tampering:
 
 def insert_a_record(draw: random.Random) -> Tampering | None:
     """Copy a row of a customer's, or a rule, once more, as another's or for the same one."""
-    model = draw.choice([*(m for m in OF_A_CUSTOMER if m is not Customer), LimitRule])
+    model = draw.choice([*(m for m in OF_A_CUSTOMER if m is not Customer), LimitRule, RuleSet])
     row = choose(draw, model)
     values = {f.attname: getattr(row, f.attname) for f in list_fields(row)}
     values["id"] = model._default_manager.latest("pk").pk + 1
-    if model is not LimitRule:
+    if model not in {LimitRule, RuleSet}:
         values["customer_id"] = choose(draw, Customer).pk
     if model is DuplicateReview and not row.outcome:
         return None

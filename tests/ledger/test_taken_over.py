@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
 from customers.models import Account, Customer, Registration
-from limits.models import LedgerEntry, LedgerHead, LimitCheck, LimitRule
+from limits.models import LedgerEntry, LedgerHead, LimitCheck, LimitRule, RuleSet
 from limits.verify import verify
 from ppims.core import clock
 from ppims.core.chain import sign_link, sign_row
@@ -77,6 +77,8 @@ def before(db):
     written = histories.write(20261128, customers=4, steps=6)
     histories.add_all_kinds(written)
     append_only.remove(*append_only.TABLES)
+    LimitRule.objects.update(rule_set=None)  # each was proposed alone then
+    RuleSet.objects.all().delete()
     sign_as_before()
     with clock.freeze(max(history.at for history in written)):
         yield written

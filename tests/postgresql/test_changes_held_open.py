@@ -26,7 +26,7 @@ pytestmark = [
 HELD_SECONDS = 2
 
 
-def change_all(ent, customer, rule_id, held):
+def change_all(ent, customer, rule_set_id, held):
     """Give another tier and another limit, block, and hold that open."""
     _, checker = make_maker_and_checker()
     try:
@@ -34,7 +34,7 @@ def change_all(ent, customer, rule_id, held):
             details = CustomerDetails(unique_id=customer, kyc_flag="P", kyc_updated_channel="BRN")
             call = Call(ent, Operation.UPDATE_CUSTOMER, draw_ref(), {})
             customers.update_customer(call=call, details=details)
-            rules.decide(proposal_id=rule_id, state="APPROVED", user=checker)
+            rules.decide(proposal_id=rule_set_id, state="APPROVED", user=checker)
             blocking.block(customer_id=customer, reason="Asked to", user=checker)
             held.set()
             time.sleep(HELD_SECONDS)
@@ -47,9 +47,9 @@ def test_checks_and_postings_beside_a_tier_a_rule_and_a_block_held_open_raise_no
     ent, (maker, _) = make_processor(), make_maker_and_checker()
     customer = make_customer(ent, kyc_flag="N")
     wanted = rules.Proposal("N", "D", "MONTH", 5_000_000, "a test")
-    (rule,) = rules.propose(proposals=[wanted], user=maker)
+    proposed = rules.propose(proposals=[wanted], user=maker)
     held = threading.Event()
-    thread = threading.Thread(target=change_all, args=(ent, customer, rule.pk, held))
+    thread = threading.Thread(target=change_all, args=(ent, customer, proposed.pk, held))
     thread.start()
     held.wait()
     while thread.is_alive():

@@ -91,8 +91,8 @@ def test_a_new_month_is_told_of_before_it_is_counted(ent, customer, monkeypatch)
 def add_rule(amount, window="MONTH", start=None, tier="P"):
     admins = [User.objects.get_or_create(username=name)[0] for name in ("nandini", "imran")]
     proposal = Proposal(tier, "D", window, amount, "a test", start)
-    (rule,) = rules.propose(proposals=[proposal], user=admins[0])
-    rules.decide(proposal_id=rule.pk, state=FourEyes.State.APPROVED, user=admins[1])
+    proposed = rules.propose(proposals=[proposal], user=admins[0])
+    rules.decide(proposal_id=proposed.pk, state=FourEyes.State.APPROVED, user=admins[1])
 
 
 def test_other_rules_are_followed_as_soon_as_they_are_in_force(ent, customer, day):

@@ -49,7 +49,7 @@ from tests.reports.every_filter import (
 pytestmark = pytest.mark.django_db
 STAY_SMALL = {
     *("ppims_processor", "ppims_user", "limits_limitrule", "limits_figures", "limits_seal"),
-    *("limits_adjustment", "customers_unblocking", "customers_duplicatereview"),
+    *("limits_ruleset", "limits_adjustment", "customers_unblocking", "customers_duplicatereview"),
     "customers_kycproposal",
 }
 GROWING_TABLES = {
@@ -70,7 +70,7 @@ NAMED_TABLE = re.compile(
 BOUNDED_CONDITION = re.compile(
     r"(t\.)?id > %s AND (t\.)?id <= %s|unique_id > %s ORDER BY unique_id LIMIT %s|unique_id IN \("
     r"|customer_id\"? = (%s|asked\.customer_id|%\(customer\)s)|subject = %s"
-    r"|FROM \"?limits_(limitrule|watched)"
+    r"|FROM \"?limits_(limitrule|ruleset|watched)"
 )
 
 

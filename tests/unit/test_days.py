@@ -133,7 +133,7 @@ def test_every_form_reads_days_by_the_one_field(rf):
         if form.__module__.partition(".")[0] in {"ppims", "customers", "limits"}
     ]
     names = {form.__name__ for form in own}
-    assert names >= {"FilterForm", "OnboardForm", "EditForm", "KycForm", "LimitRuleForm"}
+    assert names >= {"FilterForm", "OnboardForm", "EditForm", "KycForm", "ChangeLimitsForm"}
     other = Site("other")
     other.register(Session)
     registered = [*admin.site._registry.values(), *other._registry.values()]

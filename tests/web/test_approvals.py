@@ -9,7 +9,7 @@ from django.urls import reverse
 from customers.details import CustomerDetails
 from customers.models import Customer, Document, KycChange, KycProposal, Unblocking
 from customers.services import blocking, customers, kyc
-from limits.models import LedgerEntry, LimitRule
+from limits.models import LedgerEntry, RuleSet
 from limits.services import adjustments, rules
 from limits.services.adjustments import Correction
 from limits.services.rules import Proposal
@@ -44,7 +44,7 @@ def propose_full(customer, maker, **details):
 
 
 def write_address(row):
-    names = {KycProposal: "kyc", Unblocking: "unblocking", LimitRule: "limit-rule"}
+    names = {KycProposal: "kyc", Unblocking: "unblocking", RuleSet: "limit-change"}
     return reverse("approval", args=[names.get(type(row), "adjustment"), row.pk])
 
 
@@ -110,7 +110,7 @@ def test_one_rejected_or_withdrawn_changes_nothing(customer, maker, decision):
     assert propose_full(customer, maker).state == "PROPOSED"  # another may follow
 
 
-@pytest.mark.parametrize("kind", ["kyc", "unblocking", "adjustment", "limit-rule"])
+@pytest.mark.parametrize("kind", ["kyc", "unblocking", "adjustment", "limit-change"])
 def test_who_rejects_says_why_and_the_maker_sees_it(ent, customer, kind):
     own, client = make_user(MAKERS.get(kind, "admin")), open_browser(CHECKERS.get(kind, "admin"))
     row = make_proposal(kind, ent, customer, own)
@@ -210,8 +210,8 @@ def test_an_adjustment_that_could_not_be_booked_is_stale(ent, customer, maker):
 def test_a_rule_before_which_another_stands_by_now_says_so(ent, customer):
     admin, other = make_user("admin"), open_browser("admin")
     asked = [Proposal("N", "D", "MONTH", 5_00, "A"), Proposal("N", "C", "MONTH", 5_00, "B")]
-    first, elsewhere = rules.propose(proposals=asked, user=admin)
-    second = make_proposal("limit-rule", ent, customer, admin)
+    first, elsewhere = (rules.propose(proposals=[each], user=admin) for each in asked)
+    second = make_proposal("limit-change", ent, customer, admin)
     assert "Stale" not in read_words(other.get("/work/approvals"))
     assert decide(other, elsewhere, "approve").status_code == 302
     assert "Stale" not in read_words(other.get("/work/approvals"))
@@ -272,14 +272,14 @@ def make_proposal(kind, ent, customer, maker):
         month = calendar.number_ist_month(clock.now())
         correction = Correction(customer.pk, month, "D", -20_000, "Counted twice")
         return adjustments.propose(correction=correction, user=maker)
-    return rules.propose(proposals=[Proposal("N", "D", "MONTH", 5_00, "A test")], user=maker)[0]
+    return rules.propose(proposals=[Proposal("N", "D", "MONTH", 5_00, "A test")], user=maker)
 
 
 CHECKERS = {"kyc": "checker", "unblocking": "checker", "adjustment": "checker"}
 MAKERS = {"kyc": "maker", "unblocking": "maker", "adjustment": "maker"}
 
 
-@pytest.mark.parametrize("kind", ["kyc", "unblocking", "adjustment", "limit-rule"])
+@pytest.mark.parametrize("kind", ["kyc", "unblocking", "adjustment", "limit-change"])
 @pytest.mark.parametrize("role", ["viewer", "maker", "checker", "auditor", "admin"])
 def test_each_kind_is_seen_by_all_and_approved_by_its_role_alone(ent, customer, kind, role):
     row = make_proposal(kind, ent, customer, make_user(MAKERS.get(kind, "admin")))
@@ -290,7 +290,7 @@ def test_each_kind_is_seen_by_all_and_approved_by_its_role_alone(ent, customer, 
     assert read_state(row) == ("APPROVED" if may else "PROPOSED")
 
 
-@pytest.mark.parametrize("kind", ["kyc", "unblocking", "adjustment", "limit-rule"])
+@pytest.mark.parametrize("kind", ["kyc", "unblocking", "adjustment", "limit-change"])
 def test_only_its_maker_withdraws_one(ent, customer, kind):
     role = MAKERS.get(kind, "admin")
     own = make_user(role)
@@ -314,7 +314,7 @@ def test_what_is_approved_happens(ent, customer, maker):
 
 
 def test_a_rule_is_set_beside_the_one_in_force(ent, customer):
-    rule = make_proposal("limit-rule", ent, customer, make_user("admin"))
+    rule = make_proposal("limit-change", ent, customer, make_user("admin"))
     page = read_words(open_browser("admin").get(write_address(rule)))
     assert "Min KYC, Spend, Calendar month ₹10,000.00 ₹5.00" in page
 
@@ -355,7 +355,7 @@ def list_names(shown):
         ("kyc", "KYC change: Meera Iyer"),
         ("unblocking", "Unblocking: Meera Iyer"),
         ("adjustment", "Correction: -₹200.00, spend, {month}"),
-        ("limit-rule", "Limit rule: Min KYC, Spend, Calendar month: ₹5.00"),
+        ("limit-change", "Change of limits: Min, spend, month: ₹5 from its approval"),
     ],
 )
 def test_a_page_is_called_what_is_proposed(ent, customer, kind, title):
@@ -388,7 +388,8 @@ def test_it_takes_a_bounded_number_of_queries(ent, maker, django_assert_max_num_
         rows.append(propose_full(customer, maker, ovid_value=f"ABCPE{number:04d}F"))
         make_proposal("unblocking", ent, customer, maker)
         make_proposal("adjustment", ent, customer, maker)
-    rules.propose(proposals=[Proposal("N", "D", "MONTH", 5, "A test")] * 5, user=make_user("admin"))
+    for _ in range(5):
+        make_proposal("limit-change", ent, customer, make_user("admin"))
     checker = open_browser("checker")
     for row in rows[:4]:
         decide(checker, row, "approve")

@@ -7,6 +7,8 @@ from django.urls import reverse
 
 from limits.models import LimitRule
 from limits.queries import list_in_force
+from limits.services import rules
+from limits.services.rules import Proposal
 from ppims.core import clock
 from ppims.models import FourEyes
 from tests.web.admin_pages import make_user, open_browser, read_words
@@ -155,13 +157,33 @@ def test_proposals_stand_apart_in_words_and_lead_to_where_they_are_decided(shown
         decided_at=AT,
     )
     page = shown()
-    assert [said for _, said in page.context["proposed"]] == [
+    assert [each.said for each in page.context["proposed"]] == [
         "Min, spend, month: ₹10,000 → ₹12,000 from 1 Dec 2026",
         "Full KYC, load, month: no limit from its approval",
     ]
     assert f"Proposed by {maker}. Waits for another admin." in read_words(page)
     assert reverse("approval", args=["limit-rule", one.pk]) in page.content.decode()
     assert list_texts(page) == ["₹10,000"]
+
+
+def test_a_change_of_several_limits_waits_as_one(shown):
+    add_rule(1_000_000, AT)
+    start = datetime(2026, 11, 30, 18, 30, tzinfo=UTC)
+    asked = [Proposal(tier, "D", "MONTH", 1_200_000, "Board", start) for tier in "NP"]
+    proposed = rules.propose(proposals=asked, user=make_user("admin"))
+    page = shown()
+    (each,) = page.context["proposed"]
+    assert each.said == (
+        "Min, spend, month: ₹10,000 → ₹12,000 from 1 Dec 2026;"
+        " New Min, spend, month: ₹12,000 from 1 Dec 2026"
+    )
+    assert each.address == reverse("approval", args=["limit-change", proposed.pk])
+
+
+@pytest.mark.parametrize("role", ["viewer", "maker", "checker", "auditor", "admin"])
+def test_only_an_admin_has_the_button_that_changes_one(role):
+    page = read_words(open_browser(role).get("/settings/limits"))
+    assert ("Change a limit" in page) == (role == "admin")
 
 
 def test_it_takes_a_bounded_number_of_queries(shown, django_assert_max_num_queries):

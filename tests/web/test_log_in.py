@@ -73,9 +73,9 @@ def test_logging_out_is_a_post_and_ends_the_session():
 
 def test_the_admin_has_the_same_log_in_and_leads_back():
     client = Client()
-    asked = client.get("/admin/limits/limitrule/", follow=True)
-    assert asked.redirect_chain[-1][0] == "/log-in?next=%2Fadmin%2Flimits%2Flimitrule%2F"
-    back = try_in(make_user_of("admin"), client=client, to="/admin/limits/limitrule/")
+    asked = client.get("/admin/ppims/processor/", follow=True)
+    assert asked.redirect_chain[-1][0] == "/log-in?next=%2Fadmin%2Fppims%2Fprocessor%2F"
+    back = try_in(make_user_of("admin"), client=client, to="/admin/ppims/processor/")
     assert client.get(back["Location"]).status_code == 200
     assert client.post("/admin/logout/")["Location"] == "/log-in"
 
@@ -226,7 +226,7 @@ def test_a_one_time_password_opens_nothing_but_the_page_that_changes_it():
     password = reset_password(user)
     assert try_in(user, RIGHT_PASSWORD).status_code == 200  # the form again
     assert try_in(user, password, client=client).status_code == 302
-    for address in ("/", "/settings/limits", "/admin/", "/admin/limits/limitrule/"):
+    for address in ("/", "/settings/limits", "/admin/", "/admin/ppims/processor/"):
         assert client.get(address, follow=True).redirect_chain[-1] == ("/password", 302), address
     assert client.post("/stay")["Location"] == "/password"
     fragment = client.get("/settings/limits", headers={"HX-Request": "true"})
@@ -234,7 +234,7 @@ def test_a_one_time_password_opens_nothing_but_the_page_that_changes_it():
     assert change_password(client, password, password).status_code == 422
     assert change_password(client, password, OTHER_PASSWORD).status_code == 302
     assert client.get("/settings/limits").status_code == 200
-    assert client.get("/admin/limits/limitrule/").status_code == 200
+    assert client.get("/admin/ppims/processor/").status_code == 200
     assert try_in(user, password).status_code == 200
 
 

@@ -303,7 +303,7 @@ def set_beginning(client, seconds_ago):
     session.save()
 
 
-@pytest.mark.parametrize("address", ["/settings/limits", "/admin/limits/limitrule/", "/password"])
+@pytest.mark.parametrize("address", ["/settings/limits", "/admin/ppims/processor/", "/password"])
 def test_a_session_ends_after_twelve_hours_whatever_one_does(address):
     client = log_in(make_user_of("admin"))
     assert client.get(address).status_code == 200

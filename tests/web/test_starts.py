@@ -1,8 +1,9 @@
-"""When a rule starts: typed day first, and said in red where it would count at once."""
+"""When a limit starts: on the first of a month to come, or at once, which is said in red."""
 
 import io
+import json
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.contrib import admin
@@ -11,7 +12,8 @@ from django.urls import reverse
 
 from customers.models import DuplicateReview
 from customers.services import blocking
-from limits.models import LedgerEntry, LimitCheck, LimitRule
+from limits.forms import list_next_months
+from limits.models import LedgerEntry, LimitCheck, RuleSet
 from limits.services import rules, seals
 from limits.services.rules import Proposal
 from ppims.core import clock
@@ -22,8 +24,6 @@ from tests.web.admin_pages import (
     make_user,
     open_browser,
     read_words,
-    run_action,
-    write_add_url,
     write_change_url,
     write_list_url,
 )
@@ -33,7 +33,8 @@ NO_START = "No start is given: it counts from the moment of approval, for 2 cust
 PASSED_START = (
     "The start, 12 Jan 2026, has passed: it counts from the moment of approval, for 2 customers."
 )
-RULE = {"tier": "P", "direction": "D", "window": "MONTH", "amount": "11000", "source": "Board"}
+CHANGE = {"tiers": "P", "directions": "D", "window": "MONTH", "amount": "11000", "source": "Board"}
+RULE = {"tier": "P", "direction": "D", "window": "MONTH", "amount": 5, "source": "Board"}
 
 
 @pytest.fixture
@@ -43,73 +44,75 @@ def two_customers():
         make_customer(ent, kyc_flag=tier)
 
 
-def propose(client, day, at="", **more):
-    body = {**RULE, "in_force_from_0": day, "in_force_from_1": at, **more}
-    return client.post(write_add_url("limits_limitrule"), body, follow=True)
+def propose(client, start, **more):
+    body = {**CHANGE, "start": start, "months": "3", **more}
+    return client.post(reverse("limits-change"), body, follow=True)
 
 
 def find_newest():
-    return LimitRule.objects.latest("pk")
+    return RuleSet.objects.latest("pk")
+
+
+def write_address(rule_set):
+    return reverse("approval", args=["limit-change", rule_set.pk])
 
 
 def list_red(page):
-    """List what the admin, or a page of ours, writes in red."""
-    found = re.findall(r'class="error(?:list"><li)?"?>([^<]+)<', page.content.decode())
-    return [text.strip() for text in found]
+    """List what a page writes in red."""
+    found = re.findall(r'class="error"?>([^<]+)<', page.content.decode())
+    return [text.strip() for text in found if text.strip()]
 
 
-@pytest.mark.parametrize("typed", ["01/12/2031", "01-12-2031", "1.12.2031", "1 Dec 2031"])
-def test_the_1st_of_december_is_not_the_12th_of_january(typed):
-    page = propose(open_browser("admin"), typed)
-    assert find_newest().in_force_from.isoformat() == "2031-11-30T18:30:00+00:00"
-    assert "1 Dec 2031" in read_words(page)
+def test_the_next_months_are_offered_and_the_first_is_chosen():
+    client = open_browser("admin")
+    with clock.freeze(datetime(2026, 11, 30, 18, 29, 59, tzinfo=UTC)):
+        form = client.get(reverse("limits-change")).context["form"]
+        assert form["start"].subwidgets[0].data["value"] == "2026-12-01"
+    with clock.freeze(datetime(2026, 11, 30, 18, 30, tzinfo=UTC)):
+        form = client.get(reverse("limits-change")).context["form"]
+        assert [each.data["label"] for each in form["start"]][::11] == ["1 Jan 2027", "1 Dec 2027"]
+        assert form["start"].subwidgets[-1].data["value"] == "approval"
+        # Who had the page open before is told, and nothing is proposed.
+        late = propose(client, "2026-12-01")
+        assert list(late.context["form"].errors) == ["start"]
+    assert not RuleSet.objects.exists()
 
 
-def test_the_form_says_how_a_day_is_written_and_speaks_of_no_other_clock():
-    page = open_browser("admin").get(write_add_url("limits_limitrule")).content.decode()
-    assert 'name="in_force_from_0" placeholder="DD-MM-YYYY"' in page
-    assert [
-        text for text in ("DateTimeShortcuts", "vDateField", 'type="date"') if text in page
-    ] == []
+def test_a_start_is_the_first_of_the_month_in_india():
+    client = open_browser("admin")
+    with clock.freeze(datetime(2031, 11, 3, 6, tzinfo=UTC)):
+        page = propose(client, "2031-12-01")
+        assert "1 Dec 2031" in read_words(page)
+    assert find_newest().rules.get().in_force_from.isoformat() == "2031-11-30T18:30:00+00:00"
 
 
-@pytest.mark.parametrize("typed", ["12/31/2031", "9999-12-31", "01-01-0001", "31-12-1899"])
-def test_what_is_no_day_of_ours_is_said_and_nothing_is_proposed(typed):
-    before = LimitRule.objects.count()
-    page = propose(open_browser("admin"), typed)
-    assert list(page.context["adminform"].form.errors) == ["in_force_from"]
-    assert LimitRule.objects.count() == before
-
-
-@pytest.mark.parametrize(("typed", "said"), [("", NO_START), ("12-01-2026", PASSED_START)])
-def test_maker_and_checker_read_in_red_that_it_counts_from_its_approval(two_customers, typed, said):
+def test_maker_and_checker_read_in_red_that_it_counts_from_its_approval(two_customers):
     maker, checker = open_browser("admin"), open_browser("admin")
-    after = propose(maker, typed)
-    assert next((m.message, m.level_tag) for m in after.context["messages"]) == (said, "error")
-    rule = find_newest()
-    approval = reverse("approval", args=["limit-rule", rule.pk])
-    pages = write_list_url("limits_limitrule"), write_change_url(rule), "/work/approvals", approval
-    for address in pages:
-        assert list_red(checker.get(address)) == [said], address
-    assert "When it is approved" in read_words(checker.get(approval))
-    run_action(checker, rule, "approve")
-    assert abs(find_newest().in_force_from - clock.now()) < timedelta(minutes=1)
-    for address in pages:
-        assert list_red(checker.get(address)) == [], address
+    assert list_red(propose(maker, "approval")) == [NO_START]
+    address = write_address(find_newest())
+    for page in ("/work/approvals", address):
+        assert list_red(checker.get(page)) == [NO_START], page
+    assert "When it is approved" in read_words(checker.get(address))
+    checker.post(address, {"decision": "approve"})
+    started = find_newest().rules.get().in_force_from
+    assert abs(started - clock.now()) < timedelta(minutes=1)
+    for page in ("/work/approvals", address):
+        assert list_red(checker.get(page)) == [], page
+
+
+def test_a_start_that_has_passed_while_it_waited_is_said_in_red(two_customers):
+    maker, checker = open_browser("admin"), open_browser("admin")
+    asked = Proposal("P", "D", "MONTH", 5, "A test", datetime(2026, 1, 11, 18, 30, tzinfo=UTC))
+    proposed = rules.propose(proposals=[asked], user=make_user("admin"))
+    for client in (maker, checker):
+        assert list_red(client.get(write_address(proposed))) == [PASSED_START]
 
 
 def test_of_a_start_that_is_to_come_nothing_is_said(two_customers):
     maker = open_browser("admin")
-    after = propose(maker, "01/12/2131", "10:15")
-    assert [m.level_tag for m in after.context["messages"]] == ["success"]
-    approval = reverse("approval", args=["limit-rule", find_newest().pk])
-    for address in (
-        write_list_url("limits_limitrule"),
-        write_change_url(find_newest()),
-        "/work/approvals",
-        approval,
-    ):
-        assert list_red(maker.get(address)) == [], address
+    page = propose(maker, list_next_months(clock.now())[1].isoformat())
+    assert list_red(page) == []
+    assert list_red(maker.get("/work/approvals")) == []
 
 
 def test_a_start_has_passed_at_its_very_instant():
@@ -117,27 +120,31 @@ def test_a_start_has_passed_at_its_very_instant():
     for start, is_said in ((at, True), (at + timedelta(microseconds=1), False)):
         asked = Proposal("P", "D", "MONTH", 5, "A test", start)
         proposed = rules.propose(proposals=[asked], user=make_user("admin"))
-        assert bool(rules.describe_starts(proposed, at)) == is_said
+        assert bool(rules.describe_set_starts([proposed], at)) == is_said
 
 
 def test_many_proposals_are_counted_for_at_once(two_customers, django_assert_num_queries):
-    asked = [Proposal(tier, "D", "MONTH", 5, "A test") for tier in "NPF" * 3]
-    proposed = rules.propose(proposals=asked, user=make_user("admin"))
+    passed = clock.now() - timedelta(days=1)
+    for tier in "NPF":
+        asked = [Proposal(tier, way, "MONTH", 5, "A test", passed) for way in "DC"]
+        rules.propose(proposals=asked, user=make_user("admin"))
+    both = [Proposal(tier, "D", "MONTH", 5, "A test") for tier in "NP"]
+    rules.propose(proposals=both, user=make_user("admin"))
+    proposed = list(RuleSet.objects.order_by("pk").prefetch_related("rules"))
     with django_assert_num_queries(1):
-        said = rules.describe_starts(proposed, clock.now())
-    assert [text[-16:] for text in list(said.values())[:3]] == [
-        *(" for 1 customer.", "for 2 customers.", "for 0 customers.")
+        said = rules.describe_set_starts(proposed, clock.now())
+    assert [text[-16:] for text in said.values()] == [
+        *(" for 1 customer.", "for 2 customers.", "for 0 customers.", "for 3 customers.")
     ]
 
 
 def test_who_proposes_a_pack_reads_it_too(two_customers, tmp_path):
     pack = tmp_path / "pack.json"
-    row = {**RULE, "amount": 5, "in_force_from": None}
-    pack.write_text(f'{{"rules": [{row}]}}'.replace("'", '"').replace("None", "null"))
+    pack.write_text(json.dumps({"rules": [{**RULE, "in_force_from": None}]}))
     told = io.StringIO()
     admin_user = make_user("admin").username
     call_command("load_rules", pack, proposed_by=admin_user, stdout=io.StringIO(), stderr=told)
-    assert told.getvalue() == f"New Min KYC, Spend, Calendar month: {NO_START}\n"
+    assert told.getvalue() == f"{NO_START}\n"
 
 
 # Every page.
@@ -159,7 +166,7 @@ def test_no_page_writes_a_day_in_another_order():
     make_posting(ent, pk, 100)
     make_check(ent, pk, 10**9)
     seals.make(user=make_user("auditor"))
-    propose(open_browser("admin"), "01/12/2131")
+    propose(open_browser("admin"), list_next_months(clock.now())[0].isoformat())
     blocking.block(customer_id=pk, reason="Card stolen", user=make_user("maker"))
     entry, asked = LedgerEntry.objects.latest("pk"), LimitCheck.objects.latest("pk")
     pages = ["/overview", "/work/reviews", "/work/flagged", "/transactions", "/customers"]
@@ -169,7 +176,12 @@ def test_no_page_writes_a_day_in_another_order():
         f"/customers/{pk}",
         f"/transactions/check/{asked.pk}",
     ]
-    pages += [f"/transactions/entry/{entry.pk}", f"/work/approvals/limit-rule/{find_newest().pk}"]
+    pages += [
+        f"/transactions/entry/{entry.pk}",
+        write_address(find_newest()),
+        "/settings/limits/change",
+    ]
+    pages += [reverse("limits-pack", args=["limit_rules_rbi_2021"])]
     pages += [f"/work/reviews/{DuplicateReview.objects.latest('pk').pk}"]
     pages += [f"/transactions/audit/{row.pk}" for row in AuditEntry.objects.all()]
     pages += ["/settings/audit", *(f"/settings/audit/{row.pk}" for row in AuditEntry.objects.all())]

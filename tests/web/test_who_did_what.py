@@ -7,9 +7,11 @@ import json
 import pytest
 from django.urls import reverse
 
+from limits.forms import list_next_months
 from ppims.backoffice.audit_text import DEEDS
 from ppims.backoffice.transaction_rows import make_lines
 from ppims.core import clock
+from ppims.core.formats import ist_date
 from ppims.models import AuditEntry, User
 from ppims.reports.keyset import Position
 from ppims.reports.records import AUDIT_RANK, read_rows
@@ -19,7 +21,6 @@ from tests.web.admin_pages import (
     make_user,
     open_browser,
     read_words,
-    write_add_url,
 )
 from tests.web.users import reset_password
 
@@ -37,7 +38,14 @@ NEW_CUSTOMER = {
     "kyc_updated_channel": "BRN",
     "customer_type": "N",
 }
-RULE = {"tier": "P", "direction": "D", "window": "MONTH", "amount": "11000", "source": "Board"}
+CHANGE = {
+    "tiers": "P",
+    "directions": "D",
+    "window": "MONTH",
+    "amount": "11000",
+    "source": "Board",
+    "months": "3",
+}
 
 
 def read_list():
@@ -73,11 +81,11 @@ def test_a_row_says_what_was_done_to_whom(ent):
     person = {"username": "aud2", "role": "auditor", "reason": "Joins"}
     admins.post(reverse("staff-add"), person)
     reset_password(make_user("viewer", first_name="Lost"))
-    start = {"in_force_from_0": "01/12/2131", "in_force_from_1": ""}
-    admins.post(write_add_url("limits_limitrule"), {**RULE, **start})
+    start = list_next_months(clock.now())[0]
+    admins.post(reverse("limits-change"), {**CHANGE, "start": start.isoformat()})
     name = User.objects.get(first_name="Lost").username
     assert [deed for deed, _, _ in read_list()][:5] == [
-        "Proposed New Min, spend, month: ₹10,000 → ₹11,000 from 1 Dec 2131",
+        f"Proposed New Min, spend, month: ₹10,000 → ₹11,000 from {ist_date(start)}",
         f"Gave user {name} a one-time password",
         f"Approved: reset the password of {name}",
         f"Proposed to reset the password of {name}",

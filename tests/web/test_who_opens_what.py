@@ -10,6 +10,7 @@ from django.urls import URLPattern, get_resolver, reverse
 
 from customers.models import KycProposal
 from customers.services import customers
+from limits.models import RuleSet
 from ppims.backoffice import menu
 from ppims.backoffice.menu import MENU
 from ppims.backoffice.urls import MOVED_ADDRESSES
@@ -39,6 +40,9 @@ OPEN_TO = {
     "work": (ROLES, NO_ROLE, []),
     "settings": (ROLES, NO_ROLE, []),
     "limits": (ROLES, NO_ROLE, []),
+    "limits-change": ({"admin"}, {"admin"}, []),
+    "limits-effect": (ROLES, {"admin"}, [1]),
+    "limits-pack": ({"admin"}, {"admin"}, ["limit_rules_rbi_2021"]),
     "processors": (ROLES, NO_ROLE, []),
     "processor": (ROLES, NO_ROLE, [1]),
     "processor-new": ({"admin"}, {"admin"}, []),
@@ -116,6 +120,7 @@ def _somebody(db):
         maker=make_user("maker"),
         proposed_at=at,
     )
+    RuleSet.objects.create(pk=1, maker=make_user("admin"), proposed_at=at)
 
 
 def list_names():

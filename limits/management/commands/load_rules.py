@@ -1,4 +1,4 @@
-"""Propose a pack of limit rules; another admin approves each in the browser."""
+"""Propose a pack of limit rules as one change; another admin approves it in the browser."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -13,7 +13,10 @@ from ppims.services.operators import name_operator
 
 
 class Command(BaseCommand):
-    help = "Propose the limit rules of a pack, e.g. fixtures/limit_rules_rbi_2021.json."
+    help = (
+        "Propose what differs in a pack of limit rules from those in force, as one change:"
+        " e.g. fixtures/limit_rules_rbi_2021.json."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("pack", type=Path)
@@ -24,13 +27,17 @@ class Command(BaseCommand):
         if user is None or not user.has_perm("limits.add_limitrule"):
             raise CommandError("--proposed-by names no admin")
         try:
-            proposals = rules.read_pack(options["pack"])
+            pack = rules.read_pack(options["pack"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CommandError(f"{options['pack']} is no pack of limit rules: {error}") from error
-        proposed = rules.propose(proposals=proposals, user=user, operator=name_operator())
+        proposals = rules.pick_different(pack, clock.now())
+        if not proposals:
+            self.stdout.write("All of it is in force already: nothing is proposed.")
+            return
+        proposed = rules.propose(
+            proposals=proposals, user=user, operator=name_operator(), pack=options["pack"].stem
+        )
         where = "another admin approves them in the browser, under Approvals: /work/approvals"
-        self.stdout.write(f"{len(proposed)} rules proposed; {where}")
-        warnings = rules.describe_starts(proposed, clock.now())
-        for rule in proposed:
-            if rule.pk in warnings:
-                self.stderr.write(f"{rule}: {warnings[rule.pk]}")
+        self.stdout.write(f"{len(proposals)} rules proposed as one change; {where}")
+        for warning in rules.describe_set_starts([proposed], clock.now()).values():
+            self.stderr.write(warning)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
+
 from ppims.models import User
 from ppims.services.four_eyes import Proposals
 
@@ -18,8 +20,9 @@ class Kind:
     `moved` tells on whose rows the ground is another by now, and `is_barred_then` that those can't
     be approved; `warnings` says by row what approving would do that nobody may have meant. A page
     `is_named_for_customer` where of one customer one waits at most. `beside` and `with_many` are
-    read with the rows.
-    A kind may show what it would do by a `template` of its own, of what `describe` reads.
+    read with the rows. `which` of the model's rows are of this kind.
+    A kind may show what it would do by a `template` of its own, of what `describe` reads; and
+    `beneath` its changes another, of what `read_beneath` reads.
     """
 
     name: str
@@ -42,3 +45,6 @@ class Kind:
     describe: Callable[[Any], object] = lambda row: None
     # Where its maker finds what is to be handed over, now that it counts; "": there is nothing.
     hand_over: Callable[[Any, User], str] = lambda row, user: ""
+    beneath: str = ""
+    read_beneath: Callable[[Any], Any] = lambda row: None
+    which: Q = Q()  # noqa: RUF009 - it is never changed

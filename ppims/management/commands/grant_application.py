@@ -20,7 +20,13 @@ CHANGED_TABLES = {
     *("customers_document", "customers_duplicatereview", "customers_unblocking"),
     *("customers_kycproposal", "customers_merge", "customers_numberpassedon"),
     *("ppims_staffchange", "ppims_processorchange"),
-    *("limits_limitrule", "limits_adjustment", "limits_ledgerhead", "limits_monthlyusage"),
+    *(
+        "limits_ruleset",
+        "limits_limitrule",
+        "limits_adjustment",
+        "limits_ledgerhead",
+        "limits_monthlyusage",
+    ),
     "axes_accessattempt",
     *("limits_figures", "limits_watched", "ppims_job"),
 }

@@ -1,76 +1,20 @@
-"""What staff fill in about limits, and about what is used of them."""
+"""What staff fill in to correct what is used."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from customers.forms.fields import make_reason_field
-from limits.models import Direction, LimitRule, Window
-from ppims.core import calendar, free_text
-from ppims.core.days import MomentField
+from limits.models import Direction
+from ppims.core import calendar
 from ppims.core.errors import Refusal
 from ppims.core.formats import inr, write_month
 from ppims.core.money import to_paise, to_rupees
 
-FOR_LOADS = (Window.BALANCE, Window.CREDIT_STOP)
-MOST_MONTHS = 600
 CORRECTED_MONTHS = 25  # this one and two years before it; a posting's own may be any
 TAKE_AWAY_WAY, ADD_WAY = "take", "add"
-
-
-class LimitRuleForm(forms.ModelForm):
-    amount = forms.CharField(
-        label="Limit",
-        required=False,
-        max_length=15,
-        help_text="In rupees, without commas: 10000 or 2000.50. Of “Months until loading stops”, "
-        "months. Empty: no limit from then on.",
-    )
-
-    in_force_from = MomentField(
-        label="In force from",
-        required=False,
-        help_text="The day as DD-MM-YYYY, and a time of day in India (empty: 00:00). Without a day,"
-        " or with one that has passed, the rule counts from the moment of its approval.",
-    )
-
-    class Meta:
-        model = LimitRule
-        fields = ["tier", "direction", "window", "amount", "in_force_from", "source"]
-        labels: ClassVar[dict[str, str]] = {
-            "tier": "KYC",
-            "direction": "Type",
-            "window": "Applies to",
-        }
-
-    def clean_amount(self) -> int | None:
-        """Give paise, of CREDIT_STOP months; None: no limit."""
-        text = self.cleaned_data["amount"]
-        if not text:
-            return None
-        if self.cleaned_data.get("window") == Window.CREDIT_STOP:
-            if text.isdecimal() and 1 <= int(text) <= MOST_MONTHS:
-                return int(text)
-            raise forms.ValidationError(f"Give whole months, 1 to {MOST_MONTHS}.")
-        try:
-            return to_paise(text)
-        except ValueError:
-            raise forms.ValidationError(
-                "Give rupees above zero, without commas, with at most two decimals."
-            ) from None
-
-    def clean_source(self) -> str:
-        source: str = self.cleaned_data["source"]
-        free_text.validate(source)
-        return source
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        if cleaned.get("window") in FOR_LOADS and cleaned.get("direction") == Direction.DEBIT:
-            self.add_error("direction", "This is a limit on loads only: choose Load.")
-        return cleaned
 
 
 class CorrectionForm(forms.Form):
