@@ -88,8 +88,8 @@ class Seen:
 
 @pytest.fixture
 def visit(site, new_context):
-    """Open a browser for somebody: visit("maker", "/overview"), or nobody; more goes to its
-    context.
+    """Open a browser for somebody, by role or username: visit("maker", "/overview"), or nobody;
+    more goes to its context.
 
     In the end no page may have said a word to its console but what is `expected`, such as REFUSED;
     no address may have held a name or a mobile number, nor does the browser keep any.
@@ -148,7 +148,7 @@ def run_in_thread(work: Callable[[], T]) -> T:
 
 def make_session(role: str, site: str) -> dict[str, str]:
     """Log one of the demo's people in: the cookie for it."""
-    user = User.objects.get(username=ONE_OF_EACH[role])
+    user = User.objects.get(username=ONE_OF_EACH.get(role, role))
     session = import_module(settings.SESSION_ENGINE).SessionStore()
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"

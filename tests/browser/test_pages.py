@@ -64,6 +64,9 @@ class Shown:
 PAGES = (
     Shown("log-in", "/log-in", role=""),
     Shown("limits", "/settings/limits", role="admin"),
+    Shown("limits-change", "/settings/limits/change", role="admin"),
+    Shown("limits-pack", "/settings/limits/packs/limit_rules_rbi_2021", role="admin"),
+    Shown("limits-effect", "/work/approvals/limit-change/{proposed}", role="admin"),
     Shown("overview", "/overview"),
     Shown("reports", "/reports", role="checker"),
     Shown("reviews", "/work/reviews", role="maker"),
@@ -119,7 +122,7 @@ def find_address(shown):
     known["holder"] = flagged.customer_id
     refused = RefusedReport.objects.order_by("-pk").first()
     audited = AuditEntry.objects.exclude(subject=0).exclude(user=None).order_by("-pk").first()
-    known |= {"refused": refused.pk, "audited": audited.pk, "job": find_job().pk}
+    known |= {"refused": refused.pk, "audited": audited.pk, "job": find_job().pk, "proposed": 1}
     return shown.address.format(**known)
 
 
