@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from django.db import DatabaseError, InterfaceError, connection
 
@@ -17,6 +18,7 @@ from ppims.models import Job
 from ppims.services import jobs
 
 WRITES_SECONDS, BEATS_SECONDS = 1, 5  # at most so often what is new; else so often that one lives
+MOST_TRIES, TRIES_AGAIN_SECONDS = 5, 1
 FAULT_TEXT = "A fault of ours; the log has it."
 
 logger = logging.getLogger(__name__)
@@ -100,15 +102,27 @@ def _run(job: Job) -> None:
             _let_wait_or_fail(job, error)
             return
         except Refusal as refusal:
-            jobs.fail(job, refusal.describe())
+            _end_patiently(partial(jobs.fail, job, refusal.describe()))
             return
         except jobs.TakenAway:
             raise
         except Exception:
             logger.exception("job %d failed", job.pk)
-            jobs.fail(job, FAULT_TEXT)
+            _end_patiently(partial(jobs.fail, job, FAULT_TEXT))
             return
-        jobs.finish(job, result)
+        _end_patiently(partial(jobs.finish, job, result))
+
+
+def _end_patiently(end: Callable[[], None]) -> None:
+    """End a job; again while the database is busy or away, for the work would be lost, and the beat
+    goes on meanwhile. Raises Unavailable, if the last try fails too.
+    """
+    for _ in range(MOST_TRIES - 1):
+        with suppress(Unavailable):
+            end()
+            return
+        time.sleep(TRIES_AGAIN_SECONDS)
+    end()
 
 
 def _let_wait_or_fail(job: Job, error: Exception) -> None:

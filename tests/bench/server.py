@@ -146,7 +146,8 @@ def serve(
 ) -> Iterator[Server]:
     """Serve an installation for a while; `prefix` are the words of a command that starts it."""
     port, checkout = find_free_port(), installation.checkout
-    more = {"PPIMS_BIND": f"127.0.0.1:{port}", "PPIMS_WORKERS": str(workers)}
+    # What is measured is the server: without the process for background work beside it.
+    more = {"PPIMS_BIND": f"127.0.0.1:{port}", "PPIMS_WORKERS": str(workers), "PPIMS_RUN_JOBS": "0"}
     environment = installation.make_environment(**more, **variables)
     if delay_ms:
         environment["BENCH_FSYNC_DELAY_MS"] = str(delay_ms)

@@ -224,6 +224,23 @@ def test_a_job_in_whose_midst_the_database_was_away_is_tried_again(owner, monkey
     assert states == ["WAITING", "WAITING", "DONE"]
 
 
+def test_what_came_of_a_job_is_kept_though_the_database_was_busy_just_then(owner, monkeypatch):
+    tries, finish = [], jobs.finish
+
+    def finish_at_the_third_try(job, result):
+        tries.append(result)
+        if len(tries) < 3:
+            raise Unavailable
+        finish(job, result)
+
+    monkeypatch.setattr(jobs, "finish", finish_at_the_third_try)
+    monkeypatch.setattr(runner, "TRIES_AGAIN_SECONDS", 0)
+    let_work(monkeypatch, lambda job, progress: {"tries": 1})
+    job = jobs.ask(SEAL, owner=owner)
+    runner.run_next(FIRST_CLAIM)
+    assert (read_again(job).state, read_again(job).attempts, len(tries)) == ("DONE", 1, 3)
+
+
 def test_a_runner_that_is_ended_gives_its_job_back(owner, monkeypatch):
     def work(job, progress):
         raise SystemExit(0)
