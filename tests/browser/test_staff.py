@@ -81,7 +81,8 @@ def test_a_person_is_added_and_the_password_is_shown_once(visit, scripted):
     expect(page.locator("main")).to_contain_text("This is shown once, now.")
     password = page.locator("dd code").last.inner_text()
     assert len(password) == 20
-    assert page.evaluate(RUN_AXE)["violations"] == []
+    if scripted:  # axe is one
+        assert page.evaluate(RUN_AXE)["violations"] == []
     page.goto(f"/settings/staff/passwords/{change.pk}")
     expect(page.locator("main")).to_contain_text("shown already")
     assert password not in page.content()

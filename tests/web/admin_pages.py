@@ -16,7 +16,8 @@ _numbers = count(1)
 
 
 def make_user(role, **fields):
-    role_groups.set_up()
+    if not Group.objects.filter(name=role).exists():  # as after a flush; it takes a while
+        role_groups.set_up()
     user = User.objects.create(username=f"{role}{next(_numbers)}", is_staff=True, **fields)
     user.groups.add(Group.objects.get(name=role))
     return user
