@@ -50,7 +50,7 @@ pytestmark = pytest.mark.django_db
 STAY_SMALL = {
     *("ppims_processor", "ppims_user", "limits_limitrule", "limits_figures", "limits_seal"),
     *("limits_ruleset", "limits_adjustment", "customers_unblocking", "customers_duplicatereview"),
-    "customers_kycproposal",
+    *("customers_kycproposal", "customers_merge", "customers_numberpassedon"),
 }
 GROWING_TABLES = {
     model._meta.db_table
@@ -70,6 +70,7 @@ NAMED_TABLE = re.compile(
 BOUNDED_CONDITION = re.compile(
     r"(t\.)?id > %s AND (t\.)?id <= %s|unique_id > %s ORDER BY unique_id LIMIT %s|unique_id IN \("
     r"|customer_id\"? = (%s|asked\.customer_id|%\(customer\)s)|subject = %s"
+    r"|customer_id\"? IN \("  # of one person's ids
     r"|FROM \"?limits_(limitrule|ruleset|watched)"
 )
 

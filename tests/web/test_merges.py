@@ -6,13 +6,23 @@ import pytest
 from django.urls import reverse
 
 from customers.details import CustomerDetails
+from customers.matches import Effect, find_matches
 from customers.models import Customer, DuplicateReview, Merge, NumberPassedOn
-from customers.services import customers
+from customers.services import blocking, customers, kyc
+from limits.models import LedgerEntry
 from limits.verify import verify
 from ppims.core.errors import Conflict
 from ppims.models import AuditEntry, Operation, Processor
 from ppims.services.idempotency import Call
-from tests.factories import draw_mobile, draw_ref, make_check, make_customer, make_posting
+from tests.factories import (
+    ToldFactory,
+    draw_mobile,
+    draw_ref,
+    make_check,
+    make_customer,
+    make_posting,
+    make_processor,
+)
 from tests.two_people import merge_customers
 from tests.web.admin_pages import make_user, open_browser, read_words
 
@@ -224,6 +234,41 @@ def test_what_staff_do_by_the_merged_id_is_done_to_the_survivor(cbs, merged, mak
     assert "Called her" in read_page(maker, "customer", merged[0])
     assert make_check(cbs, merged[1], 100)[0].reason == "CUSTOMER_BLOCKED"
     assert_proven()
+
+
+def test_on_boarding_warns_of_the_survivor_by_the_merged_ones_number(ent, cbs, merged):
+    [match] = find_matches(ToldFactory(mobile_number="919822222222"), cbs)
+    assert (match.customer.pk, match.effect) == (merged[0], Effect.KNOWN)
+    third = make_processor("THR")
+    [match] = find_matches(ToldFactory(mobile_number="919822222222"), third)
+    assert (match.customer.pk, match.effect) == (merged[0], Effect.JOINS)
+
+
+def test_what_was_proposed_for_the_merged_one_is_stale(two, checker):
+    him = make_user("maker")
+    lower = CustomerDetails(kyc_flag="N", kyc_updated_channel="BRN")
+    change = kyc.change(customer_id=two[1], details=lower, reason="Seen", user=him)
+    blocking.block(customer_id=two[1], reason="Lost", user=him)
+    unblocking = blocking.propose_unblocking(customer_id=two[1], reason="Found", user=him)
+    merge_customers(*two)
+    for kind, proposal in (("kyc", change), ("unblocking", unblocking)):
+        address = reverse("approval", args=[kind, proposal.pk])
+        assert "Stale" in read_words(checker.get(address))
+        assert checker.post(address, {"decision": "approve"}).status_code == 422
+        assert checker.post(address, {"decision": "reject", "note": "Anew"}).status_code == 302
+    assert Customer.objects.get(pk=two[0]).is_blocked
+
+
+def test_a_merge_over_the_limit_is_flagged_and_looked_at(ent, cbs, two, maker):
+    for processor, customer in ((ent, two[0]), (cbs, two[1])):
+        make_posting(processor, customer, 600_000)
+    merge_customers(*two)
+    entry = LedgerEntry.objects.get(kind="M", customer_id=two[0], amount_paise__gt=0)
+    assert entry.flags == "OVER_LIMIT"
+    assert reverse("flagged-posting", args=[entry.pk]) in maker.get("/work/flagged").text
+    assert "over the limit of ₹10,000.00" in read_page(maker, "flagged-posting", entry.pk)
+    closed = send(maker, "flagged-posting", entry.pk, finding="GENUINE", note="Two cards")
+    assert closed.status_code == 302
 
 
 # Parted again.
