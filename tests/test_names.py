@@ -19,7 +19,9 @@ VERBS = set(
     authenticate become begin bind blank block book bound break build call cancel carry
     change check choose
     chunk claim clean clear click close collect come commit compare compress confirm connect
-    copy correct count create cut decide decline decode decrypt defer delete describe digest do
+    copy correct count create cut decide decline decode decrypt defer delete describe digest
+    disable do
+    enable
     draft draw drive drop echo edit emit encode encrypt end ensure enter execute expect explain
     export extend fail feed fetch fill filter finalize find finish flush focus follow forge forget
     format frame free freeze get give go grant group guess hand handle hang heal hear hide hold
@@ -30,14 +32,14 @@ VERBS = set(
     place plan post
     predict prepare press promote propose prove publish purge put query quote race raise read
     rebuild
-     receive recognize record redirect refresh refuse register reject release remove render
-     repeat replay report require reset resolve respond restart restore resume reveal reverse
-     rewrite roll
+    receive recognize record redirect refresh refuse register reject release remove render
+    renew repeat replay report require reset resolve respond restart restore resume reveal reverse
+    rewrite roll
     round run save say scale seal search seed send serve set settle share show sign sit skip
     spell spend split spread start stay step stop store stream submit subtract sum summarize swap
     switch sync take tamper tell test throttle time transfer translate trim truncate try type
-     tie unblock undo unmerge unpack unprove update use validate verify visit wait walk warn watch
-     withdraw work wrap write yield
+    tie unblock undo unmerge unpack unprove update use validate verify visit wait walk warn watch
+    wind withdraw work wrap write yield
     """.split()
 )
 # What a boolean claims.

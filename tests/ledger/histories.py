@@ -14,7 +14,9 @@ from limits.services.adjustments import Correction
 from ppims.core import clock
 from ppims.core.errors import Conflict, Malformed
 from ppims.models import FourEyes, Operation, Processor, User
+from ppims.services import processor_changes, role_groups, staff_changes
 from ppims.services.idempotency import Call
+from ppims.services.staff_changes import NewPerson
 from tests.factories import (
     ToldFactory,
     draw_ref,
@@ -182,6 +184,26 @@ def _merge_some(histories: list[History]) -> None:
     unmerge_customer(parted)
     make_posting(ent, parted, 50, "R", tran_id=tran_id)
     merge_customers(survivor, merged)
+
+
+def change_staff_and_processors(ent: Processor, at: datetime) -> None:
+    """Let two admins change somebody and a processor, and propose more."""
+    role_groups.set_up()
+    one, two = (User.objects.create(username=f"admin {each}", password="!") for each in "12")
+    with clock.freeze(at):
+        for number in (1, 2):
+            person = NewPerson(f"person{number}", "viewer")
+            added = staff_changes.propose_adding(person=person, reason="Joins", user=one)
+            edited = processor_changes.propose_password(
+                processor_id=ent.pk, keep_days=number, reason="Yearly", user=one
+            )
+            if number == 1:
+                for change, proposals in (
+                    (added, staff_changes.STAFF_PROPOSALS),
+                    (edited, processor_changes.PROCESSOR_PROPOSALS),
+                ):
+                    proposals.decide(proposal_id=change.pk, state=APPROVED_STATE, user=two)
+                processor_changes.open_sheet(change_id=edited.pk, user=one)
 
 
 def tell(processor: Processor, unique_id: int, **details: str) -> None:

@@ -28,7 +28,17 @@ from limits.verify.records import OF_A_CUSTOMER
 from ppims.core.chain import sign_link, sign_row
 from ppims.core.keys import Key
 from ppims.db.signed_rows import list_values
-from ppims.models import AuditEntry, AuditHead, KeyInUse, Processor, RefusedCall, ReplayKey, User
+from ppims.models import (
+    AuditEntry,
+    AuditHead,
+    KeyInUse,
+    Processor,
+    ProcessorChange,
+    RefusedCall,
+    ReplayKey,
+    StaffChange,
+    User,
+)
 
 STRANGER = Key.from_base64("A" * 43 + "=")
 NAMES = {
@@ -42,6 +52,8 @@ NAMES = {
     Customer: "customer {unique_id}",
     LimitRule: "limit rule {id}",
     RuleSet: "change of limits {id}",
+    StaffChange: "staff change {id}",
+    ProcessorChange: "processor change {id}",
     Identifier: "identifier {kind} of customer {customer_id}",
 }
 NAMES |= {
@@ -146,6 +158,8 @@ def make_owner_pattern(row: models.Model, *owners: Any) -> str:
     """A pattern of whatever may be found about a row's owner, or about others it was given to."""
     if isinstance(row, LimitRule | RuleSet):
         return "(limit rule|change of limits) .*"
+    if isinstance(row, StaffChange | ProcessorChange):
+        return f"{row._meta.verbose_name} .*"
     mine = getattr(row, OWNERS.get(type(row), "customer_id"))
     these = "|".join(re.escape(str(owner)) for owner in (mine, *owners))
     if isinstance(row, Seal):

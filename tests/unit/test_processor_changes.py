@@ -39,7 +39,7 @@ def add(user, processor=UPI):
     return processor_changes.propose_adding(processor=processor, reason="Goes live", user=user)
 
 
-def rekey(user, processor, keep_days=7):
+def renew(user, processor, keep_days=7):
     return processor_changes.propose_password(
         processor_id=processor.pk, keep_days=keep_days, reason="Yearly", user=user
     )
@@ -185,9 +185,9 @@ def test_one_change_of_a_processor_waits_at_a_time(one, two):
     ent = make_processor("ENT")
     change = edit(one, ent)
     with pytest.raises(Conflict):
-        rekey(two, ent)
+        renew(two, ent)
     decide(change, two)
-    rekey(two, ent)
+    renew(two, ent)
 
 
 @pytest.mark.parametrize("make", [enable, lambda user, it: edit(user, it, it.name, None)])
@@ -199,7 +199,7 @@ def test_what_would_change_nothing_is_no_proposal(one, make):
 @pytest.mark.parametrize("days", [-1, 8])
 def test_an_old_password_is_kept_for_a_week_at_most(one, days):
     with pytest.raises(Malformed):
-        rekey(one, make_processor("ENT"), days)
+        renew(one, make_processor("ENT"), days)
 
 
 # One admin, where there is no other.
@@ -261,7 +261,7 @@ def test_sheets_of_others_are_not_listed(one, two):
 @pytest.mark.parametrize("days", [0, 1, 7])
 def test_the_old_password_works_as_many_days_as_was_approved_from_the_new_one_on(one, two, days):
     ent = make_processor("ENT")
-    change = decide(rekey(one, ent, days), two)
+    change = decide(renew(one, ent, days), two)
     at = change.decided_at + timedelta(hours=5)
     with clock.freeze(at):
         row, _ = open_sheet(change, one)
@@ -273,7 +273,7 @@ def test_the_old_password_works_as_many_days_as_was_approved_from_the_new_one_on
 
 def test_one_whose_first_password_was_never_made_has_none_to_keep(one, two):
     decide(add(one), two)
-    change = decide(rekey(one, Processor.objects.get()), two)
+    change = decide(renew(one, Processor.objects.get()), two)
     open_sheet(change, one)
     assert Processor.objects.get().former_password == ""
 
@@ -331,7 +331,7 @@ def test_it_takes_a_reason(one, act):
 @pytest.mark.parametrize(("after", "is_there"), [(A_WEEK - INSTANT, True), (A_WEEK, False)])
 def test_an_old_password_is_ended_while_there_is_one(one, two, after, is_there):
     ent = make_processor("ENT")
-    change = decide(rekey(one, ent), two)
+    change = decide(renew(one, ent), two)
     with clock.freeze(change.decided_at):
         open_sheet(change, one)
     with clock.freeze(change.decided_at + after):

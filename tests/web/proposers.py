@@ -12,7 +12,8 @@ from ppims.backoffice.proposal_kinds import KINDS
 from ppims.core import calendar, clock
 from ppims.core.roles import ROLES
 from ppims.models import Processor
-from ppims.services import staff_changes
+from ppims.services import processor_changes, staff_changes
+from ppims.services.processor_changes import NewProcessor
 from ppims.services.staff_changes import NewPerson
 from tests.factories import make_customer, make_posting, make_processor
 
@@ -53,12 +54,18 @@ def propose_adding(maker):
     return staff_changes.propose_adding(person=person, reason="Joins us", user=maker)
 
 
+def propose_processor(maker):
+    processor = NewProcessor("UPI", "UPI switch")
+    return processor_changes.propose_adding(processor=processor, reason="Goes live", user=maker)
+
+
 PROPOSERS = {
     "kyc": propose_kyc,
     "unblocking": propose_unblocking,
     "adjustment": propose_correction,
     "limit-rule": propose_rule,
     "staff": propose_adding,
+    "processor": propose_processor,
 }
 # What the audit tells of each, besides who and when; of all others that is before, after, reason.
 DETAIL_BY_KIND = {"kyc": {"kyc_flag", "reason"}, "limit-rule": {"before", "amount", "source"}}

@@ -21,7 +21,7 @@ from ppims.models import Processor, ProcessorChange, User
 from ppims.services import processor_changes, processors, staff_ties
 from ppims.services.accounts import get_staff
 
-METHODS = ("GET", "POST")
+METHODS_WITH_POST = ("GET", "POST")
 Outcome = ProcessorChange | None
 
 
@@ -105,7 +105,7 @@ ACTIONS = {
 }
 
 
-@open_page("ppims.propose_processorchange", methods=METHODS)
+@open_page("ppims.propose_processorchange", methods=METHODS_WITH_POST)
 def processor_new(request: HttpRequest) -> HttpResponse:
     """Propose a new processor."""
     form = forms.NewProcessorForm(None, get_posted(request))
@@ -124,7 +124,7 @@ def processor_new(request: HttpRequest) -> HttpResponse:
     )
 
 
-@open_page("ppims.propose_processorchange", methods=METHODS)
+@open_page("ppims.propose_processorchange", methods=METHODS_WITH_POST)
 def processor_change(request: HttpRequest, processor_id: int, action: str) -> HttpResponse:
     """Do something to a processor that one admin may do, or propose what takes two."""
     if action not in ACTIONS:
@@ -145,7 +145,7 @@ def processor_change(request: HttpRequest, processor_id: int, action: str) -> Ht
     return _answer(request, form, act, shown)
 
 
-@open_page("ppims.propose_processorchange", methods=METHODS)
+@open_page("ppims.propose_processorchange", methods=METHODS_WITH_POST)
 def processor_sheet(request: HttpRequest, change_id: int) -> HttpResponse:
     """Ask, then make a password and show it in this very answer: no session, message or cookie
     ever holds it, and no second answer.

@@ -20,7 +20,7 @@ from ppims.services.processor_changes import list_open_sheets
 
 State = Processor.State
 PUBLIC_FIELDS = ("system_id", "name", "username", "state", "hold_minutes", "former_until")
-PILLS = {State.ACTIVE: "good", State.WINDING_DOWN: "warn"}
+PILL_STYLES = {State.ACTIVE: "good", State.WINDING_DOWN: "warn"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Shown:
 
     @property
     def pill(self) -> str:
-        return PILLS.get(State(self.row.state), "")
+        return PILL_STYLES.get(State(self.row.state), "")
 
     @property
     def hold(self) -> str:

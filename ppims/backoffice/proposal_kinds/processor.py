@@ -14,7 +14,7 @@ from ppims.core.formats import NO_VALUE, ist
 from ppims.models import Processor, ProcessorChange, User
 from ppims.services import processor_changes
 
-SUMMARIES: Mapping[str, object] = {
+SUMMARY_TEXTS: Mapping[str, object] = {
     ProcessorChange.Kind.ADD: gettext_lazy("add %(code)s"),
     ProcessorChange.Kind.REKEY: gettext_lazy("new password for %(code)s"),
     ProcessorChange.Kind.EDIT: gettext_lazy("change %(code)s"),
@@ -36,7 +36,7 @@ def _write_own_hold(minutes: int | None) -> str:
 
 def _summarize(row: ProcessorChange) -> str:
     """Say "add UPI"."""
-    return str(SUMMARIES[row.kind]) % {"code": row.system_id}
+    return str(SUMMARY_TEXTS[row.kind]) % {"code": row.system_id}
 
 
 def _list_changes(row: ProcessorChange) -> Changes:
