@@ -113,7 +113,7 @@ def test_a_runner_that_is_told_to_end_gives_its_job_back_at_once(ask, run, wait_
     with run() as first:
         wait_for(job_id, is_under_way)
         first.send_signal(how)
-        assert first.wait(timeout=5) == 0
+        assert first.wait(timeout=PATIENCE_SECONDS) == 0
     job = wait_for(job_id, lambda job: True)
     assert (job["state"], job["attempts"], job["claim"]) == ("WAITING", 0, "")
     with run():
@@ -122,10 +122,10 @@ def test_a_runner_that_is_told_to_end_gives_its_job_back_at_once(ask, run, wait_
 
 def test_a_runner_that_was_held_up_hears_that_its_job_is_anothers(ask, run, wait_for):
     (job_id,) = ask(25)
-    with run() as first:
+    with run(6) as first:
         wait_for(job_id, is_under_way)
         first.send_signal(signal.SIGSTOP)
-        with run():
+        with run(6):
             wait_for(job_id, lambda job: job["attempts"] == 2)
             first.send_signal(signal.SIGCONT)
             job = wait_for(job_id, is_done)
