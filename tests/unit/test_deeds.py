@@ -150,6 +150,11 @@ CHANGED_DETAIL = [{"changed": {"fields": ["Role", "Active"]}}]
             "Exported a statement of 5 rows, 16 Jun 2031 to 16 Jun 2031",
         ),
         (
+            "month's figures exported",
+            {"month": 203106, "digest": "0f"},
+            "Exported the figures of Jun 2031",
+        ),
+        (
             "transactions exported",
             {
                 "since": "2031-06-16 00:00:00+05:30",
