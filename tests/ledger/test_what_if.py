@@ -258,7 +258,7 @@ def replay_tables_by_hand(proposed, since):
             TierChange(make_plain(each.at), each.to_tier, make_plain(each.tier_since))
             for each in KycChange.objects.filter(customer_id=owner).order_by("pk")
         ]
-        answers = replay_by_hand(rows, tiers, approved, proposed, make_plain(since))
+        answers, _ = replay_by_hand(rows, tiers, approved, proposed, make_plain(since))
         checks = {row.id: row for row in rows if isinstance(row, CheckThen)}
         others |= {
             checks[pk]: is_allowed

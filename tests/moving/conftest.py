@@ -13,7 +13,7 @@ from customers.details import CustomerDetails
 from customers.models import Customer
 from customers.services import blocking, kyc, notes
 from limits.models import NearLimit, PostingFinding, ReportFinding
-from limits.services import seals
+from limits.services import rules, seals
 from ppims.core import calendar, clock
 from ppims.core.errors import Conflict
 from ppims.db import alias
@@ -49,6 +49,8 @@ def filled(other_databases):
     checker.user_permissions.add(Permission.objects.first())
     SessionStore().create()
     jobs.ask(Job.Kind.VERIFY, owner=checker)
+    asked = [rules.Proposal("F", "D", "MONTH", 10**7, "a test")]
+    rules.propose(proposals=asked, user=maker)
     about = ContentType.objects.get_for_model(Customer)
     LogEntry.objects.create(user=maker, content_type=about, object_repr="–", action_flag=ADDITION)
     ent, cbs = make_processor("ENT"), make_processor("CBS", hold_minutes=5)

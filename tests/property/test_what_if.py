@@ -80,7 +80,9 @@ class RecordedStory(Story):
 
     def replay(self, person, proposed, since=0):
         book = Rulebook(self.list_approved(), proposed)
-        return [*Replay(book, since, self.tiers[person]).take(self.list_rows(person))]
+        replay = Replay(book, since, self.tiers[person])
+        redecided = [*replay.take(self.list_rows(person))]
+        return redecided, {place: paise for place, paise in replay._now.used.items() if paise}
 
     def replay_by_hand(self, person, proposed, since):
         rows = [*self.list_rows(person)]
@@ -120,7 +122,7 @@ def test_under_the_rules_that_were_in_force_every_check_is_answered_as_it_was():
 
     def compare(story, _):
         for person in PEOPLE:
-            for check, decided in story.replay(person, {}):
+            for check, decided in story.replay(person, {})[0]:
                 told = decided.reason, decided.figures.cumulative, decided.used, decided.held
                 assert told == (*check[10:11], check[13], *check[11:13])
                 assert decided.is_allowed == bool(check.is_allowed)
@@ -141,9 +143,9 @@ def test_under_other_rules_it_comes_to_what_a_model_of_dictionaries_does():
             proposed = data.draw(PROPOSED_AMOUNTS)
             since = data.draw(st.sampled_from([0, *instants[len(instants) // 2 :][:1]]))
             for person in PEOPLE:
-                redecided = story.replay(person, proposed, since)
+                redecided, used = story.replay(person, proposed, since)
                 found = {check.id: decided.is_allowed for check, decided in redecided}
-                assert found == story.replay_by_hand(person, proposed, since)
+                assert (found, used) == story.replay_by_hand(person, proposed, since)
                 seen.update(each.decided.is_allowed for each in redecided if each.is_other)
 
     tell(1, LONG_STORIES, is_steady=True, then=compare)
@@ -154,7 +156,9 @@ def test_under_other_rules_it_comes_to_what_a_model_of_dictionaries_does():
 
 
 def replay_by_hand(rows, tiers, approved, proposed, since):
-    """Answer each check since an instant, of one person's rows in their order."""
+    """Answer each check since an instant, of one person's rows in their order; and what is used at
+    their end.
+    """
     counted, holds, answers, then, gone = [], {}, {}, {}, set()
     for row in rows:
         if isinstance(row, EntryThen):
@@ -174,7 +178,10 @@ def replay_by_hand(rows, tiers, approved, proposed, since):
             holds[check["id"]] = check
         elif allowed:
             counted.append({**check, "paise": check["amount_paise"], "supposed": check["id"]})
-    return answers
+    used = Counter()
+    for each in counted:
+        used[each["month"], each["direction"]] += each["paise"]
+    return answers, {place: paise for place, paise in used.items() if paise}
 
 
 def _book_by_hand(row, counted, holds, answers, then, gone):
