@@ -61,6 +61,7 @@ NAMES |= {
     for model in OF_A_CUSTOMER
     if model is not Customer
 }
+OF_NOBODY = (LimitRule, RuleSet, StaffChange, ProcessorChange)
 COVERED_MODELS = (*NAMES, Hold, ReplayKey)
 OWNERS = {AuditEntry: "subject", AuditHead: "subject", Seal: "number", Customer: "unique_id"}
 # Which columns say where a row belongs: changed, it is missed in one place and too much in another.
@@ -158,7 +159,7 @@ def make_owner_pattern(row: models.Model, *owners: Any) -> str:
     """A pattern of whatever may be found about a row's owner, or about others it was given to."""
     if isinstance(row, LimitRule | RuleSet):
         return "(limit rule|change of limits) .*"
-    if isinstance(row, StaffChange | ProcessorChange):
+    if isinstance(row, OF_NOBODY):
         return f"{row._meta.verbose_name} .*"
     mine = getattr(row, OWNERS.get(type(row), "customer_id"))
     these = "|".join(re.escape(str(owner)) for owner in (mine, *owners))
@@ -267,12 +268,12 @@ def insert_a_row(draw: random.Random) -> Tampering:
 
 
 def insert_a_record(draw: random.Random) -> Tampering | None:
-    """Copy a row of a customer's, or a rule, once more, as another's or for the same one."""
-    model = draw.choice([*(m for m in OF_A_CUSTOMER if m is not Customer), LimitRule, RuleSet])
+    """Copy a row of a customer's, or of nobody's, once more, as another's or for the same one."""
+    model = draw.choice([*(m for m in OF_A_CUSTOMER if m is not Customer), *OF_NOBODY])
     row = choose(draw, model)
     values = {f.attname: getattr(row, f.attname) for f in list_fields(row)}
     values["id"] = model._default_manager.latest("pk").pk + 1
-    if model not in {LimitRule, RuleSet}:
+    if model not in OF_NOBODY:
         values["customer_id"] = choose(draw, Customer).pk
     if model is DuplicateReview and not row.outcome:
         return None
