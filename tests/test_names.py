@@ -28,8 +28,8 @@ VERBS = set(
     identify initialise
     insert insist install interrupt join judge jump keep kill know learn leave let
     limit link list listen live load lock log look lose lower make manage map mask match
-    measure merge move name narrow note notice number open order pack pad parse pass pause pay pick
-    place plan post
+    measure merge move name narrow note notice number open order pack pad parse part pass pause pay
+    pick place plan post
     predict prepare press promote propose prove publish purge put query quote race raise read
     rebuild
     receive recognize record redirect refresh refuse register reject release remove render

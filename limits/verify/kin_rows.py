@@ -21,20 +21,22 @@ from ppims.db import signed_rows
 from ppims.db.streaming import Reader, Row, stream_joined
 from ppims.models import FourEyes
 
-ALL_KIN = Reader(Kin, ["customer_id", "other_id"])
-CUSTOMERS = Reader(Customer, ["unique_id", "survivor_id"])
+KIN_READER = Reader(Kin, ["customer_id", "other_id"])
+CUSTOMER_READER = Reader(Customer, ["unique_id", "survivor_id"])
 OF_MERGE = ["id", "customer_id", "merged_id", "kind", "state"]
-MERGES = Reader(Merge, OF_MERGE)
-CHECKS = Reader(LimitCheck, [*signed_rows.list_fields(LimitCheck), "id", "key_id", "mac"])
-ENTRIES = Reader(LedgerEntry, [*signed_rows.list_fields(LedgerEntry), "id", "key_id", "digest"])
-HOLDS = Reader(Hold, judge.OF_HOLD)
-ADJUSTMENTS = Reader(Adjustment, ["id", *judge.OF_ADJUSTMENT])
+MERGE_READER = Reader(Merge, OF_MERGE)
+CHECK_READER = Reader(LimitCheck, [*signed_rows.list_fields(LimitCheck), "id", "key_id", "mac"])
+ENTRY_READER = Reader(
+    LedgerEntry, [*signed_rows.list_fields(LedgerEntry), "id", "key_id", "digest"]
+)
+HOLD_READER = Reader(Hold, judge.OF_HOLD)
+ADJUSTMENT_READER = Reader(Adjustment, ["id", *judge.OF_ADJUSTMENT])
 IN_ORDER = "WHERE customer_id = %s ORDER BY number"
 OF_CUSTOMER = "WHERE customer_id = %s"
 NO_REF_ID: Row = (None,) * len(OF_REF_ID)
 Merged = make_row_type("Merged", OF_MERGE)
-FirstOfCheck = make_row_type("FirstOfCheck", [field.attname for field in CHECKS.fields])
-FirstOfEntry = make_row_type("FirstOfEntry", [field.attname for field in ENTRIES.fields])
+FirstOfCheck = make_row_type("FirstOfCheck", [field.attname for field in CHECK_READER.fields])
+FirstOfEntry = make_row_type("FirstOfEntry", [field.attname for field in ENTRY_READER.fields])
 
 
 def list_connected() -> Iterator[list[int]]:
@@ -43,7 +45,7 @@ def list_connected() -> Iterator[list[int]]:
     """
     others: list[int] = []
     last: int | None = None
-    for customer_id, other_id in stream_joined((ALL_KIN,), "ORDER BY customer_id, other_id", ()):
+    for customer_id, other_id in stream_joined((KIN_READER,), "ORDER BY customer_id, other_id", ()):
         if customer_id != last:
             yield from _list_if_first(last, others)
             last, others = customer_id, []
@@ -75,15 +77,15 @@ class RowsOfKin:
         self.entry_by_id = {row.id: row for rows in self.entries.values() for row in rows}
 
     def _read(self, ring: KeysByName, member: int, taken: list[Taken]) -> None:
-        self.survivors.update(stream_joined((CUSTOMERS,), "WHERE unique_id = %s", (member,)))
+        self.survivors.update(stream_joined((CUSTOMER_READER,), "WHERE unique_id = %s", (member,)))
         self.people[member] = _read_person(ring, member, taken)
-        self.checks[member] = _read_all(CHECKS, IN_ORDER, member, FirstOfCheck)
-        self.entries[member] = _read_all(ENTRIES, IN_ORDER, member, FirstOfEntry)
-        for merge in _read_all(MERGES, OF_CUSTOMER, member, Merged):
+        self.checks[member] = _read_all(CHECK_READER, IN_ORDER, member, FirstOfCheck)
+        self.entries[member] = _read_all(ENTRY_READER, IN_ORDER, member, FirstOfEntry)
+        for merge in _read_all(MERGE_READER, OF_CUSTOMER, member, Merged):
             if merge.state == FourEyes.State.APPROVED.value:
                 self.merges[f"{merge.kind}-{merge.id}"] = merge
-        self.holds |= {row[0]: row for row in stream_joined((HOLDS,), OF_CUSTOMER, (member,))}
-        adjustments = stream_joined((ADJUSTMENTS,), OF_CUSTOMER, (member,))
+        self.holds |= {row[0]: row for row in stream_joined((HOLD_READER,), OF_CUSTOMER, (member,))}
+        adjustments = stream_joined((ADJUSTMENT_READER,), OF_CUSTOMER, (member,))
         self._adjustments |= {key: row for key, *row in adjustments}
 
     def join_check(self, row: Any) -> Any:

@@ -14,29 +14,29 @@ ROUNDS = int(os.environ.get("PPIMS_TEST_MERGES", "12"))  # two hundred in the lo
 STEPS, LIMIT = 10, 1_000_000
 AMOUNTS = (10_000, 45_000, 130_000)
 EFFECT = "CASE kind WHEN 'F' THEN 0 WHEN 'R' THEN -amount_paise ELSE amount_paise END"
-POSTED = f"""
+READ_POSTED = f"""
     SELECT month, SUM({EFFECT}) FROM limits_ledgerentry
     WHERE customer_id IN (?, ?) AND kind IN ('S', 'R') GROUP BY month ORDER BY month
 """
-USED = """
+READ_USED = """
     SELECT month, SUM(debit_paise) FROM limits_monthlyusage
     WHERE customer_id IN (?, ?) GROUP BY month ORDER BY month
 """
-USED_OF_EACH = "SELECT debit_paise FROM limits_monthlyusage WHERE customer_id = ?"
-HELD = "SELECT COALESCE(SUM(amount_paise), 0) FROM limits_hold WHERE customer_id = ?"
-HOLDS = """
+READ_USED_OF_EACH = "SELECT debit_paise FROM limits_monthlyusage WHERE customer_id = ?"
+READ_HELD = "SELECT COALESCE(SUM(amount_paise), 0) FROM limits_hold WHERE customer_id = ?"
+READ_HOLDS = """
     SELECT c.unique_id_sent, h.customer_id FROM limits_hold h
     JOIN limits_limitcheck c ON c.id = h.limit_check_id WHERE h.customer_id IN (?, ?)
 """
-FLAGGED = """
+COUNT_FLAGGED = """
     SELECT COUNT(*) FROM limits_ledgerentry
     WHERE customer_id = ? AND REPLACE(flags, 'OVER_LIMIT', '') <> flags
 """
-WHERE_BOOKED = """
+COUNT_BOOKED = """
     SELECT customer_id = unique_id_sent, COUNT(*) FROM limits_ledgerentry
     WHERE kind = 'S' AND unique_id_sent = ? GROUP BY 1
 """
-ANSWERED = """
+COUNT_UNANSWERED = """
     SELECT COUNT(*) FROM limits_limitcheck c WHERE c.customer_id IN (?, ?) AND c.is_allowed = {yes}
         AND NOT EXISTS (SELECT 1 FROM limits_ledgerentry e WHERE e.limit_check_id = c.id)
 """
@@ -76,7 +76,7 @@ def test_merges_race_checks_and_updates(four):
         answers = [answer for each in said for answer in each]
         assert "Conflict" not in {answer[0] for answer in answers}
         ends.update(answer[1] for answer in answers if answer[0] in {"T", "F"})
-        for own, count in four.query(WHERE_BOOKED, younger):
+        for own, count in four.query(COUNT_BOOKED, younger):
             ends["while two" if own else "while one"] += count
         require_conserved(four, older, younger, is_one=not number % 2)
     assert ends["WITHIN_LIMITS"] > ROUNDS * STEPS
@@ -87,15 +87,15 @@ def test_merges_race_checks_and_updates(four):
 
 def require_conserved(installation, older, younger, *, is_one):
     query, both = installation.query, (older, younger)
-    posted = [(month, int(paise)) for month, paise in query(POSTED, *both)]
-    assert [(month, int(paise)) for month, paise in query(USED, *both)] == posted
-    holds = query(HOLDS, *both)
+    posted = [(month, int(paise)) for month, paise in query(READ_POSTED, *both)]
+    assert [(month, int(paise)) for month, paise in query(READ_USED, *both)] == posted
+    holds = query(READ_HOLDS, *both)
     assert [who for who in holds if who[1] != (older if is_one else who[0])] == []
     yes = "1" if installation.database.holding == "BEGIN IMMEDIATE" else "TRUE"
-    assert query(ANSWERED.format(yes=yes), *both) == [(len(holds),)]
+    assert query(COUNT_UNANSWERED.format(yes=yes), *both) == [(len(holds),)]
     for customer in both:
-        used = sum(paise for (paise,) in query(USED_OF_EACH, customer))
-        held = int(query(HELD, customer)[0][0])
-        flagged = query(FLAGGED, customer)[0][0]
+        used = sum(paise for (paise,) in query(READ_USED_OF_EACH, customer))
+        held = int(query(READ_HELD, customer)[0][0])
+        flagged = query(COUNT_FLAGGED, customer)[0][0]
         assert used + held <= LIMIT or flagged, (customer, used, held)
         assert is_one is False or customer == older or used == held == 0

@@ -5,14 +5,20 @@ is given back when they are two again.
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from customers.models import Account, Merge
+from limits.known import Ask
 from limits.models import Hold, LedgerEntry, MonthlyUsage
-from limits.services import adjustments, merges
+from limits.services import adjustments, checks, merges
 from limits.services.adjustments import Correction
+from limits.stores.carry_out import carry_out
 from limits.verify import verify
 from ppims.core import clock
 from ppims.core.errors import Conflict, Malformed, UnknownCustomer
+from ppims.models import Operation
+from ppims.services.idempotency import Call
 from tests.factories import draw_ref, make_check, make_customer, make_posting, make_processor
 from tests.ledger.histories import adjust
 from tests.two_people import find_two_people, merge_customers, unmerge_customer
@@ -352,3 +358,31 @@ def test_a_correction_of_a_posting_waits_in_vain_for_who_was_parted(cbs, survivo
     unmerge_customer(merged)
     with pytest.raises(Conflict):
         adjustments.decide(proposal_id=proposal.pk, state="APPROVED", user=checker)
+
+
+def test_several_requests_by_either_id_and_anothers_are_one_group(ent, cbs, survivor, merged):
+    other = make_customer_before(ent, days=10)
+    merge_customers(survivor, merged)
+    asked = [(ent, survivor), (cbs, merged), (ent, other), (ent, merged)]
+    requests = []
+    for number, (by, who) in enumerate(asked):
+        call = Call(by, Operation.CHECK_LIMIT, f"G{number}", {"who": str(who)})
+        requests.append(checks.make_request(call, Ask(who, "D", 400_000)))
+    said = [answer[0] for answer, _ in carry_out(requests)]
+    assert [row.customer_id for row in said] == [survivor, survivor, other, survivor]
+    assert [row.is_allowed for row in said] == [True, True, True, False]
+    assert said[-1].cumulative_paise == 800_000
+
+
+def test_who_was_never_merged_costs_no_statement_more(ent, survivor, merged):
+    merge_customers(survivor, merged)
+    never = make_customer_before(ent, days=10)
+    make_check(ent, never, 100)  # the rules are known from here on
+    with CaptureQueriesContext(connection) as of_who_never_was:
+        asked, _ = make_check(ent, never, 100)
+        make_posting(ent, never, 100, enquiry=asked.ref_id, tran_id="T1")
+    with CaptureQueriesContext(connection) as of_who_was:
+        asked, _ = make_check(ent, survivor, 100)
+    texts = [query["sql"] for query in of_who_never_was]
+    assert not [text for text in texts if "customers_kin" in text or "created_at" in text]
+    assert [query["sql"] for query in of_who_was if "customers_kin" in query["sql"]]
