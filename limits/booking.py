@@ -114,6 +114,7 @@ def move(request: Request, move: ApprovedMove, at: datetime, standing: Standing)
     """Book what a merge or an un-merge moves: of each amount an entry in both ledgers, at one
     instant. Gives the last one.
     """
+    assert move.amounts
     at = max(at, standing.take_instant(move.taker_id))
     for check_id, hold in move.holds:
         standing.move_hold(check_id, hold, move.taker_id)

@@ -12,6 +12,7 @@ from limits.known import (
     DEBIT_DIRECTION,
     UPDATE_OPERATION,
     ApprovedCorrection,
+    ApprovedMove,
     Ask,
     Head,
     Known,
@@ -73,6 +74,8 @@ class MemoryStore:
         # What indexes would find: none of it is kept apart from the entries.
         self.settled, self.answered = set(), set()
         self.posted, self.reversed_paise = {}, {}
+        # Whom each was merged into, and who were ever connected.
+        self.above, self.connected = {}, []
 
     def run(self, requests, at):
         """Answer a group at one instant."""
@@ -94,14 +97,15 @@ class MemoryStore:
 
     def read(self, requests, at):
         """Read what these requests name, and nothing else."""
-        customers = {request.said.unique_id for request in requests} & self.people.keys()
-        owners = {(request.said.unique_id, request.processor_id) for request in requests}
+        roots, kin = self._find_kin()
+        customers = {each for r in requests for each in _list_named(r, kin)} & self.people.keys()
+        owners = {(each, r.processor_id) for r in requests for each in _list_named(r, kin)}
         keys = self._pick(self.keys, _list_keys(requests))
         rows_of = {CHECK_OPERATION: set(), UPDATE_OPERATION: set()}
         for (operation, _, _), first in keys.items():
             rows_of[operation].add(first.row_id)
         checks = self._pick(self.checks, rows_of[CHECK_OPERATION])
-        posted = self._pick(self.posted, _list_postings(requests))
+        posted = self._pick(self.posted, _list_postings(requests, kin))
         accounts, cards = _list_instruments(requests, checks.values())
         known = Known(
             at,
@@ -123,10 +127,60 @@ class MemoryStore:
             settled=self.settled & checks.keys(),
             posted=posted,
             reversed_paise=self._pick(self.reversed_paise, {each.id for each in posted.values()}),
+            roots=roots,
+            kin=kin,
         )
+        for request in requests:
+            self._choose_cif_id(known, request)
         if self.reads_ahead:
             self.read_more(known, self._list_all(known))
         return known
+
+    def _find_kin(self):
+        """Find whom the ids that merges ever connected mean, and who their kin are."""
+        roots = {each: self.find_root(each) for kin in self.connected for each in kin}
+        return roots, {
+            each: tuple(dict.fromkeys([each, roots[each], *sorted(kin)]))
+            for kin in self.connected
+            for each in kin
+        }
+
+    def find_root(self, unique_id):
+        while unique_id in self.above:
+            unique_id = self.above[unique_id]
+        return unique_id
+
+    def merge(self, survivor, merged, at, name="MERGE-1"):
+        """Merge one into another, as limits.services.moves has it planned."""
+        self._move(merged, survivor, self.sum_entries(merged), [*self.holds.items()], at, name)
+        self.above[merged] = survivor
+        self.connected = [frozenset({survivor, merged})]
+
+    def unmerge(self, survivor, merged, owned, at, name="UNMERGE-2"):
+        """Part them again: what the merged one has, and its holds."""
+        theirs = [
+            (check_id, hold)
+            for check_id, hold in self.holds.items()
+            if self.checks[check_id].unique_id_sent == merged
+        ]
+        self._move(survivor, merged, owned, theirs, at, name)
+        del self.above[merged]
+
+    def _move(self, giver, taker, used, holds, at, name):
+        amounts = tuple((*place, paise) for place, paise in sorted(used.items()))
+        marker = ((at.year * 100 + at.month, DEBIT_DIRECTION, 0),)  # it says when, at least
+        theirs = tuple((key, hold) for key, hold in holds if hold.customer_id == giver)
+        move = ApprovedMove(giver, taker, name, amounts or marker, theirs)
+        ((given, refusal),) = self.run([Request(move)], at)
+        assert refusal is None
+        return given
+
+    def _choose_cif_id(self, known, request):
+        said, by = request.said, request.processor_id
+        for member in known.list_family(said.unique_id):
+            if (member, by) in self.cif_ids:
+                known.cif_ids[said.unique_id, by] = self.cif_ids[member, by]
+                return
 
     def read_more(self, known, missing):
         customers = {customer for customer, _ in missing.months}
@@ -224,7 +278,7 @@ class MemoryStore:
             assert entry.limit_check_id not in self.settled
             self.settled.add(entry.limit_check_id)
         if entry.kind == "S" and entry.tran_id:
-            place = entry.customer_id, entry.processor_id, entry.tran_id, entry.direction
+            place = entry.unique_id_sent, entry.processor_id, entry.tran_id, entry.direction
             _insert(self.posted, place, Posting(entry.id, entry.month, entry.amount_paise))
         is_taking_away = entry.kind == "A" and entry.amount_paise < 0
         assert entry.reverses_id or entry.kind != "R"
@@ -278,11 +332,20 @@ def _list_keys(requests):
     return keys
 
 
-def _list_postings(requests):
+def _list_named(request, kin):
+    """List whom a request names, with their kin; of a move, both whom it is between."""
+    said = request.said
+    if isinstance(said, ApprovedMove):
+        return [said.unique_id, said.taker_id]
+    return kin.get(said.unique_id, (said.unique_id,))
+
+
+def _list_postings(requests, kin):
     return {
-        (request.said.unique_id, request.processor_id, request.said.tran_id, direction)
+        (owner, request.processor_id, request.said.tran_id, direction)
         for request in requests
         if isinstance(request.said, Report) and request.said.tran_id
+        for owner in _list_named(request, kin)
         for direction in (DEBIT_DIRECTION, CREDIT_DIRECTION)
     }
 
@@ -295,7 +358,7 @@ def _list_instruments(requests, checks):
             owner = request.said.unique_id, request.processor_id
             accounts.add((*owner, request.said.account_number))
             cards.add((*owner, request.card_digest))
-    accounts |= {(each.customer_id, each.processor_id, each.account_number) for each in checks}
+    accounts |= {(each.unique_id_sent, each.processor_id, each.account_number) for each in checks}
     return accounts, cards
 
 
