@@ -20,6 +20,9 @@ from tests.api.answers import (
     add_person,
     assert_conflict,
     assert_unknown,
+    book_posting,
+    check_for_ref,
+    check_limit,
     freeze_at,
     make_aadhaar,
     read_done,
@@ -161,6 +164,21 @@ def test_a_stranger_with_the_merged_ones_number_is_doubted(third, merged):
     stranger = make_person(Mobile_Number="9822222222", Date_Of_Birth="01-01-1980")
     assert_conflict(third.call("add-customer", **stranger), "Mobile_Number")
     assert DuplicateReview.objects.get().customer_id == int(merged[0])
+
+
+def test_checks_and_updates_by_either_id_count_jointly(ent, cbs, merged):
+    ref = check_for_ref(cbs, merged[1], "6000.00")
+    book_posting(cbs, merged[1], "6000.00", Enquiry_Ref_Id=ref, Tran_Id="T1")
+    for mobile in ("9811111111", "9822222222"):
+        data = find_status(ent, mobile)
+        assert (data["Utilized_Bal"], data["Remaining_Avail_Limit"]) == ("6000.00", "4000.00")
+    data, _ = check_limit(ent, merged[0], "4000.01")
+    assert (data["Allow_Customer"], data["Old_Unique_Id"]) == ("F", "NA")
+    data, _ = check_limit(cbs, merged[1], "4000.00")
+    assert (data["Allow_Customer"], data["Cif_Id"]) == ("T", "CIF-CBS")
+    assert (data["Unique_Id"], data["Old_Unique_Id"]) == merged
+    _, meta = book_posting(cbs, merged[1], "1.00", Tran_Id="T1", Tran_Status="R")
+    assert meta["Flags"] == []
 
 
 # What is changed.
