@@ -5,6 +5,16 @@ import ppims.db.fields
 from django.conf import settings
 from django.db import migrations, models
 
+from ppims.db import append_only
+
+
+def forbid_changes(apps, schema_editor):
+    append_only.install("customers_kin", using=schema_editor.connection)
+
+
+def allow_changes(apps, schema_editor):
+    append_only.remove("customers_kin", using=schema_editor.connection)
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -370,4 +380,5 @@ class Migration(migrations.Migration):
                 name="customers_numberpassedon_state_is_known",
             ),
         ),
+        migrations.RunPython(forbid_changes, allow_changes),
     ]

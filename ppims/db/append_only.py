@@ -10,6 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 TABLES = (
     *("ppims_auditentry", "limits_limitcheck", "limits_ledgerentry", "limits_seal"),
     *("limits_postingfinding", "limits_refusedreport", "limits_reportfinding"),
+    "customers_kin",
 )
 REFUSAL_TEXT = "only grows: its rows are never changed or deleted"
 

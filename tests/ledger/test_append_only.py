@@ -3,6 +3,7 @@
 import pytest
 from django.db import Error, IntegrityError, connection, transaction
 
+from customers.models import Kin
 from limits.models import (
     LedgerEntry,
     LimitCheck,
@@ -17,11 +18,12 @@ from ppims.db import append_only
 from ppims.models import AuditEntry, User
 from ppims.server import health
 from tests.factories import make_check, make_customer, make_posting, make_processor, refuse
+from tests.two_people import merge_customers
 
 pytestmark = pytest.mark.django_db
 ONLY_GROW = (
     *(AuditEntry, LimitCheck, LedgerEntry, PostingFinding, RefusedReport, ReportFinding),
-    Seal,
+    *(Kin, Seal),
 )
 MODELS = {model._meta.db_table: model for model in ONLY_GROW}
 
@@ -37,6 +39,7 @@ def _rows(db):
     findings.note(unchecked, finding="GENUINE", note="as told", user=maker)
     report = refuse(ent, customer, 50, tran_id="T1")
     findings.note(report, finding="REPEAT", note="as told", user=maker)
+    merge_customers(customer, make_customer(ent))
     seals.make()
 
 
