@@ -20,7 +20,6 @@ from ppims.core import calendar, clock
 from ppims.core.errors import Conflict, Malformed
 from ppims.core.formats import ist_start
 from ppims.core.free_text import require_text
-from ppims.core.keys import ONE_MICROSECOND
 from ppims.db import owned_rows
 from ppims.db.transaction import run_in_transaction, wrap_in_transaction
 from ppims.models import FourEyes, User
@@ -280,9 +279,7 @@ def _decide_rules(rule_set: RuleSet) -> list[LimitRule]:
 def _describe_set(rule_set: RuleSet) -> dict[str, object]:
     """Describe it for the audit: each rule, with the amount that it replaces."""
     rules = list(rule_set.rules.order_by("pk"))
-    # Until just before the decision: one that counts from then on would have taken its place.
-    at = (rule_set.decided_at or rule_set.proposed_at) - ONE_MICROSECOND
-    before = queries.find_rules_before(rules, at)
+    before = queries.find_rules_before(rules, rule_set.decided_at or rule_set.proposed_at)
     return {
         "rule_set": rule_set.pk,
         "rules": [_describe_rule(rule, before[rule.pk]) for rule in rules],

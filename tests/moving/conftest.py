@@ -87,11 +87,15 @@ def filled(other_databases):
     kyc.change(customer_id=customer, details=lower, reason="asked for", user=maker)
     seals.make()
     overview_counts.refresh(seconds=60)
-    near = {"created_at": clock.now(), "month": 203106, "level": 1, "permille": 900}
-    NearLimit.objects.create(customer_id=customer, **near)
+    add_near_limit(customer)
     empty = [table.table for table in copy.list_tables() if not read_rows(table, "default")]
     assert empty == []
     return customer
+
+
+def add_near_limit(customer):
+    near = {"created_at": clock.now(), "month": 203106, "level": 1, "permille": 900}
+    NearLimit.objects.create(customer_id=customer, **near)
 
 
 def read_rows(table, using):

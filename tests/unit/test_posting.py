@@ -140,7 +140,7 @@ def test_kinds_and_flags_are_the_models():
     constants = vars(posting).items()
     kinds = {value for name, value in constants if name.endswith("_KIND")}
     flags = {value for name, value in constants if name.endswith("_FLAG")}
-    assert kinds == {*LedgerEntry.Kind.values} - {"M"}  # nothing writes it yet
+    assert kinds == {*LedgerEntry.Kind.values}
     assert flags == {*LedgerEntry.Flag.values}
 
 

@@ -58,7 +58,7 @@ def test_the_rule_whose_place_another_would_take_is_of_the_same_tier_direction_a
     add_rule(700, AT, window="TRANSACTION")
     second = add_rule(800, AT + MICROSECOND)
     assert queries.find_rule_before(second, AT) == first
-    assert queries.find_rule_before(second, AT + MICROSECOND) is None
+    assert queries.find_rule_before(second, AT + MICROSECOND) == first  # whose place it has taken
     assert queries.find_rule_before(first, AT - MICROSECOND) is None
 
 

@@ -145,8 +145,8 @@ def test_a_refused_look_up_never_reaches_the_database(monkeypatch):
     client = open_browser("admin")
     client.get("/settings/limits")
     with CaptureQueriesContext(connection) as asked:
-        assert assert_refused(client, write_list_url("ppims_user"), key_id__regex=PATTERN)
-    assert [query for query in asked if "ppims_user" in query["sql"]] == []
+        assert assert_refused(client, write_list_url("ppims_processor"), name__regex=PATTERN)
+    assert [query for query in asked if "ppims_processor" in query["sql"]] == []
 
 
 def test_every_filter_search_and_order_that_a_list_shows_still_works():
@@ -230,5 +230,5 @@ def test_what_another_app_registers_takes_no_more(root):
 
 
 def test_who_is_not_logged_in_is_sent_to_the_log_in_whatever_is_asked():
-    answer = Client().get(write_list_url("ppims_user"), {"maker__password__regex": PATTERN})
+    answer = Client().get(write_list_url("limits_limitrule"), {"maker__password__regex": PATTERN})
     assert answer.status_code == 302
