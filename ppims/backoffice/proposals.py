@@ -57,6 +57,7 @@ class Shown:
         """Read what that template shows."""
         return self.kind.describe(self.row)
 
+    @property
     def effect(self) -> Any:
         return self.kind.read_beneath(self.row)
 

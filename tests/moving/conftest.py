@@ -83,14 +83,18 @@ def filled(other_databases):
     notes.add_note(customer_id=customer, text="Called – twice.", user=maker)
     blocking.block(customer_id=customer, reason="asked for", user=maker)
     blocking.propose_unblocking(customer_id=customer, reason="asked for", user=maker)
-    lower = CustomerDetails(kyc_flag="P", ovid_type="ADR", ovid_value="234567890124")
-    kyc.change(customer_id=customer, details=lower, reason="asked for", user=maker)
+    lower_kyc(customer, maker)
     seals.make()
     overview_counts.refresh(seconds=60)
     add_near_limit(customer)
     empty = [table.table for table in copy.list_tables() if not read_rows(table, "default")]
     assert empty == []
     return customer
+
+
+def lower_kyc(customer, maker):
+    lower = CustomerDetails(kyc_flag="P", ovid_type="ADR", ovid_value="234567890124")
+    kyc.change(customer_id=customer, details=lower, reason="asked for", user=maker)
 
 
 def add_near_limit(customer):
