@@ -17,6 +17,19 @@ def forbid_changes(apps, schema_editor):
         append_only.install(TABLE, using=schema_editor.connection)
 
 
+def make_indexes_anew(apps, schema_editor):
+    """Make the indexes by time as they were: where a table is copied, Django takes the percent sign
+    in them for the place of a value.
+    """
+    if schema_editor.connection.vendor != "sqlite":
+        return
+    entry = apps.get_model("limits", "LedgerEntry")
+    for index in entry._meta.indexes:
+        if index.contains_expressions:
+            schema_editor.remove_index(entry, index)
+            schema_editor.add_index(entry, index)
+
+
 class Migration(migrations.Migration):
     dependencies = [("limits", "0014_tran_ids_of_two_in_one_ledger")]
 
@@ -67,6 +80,7 @@ class Migration(migrations.Migration):
                 name="entry_adjusted_by_time",
             ),
         ),
+        migrations.RunPython(make_indexes_anew, migrations.RunPython.noop),
         migrations.RunPython(forbid_changes, migrations.RunPython.noop),
         migrations.AddField(
             model_name="adjustment",
