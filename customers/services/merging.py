@@ -120,9 +120,12 @@ def carry_out(merge: Merge, pair: Pair, at: datetime, move: Callable[[], object]
 
 
 def describe(merge: Merge) -> dict[str, object]:
-    """Describe it for the audit: which merge, and of whom."""
+    """Describe it for the audit: which merge, and who of the two there is before it and after."""
+    one, two = [merge.customer_id], [merge.customer_id, merge.merged_id]
+    before, after = (two, one) if merge.kind == Merge.Kind.MERGE else (one, two)
     said: dict[str, object] = {"merge": merge.pk, "kind": merge.kind, "merged": merge.merged_id}
-    return said | {"reason": merge.reason} | ({"blocked": True} if merge.has_blocked else {})
+    said |= {"before": before, "after": after, "reason": merge.reason}
+    return said | ({"blocked": True} if merge.has_blocked else {})
 
 
 def _list_kin(one_id: int, other_id: int) -> list[int]:

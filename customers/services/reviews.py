@@ -210,12 +210,18 @@ def _pass_number_on(
     return [review, holder]
 
 
+def _describe_passing_on(proposal: NumberPassedOn) -> dict[str, object]:
+    """Describe it for the audit: whom the number finds before it and after, but not the number."""
+    found = {"before": [proposal.customer_id], "after": list[int]()}
+    return {"review": proposal.review_id, **found, "reason": proposal.reason}
+
+
 NUMBER_PROPOSALS = Proposals(
     model=NumberPassedOn,
     name="number passed on",
     lock=_lock_holder,
     carry_out=_pass_number_on,
-    describe=lambda proposal: {"review": proposal.review_id, "reason": proposal.reason},
+    describe=_describe_passing_on,
 )
 
 

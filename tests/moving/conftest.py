@@ -10,8 +10,8 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection, transaction
 
 from customers.details import CustomerDetails
-from customers.models import Customer
-from customers.services import blocking, kyc, notes
+from customers.models import Customer, DuplicateReview
+from customers.services import blocking, kyc, notes, reviews
 from limits.models import NearLimit, PostingFinding, ReportFinding
 from limits.services import rules, seals
 from ppims.core import calendar, clock
@@ -20,7 +20,8 @@ from ppims.db import alias
 from ppims.maintenance import copy
 from ppims.models import Job, RefusedCall
 from ppims.reports import overview_counts
-from ppims.services import audit, jobs, key_usage, role_groups
+from ppims.services import audit, jobs, key_usage, processor_changes, role_groups, staff_changes
+from ppims.services.staff_changes import NewPerson
 from tests.factories import (
     draw_mobile,
     make_check,
@@ -30,6 +31,7 @@ from tests.factories import (
     refuse,
 )
 from tests.ledger.histories import adjust, make_maker_and_checker
+from tests.two_people import merge_customers
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ def filled(other_databases):
     notes.add_note(customer_id=customer, text="Called – twice.", user=maker)
     blocking.block(customer_id=customer, reason="asked for", user=maker)
     blocking.propose_unblocking(customer_id=customer, reason="asked for", user=maker)
-    lower_kyc(customer, maker)
+    propose_everything(ent, customer, maker)
     seals.make()
     overview_counts.refresh(seconds=60)
     add_near_limit(customer)
@@ -92,9 +94,18 @@ def filled(other_databases):
     return customer
 
 
-def lower_kyc(customer, maker):
+def propose_everything(ent, customer, maker):
+    """Propose what is for two people; and let two merge others."""
     lower = CustomerDetails(kyc_flag="P", ovid_type="ADR", ovid_value="234567890124")
     kyc.change(customer_id=customer, details=lower, reason="asked for", user=maker)
+    person = NewPerson("newcomer", "viewer")
+    staff_changes.propose_adding(person=person, reason="asked for", user=maker)
+    processor_changes.propose_password(
+        processor_id=ent.pk, keep_days=7, reason="asked for", user=maker
+    )
+    review = DuplicateReview.objects.get()
+    reviews.decide(review_id=review.pk, outcome="NUMBER_PASSED_ON", reason="asked for", user=maker)
+    merge_customers(make_customer(ent), make_customer(ent))
 
 
 def add_near_limit(customer):

@@ -3,25 +3,33 @@
 A kind that comes has its function here: tests/web/test_nobody_alone.py misses it.
 """
 
+from datetime import date
+
+import pytest
+from django.db import transaction
+
 from customers.details import CustomerDetails
-from customers.services import blocking, kyc
-from limits.services import adjustments, rules
+from customers.models import DuplicateReview
+from customers.services import blocking, kyc, reviews
+from limits.models import LimitRule
+from limits.services import adjustments, merges, rules
 from limits.services.adjustments import Correction
 from limits.services.rules import Proposal
 from ppims.backoffice.proposal_kinds import KINDS
 from ppims.core import calendar, clock
+from ppims.core.errors import Conflict
 from ppims.core.roles import ROLES
 from ppims.models import Processor
 from ppims.services import processor_changes, staff_changes
 from ppims.services.processor_changes import NewProcessor
 from ppims.services.staff_changes import NewPerson
-from tests.factories import make_customer, make_posting, make_processor
+from tests.factories import draw_mobile, make_customer, make_posting, make_processor
 
 PAN = {"ovid_type": "PAN", "ovid_value": "ABCPE1234F"}
 
 
-def find_processor():
-    return Processor.objects.filter(system_id="ENT").first() or make_processor("ENT")
+def find_processor(system_id="ENT"):
+    return Processor.objects.filter(system_id=system_id).first() or make_processor(system_id)
 
 
 def propose_kyc(maker):
@@ -45,8 +53,33 @@ def propose_correction(maker):
     return adjustments.propose(correction=correction, user=maker)
 
 
+def propose_limits(maker):
+    several = [Proposal(tier, "D", "MONTH", 5_00, "A test") for tier in "NP"]
+    return rules.propose(proposals=several, user=maker)
+
+
+@transaction.atomic
 def propose_rule(maker):
-    return rules.propose(proposals=[Proposal("N", "D", "MONTH", 5_00, "A test")], user=maker)[0]
+    """Propose a rule by itself, as was done before several were changed as one."""
+    rule = LimitRule(tier="N", direction="D", window="MONTH", amount=5_00, source="A test")
+    rule.maker, rule.proposed_at = maker, clock.now()
+    return rules.RULES_ALONE.keep(rule)
+
+
+def propose_merge(maker):
+    one, other = make_customer(find_processor()), make_customer(find_processor())
+    return merges.propose_merge(unique_id=one, other_id=other, reason="One person", user=maker)
+
+
+def propose_passing_on(maker):
+    mobile = draw_mobile()
+    make_customer(find_processor(), mobile_number=mobile)
+    with pytest.raises(Conflict):
+        make_customer(find_processor("CBS"), mobile_number=mobile, date_of_birth=date(1960, 1, 1))
+    review = DuplicateReview.objects.latest("pk")
+    return reviews.decide(
+        review_id=review.pk, outcome="NUMBER_PASSED_ON", reason="Reissued", user=maker
+    )
 
 
 def propose_adding(maker):
@@ -64,11 +97,18 @@ PROPOSERS = {
     "unblocking": propose_unblocking,
     "adjustment": propose_correction,
     "limit-rule": propose_rule,
+    "limit-change": propose_limits,
+    "merge": propose_merge,
+    "number-passed-on": propose_passing_on,
     "staff": propose_adding,
     "processor": propose_processor,
 }
 # What the audit tells of each, besides who and when; of all others that is before, after, reason.
-DETAIL_BY_KIND = {"kyc": {"kyc_flag", "reason"}, "limit-rule": {"before", "amount", "source"}}
+DETAIL_BY_KIND = {
+    "kyc": {"kyc_flag", "reason"},
+    "limit-rule": {"before", "amount", "source"},
+    "limit-change": {"rules"},  # each with what is before, the amount and the source
+}
 DETAIL_OF_OTHERS = {"before", "after", "reason"}
 
 
