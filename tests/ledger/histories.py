@@ -164,26 +164,29 @@ def add_all_kinds(histories: list[History]) -> None:
         make_posting(ent, other.customer, 900, tran_id=tran_id)
         report = refuse(ent, other.customer, 901, tran_id)
         findings.note(report, finding="", note="Asked", user=maker)
-        _merge_some(histories)
 
 
-def _merge_some(histories: list[History]) -> None:
+def merge_some(histories: list[History]) -> None:
     """Merge some of the customers: two who are two again, and two who stay one. Of these the merged
     one's processors go on naming it.
     """
+    ent, at = histories[0].processors[0], max(history.at for history in histories)
+    for history in histories:
+        history.at = at + timedelta(hours=1)
     *_, one, other, third = histories
-    survivor, parted, merged = one.customer, other.customer, third.customer
-    one.together = third.together = [one, third]
-    ent = histories[0].processors[0]
-    merge_customers(survivor, parted)
-    asked, _ = make_check(ent, parted, 300)
-    make_posting(ent, parted, 300, enquiry=asked.ref_id)
-    tran_id = draw_ref()
-    make_posting(ent, parted, 700, tran_id=tran_id)
-    make_check(ent, parted, 200)
-    unmerge_customer(parted)
-    make_posting(ent, parted, 50, "R", tran_id=tran_id)
-    merge_customers(survivor, merged)
+    with clock.freeze(at):
+        merge = merge_customers(one.customer, other.customer)
+        survivor, parted = merge.customer_id, merge.merged_id
+        asked, _ = make_check(ent, parted, 300)
+        make_posting(ent, parted, 300, enquiry=asked.ref_id)
+        tran_id = draw_ref()
+        make_posting(ent, parted, 700, tran_id=tran_id)
+        make_check(ent, parted, 200)
+        unmerge_customer(parted)
+        make_posting(ent, parted, 50, "R", tran_id=tran_id)
+        merge_customers(survivor, third.customer)
+    kept = one if survivor == one.customer else other
+    kept.together = third.together = [kept, third]
 
 
 def change_staff_and_processors(ent: Processor, at: datetime) -> None:

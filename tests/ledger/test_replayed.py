@@ -54,6 +54,7 @@ def change_by_hand(model, pk, **changes):
 def test_all_that_staff_and_processors_do_verifies():
     written = histories.write(20261127, customers=4, steps=6)
     histories.add_all_kinds(written)
+    histories.merge_some(written)
     histories.change_staff_and_processors(written[0].processors[0], written[0].at)
     for history in written:
         for _ in range(4):

@@ -32,6 +32,7 @@ def written(db):
     """Some histories, sealed twice, with holds that are open still; and nothing that protects."""
     written = histories.write(20260401, customers=6, steps=8)
     histories.add_all_kinds(written)
+    histories.merge_some(written)
     histories.change_staff_and_processors(written[0].processors[0], written[0].at)
     seals.make()
     for history in written:

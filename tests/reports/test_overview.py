@@ -12,7 +12,7 @@ from customers.details import CustomerDetails
 from customers.models import Customer, DuplicateReview
 from customers.services import blocking, customers, reviews
 from limits.models import LedgerEntry, LimitCheck, NearLimit, OverviewSnapshot
-from limits.services import rules
+from limits.services import merges, rules
 from limits.services.rules import Proposal
 from ppims.core import calendar, clock
 from ppims.core.errors import Conflict
@@ -260,12 +260,14 @@ def test_a_review_of_two_records_of_one_person_waits_on(ent, cbs, day):
         customers.update_customer(
             call=call, details=CustomerDetails(unique_id=other, mobile_number=mobile)
         )
+    review = DuplicateReview.objects.get()
     with day():
-        reviews.decide(
-            review_id=DuplicateReview.objects.get().pk,
-            outcome="SAME_PERSON",
+        merges.propose_merge(
+            unique_id=review.customer_id,
+            other_id=other,
             reason="–",
             user=User.objects.create(username="farhan"),
+            review_id=review.pk,
         )
     assert DuplicateReview.objects.get().is_open
     assert read_overview_at(day.at).waiting["reviews"].count == 1

@@ -22,7 +22,7 @@ REFUSED_PAGES = {
 NOT_FOR_READING = {
     *("healthz", "readyz", "stay"),
     *("customer-statement", "transactions-export", "audit-export"),
-    *("audit-proof", "audit-seal", "audit-verify", "seal-file"),
+    *("audit-proof", "audit-seal", "audit-verify", "seal-file", "reports-export"),
 }
 
 

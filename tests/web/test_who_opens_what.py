@@ -220,10 +220,10 @@ def test_a_place_with_tabs_leads_to_the_first_and_has_those_that_the_role_may_op
 
 def test_what_waits_is_counted_beside_its_tab_and_its_sum_in_the_menu():
     page = open_browser("viewer").get("/work/reviews")
-    assert read_counts(page) == {"Flagged": 0, "Reviews": 0, "Approvals": 1, "Refused reports": 0}
+    assert read_counts(page) == {"Flagged": 0, "Reviews": 0, "Approvals": 2, "Refused reports": 0}
     (work,) = [it for it in page.context["frame"]["menu"] if str(it["item"].label) == "Work"]
-    assert work["count"] == 1
-    assert "Work 1 Settings" in read_words(page)
+    assert work["count"] == 2
+    assert "Work 2 Settings" in read_words(page)
     assert "Flagged 0 Reviews 0 Approvals 1 Refused reports 0" in read_words(page)
 
 
