@@ -41,6 +41,11 @@ ONE_DAY = timedelta(days=1)
 DAYS_OF_WEEK = 7
 DIRECTION_BY_SLUG = {"spend": Direction.DEBIT, "load": Direction.CREDIT}
 ALL_RECORDS = "all"
+ADDED_SLUG, TAKEN_SLUG = "added", "taken"
+IS_ADDED = {ADDED_SLUG: True, TAKEN_SLUG: False}
+DECLINE_REASONS = [
+    code for code in labels.REASONS if code not in {"WITHIN_LIMITS", *labels.OF_REPEATS}
+]
 KINDS_OF_RECORDS = (Kind.CHECK, *OF_ENTRIES)
 
 
@@ -88,22 +93,28 @@ class FilterForm(FrameForm):
     every = forms.ChoiceField(label=_("Rows"), required=False)
     kyc = forms.ChoiceField(label=_("KYC then"), required=False)
     finding = forms.ChoiceField(label=_("Finding"), required=False)
+    declined = forms.ChoiceField(label=_("Declined"), required=False)
+    correction = forms.ChoiceField(label=_("Correction"), required=False)
     field_order = ("when", "since", "until", "type", "processor", "outcome", "flag", "every")
-    MORE_FIELDS = ("flag", "every", "kyc", "finding")
+    MORE_FIELDS = ("flag", "every", "kyc", "finding", "declined", "correction")
 
     def __init__(self, asked: QueryDict) -> None:
         super().__init__(asked)
         self.processors = read_processors()
         self.is_of_records = bool(asked.get("every"))
-        if self.is_of_records:
-            del self.fields["outcome"]
-        else:
-            set_choices(self, "outcome", _list_outcomes())
-        if self.is_of_records and asked.get("flag"):
-            found = PostingFinding.Finding.choices
-            set_choices(self, "finding", [(NO_FINDING, _("Waits for a finding")), *found])
-        else:
-            del self.fields["finding"]  # of flagged records alone
+        for name in list_idle(asked) & self.fields.keys():
+            del self.fields[name]
+        own_choices: Mapping[str, Iterable[tuple[str, object]]] = {
+            "finding": [
+                (NO_FINDING, _("Waits for a finding")),
+                *PostingFinding.Finding.choices,
+            ],
+            "declined": [(code, labels.REASONS[code]) for code in DECLINE_REASONS],
+            "outcome": _list_outcomes(),
+            "correction": [(ADDED_SLUG, _("Added")), (TAKEN_SLUG, _("Taken away"))],
+        }
+        for name in own_choices.keys() & self.fields.keys():
+            set_choices(self, name, own_choices[name])
         set_choices(self, "kyc", Tier.choices)
         types = [(slug, direction.label) for slug, direction in DIRECTION_BY_SLUG.items()]
         flags = [(flag.value, str(flag.label).capitalize()) for flag in LedgerEntry.Flag]
@@ -136,21 +147,19 @@ class FilterForm(FrameForm):
             direction=DIRECTION_BY_SLUG[said["type"]].value if said["type"] else None,
             processor_id=processor.pk if processor else None,
             outcome=Outcome(outcome) if outcome and not is_reason else None,
-            reason=outcome if is_reason else None,
+            reason=outcome if is_reason else said.get("declined") or None,
             flag=said["flag"] or None,
             tier=said["kyc"] or None,
             finding=said.get("finding") or None,
+            is_added=IS_ADDED.get(said.get("correction", "")),
             frame=self.make_frame(at),
         )
 
 
 def _list_outcomes() -> list[tuple[str, object]]:
     """List the outcomes that can be looked for, and below that of declined checks their reasons."""
-    untold = {"WITHIN_LIMITS", *labels.OF_REPEATS}
     reasons = [
-        (code, f"– {labels.lower_first(str(said))}")
-        for code, said in labels.REASONS.items()
-        if code not in untold
+        (code, f"– {labels.lower_first(str(labels.REASONS[code]))}") for code in DECLINE_REASONS
     ]
     choices: list[tuple[str, object]] = []
     for outcome in Outcome:
@@ -182,15 +191,27 @@ def set_choices(
     field.choices = [("", none_chosen), *choices]
 
 
+def list_idle(asked: Mapping[str, Any]) -> set[str]:
+    """List the filters that don't count beside the others of an address: each is of some lists
+    alone.
+    """
+    every = asked.get("every")
+    counts = {
+        "outcome": not every,
+        "finding": every and asked.get("flag"),
+        "declined": every == Kind.CHECK,
+        "correction": every == Kind.ADJUSTED,
+    }
+    return {name for name, does in counts.items() if not does}
+
+
 def write_canonical_query(request: HttpRequest) -> str:
     """Write the query without what is empty, and without what doesn't count: days of another time
     frame, and outcomes where every record is listed. "": it is so.
     """
     given = request.GET.dict()
-    idle = {"since", "until"} if given.get("when") != OWN_FRAME else set()
-    if given.get("every"):
-        idle.add("outcome")
-    if not (given.get("every") and given.get("flag")):
-        idle.add("finding")
+    idle = list_idle(given)
+    if given.get("when") != OWN_FRAME:
+        idle |= {"since", "until"}
     kept = {name: value for name, value in given.items() if value and name not in idle}
     return "" if kept == given else f"?{urlencode(kept)}"

@@ -45,9 +45,10 @@ OPEN_HOLD = RowBeside(
 @dataclass(frozen=True)
 class Filters:
     """What is wanted of transactions; None: all. `reason` is that of a declined check; `flag` is a
-    flag or ANY_FLAG; `finding` what a flagged entry was found to be, or NO_FINDING. Only a list of
-    every record looks at `kind` and `finding`, and only one of transactions at `outcome` and
-    `reason`.
+    flag or ANY_FLAG; `finding` what a flagged entry was found to be, or NO_FINDING; `is_added`
+    whether a correction adds. Only a list of every record looks at `kind`, `finding` and
+    `is_added`, and only one of transactions at `outcome`. `reason` means there the transactions
+    that ended as declined, and among records every declined check.
     """
 
     kind: Kind | None = None
@@ -58,6 +59,7 @@ class Filters:
     flag: str | None = None
     tier: str | None = None
     finding: str | None = None
+    is_added: bool | None = None
     frame: Frame = ALL_TIME
 
 
@@ -82,8 +84,7 @@ def list_record_walks(filters: Filters) -> list[Walk]:
     """List the walks along every check and entry that is wanted."""
     walks = []
     if filters.kind in {None, Kind.CHECK} and not filters.flag:
-        columns, wanted = _list_common(filters)
-        walks.append(Walk(CHECK_RANK, "limits_limitcheck", columns=columns, wanted=wanted))
+        walks.append(_walk_check_records(filters))
     if filters.kind in {None, *OF_ENTRIES}:
         walks.append(_walk_entries(filters))
     return walks
@@ -169,6 +170,16 @@ def _make_walk(
     return Walk(rank, table, columns=columns, within=within, wanted=wanted, needs_rows=needs_rows)
 
 
+def _walk_check_records(filters: Filters) -> Walk:
+    columns, wanted = _list_common(filters)
+    within: list[Condition] = []
+    if filters.reason is not None:
+        within = [DECLINED_CONDITION]
+        columns.append("reason")
+        wanted.append(("w.reason = %s", filters.reason))
+    return Walk(CHECK_RANK, "limits_limitcheck", columns=columns, within=within, wanted=wanted)
+
+
 def _walk_entries(filters: Filters) -> Walk:
     columns, wanted = _list_common(filters)
     within: list[Condition] = []
@@ -183,13 +194,14 @@ def _walk_entries(filters: Filters) -> Walk:
         within = [ADJUSTED_CONDITION]
     elif filters.kind == Kind.MOVED:
         within = [*HEAD_CONDITIONS]  # they are rare among all entries, not so among heads
-    if filters.finding == NO_FINDING:
-        wanted.append((NOT_FOUND_YET,))
-    elif filters.finding:
-        wanted.append((FOUND_TO_BE, filters.finding))
-    if filters.finding:
-        return _make_walk(ENTRY_RANK, "limits_ledgerentry", columns, within, wanted)
-    return Walk(ENTRY_RANK, "limits_ledgerentry", columns=columns, within=within, wanted=wanted)
+    if filters.is_added is not None:
+        columns.append("amount_paise")
+        wanted.append((f"w.amount_paise {'>' if filters.is_added else '<'} 0",))
+    if not filters.finding:
+        return Walk(ENTRY_RANK, "limits_ledgerentry", columns=columns, within=within, wanted=wanted)
+    is_open = filters.finding == NO_FINDING
+    wanted.append((NOT_FOUND_YET,) if is_open else (FOUND_TO_BE, filters.finding))
+    return _make_walk(ENTRY_RANK, "limits_ledgerentry", columns, within, wanted)
 
 
 def _list_common(filters: Filters) -> tuple[list[str], list[Condition]]:

@@ -154,6 +154,42 @@ def test_an_address_is_tidied(seen):
     assert page["Location"] == "/transactions?every=check"
 
 
+def test_a_filter_of_some_records_counts_among_them_alone(seen):
+    for query, tidied in (
+        ("every=check&declined=MONTH_LIMIT&correction=added", "every=check&declined=MONTH_LIMIT"),
+        ("every=adjusted&declined=MONTH_LIMIT&correction=taken", "every=adjusted&correction=taken"),
+        ("declined=MONTH_LIMIT&correction=taken&type=load", "type=load"),
+    ):
+        assert seen(f"?{query}")["Location"] == f"/transactions?{tidied}"
+        assert seen(f"?{tidied}").status_code == 200
+    for query in ("every=check&declined=HOLD_CLOSED", "every=adjusted&correction=x"):
+        assert seen(f"?{query}").status_code == 422
+
+
+def test_corrections_are_listed_by_what_they_did(ent, seen):
+    customer = make_customer_at(ent, AT)
+    with clock.freeze(AT):
+        for paise in (700, -300, 900):
+            adjust(customer, 203106, paise)
+    listed = {
+        way: len(list_lines(seen(f"?every=adjusted&correction={way}")))
+        for way in ("added", "taken")
+    }
+    assert listed == {"added": 2, "taken": 1}
+    assert len(list_lines(seen("?every=adjusted"))) == 3
+
+
+def test_every_declined_check_is_listed_also_where_it_was_posted_afterwards(ent, seen):
+    customer = make_customer_at(ent, AT)
+    with clock.freeze(AT):
+        check, _ = make_check(ent, customer, 10**9)
+        make_check(ent, customer, 10**9)
+        make_check(ent, customer, 100)
+        make_posting(ent, customer, 10**9, enquiry=check.ref_id)
+    assert len(list_lines(seen("?every=check&declined=MONTH_LIMIT"))) == 2
+    assert len(list_lines(seen("?outcome=MONTH_LIMIT"))) == 1
+
+
 @pytest.mark.parametrize(
     "query",
     ["?every=nothing", "?processor=CBS", "?when=own&since=soon", "?outcome=HOLD_CLOSED"],
