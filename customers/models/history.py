@@ -4,7 +4,7 @@ from django.db import models
 
 from customers.choices import Tier
 from customers.models.customer import Customer
-from ppims.db.fields import BigId
+from ppims.db.fields import BigId, ByTime, Instant
 from ppims.models import Operation, Processor, User
 
 
@@ -30,6 +30,18 @@ class KycChange(models.Model):
     to_tier = models.CharField(max_length=1, choices=Tier)
     tier_since = models.DateTimeField()
     named_id = models.BigIntegerField(null=True)
+
+    class Meta:
+        indexes = [
+            # Of raised and lowered ones alone: so adding a customer writes nothing into it.
+            ByTime(
+                Instant("at"),
+                "from_tier",
+                "to_tier",
+                condition=~models.Q(from_tier="") & ~models.Q(from_tier=models.F("to_tier")),
+                name="kyc_raised_or_lowered",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.from_tier or '–'} → {self.to_tier}"
