@@ -1,5 +1,6 @@
 """The list of customers: who is wanted stands in the address, and pages follow one another."""
 
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlencode
 
 from django import forms
@@ -10,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from customers.choices import Tier
 from customers.models import Customer
 from limits.models import NearLimit
+from ppims.backoffice import labels
 from ppims.backoffice.access import open_page, respond
 from ppims.backoffice.filters import (
     CURSOR_NAME,
@@ -19,10 +21,23 @@ from ppims.backoffice.filters import (
 )
 from ppims.core import calendar, clock
 from ppims.core.formats import write_month
-from ppims.reports.customers import Filters, list_customers
-from ppims.reports.keyset import ALL_TIME, PAGE_ROWS, Frame
+from ppims.reports.customers import Filters, Row, list_customers
+from ppims.reports.customers_of_month import OfMonth, What, list_customers_of_month
+from ppims.reports.keyset import ALL_TIME, PAGE_ROWS, Page
+from ppims.reports.month_span import make_span
 
 PAGE_TEMPLATE = "ppims/customers.html"
+WHAT_TEXTS: Mapping[str, object] = {
+    What.RAISED: _("KYC raised"),
+    What.LOWERED: _("KYC lowered"),
+    What.AT_END: _("Customers at the end"),
+    What.OVER_SPEND: _("Over the limit, spend"),
+    What.OVER_LOAD: _("Over the limit, load"),
+}
+OF_CHANGES = {What.RAISED, What.LOWERED}
+OVER_LISTS = {What.OVER_SPEND, What.OVER_LOAD}
+OF_TODAY = ("tier", "status", "processor", "limit")  # filters by what a customer is now
+NONE_CHOSEN: Mapping[str, object] = {"month": _("Any month"), "what": _("On-boarded")}
 NEAR_LEVELS = {level.slug: level for level in NearLimit.Level if level != NearLimit.Level.NONE}
 
 
@@ -34,16 +49,70 @@ class Wanted(forms.Form):
     processor = forms.ChoiceField(label=_("Processor"), required=False)
     limit = forms.ChoiceField(label=_("Limit"), required=False)
     month = forms.ChoiceField(label=_("On-boarded in"), required=False)
+    what = forms.ChoiceField(label=_("What"), required=False)
+    then = forms.ChoiceField(label=_("KYC then"), required=False)
 
     def __init__(self, chosen: QueryDict) -> None:
         super().__init__(chosen)
         self.processors = read_processors()
+        self._keep_what_counts(chosen)
         known = [(code, f"{code} · {p.name}") for code, p in self.processors.items()]
-        set_choices(self, "tier", Tier.choices)
-        set_choices(self, "status", Customer.Status.choices)
-        set_choices(self, "processor", known)
-        set_choices(self, "month", _list_months(chosen.get("month", "")), _("Any month"))
-        set_choices(self, "limit", [("near", _("80% used, or more")), ("reached", _("Reached"))])
+        choices: Mapping[str, Iterable[tuple[str, object]]] = {
+            "tier": Tier.choices,
+            "status": Customer.Status.choices,
+            "processor": known,
+            "limit": [("near", _("80% used, or more")), ("reached", _("Reached"))],
+            "month": _list_months(chosen.get("month", "")),
+            "what": WHAT_TEXTS.items(),
+            "then": Tier.choices,
+        }
+        for name in self.fields:
+            set_choices(self, name, choices[name], NONE_CHOSEN.get(name, _("All")))
+
+    def _keep_what_counts(self, chosen: QueryDict) -> None:
+        """Leave out what doesn't count: what of a month, where none is named; and of a month's
+        lists all but the KYC of then, as the figure is of that.
+        """
+        idle: Iterable[str] = ()
+        if not chosen.get("month"):
+            idle = ("what", "then")
+        elif what := chosen.get("what"):
+            self.fields["month"].label = _("Month")
+            idle = (*OF_TODAY, "then") if what in OVER_LISTS else OF_TODAY
+        for name in idle:
+            del self.fields[name]
+
+    @property
+    def of_month(self) -> OfMonth | None:
+        """Whom of a month a valid form asks for; None: for those on-boarded, or of any month."""
+        what = self.cleaned_data.get("what")
+        if not what:
+            return None
+        then = self.cleaned_data.get("then") or None
+        return OfMonth(int(self.cleaned_data["month"]), What(what), then)
+
+    def read_page(self, cursor: str) -> Page[Row]:
+        """Read a page of whom a valid form asks for."""
+        asked = self.of_month
+        if asked is not None:
+            return list_customers_of_month(asked, cursor=cursor, rows=PAGE_ROWS)
+        return list_customers(self.make_filters(), cursor=cursor, rows=PAGE_ROWS)
+
+    def describe_month(self) -> str:
+        """Say in words whom of which month a valid form asks for; "": of any."""
+        said = self.cleaned_data
+        if not said.get("month"):
+            return ""
+        names = {
+            "what": str(WHAT_TEXTS[said["what"]] if said["what"] else _("On-boarded")),
+            "month": write_month(int(said["month"])),
+        }
+        if tier := said.get("then"):
+            return gettext("%(what)s in %(month)s, KYC then: %(tier)s") % {
+                **names,
+                "tier": labels.name_tier(tier),
+            }
+        return gettext("%(what)s in %(month)s") % names
 
     def make_filters(self) -> Filters:
         chosen = self.cleaned_data
@@ -53,7 +122,8 @@ class Wanted(forms.Form):
             status=chosen["status"] or None,
             processor_id=processor.pk if processor else None,
             level=NEAR_LEVELS.get(chosen["limit"]),
-            frame=_make_frame(int(chosen["month"])) if chosen["month"] else ALL_TIME,
+            frame=make_span(int(chosen["month"])).frame if chosen["month"] else ALL_TIME,
+            first_tier=chosen.get("then") or None,
         )
 
 
@@ -68,19 +138,13 @@ def _list_months(chosen: str) -> list[tuple[str, str]]:
     return [(str(month), write_month(month)) for month in months]
 
 
-def _make_frame(month: int) -> Frame:
-    """Make the time frame of a month in India."""
-    first, after = calendar.find_first_day(month), calendar.find_first_day_after_month(month)
-    return Frame(calendar.find_midnight(first), calendar.find_midnight(after))
-
-
 @open_page("customers.view_customer")
 def customers(request: HttpRequest) -> HttpResponse:
     """List customers, newest first; htmx asks for the list alone, or for the rows that follow."""
     form, after = Wanted(request.GET), request.GET.get(CURSOR_NAME, "")
     if not form.is_valid():
         return respond(request, PAGE_TEMPLATE, {"form": form}, partial="list", status=422)
-    found = list_customers(form.make_filters(), cursor=after, rows=PAGE_ROWS)
+    found = form.read_page(after)
     chosen = {name: value for name, value in form.cleaned_data.items() if value}
     return respond(
         request,
@@ -88,6 +152,8 @@ def customers(request: HttpRequest) -> HttpResponse:
         {
             "form": form,
             "chosen": chosen,
+            "is_of_changes": form.of_month is not None and form.of_month.what in OF_CHANGES,
+            "month_text": form.describe_month(),
             "after": after,
             "first": urlencode(chosen),
             "rows": [(row, write_used_of_limit(row.permille)) for row in found.rows],

@@ -3,10 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -16,12 +14,12 @@ from limits.models import Direction, LedgerEntry, PostingFinding
 from ppims.backoffice import labels
 from ppims.backoffice.access import open_page, respond
 from ppims.backoffice.csv_files import send_file
-from ppims.backoffice.filters import ALL_RECORDS, DIRECTION_BY_SLUG, ONE_DAY, OWN_FRAME
+from ppims.backoffice.figure_lists import write_address, write_row_address
 from ppims.core import calendar, clock
 from ppims.core.formats import write_count, write_month
 from ppims.core.money import to_rupees
 from ppims.models import User
-from ppims.reports.heads import ANY_FLAG, NO_FINDING
+from ppims.reports.heads import ANY_FLAG
 from ppims.reports.month_figures import (
     ADDED_WAY,
     WAITING_STATE,
@@ -31,7 +29,6 @@ from ppims.reports.month_figures import (
     Section,
     read_month_figures,
 )
-from ppims.reports.records import Kind
 from ppims.services.accounts import get_staff
 from ppims.wire.reply_fields import write_date
 
@@ -56,9 +53,13 @@ COLUMN_NAMES: Mapping[Section, Sequence[object]] = {
     Section.OVER: (_("Type"),),
 }
 NOTES = {
-    Section.CUSTOMERS: _("By KYC; raised and lowered by the new one."),
+    Section.CUSTOMERS: _(
+        "By KYC; raised and lowered by the new one. Who was merged into another by then is not"
+        " counted again."
+    ),
     Section.POSTINGS: _("Before reversals and corrections, by the KYC of then."),
     Section.REVERSALS: _("Of postings of whatever month."),
+    Section.DECLINES: _("Every check that was declined, also where it was posted afterwards."),
     Section.FLAGGED: _("As found until now. One with two flags is counted under each."),
     Section.CORRECTIONS: _("By when they were approved, of whatever month."),
     Section.OVER: _("By what is used of the month as it stands now, reversals and corrections in."),
@@ -198,7 +199,7 @@ def _make_section(found: MonthFigures, section: Section, *, may_audit: bool) -> 
         [
             ShownRow(
                 _join_names(section, codes),
-                _write_row_address(section, codes[0], found.month, may_audit=may_audit),
+                write_row_address(section, codes[0], found.month, may_audit=may_audit),
                 [_make_cell(figures.get(code), found.month) for code in spread or [""]],
                 next(iter(figures.values())).paise,
             )
@@ -211,7 +212,7 @@ def _make_cell(figure: Figure | None, month: int) -> Cell:
     if figure is None or not figure.count:
         return Cell(0, "")
     label = f"{_join_names(figure.section, figure.of)}: {write_count(figure.count)}"
-    return Cell(figure.count, label, _write_address(figure, month))
+    return Cell(figure.count, label, write_address(figure, month))
 
 
 def _join_names(section: Section, codes: Sequence[str]) -> str:
@@ -271,53 +272,3 @@ CODE_NAMERS: Mapping[Section, Sequence[Callable[[str], str]]] = {
 
 def _name_codes(figure: Figure) -> list[str]:
     return [name(code) for name, code in zip(CODE_NAMERS[figure.section], figure.of, strict=True)]
-
-
-# The list that a figure counts.
-
-
-def _write_address(figure: Figure, month: int) -> str:
-    """Write the address of a figure's rows among transactions; "": they are none."""
-    if figure.section not in ALWAYS_ASKED:
-        return ""
-    asked = {**_list_days(month), **ALWAYS_ASKED[figure.section], **_list_filters(figure)}
-    return f"{reverse('transactions')}?{urlencode(asked)}"
-
-
-def _write_row_address(section: Section, code: str, month: int, *, may_audit: bool) -> str:
-    """Write where those of a line of customers are listed, whatever their KYC; "": nowhere."""
-    if (section, code) == (Section.CUSTOMERS, People.ONBOARDED):
-        return f"{reverse('customers')}?{urlencode({'month': month})}"
-    if (section, code) == (Section.CUSTOMERS, People.BLOCKED) and may_audit:
-        return f"{reverse('audit')}?{urlencode({**_list_days(month), 'action': BLOCKED_SLUG})}"
-    return ""
-
-
-def _list_days(month: int) -> dict[str, str]:
-    last = calendar.find_first_day_after_month(month) - ONE_DAY
-    first = calendar.find_first_day(month)
-    return {"when": OWN_FRAME, "since": write_date(first), "until": write_date(last)}
-
-
-def _list_filters(figure: Figure) -> dict[str, str]:
-    match figure.section, figure.of:
-        case Section.POSTINGS, (direction, tier, system_id):
-            return {"type": DIRECTION_SLUGS[direction], "processor": system_id, "kyc": tier}
-        case Section.REVERSALS, (direction,):
-            return {"type": DIRECTION_SLUGS[direction]}
-        case Section.DECLINES, (reason,):
-            return {"outcome": reason}
-        case Section.FLAGGED, (flag, finding):
-            return {"flag": flag, "finding": finding or NO_FINDING}
-    return {}
-
-
-DIRECTION_SLUGS = {direction.value: slug for slug, direction in DIRECTION_BY_SLUG.items()}
-ALWAYS_ASKED: Mapping[Section, Mapping[str, str]] = {
-    Section.POSTINGS: {"every": Kind.POSTED},
-    Section.REVERSALS: {"every": Kind.REVERSED},
-    Section.DECLINES: {},
-    Section.FLAGGED: {"every": ALL_RECORDS},
-    Section.CORRECTIONS: {"every": Kind.ADJUSTED},
-}
-BLOCKED_SLUG = "customer-blocked"  # an event of the audit

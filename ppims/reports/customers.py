@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 
 from customers import survivors
 from customers.models import Customer, Registration
@@ -22,7 +22,7 @@ from ppims.reports.keyset import (
     read_page,
 )
 
-NOT_MERGED = Q(survivor_id__isnull=True) | Q(survivor_id=F("unique_id"))
+MERGED_CONDITION = Q(survivor_id__isnull=False) & ~Q(survivor_id=F("unique_id"))
 BLOCKED_CONDITION = ("t.\"status\" = 'BLOCKED'",)
 THROUGH_CONDITION = RowBeside(
     "customers_registration r", "r.customer_id = w.row_key AND r.processor_id = %s"
@@ -33,6 +33,7 @@ THROUGH_CONDITION = RowBeside(
 class Filters:
     """Who is wanted; None: all. `level` is a NearLimit.Level, at least so near a limit: as of the
     figures, which may be a minute old. `frame` is when they came; of one processor, to that one.
+    `first_tier` is how well they were known when they came.
     """
 
     tier: str | None = None
@@ -40,12 +41,19 @@ class Filters:
     processor_id: int | None = None
     level: int | None = None
     frame: Frame = ALL_TIME
+    first_tier: str | None = None
+
+    @property
+    def is_of_arrivals(self) -> bool:
+        """Whether all who came in a time frame are wanted: who was merged since came, too."""
+        return self.frame != ALL_TIME and self.processor_id is None and not self.level
 
 
 @dataclass(frozen=True)
 class Row:
     """A customer of the list. `permille` is how much is used of the limit used most, of those who
-    are watched.
+    are watched; `is_merged`: into another, by now. Of a list of KYC changes, `tier` is what it was
+    changed to, `from_tier` what before, and `changed_at` when.
     """
 
     unique_id: int
@@ -54,11 +62,15 @@ class Row:
     status: str
     created_at: datetime
     permille: int | None = None
+    is_merged: bool = False
+    from_tier: str = ""
+    changed_at: datetime | None = None
 
 
 def list_customers(filters: Filters, *, cursor: str = "", rows: int = PAGE_ROWS) -> Page[Row]:
     """Read a page of customers, each once: not those who were merged into another, but of a
-    processor's the one who survived. Raises Http404 for a cursor of another list.
+    processor's the one who survived. Of those who came in a time frame none is left out, so that
+    they are as many as a month's figures say. Raises Http404 for a cursor of another list.
 
     Where who is wanted is rare a page may be cut short, after keyset.LOOKED_AT of them.
     """
@@ -67,9 +79,10 @@ def list_customers(filters: Filters, *, cursor: str = "", rows: int = PAGE_ROWS)
     def read(positions: Sequence[Position]) -> list[Row]:
         ids = [each.id for each in positions]
         if walk.table != "customers_registration":
-            return _read(ids)
-        found = _read(list(dict.fromkeys(_find_survivors(_read_customers(ids)))))
-        return [row for row in found if _is_wanted(row, filters)]
+            rows = read_customers(ids)
+            return rows if filters.is_of_arrivals else [row for row in rows if not row.is_merged]
+        survivors = dict.fromkeys(_find_survivors(_find_customers(ids)))
+        return [row for row in read_customers(list(survivors)) if _is_wanted(row, filters)]
 
     return read_page([walk], filters.frame, cursor, rows, read)
 
@@ -88,7 +101,11 @@ def _walk(filters: Filters) -> Walk:
         at="created_at",
         columns=["tier", "status"],
         within=[BLOCKED_CONDITION] if is_of_blocked else [],
-        wanted=_list_conditions(filters, tier="tier = %s", status=status),
+        wanted=[
+            *_list_conditions(filters, tier="tier = %s", status=status),
+            *_list_first_tier(filters, "row_key"),
+        ],
+        needs_rows=filters.first_tier is not None,
     )
 
 
@@ -102,7 +119,11 @@ def _walk_near(filters: Filters) -> Walk:
         at="created_at",
         columns=["level"],
         within=[('t."month" = %s', calendar.number_ist_month(clock.now()))],
-        wanted=[("level >= %s", filters.level), *wanted],
+        wanted=[
+            ("level >= %s", filters.level),
+            *wanted,
+            *_list_first_tier(filters, "row_key"),
+        ],
     )
 
 
@@ -115,7 +136,7 @@ def _walk_processor(filters: Filters) -> Walk:
         at="registered_at",
         columns=["customer_id"],
         within=[('t."processor_id" = %s', filters.processor_id)],
-        wanted=wanted,
+        wanted=[*wanted, *_list_first_tier(filters, "customer_id")],
     )
 
 
@@ -139,7 +160,15 @@ def _list_conditions(
     return [(sql, value) for sql, value in asked if sql and value is not None]
 
 
-def _read_customers(registrations: Sequence[int]) -> list[int]:
+def _list_first_tier(filters: Filters, key: str) -> list[Condition]:
+    """List the condition of how well the customer whom a column names was known at first."""
+    if filters.first_tier is None:
+        return []
+    first = f"k.customer_id = w.{key} AND k.from_tier = '' AND k.to_tier = %s"
+    return [(RowBeside("customers_kycchange k", first), filters.first_tier)]
+
+
+def _find_customers(registrations: Sequence[int]) -> list[int]:
     found = Registration.objects.only("customer_id").in_bulk(registrations)
     return [found[each].customer_id for each in registrations]
 
@@ -154,10 +183,13 @@ def _find_survivors(ids: Sequence[int]) -> list[int]:
     return [roots[each] for each in ids]
 
 
-def _read(ids: Sequence[int]) -> list[Row]:
+def read_customers(ids: Sequence[int]) -> list[Row]:
+    """Read customers in the order of these ids, the merged ones too."""
     names = ("unique_id", "name", "tier", "status", "created_at")
-    themselves = Customer.objects.filter(NOT_MERGED, pk__in=ids)
-    found = {row["unique_id"]: row for row in themselves.values(*names)}
+    asked = Customer.objects.filter(pk__in=ids).annotate(
+        is_merged=Case(When(MERGED_CONDITION, then=True), default=False)
+    )
+    found = {row["unique_id"]: row for row in asked.values(*names, "is_merged")}
     month = calendar.number_ist_month(clock.now())
     near = NearLimit.objects.filter(customer_id__in=ids, month=month)
     permille = dict(near.values_list("customer_id", "permille"))

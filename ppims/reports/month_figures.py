@@ -10,21 +10,19 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from customers.choices import Tier
 from customers.models import KycChange
-from limits.decision import FINANCIAL_YEAR, MONTH_WINDOW
 from limits.models import Direction, LedgerEntry, Seal
-from limits.queries import list_in_force_at
-from ppims.core import calendar, clock
-from ppims.core.keys import ONE_MICROSECOND
 from ppims.db import statements
 from ppims.db.instants import to_indexed, write_indexed
 from ppims.models import AuditEntry, Processor
+from ppims.reports import over_limit
 from ppims.reports.heads import ANY_FLAG
+from ppims.reports.merge_times import read_merge_times, was_merged
+from ppims.reports.month_span import Span, make_span
 
 BLOCKED_ACTION = "customer blocked"
 IDS_AT_ONCE = 500
@@ -52,31 +50,6 @@ COUNT_KYC_CHANGES = """
     SELECT from_tier, to_tier, at >= %s, COUNT(*) FROM customers_kycchange
     WHERE at < %s GROUP BY 1, 2, 3
 """
-# The tier at the month's end: that before the first change after it, else the one of now.
-COUNT_OVER = """
-    SELECT COUNT(*) FROM ({used}) u
-    JOIN customers_customer c ON c.unique_id = u.customer_id
-    LEFT JOIN (
-        SELECT customer_id, MIN(id) AS first_id FROM customers_kycchange
-        WHERE at >= %s GROUP BY customer_id
-    ) later ON later.customer_id = u.customer_id
-    LEFT JOIN customers_kycchange k ON k.customer_id = u.customer_id AND k.id = later.first_id
-    WHERE {over}
-"""
-# Of the month, and of its financial year until then: those alone who may be over some tier's limit.
-USED_QUERY = """
-    SELECT customer_id, SUM(CASE month WHEN %s THEN {column} ELSE 0 END) AS month_paise,
-           SUM({column}) AS year_paise
-    FROM limits_monthlyusage WHERE month >= %s AND month <= %s
-    GROUP BY customer_id HAVING {more}
-"""
-TIER_AT_END = "COALESCE(k.from_tier, c.tier)"  # '' of who came later: no limit was theirs
-COLUMN_OF_WAY = {Direction.DEBIT: "debit_paise", Direction.CREDIT: "credit_paise"}
-SUM_COLUMNS = {
-    MONTH_WINDOW: "SUM(CASE month WHEN %s THEN {column} ELSE 0 END)",
-    FINANCIAL_YEAR: "SUM({column})",
-}
-NAMES_OF_SUMS = {MONTH_WINDOW: "month_paise", FINANCIAL_YEAR: "year_paise"}
 
 
 class Section(StrEnum):
@@ -136,19 +109,9 @@ class MonthFigures:
         return [each for each in self.figures if each.section == section]
 
 
-@dataclass(frozen=True)
-class Span:
-    """A month, from its first instant on and before the first one of the next."""
-
-    month: int
-    since: datetime
-    until: datetime
-
-
 def read_month_figures(month: int) -> MonthFigures:
     """Read a month's figures, by so many statements however many customers there are."""
-    first, after = calendar.find_first_day(month), calendar.find_first_day_after_month(month)
-    span = Span(month, calendar.find_midnight(first), calendar.find_midnight(after))
+    span = make_span(month)
     figures = [
         *_count_customers(span),
         *_sum_entries(span),
@@ -178,11 +141,33 @@ def _count_customers(span: Span) -> Iterator[Figure]:
             counted[People.AT_END, before] -= count
         if is_in_month and before != after:
             counted[_name_change(before, after), after] += count
+    _take_out_merged(counted, span)
     for tier in _list_tiers_of_blocked(span):
         counted[People.BLOCKED, tier] += 1
     for what in People:
         for tier in Tier.values:
             yield Figure(Section.CUSTOMERS, (what, tier), counted[what, tier])
+
+
+def _take_out_merged(counted: Counter[tuple[str, str]], span: Span) -> None:
+    """Take out of the counts what was of one who was merged into another then: no customer of its
+    own, whose KYC changes stand in the survivor's history too.
+    """
+    times = read_merge_times(until=span.last)
+    merged_ids = sorted(times)
+    for start in range(0, len(merged_ids), IDS_AT_ONCE):
+        tiers: dict[int, str] = {}
+        some = merged_ids[start : start + IDS_AT_ONCE]
+        changes = KycChange.objects.filter(customer_id__in=some, at__lt=span.until)
+        names = ("customer_id", "at", "from_tier", "to_tier")
+        for customer_id, at, before, after in changes.order_by("at", "pk").values_list(*names):
+            tiers[customer_id] = after
+            is_counted = at >= span.since and before and before != after
+            if is_counted and was_merged(times[customer_id], at):
+                counted[_name_change(before, after), after] -= 1
+        for customer_id, tier in tiers.items():
+            if was_merged(times[customer_id], span.last):
+                counted[People.AT_END, tier] -= 1
 
 
 def _name_change(before: str, after: str) -> People:
@@ -251,39 +236,5 @@ def _count_flagged(span: Span) -> Iterator[Figure]:
 
 
 def _count_over(span: Span) -> Iterator[Figure]:
-    end = min(span.until, clock.now()) - ONE_MICROSECOND
-    [rules] = list_in_force_at([end])
     for way in Direction:
-        limits = [
-            (rule.tier, rule.window, int(rule.amount))
-            for rule in rules
-            if rule.direction == way and rule.window in SUM_COLUMNS and rule.amount is not None
-        ]
-        count = _count_over_limits(span, way, limits) if limits else 0
-        yield Figure(Section.OVER, (way.value,), count)
-
-
-def _count_over_limits(span: Span, way: Direction, limits: Sequence[tuple[str, str, int]]) -> int:
-    """Count who has used more than the limit that was theirs at the month's end."""
-    least = {
-        window: min(paise for _, each, paise in limits if each == window) for _, window, _ in limits
-    }
-    more = [f"{SUM_COLUMNS[window]} > %s" for window in least]
-    values: list[Any] = [
-        span.month,
-        calendar.list_months_of_financial_year(span.month)[0],
-        span.month,
-    ]
-    for window, paise in least.items():
-        values += [span.month, paise] if window == MONTH_WINDOW else [paise]
-    values.append(statements.store_value(span.until))
-    over = []
-    for tier, window, paise in limits:
-        over.append(f"({TIER_AT_END} = %s AND u.{NAMES_OF_SUMS[window]} > %s)")
-        values += [tier, paise]
-    used = USED_QUERY.format(more=" OR ".join(more), column="{column}").format(
-        column=COLUMN_OF_WAY[way]
-    )
-    row = statements.read_row(COUNT_OVER.format(used=used, over=" OR ".join(over)), values)
-    assert row
-    return int(row[0])
+        yield Figure(Section.OVER, (way.value,), over_limit.count_over(span, way))

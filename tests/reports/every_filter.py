@@ -1,9 +1,14 @@
 """Lists read by each of their filters, and searches in every way: to look at their statements."""
 
 from customers.models import Customer
+from ppims.core import calendar, clock
 from ppims.reports.audit import AuditFilters, list_audit
+from ppims.reports.customers import Filters as Wanted
+from ppims.reports.customers import list_customers
+from ppims.reports.customers_of_month import OfMonth, What, list_customers_of_month
 from ppims.reports.heads import ANY_FLAG, Filters
 from ppims.reports.keyset import Frame
+from ppims.reports.month_span import make_span
 from ppims.reports.outcomes import Outcome
 from ppims.reports.records import Kind
 from ppims.reports.search import find_alike, find_hits
@@ -27,6 +32,8 @@ def read_transactions_and_records(ent, now, cursor):
     for asked in (
         *(Filters(kind=kind, processor_id=who) for kind in kinds for who in (None, ent.pk)),
         *(Filters(flag=flag, kind=kind) for flag in (ANY_FLAG, "LATE") for kind in kinds),
+        *(Filters(kind=Kind.ADJUSTED, is_added=is_added) for is_added in (True, False)),
+        Filters(kind=Kind.CHECK, reason="MONTH_LIMIT"),
         Filters(frame=frame, direction="C"),
     ):
         list_records(asked, cursor=cursor)
@@ -50,6 +57,19 @@ def read_the_audit(customer, ent, page):
     for asked in filters:
         list_audit(asked)
         list_audit(asked, cursor=page.next)
+
+
+def read_the_lists_of_a_month(cursor):
+    """Read the lists that a month's figures of customers count."""
+    month = calendar.number_ist_month(clock.now())
+    for what in What:
+        for tier in (None, "P"):
+            list_customers_of_month(OfMonth(month, what, tier))
+            list_customers_of_month(OfMonth(month, what, tier), cursor=cursor)
+    for status in (None, Customer.Status.BLOCKED):
+        asked = Wanted(frame=make_span(month).frame, first_tier="P", status=status)
+        list_customers(asked)
+        list_customers(asked, cursor=cursor)
 
 
 def search_in_every_way(customer):

@@ -7,12 +7,12 @@ from itertools import pairwise
 import pytest
 
 from customers.choices import Tier
-from customers.models import Customer, KycChange
+from customers.models import Customer, KycChange, Merge
 from limits.models import LedgerEntry, LimitCheck, LimitRule, PostingFinding
 from limits.services import findings
 from ppims.core import calendar, clock
 from ppims.models import AuditEntry, Processor, User
-from ppims.reports import month_figures
+from ppims.reports import keyset, month_figures, over_limit
 from ppims.reports.heads import ANY_FLAG
 from ppims.reports.month_figures import Section, read_month_figures
 from tests.factories import (
@@ -25,6 +25,8 @@ from tests.factories import (
 )
 from tests.ledger import histories
 from tests.ledger.histories import adjust
+from tests.reports.figure_lists import count_listed, leave_out_blocked
+from tests.two_people import merge_customers, unmerge_customer
 
 pytestmark = pytest.mark.django_db
 NOVEMBER, DECEMBER = 203111, 203112
@@ -63,16 +65,24 @@ def list_tiers(customer, at):
     return [change.to_tier for change in changes]
 
 
+def was_merged(customer, at):
+    """Whether the customer was merged into another just before an instant, or at it."""
+    decided = Merge.objects.filter(merged_id=customer.pk, state="APPROVED", decided_at__lte=at)
+    last = decided.order_by("decided_at", "pk").last()
+    return last is not None and last.kind == "MERGE"
+
+
 def count_people(month, end):
     counted = Counter()
     for customer in Customer.objects.all():
         tiers = list_tiers(customer, end)
-        if tiers:
+        if tiers and not was_merged(customer, end):
             counted["at end", tiers[-1]] += 1
         changes = KycChange.objects.filter(customer=customer).order_by("at", "pk")
         known = ["", *(change.to_tier for change in changes)]
         for change, (before, after) in zip(changes, pairwise(known), strict=True):
-            if is_of(month, change.at) and before != after:
+            is_own = not (before and was_merged(customer, change.at))
+            if is_of(month, change.at) and before != after and is_own:
                 rose = before and Tier(before).rank < Tier(after).rank
                 what = "onboarded" if not before else "raised" if rose else "lowered"
                 counted[what, after] += 1
@@ -139,6 +149,10 @@ def test_all_figures_are_those_of_the_rows(db, seed):
             end = min(at, find_end(month)) - ONE_MICROSECOND
             assert count(month, Section.CUSTOMERS) == +count_people(month, end)
             assert count(month, Section.OVER) == count_over(month, end)
+            assert count_listed(month) == {
+                **count(month, Section.OVER),
+                **leave_out_blocked(count(month, Section.CUSTOMERS)),
+            }
             seen.update({s: bool(read(month, s)) for s in Section})
     assert all(seen[section] for section in Section), seen
 
@@ -230,3 +244,106 @@ def test_many_are_blocked_in_a_month_by_a_few_statements(ent, monkeypatch):
             set_blocked(make_customer(ent, kyc_flag=tier), blocked=True)
         people = count(NOVEMBER, Section.CUSTOMERS)
     assert {tier: people["blocked", tier] for tier in "NPF"} == {"N": 1, "P": 3, "F": 1}
+
+
+# Each figure of customers, and its list.
+
+
+def read_both(month):
+    """The figures of customers and of who is over a limit, which the lists have to say, too."""
+    figures = {**count(month, Section.OVER), **leave_out_blocked(count(month, Section.CUSTOMERS))}
+    assert count_listed(month) == figures
+    return figures
+
+
+@pytest.mark.parametrize(
+    ("later", "november"),
+    [(timedelta(), 1), (ONE_MICROSECOND, 0)],
+    ids=["last instant", "first of the next"],
+)
+def test_a_list_has_whom_its_figure_counts_at_each_end_of_the_month(ent, later, november):
+    at = LAST_INSTANT + later
+    with clock.freeze(LAST_INSTANT - timedelta(days=40)):
+        rising, falling, spending = (make_customer(ent, kyc_flag=tier) for tier in "PFP")
+    with clock.freeze(at):
+        make_customer(ent, kyc_flag="N")
+        set_tier(rising, "F")
+        set_tier(falling, "N")
+        make_posting(ent, spending, 1_000_001)
+    with clock.freeze(LAST_INSTANT + timedelta(days=40)):
+        happened = {("onboarded", "N"): 1, ("raised", "F"): 1, ("lowered", "N"): 1, ("D",): 1}
+        at_end = {("at end", "N"): 2, ("at end", "P"): 1, ("at end", "F"): 1}
+        as_before = {("at end", "P"): 2, ("at end", "F"): 1}
+        assert read_both(NOVEMBER) == ({**happened, **at_end} if november else as_before)
+        assert read_both(DECEMBER) == (at_end if november else {**happened, **at_end})
+        assert read_both(NOVEMBER - 1) == {
+            ("onboarded", "P"): 2,
+            ("onboarded", "F"): 1,
+            **as_before,
+        }
+
+
+def test_one_who_changes_more_than_once_is_listed_each_time(ent):
+    with clock.freeze(LAST_INSTANT - timedelta(hours=5)):
+        customer = make_customer(ent, kyc_flag="N")
+    for number, tier in enumerate("FNFP"):
+        with clock.freeze(LAST_INSTANT - timedelta(hours=4 - number)):
+            set_tier(customer, tier)
+    with clock.freeze(LAST_INSTANT):
+        figures = read_both(NOVEMBER)
+    assert figures["raised", "F"] == 2
+    assert (figures["lowered", "N"], figures["lowered", "P"]) == (1, 1)
+
+
+def test_a_merged_customer_is_none_of_its_own_while_it_is_merged(ent):
+    with clock.freeze(LAST_INSTANT - timedelta(days=3)):
+        survivor = make_customer(ent, kyc_flag="N")
+    with clock.freeze(LAST_INSTANT - timedelta(days=3) + ONE_MICROSECOND):
+        merged = make_customer(ent, kyc_flag="F")
+        before = read_both(NOVEMBER)
+        assert before == {
+            ("onboarded", "N"): 1,
+            ("onboarded", "F"): 1,
+            ("at end", "N"): 1,
+            ("at end", "F"): 1,
+        }
+    with clock.freeze(LAST_INSTANT - timedelta(days=2)):
+        merge_customers(survivor, merged)
+        raised = {("onboarded", "N"): 1, ("onboarded", "F"): 1, ("raised", "F"): 1}
+        assert read_both(NOVEMBER) == {**raised, ("at end", "F"): 1}
+        make_posting(ent, merged, 10**9)
+        of_merged = KycChange.objects.filter(customer_id=merged).count()
+    with clock.freeze(LAST_INSTANT - timedelta(days=1)):
+        set_tier(merged, "P")  # as an update by the merged id is kept, on both
+        set_tier(survivor, "P")
+        assert KycChange.objects.filter(customer_id=merged).count() == of_merged + 1
+        figures = {**raised, ("lowered", "P"): 1, ("at end", "P"): 1, ("D",): 1}
+        assert read_both(NOVEMBER) == figures
+    with clock.freeze(LAST_INSTANT + ONE_MICROSECOND):
+        unmerge_customer(merged)
+        assert read_both(NOVEMBER) == figures
+        assert sum(n for of, n in read_both(DECEMBER).items() if of[0] == "at end") == 2
+
+
+def test_who_was_merged_later_stays_in_a_month_that_is_over(ent):
+    with clock.freeze(LAST_INSTANT - ONE_MICROSECOND):
+        survivor = make_customer(ent)
+    with clock.freeze(LAST_INSTANT):
+        merged = make_customer(ent)
+        set_tier(merged, "F")
+        before = read_both(NOVEMBER)
+    with clock.freeze(LAST_INSTANT + ONE_MICROSECOND):
+        merge_customers(survivor, merged)
+        assert read_both(NOVEMBER) == before
+        assert read_both(DECEMBER)["at end", "F"] == 1
+
+
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_who_is_over_is_listed_whole_a_few_at_a_time(ent, monkeypatch, most):
+    monkeypatch.setattr(over_limit, "IDS_AT_ONCE", 2)
+    monkeypatch.setattr(keyset, "LOOKED_UP", most)
+    with clock.freeze(LAST_INSTANT):
+        for number in range(9):
+            customer = make_customer(ent, kyc_flag="F" if number % 2 else "P")
+            make_posting(ent, customer, 1_000_001)  # over the limit of New Min alone
+        assert read_both(NOVEMBER)["D",] == 5

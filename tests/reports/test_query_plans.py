@@ -42,6 +42,7 @@ from tests.factories import make_check, make_customer, make_person, make_posting
 from tests.ledger.histories import adjust
 from tests.reports.every_filter import (
     read_the_audit,
+    read_the_lists_of_a_month,
     read_transactions_and_records,
     search_in_every_way,
 )
@@ -62,7 +63,7 @@ GROWING_TABLES = {
 WALKED_INDEXES = {
     *("check_by_time", "check_declined", "entry_by_time", "entry_flagged"),
     *("entry_head_by_time", "audit_entry_by_time", "audit_entry_by_staff"),
-    *("customer_by_arrival", "customer_blocked"),
+    *("customer_by_arrival", "customer_blocked", "kyc_raised_or_lowered"),
 }
 NAMED_TABLE = re.compile(
     r'(?:FROM|JOIN|UPDATE)\s+"?(\w+)"?(?:\s+(?:AS\s+)?(?!WHERE|ORDER|JOIN|SET|LEFT)(\w+))?'
@@ -122,6 +123,7 @@ def read_all_reports(customer, ent):
                     asked = Wanted(tier, status, who, level)
                     list_customers(asked)
                     list_customers(asked, cursor=page.next)
+    read_the_lists_of_a_month(page.next)
     search_in_every_way(customer)
     read_overview()
     for listed in (reviews.list_waiting, reviews.list_decided):
@@ -258,6 +260,7 @@ PARTIAL = {
     '(t."processor_id" IS NULL OR t."user_id" IS NOT NULL)': "audit_entry_by_staff",
     "FROM ppims_auditentry t WHERE subject = %s": "sqlite_autoindex_ppims_auditentry_1",
     "t.\"status\" = 'BLOCKED'": "customer_blocked",
+    "NOT (t.\"from_tier\" = '')": "kyc_raised_or_lowered",
     't."month" = %s': "watched_near_a_limit",
     'FROM "limits_watched" WHERE "limits_watched"."month" = %s ORDER BY': "watched_by_use",
     't."processor_id" = %s': "registration_by_arrival",

@@ -9,9 +9,10 @@ from customers.models import Customer
 from customers.services import blocking
 from limits.models import NearLimit
 from ppims.core import calendar, clock
-from ppims.core.formats import ist_date
+from ppims.core.formats import ist, ist_date, write_month
 from ppims.reports import keyset
-from tests.factories import make_customer, make_processor
+from tests.factories import make_customer, make_posting, make_processor, set_tier
+from tests.two_people import merge_customers
 from tests.web.admin_pages import make_user, open_browser, read_words
 from tests.web.private_customer import list_unmasked, make_meera
 
@@ -156,6 +157,63 @@ def test_where_few_fit_it_says_that_it_stopped_looking(people, monkeypatch):
     assert list_names(page) == []
     assert "Few match: more may follow further back." in read_words(page)
     assert read_more(page)
+
+
+THIS_MONTH = calendar.number_ist_month(clock.now())
+
+
+@pytest.mark.parametrize(
+    ("query", "names", "said"),
+    [
+        ("", 5, "On-boarded in"),
+        ("&then=N", ["Arun Rao"], "On-boarded in"),
+        ("&what=raised", ["Arun Rao"], "KYC raised in"),
+        ("&what=raised&then=P", [], "KYC raised in"),
+        ("&what=lowered&then=N", ["Om Das"], "KYC lowered in"),
+        ("&what=end&then=P", 3, "Customers at the end in"),
+        ("&what=end", 5, "Customers at the end in"),
+        ("&what=over-load", [], "Over the limit, load in"),
+        ("&what=over-spend", ["Isha Lal"], "Over the limit, spend in"),
+    ],
+)
+def test_a_months_lists_say_whom_they_are_of(people, ent, query, names, said):
+    set_tier(people[0], "F")
+    set_tier(people[1], "N")
+    make_posting(ent, people[4], 1_000_001)
+    page = open_browser("viewer").get(f"/customers?month={THIS_MONTH}{query}")
+    found = list_names(page)
+    assert (found if isinstance(names, list) else len(found)) == names
+    assert f"{said} {write_month(THIS_MONTH)}" in read_words(page)
+
+
+def test_a_change_of_kyc_says_from_what_to_what_and_when(people):
+    set_tier(people[0], "F")
+    words = read_words(open_browser("viewer").get(f"/customers?month={THIS_MONTH}&what=raised"))
+    assert "Min → Full KYC" in words
+    assert f"Blocked by us {ist(clock.now())[:11]}" in words
+
+
+@pytest.mark.parametrize("query", ["what=x", "what=raised&then=X", "then=X"])
+def test_what_there_is_not_of_a_month_is_said_so(people, query):
+    page = open_browser("viewer").get(f"/customers?month={THIS_MONTH}&{query}")
+    assert page.status_code == 422
+
+
+def test_what_is_of_a_month_counts_beside_a_month_alone(people):
+    page = open_browser("viewer").get("/customers?what=raised&then=F")
+    assert len(list_names(page)) == 5
+    html = open_browser("viewer").get(f"/customers?month={THIS_MONTH}&what=end&tier=N&limit=near")
+    assert len(list_names(html)) == 5
+    assert re.findall(r'<select name="(\w+)"', html.content.decode()) == ["month", "what", "then"]
+
+
+def test_one_who_was_merged_since_is_listed_in_the_month_and_so_named(people):
+    merge_customers(people[3], people[4])
+    client = open_browser("viewer")
+    page = client.get(f"/customers?month={THIS_MONTH}")
+    assert len(list_names(page)) == 5
+    assert read_words(page).count("Merged since") == 1
+    assert len(list_names(client.get("/customers"))) == 4
 
 
 @pytest.mark.parametrize("role", ["viewer", "maker", "checker", "auditor", "admin"])
