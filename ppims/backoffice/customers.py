@@ -30,9 +30,17 @@ PAGE_TEMPLATE = "ppims/customers.html"
 WHAT_TEXTS: Mapping[str, object] = {
     What.RAISED: _("KYC raised"),
     What.LOWERED: _("KYC lowered"),
-    What.AT_END: _("Customers at the end"),
-    What.OVER_SPEND: _("Over the limit, spend"),
-    What.OVER_LOAD: _("Over the limit, load"),
+    What.AT_END: _("At the month’s end"),
+    What.OVER_SPEND: _("Over the spend limit"),
+    What.OVER_LOAD: _("Over the load limit"),
+}
+MONTH_TEXTS: Mapping[str, object] = {
+    "": _("On-boarded in %(month)s"),
+    What.RAISED: _("KYC raised in %(month)s"),
+    What.LOWERED: _("KYC lowered in %(month)s"),
+    What.AT_END: _("Customers at the end of %(month)s"),
+    What.OVER_SPEND: _("Over the spend limit at the end of %(month)s"),
+    What.OVER_LOAD: _("Over the load limit at the end of %(month)s"),
 }
 OF_CHANGES = {What.RAISED, What.LOWERED}
 OVER_LISTS = {What.OVER_SPEND, What.OVER_LOAD}
@@ -103,16 +111,10 @@ class Wanted(forms.Form):
         said = self.cleaned_data
         if not said.get("month"):
             return ""
-        names = {
-            "what": str(WHAT_TEXTS[said["what"]] if said["what"] else _("On-boarded")),
-            "month": write_month(int(said["month"])),
-        }
+        text = str(MONTH_TEXTS[said["what"]]) % {"month": write_month(int(said["month"]))}
         if tier := said.get("then"):
-            return gettext("%(what)s in %(month)s, KYC then: %(tier)s") % {
-                **names,
-                "tier": labels.name_tier(tier),
-            }
-        return gettext("%(what)s in %(month)s") % names
+            return gettext("%(text)s, %(tier)s") % {"text": text, "tier": labels.name_tier(tier)}
+        return text
 
     def make_filters(self) -> Filters:
         chosen = self.cleaned_data

@@ -8,12 +8,15 @@ from django.test import Client
 
 from customers.models import Customer
 from limits.verify import verify
+from ppims.core import calendar, clock
 from ppims.db import nodes
 from ppims.reports.customers import Filters, list_customers
+from ppims.reports.customers_of_month import OfMonth, What, list_customers_of_month
 from ppims.reports.flagged import list_waiting
 from ppims.reports.keyset import Position
+from ppims.reports.month_span import make_span
 from tests.conftest import Caller
-from tests.factories import make_check, make_customer, make_person, make_posting
+from tests.factories import make_check, make_customer, make_person, make_posting, set_tier
 from tests.reports.test_query_plans import call_every_operation
 
 pytestmark = [
@@ -46,7 +49,13 @@ def read_lists(ent, cbs):
     tiers = (None, *Customer.objects.values_list("tier", flat=True).distinct())
     callers = (None, ent.processor.pk, cbs.processor.pk)
     asked = [Filters(*each) for each in product(tiers, (None, "ACTIVE"), callers)]
+    month = calendar.number_ist_month(clock.now())
+    asked += [
+        Filters(processor_id=each, first_tier="P", frame=make_span(month).frame) for each in callers
+    ]
     read = [list_customers(filters).rows for filters in asked]
+    asked_of_month = [OfMonth(month, *each) for each in product(What, (None, "P", "F"))]
+    read += [list_customers_of_month(each, rows=2).rows for each in asked_of_month]
     return [*read, list_waiting(Position(0, 0, 0), rows=2).rows]
 
 
@@ -58,6 +67,9 @@ def test_lists_have_the_same_rows_in_the_same_order(many, ent, cbs, way):
         customer = make_customer(*processors)
         make_check(first, customer, 100, ref_id=f"C{customer}")
         make_posting(first, customer, 100, tran_id=f"T{customer}")  # flagged: unchecked
+        set_tier(customer, "F")
+    set_tier(customer, "P")
+    make_posting(ent.processor, customer, 10**9)
     of_many = read_lists(ent, cbs)
     many(False)
     with connection.cursor() as cursor:

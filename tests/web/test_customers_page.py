@@ -170,10 +170,10 @@ THIS_MONTH = calendar.number_ist_month(clock.now())
         ("&what=raised", ["Arun Rao"], "KYC raised in"),
         ("&what=raised&then=P", [], "KYC raised in"),
         ("&what=lowered&then=N", ["Om Das"], "KYC lowered in"),
-        ("&what=end&then=P", 3, "Customers at the end in"),
-        ("&what=end", 5, "Customers at the end in"),
-        ("&what=over-load", [], "Over the limit, load in"),
-        ("&what=over-spend", ["Isha Lal"], "Over the limit, spend in"),
+        ("&what=end&then=P", 3, "Customers at the end of"),
+        ("&what=end", 5, "Customers at the end of"),
+        ("&what=over-load", [], "Over the load limit at the end of"),
+        ("&what=over-spend", ["Isha Lal"], "Over the spend limit at the end of"),
     ],
 )
 def test_a_months_lists_say_whom_they_are_of(people, ent, query, names, said):
