@@ -4,15 +4,18 @@ docs/ledger.md, "Merges". Reads only; no statement joins two customers, who may 
 machines.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
+from customers.models import Kin
 from ppims.db import statements
+from ppims.db.streaming import Reader, stream_joined
 
 READ_SURVIVOR = "SELECT survivor_id FROM customers_customer WHERE unique_id = %s"
 READ_SURVIVORS = """
     SELECT unique_id, survivor_id FROM customers_customer WHERE unique_id IN ({places})
 """
 READ_KIN_OF_MANY = "SELECT other_id FROM customers_kin WHERE customer_id IN ({places})"
+KIN_READER = Reader(Kin, ["customer_id", "other_id"])
 READ_KIN = "SELECT other_id FROM customers_kin WHERE customer_id = %s ORDER BY other_id"
 
 
@@ -86,6 +89,20 @@ def list_branch(unique_id: int) -> list[int]:
     return [each for each in kin if unique_id in _list_steps(each, survivors)]
 
 
+def list_connected() -> Iterator[list[int]]:
+    """List all whom merges connected with each other, each time in the order of their ids; by the
+    first of them.
+    """
+    others: list[int] = []
+    last: int | None = None
+    for customer_id, other_id in stream_joined((KIN_READER,), "ORDER BY customer_id, other_id", ()):
+        if customer_id != last:
+            yield from _list_if_first(last, others)
+            last, others = customer_id, []
+        others.append(other_id)
+    yield from _list_if_first(last, others)
+
+
 def read_survivors(unique_ids: Iterable[int]) -> dict[int, int]:
     """Read into whom each was merged: itself, where into nobody."""
     asked = sorted(set(unique_ids))
@@ -100,3 +117,9 @@ def _list_steps(unique_id: int, survivors: Mapping[int, int]) -> list[int]:
     while (above := survivors.get(steps[-1], steps[-1])) != steps[-1]:
         steps.append(above)
     return steps
+
+
+def _list_if_first(customer_id: int | None, others: list[int]) -> list[list[int]]:
+    if customer_id is None or customer_id > min(others):
+        return []
+    return [sorted({customer_id, *others})]

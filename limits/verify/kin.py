@@ -9,11 +9,13 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from customers import survivors
 from limits.posting import MOVE_KIND, find_effect_paise
+from limits.roots import Roots
 from limits.verify.chains import Finding, find_surely, map_ledger_keys
 from limits.verify.history import AboutNone
 from limits.verify.judge import Customer, SignedBefore
-from limits.verify.kin_rows import RowsOfKin, list_connected
+from limits.verify.kin_rows import RowsOfKin
 from limits.verify.ledger import judge_whatever_it_holds, name_row
 from limits.verify.ownerless import read_rules_then
 from limits.verify.past_state import Person, PersonOfKin, RulesThen
@@ -31,7 +33,7 @@ MERGE_KIND, UNMERGE_KIND = "MERGE", "UNMERGE"
 def walk(about_none: AboutNone) -> Iterator[Finding]:
     """Walk through all whom merges connected, those of one person to a snapshot."""
     with read_snapshot():
-        connected = [*list_connected()]
+        connected = [*survivors.list_connected()]
     for members in connected:
 
         def find(members: list[int] = members) -> list[Finding]:
@@ -41,34 +43,6 @@ def walk(about_none: AboutNone) -> Iterator[Finding]:
                 return [*Judge(ring, rows, read_rules_then()).verify()]
 
         yield from find_surely(find)
-
-
-class Roots:
-    """Whom each Unique_Id means, as merge after merge is followed; and what was so when."""
-
-    def __init__(self) -> None:
-        self.above: dict[int, int] = {}
-        self._changes: list[tuple[int, dict[int, int]]] = [(-(2**63), {})]
-
-    def find(self, unique_id: int) -> int:
-        return _walk_up(unique_id, self.above)
-
-    def list_branch(self, unique_id: int, members: list[int]) -> set[int]:
-        """List who leads through an id upwards, itself too."""
-        return {each for each in members if unique_id in _list_steps(each, self.above)}
-
-    def change(self, unique_id: int, above: int, at: int) -> None:
-        self.above[unique_id] = above
-        self._changes.append((at, {**self.above}))
-
-    def list_seen(self, unique_id: int, at: int) -> set[int]:
-        """List whom an id may have meant at an instant: at that of a merge, before and after it."""
-        ends = [*(start for start, _ in self._changes[1:]), 2**63]
-        return {
-            _walk_up(unique_id, above)
-            for (start, above), end in zip(self._changes, ends, strict=True)
-            if start <= at <= end
-        }
 
 
 class LedgerOfKin(Customer):
@@ -261,14 +235,3 @@ class Judge:
     def _list_all_rows(self) -> Iterator[Any]:
         yield from self._rows.check_by_id.values()
         yield from self._rows.entry_by_id.values()
-
-
-def _walk_up(unique_id: int, above: dict[int, int]) -> int:
-    return _list_steps(unique_id, above)[-1]
-
-
-def _list_steps(unique_id: int, above: dict[int, int]) -> list[int]:
-    steps = [unique_id]
-    while above.get(steps[-1], steps[-1]) != steps[-1]:
-        steps.append(above[steps[-1]])
-    return steps

@@ -2,10 +2,10 @@
 they point at, in whosever ledger these are. docs/ledger.md, "Merges".
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from customers.models import Customer, Kin, Merge
+from customers.models import Customer, Merge
 from limits.models import Adjustment, Hold, LedgerEntry, LimitCheck
 from limits.verify import judge
 from limits.verify.audit import Audits
@@ -21,7 +21,6 @@ from ppims.db import signed_rows
 from ppims.db.streaming import Reader, Row, stream_joined
 from ppims.models import FourEyes
 
-KIN_READER = Reader(Kin, ["customer_id", "other_id"])
 CUSTOMER_READER = Reader(Customer, ["unique_id", "survivor_id"])
 OF_MERGE = ["id", "customer_id", "merged_id", "kind", "state"]
 MERGE_READER = Reader(Merge, OF_MERGE)
@@ -37,26 +36,6 @@ NO_REF_ID: Row = (None,) * len(OF_REF_ID)
 Merged = make_row_type("Merged", OF_MERGE)
 FirstOfCheck = make_row_type("FirstOfCheck", [field.attname for field in CHECK_READER.fields])
 FirstOfEntry = make_row_type("FirstOfEntry", [field.attname for field in ENTRY_READER.fields])
-
-
-def list_connected() -> Iterator[list[int]]:
-    """List all whom merges connected with each other, each time in the order of their ids; by the
-    first of them.
-    """
-    others: list[int] = []
-    last: int | None = None
-    for customer_id, other_id in stream_joined((KIN_READER,), "ORDER BY customer_id, other_id", ()):
-        if customer_id != last:
-            yield from _list_if_first(last, others)
-            last, others = customer_id, []
-        others.append(other_id)
-    yield from _list_if_first(last, others)
-
-
-def _list_if_first(customer_id: int | None, others: list[int]) -> list[list[int]]:
-    if customer_id is None or customer_id > min(others):
-        return []
-    return [sorted({customer_id, *others})]
 
 
 class RowsOfKin:
