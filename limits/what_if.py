@@ -6,8 +6,8 @@ Instants are microseconds since 1970, as they are read from either database.
 """
 
 from bisect import bisect_right
-from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from limits import decision
 from limits.decision import Decision, Question, Rule
 from limits.known import Usage
-from limits.posting import POST_KIND, REVERSE_KIND, find_effect_paise
+from limits.posting import POST_KIND, find_effect_paise
 from ppims.core import calendar
 
 # A rule that counts from its approval has its instant before the COMMIT: whoever asked in between
@@ -27,6 +27,7 @@ BLOCKED_REASON, ACCOUNT_REASON, CARD_REASON = (
     "CARD_NOT_ACTIVE",
 )
 RulePlace = tuple[str, str, str]  # tier, direction, window
+Place = tuple[int, str]  # month and direction
 
 
 class CheckThen(NamedTuple):
@@ -47,6 +48,7 @@ class CheckThen(NamedTuple):
     held_paise: int | None
     cumulative_paise: int
     hold_until: int | None
+    unique_id_sent: int
 
 
 class EntryThen(NamedTuple):
@@ -61,6 +63,7 @@ class EntryThen(NamedTuple):
     amount_paise: int
     limit_check_id: int | None
     reverses_id: int | None
+    unique_id_sent: int
 
 
 class TierChange(NamedTuple):
@@ -134,20 +137,44 @@ class Rulebook:
         return Ruling(_list_limits(amounts), _list_limits(amounts | others))
 
 
+class HoldThen(NamedTuple):
+    """An open hold: where it counts, until when, how much, and whose it is for ever."""
+
+    place: tuple[int, str, int]
+    until: int
+    paise: int
+    owner: int
+
+
+class Shared(NamedTuple):
+    """What a course keeps by rows, whosever ledger they are in: left out ones, postings with their
+    owners; checks that count as posted, with their place, amount and owner. `otherwise` is what
+    that comes to, by owner: docs/ledger.md, "Merges", tells whose a row is.
+    """
+
+    left_out_checks: set[int]
+    left_out_postings: dict[int, int]
+    supposed: dict[int, tuple[Place, int, int]]
+    otherwise: dict[int, Counter[Place]]
+
+
 class Course:
     """How a customer stands in one course of events: as it was, or as it would have been.
 
-    Of a check that was allowed and would not be, the hold, the postings that settle it and their
-    reversals are left out. One that was declined and would be allowed counts as posted, until the
-    posting comes that was booked for it all the same.
+    Of a check that was allowed and would not be, the hold, the postings that settle it and what
+    gives back of them are left out. One that was declined and would be allowed counts as posted,
+    until the posting comes that was booked for it all the same.
+
+    Of several whom merges connected, each has its own sums and holds; `first` is that of one of
+    them, with whom it shares the rest.
     """
 
-    def __init__(self) -> None:
-        self.used: dict[tuple[int, str], int] = defaultdict(int)
-        self._holds: dict[int, tuple[tuple[int, str, int], int, int]] = {}
-        self._left_out_checks: set[int] = set()
-        self._left_out_postings: set[int] = set()
-        self._supposed: dict[int, tuple[tuple[int, str], int]] = {}
+    def __init__(self, first: "Course | None" = None) -> None:
+        self.used: dict[Place, int] = defaultdict(int)
+        self._holds: dict[int, HoldThen] = {}
+        self._shared: Shared = (
+            first._shared if first else Shared(set(), {}, {}, defaultdict(Counter))
+        )
 
     def judge(
         self, check: CheckThen, rules: Sequence[Rule], tiers: Sequence[TierChange]
@@ -171,35 +198,60 @@ class Course:
 
     def take_check(self, check: CheckThen, is_allowed: bool) -> None:
         """Take a check that is allowed in this course, or not."""
-        place = check.month, check.direction
+        place, owner = (check.month, check.direction), check.unique_id_sent
         if check.is_allowed and not is_allowed:
-            self._left_out_checks.add(check.id)
+            self._shared.left_out_checks.add(check.id)
         elif check.is_allowed:
             held = (*place, check.processor_id)
-            self._holds[check.id] = held, check.hold_until or 0, check.amount_paise
+            self._holds[check.id] = HoldThen(held, check.hold_until or 0, check.amount_paise, owner)
         elif is_allowed:
-            self._supposed[check.id] = place, check.amount_paise
-            self.used[place] += check.amount_paise
+            self._shared.supposed[check.id] = place, check.amount_paise, owner
+            self._add_other(owner, place, check.amount_paise)
 
     def take_entry(self, entry: EntryThen) -> None:
         """Take an entry, unless it is left out in this course."""
-        check_id = entry.limit_check_id
+        shared, check_id = self._shared, entry.limit_check_id
         if check_id is not None:
             self._holds.pop(check_id, None)
-        if entry.kind == POST_KIND and check_id is not None:
-            if check_id in self._left_out_checks:
-                self._left_out_postings.add(entry.id)
-                return
-            place, paise = self._supposed.pop(check_id, ((entry.month, entry.direction), 0))
-            self.used[place] -= paise
-        if entry.kind == REVERSE_KIND and entry.reverses_id in self._left_out_postings:
-            return
+            if entry.kind == POST_KIND and check_id in shared.supposed:
+                place, paise, asker = shared.supposed.pop(check_id)
+                self._add_other(asker, place, -paise)
         if effect := find_effect_paise(entry.kind, entry.amount_paise):
-            self.used[entry.month, entry.direction] += effect
+            place = entry.month, entry.direction
+            self.used[place] += effect
+            owner = self._find_left_out(entry) if shared.left_out_checks else None
+            if owner is not None:
+                self._add_other(owner, place, -effect)
+
+    def _find_left_out(self, entry: EntryThen) -> int | None:
+        """Find whose an entry is that is left out in this course; None: it is not."""
+        shared = self._shared
+        if entry.kind == POST_KIND and entry.limit_check_id in shared.left_out_checks:
+            shared.left_out_postings[entry.id] = entry.unique_id_sent
+            return entry.unique_id_sent
+        if entry.reverses_id is None:
+            return None
+        return shared.left_out_postings.get(entry.reverses_id)
+
+    def _add_other(self, owner: int, place: Place, paise: int) -> None:
+        """Add what this course has otherwise than it was."""
+        self.used[place] += paise
+        self._shared.otherwise[owner][place] += paise
+
+    def hand_over(self, taker: "Course", owners: Collection[int]) -> None:
+        """Let another have what a merge or un-merge takes along of some Unique_Ids, besides what it
+        is recorded to have moved: their holds, and what they have otherwise in this course.
+        """
+        for owner in owners:
+            for place, paise in self._shared.otherwise[owner].items():
+                self.used[place] -= paise
+                taker.used[place] += paise
+        for check_id in [key for key, hold in self._holds.items() if hold.owner in owners]:
+            taker._holds[check_id] = self._holds.pop(check_id)
 
     def _sum_held(self, at: int) -> dict[tuple[int, str, int], int]:
         held: dict[tuple[int, str, int], int] = {}
-        for check_id, (place, until, paise) in [*self._holds.items()]:
+        for check_id, (place, until, paise, _) in [*self._holds.items()]:
             if until > at:
                 held[place] = held.get(place, 0) + paise
             else:  # instants only rise: it counts nowhere any more
@@ -208,11 +260,21 @@ class Course:
 
 
 class Replay:
-    """One customer's rows, taken one after another: those before `since` count for sums alone."""
+    """One customer's rows, taken one after another: those before `since` count for sums alone.
 
-    def __init__(self, rulebook: Rulebook, since: int, tiers: Sequence[TierChange]) -> None:
+    `first` is the replay of one with whom merges connected the customer: `limits.side_by_side`.
+    """
+
+    def __init__(
+        self,
+        rulebook: Rulebook,
+        since: int,
+        tiers: Sequence[TierChange],
+        first: "Replay | None" = None,
+    ) -> None:
         self._rulebook, self._since, self._tiers = rulebook, since, tiers
-        self._then, self._now = Course(), Course()
+        self._then: Course = Course(first._then if first else None)
+        self._now: Course = Course(first._now if first else None)
 
     def take(self, rows: Iterable[CheckThen | EntryThen]) -> Iterator[Redecided]:
         """Take rows in the order of their instants, checks before entries; yield each check since
@@ -228,6 +290,11 @@ class Replay:
                     entries.append(row)
             yield from self._take_instant(checks, entries)
 
+    def hand_over(self, taker: "Replay", owners: Collection[int]) -> None:
+        """Let another have what goes along of some Unique_Ids, in both courses."""
+        self._then.hand_over(taker._then, owners)
+        self._now.hand_over(taker._now, owners)
+
     def _take_instant(
         self, checks: Sequence[CheckThen], entries: deque[EntryThen]
     ) -> Iterator[Redecided]:
@@ -237,13 +304,13 @@ class Replay:
         for check in checks:
             is_counted = check.at >= self._since
             while is_counted and entries and not self._find_fitting(check):
-                self._take_entry(entries.popleft())
+                yield from self._take_entry(entries.popleft())
             if is_counted:
                 yield self._decide(check)
             else:
                 self._take_check(check, bool(check.is_allowed))
         while entries:
-            self._take_entry(entries.popleft())
+            yield from self._take_entry(entries.popleft())
 
     def _decide(self, check: CheckThen) -> Redecided:
         rulings = self._rulebook.list_rulings(check.tier, check.direction, check.at)
@@ -267,9 +334,10 @@ class Replay:
         self._then.take_check(check, bool(check.is_allowed))
         self._now.take_check(check, is_allowed)
 
-    def _take_entry(self, entry: EntryThen) -> None:
+    def _take_entry(self, entry: EntryThen) -> Iterable[Any]:
         self._then.take_entry(entry)
         self._now.take_entry(entry)
+        return ()  # nothing to wait for
 
 
 def _list_limits(amounts: dict[str, tuple[int, int | None]]) -> list[Rule]:

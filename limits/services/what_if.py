@@ -6,25 +6,28 @@ memory, holds up no writer, and no snapshot grows old.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from heapq import merge
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from customers.models import Customer, KycChange
+from customers import survivors
+from customers.models import Customer, KycChange, Merge
 from limits import queries
 from limits.effect import Effect
 from limits.models import LedgerEntry, LimitCheck, RuleSet
+from limits.posting import MOVE_KIND
 from limits.services import rules
+from limits.side_by_side import MoveThen, SideBySide
 from limits.what_if import CheckThen, EntryThen, Replay, Rulebook, RulePlace, TierChange
 from ppims.core import calendar, clock
 from ppims.db import statements
 from ppims.db.streaming import Reader, read_leanly, stream_joined
 from ppims.db.transaction import read_snapshot
-from ppims.models import User
+from ppims.models import FourEyes, User
 
 MOST_MONTHS, DEFAULT_MONTHS = 12, 3
 CUSTOMERS_AT_ONCE = 1_000
@@ -34,10 +37,15 @@ Progress = Callable[[int, int], None]  # how many of how many customers are done
 CHECK_READERS = (Reader(LimitCheck, CheckThen._fields),)
 ENTRY_READERS = (Reader(LedgerEntry, EntryThen._fields),)
 TIER_READERS = (Reader(KycChange, ("customer_id", "at", "to_tier", "tier_since")),)
+MERGE_READERS = (Reader(Merge, ("id", "customer_id", "merged_id", "kind")),)
+MOVE_READERS = (Reader(LedgerEntry, ("id", "ref_id")),)
+FIRST_INSTANT = datetime(1970, 1, 1, tzinfo=UTC)
 ROWS_TAIL = """
     WHERE t.customer_id > %s AND t.customer_id <= %s AND t.at >= %s AND t.at <= %s
     ORDER BY t.customer_id, t.number
 """
+MERGES_TAIL = "WHERE t.customer_id = %s AND t.state = %s"
+MOVES_TAIL = "WHERE t.customer_id = %s AND t.kind = %s"
 TIERS_TAIL = "WHERE t.customer_id > %s AND t.customer_id <= %s ORDER BY t.customer_id, t.id"
 
 
@@ -84,10 +92,17 @@ def work_out(
     frame, effect, done = make_frame(months, until), Effect(), 0
     total = Customer.objects.count()
     book = Rulebook(_read_approved(), dict(proposed))
+    with read_snapshot():  # who is merged from now on has no later rows to be read
+        connected = [*survivors.list_connected()]
+    kin = {member for members in connected for member in members}
     for span in queries.list_customer_spans(CUSTOMERS_AT_ONCE):
         with read_snapshot():
-            _replay_span(span, frame, book, effect)
+            _replay_span(span, frame, book, effect, kin)
         done = min(total, done + CUSTOMERS_AT_ONCE)
+        progress(done, total)
+    for members in connected:
+        with read_snapshot():
+            _replay_connected(members, frame, book, effect)
         progress(done, total)
     return {"months": [*frame.months], "until": frame.until.isoformat(), **effect.list_plain()}
 
@@ -118,13 +133,54 @@ def _read_approved() -> list[Sequence[Any]]:
     ]
 
 
-def _replay_span(span: tuple[int, int], frame: Frame, book: Rulebook, effect: Effect) -> None:
+def _replay_span(
+    span: tuple[int, int], frame: Frame, book: Rulebook, effect: Effect, kin: Container[int]
+) -> None:
+    """Replay the customers of a span one by one, but for whom merges connected with others."""
+    tiers = _read_tiers(span)
+    since = calendar.to_microseconds(frame.since)
+    for owner, rows in groupby(_stream_rows(span, frame), itemgetter(0)):
+        if owner not in kin:
+            effect.take(Replay(book, since, tiers[owner]).take(rows))
+
+
+def _replay_connected(members: Sequence[int], frame: Frame, book: Rulebook, effect: Effect) -> None:
+    """Replay all whom merges connected with each other, from their first entries on: those say whom
+    each Unique_Id meant. It holds all their rows at once.
+    """
+    frame = replace(frame, entries_from=FIRST_INSTANT)
+    tiers: dict[int, list[TierChange]] = {}
+    rows: dict[int, list[CheckThen | EntryThen]] = {}
+    for member in members:
+        span = member - 1, member
+        tiers[member] = _read_tiers(span)[member]
+        rows[member] = [*_stream_rows(span, frame)]
+    since = calendar.to_microseconds(frame.since)
+    for redecided in SideBySide(book, since, tiers, _read_moves(members)).take(rows):
+        effect.take(redecided)
+
+
+def _read_moves(members: Sequence[int]) -> dict[int, MoveThen]:
+    """Read the merges and un-merges of some customers, by the entries that they have made."""
+    merges: dict[str, MoveThen] = {}
+    for member in members:
+        approved = (member, FourEyes.State.APPROVED.value)
+        for number, survivor, merged, kind in stream_joined(MERGE_READERS, MERGES_TAIL, approved):
+            name = f"{kind}-{number}"
+            merges[name] = MoveThen(name, survivor, merged, kind == Merge.Kind.MERGE.value)
+    return {
+        entry: merges[name]
+        for member in members
+        for entry, name in stream_joined(MOVE_READERS, MOVES_TAIL, (member, MOVE_KIND))
+        if name in merges
+    }
+
+
+def _read_tiers(span: tuple[int, int]) -> dict[int, list[TierChange]]:
     tiers: dict[int, list[TierChange]] = defaultdict(list)
     for owner, *change in stream_joined(TIER_READERS, TIERS_TAIL, span):
         tiers[owner].append(TierChange(*change))
-    since = calendar.to_microseconds(frame.since)
-    for owner, rows in groupby(_stream_rows(span, frame), itemgetter(0)):
-        effect.take(Replay(book, since, tiers[owner]).take(rows))
+    return tiers
 
 
 def _stream_rows(span: tuple[int, int], frame: Frame) -> Iterator[CheckThen | EntryThen]:

@@ -58,6 +58,7 @@ class History:
         self.customer = make_customer(ent, cbs, kyc_flag=draw.choice("NP"), **papers)
         self.at = START + timedelta(seconds=draw.uniform(0, 86_400))
         self.together = [self]  # with whom it is one person, and so has one clock
+        self.passing_seconds = [1, 60, 1_200, 86_400, 20 * 86_400]  # between two steps
         self.asked: list[LimitCheck] = []
         self.posted: list[LedgerEntry] = []
 
@@ -71,7 +72,7 @@ class History:
             self.undo,
             self.post_alone,
         )
-        passed = self.draw.choice([1, 60, 1_200, 86_400, 20 * 86_400])
+        passed = self.draw.choice(self.passing_seconds)
         self.at = max(each.at for each in self.together) + timedelta(seconds=passed)
         with clock.freeze(self.at):
             self.draw.choice((*steps, self.correct, self.correct_one))()
@@ -168,7 +169,7 @@ def add_all_kinds(histories: list[History]) -> None:
 
 def merge_some(histories: list[History]) -> None:
     """Merge some of the customers: two who are two again, and two who stay one. Of these the merged
-    one's processors go on naming it.
+    one's processors go on naming it. Each step has a minute of its own.
     """
     ent, at = histories[0].processors[0], max(history.at for history in histories)
     for history in histories:
@@ -176,15 +177,20 @@ def merge_some(histories: list[History]) -> None:
     *_, one, other, third = histories
     with clock.freeze(at):
         merge = merge_customers(one.customer, other.customer)
-        survivor, parted = merge.customer_id, merge.merged_id
-        asked, _ = make_check(ent, parted, 300)
-        make_posting(ent, parted, 300, enquiry=asked.ref_id)
-        tran_id = draw_ref()
-        make_posting(ent, parted, 700, tran_id=tran_id)
-        make_check(ent, parted, 200)
-        unmerge_customer(parted)
-        make_posting(ent, parted, 50, "R", tran_id=tran_id)
-        merge_customers(survivor, third.customer)
+    survivor, parted = merge.customer_id, merge.merged_id
+    asked, tran_id = draw_ref(), draw_ref()
+    steps = (
+        lambda: make_check(ent, parted, 300, ref_id=asked),
+        lambda: make_posting(ent, parted, 300, enquiry=asked),
+        lambda: make_posting(ent, parted, 700, tran_id=tran_id),
+        lambda: make_check(ent, parted, 200),
+        lambda: unmerge_customer(parted),
+        lambda: make_posting(ent, parted, 50, "R", tran_id=tran_id),
+        lambda: merge_customers(survivor, third.customer),
+    )
+    for minutes, step in enumerate(steps, start=1):
+        with clock.freeze(at + timedelta(minutes=minutes)):
+            step()
     kept = one if survivor == one.customer else other
     kept.together = third.together = [kept, third]
 

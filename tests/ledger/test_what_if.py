@@ -9,7 +9,8 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from customers.models import KycChange
+from customers.models import Customer, KycChange, Merge
+from customers.survivors import find_root, list_kin
 from limits.models import LedgerEntry, LimitCheck, LimitRule
 from limits.services import what_if
 from limits.what_if import CheckThen, EntryThen, TierChange
@@ -106,6 +107,18 @@ def test_a_posting_of_what_is_newly_declined_is_out_and_so_is_its_reversal(ent, 
     days.spend(100_000)  # it would be let through, if the reversal were counted
     found = work_out({SPEND: 499_999})
     assert [paise["paise"] for paise in found["largest"]] == [600_000, 100_000]
+
+
+def test_a_correction_that_names_a_posting_is_out_with_it(ent, customer):
+    days = Days(ent, customer)
+    days.spend(600_000, tran_id="T1")  # newly declined
+    posting = LedgerEntry.objects.get(tran_id="T1")
+    with clock.freeze(days.at):
+        histories.adjust(customer, 202606, -600_000, posting_id=posting.pk)
+    days.spend(400_000)
+    days.spend(100_000)  # it would be let through, if the correction were counted
+    found = work_out({SPEND: 499_999})
+    assert [each["paise"] for each in found["largest"]] == [600_000, 100_000]
 
 
 def test_what_is_newly_let_through_counts_as_posted(ent, customer):
@@ -231,6 +244,7 @@ def write_histories():
     """Write histories of every kind of entry, of some tiers, under rules that change."""
     written = histories.write(20261127, customers=6, steps=10)
     histories.add_all_kinds(written)
+    histories.merge_some(written)
     at = max(history.at for history in written)
     make_rule(tier="P", direction="D", window="MONTH", amount=500_000, in_force_from=at)
     make_rule(tier="N", direction="C", window="BALANCE", amount=700_000, in_force_from=at)
@@ -247,18 +261,17 @@ def replay_tables_by_hand(proposed, since):
     fields = ("pk", "tier", "direction", "window", "amount", "in_force_from")
     approved = [tuple(make_plain(getattr(rule, name)) for name in fields) for rule in rules]
     others = {}
-    for owner in {*LimitCheck.objects.values_list("customer_id", flat=True)}:
+    for kin in {(*list_kin(each),) for each in Customer.objects.values_list("pk", flat=True)}:
         rows = [
             kind._make(make_plain(getattr(row, name)) for name in kind._fields)
             for kind, model in ((CheckThen, LimitCheck), (EntryThen, LedgerEntry))
-            for row in model.objects.filter(customer_id=owner).order_by("number")
+            for row in model.objects.filter(customer_id__in=kin).order_by("number")
         ]
         rows.sort(key=lambda row: row.at)
-        tiers = [
-            TierChange(make_plain(each.at), each.to_tier, make_plain(each.tier_since))
-            for each in KycChange.objects.filter(customer_id=owner).order_by("pk")
-        ]
-        answers, _ = replay_by_hand(rows, tiers, approved, proposed, make_plain(since))
+        tiers = {member: list_tiers(member) for member in kin}
+        answers, _ = replay_by_hand(
+            rows, tiers, approved, proposed, make_plain(since), map_changes()
+        )
         checks = {row.id: row for row in rows if isinstance(row, CheckThen)}
         others |= {
             checks[pk]: is_allowed
@@ -266,6 +279,24 @@ def replay_tables_by_hand(proposed, since):
             if is_allowed != bool(checks[pk].is_allowed)
         }
     return others
+
+
+def list_tiers(customer):
+    return [
+        TierChange(make_plain(each.at), each.to_tier, make_plain(each.tier_since))
+        for each in KycChange.objects.filter(customer_id=customer).order_by("pk")
+    ]
+
+
+def map_changes():
+    """Map each entry of a merge to who means whom from then on."""
+    merges = {f"{each.kind}-{each.pk}": each for each in Merge.objects.filter(state="APPROVED")}
+    changes = {}
+    for pk, name in LedgerEntry.objects.filter(kind="M").values_list("pk", "ref_id"):
+        merge = merges[name]
+        above = merge.customer_id if merge.kind == "MERGE" else merge.merged_id
+        changes[pk] = merge.merged_id, above
+    return changes
 
 
 def test_histories_of_every_kind_come_to_what_a_model_of_dictionaries_does(monkeypatch):
@@ -301,7 +332,7 @@ def test_histories_of_every_kind_come_to_what_a_model_of_dictionaries_does(monke
 
 
 def sum_up(rows):
-    owners = {row.customer_id for row in rows}
+    owners = {find_root(row.unique_id_sent) for row in rows}
     paise = sum(row.amount_paise for row in rows)
     return {"checks": len(rows), "customers": len(owners), "paise": paise}
 

@@ -26,6 +26,7 @@ from tests.property.model import find_stop, number_year
 from tests.property.test_plan_against_a_model import Story
 
 SHORT_STORIES, STEADY_STORIES, PROPOSALS_OF_A_STORY = 12, 30, 8
+STATE_REASONS = {"CUSTOMER_BLOCKED", "ACCOUNT_NOT_ACTIVE", "CARD_NOT_ACTIVE"}
 FEWEST_CHECKS, FEWEST_OTHER = 500, 40
 LONG_STORIES = st.lists(
     st.builds(Group, MOVES, CHANGES, st.lists(REQUESTS, min_size=1, max_size=1)),
@@ -86,7 +87,7 @@ class RecordedStory(Story):
 
     def replay_by_hand(self, person, proposed, since):
         rows = [*self.list_rows(person)]
-        return replay_by_hand(rows, self.tiers[person], self.list_approved(), proposed, since)
+        return replay_by_hand(rows, self.tiers, self.list_approved(), proposed, since)
 
 
 def _take(kind, row):
@@ -155,47 +156,64 @@ def test_under_other_rules_it_comes_to_what_a_model_of_dictionaries_does():
 # The model: what counts is a list, added up anew for each check.
 
 
-def replay_by_hand(rows, tiers, approved, proposed, since):
+def replay_by_hand(rows, tiers, approved, proposed, since, changes=None):
     """Answer each check since an instant, of one person's rows in their order; and what is used at
-    their end.
+    their end. Of several whom merges connected, `changes` says of each move's entries who means
+    whom from then on; what counts is what their own rows come to, so the moves themselves don't.
     """
-    counted, holds, answers, then, gone = [], {}, {}, {}, set()
+    counted, holds, answers, then, gone, above = [], {}, {}, {}, {}, {}
     for row in rows:
-        if isinstance(row, EntryThen):
-            _book_by_hand(row, counted, holds, answers, then, gone)
-            continue
-        check = row._asdict()
-        is_state = check["reason"] in {"CUSTOMER_BLOCKED", "ACCOUNT_NOT_ACTIVE", "CARD_NOT_ACTIVE"}
-        then[check["id"]] = bool(check["is_allowed"])
-        if check["at"] < since or is_state:
-            allowed = bool(check["is_allowed"])
+        if isinstance(row, CheckThen):
+            check = row._asdict() | {"owner": row.unique_id_sent}
+            then[row.id] = allowed = bool(row.is_allowed)
+            if row.at >= since and row.reason not in STATE_REASONS:
+                rules = _find_rules_by_hand(check, approved, proposed)
+                own = [_keep_own(all_, check, above) for all_ in (counted, holds.values())]
+                allowed = _judge_by_hand(check, rules, tiers[row.customer_id], *own)
+            if row.at >= since:
+                answers[row.id] = allowed
+            if allowed and then[row.id]:
+                holds[row.id] = check
+            elif allowed:
+                counted.append({**check, "paise": row.amount_paise, "supposed": row.id})
+        elif row.kind == "M":
+            above.update([changes[row.id]])
         else:
-            rules = _find_rules_by_hand(check, approved, proposed)
-            allowed = _judge_by_hand(check, rules, tiers, counted, holds)
-        if check["at"] >= since:
-            answers[check["id"]] = allowed
-        if allowed and then[check["id"]]:
-            holds[check["id"]] = check
-        elif allowed:
-            counted.append({**check, "paise": check["amount_paise"], "supposed": check["id"]})
+            _book_by_hand(row, counted, holds, answers, then, gone)
+    return answers, _sum_by_hand(counted)
+
+
+def _sum_by_hand(counted):
     used = Counter()
     for each in counted:
         used[each["month"], each["direction"]] += each["paise"]
-    return answers, {place: paise for place, paise in used.items() if paise}
+    return {place: paise for place, paise in used.items() if paise}
+
+
+def _keep_own(all_, check, above):
+    """Keep what counts for a check: whose owner means its customer."""
+
+    def find_root(owner):
+        return find_root(above[owner]) if above.get(owner, owner) != owner else owner
+
+    return [each for each in all_ if find_root(each["owner"]) == check["customer_id"]]
 
 
 def _book_by_hand(row, counted, holds, answers, then, gone):
-    entry = row._asdict()
-    of = entry["limit_check_id"]
+    entry = row._asdict() | {"owner": row.unique_id_sent}
+    of, given_back = entry["limit_check_id"], entry["reverses_id"]
     holds.pop(of, None)
     if entry["kind"] == "S" and of is not None:
         if then.get(of) and answers.get(of) is False:
-            gone.add(entry["id"])
+            gone[entry["id"]] = entry
             return
         counted[:] = [each for each in counted if each.get("supposed") != of]
-    if entry["reverses_id"] in gone:
+    if given_back in gone:
         return
-    sign = {"S": 1, "R": -1, "F": 0, "A": 1, "M": 1}[entry["kind"]]
+    for posting in counted:
+        if given_back is not None and posting.get("kind") == "S" and posting["id"] == given_back:
+            entry["owner"] = posting["owner"]
+    sign = {"S": 1, "R": -1, "F": 0, "A": 1}[entry["kind"]]
     counted.append({**entry, "paise": sign * entry["amount_paise"]})
 
 
@@ -208,7 +226,7 @@ def _find_rules_by_hand(check, approved, proposed):
 
 
 def _judge_by_hand(check, rules, tiers, counted, holds):
-    held = [hold for hold in holds.values() if hold["hold_until"] > check["at"]]
+    held = [hold for hold in holds if hold["hold_until"] > check["at"]]
 
     def add_up(is_in):
         own = [each["paise"] for each in counted if is_in(each)]
