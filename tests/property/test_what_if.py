@@ -25,7 +25,7 @@ from tests.property.drawn_groups import (
 from tests.property.model import find_stop, number_year
 from tests.property.test_plan_against_a_model import Story
 
-SHORT_STORIES, STEADY_STORIES, PROPOSALS_OF_A_STORY = 12, 30, 8
+SHORT_STORIES, STEADY_STORIES, PROPOSALS_OF_A_STORY = 12, 30, 16
 STATE_REASONS = {"CUSTOMER_BLOCKED", "ACCOUNT_NOT_ACTIVE", "CARD_NOT_ACTIVE"}
 FEWEST_CHECKS, FEWEST_OTHER = 500, 40
 LONG_STORIES = st.lists(
