@@ -67,6 +67,7 @@ class Migration(migrations.Migration):
             options={
                 "abstract": False,
                 "default_permissions": (),
+                "verbose_name": "change of limits",
             },
         ),
         migrations.AddField(

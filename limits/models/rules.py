@@ -47,6 +47,7 @@ class RuleSet(FourEyes):
     effect = models.TextField(blank=True)
 
     class Meta(FourEyes.Meta):
+        verbose_name = "change of limits"
         default_permissions = ()  # who proposes and approves is said of its rules
 
     def __str__(self) -> str:

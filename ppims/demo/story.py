@@ -14,13 +14,14 @@ from itertools import count, cycle
 
 from customers.details import CustomerDetails
 from customers.models import Customer, DuplicateReview, KycProposal
-from customers.services import blocking, customers, kyc, notes, reviews
+from customers.services import blocking, customers, kyc, notes
 from limits import queries
 from limits.known import Ask, Report
 from limits.models import LedgerEntry, PostingFinding
 from limits.services import adjustments, checks, findings, updates
 from ppims.core import calendar, clock
 from ppims.core.errors import Conflict
+from ppims.demo.decided_reviews import decide_review
 from ppims.demo.names import FIRST_NAMES, LAST_NAMES, PLACES, STREETS
 from ppims.models import Operation, Processor, User
 from ppims.services.idempotency import Call
@@ -199,11 +200,10 @@ class Story:
         for hours, (review, (outcome, reason)) in enumerate(said.items(), start=20):
             self._plan_event(
                 self._draw_past_instant(hours=hours),
-                reviews.decide,
+                decide_review,
                 review_id=review.pk,
                 outcome=outcome,
                 reason=reason,
-                user=User.objects.get(username="lakshmi"),
             )
 
     def _live(self, person: Person) -> None:

@@ -79,7 +79,7 @@ def test_a_backup_holds_every_row_and_says_what_it_is(filled, tmp_path, capsys, 
     file = tmp_path / "backup.zip"
     call_command("backup", str(file))
     said = capsys.readouterr().out
-    assert f"{file}: seal 2, 3 entries, 2 checks; checked." in said
+    assert f"{file}: seal 2, 5 entries, 2 checks; checked." in said
     assert f"Keep a copy of {settings.PPIMS_DATA_DIR / 'keys'} in another place" in said
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["backup.zip"]
@@ -338,7 +338,7 @@ def test_an_older_backup_is_migrated(backup, elsewhere):
     restore(backup)
     assert health.is_migrated(elsewhere)
     with alias.use_as_own(elsewhere):
-        assert LedgerEntry.objects.count() == 3
+        assert LedgerEntry.objects.count() == 5
 
 
 PROOF = b"a proof that stays where it is, 32"

@@ -337,7 +337,7 @@ def test_a_customer_who_is_not_there_is_404(maker, name):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_it_takes_a_bounded_number_of_queries(customer, maker, name, django_assert_max_num_queries):
-    with django_assert_max_num_queries(10):  # two of them count what waits, for the menu
+    with django_assert_max_num_queries(11):  # two count what waits, one asks whom the id means
         maker.get(reverse(name, args=[customer.pk]))
 
 
