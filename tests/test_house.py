@@ -194,7 +194,9 @@ def test_nothing_is_left_to_do() -> None:
     files = [*ROOT.glob("*.md"), *ROOT.glob("*.toml"), *ROOT.glob("*.py"), ROOT / ".env.example"]
     files += [path for folder in folders for path in (ROOT / folder).rglob("*")]
     own = [
-        path for path in files if path.suffix not in {".pyc", ".png"} and "vendor" not in path.parts
+        path
+        for path in files
+        if path.suffix not in {".pyc", ".webp"} and "vendor" not in path.parts
     ]
     text = {
         write_name(path): path.read_bytes().decode(errors="replace")

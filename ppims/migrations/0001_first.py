@@ -1,8 +1,8 @@
 import django.contrib.auth.validators
 import django.db.models.deletion
 import django.utils.timezone
-import ppims.models
 import ppims.db.fields
+import ppims.models.users
 from django.conf import settings
 from django.db import migrations, models
 
@@ -113,7 +113,7 @@ class Migration(migrations.Migration):
                 "constraints": [],
             },
             managers=[
-                ("objects", ppims.models.StaffManager()),
+                ("objects", ppims.models.users.StaffManager()),
             ],
         ),
         migrations.CreateModel(

@@ -23,7 +23,11 @@ OUR_APPS = ("ppims", "customers", "limits")
 # Columns that the database's own checks let nobody change alone; SQLite's are ignored here.
 IMPOSSIBLE_COLUMNS = {
     "sqlite": [],
-    "postgresql": ["limits.LimitCheck.is_allowed", "customers.Customer.status"],
+    "postgresql": [
+        "limits.LimitCheck.is_allowed",
+        "customers.Customer.status",
+        "ppims.ProcessorChange.kind",
+    ],
 }
 
 

@@ -224,7 +224,7 @@ def test_what_waits_is_counted_beside_its_tab_and_its_sum_in_the_menu():
     (work,) = [it for it in page.context["frame"]["menu"] if str(it["item"].label) == "Work"]
     assert work["count"] == 2
     assert "Work 2 Settings" in read_words(page)
-    assert "Flagged 0 Reviews 0 Approvals 1 Refused reports 0" in read_words(page)
+    assert "Flagged 0 Reviews 0 Approvals 2 Refused reports 0" in read_words(page)
 
 
 def test_a_page_below_a_tab_has_no_tabs():
