@@ -91,6 +91,8 @@ def test_a_merge_is_found_compared_proposed_and_approved(ent, cbs, two, maker, c
     page = read_words(maker.get(found["Location"]))
     assert "Spent this month ₹6,000.00 ₹5,000.00 ₹11,000.00" in page
     assert "₹0.00: over the limit of ₹10,000.00" in page
+    assert "Mobile number ••••1111 ••••2222 Both" in page
+    assert "Document – – –" in page
     done = maker.post(found["Location"], {"reason": "Same PAN"})
     assert done["Location"] == f"/customers/{two[0]}"
     merge = Merge.objects.get()

@@ -101,8 +101,14 @@ def _list_who(survivor: Customer, merged: Customer) -> list[Line]:
         (_("On record since"), [ist_date(each.created_at) for each in both], False),
     ]
     return [
-        _make_line(what, [*two, _("Both") if is_joint else two[0]]) for what, two, is_joint in said
+        _make_line(what, [*two, _join_values(two) if is_joint else two[0]])
+        for what, two, is_joint in said
     ]
+
+
+def _join_values(two: list[str]) -> str:
+    told = [each for each in two if each != NO_VALUE]
+    return _("Both") if len(told) > 1 else next(iter(told), NO_VALUE)
 
 
 def _list_after(survivor: Customer, merged: Customer, after: Customer) -> list[Line]:
