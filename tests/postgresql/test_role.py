@@ -24,8 +24,8 @@ RIGHTS = """
     WHERE grantee = %s ORDER BY 1, 2
 """
 REFUSED_STATEMENTS = [
-    "UPDATE {table} SET at = at",
-    "UPDATE {table} SET at = at WHERE false",
+    "UPDATE {table} SET {column} = {column}",
+    "UPDATE {table} SET {column} = {column} WHERE false",
     "DELETE FROM {table} WHERE false",
     "TRUNCATE {table} CASCADE",
     "ALTER TABLE {table} DISABLE TRIGGER ALL",
@@ -100,19 +100,25 @@ def test_the_application_starts_again_serves_seals_and_verifies(owned):
     owned.manage("rebuild_usage")
 
 
+def name_column(table):
+    return "other_id" if table == "customers_kin" else "at"
+
+
 @pytest.mark.parametrize("table", append_only.TABLES)
 @pytest.mark.parametrize("statement", REFUSED_STATEMENTS)
 def test_the_application_may_not_touch_what_only_grows(owned, table, statement):
     with owned.database.connect_as(ROLE) as database:
         assert database.execute(f"SELECT count(*) FROM {table}").fetchone() != (None,)
+        sent = statement.format(table=table, column=name_column(table), owner=OWNER)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            database.execute(statement.format(table=table, owner=OWNER))
+            database.execute(sent)
 
 
 @pytest.mark.parametrize("table", append_only.TABLES)
 def test_the_owner_himself_is_stopped_by_the_triggers(owned, table):
     with owned.database.connect_as(OWNER) as database:
-        for statement in (f"UPDATE {table} SET at = at", f"DELETE FROM {table}"):
+        column = name_column(table)
+        for statement in (f"UPDATE {table} SET {column} = {column}", f"DELETE FROM {table}"):
             if database.execute(f"SELECT count(*) FROM {table}").fetchone() != (0,):
                 with pytest.raises(psycopg.errors.RestrictViolation, match="only grows"):
                     database.execute(statement)
