@@ -30,6 +30,7 @@ PAGE_TEMPLATE = "ppims/customers.html"
 WHAT_TEXTS: Mapping[str, object] = {
     What.RAISED: _("KYC raised"),
     What.LOWERED: _("KYC lowered"),
+    What.BLOCKED: _("Blocked"),
     What.AT_END: _("At the month’s end"),
     What.OVER_SPEND: _("Over the spend limit"),
     What.OVER_LOAD: _("Over the load limit"),
@@ -38,11 +39,17 @@ MONTH_TEXTS: Mapping[str, object] = {
     "": _("On-boarded in %(month)s"),
     What.RAISED: _("KYC raised in %(month)s"),
     What.LOWERED: _("KYC lowered in %(month)s"),
+    What.BLOCKED: _("Blocked in %(month)s"),
     What.AT_END: _("Customers at the end of %(month)s"),
     What.OVER_SPEND: _("Over the spend limit at the end of %(month)s"),
     What.OVER_LOAD: _("Over the load limit at the end of %(month)s"),
 }
-OF_CHANGES = {What.RAISED, What.LOWERED}
+# What the instant of each row is, where it isn't that the customer was added.
+INSTANT_TEXTS: Mapping[str | None, object] = {
+    What.RAISED: _("Changed"),
+    What.LOWERED: _("Changed"),
+    What.BLOCKED: _("Blocked"),
+}
 OVER_LISTS = {What.OVER_SPEND, What.OVER_LOAD}
 OF_TODAY = ("tier", "status", "processor", "limit")  # filters by what a customer is now
 NONE_CHOSEN: Mapping[str, object] = {"month": _("Any month"), "what": _("On-boarded")}
@@ -154,7 +161,7 @@ def customers(request: HttpRequest) -> HttpResponse:
         {
             "form": form,
             "chosen": chosen,
-            "is_of_changes": form.of_month is not None and form.of_month.what in OF_CHANGES,
+            "instant_text": INSTANT_TEXTS.get(form.cleaned_data.get("what"), _("Added")),
             "month_text": form.describe_month(),
             "after": after,
             "first": urlencode(chosen),

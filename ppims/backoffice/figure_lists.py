@@ -33,35 +33,29 @@ ALWAYS_ASKED: Mapping[Section, Mapping[str, str]] = {
 }
 LISTED_PEOPLE: Mapping[str, str] = {
     People.ONBOARDED: "",
+    People.BLOCKED: What.BLOCKED,
     People.RAISED: What.RAISED,
     People.LOWERED: What.LOWERED,
     People.AT_END: What.AT_END,
 }
 OVER_LISTS = {Direction.DEBIT: What.OVER_SPEND, Direction.CREDIT: What.OVER_LOAD}
-BLOCKED_SLUG = "customer-blocked"  # an event of the audit
 
 
 def write_address(figure: Figure, month: int) -> str:
-    """Write the address of a figure's rows; "": only those of its whole line are listed."""
+    """Write the address of a figure's rows."""
     if figure.section == Section.OVER:
         (way,) = figure.of
         return _write_customers(month, OVER_LISTS[Direction(way)])
     if figure.section == Section.CUSTOMERS:
         what, tier = figure.of
-        return _write_customers(month, LISTED_PEOPLE[what], tier) if what in LISTED_PEOPLE else ""
+        return _write_customers(month, LISTED_PEOPLE[what], tier)
     asked = {**_list_days(month), **ALWAYS_ASKED[figure.section], **_list_filters(figure)}
     return f"{reverse('transactions')}?{urlencode(asked)}"
 
 
-def write_row_address(section: Section, code: str, month: int, *, may_audit: bool) -> str:
+def write_row_address(section: Section, code: str, month: int) -> str:
     """Write where those of a line of customers are listed, whatever their KYC; "": nowhere."""
-    if section != Section.CUSTOMERS:
-        return ""
-    if code in LISTED_PEOPLE:
-        return _write_customers(month, LISTED_PEOPLE[code])
-    if code == People.BLOCKED and may_audit:
-        return f"{reverse('audit')}?{urlencode({**_list_days(month), 'action': BLOCKED_SLUG})}"
-    return ""
+    return _write_customers(month, LISTED_PEOPLE[code]) if section == Section.CUSTOMERS else ""
 
 
 def _write_customers(month: int, what: str, tier: str = "") -> str:

@@ -18,7 +18,6 @@ from ppims.backoffice.figure_lists import write_address, write_row_address
 from ppims.core import calendar, clock
 from ppims.core.formats import write_count, write_month
 from ppims.core.money import to_rupees
-from ppims.models import User
 from ppims.reports.heads import ANY_FLAG
 from ppims.reports.month_figures import (
     ADDED_WAY,
@@ -137,7 +136,7 @@ def reports(request: HttpRequest) -> HttpResponse:
     context = {
         "found": found,
         "at": at,
-        "sections": _list_sections(found, get_staff(request)),
+        "sections": _list_sections(found),
         "is_running": month == this_month,
         "earlier": earlier if earlier >= FIRST_MONTH else None,
         "later": later if later <= this_month else None,
@@ -174,12 +173,11 @@ def _number_month_after(month: int) -> int:
     )
 
 
-def _list_sections(found: MonthFigures, user: User) -> list[ShownSection]:
-    may_audit = user.has_perm("ppims.view_auditentry")
-    return [_make_section(found, section, may_audit=may_audit) for section in Section]
+def _list_sections(found: MonthFigures) -> list[ShownSection]:
+    return [_make_section(found, section) for section in Section]
 
 
-def _make_section(found: MonthFigures, section: Section, *, may_audit: bool) -> ShownSection:
+def _make_section(found: MonthFigures, section: Section) -> ShownSection:
     """Draw a section: a line for each figure; or, where the last code makes the columns, for what
     is before it.
     """
@@ -199,7 +197,7 @@ def _make_section(found: MonthFigures, section: Section, *, may_audit: bool) -> 
         [
             ShownRow(
                 _join_names(section, codes),
-                write_row_address(section, codes[0], found.month, may_audit=may_audit),
+                write_row_address(section, codes[0], found.month),
                 [_make_cell(figures.get(code), found.month) for code in spread or [""]],
                 next(iter(figures.values())).paise,
             )

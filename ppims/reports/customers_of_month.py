@@ -1,5 +1,5 @@
-"""The customers that a month's figures count: whose KYC was raised or lowered, a row for each time;
-how many there were of each KYC at the month's end; and who was over a limit then.
+"""The customers that a month's figures count: whose KYC was raised or lowered, or who was
+blocked, a row for each time; how many there were of each KYC at the month's end; and who was over a limit then.
 
 Each list and its figure agree, row by row. One who was merged into another at the time is no
 customer of its own; who was merged later is one here.
@@ -12,6 +12,7 @@ from enum import StrEnum
 from customers.choices import Tier
 from customers.models import KycChange
 from limits.models import Direction
+from ppims.core import calendar
 from ppims.db.statements import store_value
 from ppims.reports.customers import Row, read_customers
 from ppims.reports.keyset import (
@@ -27,6 +28,7 @@ from ppims.reports.keyset import (
     read_position,
 )
 from ppims.reports.merge_times import read_merge_times, was_merged
+from ppims.reports.month_blocks import list_blocks
 from ppims.reports.month_span import Span, make_span
 from ppims.reports.over_limit import list_over
 
@@ -45,6 +47,7 @@ class What(StrEnum):
 
     RAISED = "raised"
     LOWERED = "lowered"
+    BLOCKED = "blocked"
     AT_END = "end"
     OVER_SPEND = "over-spend"
     OVER_LOAD = "over-load"
@@ -56,7 +59,7 @@ OVER_DIRECTIONS = {What.OVER_SPEND: Direction.DEBIT, What.OVER_LOAD: Direction.C
 @dataclass(frozen=True)
 class OfMonth:
     """Who is wanted: of a month (202611), what; and of those whom KYC tells apart, the KYC: the new
-    one of changes, the one of the month's end; None: any.
+    one of changes, that of the block or of the month's end; None: any.
     """
 
     month: int
@@ -75,6 +78,8 @@ def list_customers_of_month(
     span = make_span(asked.month)
     if asked.what in OVER_DIRECTIONS:
         return _list_over(span, OVER_DIRECTIONS[asked.what], cursor, rows)
+    if asked.what == What.BLOCKED:
+        return _list_blocked(span, asked.tier, cursor, rows)
     if asked.what == What.AT_END:
         return _list_at_end(span, asked.tier, cursor, rows)
     return _list_changes(span, asked, cursor, rows)
@@ -121,6 +126,27 @@ def _read_changes(positions: Sequence[Position]) -> list[Row]:
         for each in (changes[position.id] for position in positions)
         if not was_merged(times.get(each.customer_id, ()), each.at)
     ]
+
+
+# Who was blocked.
+
+
+def _list_blocked(span: Span, tier: str | None, cursor: str, rows: int) -> Page[Row]:
+    blocks = {
+        Position(calendar.to_microseconds(block.at), 0, block.id): block
+        for block in list_blocks(span)
+        if tier in {None, block.tier}
+    }
+    after = read_position(cursor)
+
+    def read(positions: Sequence[Position]) -> list[Row]:
+        some = [blocks[position] for position in positions]
+        found = {row.unique_id: row for row in read_customers([each.customer_id for each in some])}
+        return [
+            replace(found[each.customer_id], tier=each.tier, changed_at=each.at) for each in some
+        ]
+
+    return make_page([each for each in blocks if each < after], None, rows, read)
 
 
 # How many there were at the month's end.

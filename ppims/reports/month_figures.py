@@ -18,13 +18,13 @@ from customers.models import KycChange
 from limits.models import Direction, LedgerEntry, Seal
 from ppims.db import statements
 from ppims.db.instants import to_indexed, write_indexed
-from ppims.models import AuditEntry, Processor
+from ppims.models import Processor
 from ppims.reports import over_limit
 from ppims.reports.heads import ANY_FLAG
 from ppims.reports.merge_times import read_merge_times, was_merged
+from ppims.reports.month_blocks import list_blocks
 from ppims.reports.month_span import Span, make_span
 
-BLOCKED_ACTION = "customer blocked"
 IDS_AT_ONCE = 500
 Kind = LedgerEntry.Kind
 
@@ -142,8 +142,7 @@ def _count_customers(span: Span) -> Iterator[Figure]:
         if is_in_month and before != after:
             counted[_name_change(before, after), after] += count
     _take_out_merged(counted, span)
-    for tier in _list_tiers_of_blocked(span):
-        counted[People.BLOCKED, tier] += 1
+    counted.update((People.BLOCKED, block.tier) for block in list_blocks(span))
     for what in People:
         for tier in Tier.values:
             yield Figure(Section.CUSTOMERS, (what, tier), counted[what, tier])
@@ -174,22 +173,6 @@ def _name_change(before: str, after: str) -> People:
     if not before:
         return People.ONBOARDED
     return People.RAISED if Tier(before).rank < Tier(after).rank else People.LOWERED
-
-
-def _list_tiers_of_blocked(span: Span) -> list[str]:
-    """List the tier that each customer had when staff blocked it."""
-    by_staff = AuditEntry.objects.filter(action=BLOCKED_ACTION, user__isnull=False)
-    rows = by_staff.filter(at__gte=span.since, at__lt=span.until).values_list("subject", "at")
-    blocked, tiers = list(rows), []
-    for start in range(0, len(blocked), IDS_AT_ONCE):
-        some = blocked[start : start + IDS_AT_ONCE]
-        ids = {customer_id for customer_id, _ in some}
-        changes = KycChange.objects.filter(customer_id__in=ids).order_by("at", "pk")
-        named = list(changes.values_list("customer_id", "at", "to_tier"))
-        for customer_id, at in some:
-            of_it = [tier for who, when, tier in named if who == customer_id and when <= at]
-            tiers.append(of_it[-1] if of_it else "")
-    return [tier for tier in tiers if tier]
 
 
 # Money.

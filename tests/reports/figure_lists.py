@@ -13,6 +13,7 @@ ROWS_A_PAGE = 3
 LISTS = {
     **{(People.RAISED, tier): (What.RAISED, tier) for tier in Tier.values},
     **{(People.LOWERED, tier): (What.LOWERED, tier) for tier in Tier.values},
+    **{(People.BLOCKED, tier): (What.BLOCKED, tier) for tier in Tier.values},
     **{(People.AT_END, tier): (What.AT_END, tier) for tier in Tier.values},
     ("D",): (What.OVER_SPEND, None),
     ("C",): (What.OVER_LOAD, None),
@@ -26,7 +27,7 @@ def count_listed(month):
         rows = read_whole(list_customers_of_month, OfMonth(month, what, tier))
         assert not tier or {row.tier for row in rows} <= {tier}
         counted[of] = len(rows)
-    for what in (What.RAISED, What.LOWERED, What.AT_END):
+    for what in (What.RAISED, What.LOWERED, What.BLOCKED, What.AT_END):
         rows = read_whole(list_customers_of_month, OfMonth(month, what))
         of_tiers = Counter(row.tier for row in rows)
         by_themselves = {tier: counted[of] for of, (w, tier) in LISTS.items() if w == what}
@@ -43,8 +44,3 @@ def read_whole(read, asked):
     keys = [(row.unique_id, row.changed_at) for row in rows]
     assert len(keys) == len(set(keys))
     return rows
-
-
-def leave_out_blocked(figures):
-    """Those are listed by the audit."""
-    return {of: number for of, number in figures.items() if of[0] != People.BLOCKED}

@@ -12,7 +12,7 @@ from limits.models import LedgerEntry, LimitCheck, LimitRule, PostingFinding
 from limits.services import findings
 from ppims.core import calendar, clock
 from ppims.models import AuditEntry, Processor, User
-from ppims.reports import keyset, month_figures, over_limit
+from ppims.reports import keyset, month_blocks, over_limit
 from ppims.reports.heads import ANY_FLAG
 from ppims.reports.month_figures import Section, read_month_figures
 from tests.factories import (
@@ -25,7 +25,7 @@ from tests.factories import (
 )
 from tests.ledger import histories
 from tests.ledger.histories import adjust
-from tests.reports.figure_lists import count_listed, leave_out_blocked
+from tests.reports.figure_lists import count_listed
 from tests.two_people import merge_customers, unmerge_customer
 
 pytestmark = pytest.mark.django_db
@@ -151,7 +151,7 @@ def test_all_figures_are_those_of_the_rows(db, seed):
             assert count(month, Section.OVER) == count_over(month, end)
             assert count_listed(month) == {
                 **count(month, Section.OVER),
-                **leave_out_blocked(count(month, Section.CUSTOMERS)),
+                **count(month, Section.CUSTOMERS),
             }
             seen.update({s: bool(read(month, s)) for s in Section})
     assert all(seen[section] for section in Section), seen
@@ -238,12 +238,24 @@ def test_the_digest_is_of_month_and_figures_alone(ent):
 
 
 def test_many_are_blocked_in_a_month_by_a_few_statements(ent, monkeypatch):
-    monkeypatch.setattr(month_figures, "IDS_AT_ONCE", 2)
+    monkeypatch.setattr(month_blocks, "IDS_AT_ONCE", 2)
     with clock.freeze(LAST_INSTANT):
         for tier in "NPPPF":
             set_blocked(make_customer(ent, kyc_flag=tier), blocked=True)
-        people = count(NOVEMBER, Section.CUSTOMERS)
+        people = read_both(NOVEMBER)
     assert {tier: people["blocked", tier] for tier in "NPF"} == {"N": 1, "P": 3, "F": 1}
+
+
+def test_one_who_is_blocked_twice_is_listed_each_time_with_the_kyc_of_then(ent):
+    with clock.freeze(LAST_INSTANT - timedelta(days=1)):
+        customer = make_customer(ent, kyc_flag="N")
+        set_blocked(customer, blocked=True)
+        set_blocked(customer, blocked=False)
+    with clock.freeze(LAST_INSTANT):
+        set_tier(customer, "F")
+        set_blocked(customer, blocked=True)
+        figures = read_both(NOVEMBER)
+    assert {of for of in figures if of[0] == "blocked"} == {("blocked", "N"), ("blocked", "F")}
 
 
 # Each figure of customers, and its list.
@@ -251,7 +263,7 @@ def test_many_are_blocked_in_a_month_by_a_few_statements(ent, monkeypatch):
 
 def read_both(month):
     """The figures of customers and of who is over a limit, which the lists have to say, too."""
-    figures = {**count(month, Section.OVER), **leave_out_blocked(count(month, Section.CUSTOMERS))}
+    figures = {**count(month, Section.OVER), **count(month, Section.CUSTOMERS)}
     assert count_listed(month) == figures
     return figures
 
@@ -266,12 +278,13 @@ def test_a_list_has_whom_its_figure_counts_at_each_end_of_the_month(ent, later, 
     with clock.freeze(LAST_INSTANT - timedelta(days=40)):
         rising, falling, spending = (make_customer(ent, kyc_flag=tier) for tier in "PFP")
     with clock.freeze(at):
-        make_customer(ent, kyc_flag="N")
+        set_blocked(make_customer(ent, kyc_flag="N"), blocked=True)
         set_tier(rising, "F")
         set_tier(falling, "N")
         make_posting(ent, spending, 1_000_001)
     with clock.freeze(LAST_INSTANT + timedelta(days=40)):
         happened = {("onboarded", "N"): 1, ("raised", "F"): 1, ("lowered", "N"): 1, ("D",): 1}
+        happened["blocked", "N"] = 1
         at_end = {("at end", "N"): 2, ("at end", "P"): 1, ("at end", "F"): 1}
         as_before = {("at end", "P"): 2, ("at end", "F"): 1}
         assert read_both(NOVEMBER) == ({**happened, **at_end} if november else as_before)
