@@ -61,14 +61,20 @@ def is_put_right(entry: LedgerEntry) -> bool:
     of_its_month = Q(
         posting_id=None, month=entry.month, direction=entry.direction, proposed_at__gte=entry.at
     )
-    is_moved = entry.kind == LedgerEntry.Kind.MOVE
-    root = survivors.find_root(entry.customer_id if is_moved else entry.unique_id_sent)
     corrections = Adjustment.objects.filter(
         ~Q(pk=entry.adjustment_id or 0),
-        customer_id__in=survivors.list_family(root),
+        customer_id__in=survivors.list_family(find_owner(entry)),
         state__in=COUNTING_STATES,
     )
     return corrections.filter(Q(posting_id=entry.pk) | of_its_month).exists()
+
+
+def find_owner(entry: LedgerEntry) -> int:
+    """Find whose a posting, a correction or a move is now: another's than the ledger's that it is
+    in, where it named a Unique_Id that was parted since.
+    """
+    is_moved = entry.kind == LedgerEntry.Kind.MOVE
+    return survivors.find_root(entry.customer_id if is_moved else entry.unique_id_sent)
 
 
 def find_closing(about: LedgerEntry | RefusedReport) -> Finding | None:

@@ -149,6 +149,9 @@ def _show(
         {
             **(describe_place(user, make_queue(user), here) if shown.decisions else {}),
             "shown": shown,
+            # Read here: in a template Django makes an empty comparison of a row that is missing.
+            "changes": shown.changes,
+            "more": shown.more,
             "title": shown.title,
             "list_address": reverse("approvals"),
             "problem": problem,

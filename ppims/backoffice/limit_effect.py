@@ -164,7 +164,7 @@ def limits_effect(request: HttpRequest, pk: int) -> HttpResponse:
     if not is_fragment(request):
         return redirect("approval", "limit-change", pk)
     may_ask = get_staff(request).has_perm(PROPOSE_PERMISSION)
-    context = {"effect": read_effect(rule_set), "may_ask": may_ask}
+    context = {"it": read_effect(rule_set), "may_ask": may_ask}
     return render(request, EFFECT_TEMPLATE, context)
 
 

@@ -49,17 +49,9 @@ class Shown:
         return self.kind.changes(self.row)
 
     @property
-    def template(self) -> str:
-        """The template that shows what it would do, while it waits; "": before and after."""
-        return self.kind.template if self.is_waiting and not self.is_stale else ""
-
-    def describe(self) -> object:
-        """Read what that template shows."""
-        return self.kind.describe(self.row)
-
-    @property
-    def effect(self) -> Any:
-        return self.kind.read_beneath(self.row)
+    def more(self) -> object:
+        """Read what the kind's own template shows; None: nothing."""
+        return self.kind.read_more(self.row)
 
     @property
     def may_propose(self) -> bool:

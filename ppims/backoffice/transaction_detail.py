@@ -14,7 +14,7 @@ from customers.models import KycChange
 from limits.models import LedgerEntry, LimitCheck, RefusedReport, Window, write_limit
 from limits.queries import sum_given_back
 from limits.services import adjustments
-from limits.services.findings import find_closing
+from limits.services.findings import find_closing, find_owner
 from limits.services.refused_reports import list_reports
 from ppims.backoffice import labels
 from ppims.backoffice.audit_text import name_fields
@@ -56,7 +56,7 @@ def write_correction_address(entry: LedgerEntry, *, is_closing: bool = False) ->
         asked = {"posting": entry.pk}
     if is_closing:
         asked["close"] = entry.pk
-    return f"{reverse('customer-correct', args=[entry.customer_id])}?{urlencode(asked)}"
+    return f"{reverse('customer-correct', args=[find_owner(entry)])}?{urlencode(asked)}"
 
 
 def describe_flags(entry: LedgerEntry) -> list[str]:

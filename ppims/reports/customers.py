@@ -53,7 +53,8 @@ class Filters:
 class Row:
     """A customer of the list. `permille` is how much is used of the limit used most, of those who
     are watched; `is_merged`: into another, by now. Of a list of KYC changes, `tier` is what it was
-    changed to, `from_tier` what before, and `changed_at` when; of blocks, the tier of then, and when.
+    changed to, `from_tier` what before, and `changed_at` when; of a list of blocks, the tier of
+    then, and when.
     """
 
     unique_id: int

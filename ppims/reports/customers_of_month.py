@@ -1,5 +1,6 @@
-"""The customers that a month's figures count: whose KYC was raised or lowered, or who was
-blocked, a row for each time; how many there were of each KYC at the month's end; and who was over a limit then.
+"""The customers that a month's figures count: whose KYC was raised or lowered, and who was blocked,
+a row for each time; how many there were of each KYC at the month's end; and who was over a limit
+then.
 
 Each list and its figure agree, row by row. One who was merged into another at the time is no
 customer of its own; who was merged later is one here.

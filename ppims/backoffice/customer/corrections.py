@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -63,12 +63,12 @@ def _find_entry(
     if said is None:
         return None
     number = int(said) if said.isdecimal() and said.isascii() else 0
-    own = LedgerEntry.objects.filter(
-        customer_id__in=survivors.list_kin(customer.pk),
-        unique_id_sent__in=survivors.list_family(customer.pk),
-        **more,
-    ).select_related("processor")
-    return get_object_or_404(own, pk=min(number, keyset.PAST_ALL_IDS))
+    of_kin = LedgerEntry.objects.filter(customer_id__in=survivors.list_kin(customer.pk), **more)
+    found = of_kin.select_related("processor")
+    entry = get_object_or_404(found, pk=min(number, keyset.PAST_ALL_IDS))
+    if findings.find_owner(entry) != customer.pk:
+        raise Http404
+    return entry
 
 
 def _find_flagged(request: HttpRequest, customer: Customer) -> LedgerEntry | None:

@@ -3,6 +3,7 @@
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from customers import survivors
 from limits import ledger, queries
 from limits.models import Adjustment, LedgerEntry
 from limits.services import adjustments
@@ -23,11 +24,13 @@ def _list_changes(row: Adjustment) -> Changes:
     what = f"{row.get_direction_display()}, {write_month(row.month)}"
     if row.state != FourEyes.State.PROPOSED:
         return [(what, NO_VALUE, _summarize(row))]
-    usage = ledger.read_usage(row.customer_id, [row.month], clock.now())
+    root = survivors.find_root(row.customer_id)
+    usage = ledger.read_usage(root, [row.month], clock.now())
     used = usage.used[row.month, row.direction]
     changes = [(what, inr(used), inr(used + row.amount_paise))]
     if row.posting_id is not None:
-        posting = LedgerEntry.objects.get(customer_id=row.customer_id, pk=row.posting_id)
+        kin = survivors.list_kin(root)  # it may be in the ledger of any of them
+        posting = LedgerEntry.objects.get(customer_id__in=kin, pk=row.posting_id)
         left = posting.amount_paise - queries.sum_given_back([posting]).get(posting.pk, 0)
         words = {"amount": inr(posting.amount_paise), "when": ist(posting.at)}
         named = _("Left of %(amount)s, posted %(when)s") % words

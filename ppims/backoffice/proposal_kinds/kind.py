@@ -21,8 +21,8 @@ class Kind:
     be approved; `warnings` says by row what approving would do that nobody may have meant. A page
     `is_named_for_customer` where of one customer one waits at most. `beside` and `with_many` are
     read with the rows. `which` of the model's rows are of this kind.
-    A kind may show what it would do by a `template` of its own, of what `describe` reads; and
-    `beneath` its changes another, of what `read_beneath` reads.
+    Beneath its changes a kind may show more, by a `template` of its own: of what `read_more` reads,
+    unless that is None.
     """
 
     name: str
@@ -42,9 +42,7 @@ class Kind:
     with_many: tuple[str, ...] = ()
     subject: str = ""  # the column of the user whom it is about
     template: str = ""
-    describe: Callable[[Any], object] = lambda row: None
+    read_more: Callable[[Any], object] = lambda row: None
     # Where its maker finds what is to be handed over, now that it counts; "": there is nothing.
     hand_over: Callable[[Any, User], str] = lambda row, user: ""
-    beneath: str = ""
-    read_beneath: Callable[[Any], Any] = lambda row: None
     which: Q = Q()  # noqa: RUF009 - it is never changed

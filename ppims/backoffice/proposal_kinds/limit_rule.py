@@ -104,6 +104,6 @@ LIMIT_CHANGE_KIND = Kind(
     reason=_join_sources,
     beside=(),
     with_many=("rules",),
-    beneath="limits/effect.html",
-    read_beneath=read_effect,
+    template="limits/effect.html",
+    read_more=read_effect,
 )

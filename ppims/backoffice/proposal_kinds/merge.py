@@ -11,6 +11,7 @@ from customers.services import merging
 from limits.services import merges
 from ppims.backoffice.customer.together import Together, compare, compare_parting
 from ppims.backoffice.proposal_kinds.kind import Changes, Kind
+from ppims.models import FourEyes
 
 
 def _summarize(row: Merge) -> str:
@@ -21,7 +22,7 @@ def _summarize(row: Merge) -> str:
 
 
 def _list_changes(row: Merge) -> Changes:
-    """Say who is merged into whom; what both come to is told while it waits."""
+    """Say who is merged into whom."""
     own, joint = str(row.merged_id), str(row.customer_id)
     before, after = (own, joint) if row.kind == Merge.Kind.MERGE else (joint, own)
     return [(_("%(id)s means") % {"id": row.merged_id}, before, after)]
@@ -31,7 +32,10 @@ def _find_moved(rows: Sequence[Merge], _at: datetime) -> set[int]:
     return {row.pk for row in rows if merging.has_moved(row)}
 
 
-def _describe(row: Merge) -> Together:
+def _compare_both(row: Merge) -> Together | None:
+    """Compare what both come to, while it may be decided."""
+    if row.state != FourEyes.State.PROPOSED or merging.has_moved(row):
+        return None
     merged = Customer.objects.get(pk=row.merged_id)
     if row.kind == Merge.Kind.UNMERGE:
         return compare_parting(row.customer, merged)
@@ -52,5 +56,5 @@ MERGE_KIND = Kind(
         " approved; propose it anew."
     ),
     template="includes/together.html",
-    describe=_describe,
+    read_more=_compare_both,
 )
