@@ -8,11 +8,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from customers.models import Customer
 from customers.survivors import find_root
 from limits.models import Hold, LedgerEntry, LimitCheck
 from limits.services import what_if
 from ppims.core import clock
-from tests.factories import make_check, make_customer, make_posting, make_processor, make_rule
+from tests.factories import (
+    make_check,
+    make_customer,
+    make_posting,
+    make_processor,
+    make_rule,
+    set_blocked,
+    set_tier,
+)
 from tests.ledger import histories
 from tests.ledger.test_what_if import (
     SPEND,
@@ -180,13 +189,15 @@ def write_merging_histories(seed):
     for history in written:
         history.at, history.together = at, written  # one clock
         history.passing_seconds = [1, 60, 600, 86_400]
+    customers = [each.customer for each in written]
     for _ in range(150):
         draw.choice(written).step()
-        if draw.random() < 0.2:
+        if draw.random() < 0.35:
             written[0].at = max(history.at for history in written) + timedelta(seconds=1)
             with clock.freeze(written[0].at):
-                seen[merge_or_part([each.customer for each in written], draw)] += 1
-    assert min(seen["merged"], seen["parted"]) >= 3
+                change = draw.choice([merge_or_part, change_tier, block_or_unblock])
+                seen[change(customers, draw)] += 1
+    assert min(seen[each] for each in ("merged", "parted", "tier", "blocked", "unblocked")) >= 3
     return max(history.at for history in written)
 
 
@@ -198,7 +209,18 @@ def merge_or_part(customers, draw):
     return "merged"
 
 
-@pytest.mark.parametrize("seed", [2, 3])
+def change_tier(customers, draw):
+    set_tier(draw.choice(customers), draw.choice("NPF"))
+    return "tier"
+
+
+def block_or_unblock(customers, draw):
+    customer = Customer.objects.get(pk=find_root(draw.choice(customers)))
+    set_blocked(customer.pk, blocked=not customer.is_blocked)
+    return "unblocked" if customer.is_blocked else "blocked"
+
+
+@pytest.mark.parametrize("seed", [3, 106])
 def test_histories_of_merges_come_to_what_a_model_of_dictionaries_does(seed):
     until = write_merging_histories(seed)
     since = what_if.make_frame(12, until).since
