@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Model, Q
+from django.db.models import Count, F, Model, Q
 from django.utils.translation import gettext, ngettext
 
-from customers.models import Customer
+from customers.models import Customer, Kin
 from limits import queries
 from limits.models import LimitRule, RuleSet
 from ppims.core import calendar, clock
@@ -154,17 +154,10 @@ def keep_effect(*, rule_set_id: int, effect: Mapping[str, Any], user: User) -> b
     return True
 
 
-def describe_starts(rules: Iterable[LimitRule], at: datetime) -> dict[int, str]:
-    """Say of proposals whose start has passed, or who have none, what that means, by their keys:
-    for the maker when proposing, and for the checker before approving.
-    """
-    late = [rule for rule in rules if counts_from_approval(rule, at)]
-    counts = _count_customers(late)
-    return {rule.pk: _describe_start(rule.in_force_from, counts.get(rule.tier, 0)) for rule in late}
-
-
 def describe_set_starts(sets: Iterable[RuleSet], at: datetime) -> dict[int, str]:
-    """Say the same of whole proposals, by their keys: a sentence for each of their starts."""
+    """Say of proposals with starts that have passed, or with none, what that means, by their keys,
+    a sentence for each of them: for the maker when proposing, and for the checker before approving.
+    """
     late = {
         each.pk: [rule for rule in each.rules.all() if counts_from_approval(rule, at)]
         for each in sets
@@ -174,7 +167,7 @@ def describe_set_starts(sets: Iterable[RuleSet], at: datetime) -> dict[int, str]
 
 
 def describe_late(rules: Iterable[LimitRule], at: datetime) -> str:
-    """Say the same of rules that are not proposed yet; nothing where all of them start later."""
+    """Say the same of rules that are of no proposal; nothing where all of them start later."""
     late = [rule for rule in rules if counts_from_approval(rule, at)]
     return _describe_late(late, _count_customers(late))
 
@@ -190,9 +183,16 @@ def _describe_late(rules: Sequence[LimitRule], counts: Mapping[str, int]) -> str
 
 
 def _count_customers(rules: Iterable[LimitRule]) -> Mapping[str, int]:
+    """Count the customers of each rule's tier; who was merged into another is none."""
     # By one walk along an index: a group of each tier would be sorted, which takes three times it.
     counted = {rule.tier: Count("pk", filter=Q(tier=rule.tier)) for rule in rules}
-    return Customer.objects.aggregate(**counted) if counted else {}
+    if not counted:
+        return {}
+    merged = Customer.objects.filter(pk__in=Kin.objects.values("customer_id")).exclude(
+        survivor_id=F("unique_id")
+    )
+    known, gone = Customer.objects.aggregate(**counted), merged.aggregate(**counted)
+    return {tier: known[tier] - gone[tier] for tier in counted}
 
 
 def counts_from_approval(rule: LimitRule, at: datetime) -> bool:
@@ -296,7 +296,8 @@ def _describe_rule(rule: LimitRule, before: LimitRule | None) -> dict[str, objec
     }
 
 
-# A rule of no set: one that was proposed alone, before there were sets.
+# A rule of no set: one that was proposed alone, before there were sets. None is any more; one that
+# still waits is decided alone, as its signed audit has it.
 
 
 def _lock_alone(rule: LimitRule) -> tuple[None, datetime]:

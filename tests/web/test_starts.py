@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.core.management import call_command
 from django.urls import reverse
 
-from customers.models import DuplicateReview
+from customers.models import Customer, DuplicateReview
 from customers.services import blocking
 from limits.forms import list_next_months
 from limits.models import LedgerEntry, LimitCheck, RuleSet
@@ -20,6 +20,7 @@ from ppims.core import clock
 from ppims.core.errors import Conflict
 from ppims.models import AuditEntry
 from tests.factories import make_check, make_customer, make_posting, make_processor
+from tests.two_people import merge_customers, unmerge_customer
 from tests.web.admin_pages import (
     make_user,
     open_browser,
@@ -108,6 +109,58 @@ def test_a_start_that_has_passed_while_it_waited_is_said_in_red(two_customers):
         assert list_red(client.get(write_address(proposed))) == [PASSED_START]
 
 
+def test_who_was_merged_into_another_is_no_customer_whom_it_touches(two_customers):
+    at, ids = clock.now(), list(Customer.objects.filter(tier="P").values_list("pk", flat=True))
+    proposed = rules.propose(
+        proposals=[Proposal("P", "D", "MONTH", 5, "A test")], user=make_user("admin")
+    )
+    assert rules.describe_set_starts([proposed], at) == {proposed.pk: NO_START}
+    merged_id = merge_customers(*ids).merged_id
+    (said,) = rules.describe_set_starts([proposed], at).values()
+    assert said.endswith("for 1 customer.")
+    unmerge_customer(merged_id)
+    assert rules.describe_set_starts([proposed], at) == {proposed.pk: NO_START}
+
+
+FIRST_OF_DECEMBER = datetime(2031, 11, 30, 18, 30, tzinfo=UTC)  # 00:00 in India
+DECEMBER_START = (
+    "The start, 1 Dec 2031, has passed: it counts from the moment of approval, for 2 customers."
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "red"), [(timedelta(microseconds=1), []), (timedelta(), [DECEMBER_START])]
+)
+def test_at_the_first_of_the_month_in_india_a_start_has_passed(two_customers, before, red):
+    maker, checker = open_browser("admin"), open_browser("admin")
+    with clock.freeze(FIRST_OF_DECEMBER - timedelta(days=3)):
+        assert list_red(propose(maker, "2031-12-01")) == []
+        address = write_address(find_newest())
+    with clock.freeze(FIRST_OF_DECEMBER - before):
+        page = checker.get(address)
+        assert list_red(page) == list_red(checker.get("/work/approvals")) == red
+        assert ("When it is approved" in read_words(page)) == bool(red)
+
+
+@pytest.mark.parametrize("late", [-timedelta(hours=1), timedelta(), timedelta(hours=1)])
+def test_a_limit_of_the_first_decides_from_then_or_from_its_later_approval_on(late):
+    """What was decided before the approval stays; in UTC it is November still."""
+    ent = make_processor("ENT")
+    customer = make_customer(ent, kyc_flag="P")
+    with clock.freeze(FIRST_OF_DECEMBER - timedelta(days=3)):
+        propose(open_browser("admin"), "2031-12-01", amount="1000")
+    with clock.freeze(FIRST_OF_DECEMBER + late):
+        approver = open_browser("admin")
+        approver.post(write_address(find_newest()), {"decision": "approve"})
+    start = find_newest().rules.get().in_force_from
+    assert start == FIRST_OF_DECEMBER + max(late, timedelta())
+    allowed = []
+    for moment in (start - timedelta(microseconds=1), start):
+        with clock.freeze(moment):
+            allowed.append(make_check(ent, customer, 100_001)[0].is_allowed)
+    assert allowed == [True, False]
+
+
 def test_of_a_start_that_is_to_come_nothing_is_said(two_customers):
     maker = open_browser("admin")
     page = propose(maker, list_next_months(clock.now())[1].isoformat())
@@ -131,7 +184,7 @@ def test_many_proposals_are_counted_for_at_once(two_customers, django_assert_num
     both = [Proposal(tier, "D", "MONTH", 5, "A test") for tier in "NP"]
     rules.propose(proposals=both, user=make_user("admin"))
     proposed = list(RuleSet.objects.order_by("pk").prefetch_related("rules"))
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         said = rules.describe_set_starts(proposed, clock.now())
     assert [text[-16:] for text in said.values()] == [
         *(" for 1 customer.", "for 2 customers.", "for 0 customers.", "for 3 customers.")

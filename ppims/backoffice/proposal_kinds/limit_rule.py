@@ -1,4 +1,8 @@
-"""Changes of limits: some rules, decided as one; and a rule that was once proposed alone."""
+"""Changes of limits: some rules, decided as one.
+
+LIMIT_RULE_KIND is of rules that were proposed alone, before there were changes of several: those of
+then can be decided, and are told of. Nobody proposes one any more.
+"""
 
 from collections.abc import Iterable
 
@@ -34,14 +38,6 @@ def summarize_set(row: RuleSet) -> str:
         for rule in row.rules.all()
     ]
     return say_rules(details)
-
-
-def _list_changes(row: LimitRule) -> Changes:
-    return _compare([row], row)
-
-
-def _list_changes_of_set(row: RuleSet) -> Changes:
-    return _compare(list(row.rules.all()), row)
 
 
 def _compare(changed: list[LimitRule], row: FourEyes) -> Changes:
@@ -80,10 +76,10 @@ LIMIT_RULE_KIND = Kind(
     PROPOSE_PERMISSION,
     APPROVE_PERMISSION,
     lambda row: f"{row}: {row.amount_text}",
-    _list_changes,
+    lambda row: _compare([row], row),
     rules.find_moved,
     MOVED_IN_WORDS,
-    rules.describe_starts,
+    lambda rows, at: {row.pk: said for row in rows if (said := rules.describe_late([row], at))},
     is_barred_then=False,
     reason=lambda row: str(row.source),
     beside=(),
@@ -96,7 +92,7 @@ LIMIT_CHANGE_KIND = Kind(
     PROPOSE_PERMISSION,
     APPROVE_PERMISSION,
     summarize_set,
-    _list_changes_of_set,
+    lambda row: _compare(list(row.rules.all()), row),
     rules.find_moved_sets,
     MOVED_IN_WORDS,
     rules.describe_set_starts,
