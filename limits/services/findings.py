@@ -1,5 +1,7 @@
 """What staff note of a flagged posting or a refused report, and what they find it to be."""
 
+from collections.abc import Sequence
+
 from django.db import IntegrityError
 from django.db.models import Q, QuerySet
 
@@ -69,12 +71,23 @@ def is_put_right(entry: LedgerEntry) -> bool:
     return corrections.filter(Q(posting_id=entry.pk) | of_its_month).exists()
 
 
-def find_owner(entry: LedgerEntry) -> int:
-    """Find whose a posting, a correction or a move is now: another's than the ledger's that it is
-    in, where it named a Unique_Id that was parted since.
+def find_owner(about: LedgerEntry | RefusedReport) -> int:
+    """Find whose a posting, a correction, a move or a report is now: another's than the ledger's
+    that it is in, where that was merged since, or the Unique_Id that it named was parted.
     """
-    is_moved = entry.kind == LedgerEntry.Kind.MOVE
-    return survivors.find_root(entry.customer_id if is_moved else entry.unique_id_sent)
+    (owner,) = find_owners([about])
+    return owner
+
+
+def find_owners(about: Sequence[LedgerEntry | RefusedReport]) -> list[int]:
+    """Find the same of several, in their order."""
+    moved = LedgerEntry.Kind.MOVE
+    named = [
+        each.customer_id if getattr(each, "kind", "") == moved else each.unique_id_sent
+        for each in about
+    ]
+    roots = survivors.find_roots(named)
+    return [roots[each] for each in named]
 
 
 def find_closing(about: LedgerEntry | RefusedReport) -> Finding | None:

@@ -1,6 +1,6 @@
 """What flagged postings and refused reports share: a finding closes either."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -9,6 +9,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from customers.models import Customer
+from customers.search import read_names
 from limits.models import LedgerEntry, PostingFinding, RefusedReport, ReportFinding
 from limits.services import findings
 from ppims.backoffice.customer.left import describe_left
@@ -69,11 +71,16 @@ def respond_with_closables(request: HttpRequest, kind: Closable[Item]) -> HttpRe
     found: Page[Any]
     if DONE_PARAMETER in request.GET:
         found = read_list(kind.list_closed, request)
-        rows = [_write_closed(kept, kind.item_name) for kept in found.rows]
+        names = _name_owners([_find_item(kept) for kept in found.rows])
+        rows = [
+            _write_closed(kept, kind.item_name, name)
+            for kept, name in zip(found.rows, names, strict=True)
+        ]
         shown = ShownList(kind.title, _("Finding"), CLOSED_COLUMNS, rows)
         return respond_with_list(request, shown, found, is_done=True)
     found = read_list(kind.list_waiting, request)
-    rows = [_write_waiting(item, kind) for item in found.rows]
+    names = _name_owners(found.rows)
+    rows = [_write_waiting(*each, kind) for each in zip(found.rows, names, strict=True)]
     shown = ShownList(kind.title, _("What happened"), WAITING_COLUMNS, rows)
     return respond_with_list(request, shown, found, is_done=False)
 
@@ -101,31 +108,44 @@ def respond_with_closable(
     )
 
 
-def _write_waiting(item: Item, kind: Closable[Item]) -> ListRow:
+def _name_owners(items: Sequence[Item]) -> list[str]:
+    """Name whose each is now, as merges lead."""
+    owners = findings.find_owners(items)
+    names = read_names(set(owners))
+    return [names.get(owner, "") for owner in owners]
+
+
+def _find_item(kept: Finding) -> LedgerEntry | RefusedReport:
+    return kept.entry if isinstance(kept, PostingFinding) else kept.report
+
+
+def _write_waiting(item: Item, owner: str, kind: Closable[Item]) -> ListRow:
     return ListRow(
         reverse(kind.item_name, args=[item.pk]),
         kind.describe_line(item),
-        (inr(item.amount_paise), item.customer.name, _name_sender(item), ist(item.at)),
+        (inr(item.amount_paise), owner, _name_sender(item), ist(item.at)),
     )
 
 
-def _write_closed(kept: Finding, item_name: str) -> ListRow:
-    about = kept.entry if isinstance(kept, PostingFinding) else kept.report
+def _write_closed(kept: Finding, item_name: str, owner: str) -> ListRow:
+    about = _find_item(kept)
     return ListRow(
         reverse(item_name, args=[about.pk]),
         str(kept),
-        (inr(about.amount_paise), kept.customer.name, kept.user.get_username(), ist(kept.at)),
+        (inr(about.amount_paise), owner, kept.user.get_username(), ist(kept.at)),
     )
 
 
 def _describe(item: Item, kind: Closable[Item]) -> dict[str, Any]:
     notes = findings.list_notes(item)
+    owner = Customer.objects.get(pk=findings.find_owner(item))
     return {
         "item": item,
         "title": kind.describe_line(item),
         "sender": _name_sender(item),
-        "customer_address": write_customer_address(item.customer_id),
-        "left": describe_left(item.customer, item.direction),
+        "owner": owner,
+        "customer_address": write_customer_address(owner.pk),
+        "left": describe_left(owner, item.direction),
         "notes": notes,
         "is_closed": any(note.finding for note in notes),
     }

@@ -38,7 +38,7 @@ def add_related(entries: QuerySet[LedgerEntry]) -> QuerySet[LedgerEntry]:
     """Let entries be read with what they are about. The check comes by itself: a join that names no
     customer would have to ask every machine for each entry.
     """
-    return entries.select_related("customer", "processor").prefetch_related("limit_check")
+    return entries.select_related("processor").prefetch_related("limit_check")
 
 
 def find_position(entry: LedgerEntry) -> Position:
@@ -56,7 +56,7 @@ def list_waiting(since: Position, *, cursor: str = "", rows: int = PAGE_ROWS) ->
 
 def list_closed(*, cursor: str = "", rows: int = PAGE_ROWS) -> Page[PostingFinding]:
     """Read a page of findings, the last first. Raises Http404 for a cursor of another list."""
-    findings = PostingFinding.objects.exclude(finding="").select_related("user", "customer")
+    findings = PostingFinding.objects.exclude(finding="").select_related("user")
     return read_newest_first(findings.prefetch_related("entry"), cursor, rows)
 
 

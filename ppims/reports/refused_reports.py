@@ -34,7 +34,7 @@ def add_related(reports: QuerySet[RefusedReport]) -> QuerySet[RefusedReport]:
     """Let reports be read with what they are about. The posting comes by itself: a join that names
     no customer would have to ask every machine for each report.
     """
-    return reports.select_related("customer", "processor").prefetch_related("posting")
+    return reports.select_related("processor").prefetch_related("posting")
 
 
 def find_position(report: RefusedReport) -> Position:
@@ -52,7 +52,7 @@ def list_waiting(after: int, *, cursor: str = "", rows: int = PAGE_ROWS) -> Page
 
 def list_closed(*, cursor: str = "", rows: int = PAGE_ROWS) -> Page[ReportFinding]:
     """Read a page of findings, the last first. Raises Http404 for a cursor of another list."""
-    findings = ReportFinding.objects.exclude(finding="").select_related("user", "customer")
+    findings = ReportFinding.objects.exclude(finding="").select_related("user")
     return read_newest_first(findings.prefetch_related("report__processor"), cursor, rows)
 
 

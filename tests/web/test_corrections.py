@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.urls import reverse
 
+from customers.models import Customer
 from limits.models import Adjustment, LedgerEntry, PostingFinding
 from limits.services import adjustments, findings
 from ppims.core import clock
 from ppims.models import AuditEntry, FourEyes
-from tests.factories import make_customer, make_posting
+from tests.factories import make_customer, make_posting, refuse
 from tests.two_people import merge_customers, unmerge_customer
 from tests.web.admin_pages import open_browser, read_words
 from tests.web.users import find_user
@@ -376,3 +377,28 @@ def test_a_flagged_move_is_closed_for_whose_ledger_it_is_in(ent, maker, parted):
         answer = close(maker, moved)
         assert answer["Location"].startswith(find_form(older, "?month="))
         assert maker.get(answer["Location"]).context["closes"] == moved
+
+
+def test_the_queue_tells_whose_a_flagged_posting_is_now(ent, maker, parted):
+    """Of whom it named, though it is in another's ledger; and of both, once they are one."""
+    older, younger, entry = parted
+    report = refuse(ent, younger, 40_001, "T1")
+    names = {older: "Asha Rao", younger: "Bela Shah"}
+    for each, name in names.items():
+        Customer.objects.filter(pk=each).update(name=name)
+    report_page = reverse("refused-report", args=[report.pk])
+    pages = ("/work/flagged", find_flagged_page(entry), "/work/refused", report_page)
+    for owner in (younger, older):
+        for page in pages:
+            shown = maker.get(page)
+            assert names[owner] in read_words(shown), page
+            assert names[({*names} - {owner}).pop()] not in read_words(shown), page
+        for page in pages[1::2]:
+            assert reverse("customer", args=[owner]) in maker.get(page).content.decode()
+            assert "₹9,600.00 of ₹10,000.00" in read_words(maker.get(page))
+        if owner == younger:
+            merge_again([older, younger])
+    for page, finding in ((pages[1], "GENUINE"), (pages[3], "REPEAT")):
+        maker.post(page, {"finding": finding, "note": "it is so"})
+    for page in pages[::2]:
+        assert names[older] in read_words(maker.get(f"{page}?done"))

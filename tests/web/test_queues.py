@@ -349,7 +349,7 @@ def test_a_queue_takes_a_bounded_number_of_queries_and_htmx_gets_its_rows(
             send_note(maker, entry)
     for address in ("reviews", "flagged"):
         maker.get(f"/work/{address}")  # counts what waits, once a minute
-        with django_assert_max_num_queries(12):
+        with django_assert_max_num_queries(14):
             page = maker.get(f"/work/{address}{done}")
         assert len(page.context["rows"]) == 6
         rows = maker.get(f"/work/{address}{done}", headers=HTMX).content.decode()
@@ -376,5 +376,5 @@ def test_an_item_takes_a_bounded_number_of_queries(
     entry = make_flagged_posting(ent, customer)
     note_only(maker, entry, "asked ENT")
     address = find_page(review) if kind == "review" else find_flagged_page(entry)
-    with django_assert_max_num_queries(22):
+    with django_assert_max_num_queries(23):
         assert maker.get(address).status_code == 200

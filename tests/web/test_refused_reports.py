@@ -146,7 +146,7 @@ def test_the_queue_takes_a_bounded_number_of_queries_and_htmx_gets_its_rows(
         if done:
             send_note(maker, report)
     maker.get("/work/refused")  # counts what waits, once a minute
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(16):
         page = maker.get(f"/work/refused{done}")
     assert len(page.context["rows"]) == 6
     rows = maker.get(f"/work/refused{done}", headers=HTMX).content.decode()
