@@ -1,4 +1,5 @@
-"""A month's figures: bounded sums along indexes, none of which names a customer.
+"""A month's figures: sums along indexes by time, none of which names a customer. Changes of KYC and
+cached months are read whole, and so take longer with each year.
 
 What happened is counted in the month in which it arrived, by India's clock; so it stays as it is
 once the month is over. What of it is still open, and who is over the month's limit, is as it stands

@@ -151,5 +151,5 @@ def test_the_queue_takes_a_bounded_number_of_queries_and_htmx_gets_its_rows(
     assert len(page.context["rows"]) == 6
     rows = maker.get(f"/work/refused{done}", headers=HTMX).content.decode()
     assert (rows.count("<tr"), rows.count("<table")) == (6, 0)
-    with django_assert_max_num_queries(19):
+    with django_assert_max_num_queries(21):
         assert maker.get(find_page(report)).status_code == 200
