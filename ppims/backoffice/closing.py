@@ -108,7 +108,7 @@ def respond_with_closable(
     )
 
 
-def _name_owners(items: Sequence[Item]) -> list[str]:
+def _name_owners(items: Sequence[LedgerEntry | RefusedReport]) -> list[str]:
     """Name whose each is now, as merges lead."""
     owners = findings.find_owners(items)
     names = read_names(set(owners))

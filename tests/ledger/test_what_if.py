@@ -208,6 +208,37 @@ def test_sums_begin_with_the_financial_year_and_checks_with_the_first_month(ent)
     assert [each for each, _ in list_changed(found)] == [checks[2].pk, checks[3].pk]
 
 
+def test_a_spend_posted_after_the_month_has_turned_counts_in_the_month_of_its_check(ent):
+    turn = datetime(2026, 5, 31, 18, 30, tzinfo=UTC)  # 00:00 in India
+    with clock.freeze(turn - timedelta(days=1)):
+        customer = make_customer(ent, kyc_flag="N")
+    with clock.freeze(turn - timedelta(microseconds=1)):
+        may = make_check(ent, customer, 600_000)[0]
+    with clock.freeze(turn):
+        june = make_check(ent, customer, 500_000)[0]
+    with clock.freeze(turn + timedelta(minutes=5)):
+        make_posting(ent, customer, 600_000, enquiry=may.ref_id, tran_id="T1")
+        make_posting(ent, customer, 500_000, enquiry=june.ref_id)
+    with clock.freeze(turn + timedelta(minutes=6)):
+        make_posting(ent, customer, 100_000, "R", tran_id="T1")
+    with clock.freeze(turn + timedelta(minutes=7)):
+        later = make_check(ent, customer, 400_000)[0]
+    year, until = ("N", "D", "FINANCIAL_YEAR"), turn + timedelta(days=1)
+    for months, checks in ((1, 2), (2, 3)):
+        assert work_out({SPEND: 900_000}, until=until, months=months)["checks"] == checks
+        assert list_changed(work_out({SPEND: 900_000}, until=until, months=months)) == []
+        found = work_out({SPEND: 899_999}, until=until, months=months)
+        assert list_changed(found) == [(later.pk, False)]
+        assert list_changed(work_out({year: 1_400_000}, until=until, months=months)) == []
+        found = work_out({year: 1_399_999}, until=until, months=months)
+        assert list_changed(found) == [(later.pk, False)]
+    # What is declined in May, with its posting and its reversal of June, leaves the year its room.
+    found = work_out({SPEND: 599_999, year: 899_999}, until=until, months=2)
+    assert list_changed(found) == [(may.pk, False), (later.pk, False)]
+    found = work_out({("N", "D", "TRANSACTION"): 599_999, year: 900_000}, until=until, months=2)
+    assert list_changed(found) == [(may.pk, False)]
+
+
 def test_what_is_proposed_takes_the_place_of_what_was_in_force_at_every_instant(ent, customer):
     days = Days(ent, customer)
     low = days.ask(150_000)
