@@ -67,7 +67,7 @@ def _write_cells(line: Line) -> list[str]:
         line.outcome_label,
         line.said,
         to_rupees(one.returned_paise) if one and one.returned_paise else "",
-        str(row.customer_id),
+        str(line.owner_id),
         line.who,
         row.ref_id,
         posted.tran_id,

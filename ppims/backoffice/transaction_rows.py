@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext
 
+from customers import survivors
 from customers.search import read_names
 from limits.models import Direction
 from ppims.backoffice import labels
@@ -43,6 +44,7 @@ class Line:
     """
 
     row: Row
+    owner_id: int | None  # whose it is by now, as merges lead
     customer: str = field(repr=False)
     person: str
     processor: str
@@ -87,36 +89,40 @@ class Line:
 
     @property
     def customer_address(self) -> str:
-        return write_customer_address(self.row.customer_id) if self.row.customer_id else ""
+        return write_customer_address(self.owner_id) if self.owner_id else ""
 
 
 Days = list[tuple[date | None, list[Line]]]  # each day's lines; None: that day's have begun before
 
 
 def make_lines(found: Sequence[Row | Transaction]) -> list[Line]:
-    """Write transactions and records as lines with names in them, by three queries at most."""
+    """Write transactions and records as lines with names in them, by four queries, and one for
+    each step more of a merge.
+    """
     rows = [each.head if isinstance(each, Transaction) else each for each in found]
-    customers = read_names({row.customer_id for row in rows if row.customer_id})
+    roots = survivors.find_roots(row.named_id for row in rows if row.named_id)
+    owners = [roots.get(row.named_id or 0, row.customer_id) for row in rows]
+    customers = read_names({owner for owner in owners if owner})
     processors = dict(Processor.objects.values_list("pk", "system_id"))
     people = {row.user_id for row in rows if row.user_id}
     users = dict(User.objects.filter(pk__in=people).values_list("pk", "username")) if people else {}
     named = [
         (
-            customers.get(row.customer_id or 0, ""),
+            customers.get(owner or 0, ""),
             users.get(row.user_id or 0, ""),
             processors.get(row.processor_id or 0, ""),
         )
-        for row in rows
+        for row, owner in zip(rows, owners, strict=True)
     ]
-    return [_make_line(each, names) for each, names in zip(found, named, strict=True)]
+    return [_make_line(*each) for each in zip(found, owners, named, strict=True)]
 
 
-def _make_line(each: Row | Transaction, names: tuple[str, str, str]) -> Line:
+def _make_line(each: Row | Transaction, owner: int | None, names: tuple[str, str, str]) -> Line:
     if isinstance(each, Transaction):
-        return Line(each.head, *names, _describe_transaction(each), each.outcome, each)
+        return Line(each.head, owner, *names, _describe_transaction(each), each.outcome, each)
     is_declined = each.is_allowed is False
     outcome = Outcome.DECLINED if is_declined else OUTCOMES_OF_KINDS.get(each.kind)
-    return Line(each, *names, _describe_row(each), outcome)
+    return Line(each, owner, *names, _describe_row(each), outcome)
 
 
 def group_by_day(lines: Sequence[Line], shown: str = "") -> Days:

@@ -42,7 +42,10 @@ MONEY_SOURCES = {Source.CHECK, Source.ENTRY}
 # Of two of one instant, the one whose source comes later here is the later one.
 SOURCE_ORDER = (Source.AUDIT, Source.KYC_CHANGE, Source.CHECK, Source.ENTRY)
 AUDIT_RANK, KYC_CHANGE_RANK, CHECK_RANK, ENTRY_RANK = range(len(SOURCE_ORDER))
-OF_MONEY = "at id customer_id processor_id amount_paise direction ref_id month number".split()
+OF_MONEY = (
+    *("at", "id", "customer_id", "unique_id_sent", "processor_id", "amount_paise", "direction"),
+    *("ref_id", "month", "number"),
+)
 OF_PEOPLE = "at id processor_id user_id".split()
 OF_ENTRIES = {
     Kind.POSTED: LedgerEntry.Kind.POST,
@@ -59,7 +62,8 @@ KINDS_OF_AUDIT = {kind.value: kind for kind in (Kind.ADDED, Kind.KNOWN, Kind.UPD
 class Row:
     """One thing that happened. `source` and `id` are where all of it is kept; `what` is the action,
     a reason, or a tier before and after; `detail` is JSON, of the audit alone. A check and an entry
-    have a `number` among their customer's, and the `month` (202611) in which they count.
+    have a `number` among their customer's, the `month` (202611) in which they count, and the
+    Unique_Id that they named.
     """
 
     at: datetime
@@ -78,7 +82,13 @@ class Row:
     tran_id: str = ""
     month: int = 0
     number: int = 0
+    unique_id_sent: int | None = None
     detail: str = field(default="", repr=False)
+
+    @property
+    def named_id(self) -> int | None:
+        """The Unique_Id that it is about, whosever ledger it is in: a move, the ledger's."""
+        return self.customer_id if self.kind == Kind.MOVED else self.unique_id_sent
 
 
 def read_rows(positions: Sequence[Position]) -> list[Row]:

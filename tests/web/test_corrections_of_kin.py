@@ -136,3 +136,22 @@ def test_the_queue_tells_whose_a_flagged_posting_is_now(ent, maker, parted):
         maker.post(page, {"finding": finding, "note": "it is so"})
     for page in pages[::2]:
         assert names[older] in read_words(maker.get(f"{page}?done"))
+
+
+def test_transactions_tell_whose_each_is_now(maker, parted):
+    older, younger, entry = parted
+    names = {older: "Asha Rao", younger: "Bela Shah"}
+    for each, name in names.items():
+        Customer.objects.filter(pk=each).update(name=name)
+    exporter = open_browser("auditor")
+    for owner in (younger, older):
+        days = maker.get("/transactions").context["days"]
+        (line,) = [each for _, lines in days for each in lines if each.row.id == entry.pk]
+        told = (line.customer, line.customer_address)
+        assert told == (names[owner], reverse("customer", args=[owner]))
+        assert names[owner] in read_words(maker.get(find_detail(entry)))
+        file = exporter.post("/transactions/export", {"every": "posted"})
+        (row,) = b"".join(file.streaming_content).decode().splitlines()[1:]
+        assert f",{owner}," in row
+        if owner == younger:
+            merge_again([older, younger])
