@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from customers import records, survivors
 from customers.models import Customer, Registration
+from customers.survivors import Family
 from ppims.core.errors import UnknownCustomer
 from ppims.db.statements import Table, read_rows
 from ppims.db.transaction import RunAgain
@@ -14,7 +15,8 @@ from ppims.models import Processor
 PERSON_ROWS = Table(Customer, "c", only=tuple(records.KNOWN_CUSTOMERS.names))
 REGISTERED_ROWS = Table(Registration, "r", only=tuple(records.KNOWN_AS.names))
 IN_FAMILY = """
-    WHERE r.customer_id IN ({places}) AND r.processor_id = %s ORDER BY r.registered_at, r.id
+    JOIN customers_customer c ON c.unique_id = r.customer_id
+    WHERE r.customer_id IN ({places}) AND r.processor_id = %s ORDER BY c.created_at, c.unique_id
 """
 
 
@@ -49,25 +51,26 @@ def find_known(processor: Processor, unique_id: int) -> Known:
 
 
 def _find_in_family(processor: Processor, unique_id: int) -> Known:
-    root = survivors.find_root(unique_id)
-    registration = find_registration_in_family(processor, unique_id, root)
-    person = PERSON_ROWS.read_row("WHERE c.unique_id = %s", [root])
+    family = survivors.find_family(unique_id)
+    registration = find_registration_in_family(processor, unique_id, family)
+    person = PERSON_ROWS.read_row("WHERE c.unique_id = %s", [family.root])
+    if survivors.find_root(unique_id) != family.root:
+        return _find_in_family(processor, unique_id)  # merged or parted meanwhile
     if registration is None or person is None:
         raise UnknownCustomer
     return Known(unique_id, person, registration)
 
 
 def find_registration_in_family(
-    processor: Processor, unique_id: int, root: int
+    processor: Processor, unique_id: int, family: Family
 ) -> Registration | None:
     """Find by which id of the family a processor knows a person: by the one that is named, else by
-    the survivor's, else by the one that it has registered first.
+    the survivor's, else by the oldest customer's.
     """
-    ids = survivors.list_family(root)
-    tail = IN_FAMILY.format(places=", ".join(["%s"] * len(ids)))
-    rows = read_rows(REGISTERED_ROWS.write_select(tail), [*ids, processor.pk])
+    tail = IN_FAMILY.format(places=", ".join(["%s"] * len(family.ids)))
+    rows = read_rows(REGISTERED_ROWS.write_select(tail), [*family.ids, processor.pk])
     theirs = {each.customer_id: each for each in map(REGISTERED_ROWS.make_model, rows)}
-    return theirs.get(unique_id) or theirs.get(root) or next(iter(theirs.values()), None)
+    return theirs.get(unique_id) or theirs.get(family.root) or next(iter(theirs.values()), None)
 
 
 def lock_customer(unique_id: int) -> Customer:
@@ -92,11 +95,13 @@ def lock_way_up(unique_id: int) -> list[Customer]:
 
     Raises UnknownCustomer.
     """
-    rows = [lock_known_customer(unique_id)]
-    while (above := rows[-1].survivor_id) not in {None, rows[-1].pk}:
-        assert above is not None
-        rows.append(lock_customer(above))
-    return rows
+    rows = {unique_id: lock_known_customer(unique_id)}
+    above = rows[unique_id].survivor_id
+    while above is not None and above not in rows:
+        rows[above] = lock_customer(above)
+        above = rows[above].survivor_id
+    steps = {pk: row.survivor_id or pk for pk, row in rows.items()}
+    return [rows[each] for each in survivors.list_steps(unique_id, steps)]
 
 
 def lock_holder(unique_id: int) -> list[Customer]:

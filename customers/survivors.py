@@ -5,6 +5,7 @@ machines.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from customers.models import Kin
 from ppims.db import statements
@@ -19,6 +20,13 @@ KIN_READER = Reader(Kin, ["customer_id", "other_id"])
 READ_KIN = "SELECT other_id FROM customers_kin WHERE customer_id = %s ORDER BY other_id"
 
 
+class Family(NamedTuple):
+    """Whom a Unique_Id means now, and all ids that mean the same, in their order."""
+
+    root: int
+    ids: list[int]
+
+
 def find_root(unique_id: int) -> int:
     """Find whom this Unique_Id means now: the customer that it was merged into, directly or through
     others; itself where it was not merged, or where nobody has it.
@@ -30,12 +38,13 @@ def list_way_up(unique_id: int) -> list[int]:
     """List whom this Unique_Id was merged into: itself first, then each above it, and the last is
     whom it means now.
     """
-    way = [unique_id]
-    while True:
-        row = statements.read_row(READ_SURVIVOR, [way[-1]])
-        if row is None or row[0] in {None, way[-1]}:
-            return way
-        way.append(row[0])
+    above: dict[int, int] = {}
+    asked = unique_id
+    while asked not in above:
+        row = statements.read_row(READ_SURVIVOR, [asked])
+        above[asked] = (row and row[0]) or asked
+        asked = above[asked]
+    return list_steps(unique_id, above)
 
 
 def has_merged(unique_id: int) -> bool:
@@ -52,7 +61,7 @@ def find_roots(unique_ids: Iterable[int]) -> dict[int, int]:
     while asked:
         survivors |= read_survivors(asked)
         asked = {survivors[each] for each in asked if each in survivors} - survivors.keys()
-    return {unique_id: _list_steps(unique_id, survivors)[-1] for unique_id in wanted}
+    return {unique_id: list_steps(unique_id, survivors)[-1] for unique_id in wanted}
 
 
 def list_kin(unique_id: int) -> list[int]:
@@ -72,12 +81,18 @@ def list_all_kin(unique_ids: Iterable[int]) -> set[int]:
     return {*asked, *(other_id for (other_id,) in statements.read_rows(sql, asked))}
 
 
-def list_family(root: int) -> list[int]:
-    """List the ids that mean this customer now, itself included, in their order."""
-    kin = list_kin(root)
-    if kin == [root]:
-        return kin
-    return [unique_id for unique_id, leads_to in find_roots(kin).items() if leads_to == root]
+def find_family(unique_id: int) -> Family:
+    """Find whom this Unique_Id means now, and all ids that mean the same, of one reading: so the id
+    is one of them, whatever is merged or parted meanwhile.
+    """
+    roots = find_roots(list_kin(unique_id))
+    root = roots[unique_id]
+    return Family(root, sorted({root, *(each for each, top in roots.items() if top == root)}))
+
+
+def list_family(unique_id: int) -> list[int]:
+    """List the ids that mean the same customer as this one does now, in their order."""
+    return find_family(unique_id).ids
 
 
 def list_branch(unique_id: int) -> list[int]:
@@ -86,7 +101,7 @@ def list_branch(unique_id: int) -> list[int]:
     """
     kin = list_kin(unique_id)
     survivors = read_survivors(kin)
-    return [each for each in kin if unique_id in _list_steps(each, survivors)]
+    return [each for each in kin if unique_id in list_steps(each, survivors)]
 
 
 def list_connected() -> Iterator[list[int]]:
@@ -114,11 +129,15 @@ def read_survivors(unique_ids: Iterable[int]) -> dict[int, int]:
     return {unique_id: above or unique_id for unique_id, above in statements.read_rows(sql, asked)}
 
 
-def _list_steps(unique_id: int, survivors: Mapping[int, int]) -> list[int]:
+def list_steps(unique_id: int, above: Mapping[int, int]) -> list[int]:
+    """List the steps from an id up to whom it means, itself first. Only a hand in the database
+    makes a circle: its smallest id is whom all of it mean, so that every walk ends, and at one.
+    """
     steps = [unique_id]
-    while (above := survivors.get(steps[-1], steps[-1])) != steps[-1]:
-        steps.append(above)
-    return steps
+    while (top := above.get(steps[-1], steps[-1])) not in steps:
+        steps.append(top)
+    root = min(steps[steps.index(top) :])
+    return steps[: steps.index(root) + 1]
 
 
 def _list_if_first(customer_id: int | None, others: list[int]) -> list[list[int]]:

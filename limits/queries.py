@@ -137,9 +137,11 @@ def find_customer(processor: Processor, kind: str, value: str) -> Found | None:
 
 def _find_survivor(processor: Processor, unique_id: int) -> Found | None:
     """Find whom an id means now that was part of a merge."""
-    root = survivors.find_root(unique_id)
-    row = statements.read_row(BY_UNIQUE_ID, [processor.pk, root])
-    registration = people.find_registration_in_family(processor, unique_id, root)
+    family = survivors.find_family(unique_id)
+    row = statements.read_row(BY_UNIQUE_ID, [processor.pk, family.root])
+    registration = people.find_registration_in_family(processor, unique_id, family)
+    if survivors.find_root(unique_id) != family.root:
+        return _find_survivor(processor, unique_id)  # merged or parted meanwhile
     if row is None:
         return None
     return _make_found(row[:-1])._replace(cif_id=registration.cif_id if registration else None)

@@ -39,6 +39,6 @@ def _walk_up(unique_id: int, above: dict[int, int]) -> int:
 
 def _list_steps(unique_id: int, above: dict[int, int]) -> list[int]:
     steps = [unique_id]
-    while above.get(steps[-1], steps[-1]) != steps[-1]:
-        steps.append(above[steps[-1]])
+    while (top := above.get(steps[-1], steps[-1])) not in steps:  # a made-up move makes a circle
+        steps.append(top)
     return steps

@@ -124,18 +124,12 @@ def _take_kin(known: Known, kin: Mapping[int, set[int]], found: Found) -> None:
         unique_id: survivor_id or unique_id for unique_id, survivor_id, _ in found["survivors"]
     }
     since = {unique_id: created_at for unique_id, _, created_at in found["survivors"]}
-    known.roots |= {unique_id: _walk_up(unique_id, above) for unique_id in above}
+    known.roots |= {each: survivors.list_steps(each, above)[-1] for each in above}
     for theirs in kin.values():
         oldest_first = sorted(theirs & above.keys(), key=lambda each: (since[each], each))
         for each in oldest_first:
             first = [each, known.roots[each]]
             known.kin[each] = tuple(dict.fromkeys([*first, *oldest_first]))
-
-
-def _walk_up(unique_id: int, above: Mapping[int, int]) -> int:
-    for _ in above:  # no more steps than there are rows, whatever these say
-        unique_id = above.get(unique_id, unique_id)
-    return unique_id
 
 
 def _require_locked(
