@@ -72,8 +72,9 @@ def update_customer(*, call: idempotency.Call, details: CustomerDetails) -> tupl
 
     def update(at: datetime) -> Receipt:
         assert details.unique_id is not None
-        registration = people.find_known(call.processor, details.unique_id).registration
         way = people.lock_way_up(details.unique_id)
+        # Read under the locks: whom they mean, and so who knows them, may change before.
+        registration = people.find_known(call.processor, details.unique_id).registration
         named, person = way[0], way[-1]
         conflicts.require_valid_document(details)
         conflicts.require_document_for_full_kyc(details, people.list_ids(person))
