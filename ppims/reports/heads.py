@@ -19,6 +19,9 @@ DECLINED_CONDITION = ('NOT t."is_allowed"',)
 FLAGGED_CONDITION = ("NOT (t.\"flags\" = '')",)
 HEAD_CONDITIONS = (('t."limit_check_id" IS NULL',), ('t."reverses_id" IS NULL',))
 ADJUSTED_CONDITION = ("t.\"kind\" = 'A'",)
+# Of who was ever merged a step may be in another's ledger: they are looked up whatever is wanted,
+# and left out by what was read of them.
+OF_KIN = RowBeside("customers_kin k", "k.customer_id = w.customer_id")
 # A posting is found by its check along one unique index, reversals by their posting's month.
 POSTING_OF_CHECK = """
     p.customer_id = w.customer_id AND p.limit_check_id = w.row_key AND p.kind = 'S'
@@ -27,9 +30,11 @@ POSTING_ITSELF = "p.customer_id = w.customer_id AND p.id = w.row_key AND p.kind 
 ITS_REVERSALS = """
     AND r.customer_id = p.customer_id AND r.month = p.month AND r.reverses_id = p.id
 """
-POSTING_BESIDE = RowBeside("limits_ledgerentry p", POSTING_OF_CHECK)
+POSTING_BESIDE = RowBeside("limits_ledgerentry p", POSTING_OF_CHECK, otherwise=OF_KIN)
 FLAGGED_POSTING = RowBeside(
-    "limits_ledgerentry p", f"{POSTING_OF_CHECK} AND ',' || p.flags || ',' LIKE %s"
+    "limits_ledgerentry p",
+    f"{POSTING_OF_CHECK} AND ',' || p.flags || ',' LIKE %s",
+    otherwise=OF_KIN,
 )
 OF_ENTRY = "f.customer_id = w.customer_id AND f.entry_id = w.row_key"
 FOUND_TO_BE = RowBeside("limits_postingfinding f", f"{OF_ENTRY} AND f.finding = %s")
@@ -39,6 +44,7 @@ NOT_FOUND_YET = RowBeside(
 OPEN_HOLD = RowBeside(
     "limits_hold h",
     "h.customer_id = w.customer_id AND h.limit_check_id = w.row_key AND h.expires_at > %s",
+    otherwise=OF_KIN,
 )
 
 
@@ -76,8 +82,21 @@ def narrow_filters(filters: Filters, at: datetime) -> Filters:
 
 
 def list_head_walks(filters: Filters, at: datetime) -> list[Walk]:
-    """List the walks along the heads of the transactions that narrowed filters want."""
+    """List the walks along the heads of the transactions that narrowed filters want; and of all
+    heads that are otherwise wanted of who was ever merged, whatever became of them.
+    """
     return [*_walk_checks(filters, at), *_walk_entry_heads(filters)]
+
+
+def pick_of_kin(walk: Walk, *, is_of_kin: bool) -> Walk:
+    """Narrow a walk of heads to who was ever merged, or to all others."""
+    condition = replace(OF_KIN, is_there=is_of_kin)
+    return replace(
+        walk,
+        columns=list(dict.fromkeys([*walk.columns, "customer_id"])),
+        wanted=[*walk.wanted, (condition,)],
+        needs_rows=True,
+    )
 
 
 def list_record_walks(filters: Filters) -> list[Walk]:
@@ -97,6 +116,7 @@ def _write_reversed(posting: str) -> RowBeside:
         posting + ITS_REVERSALS,
         group="p.id, p.amount_paise",
         having="SUM(ABS(r.amount_paise)) = p.amount_paise",
+        otherwise=OF_KIN,
     )
 
 

@@ -28,6 +28,7 @@ PAGE_ROWS = 50
 # So many entries of an index are looked at for one page: some ten milliseconds. Where the rest of
 # each row has to be looked up, no more than so many are: a tenth of a second.
 LOOKED_AT, LOOKED_UP = 20_000, 4_000
+MOST_READINGS = 5  # of a page that isn't full
 PAST_ALL_IDS = 2**63 - 1
 # What few rows come to, sorted by themselves: so PostgreSQL doesn't go through everybody's in the
 # order of time.
@@ -92,7 +93,8 @@ ALL_TIME = Frame()
 class RowBeside:
     """The condition that another table has a row for one that is looked at, or has none: the table
     under an alias, and what joins it to `w`, the rows looked at. Where `having` says what some of
-    its rows have to come to together, `group` is what those rows have alike.
+    its rows have to come to together, `group` is what those rows have alike. `otherwise`: it is
+    enough that this is so, of which no values are asked.
     """
 
     table: str
@@ -100,11 +102,15 @@ class RowBeside:
     is_there: bool = True
     group: str = ""
     having: str = ""
+    otherwise: "RowBeside | None" = None
 
     def write_condition(self) -> str:
         word = "EXISTS" if self.is_there else "NOT EXISTS"
         tail = f" GROUP BY {self.group} HAVING {self.having}" if self.having else ""
-        return f"{word} (SELECT 1 FROM {self.table} WHERE {self.on}{tail})"
+        condition = f"{word} (SELECT 1 FROM {self.table} WHERE {self.on}{tail})"
+        if self.otherwise is None:
+            return condition
+        return f"({condition} OR {self.otherwise.write_condition()})"
 
     def write_matches(self) -> str:
         """Write the SELECT of the looked-at rows that have one."""
@@ -148,6 +154,20 @@ def read_page(
     cut_at = max((cut for _, cut in found if cut), default=None)
     merged = merge(*(positions for positions, _ in found), reverse=True)
     return make_page([p for p in merged if cut_at is None or p >= cut_at], cut_at, rows, read)
+
+
+def read_full_page(read: Callable[[str, int], Page[T]], cursor: str, rows: int) -> Page[T]:
+    """Read one page of a list whose pages leave some rows out after they were looked up: from where
+    one ends it is read on, MOST_READINGS times, until so many are there.
+    """
+    found: list[T] = []
+    for _ in range(MOST_READINGS):
+        page = read(cursor, rows - len(found))
+        found += page.rows
+        cursor = page.next
+        if len(found) == rows or not cursor or page.is_cut_short:
+            break
+    return Page(found, cursor, bool(cursor) and len(found) < rows)
 
 
 def read_every_page(read: Callable[[str], Page[T]]) -> Iterator[Page[T]]:
@@ -235,6 +255,12 @@ def sum_wanted(walk: Walk, frame: Frame, columns: str, *, beside: str = "") -> t
     return tuple(int(each) for each in statements.read_row(sql, [*values, *more]) or ())
 
 
+def find_all(walk: Walk, frame: Frame, rows: int) -> list[Position]:
+    """Find so many of what is wanted of the newest LOOKED_AT rows of a walk."""
+    look, values = _write_look(walk, frame, FIRST_POSITION)
+    return find_wanted(look, values, walk.wanted, walk.rank, rows)[0]
+
+
 def has_rows(walk: Walk, frame: Frame, count: int) -> bool:
     """Return whether a walk has so many rows to look at."""
     look, values = _write_look(replace(walk, columns=()), frame, FIRST_POSITION)
@@ -302,10 +328,14 @@ def _write_search_of_many(
     beside = [condition for condition in wanted if isinstance(condition[0], RowBeside)]
     plain = [condition for condition in wanted if not isinstance(condition[0], RowBeside)]
     parts, where = [f"w AS ({look})"], [sql for sql, *_ in plain]
-    for number, (row, *_) in enumerate(beside):
-        parts.append(f"matched_{number} AS ({row.write_matches()})")
-        word = "IN" if row.is_there else "NOT IN"
-        where.append(f"w.row_key {word} (SELECT row_key FROM matched_{number})")
+
+    def tell(row: RowBeside) -> str:
+        name, word = f"matched_{len(parts)}", "IN" if row.is_there else "NOT IN"
+        parts.append(f"{name} AS ({row.write_matches()})")
+        told = f"w.row_key {word} (SELECT row_key FROM {name})"
+        return told if row.otherwise is None else f"({told} OR {tell(row.otherwise)})"
+
+    where += [tell(row) for row, *_ in beside]
     said = f" WHERE {' AND '.join(where)}" if where else ""
     sql = f"WITH {', '.join(parts)} SELECT {columns} FROM w {joined}{said}"
     return sql, _list_values([*beside, *plain])

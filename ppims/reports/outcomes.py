@@ -22,7 +22,9 @@ def find_outcome(
     `is_held`: its hold is open still.
     """
     if posted_paise is not None:
-        return Outcome.REVERSED if returned_paise == posted_paise else Outcome.POSTED
+        # A merge that moves ₹0 has nothing to give back.
+        is_reversed = posted_paise and returned_paise == posted_paise
+        return Outcome.REVERSED if is_reversed else Outcome.POSTED
     if is_allowed is False:
         return Outcome.DECLINED
     return Outcome.ON_HOLD if is_held else Outcome.RELEASED

@@ -14,8 +14,14 @@ from django.db.models import Q
 from customers import survivors
 from limits.models import Hold, LedgerEntry
 from ppims.core import calendar
-from ppims.reports.heads import Filters, list_head_walks, list_record_walks, narrow_filters
-from ppims.reports.keyset import PAGE_ROWS, Page, Position, read_page
+from ppims.reports.heads import (
+    ANY_FLAG,
+    Filters,
+    list_head_walks,
+    list_record_walks,
+    narrow_filters,
+)
+from ppims.reports.keyset import PAGE_ROWS, Page, Position, read_full_page, read_page
 from ppims.reports.outcomes import Outcome, find_outcome
 from ppims.reports.records import (
     CHECK_RANK,
@@ -64,6 +70,12 @@ class Transaction:
     def is_by_staff(self) -> bool:
         return self.head.kind in BY_STAFF
 
+    def is_wanted(self, filters: Filters) -> bool:
+        """Whether it has the outcome and the flag that narrowed filters ask for."""
+        asked = filters.flag
+        is_flagged = not asked or (bool(self.flags) if asked == ANY_FLAG else asked in self.flags)
+        return is_flagged and filters.outcome in {None, self.outcome}
+
 
 def list_transactions(
     filters: Filters, at: datetime, *, cursor: str = "", rows: int = PAGE_ROWS
@@ -76,7 +88,13 @@ def list_transactions(
     """
     filters = narrow_filters(filters, at)
     walks = list_head_walks(filters, at)
-    return read_page(walks, filters.frame, cursor, rows, lambda heads: read_transactions(heads, at))
+
+    def read(heads: Sequence[Position]) -> list[Transaction]:
+        return [each for each in read_transactions(heads, at) if each.is_wanted(filters)]
+
+    return read_full_page(
+        lambda after, most: read_page(walks, filters.frame, after, most, read), cursor, rows
+    )
 
 
 def list_records(filters: Filters, *, cursor: str = "", rows: int = PAGE_ROWS) -> Page[Row]:
