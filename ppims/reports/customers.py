@@ -1,15 +1,17 @@
 """The list of customers: newest first, or of one processor by when they came through it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db.models import Case, F, Q, When
 
-from customers import survivors
-from customers.models import Customer, Registration
+from customers import people, survivors
+from customers.models import Customer, Kin, Registration
 from limits.models import NearLimit
 from ppims.core import calendar, clock
+from ppims.models import Processor
+from ppims.reports.heads import OF_KIN
 from ppims.reports.keyset import (
     ALL_TIME,
     PAGE_ROWS,
@@ -19,13 +21,18 @@ from ppims.reports.keyset import (
     Position,
     RowBeside,
     Walk,
+    read_full_page,
     read_page,
 )
 
 MERGED_CONDITION = Q(survivor_id__isnull=False) & ~Q(survivor_id=F("unique_id"))
 BLOCKED_CONDITION = ("t.\"status\" = 'BLOCKED'",)
+# Who was ever merged may be known by another id, or be what is asked by another's: they are looked
+# up whatever is asked, and left out by what was read of them.
 THROUGH_CONDITION = RowBeside(
-    "customers_registration r", "r.customer_id = w.row_key AND r.processor_id = %s"
+    "customers_registration r",
+    "r.customer_id = w.row_key AND r.processor_id = %s",
+    otherwise=RowBeside("customers_kin k", "k.customer_id = w.row_key"),
 )
 
 
@@ -79,13 +86,19 @@ def list_customers(filters: Filters, *, cursor: str = "", rows: int = PAGE_ROWS)
 
     def read(positions: Sequence[Position]) -> list[Row]:
         ids = [each.id for each in positions]
-        if walk.table != "customers_registration":
-            rows = read_customers(ids)
-            return rows if filters.is_of_arrivals else [row for row in rows if not row.is_merged]
-        survivors = dict.fromkeys(_find_survivors(_find_customers(ids)))
-        return [row for row in read_customers(list(survivors)) if _is_wanted(row, filters)]
+        if filters.is_of_arrivals:
+            return read_customers(ids)
+        processor = Processor(pk=filters.processor_id)
+        if walk.table == "customers_registration":
+            ids = _find_survivors(_find_customers(ids), processor)
+        elif filters.processor_id is not None:
+            ids = _list_known(ids, processor)
+        rows = read_customers(ids)
+        return [row for row in rows if not row.is_merged and _is_wanted(row, filters)]
 
-    return read_page([walk], filters.frame, cursor, rows, read)
+    return read_full_page(
+        lambda after, most: read_page([walk], filters.frame, after, most, read), cursor, rows
+    )
 
 
 def _walk(filters: Filters) -> Walk:
@@ -129,7 +142,10 @@ def _walk_near(filters: Filters) -> Walk:
 
 
 def _walk_processor(filters: Filters) -> Walk:
-    tier, status = _make_conditions_of_customer("customer_id")
+    tier, status = (
+        replace(condition, otherwise=OF_KIN)
+        for condition in _make_conditions_of_customer("customer_id")
+    )
     wanted = _list_conditions(filters, tier=tier, status=status, through="")
     return Walk(
         0,
@@ -175,13 +191,39 @@ def _find_customers(registrations: Sequence[int]) -> list[int]:
 
 
 def _is_wanted(row: Row, filters: Filters) -> bool:
-    """Whether a survivor is what was asked of the one who was merged into them."""
+    """Whether somebody is what was asked: a survivor may be, or not, other than who was merged."""
     return filters.tier in {None, row.tier} and filters.status in {None, row.status}
 
 
-def _find_survivors(ids: Sequence[int]) -> list[int]:
-    roots = survivors.find_roots(ids)
-    return [roots[each] for each in ids]
+def _list_known(ids: Sequence[int], processor: Processor) -> list[int]:
+    """List which of these a processor knows, by whichever of their ids."""
+    known = set(ids)
+    for each in _list_of_kin(ids):
+        family = survivors.find_family(each)
+        if people.find_registration_in_family(processor, each, family) is None:
+            known.remove(each)
+    return [each for each in ids if each in known]
+
+
+def _find_survivors(ids: Sequence[int], processor: Processor) -> list[int]:
+    """Find whom the ids mean by which a processor knows people; one whom it knows by several only
+    by that of its Cif_Id, so that a list has them once.
+    """
+    means = {each: each for each in ids}
+    for each in _list_of_kin(ids):
+        family = survivors.find_family(each)
+        known_as = people.find_registration_in_family(processor, family.root, family)
+        if known_as and known_as.customer_id == each:
+            means[each] = family.root
+        else:
+            del means[each]
+    return [means[each] for each in ids if each in means]
+
+
+def _list_of_kin(ids: Sequence[int]) -> set[int]:
+    """List which of these were ever merged."""
+    of_kin = Kin.objects.filter(customer_id__in=ids)
+    return set(of_kin.values_list("customer_id", flat=True))
 
 
 def read_customers(ids: Sequence[int]) -> list[Row]:

@@ -8,8 +8,10 @@ from limits.models import NearLimit
 from ppims.models import User
 from ppims.reports import keyset
 from ppims.reports.customers import Filters, list_customers
-from tests.factories import make_customer
+from ppims.reports.keyset import read_every_page
+from tests.factories import make_customer, set_tier
 from tests.reports.conftest import NOON
+from tests.two_people import merge_customers, unmerge_customer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.as_the_application]
 MONTH = 203106
@@ -117,3 +119,56 @@ def test_what_was_near_last_month_is_not_now(people):
     NearLimit.objects.filter(customer_id=people[4]).update(month=MONTH - 1)
     assert list_numbers(people, Filters(level=NEAR_LIMIT)) == [3, 1]
     assert {row.permille for row in list_customers(Filters()).rows} == {None, 850, 1_000}
+
+
+def read_all_pages(people, filters, rows):
+    pages = read_every_page(lambda cursor: list_customers(filters, cursor=cursor, rows=rows))
+    return [[people.index(row.unique_id) for row in page.rows] for page in pages]
+
+
+def test_pages_are_full_where_merged_ones_are_left_out(people):
+    merge_customers(people[5], people[6])
+    merge_customers(people[2], people[4])
+    assert read_all_pages(people, Filters(), 3) == [[7, 5, 3], [2, 1, 0]]
+    unmerge_customer(people[6])
+    assert read_all_pages(people, Filters(), 3) == [[7, 6, 5], [3, 2, 1], [0]]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 50])
+def test_of_a_processor_that_knows_one_by_two_ids_it_gives_them_once(people, cbs, rows):
+    merge_customers(people[1], people[7])
+    merge_customers(people[2], people[5])
+    pages = read_all_pages(people, Filters(processor_id=cbs.pk), rows)
+    assert [number for page in pages for number in page] == [2, 3, 1]
+    assert {len(page) for page in pages[:-1]} <= {rows}
+
+
+def test_of_a_processor_that_knows_the_merged_one_the_survivors_tier_counts(people, cbs):
+    set_tier(people[4], "F")
+    merge_customers(people[4], people[7])
+    for tier, wanted in (("F", [4]), ("P", [5, 1])):
+        assert list_numbers(people, Filters(processor_id=cbs.pk, tier=tier)) == wanted
+    blocking.block(customer_id=people[7], reason="asked for", user=User.objects.first())
+    for tier, status, wanted in (
+        ("F", "ACTIVE", []),
+        ("F", "BLOCKED", [4]),
+        (None, "ACTIVE", [5, 1]),
+    ):
+        filters = Filters(processor_id=cbs.pk, tier=tier, status=status)
+        assert list_numbers(people, filters) == wanted
+
+
+def test_of_two_who_were_blocked_the_survivor_is_a_processors_once(people, cbs):
+    merge_customers(people[2], people[3])
+    blocked = Filters(status="BLOCKED", processor_id=cbs.pk)
+    assert list_numbers(people, blocked) == [2]
+    unmerge_customer(people[3])
+    assert list_numbers(people, blocked) == [3]
+
+
+def test_who_is_near_a_limit_is_a_processors_by_the_merged_id_too(people, cbs, ent):
+    merge_customers(people[4], people[5])
+    near = Filters(level=NEAR_LIMIT, processor_id=cbs.pk)
+    assert list_numbers(people, near) == [4, 3, 1]
+    unmerge_customer(people[5])
+    assert list_numbers(people, near) == [3, 1]
