@@ -157,7 +157,7 @@ def _give_back(merge: Merge, above: Customer, at: datetime) -> list[Model]:
         rows.append(_set_kyc(above, kyc, merge, at))
     if is_freed:
         above.status, above.blocked_reason = Customer.Status.ACTIVE, ""
-    columns = own_values.restore_columns(above, branch)
+    columns = own_values.restore_columns(above, _list_staying(above, branch))
     above.save(update_fields=[*KYC_COLUMNS, *STATUS_COLUMNS, *columns])
     return rows
 
@@ -166,7 +166,7 @@ def _find_own(above: Customer, branch: Sequence[int]) -> tuple[own_values.Kyc | 
     """Find what KYC a survivor has without the ids of a branch, None where the same; and whether it
     is blocked because of them alone.
     """
-    ids = [each for each in survivors.list_branch(above.pk) if each not in branch]
+    ids = _list_staying(above, branch)
     stays = [
         each
         for each in Customer.objects.filter(pk__in=ids).exclude(pk=above.pk)
@@ -175,6 +175,11 @@ def _find_own(above: Customer, branch: Sequence[int]) -> tuple[own_values.Kyc | 
     kyc = own_values.find_kyc(above, ids, stays)
     is_freed = own_values.is_blocked_by_merge(above) and not any(it.is_blocked for it in stays)
     return kyc, is_freed
+
+
+def _list_staying(above: Customer, branch: Sequence[int]) -> list[int]:
+    """List the ids that go on to lead to a survivor without those of a branch, itself included."""
+    return [each for each in survivors.list_branch(above.pk) if each not in branch]
 
 
 def predict_parting(survivor: Customer, merged_id: int) -> Customer:

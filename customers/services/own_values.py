@@ -85,10 +85,10 @@ def is_blocked_by_merge(customer: Customer) -> bool:
     return not own.exists()
 
 
-def restore_columns(customer: Customer, branch: Collection[int]) -> list[str]:
-    """Put back, unsaved, what a survivor was called, when born and where living, before the ids of
-    a branch changed it: as the audit tells. What was changed since by another id stays. Return the
-    names of the columns.
+def restore_columns(customer: Customer, ids: Collection[int]) -> list[str]:
+    """Put back, unsaved, what a survivor was called, when born and where living, before other ids
+    than these changed it, who leave or have left: as the audit tells. What was changed since by one
+    of these, or by no other id, stays. Return the names of the columns.
     """
     own: dict[str, str] = {}
     entries = AuditEntry.objects.filter(subject=customer.pk, action="customer updated")
@@ -96,10 +96,10 @@ def restore_columns(customer: Customer, branch: Collection[int]) -> list[str]:
         detail = audit.read_detail(entry)
         changes: dict[str, Any] = detail.get("changes", {})
         for name in changes.keys() & records.COLUMN_NAMES.keys():
-            if detail.get("named") in branch:
-                own.setdefault(name, changes[name][0])
-            else:
+            if detail.get("named", customer.pk) in ids:
                 own.pop(name, None)
+            else:
+                own.setdefault(name, changes[name][0])
     for name, before in own.items():
         _restore_column(customer, name, before)
     return [records.COLUMN_NAMES[name] for name in own]

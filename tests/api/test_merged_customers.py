@@ -305,6 +305,23 @@ def test_a_change_that_names_the_survivor_stays_the_survivors(ent, cbs, merged):
     assert [read(each).name for each in merged] == ["Third Name", "Other Name"]
 
 
+@pytest.mark.parametrize("first", [1, 2])
+def test_of_three_what_one_said_who_has_left_is_not_given_back(third, cbs, two, first):
+    with freeze_at("03-10-2026 10:00:00"):
+        three = (*two, add_person(third))
+    merge_customers(*map(int, two))
+    merge_customers(int(three[0]), int(three[2]))
+    update(cbs, three[1], Customer_Name="Second Name", Email_Id="p@b.in")
+    update(third, three[2], Customer_Name="Third Name")
+    unmerge_customer(int(three[first]))
+    stays = ("Third Name", "") if first == 1 else ("Second Name", "p@b.in")
+    assert (read(three[0]).name, read(three[0]).email) == stays
+    unmerge_customer(int(three[3 - first]))
+    assert [read(each).name for each in three] == ["Meera Iyer", "Second Name", "Third Name"]
+    assert [read(each).email for each in three] == ["", "p@b.in", ""]
+    assert_proven()
+
+
 def test_of_three_the_one_that_stays_keeps_what_it_gives(third, two):
     with freeze_at("03-10-2026 10:00:00"):
         youngest = add_person(third)

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.db import connection
 
+from customers.choices import Tier
 from customers.details import CustomerDetails
 from customers.models import Customer, DuplicateReview
 from customers.services import blocking, customers, reviews
@@ -18,6 +19,9 @@ from ppims.core import calendar, clock
 from ppims.core.errors import Conflict
 from ppims.models import Operation, User
 from ppims.reports import near_limit, overview_counts
+from ppims.reports.customers import Filters, list_customers
+from ppims.reports.month_figures import People, Section, read_month_figures
+from ppims.reports.month_span import make_span
 from ppims.reports.overview import Sum, read_overview
 from ppims.reports.waiting import Waiting
 from ppims.services.idempotency import Call
@@ -31,6 +35,7 @@ from tests.factories import (
 )
 from tests.ledger.histories import History
 from tests.reports.conftest import MINUTE, NOON, read_overview_at, spend
+from tests.two_people import merge_customers, unmerge_customer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.as_the_application]
 LIMIT = 1_000_000  # paise a month, of Min and New Min KYC, either way
@@ -39,6 +44,31 @@ INSTANT = timedelta(microseconds=1)
 
 
 # The day.
+
+
+def test_who_was_merged_since_was_on_boarded_on_that_day_as_a_months_figures_say(ent, day):
+    with day():
+        two = make_customer(ent), make_customer(ent)
+
+    def count_onboarded():
+        of_month = read_month_figures(calendar.number_ist_month(day.at)).list_of(Section.CUSTOMERS)
+        told = {each.of: each.count for each in of_month}
+        came = Filters(frame=make_span(calendar.number_ist_month(day.at)).frame)
+        listed = list_customers(came).rows
+        return (
+            sum(each.added for each in read_overview_at(day.at).days),
+            sum(told[People.ONBOARDED, tier] for tier in Tier.values),
+            len(listed),
+            sum(told[People.AT_END, tier] for tier in Tier.values),
+        )
+
+    assert count_onboarded() == (2, 2, 2, 2)
+    with day():
+        merge_customers(*two)
+    assert count_onboarded() == (2, 2, 2, 1)
+    with day():
+        unmerge_customer(two[1])
+    assert count_onboarded() == (2, 2, 2, 2)
 
 
 def test_an_empty_installation_has_nothing_to_tell(ent):
