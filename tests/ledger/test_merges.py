@@ -386,3 +386,56 @@ def test_who_was_never_merged_costs_no_statement_more(ent, survivor, merged):
     texts = [query["sql"] for query in of_who_never_was]
     assert not [text for text in texts if "customers_kin" in text or "created_at" in text]
     assert [query["sql"] for query in of_who_was if "customers_kin" in query["sql"]]
+
+
+# The month turns.
+
+LAST_OF_NOVEMBER = datetime(2026, 11, 30, 18, 29, 59, tzinfo=UTC)  # India is 5:30 ahead
+DECEMBER = 202612
+
+
+def test_they_are_parted_after_the_month_has_turned(ent, cbs, survivor, merged):
+    with clock.freeze(LAST_OF_NOVEMBER):
+        merge_customers(survivor, merged)
+        asked, _ = make_check(cbs, merged, 600_000)
+        make_posting(ent, survivor, 300_000, tran_id="T1")
+        make_posting(cbs, merged, 50_000, tran_id="T2")
+    with clock.freeze(LAST_OF_NOVEMBER + timedelta(seconds=1)):
+        make_posting(cbs, survivor, 600_000, enquiry=asked.ref_id, tran_id="T3")
+        make_posting(cbs, merged, 7)
+        unmerge_customer(merged)
+        # What named the survivor stays the survivor's, though it settles a check of the other.
+        assert (read_used(survivor), read_used(merged)) == (900_000, 50_000)
+        assert (read_used(survivor, DECEMBER), read_used(merged, DECEMBER)) == (0, 7)
+        assert list_moves(merged)[-2:] == [(NOVEMBER, "D", 50_000), (DECEMBER, "D", 7)]
+        make_posting(cbs, merged, 50_000, kind="R", tran_id="T2")
+        assert (read_used(merged), read_used(merged, DECEMBER)) == (0, 7)
+        assert make_check(cbs, merged, 1_000_000 - 7)[0].is_allowed
+
+
+def test_a_hold_of_the_month_before_counts_there_after_a_merge_and_parting(
+    ent, cbs, survivor, merged
+):
+    with clock.freeze(LAST_OF_NOVEMBER):
+        asked, _ = make_check(cbs, merged, 600_000)
+    with clock.freeze(LAST_OF_NOVEMBER + timedelta(seconds=1)):
+        merge_customers(survivor, merged)
+        assert list_moves(survivor) == [(DECEMBER, "D", 0)]
+        whole, _ = make_check(ent, survivor, 1_000_000)
+        assert (whole.is_allowed, whole.held_paise) == (True, 1_000_000)  # its own
+        unmerge_customer(merged)
+        entry, _ = make_posting(cbs, merged, 600_000, enquiry=asked.ref_id)
+        assert (entry.month, entry.flags, entry.customer_id) == (NOVEMBER, "", merged)
+        assert make_check(cbs, merged, 1_000_000)[0].is_allowed
+        assert not make_check(ent, survivor, 1)[0].is_allowed
+
+
+def test_a_merge_at_the_turn_of_the_month_has_both_ledgers_of_one_month(survivor, merged):
+    maker, checker = find_two_people()
+    with clock.freeze(LAST_OF_NOVEMBER):
+        proposal = merges.propose_merge(
+            unique_id=survivor, other_id=merged, reason="One", user=maker
+        )
+    with clock.freeze(LAST_OF_NOVEMBER + timedelta(seconds=1)):
+        merges.decide(proposal_id=proposal.pk, state="APPROVED", user=checker)
+    assert list_moves(survivor) == list_moves(merged) == [(DECEMBER, "D", 0)]
