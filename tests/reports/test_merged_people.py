@@ -109,7 +109,9 @@ def told(ent, two):
     """One transaction of each outcome, begun before a merge and ended after it; a step of each of
     them is in the other ledger. What both have spent, by outcome.
     """
-    refs = {name: make_check(ent, two[1], 1_000 + n)[0].ref_id for n, name in enumerate(NAMED)}
+    refs = {
+        name: make_check(ent, two[1], 1_000 + n)[0].ref_id for n, name in enumerate(CHECKED_NAMES)
+    }
     refs["late"] = make_check(ent, two[1], 2_000_000)[0].ref_id
     make_posting(ent, two[1], 700, tran_id="OWN")
     make_posting(ent, two[1], 800, tran_id="OWN-PART")
@@ -129,7 +131,7 @@ def told(ent, two):
     }
 
 
-NAMED = ("posted", "released", "reversed", "held")
+CHECKED_NAMES = ("posted", "released", "reversed", "held")
 
 
 def list_amounts(filters, rows=50):

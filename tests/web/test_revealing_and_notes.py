@@ -12,7 +12,8 @@ from ppims.backoffice.customer import notes
 from ppims.backoffice.customer import reveal as customer_reveal
 from ppims.models import AuditEntry
 from ppims.services import audit
-from tests.factories import make_processor
+from tests.factories import make_customer, make_processor
+from tests.two_people import merge_customers, unmerge_customer
 from tests.web.admin_pages import open_browser, read_words
 from tests.web.private_customer import NEVER_SHOWN, PRIVATE_WORDS, list_unmasked, make_meera
 
@@ -48,6 +49,19 @@ def test_a_reason_reveals_for_one_look_and_is_audited(meera, role):
     assert list_audited("personal data revealed") == [
         (meera, username, {"reason": "asked by phone"})
     ]
+
+
+def test_what_is_shown_or_taken_away_of_two_ids_is_in_the_audit_of_each(meera):
+    other = make_customer(make_processor("CBS"), mobile_number="919822222222")
+    client = open_browser("auditor")
+    merge_customers(meera, other)
+    assert "919822222222" in read_words(reveal(client, meera, follow=True))
+    client.post(reverse("customer-statement", args=[meera]), {"when": ""})
+    for action in ("personal data revealed", "statement exported"):
+        assert sorted(who for who, *_ in list_audited(action)) == sorted((meera, other))
+    unmerge_customer(other)
+    reveal(client, meera)
+    assert [who for who, *_ in list_audited("personal data revealed")][2:] == [meera]
 
 
 def test_of_a_card_never_more_than_its_last_four_is_shown(meera):
