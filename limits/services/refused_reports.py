@@ -16,11 +16,14 @@ def keep(*, call: Call, report: Report, posting: Posting | LedgerEntry) -> None:
     """
     # Under the customer's lock nobody else is keeping it between this look and the insert.
     head, at = lock_root(report.unique_id)
-    key = {"customer_id": head.customer_id, "processor": call.processor}
-    if RefusedReport.objects.filter(**key, ref_id=call.ref_id).exists():
+    # It may be kept of another id, from before a merge or a parting.
+    owners = survivors.list_kin(head.customer_id)
+    kept_before = RefusedReport.objects.filter(customer_id__in=owners, processor=call.processor)
+    if kept_before.filter(ref_id=call.ref_id).exists():
         return
     kept = RefusedReport(
-        **key,
+        customer_id=head.customer_id,
+        processor=call.processor,
         unique_id_sent=report.unique_id,
         ref_id=call.ref_id,
         at=at,

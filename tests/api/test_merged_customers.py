@@ -138,6 +138,25 @@ def test_an_add_by_the_merged_ones_mobile_is_the_survivors(third, merged):
     assert_proven()
 
 
+def test_an_add_by_the_merged_ones_document_is_the_survivors(third, cbs, two):
+    update(cbs, two[1], **PAN)
+    merge_customers(*map(int, two))
+    # Whom the caller doesn't know yet is found for it, but not by whose Cif_Id.
+    data = find_status(third, "9822222222")
+    assert (data["Unique_Id"], data["Cif_Id"]) == (two[0], "NA")
+    answer = third.call("add-customer", **make_person(Mobile_Number="9844444444", **PAN))
+    assert read_done(answer)[0]["Unique_Id"] == two[0]
+    assert not DuplicateReview.objects.exists()
+    assert find_status(third, "9844444444")["Unique_Id"] == "NA"
+    unmerge_customer(int(two[1]))
+    # It goes on with the id that it was given; the number and the document are the other's again.
+    assert ask_kyc(third, two[0])["Unique_Id"] == two[0]
+    assert_unknown(third.call("check-customer-kyc", Unique_Id=two[1]))
+    for said in ({"mobile": "9822222222"}, {"mobile": "9844444444", **PAN}):
+        assert find_status(third, **said)["Unique_Id"] == two[1]
+    assert_proven()
+
+
 def test_an_add_that_names_the_merged_id_is_answered_and_kept_with_it(third, merged):
     person = make_person(Mobile_Number="9811111111", Unique_Id=merged[1])
     assert read_done(third.call("add-customer", **person))[0]["Unique_Id"] == merged[0]

@@ -16,6 +16,7 @@ from tests.api.answers import (
     read_done,
     report_posting,
 )
+from tests.two_people import merge_customers, unmerge_customer
 
 
 @pytest.fixture
@@ -114,3 +115,21 @@ def test_a_failure_to_keep_it_changes_nothing_of_the_answer(
     assert [text for text in caplog.messages if "was not kept" in text] == [
         f"a refused report was not kept: {type(error).__name__}"
     ]
+
+
+def test_one_that_is_sent_again_after_a_merge_or_a_parting_is_kept_once(ent, holder):
+    other = add_person(ent, Mobile_Number="9822222222")
+    book_posting(ent, other, "70.00", Tran_Id="T-2")
+
+    def send_again():
+        for unique_id, tran_id in ((holder, "T-1"), (other, "T-2")):
+            said = {"Tran_Id": tran_id, "Ref_Id": f"AGAIN-{tran_id}"}
+            assert_conflict(report_posting(ent, unique_id, "99.00", **said), "Tran_Id")
+
+    send_again()
+    merge_customers(int(holder), int(other))
+    send_again()
+    unmerge_customer(int(other))
+    send_again()
+    assert read_kept() == [("AGAIN-T-1", 9_900), ("AGAIN-T-2", 9_900)]
+    assert AuditEntry.objects.filter(action="report refused").count() == 2
