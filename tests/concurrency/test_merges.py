@@ -49,8 +49,8 @@ def four(installation):
 
 
 def draw_steps(draw, customers):
-    """What a processor does, by either id: checks that are answered at once, later or never; and
-    some that come together.
+    """What a processor does, by either id: checks that are answered at once, later or never; some
+    that come together; and every other operation.
     """
     steps = []
     for _ in range(STEPS):
@@ -58,6 +58,9 @@ def draw_steps(draw, customers):
         if draw.random() < 0.2:
             asked = [[draw_ref(), each, 10_000] for each in (*customers, who)]
             steps.append(["check_together", name, *asked])
+            continue
+        if draw.random() < 0.2:
+            steps.append(["ask_person", name, draw_ref(), who])
             continue
         what = draw.choice(("check", "check_and_post", "check_and_post", "undo"))
         steps.append([what, name, draw_ref(), who, draw.choice(AMOUNTS)])
@@ -75,11 +78,16 @@ def test_merges_race_checks_and_updates(four):
         *said, _ = four.run_at_once(*pairs, merging)
         answers = [answer for each in said for answer in each]
         assert "Conflict" not in {answer[0] for answer in answers}
+        for _, ids, *said in (answer for answer in answers if answer[0] == "person"):
+            assert {*ids} <= {older, younger}
+            assert said == ["200", True]
+            ends["person"] += 1
         ends.update(answer[1] for answer in answers if answer[0] in {"T", "F"})
         for own, count in four.query(COUNT_BOOKED, younger):
             ends["while two" if own else "while one"] += count
         require_conserved(four, older, younger, is_one=not number % 2)
     assert ends["WITHIN_LIMITS"] > ROUNDS * STEPS
+    assert ends["person"] > ROUNDS
     assert ends["MONTH_LIMIT"] > 0
     assert min(ends["while two"], ends["while one"]) > ROUNDS
     assert four.workers[0].ask(["verify"]) == [[]]

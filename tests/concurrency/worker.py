@@ -23,7 +23,9 @@ django.setup()
 from django.core.management import CommandError, call_command  # noqa: E402 - after the set-up
 from django.db import OperationalError, connection  # noqa: E402
 
+from customers import people  # noqa: E402
 from customers.details import CustomerDetails  # noqa: E402
+from customers.models import Customer  # noqa: E402
 from customers.services import customers  # noqa: E402
 from limits.known import Ask  # noqa: E402
 from limits.models import MonthlyUsage  # noqa: E402
@@ -145,6 +147,22 @@ def undo(system_id, ref, unique_id, paise):
     return post(system_id, f"{ref}R", unique_id, paise, "R", None, ref)
 
 
+def ask_person(system_id, ref, unique_id):
+    """Name a customer in each operation that moves no money: whom each says that they are, and what
+    an add by their mobile is answered.
+    """
+    processor = find_processor(system_id)
+    details = CustomerDetails(unique_id=unique_id, email_id=f"{ref}@b.in")
+    call = Call(processor, Operation.UPDATE_CUSTOMER, ref, {"email_id": details.email_id})
+    updated, _ = customers.update_customer(call=call, details=details)
+    known = people.find_known(processor, unique_id)
+    mobile = Customer.objects.get(pk=unique_id).mobile
+    found = checks.find_registration_status(processor=processor, mobile=mobile, document=None)
+    resp_code, added_id = add(system_id, f"{ref}A", mobile)
+    ids = [updated.unique_id, known.customer.pk, found.customer.unique_id, added_id]
+    return ["person", ids, resp_code, found.customer.cif_id is not None]
+
+
 def merge(one, other):
     return two_people.merge_customers(one, other).pk
 
@@ -238,6 +256,7 @@ STEPS = {
     "check_and_post": check_and_post,
     "check_together": check_together,
     "undo": undo,
+    "ask_person": ask_person,
     "merge": merge,
     "unmerge": unmerge,
     "limit_the_year": set_year_limit,
