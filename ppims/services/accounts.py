@@ -53,7 +53,7 @@ def count_wrong_password(*, user: User) -> bool:
 
     In the user's row, not in the session: two requests of a session at once write the same count.
     """
-    row = User.objects.select_for_update().get(pk=user.pk)
+    row = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     row.wrong_passwords = (row.wrong_passwords + 1) % MOST_WRONG_PASSWORDS
     row.save(update_fields=["wrong_passwords"])
     if is_last := bool(row.wrong_passwords == 0):

@@ -79,6 +79,7 @@ class Proposals(Generic[P, L]):
         before = proposal.state
         locked, at = self.lock(proposal)
         _require_next(proposal, state, user)
+        _require_active(user)
         if state != State.WITHDRAWN and (bar := self.describe_bar(proposal, user, at)):
             raise Conflict([("", bar)])
         _take_decision(proposal, state, user=user, at=at, note=note)
@@ -152,6 +153,12 @@ def _require_next(proposal: FourEyes, state: str, user: User) -> None:
         raise Conflict([("state", "was decided before")])
     if (proposal.maker_id == user.pk) != (state == State.WITHDRAWN):
         raise Conflict([("checker", "is another person than the maker; the maker alone withdraws")])
+
+
+def _require_active(user: User) -> None:
+    """Raise Conflict where somebody was shut out while their request waited for the lock."""
+    if not User.objects.filter(pk=user.pk, is_active=True).exists():
+        raise Conflict([("", gettext("You are not active any more: another person decides it."))])
 
 
 def _take_decision(proposal: FourEyes, state: str, *, user: User, at: datetime, note: str) -> None:

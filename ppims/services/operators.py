@@ -51,7 +51,7 @@ def change_password(user: User, password: str) -> None:
     """Give a user a lasting password, and end a wait after wrong guesses. Raises
     ValidationError.
     """
-    row = User.objects.select_for_update().get(pk=user.pk)
+    row = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     validate_password(password, row)
     row.take_password(password)
     row.save(update_fields=User.PASSWORD)

@@ -18,7 +18,7 @@ from ppims.db import owned_rows
 from ppims.db.transaction import wrap_in_transaction
 from ppims.models import LONGEST_NOTE, Processor, ProcessorChange, User
 from ppims.models.processor_changes import MOST_DAYS_KEPT
-from ppims.services import audit, credentials
+from ppims.services import audit, credentials, staff_ties
 from ppims.services.four_eyes import Proposals
 from ppims.services.processors import lock_processor
 
@@ -188,6 +188,7 @@ def _begin(kind: ProcessorChange.Kind, processor_id: int) -> ProcessorChange:
 
 def _keep(change: ProcessorChange, reason: str, user: User) -> ProcessorChange:
     change.reason = require_text(reason, "reason", most=LONGEST_NOTE)
+    staff_ties.lock_people()  # of two who propose at once, the second finds the first one's
     waiting = ProcessorChange.objects.filter(state=ProcessorChange.State.PROPOSED)
     if waiting.filter(system_id=change.system_id).exists():
         raise Conflict([("", gettext("A change of this processor waits already."))])

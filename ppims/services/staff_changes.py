@@ -82,7 +82,7 @@ def open_sheet(*, change_id: int, user: User) -> str:
     at = clock.now()
     if obstacle := describe_closed_sheet(change, user, at):
         raise Conflict([("", obstacle)])
-    person = User.objects.select_for_update().get(pk=change.person_id)
+    person = User.objects.select_for_update(no_key=True).get(pk=change.person_id)
     if not person.is_active:
         raise Conflict([("", gettext("This person is not active any more."))])
     change.password_given_at = at
@@ -135,6 +135,7 @@ def _keep(change: StaffChange, reason: str, user: User) -> StaffChange:
     change.reason = require_text(reason, "reason", most=LONGEST_NOTE)
     if change.kind in {Kind.ADD, Kind.ROLE} and change.to_role not in ROLES:
         raise Malformed([("role", "is one of the roles there are")])
+    staff_ties.lock_people()  # of two who propose at once, the second finds the first one's
     open_ones = StaffChange.objects.filter(username=change.username)
     if open_ones.filter(state=StaffChange.State.PROPOSED).exists():
         raise Conflict([("", gettext("A change of this person waits already."))])

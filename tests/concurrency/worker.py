@@ -20,13 +20,14 @@ import django
 
 django.setup()
 
-from django.core.management import CommandError, call_command  # noqa: E402 - after the set-up
+from django.contrib.auth.models import Group  # noqa: E402 - after the set-up
+from django.core.management import CommandError, call_command  # noqa: E402
 from django.db import OperationalError, connection  # noqa: E402
 
 from customers import people  # noqa: E402
 from customers.details import CustomerDetails  # noqa: E402
 from customers.models import Customer  # noqa: E402
-from customers.services import customers  # noqa: E402
+from customers.services import blocking, customers  # noqa: E402
 from limits.known import Ask  # noqa: E402
 from limits.models import MonthlyUsage  # noqa: E402
 from limits.services import checks, rules, seals  # noqa: E402
@@ -36,8 +37,15 @@ from ppims.core import clock  # noqa: E402
 from ppims.core.errors import Conflict, Unavailable  # noqa: E402
 from ppims.db.group_commit import PutOff  # noqa: E402
 from ppims.db.transaction import run_in_transaction  # noqa: E402
-from ppims.models import Operation, Processor, User  # noqa: E402
-from ppims.services import jobs  # noqa: E402
+from ppims.models import Operation, Processor, StaffChange, User  # noqa: E402
+from ppims.services import (  # noqa: E402
+    jobs,
+    processor_changes,
+    processors,
+    role_groups,
+    staff_changes,
+    staff_ties,
+)
 from ppims.services.idempotency import Call  # noqa: E402
 from tests import factories, two_people  # noqa: E402
 
@@ -180,6 +188,74 @@ def make_seal():
     return seals.make_patiently().number
 
 
+def make_admins(*usernames):
+    """Make these people the admins who can log in, and no others."""
+    role_groups.set_up()
+    User.objects.filter(groups__name="admin").update(is_active=False)
+    admins = Group.objects.get(name="admin")
+    password = factories.make_password_once("a-password-of-tests")
+    for name in usernames:
+        user, _ = User.objects.update_or_create(
+            username=name, defaults={"is_active": True, "is_staff": True, "password": password}
+        )
+        user.groups.set([admins])
+    for change in StaffChange.objects.filter(state="PROPOSED").select_related("maker"):
+        staff_changes.STAFF_PROPOSALS.decide(
+            proposal_id=change.pk, state="WITHDRAWN", user=change.maker
+        )
+
+
+def list_admins():
+    """Name the admins who can log in."""
+    return [user.username for user in staff_ties.list_able_admins(clock.now())]
+
+
+def propose_of_staff(maker, kind, username, role=""):
+    """Propose a change of one of the staff: its id and its state."""
+    maker, person = (User.objects.get(username=name) for name in (maker, username))
+    change = staff_changes.propose(
+        kind=kind, person_id=person.pk, role=role, reason="Asked", user=maker
+    )
+    return [change.pk, change.state]
+
+
+def let_in(username):
+    """Let somebody be there who is active, but has no password."""
+    return User.objects.filter(username=username).update(is_active=True, password="!")
+
+
+def propose_processor(maker, system_id):
+    """Propose to add a processor: its id and its state."""
+    change = processor_changes.propose_adding(
+        processor=processor_changes.NewProcessor(system_id, "A new one"),
+        reason="Goes live",
+        user=User.objects.get(username=maker),
+    )
+    return [change.pk, change.state]
+
+
+def narrow(username, system_id):
+    """Let a processor wind down."""
+    user = User.objects.get(username=username)
+    processors.wind_down(processor_id=find_processor(system_id).pk, reason="Asked", user=user)
+    Processor.objects.update(state="ACTIVE")
+
+
+def block(username, customer):
+    """Block a customer."""
+    blocking.block(customer_id=customer, reason="Lost", user=User.objects.get(username=username))
+    return "blocked"
+
+
+def decide_of_staff(checker, change_id):
+    """Approve a change of the staff, as who had logged in before."""
+    if checker not in _people:
+        _people[checker] = User.objects.get(username=checker)
+    return staff_changes.STAFF_PROPOSALS.decide(
+        proposal_id=change_id, state="APPROVED", user=_people[checker]
+    ).state
+
+
 def ask_job(kind, arguments):
     """Ask for background work as one of the staff: the job's id."""
     owner, _ = User.objects.get_or_create(username="an.auditor")
@@ -257,6 +333,14 @@ STEPS = {
     "check_together": check_together,
     "undo": undo,
     "ask_person": ask_person,
+    "block": block,
+    "let_in": let_in,
+    "narrow": narrow,
+    "propose_processor": propose_processor,
+    "make_admins": make_admins,
+    "list_admins": list_admins,
+    "propose_of_staff": propose_of_staff,
+    "decide_of_staff": decide_of_staff,
     "merge": merge,
     "unmerge": unmerge,
     "limit_the_year": set_year_limit,
@@ -272,7 +356,7 @@ STEPS = {
     "wait_until": wait_until,
     "once": do_once,
 }
-_processors = {}
+_processors, _people = {}, {}
 
 
 def find_processor(system_id):

@@ -19,7 +19,7 @@ from ppims.backoffice.proposal_kinds import KINDS
 from ppims.backoffice.proposals import DECISIONS
 from ppims.core import clock
 from ppims.core.errors import Conflict
-from ppims.models import AuditEntry, FourEyes, MayCountAlone
+from ppims.models import AuditEntry, FourEyes, MayCountAlone, User
 from ppims.services import audit, staff_changes
 from tests.factories import make_password_once
 from tests.web.admin_pages import make_user
@@ -213,6 +213,17 @@ def test_nor_the_other_way_round(name):
     case.assert_refused(case.checker)
     case.assert_refused(other)
     assert case.decide(make_user_of(case.check_role)).state == State.APPROVED
+
+
+@EACH_KIND
+def test_nor_by_who_was_shut_out_while_they_decided(name):
+    case = Case(name)
+    User.objects.filter(pk=case.checker.pk).update(is_active=False)
+    for state in (State.APPROVED, State.REJECTED):
+        with pytest.raises(Conflict) as refused:
+            case.decide(case.checker, state)
+        assert "not active any more" in refused.value.describe()
+    case.assert_open()
 
 
 @EACH_KIND
