@@ -64,7 +64,8 @@ def read_password(page):
     assert page.status_code == 200
     assert "no-store" in page["Cache-Control"]
     log_in, username, password = (
-        part.split("</code>")[0] for part in page.content.decode().split("<code>")[1:]
+        page.content.decode().split(f'id="one-time-{name}">')[1].split("</code>")[0]
+        for name in ("address", "username", "password")
     )
     assert log_in == "http://testserver/log-in"
     return username, password
