@@ -43,7 +43,7 @@ def propose_adding(*, person: NewPerson, reason: str, user: User) -> StaffChange
     """Propose to add somebody, with one role. Raises Malformed and Conflict, naming the field."""
     change = StaffChange(
         kind=Kind.ADD,
-        username=person.username,
+        username=User.normalize_username(person.username),
         first_name=person.first_name,
         last_name=person.last_name,
         email=person.email,

@@ -151,6 +151,14 @@ def test_a_name_that_somebody_has_is_taken(one, two):
         decide(waiting, two)
 
 
+def test_a_name_that_only_looks_like_another_is_that_one(one, two):
+    """As the log-in reads what is typed: in full width letters nobody could ever log in."""
+    change = add(one, NewPerson("ｒａｖｉ", "maker"))  # noqa: RUF001 - that is the point
+    assert decide(change, two).person.username == "ravi"
+    with pytest.raises(Conflict):
+        add(one, NewPerson("ｉｍｒａｎ", "maker"))  # noqa: RUF001
+
+
 def test_what_has_moved_meanwhile_is_not_changed(one, two):
     ravi = make_person("ravi", "viewer")
     change = propose(one, ravi)
