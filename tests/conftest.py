@@ -14,13 +14,14 @@ from django.conf import settings as configured
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client, TransactionTestCase
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from limits.services import rules
 from ppims.api import root
 from ppims.backoffice import login
 from ppims.db import append_only
 from ppims.models import Processor
-from ppims.services import credentials
+from ppims.services import credentials, role_groups
 from ppims.services.call_buffer import CallBuffer
 from tests.distributed import cluster as distributed
 from tests.factories import PASSWORD, draw_ref, make_processor
@@ -55,6 +56,22 @@ def let_flush_empty_append_only_tables(teardown):
         rules.load_first_pack()
 
     return flush
+
+
+def find_static_files_once(find):
+    """A Client's first request makes the middleware, which looks for hundreds of static files: let
+    each find what the first one found.
+    """
+    found = {}
+
+    @wraps(find)
+    def find_once(served):
+        if not found:
+            find(served)
+            found.update(served.files)
+        served.files.update(found)
+
+    return find_once
 
 
 def pytest_configure():
@@ -108,6 +125,11 @@ TransactionTestCase._fixture_teardown = let_flush_empty_append_only_tables(
 )
 
 
+WhiteNoiseMiddleware.add_files_from_finders = find_static_files_once(
+    WhiteNoiseMiddleware.add_files_from_finders
+)
+
+
 @pytest.fixture(autouse=True)
 def _a_new_worker(monkeypatch):
     """Let a test begin as a worker does; the thread that writes refused calls would not see its
@@ -136,11 +158,12 @@ def django_db_modify_db_settings(django_db_modify_db_settings):
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
-    """Load the rules once into each worker's database."""
+    """Load the rules and the staff's roles once into each worker's database."""
     with django_db_blocker.unblock():
         if distributed.IS_HERE:
             call_command("distribute", stdout=StringIO())
         rules.load_first_pack()
+        role_groups.set_up()
         if connection.vendor == "postgresql":
             _make_the_applications_role()
 

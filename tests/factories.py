@@ -8,6 +8,7 @@ from typing import Any
 import factory
 import pytest
 from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Group
 from factory.django import DjangoModelFactory
 
 from customers import records
@@ -19,13 +20,19 @@ from limits.models import LedgerEntry, LimitCheck, LimitRule, RefusedReport
 from limits.services import checks, refused_reports, updates
 from ppims.core import clock
 from ppims.models import Operation, Processor, User
-from ppims.services import audit
+from ppims.services import audit, role_groups
 from ppims.services.idempotency import Call
 
 PASSWORD = "a-password-of-tests"
 _numbers = count(1)
 
 make_password_once = cache(make_password)
+
+
+def ensure_roles() -> None:
+    """Let the staff's roles be there: a flush takes them away, and making them takes a while."""
+    if not Group.objects.exists():
+        role_groups.set_up()
 
 
 def draw_ref() -> str:

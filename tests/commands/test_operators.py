@@ -141,7 +141,7 @@ def test_an_admin_is_made_with_who_made_it(monkeypatch, capsys):
 
 
 def test_even_before_there_are_roles(monkeypatch):
-    assert not Group.objects.exists()
+    Group.objects.all().delete()
     monkeypatch.setenv("DJANGO_SUPERUSER_USERNAME", "first")
     call_command("createsuperuser", "--noinput")
     assert not User.objects.get(username="first").has_usable_password()

@@ -14,12 +14,13 @@ from limits.services.adjustments import Correction
 from ppims.core import clock
 from ppims.core.errors import Conflict, Malformed
 from ppims.models import FourEyes, Operation, Processor, User
-from ppims.services import processor_changes, role_groups, staff_changes
+from ppims.services import processor_changes, staff_changes
 from ppims.services.idempotency import Call
 from ppims.services.staff_changes import NewPerson
 from tests.factories import (
     ToldFactory,
     draw_ref,
+    ensure_roles,
     make_check,
     make_customer,
     make_posting,
@@ -197,7 +198,7 @@ def merge_some(histories: list[History]) -> None:
 
 def change_staff_and_processors(ent: Processor, at: datetime) -> None:
     """Let two admins change somebody and a processor, and propose more."""
-    role_groups.set_up()
+    ensure_roles()
     one, two = (User.objects.create(username=f"admin {each}", password="!") for each in "12")
     with clock.freeze(at):
         for number in (1, 2):

@@ -15,8 +15,7 @@ from limits.verify import verify
 from ppims.core import calendar, clock
 from ppims.core.errors import Conflict, Malformed, UnknownCustomer
 from ppims.models import AuditEntry, FourEyes, User
-from ppims.services import role_groups
-from tests.factories import make_check, make_customer, make_posting, make_processor
+from tests.factories import ensure_roles, make_check, make_customer, make_posting, make_processor
 from tests.ledger.histories import adjust, make_maker_and_checker
 
 pytestmark = pytest.mark.django_db
@@ -197,7 +196,7 @@ def test_who_proposed_and_approved_is_audited_with_the_reason(customer, month):
 
 @pytest.fixture
 def staff(db):
-    role_groups.set_up()
+    ensure_roles()
     for role in ("maker", "checker", "viewer"):
         User.objects.create(username=role).groups.set([Group.objects.get(name=role)])
 

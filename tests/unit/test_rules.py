@@ -18,8 +18,15 @@ from limits.verify import verify
 from ppims.core import clock
 from ppims.core.errors import Conflict, Malformed
 from ppims.models import AuditEntry, FourEyes, User
-from ppims.services import audit, role_groups
-from tests.factories import PASSWORD, make_check, make_customer, make_processor, make_rule
+from ppims.services import audit
+from tests.factories import (
+    PASSWORD,
+    ensure_roles,
+    make_check,
+    make_customer,
+    make_processor,
+    make_rule,
+)
 
 pytestmark = pytest.mark.django_db
 FIXTURES = rules.FIRST_PACK.parent
@@ -27,7 +34,7 @@ FIXTURES = rules.FIRST_PACK.parent
 
 @pytest.fixture
 def admins():
-    role_groups.set_up()
+    ensure_roles()
     return [User.objects.create_superuser(name, password=PASSWORD) for name in ("nandini", "imran")]
 
 

@@ -14,9 +14,9 @@ from customers.services import blocking
 from ppims.core import clock
 from ppims.core.errors import Conflict, Malformed
 from ppims.models import AuditEntry, StaffChange, User
-from ppims.services import audit, role_groups, staff_changes, staff_ties
+from ppims.services import audit, staff_changes, staff_ties
 from ppims.services.staff_changes import STAFF_PROPOSALS, NewPerson
-from tests.factories import make_customer, make_password_once, make_processor
+from tests.factories import ensure_roles, make_customer, make_password_once, make_processor
 
 pytestmark = pytest.mark.django_db
 PASSWORD = make_password_once("a-password-of-tests")
@@ -24,7 +24,7 @@ ASHA = NewPerson("asha", "maker", "Asha", "Rao", "asha@example.in")
 
 
 def make_person(username, role="admin", **fields):
-    role_groups.set_up()
+    ensure_roles()
     fields = {"is_staff": True, "password": PASSWORD, **fields}
     user = User.objects.create(username=username, **fields)
     user.groups.add(Group.objects.get(name=role))

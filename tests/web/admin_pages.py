@@ -10,14 +10,13 @@ from django.test import Client
 from django.urls import reverse
 
 from ppims.models import User
-from ppims.services import role_groups
+from tests.factories import ensure_roles
 
 _numbers = count(1)
 
 
 def make_user(role, **fields):
-    if not Group.objects.filter(name=role).exists():  # as after a flush; it takes a while
-        role_groups.set_up()
+    ensure_roles()
     user = User.objects.create(username=f"{role}{next(_numbers)}", is_staff=True, **fields)
     user.groups.add(Group.objects.get(name=role))
     return user
