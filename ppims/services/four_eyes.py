@@ -143,7 +143,8 @@ def _was_confirmed(proposal: FourEyes, before: str) -> bool:
 def _describe_tie(until: datetime) -> str:
     return gettext(
         "You and who proposed this can’t decide for each other until %(until)s: one of you has"
-        " added the other, or changed their role or password, within a day."
+        " added the other, or changed their role or password, within a day; or one admin was shown"
+        " passwords for you both."
     ) % {"until": ist(until)}
 
 

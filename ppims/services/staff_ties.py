@@ -1,5 +1,6 @@
 """Which two of the staff may be one person, and whether there is a second admin at all."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.db.models import Q
@@ -15,16 +16,19 @@ COUNTING_STATES = (
     StaffChange.State.OBJECTED,
 )
 ADMIN_ROLE = "admin"
+Tie = tuple[int, datetime]  # with whom, and until when
 
 
 def read_ties(user: User, at: datetime) -> dict[int, datetime]:
     """Read with whom a person may not share a decision, and until when: whom they have added,
-    reset, let in again or given a role within TIE_LASTS, or who has done so to them.
+    reset, let in again or given a role within TIE_LASTS, or who has done so to them; and whose
+    password was shown to the same admin as theirs, who might be both.
     """
     since = at - TIE_LASTS
     recent = Q(alone_at__gt=since) | Q(decided_at__gt=since) | Q(password_given_at__gt=since)
     of_user = Q(person=user) | Q(maker=user) | Q(checker=user)
     ties: dict[int, datetime] = {}
+    seen_by: dict[int | None, datetime] = {}  # own passwords
     for change in StaffChange.objects.filter(
         of_user, recent, state__in=COUNTING_STATES, kind__in=TYING_KINDS
     ).only("person", "maker", "checker", "alone_at", "decided_at", "password_given_at"):
@@ -35,7 +39,27 @@ def read_ties(user: User, at: datetime) -> dict[int, datetime]:
         for other in others - {None, user.pk}:
             assert other
             ties[other] = max(until, ties.get(other, until))
-    return ties
+        if change.person_id == user.pk and change.password_given_at:
+            own_until = change.password_given_at + TIE_LASTS
+            seen_by[change.maker_id] = max(own_until, seen_by.get(change.maker_id, own_until))
+    for other, until in _list_shown_to(seen_by, since):
+        ties[other] = max(until, ties.get(other, until))
+    ties.pop(user.pk, None)
+    return {other: until for other, until in ties.items() if until > at}
+
+
+def _list_shown_to(admins: dict[int | None, datetime], since: datetime) -> Iterator[Tie]:
+    """List whose passwords were shown to these admins, and until when that ties them to somebody
+    whose password was, up to the instant beside each admin.
+    """
+    if not admins:
+        return
+    shown = StaffChange.objects.filter(maker__in=admins, password_given_at__gt=since)
+    for change in shown.only("person", "maker", "password_given_at"):
+        assert change.person_id
+        assert change.password_given_at
+        until = change.password_given_at + TIE_LASTS
+        yield change.person_id, min(until, admins[change.maker_id])
 
 
 def is_alone(user: User | None, at: datetime) -> bool:

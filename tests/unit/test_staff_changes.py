@@ -336,6 +336,27 @@ def test_who_was_changed_and_who_did_so_do_not_decide_for_each_other(
     decide(propose(one, other, "DEACTIVATE"), two)  # who are not tied
 
 
+@pytest.mark.parametrize("kind", ["ADD", "RESET"])
+@pytest.mark.parametrize(("hours", "is_tied"), [(23.99, True), (24, False)])
+def test_two_whose_passwords_one_admin_has_seen_do_not_decide_for_each_other(
+    one, two, kind, hours, is_tied
+):
+    if kind == "ADD":
+        changes = [add(one, NewPerson(name, "maker")) for name in ("m", "k")]
+    else:
+        changes = [propose(one, make_person(name, "maker"), "RESET") for name in ("m", "k")]
+    first_at = clock.now() + timedelta(hours=30)
+    for number, change in enumerate(changes):
+        with clock.freeze(first_at + timedelta(hours=3 * number)):
+            staff_changes.open_sheet(change_id=decide(change, two).pk, user=one)
+    m, k = (User.objects.get(username=name) for name in ("m", "k"))
+    at = first_at + timedelta(hours=hours)
+    for maker, checker in ((m, k), (k, m)):
+        row = StaffChange(maker=maker)
+        assert bool(STAFF_PROPOSALS.describe_bar(row, checker, at)) == is_tied
+    assert not STAFF_PROPOSALS.describe_bar(StaffChange(maker=make_person("b")), k, at)
+
+
 def test_shutting_somebody_out_ties_nobody(one, two):
     third = make_person("third")
     decide(propose(one, third, "DEACTIVATE"), two)
