@@ -1,7 +1,7 @@
-"""The demo served, and people in front of Debian's chromium. Processes of its own run this folder
-(tests/__main__.py): in one where a browser runs, Django refuses its ORM to every later test.
+"""The demo served, and people in front of Debian's chromium. A pytest process of its own runs this
+folder (tests/__main__.py): in one where a browser runs, Django refuses its ORM to every later test.
 
-Each tells the demo once, and its tests share it: each works on rows of its own, and counts nothing.
+The demo is told once, and all tests share it: each works on rows of its own, and counts nothing.
 """
 
 import os
