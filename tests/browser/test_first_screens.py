@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.first_screen import FirstScreen, count_first_screen, list_figures
-from tests.browser.test_pages import LOOKS, PAGES, open_shown
+from tests.browser.test_pages import PAGES, WIDE_SCREEN, open_shown
 
 COUNTS_FILE = Path(__file__).with_name("first_screens.json")
 COUNTS_BEFORE = {
@@ -31,7 +31,7 @@ ADD_ONE_OF_EACH = """(top) => {
 def test_a_first_screen_has_no_more_than_before(visit, name):
     shown = {shown.name: shown for shown in PAGES}[name]
     now, before = (
-        count_first_screen(open_shown(visit, shown, **LOOKS["light"])),
+        count_first_screen(open_shown(visit, shown, **WIDE_SCREEN)),
         COUNTS_BEFORE[name],
     )
     print(name, now, "before:", before)
@@ -40,7 +40,7 @@ def test_a_first_screen_has_no_more_than_before(visit, name):
 
 @pytest.mark.parametrize(("top", "more"), [("700px", (2, 1, 1)), ("900px", (0, 0, 0))])
 def test_what_is_in_sight_is_counted_and_nothing_else(visit, top, more):
-    page = open_shown(visit, PAGES[0], **LOOKS["light"])
+    page = open_shown(visit, PAGES[0], **WIDE_SCREEN)
     before = count_first_screen(page)
     page.evaluate(ADD_ONE_OF_EACH, top)
     figures, links, buttons = more

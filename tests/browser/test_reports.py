@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.action_counter import ActionCounter
-from tests.browser.test_pages import FIND_SIDEWAYS, LOOKS, RUN_AXE
+from tests.browser.test_pages import FIND_SIDEWAYS, RUN_AXE, SHARP_PHONE, WIDE_SCREEN
 
 BOTH_WAYS = pytest.mark.parametrize("scripted", [True, False])
 
@@ -42,9 +42,11 @@ LIST_ADDRESSES = "() => [...document.querySelectorAll('main table a')].map((each
 OF_WHAT = re.compile(r"(?:what|every|action)=[\w-]+|/customers")
 
 
-@pytest.mark.parametrize("look", ["dark", "phone"])
+@pytest.mark.parametrize(
+    "look", [{**WIDE_SCREEN, "color_scheme": "dark"}, SHARP_PHONE], ids=["dark", "phone"]
+)
 def test_the_lists_of_a_months_figures_are_accessible_and_nothing_is_sideways(visit, look):
-    page = visit("auditor", "/reports", **LOOKS[look])
+    page = visit("auditor", "/reports", **look)
     found = {OF_WHAT.findall(each)[-1]: each for each in page.evaluate(LIST_ADDRESSES)}
     assert len(found) >= 8
     for address in found.values():
