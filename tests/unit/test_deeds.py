@@ -12,7 +12,7 @@ from ppims.backoffice.proposal_kinds import KINDS
 from ppims.models import MayCountAlone
 
 WRITERS = {
-    *("audit.record", "audit.extend", "_record_audit", "_record"),
+    *("audit.record", "audit.extend", "_record_audit", "_record", "_record_of_person"),
 }
 # What older versions have written: the audit keeps it, so it keeps its words.
 FORMER_ACTIONS = {"user added", "user changed", "processor added", "processor changed"}

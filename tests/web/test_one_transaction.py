@@ -188,7 +188,7 @@ def test_a_row_of_each_source_opens_with_few_queries(ent, source, django_assert_
     row = next(row for row in list_every_record([customer]).rows if row.source == source)
     client = open_browser("auditor")
     client.get("/transactions")
-    with django_assert_max_num_queries(35):
+    with django_assert_max_num_queries(37):
         page = client.get(reverse("transaction", args=[SOURCE_SLUGS[source], row.id]))
     assert page.status_code == 200
     assert all(step.facts for step in page.context["steps"])
