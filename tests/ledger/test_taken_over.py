@@ -37,7 +37,11 @@ def take_rows():
 
 @cache
 def load_models_of_then():
-    return MigrationLoader(None).project_state(("limits", "0009_take_rows_as_they_are")).apps
+    return (
+        MigrationLoader(None, replace_migrations=False)
+        .project_state(("limits", "0009_take_rows_as_they_are"))
+        .apps
+    )
 
 
 def list_findings():
