@@ -14,7 +14,7 @@ from ppims.db import alias, append_only
 from ppims.server import health
 
 pytestmark = pytest.mark.only_on("sqlite", "it is the same migrations")
-FIRST = "0001_first_release"
+FIRST_RELEASE = "0001_first_release"
 APPS = ("ppims", "customers", "limits")
 
 
@@ -23,22 +23,22 @@ def test_an_older_database_has_the_same_tables_and_takes_it_for_made(
 ):
     url = alias.write_sqlite_url(tmp_path / "older.sqlite3")
     with django_db_blocker.unblock(), alias.open_database(url) as older:
-        migrate_one_by_one(older)
+        run_older_migrations(older)
         made_at_once = read_schema("default")
         assert len(made_at_once) > len(append_only.TABLES)
         assert read_schema(older) == made_at_once
         assert append_only.list_missing(using=connections[older]) == []
         call_command("migrate", database=older, verbosity=0)
         assert health.is_migrated(older)
-        assert {(app, FIRST) for app in APPS} <= set(
+        assert {(app, FIRST_RELEASE) for app in APPS} <= set(
             MigrationRecorder(connections[older]).applied_migrations()
         )
 
 
-def migrate_one_by_one(using):
+def run_older_migrations(using):
     """Make the tables as all the older migrations do, which are left out where there is nothing."""
     executor = MigrationExecutor(connections[using])
-    firsts = [executor.loader.get_migration(app, FIRST) for app in APPS]
+    firsts = [executor.loader.get_migration(app, FIRST_RELEASE) for app in APPS]
     executor.loader.replace_migrations = False
     executor.loader.build_graph()
     executor.migrate([first.replaces[-1] for first in firsts])
