@@ -62,6 +62,7 @@ def test_what_takes_too_long_or_is_too_large_stands_out():
     assert slow == "| slow | 10 | **300** | **60** | 7 |"
 
 
+@pytest.mark.only_on("sqlite", "it brings its own databases")
 def test_every_kind_of_page_is_measured_and_nobody_is_told_of(tmp_path):
     told = tmp_path / "told.json"
     size = "--customers 20 --months 1 --rounds 1".split()
