@@ -20,6 +20,7 @@ from tests.browser.pictures import name_picture, write_picture
 WIDE_SCREEN = {"viewport": {"width": 1280, "height": 800}}
 SHARP_PHONE = {**PHONE, "device_scale_factor": 1.5}  # as sharp as the pictures may be large
 AT_200_PERCENT = {"width": 640, "height": 400}  # of the wide screen: half as many pixels a line
+LOOKS = LIGHT, DARK, ON_PHONE = ("light", "dark", "phone")  # of the pictures
 RUN_AXE = "axe.run({resultTypes: ['violations']})"
 TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 # What scrolls sideways, or is cut off at the right. A field scrolls its own text as one writes.
@@ -145,7 +146,7 @@ def test_a_wide_page_is_accessible_light_and_dark_and_not_sideways_at_200_percen
     visit, shown, request
 ):
     page = open_shown(visit, shown, **WIDE_SCREEN)
-    for look in ("light", "dark"):
+    for look in (LIGHT, DARK):
         page.emulate_media(color_scheme=look)
         assert_accessible_and_keeps_nothing(page)
         draw(page, shown, look, request)
@@ -160,7 +161,7 @@ def test_a_phone_page_is_accessible_and_nothing_is_sideways_not_even_in_a_list(
     page = open_shown(visit, shown, **SHARP_PHONE)
     assert_accessible_and_keeps_nothing(page)
     assert_nothing_is_sideways(page)
-    draw(page, shown, "phone", request)
+    draw(page, shown, ON_PHONE, request)
 
 
 def assert_accessible_and_keeps_nothing(page):
