@@ -30,7 +30,8 @@ from ppims.demo import load
 from ppims.models import User
 
 T = TypeVar("T")
-AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
+RUN_AXE = "axe.run({resultTypes: ['violations']})"
 CHROMIUM = shutil.which("chromium")
 ONE_OF_EACH = {role: name for name, role in reversed(load.STAFF.items())}
 REFUSED_MESSAGE = "Failed to load resource: the server responded with a status of "  # and 404, say
@@ -98,7 +99,6 @@ def visit(site, new_context):
 
     def open_page(role: str = "", address: str = "", *, expected: tuple = (), **more) -> Page:
         context = new_context(base_url=site, **more)
-        context.add_init_script(path=AXE)
         context.set_default_timeout(5_000)
         if role:
             context.add_cookies([make_session(role, site)])
@@ -114,6 +114,14 @@ def visit(site, new_context):
         assert [line for line in seen.console if not any(e in line for e in expected)] == []
         assert find_personal(seen.addresses) == set()
         assert find_personal(map(str, read_kept(page, site))) == set()
+
+
+def find_violations(page):
+    """Let axe look at a page. It is sent for each look: one that each page brings along is read
+    anew at each step of a test.
+    """
+    page.evaluate(AXE)
+    return page.evaluate(RUN_AXE)["violations"]
 
 
 def find_personal(texts) -> set[str]:

@@ -6,8 +6,7 @@ import pytest
 from django.template.loader import render_to_string
 from playwright.sync_api import expect
 
-from tests.browser.conftest import REFUSED_MESSAGE
-from tests.browser.test_pages import RUN_AXE
+from tests.browser.conftest import REFUSED_MESSAGE, find_violations
 
 BUSY_MESSAGE = "The database is busy"
 WORDS = {
@@ -45,7 +44,7 @@ def assert_said(page, words=BUSY_MESSAGE):
     expect(alert).to_be_visible()
     expect(page.locator("tbody > p, tr > p, table > p")).to_have_count(0)
     assert alert.evaluate("alert => alert.scrollWidth <= alert.clientWidth")
-    assert page.evaluate(RUN_AXE)["violations"] == []
+    assert find_violations(page) == []
     return alert
 
 

@@ -15,8 +15,7 @@ from limits.services.findings import find_closing
 from ppims.core import calendar, clock
 from ppims.models import Processor
 from tests.browser.action_counter import ActionCounter
-from tests.browser.conftest import REFUSED_MESSAGE, run_in_thread
-from tests.browser.test_pages import RUN_AXE
+from tests.browser.conftest import REFUSED_MESSAGE, find_violations, run_in_thread
 from tests.factories import make_check, make_customer
 
 BOTH_WAYS = pytest.mark.parametrize("scripted", [True, False])
@@ -149,7 +148,7 @@ def test_a_row_opens_in_its_place_or_without_scripts_on_its_page(
         page.go_back()
         expect(read_rows(page)).to_have_count(number)
         return
-    assert page.evaluate(RUN_AXE)["violations"] == []
+    assert find_violations(page) == []
     expect(read_rows(page)).to_have_count(number + 1)
     opener = row.get_by_role("link").first
     expect(opener).to_be_focused()
@@ -183,7 +182,7 @@ def test_a_flagged_posting_is_closed_from_the_overview_in_four_actions(visit, sc
     acts.press(read_figure(page, "Flagged( postings)?"))
     expect(page.get_by_text(re.compile("^1 of "))).to_be_visible()
     if scripted:
-        assert page.evaluate(RUN_AXE)["violations"] == []
+        assert find_violations(page) == []
     entry = LedgerEntry.objects.get(pk=int(page.url.rsplit("/", 1)[1]))
     acts.press(page.get_by_label("Happened as posted"))
     acts.fill("Note", "ENT confirms it")

@@ -14,14 +14,13 @@ from ppims.core import clock
 from ppims.demo.load import SAMPLE_CUSTOMER
 from ppims.models import AuditEntry, Job
 from ppims.services import jobs
-from tests.browser.conftest import PHONE, READ_STORES, REFUSED_MESSAGE
+from tests.browser.conftest import PHONE, READ_STORES, REFUSED_MESSAGE, find_violations
 from tests.browser.pictures import name_picture, write_picture
 
 WIDE_SCREEN = {"viewport": {"width": 1280, "height": 800}}
 SHARP_PHONE = {**PHONE, "device_scale_factor": 1.5}  # as sharp as the pictures may be large
 AT_200_PERCENT = {"width": 640, "height": 400}  # of the wide screen: half as many pixels a line
 LOOKS = LIGHT, DARK, ON_PHONE = ("light", "dark", "phone")  # of the pictures
-RUN_AXE = "axe.run({resultTypes: ['violations']})"
 TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 # What scrolls sideways, or is cut off at the right. A field scrolls its own text as one writes.
 FIND_SIDEWAYS = """() => [...document.querySelectorAll('main :not(input, textarea, svg *)')]
@@ -165,7 +164,7 @@ def test_a_phone_page_is_accessible_and_nothing_is_sideways_not_even_in_a_list(
 
 
 def assert_accessible_and_keeps_nothing(page):
-    found = page.evaluate(RUN_AXE)["violations"]
+    found = find_violations(page)
     assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found] == []
     assert page.evaluate(READ_STORES) == []
     assert not page.evaluate(TOO_WIDE)
@@ -195,7 +194,7 @@ def test_what_is_sideways_is_noticed(visit, way, box_width, width):
 def test_what_axe_would_not_have_is_noticed(visit):
     page = visit("viewer", "/settings/limits")
     page.evaluate("document.querySelector('h1').innerHTML = '<img src=\"/static/favicon.svg\">'")
-    assert {rule["id"] for rule in page.evaluate(RUN_AXE)["violations"]} >= {"image-alt"}
+    assert {rule["id"] for rule in find_violations(page)} >= {"image-alt"}
 
 
 def cut_out_age(text):

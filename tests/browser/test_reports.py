@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.action_counter import ActionCounter
-from tests.browser.test_pages import FIND_SIDEWAYS, RUN_AXE, SHARP_PHONE, WIDE_SCREEN
+from tests.browser.conftest import find_violations
+from tests.browser.test_pages import FIND_SIDEWAYS, SHARP_PHONE, WIDE_SCREEN
 
 BOTH_WAYS = pytest.mark.parametrize("scripted", [True, False])
 
@@ -51,7 +52,7 @@ def test_the_lists_of_a_months_figures_are_accessible_and_nothing_is_sideways(vi
     assert len(found) >= 8
     for address in found.values():
         page.goto(address)
-        faults = page.evaluate(RUN_AXE)["violations"]
+        faults = find_violations(page)
         assert [(rule["id"], rule["nodes"][0]["html"]) for rule in faults] == [], address
         assert page.evaluate(FIND_SIDEWAYS) == [], address
 
