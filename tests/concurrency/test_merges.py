@@ -12,7 +12,7 @@ from tests.concurrency.conftest import draw_ref
 
 ROUNDS = int(os.environ.get("PPIMS_TEST_MERGES", "12"))  # two hundred in the long form
 STEPS, LIMIT = 10, 1_000_000
-AMOUNTS = (10_000, 45_000, 130_000)
+AMOUNTS = (10_000, 45_000, 260_000)  # together they come to more than the limit
 EFFECT = "CASE kind WHEN 'F' THEN 0 WHEN 'R' THEN -amount_paise ELSE amount_paise END"
 READ_POSTED = f"""
     SELECT month, SUM({EFFECT}) FROM limits_ledgerentry
