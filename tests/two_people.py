@@ -7,17 +7,28 @@ from ppims.models import User
 
 def merge_customers(one: int, other: int) -> Merge:
     """Let two people make one of two customers."""
-    maker, checker = find_two_people()
-    proposal = merges.propose_merge(
-        unique_id=one, other_id=other, reason="One and the same", user=maker
-    )
-    return merges.decide(proposal_id=proposal.pk, state="APPROVED", user=checker)
+    return approve_merge(propose_merge(one, other))
 
 
 def unmerge_customer(merged_id: int) -> Merge:
     """Let two people part a merged customer from who survived."""
-    maker, checker = find_two_people()
-    proposal = merges.propose_unmerge(merged_id=merged_id, reason="Two after all", user=maker)
+    return approve_merge(propose_unmerge(merged_id))
+
+
+def propose_merge(one: int, other: int) -> Merge:
+    maker, _ = find_two_people()
+    return merges.propose_merge(
+        unique_id=one, other_id=other, reason="One and the same", user=maker
+    )
+
+
+def propose_unmerge(merged_id: int) -> Merge:
+    maker, _ = find_two_people()
+    return merges.propose_unmerge(merged_id=merged_id, reason="Two after all", user=maker)
+
+
+def approve_merge(proposal: Merge) -> Merge:
+    _, checker = find_two_people()
     return merges.decide(proposal_id=proposal.pk, state="APPROVED", user=checker)
 
 
