@@ -27,6 +27,11 @@ def propose_unmerge(merged_id: int) -> Merge:
     return merges.propose_unmerge(merged_id=merged_id, reason="Two after all", user=maker)
 
 
+def find_waiting(*ids: int) -> Merge | None:
+    """Find a proposal that was made before a database gave up on its approval."""
+    return Merge.objects.filter(merged_id__in=ids, state="PROPOSED").first()
+
+
 def approve_merge(proposal: Merge) -> Merge:
     _, checker = find_two_people()
     return merges.decide(proposal_id=proposal.pk, state="APPROVED", user=checker)

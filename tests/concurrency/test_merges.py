@@ -64,7 +64,7 @@ def draw_steps(draw, customers):
             steps.append(["ask_person", name, draw_ref(), who])
             continue
         if draw.random() < 0.3:
-            steps.append(["rest", 0.1])
+            steps.append(["wait", 0.1])
         what = draw.choice(("check", "check_and_post", "check_and_post", "undo"))
         steps.append([what, name, draw_ref(), who, draw.choice(AMOUNTS)])
     return steps

@@ -26,7 +26,7 @@ from django.db import OperationalError, connection  # noqa: E402
 
 from customers import people  # noqa: E402
 from customers.details import CustomerDetails  # noqa: E402
-from customers.models import Customer, Merge  # noqa: E402
+from customers.models import Customer  # noqa: E402
 from customers.services import blocking, customers  # noqa: E402
 from limits.known import Ask  # noqa: E402
 from limits.models import MonthlyUsage  # noqa: E402
@@ -172,23 +172,17 @@ def ask_person(system_id, ref, unique_id):
 
 
 def merge(one, other):
-    waiting = find_waiting(one, other) or two_people.propose_merge(one, other)
+    waiting = two_people.find_waiting(one, other) or two_people.propose_merge(one, other)
     return two_people.approve_merge(waiting).pk
 
 
 def unmerge(merged_id):
-    waiting = find_waiting(merged_id) or two_people.propose_unmerge(merged_id)
+    waiting = two_people.find_waiting(merged_id) or two_people.propose_unmerge(merged_id)
     return two_people.approve_merge(waiting).pk
 
 
-def find_waiting(*ids):
-    """Find a proposal that was made before the database gave up on its approval."""
-    return Merge.objects.filter(merged_id__in=ids, state="PROPOSED").first()
-
-
-def rest(seconds):
-    time.sleep(seconds)
-    return ["rest"]
+def wait(seconds):
+    return ["waited", time.sleep(seconds)]
 
 
 def seal():
@@ -354,7 +348,7 @@ STEPS = {
     "propose_of_staff": propose_of_staff,
     "decide_of_staff": decide_of_staff,
     "merge": merge,
-    "rest": rest,
+    "wait": wait,
     "unmerge": unmerge,
     "limit_the_year": set_year_limit,
     "lose_usage": lose_usage,
