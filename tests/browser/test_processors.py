@@ -55,10 +55,9 @@ def read_sheet(page):
 
 def propose(visit_as, code, scripted):
     page = visit_as(FIRST_ADMIN, "/settings/processors", java_script_enabled=scripted)
-    page.get_by_role("link", name="New", exact=True).click()
     acts = ActionCounter(page)
+    acts.click("link", "New", exact=True)
     acts.fill("Code (System_Id)", code)
-    acts.fill("Name", f"Switch {code}")
     acts.fill("Reason", "Goes live")
     acts.submit()
     expect(page.get_by_text("it waits for another admin")).to_be_visible()

@@ -257,7 +257,6 @@ def test_the_one_admin_is_told_so_and_led_to_the_sheet(one):
     [
         ({"system_id": ""}, "system_id"),
         ({"system_id": "A B"}, "system_id"),
-        ({"name": " "}, "name"),
         ({"name": "a\u202eb"}, "name"),
         ({"username": "a b"}, "username"),
         ({"hold_minutes": "0"}, "hold_minutes"),
@@ -273,6 +272,13 @@ def test_a_wrong_field_is_named_and_nothing_proposed(ent, one, two, said, field)
     assert page.status_code == 422
     assert list(page.context["form"].errors) == [field]
     assert not ProcessorChange.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_without_a_name_a_new_one_is_called_by_its_code(one, two, name):
+    add(one, name=name)
+    change = ProcessorChange.objects.get()
+    assert change.name == change.system_id != ""
 
 
 # By one.

@@ -94,7 +94,17 @@ class NewProcessorForm(NamedForm):
         help_text=_("Empty: PPIM_ and the code. It can’t be changed later."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
+    name = forms.CharField(
+        label=_("Name"),
+        required=False,
+        max_length=100,
+        help_text=_("As staff read it: Core banking system. Empty: the code."),
+    )
     field_order = ("system_id", "name", "username", "hold_minutes", "reason")
+
+    def clean_name(self) -> str:
+        is_given = bool(self.cleaned_data["name"])
+        return super().clean_name() if is_given else str(self.cleaned_data.get("system_id", ""))
 
     def clean_system_id(self) -> str:
         code = str(self.cleaned_data["system_id"])
