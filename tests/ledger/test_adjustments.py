@@ -15,7 +15,7 @@ from limits.verify import verify
 from ppims.core import calendar, clock
 from ppims.core.errors import Conflict, Malformed, UnknownCustomer
 from ppims.models import AuditEntry, FourEyes, User
-from tests.factories import ensure_roles, make_check, make_customer, make_posting, make_processor
+from tests.factories import ensure_roles, make_check, make_customer, make_posting
 from tests.ledger.histories import adjust, make_maker_and_checker
 
 pytestmark = pytest.mark.django_db
@@ -24,11 +24,6 @@ APPROVED_STATE, REJECTED_STATE, WITHDRAWN_STATE = (
     FourEyes.State.REJECTED,
     FourEyes.State.WITHDRAWN,
 )
-
-
-@pytest.fixture
-def ent(db):
-    return make_processor()
 
 
 @pytest.fixture

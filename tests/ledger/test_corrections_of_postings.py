@@ -13,16 +13,11 @@ from ppims.core.errors import Conflict, Malformed
 from ppims.db import append_only
 from ppims.models import AuditEntry, FourEyes
 from ppims.services import audit
-from tests.factories import make_customer, make_posting, make_processor
+from tests.factories import make_customer, make_posting
 from tests.ledger.histories import adjust, make_maker_and_checker
 
 pytestmark = pytest.mark.django_db
 APPROVED_STATE, REJECTED_STATE = FourEyes.State.APPROVED, FourEyes.State.REJECTED
-
-
-@pytest.fixture
-def ent(db):
-    return make_processor()
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from ppims.core import clock
 from ppims.core.errors import Conflict, Malformed, UnknownCustomer
 from ppims.models import Operation
 from ppims.services.idempotency import Call
-from tests.factories import draw_ref, make_check, make_customer, make_posting, make_processor
+from tests.factories import draw_ref, make_check, make_customer, make_posting
 from tests.ledger.histories import adjust
 from tests.two_people import find_two_people, merge_customers, unmerge_customer
 
@@ -35,16 +35,6 @@ def at():
         yield
         with clock.freeze(AT + timedelta(minutes=16)):
             assert [str(finding) for finding in verify()] == []
-
-
-@pytest.fixture
-def ent():
-    return make_processor("ENT")
-
-
-@pytest.fixture
-def cbs():
-    return make_processor("CBS")
 
 
 @pytest.fixture

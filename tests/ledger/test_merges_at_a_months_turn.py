@@ -8,7 +8,7 @@ from limits.models import LedgerEntry
 from limits.services import merges
 from limits.verify import verify
 from ppims.core import clock
-from tests.factories import make_check, make_customer, make_posting, make_processor
+from tests.factories import make_check, make_customer, make_posting
 from tests.two_people import find_two_people, merge_customers, unmerge_customer
 
 pytestmark = pytest.mark.django_db
@@ -23,16 +23,6 @@ def at():
     yield
     with clock.freeze(LAST_OF_NOVEMBER + timedelta(minutes=16)):
         assert [str(finding) for finding in verify()] == []
-
-
-@pytest.fixture
-def ent(db):
-    return make_processor("ENT")
-
-
-@pytest.fixture
-def cbs(db):
-    return make_processor("CBS")
 
 
 @pytest.fixture

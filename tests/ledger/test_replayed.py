@@ -15,7 +15,6 @@ from tests.factories import (
     make_check,
     make_customer,
     make_posting,
-    make_processor,
     make_rule,
     set_blocked,
     set_tier,
@@ -30,11 +29,6 @@ HOUR = timedelta(hours=1)
 
 def list_findings():
     return [str(finding) for finding in verify()]
-
-
-@pytest.fixture
-def ent(db):
-    return make_processor("ENT")
 
 
 @pytest.fixture

@@ -18,11 +18,6 @@ from tests.ledger.tampering import run
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def ent(db):
-    return make_processor()
-
-
 def list_findings(**more):
     return [str(finding) for finding in verify(**more)]
 

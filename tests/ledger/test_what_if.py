@@ -20,7 +20,6 @@ from tests.factories import (
     make_check,
     make_customer,
     make_posting,
-    make_processor,
     make_rule,
     set_blocked,
     set_tier,
@@ -31,11 +30,6 @@ from tests.property.test_what_if import PLACES, replay_by_hand
 pytestmark = pytest.mark.django_db
 START = datetime(2026, 6, 10, 6, 30, tzinfo=UTC)
 SPEND, LOAD = ("N", "D", "MONTH"), ("N", "C", "MONTH")
-
-
-@pytest.fixture
-def ent(db):
-    return make_processor("ENT")
 
 
 @pytest.fixture

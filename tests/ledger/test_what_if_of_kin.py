@@ -17,7 +17,6 @@ from tests.factories import (
     make_check,
     make_customer,
     make_posting,
-    make_processor,
     make_rule,
     set_blocked,
     set_tier,
@@ -36,11 +35,6 @@ from tests.two_people import merge_customers, unmerge_customer
 
 pytestmark = pytest.mark.django_db
 START = datetime(2026, 6, 10, 6, 30, tzinfo=UTC)
-
-
-@pytest.fixture
-def ent(db):
-    return make_processor("ENT")
 
 
 @pytest.fixture
