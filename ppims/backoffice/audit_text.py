@@ -108,6 +108,7 @@ DEEDS: Mapping[str, object] = {
     "sealed": _("Made seal %(seal)s"),
     "ledger verified": _("Verified the ledger: %(verified)s"),
     "made-up data begun": _("Began to write made-up customers"),
+    "demo's people made": _("Made people to try with, known to %(system_id)s"),
 }
 
 # What an action is called where one is chosen of all, by what it is about.
@@ -205,6 +206,7 @@ ACTION_GROUPS: Mapping[object, Mapping[str, object]] = {
         "clock accepted": _("Clock accepted"),
         "rows taken as they were": _("Older rows taken as they were"),
         "made-up data begun": _("Made-up customers begun"),
+        "demo's people made": _("Demo’s people made"),
     },
 }
 ACTION_NAMES = {action: name for group in ACTION_GROUPS.values() for action, name in group.items()}

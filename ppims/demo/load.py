@@ -15,11 +15,12 @@ from django.db import transaction
 
 from customers.details import CustomerDetails
 from customers.services import customers
+from limits.decision import CREDIT_STOP
 from limits.services import rules
 from ppims.core import clock
 from ppims.core.private_files import write_private
 from ppims.db.transaction import run_in_transaction
-from ppims.demo import refusals
+from ppims.demo import people, refusals
 from ppims.demo.story import Story
 from ppims.models import Operation, Processor, User
 from ppims.services import audit, role_groups
@@ -29,6 +30,7 @@ RANDOM_SEED = 20260401
 NO_LOG_IN = "!"  # the password of the demo's staff until there is a file that tells it
 SAMPLE_CUSTOMER = 482_915_307_264_158
 PASSWORDS = {"ENT": "ENT123", "CBS": "CBS123"}
+PEOPLE_KNOWN_TO = "ENT"
 NAMES = {"ENT": "Enterprise card system", "CBS": "Core banking system"}
 STAFF = {
     "asha": "viewer",
@@ -50,10 +52,12 @@ def load() -> bool:
         _load_staff()
         with clock.freeze(clock.now().replace(microsecond=0) - timedelta(days=400)):
             _load_sample_customer()
+        _stop_loading_without_full_kyc()
         Story(random.Random(RANDOM_SEED), clock.now()).tell()
         refusals.tell()
         with clock.freeze(clock.now() - timedelta(hours=50)):
             _propose_draft_rules()
+        people.make_people(processor=Processor.objects.get(system_id=PEOPLE_KNOWN_TO))
     return True
 
 
@@ -147,8 +151,22 @@ def _load_sample_customer() -> None:
         customers.add_customer(call=call, details=details, draw_unique_id=lambda: SAMPLE_CUSTOMER)
 
 
+def _stop_loading_without_full_kyc() -> None:
+    """Put a rule in force that stops loads for Min KYC after two years. Nobody of the story is
+    known for so long.
+    """
+    pack = rules.read_pack(rules.PACKS_FOLDER / "limit_rules_rbi_2021.json")
+    stops = [each for each in pack if each.window == CREDIT_STOP]
+    proposed_at = clock.now().replace(microsecond=0) - timedelta(days=400)
+    with clock.freeze(proposed_at):
+        change = rules.propose(proposals=stops, user=User.objects.get(username="nandini"))
+    with clock.freeze(proposed_at + timedelta(hours=3)):
+        approver = User.objects.get(username="imran")
+        rules.decide(proposal_id=change.pk, state="APPROVED", user=approver)
+
+
 def _propose_draft_rules() -> None:
-    draft = settings.BASE_DIR / "fixtures" / "limit_rules_rbi_draft_2026.json"
+    draft = rules.PACKS_FOLDER / "limit_rules_rbi_draft_2026.json"
     proposals = rules.pick_different(rules.read_pack(draft), clock.now())
     user = User.objects.get(username="nandini")
     rules.propose(proposals=proposals, user=user, pack=draft.stem)
