@@ -74,6 +74,8 @@ except ValueError:  # its text may hold the password
     ) from None
 SQLITE = DATABASES["default"]["ENGINE"] == url.SQLITE_ENGINE
 SQLITE_FILE = Path(str(DATABASES["default"]["NAME"]))
+# The demo's own controls (clock, faults, reset) exist: a reset takes away what only grows.
+PPIMS_STAND_IN = SQLITE and not PRODUCTION
 HAS_DATA = SQLITE and SQLITE_FILE.exists()  # of PostgreSQL nobody knows before it is opened
 if SQLITE:
     private_files.make_database_private(SQLITE_FILE)

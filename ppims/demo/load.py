@@ -27,6 +27,7 @@ from ppims.services import audit, role_groups
 from ppims.services.idempotency import Call
 
 RANDOM_SEED = 20260401
+ACCESS_FILE = "demo.json"
 NO_LOG_IN = "!"  # the password of the demo's staff until there is a file that tells it
 SAMPLE_CUSTOMER = 482_915_307_264_158
 PASSWORDS = {"ENT": "ENT123", "CBS": "CBS123"}
@@ -67,7 +68,7 @@ def write_access(*, url: str) -> None:
     Passwords are made once, for the demo's staff as `load` left it. Without the file, and beside
     a database whose people have passwords, nothing is made and nothing written: it may be in use.
     """
-    path: Path = settings.PPIMS_DATA_DIR / "demo.json"
+    path: Path = settings.PPIMS_DATA_DIR / ACCESS_FILE
     kept = json.loads(path.read_text("utf-8"))["users"] if path.exists() else []
     without = list(User.objects.filter(username__in=STAFF, password=NO_LOG_IN).order_by("pk"))
     if not kept and not without:

@@ -237,6 +237,7 @@ def _draft_details(number: int, place: int) -> CustomerDetails:
 def _find_maker() -> User:
     """Find in whose name a customer is blocked. Raises Conflict where there is nobody."""
     makers = User.objects.filter(is_active=True, groups__name=MAKERS_ROLE).order_by("pk")
-    if maker := makers.first():
+    maker: User | None = makers.first()
+    if maker:
         return maker
     raise Conflict([("", "needs somebody of the staff who may block a customer")])
