@@ -76,6 +76,22 @@ def forget_figures() -> None:
     OverviewSnapshot.objects.update(state="{}", version=F("version") + 1)
 
 
+@wrap_in_transaction
+def restart_figures(*, at: datetime, after_version: int) -> None:
+    """Let everything be counted anew, and nothing be kept that is being counted for a version so
+    far: of a database whose content is another one from now on.
+    """
+    empty = [
+        OverviewSnapshot(
+            number=number, at=at, claimed_until=at, state="{}", version=after_version + 1
+        )
+        for number in (OF_ALL, BY_PROCESSOR)
+    ]
+    OverviewSnapshot.objects.all().delete()
+    NearLimit.objects.all().delete()
+    OverviewSnapshot.objects.bulk_create(empty)
+
+
 def _keep_near(looked: Looked) -> None:
     """Keep who is near, in the place of what was known of everyone who was looked at."""
     if looked.walked:

@@ -13,7 +13,7 @@ from limits.models import LedgerHead, Seal
 from ppims.core import clock, keys
 from ppims.core.chain import sign_link
 from ppims.core.errors import Conflict, Unavailable
-from ppims.db import nodes, signed_rows
+from ppims.db import nodes, put_back, signed_rows
 from ppims.db.other_writers import read_without_writers
 from ppims.db.streaming import Reader, stream_joined
 from ppims.db.transaction import read_snapshot, run_in_transaction
@@ -58,6 +58,11 @@ def make(*, user: User | None = None) -> Seal:
     Raises Conflict where another seal is being made, or a machine of the database has a transaction
     that is neither committed nor undone yet; Unavailable.
     """
+    with put_back.refuse_once_put_back():
+        return _make(user)
+
+
+def _make(user: User | None) -> Seal:
     with read_snapshot():
         seal = _draft_seal()
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.utils import load_backend
 
 from ppims.db import url as db_url
 
@@ -60,6 +61,34 @@ def copy_pages(to: str) -> bool:
     with closing(sqlite3.connect(connections[to].settings_dict["NAME"])) as target:
         own.connection.backup(target, pages=-1)
     return True
+
+
+def put_back_pages(file: Path) -> None:
+    """Copy a SQLite file over the installation's own, page by page, in one commit: whoever reads
+    meanwhile sees all of it as it was, or all of it as it is from then on. Others must not write:
+    the caller holds the write lock.
+    """
+    own = connections[DEFAULT_DB_ALIAS].settings_dict["NAME"]
+    with (
+        closing(sqlite3.connect(file)) as source,
+        closing(sqlite3.connect(own, timeout=settings.PPIMS_BUSY_SECONDS)) as target,
+    ):
+        source.backup(target, pages=-1)
+
+
+@contextmanager
+def use_file_as_own(file: Path) -> Iterator[None]:
+    """Let what works on the installation's own database work on a SQLite file, in this thread
+    alone: those of a server go on with their own, and the settings stay as they are.
+    """
+    own = connections[DEFAULT_DB_ALIAS]
+    known = {**connections.settings[DEFAULT_DB_ALIAS], "NAME": str(file)}
+    connections[DEFAULT_DB_ALIAS] = load_backend(known["ENGINE"]).DatabaseWrapper(known)
+    try:
+        yield
+    finally:
+        connections[DEFAULT_DB_ALIAS].close()
+        connections[DEFAULT_DB_ALIAS] = own
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, connections, transaction
 
 from ppims.core.errors import Unavailable
-from ppims.db import clock_guard, nodes, outages, standbys, statements
+from ppims.db import clock_guard, nodes, outages, put_back, standbys, statements
 from ppims.db.write_lock import hold_write_lock
 
 P = ParamSpec("P")
@@ -90,6 +90,7 @@ def _run_alone(work: Callable[[], T]) -> T:
     def run(this_try: Try) -> T:
         with transaction.atomic(durable=True):
             nodes.require_two_phases()
+            put_back.require_the_same()
             result = work()
             _refuse_if_lost_unheard()
             this_try.is_committing = True

@@ -12,7 +12,7 @@ from functools import partial
 from django.db import DatabaseError, InterfaceError, connection
 
 from ppims.core.errors import Refusal, Unavailable
-from ppims.db import outages
+from ppims.db import outages, put_back
 from ppims.maintenance import ledger_work
 from ppims.models import Job
 from ppims.services import jobs
@@ -93,7 +93,8 @@ def run_next(claim: str) -> Job | None:
 def _run(job: Job) -> None:
     with Beat(job) as beat:
         try:
-            result = WORK_BY_KIND[job.kind](job, beat)
+            with put_back.refuse_once_put_back():
+                result = WORK_BY_KIND[job.kind](job, beat)
         except (SystemExit, KeyboardInterrupt):  # this runner is to end, by no fault of the job
             with suppress(jobs.TakenAway, Unavailable, DatabaseError, InterfaceError):
                 jobs.give_back(job)

@@ -16,7 +16,7 @@ from ppims.core import clock
 from ppims.core.errors import Unavailable
 from ppims.db import bulk, clock_guard, outages
 from ppims.db.start_lock import wait_for_others
-from ppims.demo import load
+from ppims.demo import load, reset
 from ppims.models import Processor
 from ppims.server import health, static_files
 from ppims.services import call_buffer, key_usage, role_groups
@@ -38,8 +38,10 @@ class Command(BaseCommand):
             refuse_demo()
         else:
             with wait_for_others():
-                load.load()
-                load.write_access(url=options["url"].rstrip("/"))
+                url = options["url"].rstrip("/")
+                is_new = load.load()
+                load.write_access(url=url)
+                reset.ensure_start(url=url, is_new=is_new)
 
 
 def make_ready() -> None:

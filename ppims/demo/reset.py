@@ -1,0 +1,159 @@
+"""The demo put back to the state of its start, while the server goes on.
+
+The start is a copy of the database as it was once the demo was loaded and its passwords given. A
+draft of it gets what stays (who is logged in) and what is to be known afterwards (the audit), and
+takes the database's place in one commit, under the lock that every writer waits for.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from customers.models import Customer
+from limits.models import OF_ALL, OverviewSnapshot
+from limits.services import overview
+from ppims.core import clock
+from ppims.core.errors import Conflict
+from ppims.db import alias, put_back
+from ppims.db.write_lock import hold_write_lock
+from ppims.demo import traffic_place
+from ppims.demo.load import ACCESS_FILE, SAMPLE_CUSTOMER
+from ppims.models import Processor, User
+from ppims.services import audit, key_usage, role_groups
+
+START_FILE = "demo-start.sqlite3"
+NO_START_MESSAGE = "has no start to be put back to: stop the server, and start it again"
+
+
+def ensure_start(*, url: str, is_new: bool) -> None:
+    """Let there be a start to go back to: of a demo that is new, the database as it is; of one that
+    an older version has loaded, a demo loaded anew, beside it. Nothing, where the data are no
+    demo's.
+    """
+    own = alias.find_file()
+    if not settings.PPIMS_STAND_IN or own is None:
+        return
+    if is_new:
+        _keep_start(own)
+    elif _is_demo() and not _is_fit(_find_start()):
+        _load_beside(url)
+
+
+def put_back_to_start(*, processor: Processor | None = None, user: User | None = None) -> None:
+    """Put the demo back to its start: data, clock, next answers, traffic. Whoever is logged in
+    stays so. `processor` or `user` is who asked.
+
+    Raises Conflict where there is no start, or it is an older version's; Unavailable. Then nothing
+    has changed but the clock.
+    """
+    start = _find_start()
+    if not _is_fit(start):
+        raise Conflict([("", NO_START_MESSAGE)])
+    traffic_place.stop()
+    with tempfile.TemporaryDirectory(dir=settings.PPIMS_DATA_DIR, prefix=".reset-") as folder:
+        draft = Path(folder) / START_FILE
+        shutil.copyfile(start, draft)
+        with hold_write_lock(patience_seconds=settings.PPIMS_BUSY_SECONDS):
+            _turn_clock_back()
+            sessions = list(Session.objects.all())
+            count, version = put_back.read_count(), _read_version()
+            with alias.use_file_as_own(draft):
+                _finish_draft(sessions, count=count + 1, version=version)
+                _record(processor, user)
+            alias.put_back_pages(draft)
+
+
+def _find_start() -> Path:
+    path: Path = settings.PPIMS_DATA_DIR / START_FILE
+    return path
+
+
+def _keep_start(own: Path) -> None:
+    """Keep the database as it is now, whole or not at all."""
+    start = _find_start()
+    with tempfile.TemporaryDirectory(dir=start.parent, prefix=".start-") as folder:
+        draft = Path(folder) / START_FILE
+        draft.touch(mode=0o600)
+        with alias.open_database(alias.write_sqlite_url(draft)) as other:
+            alias.copy_pages(other)
+        draft.replace(start)
+
+
+def _is_demo() -> bool:
+    """Whether the data are a demo's, which may be taken away: it has told its passwords."""
+    access = settings.PPIMS_DATA_DIR / ACCESS_FILE
+    return access.exists() and Customer.objects.filter(pk=SAMPLE_CUSTOMER).exists()
+
+
+def _is_fit(start: Path) -> bool:
+    """Whether there is a start, and this version can use it."""
+    if not start.exists():
+        return False
+    with alias.use_file_as_own(start):
+        executor = MigrationExecutor(connection)
+        return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+
+
+def _load_beside(url: str) -> None:
+    """Load a demo into a database of its own, with the same keys and passwords, and keep it as the
+    start: by a process of its own, as a first start is.
+    """
+    with tempfile.TemporaryDirectory(dir=settings.PPIMS_DATA_DIR, prefix=".start-") as folder:
+        variables = {
+            **os.environ,
+            "PPIMS_DATA_DIR": str(settings.PPIMS_DATA_DIR),
+            "DATABASE_URL": alias.write_sqlite_url(Path(folder) / "ppims.sqlite3"),
+            "PPIMS_CLOCK_OFFSET_FILE": str(Path(folder) / "clock-offset"),  # the real time
+        }
+        variables.pop("DATABASE_URL_FILE", None)
+        command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "prepare", "--url", url]
+        subprocess.run(command, env=variables, check=True, capture_output=True)  # noqa: S603 - ours
+
+
+def _turn_clock_back() -> None:
+    """Let the clock be the real one in every process, before there are rows of the start to write
+    to: what is ahead could not be followed by an earlier instant.
+    """
+    was_ahead = clock.read_offset()
+    if settings.PPIMS_CLOCK_OFFSET_FILE:
+        Path(settings.PPIMS_CLOCK_OFFSET_FILE).unlink(missing_ok=True)
+    if was_ahead:
+        time.sleep(clock.OFFSET_READ_SECONDS)
+
+
+def _read_version() -> int:
+    row = OverviewSnapshot.objects.filter(pk=OF_ALL).first()
+    return row.version if row else 0
+
+
+def _finish_draft(sessions: Sequence[Session], *, count: int, version: int) -> None:
+    """Give the draft what stays of the database now, and what this version has of its own."""
+    put_back.set_count(count)
+    Session.objects.all().delete()
+    Session.objects.bulk_create(sessions)
+    overview.restart_figures(at=clock.now(), after_version=version)
+    role_groups.set_up()
+    key_usage.record_use()
+
+
+def _record(processor: Processor | None, user: User | None) -> None:
+    """Put on record who had the demo put back, as they are known in its start."""
+    users = User.objects.filter(username=user.username) if user else User.objects.none()
+    callers = Processor.objects.filter(system_id=processor.system_id if processor else "")
+    audit.record(
+        "demo put back to its start",
+        at=clock.now(),
+        user=users.first(),
+        processor=callers.first(),
+        detail={"username": user.username if user else ""},
+    )
