@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 
 from customers.choices import InstrumentStatus, Tier
 from customers.search import read_names
-from ppims.backoffice.audit_text import describe_deed, name_field, name_fields
+from ppims.backoffice import labels
+from ppims.backoffice.audit_text import describe_deed, name_fields
 from ppims.backoffice.transaction_detail import Fact, Facts
 from ppims.backoffice.transaction_rows import name_actor, write_customer_address
 from ppims.core import calendar
@@ -97,7 +98,7 @@ def _list_changes(detail: Detail) -> Facts:
     shown = changes.keys() & CHANGE_WRITERS.keys() if isinstance(changes, dict) else set()
     try:
         facts = [
-            Fact(_("Changed"), f"{name_field(name)}: {said}")
+            Fact(_("Changed"), f"{labels.name_field(name)}: {said}")
             for name in sorted(shown)
             for said in CHANGE_WRITERS[name](changes[name])
         ]

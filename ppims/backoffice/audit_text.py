@@ -109,6 +109,9 @@ DEEDS: Mapping[str, object] = {
     "ledger verified": _("Verified the ledger: %(verified)s"),
     "made-up data begun": _("Began to write made-up customers"),
     "demo's people made": _("Made people to try with, known to %(system_id)s"),
+    "demo's traffic begun": _("Let made-up traffic run, %(rate)s calls a second"),
+    "demo's traffic stopped": _("Stopped the made-up traffic"),
+    "demo put back to its start": _("Put the demo back to its start"),
 }
 
 # What an action is called where one is chosen of all, by what it is about.
@@ -207,6 +210,9 @@ ACTION_GROUPS: Mapping[object, Mapping[str, object]] = {
         "rows taken as they were": _("Older rows taken as they were"),
         "made-up data begun": _("Made-up customers begun"),
         "demo's people made": _("Demo’s people made"),
+        "demo's traffic begun": _("Demo’s traffic begun"),
+        "demo's traffic stopped": _("Demo’s traffic stopped"),
+        "demo put back to its start": _("Demo put back to its start"),
     },
 }
 ACTION_NAMES = {action: name for group in ACTION_GROUPS.values() for action, name in group.items()}
@@ -225,21 +231,6 @@ PROCESSOR_CHANGES: Mapping[str, object] = {
     "REKEY": _("give processor %(system_id)s a new password"),
     "EDIT": _("change processor %(system_id)s: %(fields)s"),
     "ENABLE": _("enable processor %(system_id)s"),
-}
-# What the fields of a change are called, within a sentence; others by their own name.
-FIELD_NAMES: Mapping[str, object] = {
-    "customer_name": _("name"),
-    "date_of_birth": _("birth date"),
-    "email_id": _("email"),
-    "address_line1": _("address"),
-    "address_line2": _("address"),
-    "mobile_number": _("mobile"),
-    "kyc_flag": _("KYC"),
-    "kyc_updated_channel": _("KYC channel"),
-    "cif_id": _("CIF id"),
-    "customer_id": _("Customer id"),
-    "ppi_type": _("PPI type"),
-    "nri_flag": _("NRI"),
 }
 
 
@@ -263,13 +254,7 @@ def name_fields(detail: Detail) -> list[str]:
             if isinstance(each, dict)
             for name in each.get("changed", {}).get("fields", ())
         ]
-    return list(dict.fromkeys(map(name_field, changes)))  # an address has two lines
-
-
-def name_field(name: object) -> str:
-    """Say a field within a sentence: "birth date"."""
-    said = str(name)
-    return str(FIELD_NAMES.get(said) or labels.lower_first(said.replace("_", " ")))
+    return list(dict.fromkeys(map(labels.name_field, changes)))  # an address has two lines
 
 
 class Named:
@@ -372,7 +357,7 @@ def _say_staff_change(detail: Detail) -> str:
 def _say_processor_change(detail: Detail) -> str:
     """Say "change processor ENT: name"."""
     before, after = detail["before"], detail["after"]
-    fields = [name_field(name) for name in after if before.get(name) != after[name]]
+    fields = [labels.name_field(name) for name in after if before.get(name) != after[name]]
     said = {"system_id": detail["system_id"], "fields": get_text_list(fields, gettext("and"))}
     return str(PROCESSOR_CHANGES[detail["kind"]]) % said
 

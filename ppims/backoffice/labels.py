@@ -77,6 +77,22 @@ KINDS: Mapping[Kind, object] = {
     Kind.STAFF: _("Staff"),
 }
 
+# What the fields of a change are called, within a sentence; others by their own name.
+FIELD_NAMES: Mapping[str, object] = {
+    "customer_name": _("name"),
+    "date_of_birth": _("birth date"),
+    "email_id": _("email"),
+    "address_line1": _("address"),
+    "address_line2": _("address"),
+    "mobile_number": _("mobile"),
+    "kyc_flag": _("KYC"),
+    "kyc_updated_channel": _("KYC channel"),
+    "cif_id": _("CIF id"),
+    "customer_id": _("Customer id"),
+    "ppi_type": _("PPI type"),
+    "nri_flag": _("NRI"),
+}
+
 
 def name_tier(code: str) -> str:
     """Say a KYC tier in a table: "Min", "New Min", "Full KYC"."""
@@ -127,3 +143,9 @@ def name_flags(codes: str) -> str:
     """
     said = [str(LedgerEntry.Flag(code).label) for code in codes.split(",") if code]
     return get_text_list(said, gettext("and"))
+
+
+def name_field(name: object) -> str:
+    """Say a field within a sentence: "birth date"."""
+    said = str(name)
+    return str(FIELD_NAMES.get(said) or lower_first(said.replace("_", " ")))

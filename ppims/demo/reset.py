@@ -59,12 +59,12 @@ def put_back_to_start(*, processor: Processor | None = None, user: User | None =
     start = _find_start()
     if not _is_fit(start):
         raise Conflict([("", NO_START_MESSAGE)])
-    traffic_place.stop()
+    traffic_place.end_running()
     with tempfile.TemporaryDirectory(dir=settings.PPIMS_DATA_DIR, prefix=".reset-") as folder:
         draft = Path(folder) / START_FILE
         shutil.copyfile(start, draft)
         with hold_write_lock(patience_seconds=settings.PPIMS_BUSY_SECONDS):
-            _turn_clock_back()
+            _set_clock_right()
             sessions = list(Session.objects.all())
             count, version = put_back.read_count(), _read_version()
             with alias.use_file_as_own(draft):
@@ -120,7 +120,7 @@ def _load_beside(url: str) -> None:
         subprocess.run(command, env=variables, check=True, capture_output=True)  # noqa: S603 - ours
 
 
-def _turn_clock_back() -> None:
+def _set_clock_right() -> None:
     """Let the clock be the real one in every process, before there are rows of the start to write
     to: what is ahead could not be followed by an earlier instant.
     """

@@ -21,8 +21,8 @@ from ppims.core import clock
 from ppims.core.money import to_rupees
 from ppims.demo.load import SAMPLE_CUSTOMER
 
-CHECK, UPDATE = "check-customer-limit", "update-customer-limit"
-WORDS = {CHECK: "Check_Limit", UPDATE: "Update_Limit"}
+CHECK_LIMIT, UPDATE_LIMIT = "check-customer-limit", "update-customer-limit"
+WORD_BY_OPERATION = {CHECK_LIMIT: "Check_Limit", UPDATE_LIMIT: "Update_Limit"}
 ANSWER_SECONDS = 15
 MOST_CUSTOMERS, MOST_UNANSWERED, MOST_UNDER_WAY = 200, 50, 4
 TRIED_WITH = "7702"  # how the Customer_Id begins of who is there to be tried with: left alone
@@ -90,28 +90,28 @@ class Script:
         said = {"Unique_Id": payer.unique_id, "Tran_Type": way, "Amount": to_rupees(paise)}
         if becomes == "after its hold ended" and self._late:
             system_id, late = self._late.pop()
-            return iter([(system_id, UPDATE, {**self._write_report("S"), **late})])
+            return iter([(system_id, UPDATE_LIMIT, {**self._write_report("S"), **late})])
         if becomes == "without a check":
-            return iter([(payer.system_id, UPDATE, {**said, **self._write_report("S")})])
+            return iter([(payer.system_id, UPDATE_LIMIT, {**said, **self._write_report("S")})])
         return self._pay(payer.system_id, becomes, said)
 
     def _pay(self, system_id: str, becomes: str, said: Mapping[str, str]) -> Iterator[Step]:
         asked = self._draw_ref()
-        yield system_id, CHECK, {**said, "Ref_Id": asked}
+        yield system_id, CHECK_LIMIT, {**said, "Ref_Id": asked}
         if becomes in {"declined", "never answered", "after its hold ended"}:
             return
         checked = {**said, "Enquiry_Ref_Id": asked}
         if becomes.startswith("failed"):
-            yield system_id, UPDATE, {**checked, **self._write_report("F")}
+            yield system_id, UPDATE_LIMIT, {**checked, **self._write_report("F")}
             if becomes == "failed":
                 return
         if becomes == "other amount":
             checked["Amount"] = said["Amount"].replace(".00", ".50")
         posted = self._write_report("S")
-        yield system_id, UPDATE, {**checked, **posted}
+        yield system_id, UPDATE_LIMIT, {**checked, **posted}
         if becomes == "reversed":
             undone = {**self._write_report("R"), "Tran_Id": posted["Tran_Id"]}
-            yield system_id, UPDATE, {**said, **undone}
+            yield system_id, UPDATE_LIMIT, {**said, **undone}
 
     def _write_report(self, status: str) -> dict[str, str]:
         ref_id = self._draw_ref()
@@ -140,7 +140,10 @@ class Caller:
         """Make a call, and count what became of it. Raises ServerGone."""
         system_id, operation, fields = step
         message = {"System_Id": system_id, **fields}
-        body = {"Data": {WORDS[operation]: message, **self._credentials[system_id]}, "Risk": {}}
+        body = {
+            "Data": {WORD_BY_OPERATION[operation]: message, **self._credentials[system_id]},
+            "Risk": {},
+        }
         try:
             self._connection.request("POST", f"{self._prefix}/{operation}", json.dumps(body))
             data = json.loads(self._connection.getresponse().read())["Data"]
@@ -157,7 +160,7 @@ class Caller:
     def _count(self, operation: str, data: Mapping[str, str]) -> None:
         if data.get("Resp_Code") in {"401", "429"}:
             raise ServerGone("It refuses the demo’s passwords")
-        is_declined = operation == CHECK and data.get("Allow_Customer") == "F"
+        is_declined = operation == CHECK_LIMIT and data.get("Allow_Customer") == "F"
         is_done = data.get("Resp_Code") == "000"
         self.answers["declined" if is_declined and is_done else data.get("Resp_Code", "")] += 1
 

@@ -20,6 +20,9 @@ from django.conf import settings
 
 from ppims.core import clock
 from ppims.core.errors import Conflict, Unavailable
+from ppims.db.transaction import run_in_transaction
+from ppims.models import Processor, User
+from ppims.services import audit
 
 PLACE_FILE = "traffic.json"
 OPEN_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
@@ -43,7 +46,7 @@ class Place:
     def __init__(self, handle: int) -> None:
         self.handle = handle
 
-    def announce(self, *, rate: int, seconds: float, pid: int) -> None:
+    def write_what_runs(self, *, rate: int, seconds: float, pid: int) -> None:
         """Say in the file what is running. The end is by the time since boot, which is the same in
         every process.
         """
@@ -82,14 +85,19 @@ def find_running() -> Traffic | None:
     return Traffic(said["rate"], clock.now() + left)
 
 
-def start_in_background(*, rate: int, seconds: int) -> Traffic:
+def start_in_background(
+    *, rate: int, seconds: int, processor: Processor | None = None, user: User | None = None
+) -> Traffic:
     """Start traffic in a process of its own, in the place of what runs. It ends by itself, and with
-    the server, which it would find gone. Raises Unavailable where what runs doesn't end.
+    the server, which it would find gone. `processor` or `user` is who asked.
+
+    Raises Unavailable where what runs doesn't end; Conflict where somebody was first.
     """
-    stop()
+    end_running()
     place = take_place()
     try:
-        place.announce(rate=rate, seconds=seconds, pid=0)
+        _record_audit("demo's traffic begun", processor, user, {"rate": rate, "seconds": seconds})
+        place.write_what_runs(rate=rate, seconds=seconds, pid=0)
         child = subprocess.Popen(  # noqa: S603 - this very program
             [
                 *(sys.executable, str(settings.BASE_DIR / "manage.py"), "traffic"),
@@ -99,14 +107,21 @@ def start_in_background(*, rate: int, seconds: int) -> Traffic:
             stdout=subprocess.DEVNULL,
             pass_fds=(place.handle,),
         )
-        place.announce(rate=rate, seconds=seconds, pid=child.pid)
+        place.write_what_runs(rate=rate, seconds=seconds, pid=child.pid)
     finally:
         place.leave()  # the child holds it from here on
     threading.Thread(target=child.wait, name="traffic's end", daemon=True).start()
     return Traffic(rate, clock.now() + timedelta(seconds=seconds))
 
 
-def stop() -> None:
+def stop(*, processor: Processor | None = None, user: User | None = None) -> None:
+    """Stop what runs, if anything does. Raises Unavailable where it doesn't end."""
+    if _read_running() is not None:
+        end_running()
+        _record_audit("demo's traffic stopped", processor, user, {})
+
+
+def end_running() -> None:
     """Have what runs end, and wait until it has. Raises Unavailable where it doesn't."""
     said, began, was_told = _read_running(), time.monotonic(), False
     if said is None:
@@ -121,6 +136,15 @@ def stop() -> None:
             with suppress(ProcessLookupError):
                 os.kill(said["pid"], signal.SIGTERM)
         time.sleep(LOOKS_AGAIN_SECONDS)
+
+
+def _record_audit(
+    action: str, processor: Processor | None, user: User | None, detail: dict[str, object]
+) -> None:
+    def work() -> None:
+        audit.record(action, at=clock.now(), processor=processor, user=user, detail=detail)
+
+    run_in_transaction(work)
 
 
 def _read_running() -> dict[str, int] | None:

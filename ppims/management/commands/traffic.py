@@ -17,8 +17,8 @@ from ppims.demo import traffic, traffic_place
 from ppims.demo.load import ACCESS_FILE
 from ppims.demo.traffic_place import MOST_RATE, MOST_SECONDS
 
-NICENESS = 10
-DURATION = re.compile(r"([0-9]{1,4})([sm])")
+TRAFFICS_NICENESS = 10
+DURATION_PATTERN = re.compile(r"([0-9]{1,4})([sm])")
 
 
 class Command(BaseCommand):
@@ -39,7 +39,7 @@ class Command(BaseCommand):
             raise CommandError("Traffic is for a demo on SQLite.")
         rate, seconds = options["rate"], options["seconds"]
         if options["place"]:
-            os.nice(NICENESS)
+            os.nice(TRAFFICS_NICENESS)
             place = traffic_place.Place(options["place"])
         else:
             place = _take_place(rate, seconds)
@@ -73,7 +73,7 @@ def _take_place(rate: int, seconds: int) -> traffic_place.Place:
         place = traffic_place.take_place()
     except Conflict as conflict:
         raise CommandError("Traffic runs already: stop it first.") from conflict
-    place.announce(rate=rate, seconds=seconds, pid=os.getpid())
+    place.write_what_runs(rate=rate, seconds=seconds, pid=os.getpid())
     return place
 
 
@@ -99,7 +99,7 @@ def _read_rate(text: str) -> int:
 
 
 def _read_seconds(text: str) -> int:
-    found = DURATION.fullmatch(text)
+    found = DURATION_PATTERN.fullmatch(text)
     seconds = int(found[1]) * (60 if found[2] == "m" else 1) if found else 0
     if 1 <= seconds <= MOST_SECONDS:
         return seconds
