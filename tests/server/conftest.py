@@ -10,11 +10,11 @@ import pytest
 from django.conf import settings as configured
 from django.contrib.auth.hashers import make_password
 from django.db import connection, connections
-from django.test import Client
+from django.test import Client, override_settings
 
 from limits.stores.carry_out import SQLITE_STORE, carry_out
 from ppims.db import group_commit, statements
-from ppims.demo import load
+from ppims.demo import load, reset
 from ppims.models import Processor
 from tests.conftest import Caller
 from tests.factories import make_check, make_customer, make_posting, make_processor
@@ -117,6 +117,23 @@ def prepared(tmp_path_factory, migrated_file, django_db_blocker):
         password = make_password(PASSWORDS["OLD"])
         make_processor("OLD", state=Processor.State.WINDING_DOWN, password=password)
     (folder / "ppims.sqlite3-turn").unlink(missing_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory, migrated_file, django_db_blocker):
+    """A data folder as the first start of a demo leaves it."""
+    folder = tmp_path_factory.mktemp("demo")
+    shutil.copytree(configured.PPIMS_DATA_DIR / "keys", folder / "keys")
+    shutil.copy(migrated_file, folder / "ppims.sqlite3")
+    with (
+        django_db_blocker.unblock(),
+        use_file(folder / "ppims.sqlite3"),
+        override_settings(PPIMS_DATA_DIR=folder),
+    ):
+        assert load.load()
+        load.write_access(url="http://127.0.0.1:8000")
+        reset.ensure_start(url="http://127.0.0.1:8000", is_new=True)
     return folder
 
 
