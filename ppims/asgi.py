@@ -73,7 +73,13 @@ async def _answer(scope: Message, receive: Receive) -> Answer:
         return await _answer_page(scope, body)
     shared_snapshot.begin()
     request = WireRequest(scope["method"], scope["path"], meta, partial(_read, body))
-    return _make_answer(await dispatch.answer_request(request, operation))
+    reply = await dispatch.answer_request(request, operation)
+    if reply.delay_seconds:
+        await asyncio.sleep(reply.delay_seconds)
+    if reply.is_lost:
+        # gunicorn takes it for a client that has gone: it closes the connection without a word.
+        raise asyncio.CancelledError
+    return _make_answer(reply)
 
 
 def _make_answer(reply: WireReply) -> Answer:

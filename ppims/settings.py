@@ -151,7 +151,9 @@ PPIMS_FAILED_LOGINS_WINDOW_SECONDS = read_number(
 )
 PPIMS_TRUSTED_PROXIES = [ipaddress.ip_network(word) for word in read_words("PPIMS_TRUSTED_PROXIES")]
 PPIMS_BEHIND_TLS_PROXY = PRODUCTION and read_flag("PPIMS_BEHIND_TLS_PROXY")
-PPIMS_CLOCK_OFFSET_FILE = read_text("PPIMS_CLOCK_OFFSET_FILE")
+PPIMS_CLOCK_OFFSET_FILE = read_text(
+    "PPIMS_CLOCK_OFFSET_FILE", str(PPIMS_DATA_DIR / "clock-offset") if PPIMS_STAND_IN else ""
+)
 if "PPIMS_CLOCK_OFFSET_FILE" in os.environ and PRODUCTION:
     raise ImproperlyConfigured(
         "PPIMS_CLOCK_OFFSET_FILE is for trying things out: production refuses it"

@@ -1,7 +1,10 @@
 """What gunicorn's threads serve: Django, by WSGI."""
 
+import errno
+import time
 from collections.abc import Iterable
 from io import BytesIO
+from typing import Any
 
 from django.conf import settings
 from gunicorn.http.errors import ParseException
@@ -18,7 +21,18 @@ def application(environ: Environ, start_response: Start) -> Iterable[bytes]:
     most = BODY_LIMIT_BYTES if is_call else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     if not _take_body(environ, most) and not is_call:
         return refuse(environ, start_response, "the body did not come")
-    return serve(environ, start_response)
+    answer = serve(environ, start_response)
+    if is_call:
+        _hold_back(answer)
+    return answer
+
+
+def _hold_back(answer: Any) -> None:
+    """Let an answer of a demo be late, or lost: ppims/wire/reply.py."""
+    time.sleep(getattr(answer, "delay_seconds", 0))
+    if getattr(answer, "is_lost", False):
+        # gunicorn takes it for a client that has gone: it closes the connection without a word.
+        raise ConnectionResetError(errno.ECONNRESET, "lost, as a demo was asked to")
 
 
 def _take_body(environ: Environ, most: int) -> bool:

@@ -4,16 +4,23 @@ and CSRF. Here alone an answer of the API is logged.
 
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.request import split_domain_port, validate_host
 
-from ppims.api.root import OPERATIONS, WireRequest, answer_error, answer_operation
+from ppims.api.root import (
+    OPERATIONS,
+    WireRequest,
+    answer_error,
+    answer_operation,
+    change_answer,
+)
 from ppims.core.addresses import is_trusted_proxy
+from ppims.core.coroutines import run_to_end
 from ppims.core.errors import (
     Forbidden,
     Malformed,
@@ -32,7 +39,6 @@ API_PREFIXES = tuple(f"/{prefix}/" for prefix in settings.PPIMS_API_PREFIXES)
 ELSEWHERE_MESSAGE = "a demo answers the machine it runs on, unless PPIMS_DEMO_OPEN=1"
 
 logger = logging.getLogger("ppims.api")
-T = TypeVar("T")
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
@@ -40,6 +46,7 @@ class LoggedResponse(HttpResponse):
     """A response of which Django logs nothing: it would say less than our own line."""
 
     _has_been_logged = True
+    delay_seconds, is_lost = 0, False  # as a WireReply says
 
 
 def make_middleware(get_response: GetResponse) -> GetResponse:
@@ -58,7 +65,9 @@ def make_middleware(get_response: GetResponse) -> GetResponse:
             reply = run_to_end(answer_request(wired, operation))
         except Exception as error:  # Django would answer with a page
             reply = cast("WireReply", answer_outside(method, path, error))
-        return LoggedResponse(reply.content, status=reply.status_code, headers=reply.headers)
+        response = LoggedResponse(reply.content, status=reply.status_code, headers=reply.headers)
+        response.delay_seconds, response.is_lost = reply.delay_seconds, reply.is_lost
+        return response
 
     return answer
 
@@ -75,15 +84,6 @@ def find_operation(method: str, path: str) -> str | None:
     return None
 
 
-def run_to_end(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run to its end a coroutine that never has to wait for an event loop."""
-    try:
-        coroutine.send(None)
-    except StopIteration as end:
-        return cast("T", end.value)
-    raise AssertionError("it waits")
-
-
 async def answer_request(request: WireRequest, operation: str) -> WireReply:
     """Answer whatever is asked, and log it. Raises nothing."""
     started = time.perf_counter()
@@ -92,6 +92,8 @@ async def answer_request(request: WireRequest, operation: str) -> WireReply:
         reply = await _run(request, operation)
     except Exception as error:
         reply = answer_error(request, error)
+    if request.next_answer is not None:
+        reply = change_answer(request, reply)
     return _finish(request, reply, started)
 
 
@@ -124,6 +126,7 @@ def _finish(request: WireRequest, reply: WireReply, started: float) -> WireReply
             processor=request.processor,
             resp_code=reply.resp_code,
             ms=round((time.perf_counter() - started) * 1000, 1),
+            **({"fault": request.fault} if request.fault else {}),
         )
         logger.handle(event)
     return reply

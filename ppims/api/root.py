@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, get_type_hints
 
 from csp.constants import SELF
 from csp.decorators import csp_update
+from django.conf import settings
 from django.http import HttpRequest
 from ninja import Router
 from pydantic import ValidationError
@@ -30,6 +31,8 @@ from ppims.core.errors import (
     WrongMethod,
 )
 from ppims.db import outages
+from ppims.demo import next_answers
+from ppims.demo.next_answers import Answer, NextAnswer
 from ppims.models import Processor
 from ppims.services import credentials
 from ppims.services.call_buffer import buffer
@@ -70,6 +73,12 @@ class WireRequest(HttpRequest):
         self.id = sent_id if REQUEST_ID.fullmatch(sent_id) else str(uuid.uuid4())
         self.operation = self.processor = ""
         self.processor_id = 0  # nobody's, until it is known who calls
+        self.next_answer: NextAnswer | None = None
+
+    @property
+    def fault(self) -> str:
+        """What a demo has made of the answer; "": nothing."""
+        return str(self.next_answer or "")
 
 
 async def _authenticate(request: WireRequest) -> Processor:
@@ -132,11 +141,27 @@ async def answer_operation(request: WireRequest) -> WireReply:
     """
     operation = BOUND_VIEWS[request.operation]
     request.auth = await _authenticate(request)
+    if settings.PPIMS_STAND_IN:
+        request.next_answer = next_answers.take_next(request.auth, request.operation)
+        if request.next_answer and not request.next_answer.is_done:
+            raise request.next_answer.make_refusal()
     try:
         body = operation.read(request.wire_body)
     except ValidationError as error:
         raise _name_fields(error) from None
     return await operation.view(request, body)
+
+
+def change_answer(request: WireRequest, reply: WireReply) -> WireReply:
+    """Make of the answer what was set for it in a demo. The operation is done, or was not begun."""
+    asked = request.next_answer
+    assert asked
+    if asked.is_done and asked.answer in {Answer.BUSY, Answer.FAULT}:
+        reply = answer_error(request, asked.make_refusal())
+    if asked.answer in {Answer.LOST, Answer.SLOW}:
+        reply.delay_seconds = asked.seconds
+    reply.is_lost = asked.answer == Answer.LOST
+    return reply
 
 
 def _name_fields(error: ValidationError) -> Malformed:

@@ -43,6 +43,13 @@ def is_frozen() -> bool:
     return _frozen.get() is not None
 
 
+def wait_for_offset() -> None:
+    """Wait until each process reads PPIMS_CLOCK_OFFSET_FILE anew: half a second at most. They all
+    begin their half-seconds together, for they count them from the same instant.
+    """
+    time.sleep(OFFSET_READ_SECONDS - time.monotonic() % OFFSET_READ_SECONDS)
+
+
 def read_offset() -> timedelta:
     """Return what PPIMS_CLOCK_OFFSET_FILE holds, in seconds, re-read twice a second."""
     path = settings.PPIMS_CLOCK_OFFSET_FILE

@@ -9,8 +9,8 @@ import pytest
 from django.contrib.auth.hashers import make_password
 from django.db import DatabaseError
 
-from ppims.api.dispatch import run_to_end
 from ppims.core import keys
+from ppims.core.coroutines import run_to_end
 from ppims.core.errors import NotAuthenticated, TooManyAttempts
 from ppims.models import Processor
 from ppims.services import credentials

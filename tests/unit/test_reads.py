@@ -8,7 +8,7 @@ from collections import defaultdict
 
 import pytest
 
-from ppims.api.dispatch import run_to_end
+from ppims.core.coroutines import run_to_end
 from ppims.db import reads
 
 PATIENCE_SECONDS = 20

@@ -11,10 +11,10 @@ from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
-from ppims.api.dispatch import run_to_end
 from ppims.api.root import OPERATIONS as CALLED
 from ppims.backoffice.labels import OPERATIONS
 from ppims.core import clock, roles
+from ppims.core.coroutines import run_to_end
 from ppims.models import AuditEntry, Processor, ProcessorChange, RefusedCall, User
 from ppims.services import credentials
 from tests.factories import make_check, make_customer, make_password_once, make_processor

@@ -1,0 +1,160 @@
+"""What becomes of a processor's next answers to one operation: another one, a late one, or none.
+
+They are in one small file, which is changed under its own lock, so that all workers together count
+them exactly. Without any, a call pays for one look at the file's size.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from ppims.core import clock
+from ppims.core.errors import Fault, Refusal, Unavailable
+from ppims.db.transaction import run_in_transaction
+from ppims.demo.locked_file import open_locked
+from ppims.models import Processor, User
+from ppims.services import audit
+
+ANSWERS_FILE = "next-answers.json"
+MOST_TIMES, MOST_SECONDS, DEFAULT_SECONDS = 1_000, 60, 2
+UNTIL_CLEARED = None
+Kept = dict[str, dict[str, dict[str, Any]]]  # by System_Id and operation
+
+
+class Answer(models.TextChoices):
+    """What the caller gets."""
+
+    BUSY = "503", _("503: busy")
+    FAULT = "999", _("999: a fault")
+    LOST = "lost", _("No answer: the connection is closed")
+    SLOW = "slow", _("The answer, but late")
+
+
+@dataclass(frozen=True)
+class NextAnswer:
+    """What becomes of the next answers to an operation: so many `times`, or until it is cleared.
+
+    `is_done`: the operation is carried out and booked all the same. `seconds` pass before a late
+    answer comes, or the connection is closed.
+    """
+
+    operation: str
+    answer: Answer
+    is_done: bool
+    seconds: int = DEFAULT_SECONDS
+    times: int | None = 1
+
+    def __str__(self) -> str:
+        after = f" after {self.seconds} s" if self.answer in {Answer.LOST, Answer.SLOW} else ""
+        return f"{self.answer}{after}, {'done' if self.is_done else 'not done'}"
+
+    def make_refusal(self) -> Refusal:
+        """Make the refusal that takes the place of the answer; of a lost one, nobody sees it."""
+        return Fault() if self.answer == Answer.FAULT else Unavailable()
+
+
+def set_next(processor: Processor, asked: NextAnswer, *, user: User | None = None) -> None:
+    """Let this become of a processor's next answers, in the place of what was set for the
+    operation. `user` is who asked, else the processor itself. Raises Unavailable.
+    """
+    detail = {"operation": asked.operation, "answer": str(asked), "times": asked.times}
+    _record("demo's next answers set", processor, user, detail)
+    with open_locked(_find_file()) as handle:
+        kept = _read(handle)
+        kept.setdefault(processor.system_id, {})[asked.operation] = {
+            "answer": asked.answer.value,
+            "is_done": asked.is_done,
+            "seconds": asked.seconds,
+            "times": asked.times,
+        }
+        _write(handle, kept)
+
+
+def clear(processor: Processor, operation: str = "", *, user: User | None = None) -> None:
+    """Let a processor's answers to an operation, or to all, be as they are. Raises Unavailable."""
+    _record("demo's next answers cleared", processor, user, {"operation": operation})
+    with open_locked(_find_file()) as handle:
+        kept = _read(handle)
+        of_processor = kept.get(processor.system_id, {})
+        for each in [operation] if operation else list(of_processor):
+            of_processor.pop(each, None)
+        _write(handle, kept)
+
+
+def forget_all() -> None:
+    """Let all answers be as they are, without a word: for a reset."""
+    with open_locked(_find_file()) as handle:
+        _write(handle, {})
+
+
+def list_next(processor: Processor) -> list[NextAnswer]:
+    """List what is set for a processor, by operation."""
+    if not _is_any():
+        return []
+    with open_locked(_find_file()) as handle:
+        kept = _read(handle).get(processor.system_id, {})
+    return [_make(operation, said) for operation, said in sorted(kept.items())]
+
+
+def take_next(processor: Processor, operation: str) -> NextAnswer | None:
+    """Find what becomes of the answer to this call, and count it; None: nothing."""
+    if not _is_any():
+        return None
+    with open_locked(_find_file()) as handle:
+        kept = _read(handle)
+        of_processor = kept.get(processor.system_id, {})
+        if operation not in of_processor:
+            return None
+        found = _make(operation, of_processor[operation])
+        if found.times is not UNTIL_CLEARED:
+            of_processor[operation]["times"] = found.times - 1
+            if found.times == 1:
+                del of_processor[operation]
+            _write(handle, kept)
+    return found
+
+
+def _find_file() -> Path:
+    path: Path = settings.PPIMS_DATA_DIR / ANSWERS_FILE
+    return path
+
+
+def _is_any() -> bool:
+    try:
+        return _find_file().stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+def _make(operation: str, said: dict[str, Any]) -> NextAnswer:
+    return NextAnswer(operation, **{**said, "answer": Answer(said["answer"])})
+
+
+def _read(handle: int) -> Kept:
+    kept: Kept = json.loads(os.pread(handle, os.fstat(handle).st_size, 0) or "{}")
+    return kept
+
+
+def _write(handle: int, kept: Kept) -> None:
+    """Write what is set; an empty file where nothing is."""
+    kept = {system_id: of_processor for system_id, of_processor in kept.items() if of_processor}
+    if not kept:
+        os.ftruncate(handle, 0)
+        return
+    # Over what was there, whole: no other process may find the file empty meanwhile.
+    os.pwrite(handle, json.dumps(kept).encode().ljust(os.fstat(handle).st_size), 0)
+
+
+def _record(
+    action: str, processor: Processor, user: User | None, detail: dict[str, object]
+) -> None:
+    def work() -> None:
+        audit.record(action, at=clock.now(), processor=processor, user=user, detail=detail)
+
+    run_in_transaction(work)
