@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,8 +25,10 @@ from ppims.core import clock
 from ppims.core.errors import Conflict
 from ppims.db import alias, put_back
 from ppims.db.write_lock import hold_write_lock
-from ppims.demo import traffic_place
+from ppims.demo import next_answers, traffic_place
 from ppims.demo.load import ACCESS_FILE, SAMPLE_CUSTOMER
+from ppims.demo.locked_file import open_locked
+from ppims.demo.turned_clock import LOCK_FILE
 from ppims.models import Processor, User
 from ppims.services import audit, key_usage, role_groups
 
@@ -63,14 +64,29 @@ def put_back_to_start(*, processor: Processor | None = None, user: User | None =
     with tempfile.TemporaryDirectory(dir=settings.PPIMS_DATA_DIR, prefix=".reset-") as folder:
         draft = Path(folder) / START_FILE
         shutil.copyfile(start, draft)
-        with hold_write_lock(patience_seconds=settings.PPIMS_BUSY_SECONDS):
+        # In this order: whoever turns the clock puts that on record while having the first one.
+        with (
+            open_locked(settings.PPIMS_DATA_DIR / LOCK_FILE),
+            hold_write_lock(patience_seconds=settings.PPIMS_BUSY_SECONDS),
+        ):
             _set_clock_right()
+            next_answers.forget_all()
             sessions = list(Session.objects.all())
             count, version = put_back.read_count(), _read_version()
             with alias.use_file_as_own(draft):
                 _finish_draft(sessions, count=count + 1, version=version)
                 _record(processor, user)
             alias.put_back_pages(draft)
+
+
+def forget_what_was_set() -> None:
+    """Before a demo is loaded into an empty database: forget the clock and the answers that were
+    set for one that was here before.
+    """
+    own_file = settings.PPIMS_DATA_DIR in Path(settings.PPIMS_CLOCK_OFFSET_FILE).parents
+    if settings.PPIMS_STAND_IN and own_file and not Processor.objects.exists():
+        _set_clock_right()
+        next_answers.forget_all()
 
 
 def _find_start() -> Path:
@@ -124,11 +140,10 @@ def _set_clock_right() -> None:
     """Let the clock be the real one in every process, before there are rows of the start to write
     to: what is ahead could not be followed by an earlier instant.
     """
-    was_ahead = clock.read_offset()
-    if settings.PPIMS_CLOCK_OFFSET_FILE:
-        Path(settings.PPIMS_CLOCK_OFFSET_FILE).unlink(missing_ok=True)
-    if was_ahead:
-        time.sleep(clock.OFFSET_READ_SECONDS)
+    name = settings.PPIMS_CLOCK_OFFSET_FILE
+    if name and Path(name).exists():
+        Path(name).unlink()
+        clock.wait_for_offset()
 
 
 def _read_version() -> int:

@@ -125,7 +125,8 @@ def demo_folder(tmp_path_factory, migrated_file, django_db_blocker):
     """A data folder as the first start of a demo leaves it."""
     folder = tmp_path_factory.mktemp("demo")
     shutil.copytree(configured.PPIMS_DATA_DIR / "keys", folder / "keys")
-    shutil.copy(migrated_file, folder / "ppims.sqlite3")
+    for name in ("empty.sqlite3", "ppims.sqlite3"):
+        shutil.copy(migrated_file, folder / name)
     with (
         django_db_blocker.unblock(),
         use_file(folder / "ppims.sqlite3"),

@@ -22,7 +22,7 @@ from ppims.core import clock
 from ppims.core.errors import Conflict, Unavailable
 from ppims.db import put_back
 from ppims.db.write_lock import hold_write_lock
-from ppims.demo import load, reset, traffic_place
+from ppims.demo import load, next_answers, reset, traffic_place
 from ppims.maintenance import jobs as runner
 from ppims.models import AuditEntry, Job, Processor, User
 from ppims.reports import overview_counts
@@ -127,6 +127,28 @@ def test_whoever_has_the_turn_to_write_is_waited_for_and_no_longer_than_for_a_pa
     with hold_write_lock(), pytest.raises(Unavailable):
         reset.put_back_to_start()
     assert put_back.read_count() == count
+
+
+def test_what_was_set_for_the_next_answers_goes(demo, ent):
+    asked = next_answers.NextAnswer("check-customer-limit", next_answers.Answer.BUSY, is_done=False)
+    next_answers.set_next(ent, asked)
+    reset.put_back_to_start()
+    assert next_answers.list_next(ent) == []
+
+
+@pytest.mark.parametrize("is_empty", [True, False])
+def test_a_clock_that_was_turned_is_forgotten_where_a_demo_is_loaded_and_else_kept(
+    demo, monkeypatch, is_empty
+):
+    monkeypatch.setattr(load, "load", lambda: False)  # it takes a second
+    (demo / "offset").write_text("86400")
+    clock._read_offset.cache_clear()
+    if is_empty:
+        connection.close()
+        shutil.copy(demo / "empty.sqlite3", demo / "ppims.sqlite3")
+    call_command("prepare", url="http://127.0.0.1:8000")
+    assert (demo / "offset").exists() is not is_empty
+    assert bool(clock.read_offset()) is not is_empty
 
 
 # What read before, and would write after.

@@ -39,6 +39,7 @@ class Command(BaseCommand):
         else:
             with wait_for_others():
                 url = options["url"].rstrip("/")
+                reset.forget_what_was_set()
                 is_new = load.load()
                 load.write_access(url=url)
                 reset.ensure_start(url=url, is_new=is_new)
