@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
+from ppims.core import clock
 from ppims.models import User
 from ppims.reports import overview_counts
 from ppims.reports.waiting import Waiting, read_waiting
@@ -34,8 +35,11 @@ class Item:
     home_of: tuple[str, ...] = ()
     tabs: tuple["Item", ...] = ()
     counts: bool = False
+    is_of_stand_in: bool = False  # there in a demo on SQLite alone
 
     def may_open(self, user: User) -> bool:
+        if self.is_of_stand_in and not settings.PPIMS_STAND_IN:
+            return False
         return not self.permissions or any(map(user.has_perm, self.permissions))
 
 
@@ -74,6 +78,7 @@ MENU = (
     Item("transactions", _("Transactions"), "arrow-left-right", ("limits.view_ledgerentry",)),
     Item("work", _("Work"), "check-check", tabs=WORK_TABS),
     Item("settings", _("Settings"), "scale", tabs=SETTINGS_TABS),
+    Item("demo", _("Demo"), "flask-conical", is_of_stand_in=True),
 )
 
 
@@ -95,6 +100,8 @@ def make_frame(request: HttpRequest) -> dict[str, Any]:
 
 def _read_frame(request: HttpRequest) -> dict[str, Any]:
     shown: dict[str, Any] = {"is_demo": not settings.PRODUCTION}
+    if clock.read_offset():
+        shown["turned_clock"] = clock.now()
     user = getattr(request, "user", None)  # none where a page failed before it was known
     if not isinstance(user, User):
         return shown

@@ -20,6 +20,7 @@ from ppims.core.formats import (
     ist_start,
     ist_time,
     write_count,
+    write_ist_second,
     write_month,
 )
 
@@ -31,6 +32,7 @@ PAGE_FILTERS: dict[str, Callable[..., str]] = {
     "ist_day": ist_day,
     "ist_time": ist_time,
     "ist_start": ist_start,
+    "ist_second": write_ist_second,
     "count": write_count,
     "month": write_month,
     "tier": labels.name_tier,

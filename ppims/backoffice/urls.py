@@ -16,6 +16,8 @@ from ppims.backoffice.customer.page import customer, customer_note
 from ppims.backoffice.customer.reveal import customer_reveal
 from ppims.backoffice.customer.statement import customer_statement
 from ppims.backoffice.customers import customers
+from ppims.backoffice.demo.addresses import answer_control
+from ppims.backoffice.demo.page import demo
 from ppims.backoffice.flagged import flagged_list, flagged_posting
 from ppims.backoffice.jobs import job
 from ppims.backoffice.limit_changes import change_limits, limits_pack
@@ -130,6 +132,8 @@ urlpatterns = [
     path("customers/<int:unique_id>/unblock", changes.unblock, name="customer-unblock"),
     path("customers/<int:unique_id>/merge", merging.merge, name="customer-merge"),
     path("customers/<int:unique_id>/unmerge", merging.unmerge, name="customer-unmerge"),
+    path("demo", demo, name="demo"),
+    path("demo/<path:name>", answer_control, name="demo-control"),
     # Where pages were until the menu had five places.
     *(
         path(old, RedirectView.as_view(pattern_name=name, query_string=True))

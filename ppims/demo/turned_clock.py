@@ -62,7 +62,7 @@ def _find_end_of_hold(at: datetime, processors: tuple[Processor, ...], ref_id: s
         holds = holds.filter(limit_check__ref_id=ref_id)
     newest = holds.order_by("-limit_check_id").first()
     if newest is None:
-        raise Conflict([("ref_id" if ref_id else "to", "names no open hold")])
+        raise Conflict([("ref_id", "names no open hold") if ref_id else ("to", "no hold is open")])
     return newest.expires_at
 
 
@@ -84,10 +84,10 @@ def turn(to: datetime, *, processor: Processor | None = None, user: User | None 
         clock.wait_for_offset()  # somebody may have turned it just now
         reading = read_clock()
         if to <= reading.now:
-            raise Conflict([("to", "is not ahead: the clock goes back by a reset alone")])
+            raise Conflict([("to", "must be ahead of the clock: back it goes by a reset alone")])
         ahead = reading.ahead + (to - reading.now)
         if ahead > MOST_AHEAD:
-            raise Conflict([("to", "is more than ten years ahead")])
+            raise Conflict([("to", "must be within ten years")])
         _record(reading.now, to, processor, user)
         write_private(path, repr(ahead.total_seconds()))
     clock.wait_for_offset()

@@ -24,15 +24,15 @@ from ppims.core.errors import (
     UnreadableBody,
     WrongMethod,
 )
-from ppims.core.formats import write_ist_second
 from ppims.demo import next_answers, turned_clock
 from ppims.demo.next_answers import DEFAULT_SECONDS, MOST_SECONDS, MOST_TIMES, Answer, NextAnswer
 from ppims.demo.turned_clock import End
 from ppims.models import Processor
 from ppims.services import credentials
 from ppims.wire.envelope import BODY_LIMIT_BYTES, spell_wire_name
+from ppims.wire.reply_fields import write_instant
 
-TIME_FORMAT, TIME_MESSAGE = "%d-%m-%Y %H:%M:%S", "is one of the ends, or DD-MM-YYYY HH:MM:SS"
+TIME_FORMAT, TIME_MESSAGE = "%d-%m-%Y %H:%M:%S", "must be an end, or DD-MM-YYYY HH:MM:SS"
 UNTIL_CLEARED_WORD = "until-cleared"
 OperationName = Literal[
     "add-customer",
@@ -183,7 +183,7 @@ def _list_errors(error: ValidationError) -> Iterator[tuple[str, str]]:
     """List the field and the message of each that is wrong, once; none repeats what was sent."""
     messages: dict[str, str] = {}
     for line in error.errors(include_url=False, include_input=False):
-        text = line["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        text = line["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
         messages.setdefault(str(line["loc"][0]), text)
     yield from messages.items()
 
@@ -204,7 +204,7 @@ def _refuse(refusal: Refusal) -> JsonResponse:
 def _write_clock() -> Said:
     reading = turned_clock.read_clock()
     ahead = round(reading.ahead.total_seconds())
-    return {"Now": write_ist_second(reading.now), "Ahead_Seconds": ahead}
+    return {"Now": write_instant(reading.now), "Ahead_Seconds": ahead}
 
 
 def _write_next_answers(processor: Processor) -> Said:
