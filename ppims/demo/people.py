@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 
+from django.utils.translation import gettext_lazy as _
+
 from customers.choices import Tier
 from customers.details import CustomerDetails
 from customers.services import blocking, customers
@@ -27,22 +29,52 @@ from ppims.services.idempotency import Call
 PEOPLE_MADE = "demo's people made"
 MAKERS_ROLE = "maker"
 BIRTH_DATE, ANOTHER_BIRTH_DATE = date(1990, 7, 9), date(2001, 5, 17)
-# Of each kind, in order: what there is to know, and to try.
-ABOUT_BY_KIND: Mapping[str, str] = {
-    "new": "Min KYC, nothing used yet: a check within the limit is allowed.",
-    "at-80-percent": "Has spent 80 % of this month’s limit: a check of a quarter of the limit is"
-    " declined, one of a tenth is allowed.",
-    "at-the-limit": "Has spent all of this month’s limit: every check of a spend is declined"
-    " (MONTH_LIMIT), a load is allowed.",
-    "blocked": "Blocked by staff: every check is declined (CUSTOMER_BLOCKED).",
-    "account-frozen": "The account is frozen: a check that names Account_Number is declined"
-    " (ACCOUNT_NOT_ACTIVE).",
-    "loading-stopped": "Min KYC for too long: every check of a load is declined (KYC_EXPIRED), a"
-    " spend is allowed.",
-    "reissued-mobile": "The mobile number is of the customer with this Unique_Id, born on another"
-    " day. Add a customer with the other values given here: 409, and staff review it.",
-    "known-to-both": "Known to two processors, by one Unique_Id: what one of them books counts at"
-    " the other.",
+# Of each kind, in order: what it is called, and what to try.
+KINDS: Mapping[str, tuple[object, object]] = {
+    "new": (
+        _("New"),
+        _("Min KYC, nothing used yet: a check within the limit is allowed."),
+    ),
+    "at-80-percent": (
+        _("At 80 %"),
+        _(
+            "Has spent 80 % of this month’s limit: a check of a tenth of the limit is allowed, one"
+            " of a quarter is declined (MONTH_LIMIT)."
+        ),
+    ),
+    "at-the-limit": (
+        _("At the limit"),
+        _(
+            "Has spent all of this month’s limit: every check of a spend is declined (MONTH_LIMIT),"
+            " a load is allowed."
+        ),
+    ),
+    "blocked": (
+        _("Blocked"),
+        _("Blocked by staff: every check is declined (CUSTOMER_BLOCKED)."),
+    ),
+    "account-frozen": (
+        _("Account frozen"),
+        _("A check that names Account_Number is declined (ACCOUNT_NOT_ACTIVE)."),
+    ),
+    "loading-stopped": (
+        _("Loading stopped"),
+        _(
+            "Min KYC for too long: every check of a load is declined (KYC_EXPIRED), a spend is"
+            " allowed."
+        ),
+    ),
+    "reissued-mobile": (
+        _("Mobile reissued"),
+        _(
+            "The mobile number is of the customer with this Unique_Id, who was born on another day."
+            " Add a customer with the other values given here: 409, and staff review it."
+        ),
+    ),
+    "known-to-both": (
+        _("Known to both"),
+        _("Known to two processors: what one of them books counts at the other."),
+    ),
 }
 
 
@@ -51,8 +83,15 @@ class Person:
     """One of a set: the kind, what to try, and the values to send, by their names on the wire."""
 
     kind: str
-    about: str
     values: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        return str(KINDS[self.kind][0])
+
+    @property
+    def about(self) -> str:
+        return str(KINDS[self.kind][1])
 
     def write_fields(self) -> dict[str, str]:
         return {"Kind": self.kind, "About": self.about, **self.values}
@@ -69,7 +108,7 @@ class Maker:
     def make_each(self) -> dict[str, int]:
         """Make one person of each kind that can be had: Unique_Ids by kind."""
         made: dict[str, int] = {}
-        for place, kind in enumerate(ABOUT_BY_KIND):
+        for place, kind in enumerate(KINDS):
             details = _draft_details(self.number, place)
             unique_id = MAKE_BY_KIND[kind](self, details)
             if unique_id:
@@ -190,8 +229,8 @@ def _read_system_id(entry: AuditEntry) -> str:
 def _list_people(entry: AuditEntry) -> list[Person]:
     detail = json.loads(entry.detail)
     return [
-        Person(kind, about, _write_values(kind, detail["people"][kind], detail["set"], place))
-        for place, (kind, about) in enumerate(ABOUT_BY_KIND.items())
+        Person(kind, _write_values(kind, detail["people"][kind], detail["set"], place))
+        for place, kind in enumerate(KINDS)
         if kind in detail["people"]
     ]
 
@@ -200,7 +239,7 @@ def _write_values(kind: str, unique_id: int, number: int, place: int) -> dict[st
     known = _draft_details(number, place)
     sent, born = known, BIRTH_DATE
     if kind == "reissued-mobile":  # whoever has the number now is nobody on record yet
-        sent, born = _draft_details(number, place + len(ABOUT_BY_KIND)), ANOTHER_BIRTH_DATE
+        sent, born = _draft_details(number, place + len(KINDS)), ANOTHER_BIRTH_DATE
     return {
         "Unique_Id": str(unique_id),
         "Customer_Id": str(sent.customer_id),
@@ -217,7 +256,7 @@ def _draft_details(number: int, place: int) -> CustomerDetails:
     made-up data.
     """
     serial = f"{number:06d}{place:02d}"
-    name_number = number * len(ABOUT_BY_KIND) + place
+    name_number = number * len(KINDS) + place
     return CustomerDetails(
         customer_id=f"7702{serial}",
         customer_name=f"{FIRST_NAMES[name_number % len(FIRST_NAMES)]}"

@@ -7,6 +7,7 @@ The file says how fast and until when; emptied, it asks its holder to end.
 import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -29,7 +30,19 @@ OPEN_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 LOOKS_AGAIN_SECONDS, TAKEN_WITHIN_SECONDS = 0.02, 0.5
 ASKED_FOR_SECONDS, ENDS_WITHIN_SECONDS = 0.3, 5.0
 MOST_RATE, MOST_SECONDS = 20, 600
+DEFAULT_RATE, DEFAULT_DURATION = 5, "1m"
+DURATION_PATTERN = re.compile("([0-9]{1,4})([sm])")
+DURATION_MESSAGE = "must be seconds or minutes, such as 90s, and 10m at most"
 RUNNING_MESSAGE = "runs already: stop it first"
+
+
+def read_seconds(text: str) -> int:
+    """Read how long traffic is to run: "90s", or "10m" at most. Raises ValueError."""
+    found = DURATION_PATTERN.fullmatch(text)
+    seconds = int(found[1]) * (60 if found[2] == "m" else 1) if found else 0
+    if not 1 <= seconds <= MOST_SECONDS:
+        raise ValueError(DURATION_MESSAGE)
+    return seconds
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def check(caller, person, amount, direction="D", **more):
 
 
 def test_there_is_one_of_each_kind(made):
-    assert list(made) == list(people.ABOUT_BY_KIND)
+    assert list(made) == list(people.KINDS)
     assert len({person["Unique_Id"] for person in made.values()}) == len(made)
 
 
@@ -114,7 +114,7 @@ def test_they_are_made_as_of_the_clocks_now(ent):
 def test_without_a_rule_or_a_second_processor_there_is_nobody_of_that_kind(ent):
     make_user("maker")
     kinds = [person.kind for person in people.make_people(processor=ent.processor)]
-    assert {*people.ABOUT_BY_KIND} - {*kinds} == {"loading-stopped", "known-to-both"}
+    assert {*people.KINDS} - {*kinds} == {"loading-stopped", "known-to-both"}
 
 
 def test_all_are_made_or_nobody_and_the_audit_has_one_entry_of_the_set(ent):

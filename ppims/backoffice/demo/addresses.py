@@ -24,8 +24,9 @@ from ppims.core.errors import (
     UnreadableBody,
     WrongMethod,
 )
-from ppims.demo import next_answers, turned_clock
+from ppims.demo import next_answers, people, reset, traffic_place, turned_clock
 from ppims.demo.next_answers import DEFAULT_SECONDS, MOST_SECONDS, MOST_TIMES, Answer, NextAnswer
+from ppims.demo.traffic_place import DEFAULT_DURATION, DEFAULT_RATE, MOST_RATE
 from ppims.demo.turned_clock import End
 from ppims.models import Processor
 from ppims.services import credentials
@@ -59,6 +60,11 @@ def read_end_or_time(said: object) -> End | datetime:
         raise ValueError(TIME_MESSAGE) from None
 
 
+def read_duration(said: object) -> int:
+    """Read for how many seconds traffic is to run. Raises ValueError."""
+    return traffic_place.read_seconds(str(said))
+
+
 class ClockAsked(BaseModel):
     """Turn the clock to just before an end, or to a time."""
 
@@ -81,6 +87,16 @@ class ClearAsked(BaseModel):
     """Let the answers be as they are: of one operation, or of all."""
 
     Operation: OperationName | None = None
+
+
+class TrafficAsked(BaseModel):
+    """Let made-up traffic run, or stop it."""
+
+    Rate: int = Field(DEFAULT_RATE, ge=1, le=MOST_RATE)
+    For: Annotated[Any, BeforeValidator(read_duration)] = Field(
+        DEFAULT_DURATION, validate_default=True
+    )
+    Stop: bool = False
 
 
 class NothingAsked(BaseModel):
@@ -117,15 +133,39 @@ def clear_next_answers(processor: Processor, said: Said) -> Said:
     return _write_next_answers(processor)
 
 
+def make_people(processor: Processor, said: Said) -> Said:
+    _read(NothingAsked, said)
+    made = people.make_people(processor=processor)
+    return {"People": [person.write_fields() for person in made]}
+
+
+def run_traffic(processor: Processor, said: Said) -> Said:
+    asked = _read(TrafficAsked, said)
+    if asked.Stop:
+        traffic_place.stop(processor=processor)
+    else:
+        traffic_place.start_in_background(rate=asked.Rate, seconds=asked.For, processor=processor)
+    return _write_traffic()
+
+
+def put_back(processor: Processor, said: Said) -> Said:
+    _read(NothingAsked, said)
+    reset.put_back_to_start(processor=processor)
+    return _write_clock()
+
+
 def tell_state(processor: Processor, said: Said) -> Said:
     _read(NothingAsked, said)
-    return _write_clock() | _write_next_answers(processor)
+    return _write_clock() | _write_next_answers(processor) | _write_traffic()
 
 
 CONTROLS: dict[str, Callable[[Processor, Said], Said]] = {
     "clock": turn_clock,
     "faults": set_next_answer,
     "faults/clear": clear_next_answers,
+    "people": make_people,
+    "traffic": run_traffic,
+    "reset": put_back,
     "state": tell_state,
 }
 
@@ -220,3 +260,10 @@ def _write_next_answers(processor: Processor) -> Said:
             for each in next_answers.list_next(processor)
         ]
     }
+
+
+def _write_traffic() -> Said:
+    running = traffic_place.find_running()
+    if running is None:
+        return {"Traffic": None}
+    return {"Traffic": {"Rate": running.rate, "Until": write_instant(running.until)}}

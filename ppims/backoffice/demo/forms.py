@@ -10,6 +10,8 @@ from ppims.backoffice.filters import read_processors
 from ppims.core.days import MomentField
 from ppims.core.errors import Refusal
 from ppims.demo.next_answers import DEFAULT_SECONDS, MOST_SECONDS, MOST_TIMES, Answer
+from ppims.demo.traffic_place import DEFAULT_RATE, MOST_RATE
+from ppims.demo.traffic_place import MOST_SECONDS as MOST_SECONDS_OF_TRAFFIC
 from ppims.demo.turned_clock import End
 
 NOT_DONE, DONE = "not-done", "done"
@@ -82,6 +84,25 @@ class NextAnswerForm(ProcessorForm):
         initial=1,
         required=False,
         help_text=_("Left empty: until it is cleared."),
+    )
+
+
+class PeopleForm(ProcessorForm):
+    """Whom the people are to be known to."""
+
+    def __init__(self, data: Any = None, **more: Any) -> None:
+        super().__init__(data, **more)
+        self.fields["processor"].label = _("Known to")
+
+
+class TrafficForm(ControlForm):
+    """How fast traffic is to run, and for how long."""
+
+    rate = forms.IntegerField(
+        label=_("Calls a second"), min_value=1, max_value=MOST_RATE, initial=DEFAULT_RATE
+    )
+    minutes = forms.IntegerField(
+        label=_("Minutes"), min_value=1, max_value=MOST_SECONDS_OF_TRAFFIC // 60, initial=1
     )
 
 

@@ -20,12 +20,14 @@ from ppims.backoffice.demo.forms import (
     ControlForm,
     EndForm,
     NextAnswerForm,
+    PeopleForm,
     TimeForm,
+    TrafficForm,
 )
 from ppims.core import clock
 from ppims.core.errors import Refusal, Unavailable
 from ppims.core.formats import write_ist_second
-from ppims.demo import next_answers, turned_clock
+from ppims.demo import next_answers, people, reset, traffic_place, turned_clock
 from ppims.demo.next_answers import Answer, NextAnswer
 from ppims.demo.turned_clock import End
 from ppims.models import Processor, User
@@ -82,11 +84,15 @@ def _use(request: HttpRequest, name: str, form: ControlForm) -> bool:
 def _read_state() -> dict[str, object]:
     processors = Processor.objects.order_by("system_id")
     answers = [(each, answer) for each in processors for answer in next_answers.list_next(each)]
+    known_to, made = people.list_newest()
     return {
         "now": clock.now(),
         "is_turned": bool(clock.read_offset()),
         "ends": End.choices,
         "next_answers": answers,
+        "traffic": traffic_place.find_running(),
+        "known_to": known_to,
+        "people": made,
     }
 
 
@@ -123,9 +129,34 @@ def clear_next_answer(cleaned: Cleaned, user: User) -> str:
     return _("Its answers are as they are again.")
 
 
+def make_people(cleaned: Cleaned, user: User) -> str:
+    people.make_people(processor=cleaned["processor"], user=user)
+    return _("They are made: see below.")
+
+
+def start_traffic(cleaned: Cleaned, user: User) -> str:
+    seconds = cleaned["minutes"] * 60
+    running = traffic_place.start_in_background(rate=cleaned["rate"], seconds=seconds, user=user)
+    return _("Traffic runs until %(until)s.") % {"until": write_ist_second(running.until)}
+
+
+def stop_traffic(cleaned: Cleaned, user: User) -> str:
+    traffic_place.stop(user=user)
+    return _("No traffic runs.")
+
+
+def put_back(cleaned: Cleaned, user: User) -> str:
+    reset.put_back_to_start(user=user)
+    return _("The demo is as it was at its start.")
+
+
 CONTROLS: Mapping[str, Control] = {
     "clock_end": Control(EndForm, turn_clock_before_end),
     "clock_time": Control(TimeForm, turn_clock),
     "next_answer": Control(NextAnswerForm, set_next_answer),
     "clear_answer": Control(ClearForm, clear_next_answer),
+    "people": Control(PeopleForm, make_people),
+    "traffic": Control(TrafficForm, start_traffic),
+    "stop_traffic": Control(ControlForm, stop_traffic),
+    "reset": Control(ControlForm, put_back),
 }

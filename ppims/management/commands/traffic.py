@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import time
 from argparse import ArgumentParser, ArgumentTypeError
@@ -15,10 +14,9 @@ from ppims.core.errors import Conflict
 from ppims.core.formats import write_count
 from ppims.demo import traffic, traffic_place
 from ppims.demo.load import ACCESS_FILE
-from ppims.demo.traffic_place import MOST_RATE, MOST_SECONDS
+from ppims.demo.traffic_place import DEFAULT_DURATION, DEFAULT_RATE, MOST_RATE
 
 TRAFFICS_NICENESS = 10
-DURATION_PATTERN = re.compile(r"([0-9]{1,4})([sm])")
 
 
 class Command(BaseCommand):
@@ -28,9 +26,15 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--rate", type=_read_rate, default=5, help="calls a second, 1 to 20")
         parser.add_argument(
-            "--for", dest="seconds", type=_read_seconds, default="1m", help="90s, or 10m at most"
+            "--rate", type=_read_rate, default=DEFAULT_RATE, help="calls a second, 1 to 20"
+        )
+        parser.add_argument(
+            "--for",
+            dest="seconds",
+            type=_read_seconds,
+            default=DEFAULT_DURATION,
+            help="90s, or 10m at most",
         )
         parser.add_argument("--place", type=int, help="the open file that a server hands on")
 
@@ -99,8 +103,7 @@ def _read_rate(text: str) -> int:
 
 
 def _read_seconds(text: str) -> int:
-    found = DURATION_PATTERN.fullmatch(text)
-    seconds = int(found[1]) * (60 if found[2] == "m" else 1) if found else 0
-    if 1 <= seconds <= MOST_SECONDS:
-        return seconds
-    raise ArgumentTypeError("seconds or minutes, such as 90s, or 10m at most")
+    try:
+        return traffic_place.read_seconds(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
