@@ -133,7 +133,7 @@ urlpatterns = [
     path("customers/<int:unique_id>/merge", merging.merge, name="customer-merge"),
     path("customers/<int:unique_id>/unmerge", merging.unmerge, name="customer-unmerge"),
     path("demo", demo, name="demo"),
-    path("demo/<path:name>", answer_control, name="demo-control"),
+    path("demo/<path:name>", answer_control),
     # Where pages were until the menu had five places.
     *(
         path(old, RedirectView.as_view(pattern_name=name, query_string=True))

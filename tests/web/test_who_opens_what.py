@@ -58,6 +58,7 @@ OPEN_TO = {
     "seal-file": ({"auditor", "admin"}, NO_ROLE, [1]),
     "job": ({"auditor", "admin"}, NO_ROLE, [1]),
     "overview": (ROLES, NO_ROLE, []),
+    "demo": (ROLES, ROLES, []),
     "reports": (ROLES - {"viewer"}, NO_ROLE, []),
     "reports-export": (NO_ROLE, ROLES - {"viewer"}, []),
     "reviews": (ROLES, NO_ROLE, []),
@@ -96,13 +97,17 @@ OPEN_TO = {
 # The admin and the API have tests of their own; these lead to what is above, or to a file.
 OTHER_TESTS_ADDRESSES = {
     *("admin/login/", "admin/logout/", "admin/password_change/", "favicon.ico"),
+    "demo/<path:name>",
     *MOVED_ADDRESSES,
 }
 
 
 @pytest.fixture(autouse=True)
-def _somebody(db):
-    """Let there be the customer, and the proposal, whom addresses name."""
+def _somebody(db, settings):
+    """Let there be the customer, and the proposal, whom addresses name; in a stand-in, on any
+    database.
+    """
+    settings.PPIMS_STAND_IN = True
     details = ToldFactory(customer_name="Meera Iyer")
     call = Call(make_processor(), Operation.ADD_CUSTOMER, draw_ref(), {})
     customers.add_customer(call=call, details=details, draw_unique_id=lambda: CUSTOMER)
@@ -198,10 +203,12 @@ def read_counts(page):
 
 
 @pytest.mark.parametrize("role", sorted(ROLES))
-def test_the_menu_has_five_places_and_each_opens(role):
+@pytest.mark.parametrize("is_stand_in", [False, True])
+def test_the_menu_has_five_places_a_stand_in_one_more_and_each_opens(role, settings, is_stand_in):
+    settings.PPIMS_STAND_IN = is_stand_in
     client = open_browser(role)
     page = client.get("/overview")
-    assert read_labels(page, "menu") == FIVE_PLACES
+    assert read_labels(page, "menu") == [*FIVE_PLACES, *["Demo"] * is_stand_in]
     for place in page.context["frame"]["menu"]:
         assert client.get(place["url"], follow=True).status_code == 200, place["url"]
 

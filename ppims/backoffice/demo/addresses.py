@@ -196,7 +196,7 @@ def _read_body(request: HttpRequest) -> Said:
     if len(body) > BODY_LIMIT_BYTES:
         raise TooLarge
     try:
-        said = json.loads(body)
+        said = json.loads(body.decode())  # of bytes it would take a byte-order mark
     except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -58,7 +57,7 @@ def demo(request: HttpRequest) -> HttpResponseBase:
 def _answer(request: HttpRequest) -> HttpResponse:
     name = request.POST.get("control", "")
     if request.method == "POST" and name not in CONTROLS:
-        raise BadRequest("no such control")
+        raise Http404  # a form of another version
     forms = {
         each: control.form(request.POST if each == name else None, auto_id=f"id_{each}_%s")
         for each, control in CONTROLS.items()
