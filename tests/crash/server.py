@@ -144,15 +144,15 @@ class NoAnswer(Exception):
 class Client:
     """One processor's connection, kept open from one request to the next."""
 
-    def __init__(self, server, system_id="ENT"):
-        self.system_id = system_id
+    def __init__(self, server, system_id="ENT", password=PASSWORD):
+        self.system_id, self.password = system_id, password
         self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
 
     def ask(self, operation, **fields):
         """Raises NoAnswer."""
         message = {"System_Id": self.system_id, **fields}
         data = {WORDS[operation]: message, "Username": f"PPIM_{self.system_id}"}
-        body = json.dumps({"Data": {**data, "Password": PASSWORD}, "Risk": {}})
+        body = json.dumps({"Data": {**data, "Password": self.password}, "Risk": {}})
         was_sent = False
         try:
             if self.connection.sock is None:
