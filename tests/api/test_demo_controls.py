@@ -15,7 +15,7 @@ from tests.conftest import PREFIX
 from tests.factories import PASSWORD, make_customer
 from tests.web.admin_pages import open_browser
 
-NAMES = ("state", "clock", "faults", "faults/clear")
+NAMES = ("state", "clock", "faults", "faults/clear", "people", "traffic", "reset")
 CHECK, UPDATE = "check-customer-limit", "update-customer-limit"
 
 

@@ -7,8 +7,9 @@ import pytest
 from customers.models import Customer, DuplicateReview
 from ppims.core import calendar, clock
 from ppims.core.errors import Conflict
-from ppims.demo import people
+from ppims.demo import people, reset, traffic_place
 from ppims.models import AuditEntry
+from tests.api.test_demo_controls import _stand_in, ask  # noqa: F401
 from tests.factories import make_rule
 from tests.web.admin_pages import make_user
 
@@ -125,3 +126,31 @@ def test_all_are_made_or_nobody_and_the_audit_has_one_entry_of_the_set(ent):
     people.make_people(processor=ent.processor)
     entry = AuditEntry.objects.get(action=people.PEOPLE_MADE)
     assert (entry.subject, entry.processor_id) == (0, ent.processor.pk)
+
+
+def test_a_test_suite_has_them_made_by_its_own_credentials(ent):
+    make_user("maker")
+    status, said = ask(ent, "people")
+    assert status == 200
+    assert said["People"] == [person.write_fields() for person in people.list_newest()[1]]
+    assert {"Kind", "About", "Unique_Id", "Mobile_Number"} <= said["People"][0].keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "fields"),
+    [
+        ("traffic", {"Rate": 21}, ["Rate"]),
+        ("traffic", {"Rate": 0, "For": "11m"}, ["Rate", "For"]),
+        ("traffic", {"For": 60}, ["For"]),
+        ("traffic", {"Stop": "hm"}, ["Stop"]),
+    ],
+)
+def test_what_a_control_is_asked_is_read_strictly(ent, monkeypatch, name, asked, fields):
+    monkeypatch.setattr(traffic_place.subprocess, "Popen", None)  # nothing is started
+    status, said = ask(ent, name, **asked)
+    assert (status, [each["Field"] for each in said["Errors"]]) == (400, fields)
+
+
+def test_without_a_start_to_go_back_to_it_says_what_to_do(ent):
+    status, said = ask(ent, "reset")
+    assert (status, said["Errors"]) == (409, [{"Field": "", "Message": reset.NO_START_MESSAGE}])

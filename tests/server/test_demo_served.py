@@ -43,7 +43,7 @@ def server(demo_folder, tmp_path):
     made.kill()
 
 
-def control(server, name, **asked):
+def use_control(server, name, **asked):
     """Use a control of the demo: the status, and what is answered."""
     with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)) as connection:
         connection.request("POST", f"/demo/{name}", json.dumps({**CREDENTIALS, **asked}))
@@ -99,7 +99,7 @@ def put_back_within_seconds(server, loads):
     before = count_heard(loads)
     wait_until(lambda: count_heard(loads) > before + CALLS_BETWEEN)
     began = time.monotonic()
-    status, said = control(server, "reset")
+    status, said = use_control(server, "reset")
     assert (status, said["Ahead_Seconds"]) == (200, 0)
     return time.monotonic() - began
 
@@ -110,35 +110,35 @@ def count_heard(loads):
 
 def assert_people_are_forgotten(server):
     """Who is made for the caller is known at once, and to no worker after a reset."""
-    new = control(server, "people")[1]["People"][0]
+    new = use_control(server, "people")[1]["People"][0]
     asked = {"Amount": "1.00", "Tran_Type": "D", "Ref_Id": "new-1", "Unique_Id": new["Unique_Id"]}
     client = Client(server, password=CREDENTIALS["Password"])
     assert client.ask("check-customer-limit", **asked).data["Allow_Customer"] == "T"
-    assert control(server, "reset")[0] == 200
+    assert use_control(server, "reset")[0] == 200
     for _ in range(WORKERS * 4):
         client = Client(server, password=CREDENTIALS["Password"])
         assert client.ask("check-customer-limit", **asked).data["Resp_Code"] == "500"
         client.close()
-    again = control(server, "people")[1]["People"][0]
+    again = use_control(server, "people")[1]["People"][0]
     assert again["Mobile_Number"] == new["Mobile_Number"]  # the second set once more
 
 
 def assert_the_clock_is_back(server):
-    assert control(server, "clock", To="month-end")[1]["Ahead_Seconds"] > 0
-    said = control(server, "reset")[1]
+    assert use_control(server, "clock", To="month-end")[1]["Ahead_Seconds"] > 0
+    said = use_control(server, "reset")[1]
     assert (said["Now"][:10], said["Ahead_Seconds"]) == (clock.today().strftime("%d-%m-%Y"), 0)
     for _ in range(WORKERS * 4):
-        assert control(server, "state")[1]["Ahead_Seconds"] == 0
+        assert use_control(server, "state")[1]["Ahead_Seconds"] == 0
 
 
 def test_traffic_runs_until_it_is_interrupted_stopped_or_without_a_server(server):
     assert_the_command_says_what_it_did(server)
-    assert control(server, "traffic", Rate=1, For="30s")[1]["Traffic"]["Rate"] == 1
+    assert use_control(server, "traffic", Rate=1, For="30s")[1]["Traffic"]["Rate"] == 1
     first = read_pid(server)
-    control(server, "traffic", Rate=20, For="30s")  # in the place of what runs
+    use_control(server, "traffic", Rate=20, For="30s")  # in the place of what runs
     second = read_pid(server)
     assert not is_alive(first)
-    assert control(server, "state")[1]["Traffic"]["Rate"] == 20
+    assert use_control(server, "state")[1]["Traffic"]["Rate"] == 20
     wait_for_calls(server)
     os.kill(server.process.pid, signal.SIGTERM)
     server.process.wait(timeout=20)
@@ -160,7 +160,7 @@ def assert_the_command_says_what_it_did(server):
     assert (traffic.returncode, errors) == (0, "")
     assert "check-customer-limit" in said
     assert "000 " in said
-    assert control(server, "state")[1]["Traffic"] is None
+    assert use_control(server, "state")[1]["Traffic"] is None
 
 
 def wait_for_calls(server, count=5):
