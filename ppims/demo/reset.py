@@ -44,6 +44,7 @@ def ensure_start(*, url: str, is_new: bool) -> None:
     own = alias.find_file()
     if not settings.PPIMS_STAND_IN or own is None:
         return
+    put_back.forget_moment()
     if is_new:
         _keep_start(own)
     elif _is_demo() and not _is_fit(_find_start()):
@@ -76,6 +77,7 @@ def put_back_to_start(*, processor: Processor | None = None, user: User | None =
             with alias.use_file_as_own(draft):
                 _finish_draft(sessions, count=count + 1, version=version)
                 _record(processor, user)
+            put_back.note_moment()
             alias.put_back_pages(draft)
 
 

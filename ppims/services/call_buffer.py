@@ -17,7 +17,7 @@ from django.conf import settings
 
 from ppims.core import clock
 from ppims.core.errors import Unavailable
-from ppims.db import outages, statements
+from ppims.db import outages, put_back, statements
 from ppims.db.transaction import run_without_fsync, wrap_in_transaction
 from ppims.models import Processor, RefusedCall
 
@@ -45,8 +45,9 @@ class CallBuffer:
     """
 
     def __init__(self) -> None:
-        self._waiting: deque[dict[str, Any]] = deque()
-        self._taken: list[RefusedCall] = []  # of the writing thread alone
+        # Each with the time since boot when it was noted: a demo may be put back meanwhile.
+        self._waiting: deque[tuple[int, dict[str, Any]]] = deque()
+        self._taken: list[tuple[int, RefusedCall]] = []  # of the writing thread alone
         self._has_come, self._starting = threading.Event(), threading.Lock()
         self._is_started, self._lost, self._purge_due = False, 0, -math.inf
 
@@ -60,16 +61,15 @@ class CallBuffer:
             self._lost += 1
             return
         is_well_formed = isinstance(ref_id, str) and WELL_FORMED.fullmatch(ref_id)
-        self._waiting.append(
-            {
-                "at": clock.now(),
-                "processor_id": processor_id,
-                "operation": operation,
-                "ref_id": ref_id if is_well_formed else "",
-                "code": code,
-                "fields": ",".join(dict.fromkeys(fields)),
-            }
-        )
+        said = {
+            "at": clock.now(),
+            "processor_id": processor_id,
+            "operation": operation,
+            "ref_id": ref_id if is_well_formed else "",
+            "code": code,
+            "fields": ",".join(dict.fromkeys(fields)),
+        }
+        self._waiting.append((time.monotonic_ns(), said))
         self._has_come.set()
         self.start()
 
@@ -86,9 +86,12 @@ class CallBuffer:
         Raises Unavailable, DatabaseError, OSError.
         """
         while self._waiting and len(self._taken) < ROWS_AT_ONCE:
-            self._taken.append(RefusedCall(**self._waiting.popleft()))
-        if self._taken:
-            write(self._taken)
+            noted_ns, said = self._waiting.popleft()
+            self._taken.append((noted_ns, RefusedCall(**said)))
+        with put_back.refuse_once_put_back():
+            since_ns = put_back.read_moment_ns()
+            if calls := [call for noted_ns, call in self._taken if noted_ns > since_ns]:
+                write(calls)
         written, self._taken = len(self._taken), []
         return written
 
