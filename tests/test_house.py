@@ -350,6 +350,7 @@ BEGINNERS = {
     "limits/management/commands/rebuild_usage.py": "sums, a batch at a time",
     "ppims/management/commands/grant_application.py": "rights of PostgreSQL, no rows",
     "ppims/demo/load.py": "the whole demo, or nothing of it",
+    "ppims/demo/control_log.py": "that a control was used",
     "ppims/demo/people.py": "one person of each kind, or nobody",
     "ppims/demo/reset.py": "the start, as it is put back",
     "ppims/demo/traffic_place.py": "that traffic begins, and ends",

@@ -38,8 +38,8 @@ VERBS = set(
     round run save say scale seal search seed send serve set settle share show sign sit skip
     spell spend split spread start stay step stop store stream submit subtract sum summarize swap
     switch sync take tamper tell test throttle time transfer translate trim truncate try type
-    tie unblock undo unmerge unpack unprove update use validate verify visit wait walk warn watch
-    wind withdraw work wrap write yield
+    tie turn unblock undo unmerge unpack unprove update use validate verify visit wait walk warn
+    watch wind withdraw work wrap write yield
     """.split()
 )
 # What a boolean claims.

@@ -12,6 +12,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.forms import BaseForm
 from django.http import (
+    Http404,
     HttpRequest,
     HttpResponse,
     HttpResponseBase,
@@ -55,6 +56,18 @@ def open_page(permission: str = "", *, methods: Sequence[str] = ("GET",)) -> Cal
         return require_http_methods(allowed)(answer)
 
     return wrap
+
+
+def hide_outside_stand_in(view: View) -> View:
+    """Let there be no such address anywhere but in a demo on SQLite."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not settings.PPIMS_STAND_IN:
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return answer
 
 
 def is_fragment(request: HttpRequest) -> bool:

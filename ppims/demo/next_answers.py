@@ -14,12 +14,10 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from ppims.core import clock
 from ppims.core.errors import Fault, Refusal, Unavailable
-from ppims.db.transaction import run_in_transaction
+from ppims.demo.control_log import record_use
 from ppims.demo.locked_file import open_locked
 from ppims.models import Processor, User
-from ppims.services import audit
 
 ANSWERS_FILE = "next-answers.json"
 MOST_TIMES, MOST_SECONDS, DEFAULT_SECONDS = 1_000, 60, 2
@@ -63,8 +61,14 @@ def set_next(processor: Processor, asked: NextAnswer, *, user: User | None = Non
     """Let this become of a processor's next answers, in the place of what was set for the
     operation. `user` is who asked, else the processor itself. Raises Unavailable.
     """
-    detail = {"operation": asked.operation, "answer": str(asked), "times": asked.times}
-    _record("demo's next answers set", processor, user, detail)
+    record_use(
+        "demo's next answers set",
+        processor=processor,
+        user=user,
+        operation=asked.operation,
+        answer=str(asked),
+        times=asked.times,
+    )
     with open_locked(_find_file()) as handle:
         kept = _read(handle)
         kept.setdefault(processor.system_id, {})[asked.operation] = {
@@ -78,7 +82,7 @@ def set_next(processor: Processor, asked: NextAnswer, *, user: User | None = Non
 
 def clear(processor: Processor, operation: str = "", *, user: User | None = None) -> None:
     """Let a processor's answers to an operation, or to all, be as they are. Raises Unavailable."""
-    _record("demo's next answers cleared", processor, user, {"operation": operation})
+    record_use("demo's next answers cleared", processor=processor, user=user, operation=operation)
     with open_locked(_find_file()) as handle:
         kept = _read(handle)
         of_processor = kept.get(processor.system_id, {})
@@ -149,12 +153,3 @@ def _write(handle: int, kept: Kept) -> None:
         return
     # Over what was there, whole: no other process may find the file empty meanwhile.
     os.pwrite(handle, json.dumps(kept).encode().ljust(os.fstat(handle).st_size), 0)
-
-
-def _record(
-    action: str, processor: Processor, user: User | None, detail: dict[str, object]
-) -> None:
-    def work() -> None:
-        audit.record(action, at=clock.now(), processor=processor, user=user, detail=detail)
-
-    run_in_transaction(work)

@@ -14,10 +14,9 @@ from limits.models import Hold
 from ppims.core import calendar, clock
 from ppims.core.errors import Conflict
 from ppims.core.private_files import write_private
-from ppims.db.transaction import run_in_transaction
+from ppims.demo.control_log import record_use
 from ppims.demo.locked_file import open_locked
 from ppims.models import Processor, User
-from ppims.services import audit
 
 MOST_AHEAD = timedelta(days=3_653)  # ten years
 LOCK_FILE = "clock.lock"
@@ -88,14 +87,12 @@ def turn(to: datetime, *, processor: Processor | None = None, user: User | None 
         ahead = reading.ahead + (to - reading.now)
         if ahead > MOST_AHEAD:
             raise Conflict([("to", "must be within ten years")])
-        _record(reading.now, to, processor, user)
+        record_use(
+            "demo's clock turned",
+            processor=processor,
+            user=user,
+            at=reading.now,
+            to=to.isoformat(),
+        )
         write_private(path, repr(ahead.total_seconds()))
     clock.wait_for_offset()
-
-
-def _record(at: datetime, to: datetime, processor: Processor | None, user: User | None) -> None:
-    def work() -> None:
-        detail: dict[str, object] = {"to": to.isoformat()}
-        audit.record("demo's clock turned", at=at, processor=processor, user=user, detail=detail)
-
-    run_in_transaction(work)

@@ -38,7 +38,7 @@ def server(request, prepared, tmp_path):
     made.kill()
 
 
-def control(server, name, **said):
+def use_control(server, name, **said):
     """Ask a control of the demo: what it answers."""
     body = json.dumps({"Username": "PPIM_ENT", "Password": PASSWORDS["ENT"], **said}).encode()
     head = f"POST /demo/{name} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -53,17 +53,17 @@ def report(ref_id):
 
 def test_answers_are_lost_and_late_and_nobody_else_waits(server):
     check = encode(CHECK, ask_check(Ref_Id="LOST-1"))
-    control(server, "faults", Operation=CHECK, Answer="lost", Effect="done", Seconds=0)
+    use_control(server, "faults", Operation=CHECK, Answer="lost", Effect="done", Seconds=0)
     assert server.ask(check) is None
     reply = server.ask(check)
     assert json.loads(reply.body)["Meta"]["Replayed"]
 
-    control(server, "faults", Operation=CHECK, Answer="lost", Effect="not-done", Seconds=0)
+    use_control(server, "faults", Operation=CHECK, Answer="lost", Effect="not-done", Seconds=0)
     check = encode(CHECK, ask_check(Ref_Id="LOST-2"))
     assert server.ask(check) is None
     assert "Replayed" not in json.loads(server.ask(check).body)["Meta"]
 
-    control(server, "faults", Operation=CHECK, Answer="slow", Seconds=1)
+    use_control(server, "faults", Operation=CHECK, Answer="slow", Seconds=1)
     with server.open_wire() as wire:
         began = time.monotonic()
         wire.send(encode(CHECK, ask_check(Ref_Id="SLOW")))
@@ -96,11 +96,11 @@ def post_until_answered(server, client):
 
 def test_what_is_done_and_lost_under_load_is_booked_once_and_counted_exactly(server):
     lost = {"Operation": UPDATE, "Answer": "lost", "Effect": "done", "Seconds": 0}
-    control(server, "faults", **lost, Times=LOST_TIMES)
+    use_control(server, "faults", **lost, Times=LOST_TIMES)
     with ThreadPoolExecutor(CLIENTS) as threads:
         found = list(threads.map(partial(post_until_answered, server), range(CLIENTS)))
     assert sum(found) == LOST_TIMES
-    assert control(server, "state")["Faults"] == []
+    assert use_control(server, "state")["Faults"] == []
     posted = Counter(ref_id for (ref_id,) in read(server.folder, LIST_POSTED))
     assert len(posted) == CLIENTS * REPORTS_EACH
     assert set(posted.values()) == {1}

@@ -10,8 +10,8 @@ from tests.factories import make_processor
 from tests.web.admin_pages import open_browser, read_words
 
 pytestmark = pytest.mark.django_db
-NEXT = {"control": "next_answer", "operation": CHECK, "answer": "lost", "effect": "done"}
-WHOLE = {**NEXT, "processor": "ENT", "seconds": "3", "times": "2"}
+LOST_FIELDS = {"control": "next_answer", "operation": CHECK, "answer": "lost", "effect": "done"}
+ALL_FIELDS = {**LOST_FIELDS, "processor": "ENT", "seconds": "3", "times": "2"}
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ def post(role="viewer", **fields):
 
 
 @pytest.mark.usefixtures("no_wait")
-@pytest.mark.parametrize("address", ["/demo", "/overview", "/log-in", "/admin/", "/no-such-page"])
+@pytest.mark.parametrize("address", ["/demo", "/overview", "/log-in", "/admin/", "/nowhere"])
 def test_while_the_clock_is_turned_every_page_says_so(ent, address):
     browser = open_browser("admin")
     assert "clock is turned ahead" not in read_words(browser.get(address, follow=True))
@@ -67,7 +67,7 @@ def test_without_a_hold_there_is_no_end_of_one(ent):
 
 
 def test_a_next_answer_is_set_shown_and_cleared(ent):
-    assert post(**WHOLE).status_code == 302
+    assert post(**ALL_FIELDS).status_code == 302
     said = read_words(open_browser("viewer").get("/demo"))
     assert "ENT, Check limit: no answer: the connection is closed after 3 seconds" in said
     assert "done, and booked; 2 times" in said
@@ -78,7 +78,7 @@ def test_a_next_answer_is_set_shown_and_cleared(ent):
 
 
 def test_left_empty_it_goes_on_until_it_is_cleared(ent):
-    post(**{**WHOLE, "times": ""})
+    post(**{**ALL_FIELDS, "times": ""})
     (found,) = next_answers.list_next(ent)
     assert found.times is None
     assert "until it is cleared" in read_words(open_browser("viewer").get("/demo"))
@@ -86,10 +86,16 @@ def test_left_empty_it_goes_on_until_it_is_cleared(ent):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("seconds", "61"), ("seconds", ""), ("times", "0"), ("processor", "XXX"), ("answer", "504")],
+    [
+        ("seconds", "61"),
+        ("seconds", ""),
+        ("times", "0"),
+        ("processor", "NONE"),
+        ("answer", "504"),
+    ],
 )
 def test_what_is_filled_in_wrongly_is_named_and_nothing_is_set(ent, field, value):
-    response = post(**{**WHOLE, field: value})
+    response = post(**{**ALL_FIELDS, field: value})
     assert response.status_code == 422
     assert list(response.context["forms"]["next_answer"].errors) == [field]
     assert next_answers.list_next(ent) == []
@@ -98,7 +104,7 @@ def test_what_is_filled_in_wrongly_is_named_and_nothing_is_set(ent, field, value
 def test_no_page_turns_a_control_without_its_token(ent):
     browser = open_browser("admin")
     browser.handler.enforce_csrf_checks = True
-    assert browser.post("/demo", WHOLE).status_code == 403
+    assert browser.post("/demo", ALL_FIELDS).status_code == 403
     assert next_answers.list_next(ent) == []
 
 

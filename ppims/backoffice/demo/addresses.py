@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
+from ppims.backoffice.access import hide_outside_stand_in
 from ppims.core.calendar import IST
 from ppims.core.coroutines import run_to_end
 from ppims.core.errors import (
@@ -159,7 +159,7 @@ def tell_state(processor: Processor, said: Said) -> Said:
     return _write_clock() | _write_next_answers(processor) | _write_traffic()
 
 
-CONTROLS: dict[str, Callable[[Processor, Said], Said]] = {
+CONTROL_BY_NAME: dict[str, Callable[[Processor, Said], Said]] = {
     "clock": turn_clock,
     "faults": set_next_answer,
     "faults/clear": clear_next_answers,
@@ -171,19 +171,18 @@ CONTROLS: dict[str, Callable[[Processor, Said], Said]] = {
 
 
 @csrf_exempt  # no session counts here
+@hide_outside_stand_in
 def answer_control(request: HttpRequest, name: str) -> JsonResponse:
     """Do what a test suite asks of the demo, once it is known who asks, and answer when it is done
     for every worker.
     """
-    if not settings.PPIMS_STAND_IN:
-        raise Http404
     try:
-        if name not in CONTROLS:
+        if name not in CONTROL_BY_NAME:
             raise UnknownOperation
         if request.method != "POST":
             raise WrongMethod
         said = _read_body(request)
-        return JsonResponse(CONTROLS[name](_authenticate(request, said), said))
+        return JsonResponse(CONTROL_BY_NAME[name](_authenticate(request, said), said))
     except Refusal as refusal:
         return _refuse(refusal)
 

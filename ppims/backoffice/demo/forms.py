@@ -14,7 +14,7 @@ from ppims.demo.traffic_place import DEFAULT_RATE, MOST_RATE
 from ppims.demo.traffic_place import MOST_SECONDS as MOST_SECONDS_OF_TRAFFIC
 from ppims.demo.turned_clock import End
 
-NOT_DONE, DONE = "not-done", "done"
+NOT_DONE_EFFECT, DONE_EFFECT = "not-done", "done"
 
 
 class ControlForm(forms.Form):
@@ -67,7 +67,7 @@ class NextAnswerForm(ProcessorForm):
     answer = forms.ChoiceField(label=_("Answer"), choices=Answer.choices)
     effect = forms.ChoiceField(
         label=_("What was asked is"),
-        choices=[(NOT_DONE, _("not done")), (DONE, _("done, and booked"))],
+        choices=[(NOT_DONE_EFFECT, _("not done")), (DONE_EFFECT, _("done, and booked"))],
         help_text=_("A late answer is always of what was done."),
     )
     seconds = forms.IntegerField(

@@ -1,20 +1,19 @@
 """The page Demo: a stand-in's clock, its next answers, its people, its traffic, and the way back to
-its start. A section is a template in templates/ppims/demo, and its forms' lines in CONTROLS.
+its start. A section is a template in templates/ppims/demo, and its forms' lines in CONTROL_BY_NAME.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
-from ppims.backoffice.access import open_page
+from ppims.backoffice.access import hide_outside_stand_in, open_page
 from ppims.backoffice.demo.forms import (
-    DONE,
+    DONE_EFFECT,
     ClearForm,
     ControlForm,
     EndForm,
@@ -46,21 +45,16 @@ class Control:
     use: Callable[[Cleaned, User], str]
 
 
-def demo(request: HttpRequest) -> HttpResponseBase:
-    """Show the controls of a demo, and use them. There is no such page anywhere else."""
-    if not settings.PPIMS_STAND_IN:
-        raise Http404
-    return _answer(request)
-
-
+@hide_outside_stand_in
 @open_page(methods=("GET", "POST"))
-def _answer(request: HttpRequest) -> HttpResponse:
+def demo(request: HttpRequest) -> HttpResponse:
+    """Show the controls of a demo, and use them."""
     name = request.POST.get("control", "")
-    if request.method == "POST" and name not in CONTROLS:
+    if request.method == "POST" and name not in CONTROL_BY_NAME:
         raise Http404  # a form of another version
     forms = {
         each: control.form(request.POST if each == name else None, auto_id=f"id_{each}_%s")
-        for each, control in CONTROLS.items()
+        for each, control in CONTROL_BY_NAME.items()
     }
     if name and forms[name].is_valid() and _use(request, name, forms[name]):
         return redirect("demo")
@@ -70,7 +64,7 @@ def _answer(request: HttpRequest) -> HttpResponse:
 
 def _use(request: HttpRequest, name: str, form: ControlForm) -> bool:
     try:
-        said = CONTROLS[name].use(form.cleaned_data, get_staff(request))
+        said = CONTROL_BY_NAME[name].use(form.cleaned_data, get_staff(request))
     except Unavailable:
         raise
     except Refusal as refusal:
@@ -98,7 +92,7 @@ def _read_state() -> dict[str, object]:
 # What each control does.
 
 
-def turn_clock_before_end(cleaned: Cleaned, user: User) -> str:
+def turn_before_end(cleaned: Cleaned, user: User) -> str:
     everybody = tuple(Processor.objects.all())
     end = turned_clock.find_end(End(cleaned["to"]), processors=everybody)
     turned_clock.turn_before(end, SECONDS_BEFORE_AN_END, user=user)
@@ -116,7 +110,7 @@ def _say_time() -> str:
 
 def set_next_answer(cleaned: Cleaned, user: User) -> str:
     answer = Answer(cleaned["answer"])
-    is_done = answer == Answer.SLOW or cleaned["effect"] == DONE
+    is_done = answer == Answer.SLOW or cleaned["effect"] == DONE_EFFECT
     operation, times = cleaned["operation"], cleaned["times"]
     asked = NextAnswer(operation, answer, is_done, cleaned["seconds"], times)
     next_answers.set_next(cleaned["processor"], asked, user=user)
@@ -149,8 +143,8 @@ def put_back(cleaned: Cleaned, user: User) -> str:
     return _("The demo is as it was at its start.")
 
 
-CONTROLS: Mapping[str, Control] = {
-    "clock_end": Control(EndForm, turn_clock_before_end),
+CONTROL_BY_NAME: Mapping[str, Control] = {
+    "clock_end": Control(EndForm, turn_before_end),
     "clock_time": Control(TimeForm, turn_clock),
     "next_answer": Control(NextAnswerForm, set_next_answer),
     "clear_answer": Control(ClearForm, clear_next_answer),
