@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import time
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -36,7 +36,8 @@ class Command(BaseCommand):
             default=DEFAULT_DURATION,
             help="90s, or 10m at most",
         )
-        parser.add_argument("--place", type=int, help="the open file that a server hands on")
+        # The open file, locked, that a server hands on.
+        parser.add_argument("--place", type=int, help=SUPPRESS)
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.PPIMS_STAND_IN:
