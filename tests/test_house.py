@@ -352,8 +352,6 @@ BEGINNERS = {
     "ppims/demo/load.py": "the whole demo, or nothing of it",
     "ppims/demo/control_log.py": "that a control was used",
     "ppims/demo/people.py": "one person of each kind, or nobody",
-    "ppims/demo/reset.py": "the start, as it is put back",
-    "ppims/demo/traffic_place.py": "that traffic begins, and ends",
     "ppims/seed/writing.py": "made-up rows, a batch at a time",
 }
 

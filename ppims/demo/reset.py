@@ -26,11 +26,12 @@ from ppims.core.errors import Conflict
 from ppims.db import alias, put_back
 from ppims.db.write_lock import hold_write_lock
 from ppims.demo import next_answers, traffic_place
+from ppims.demo.control_log import record_use
 from ppims.demo.load import ACCESS_FILE, SAMPLE_CUSTOMER
 from ppims.demo.locked_file import open_locked
 from ppims.demo.turned_clock import LOCK_FILE
 from ppims.models import Processor, User
-from ppims.services import audit, key_usage, role_groups
+from ppims.services import key_usage, role_groups
 
 START_FILE = "demo-start.sqlite3"
 NO_START_MESSAGE = "has no start to be put back to: stop the server, and start it again"
@@ -167,10 +168,9 @@ def _record(processor: Processor | None, user: User | None) -> None:
     """Put on record who had the demo put back, as they are known in its start."""
     users = User.objects.filter(username=user.username) if user else User.objects.none()
     callers = Processor.objects.filter(system_id=processor.system_id if processor else "")
-    audit.record(
+    record_use(
         "demo put back to its start",
-        at=clock.now(),
-        user=users.first(),
         processor=callers.first(),
-        detail={"username": user.username if user else ""},
+        user=users.first(),
+        username=user.username if user else "",
     )

@@ -21,9 +21,8 @@ from django.conf import settings
 
 from ppims.core import clock
 from ppims.core.errors import Conflict, Unavailable
-from ppims.db.transaction import run_in_transaction
+from ppims.demo.control_log import record_use
 from ppims.models import Processor, User
-from ppims.services import audit
 
 PLACE_FILE = "traffic.json"
 OPEN_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
@@ -109,7 +108,9 @@ def start_in_background(
     end_running()
     place = take_place()
     try:
-        _record_audit("demo's traffic begun", processor, user, {"rate": rate, "seconds": seconds})
+        record_use(
+            "demo's traffic begun", processor=processor, user=user, rate=rate, seconds=seconds
+        )
         place.write_what_runs(rate=rate, seconds=seconds, pid=0)
         child = subprocess.Popen(  # noqa: S603 - this very program
             [
@@ -131,7 +132,7 @@ def stop(*, processor: Processor | None = None, user: User | None = None) -> Non
     """Stop what runs, if anything does. Raises Unavailable where it doesn't end."""
     if _read_running() is not None:
         end_running()
-        _record_audit("demo's traffic stopped", processor, user, {})
+        record_use("demo's traffic stopped", processor=processor, user=user)
 
 
 def end_running() -> None:
@@ -149,15 +150,6 @@ def end_running() -> None:
             with suppress(ProcessLookupError):
                 os.kill(said["pid"], signal.SIGTERM)
         time.sleep(LOOKS_AGAIN_SECONDS)
-
-
-def _record_audit(
-    action: str, processor: Processor | None, user: User | None, detail: dict[str, object]
-) -> None:
-    def work() -> None:
-        audit.record(action, at=clock.now(), processor=processor, user=user, detail=detail)
-
-    run_in_transaction(work)
 
 
 def _read_running() -> dict[str, int] | None:

@@ -13,6 +13,7 @@ from ppims.models import MayCountAlone
 
 WRITERS = {
     *("audit.record", "audit.extend", "_record_audit", "_record", "_record_of_person"),
+    "record_use",
 }
 # What older versions have written: the audit keeps it, so it keeps its words.
 FORMER_ACTIONS = {"user added", "user changed", "processor added", "processor changed"}
