@@ -24,13 +24,13 @@ from ppims.db.reads import run_read
 from ppims.models import Operation
 from ppims.services.credentials import ProcessorRequest
 from ppims.services.idempotency import Call
-from ppims.wire.envelope import Meta, Reply, Request
+from ppims.wire.envelope import Meta, ReadMeta, Reply, Request
 from ppims.wire.reply import WireReply
 
 # Named once: looking up the type of an answer would cost as much as making it.
 AddReply = Reply[AddCustomerOut, Meta]
 UpdateReply = Reply[UpdateCustomerOut, Meta]
-KycReply = Reply[CheckKycOut, Meta]
+KycReply = Reply[CheckKycOut, ReadMeta]
 
 router = Router(tags=["Customers"], by_alias=True)
 
@@ -62,7 +62,7 @@ async def check_customer_kyc(request: ProcessorRequest, body: Request[CheckKycDa
     """Tell how well the customer is known. Nothing is kept; each call answers afresh."""
     unique_id = body.Data.Check_KYC.unique_id
     known = await run_read(partial(people.find_known, request.auth, unique_id))
-    return KycReply(Data=CheckKycOut.from_known(known), Meta=Meta()).write()
+    return KycReply(Data=CheckKycOut.from_known(known), Meta=ReadMeta()).write()
 
 
 async def _run(

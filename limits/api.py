@@ -24,11 +24,11 @@ from ppims.db.reads import run_read
 from ppims.models import Operation
 from ppims.services.credentials import ProcessorRequest
 from ppims.services.idempotency import Call
-from ppims.wire.envelope import Meta, Reply, Request
+from ppims.wire.envelope import ReadMeta, Reply, Request
 from ppims.wire.reply import WireReply
 
 # Named once: looking up the type of an answer would cost as much as making it.
-StatusReply = Reply[CheckRegStatusOut, Meta]
+StatusReply = Reply[CheckRegStatusOut, ReadMeta]
 CheckReply = Reply[CheckLimitOut, CheckLimitMeta]
 UpdateReply = Reply[UpdateLimitOut, UpdateLimitMeta]
 
@@ -56,7 +56,7 @@ async def customer_registration_status(
             document=message.document,
         )
     )
-    return StatusReply(Data=CheckRegStatusOut.from_status(status), Meta=Meta()).write()
+    return StatusReply(Data=CheckRegStatusOut.from_status(status), Meta=ReadMeta()).write()
 
 
 @router.post(

@@ -10,15 +10,23 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
     ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails, InitErrorDetails
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails
 
 from ppims.core.errors import TooLarge, UnreadableBody
 from ppims.wire.reply import WireReply
-from ppims.wire.request_fields import FREE_TEXT, is_absent, make_malformed, says_nothing
+from ppims.wire.request_fields import (
+    ABSENT_TEXTS,
+    FREE_TEXT,
+    is_absent,
+    make_malformed,
+    says_nothing,
+)
 
 BODY_LIMIT_BYTES = 64 * 1024
 ALL_CAPITALS = {"kyc": "KYC", "nri": "NRI"}
@@ -113,12 +121,31 @@ class Message(BaseModel):
         """
         yield from ()
 
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe what need not be there as absent in any of the ways that count as it."""
+        described = handler.resolve_ref_schema(handler(core_schema))
+        needed = described.get("required", [])
+        for name, field in described["properties"].items():
+            if name not in needed:
+                described["properties"][name] = _let_be_absent(field)
+        return described
+
     def make_content(self) -> dict[str, str | None]:
         """Write the meaning of each field as text, in the declared order: two requests with the
         same Ref_Id must agree in it. The fields that name the retry itself are left out.
         """
         fields = self.model_dump(exclude={"ref_id", "system_id"})
         return {name: None if value is None else str(value) for name, value in fields.items()}
+
+
+def _let_be_absent(field: JsonSchemaValue) -> JsonSchemaValue:
+    about: dict[str, Any] = {key: field[key] for key in ("title", "description") if key in field}
+    own = {key: value for key, value in field.items() if key not in (*about, "default", "anyOf")}
+    choices = [each for each in field.get("anyOf", [own]) if each != {"type": "null"}]
+    return {**about, "anyOf": [*choices, {"enum": [None, *sorted(ABSENT_TEXTS)]}]}
 
 
 def _translate_errors(error: ValidationError) -> Iterator[InitErrorDetails]:
@@ -139,15 +166,19 @@ MetaT = TypeVar("MetaT")
 class Credentials(BaseModel):
     """Who asks: of each request's Data."""
 
-    Username: str = Field(examples=["PPIM_ENT"])
-    Password: str = Field(examples=["ENT123"], json_schema_extra={"format": "password"})
+    Username: str = Field(description="Your name, from the hand-over sheet.", examples=["PPIM_ENT"])
+    Password: str = Field(
+        description="Your password, from the hand-over sheet.",
+        examples=["ENT123"],
+        json_schema_extra={"format": "password"},
+    )
 
 
 class Request(BaseModel, Generic[DataT]):
     """The envelope of a request."""
 
-    Data: DataT
-    Risk: Any = Field(default_factory=dict)
+    Data: DataT = Field(description="Who asks, and the operation's fields.")
+    Risk: Any = Field(default_factory=dict, description="Not read. It may be missing.")
 
 
 # --- field types of a reply -----------------------------------------------------------------------
@@ -163,22 +194,30 @@ class Answer(BaseModel):
         serialize_by_alias=True,
     )
 
-    resp_code: str
+    resp_code: str = Field(description="What became of the request. 000: it is done.")
 
 
 class Meta(BaseModel):
     """What we add to the format. A part that says nothing is left out."""
 
-    Replayed: bool = Field(default=False, exclude_if=lambda replayed: not replayed)
+    Replayed: bool = Field(
+        default=False,
+        exclude_if=lambda replayed: not replayed,
+        description="true: the Ref_Id was answered before, and this is that answer. Else left out.",
+    )
+
+
+class ReadMeta(BaseModel):
+    """What we add to the answer to a read: nothing."""
 
 
 class Reply(BaseModel, Generic[AnswerT, MetaT]):
     """The envelope of a reply: always all four."""
 
-    Data: AnswerT
-    Risk: dict[str, Any] = Field(default_factory=dict)
-    Links: dict[str, Any] = Field(default_factory=dict)
-    Meta: MetaT
+    Data: AnswerT = Field(description="The operation's documented fields, and no others.")
+    Risk: dict[str, Any] = Field(default_factory=dict, description="Always empty.")
+    Links: dict[str, Any] = Field(default_factory=dict, description="Always empty.")
+    Meta: MetaT = Field(description="What we add to the format.")
 
     def write(self) -> WireReply:
         """Write the reply as it is sent."""

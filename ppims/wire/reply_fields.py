@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, PlainSerializer
 
 from ppims.core import calendar, money
+from ppims.wire.field_words import describe_text
 
 
 def write_text(value: object | None) -> str:
@@ -27,13 +28,20 @@ def write_date(day: date | None) -> str:
     return "NA" if day is None else f"{day.day:02}-{day.month:02}-{day.year:04}"
 
 
-TextOut = Annotated[str | None, PlainSerializer(write_text, return_type=str)]
-IdOut = Annotated[int | None, PlainSerializer(write_text, return_type=str)]
-AmountOut = Annotated[int | None, PlainSerializer(write_amount, return_type=str)]
-InstantOut = Annotated[datetime | None, PlainSerializer(write_instant, return_type=str)]
-DateOut = Annotated[date | None, PlainSerializer(write_date, return_type=str)]
+def _write_by(write: Any, form: str) -> Any:
+    return PlainSerializer(write, return_type=str), describe_text(form)
 
 
-def make_optional_field() -> Any:
+TextOut = Annotated[str | None, *_write_by(write_text, "text, or NA")]
+IdOut = Annotated[int | None, *_write_by(write_text, "digits, or NA")]
+AmountOut = Annotated[int | None, *_write_by(write_amount, "rupees like 2000.00, or NA")]
+InstantOut = Annotated[
+    datetime | None,
+    *_write_by(write_instant, "DD-MM-YYYY HH:MM:SS, India Standard Time, or NA"),
+]
+DateOut = Annotated[date | None, *_write_by(write_date, "DD-MM-YYYY, or NA")]
+
+
+def make_optional_field(meaning: str) -> Any:
     """Make a field that is left out of the reply where it is None."""
-    return Field(default=None, exclude_if=lambda value: value is None)
+    return Field(default=None, exclude_if=lambda value: value is None, description=meaning)

@@ -7,14 +7,19 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from ppims.core import calendar, clock, free_text, money
+from ppims.wire.field_words import describe_text
 
 ABSENT_TEXTS = {"", "NA", "N/A"}
 EARLIEST_YEAR = 1900
+DATE_PATTERN = "[0-9]{2}-[0-9]{2}-[0-9]{4}"
+MOBILE_PATTERN = r"(?:\+?91|0)?([6-9][0-9]{9})"
 TEXT_CHARACTERS, EMAIL_CHARACTERS = 100, 254
+TEXT_FORM = f"at most {TEXT_CHARACTERS} characters"
+EMAIL_FORM = f"an e-mail address of at most {EMAIL_CHARACTERS} characters, with one @"
 
 
 def is_absent(value: object) -> bool:
@@ -34,10 +39,12 @@ def _make_matcher(pattern: str, message: str) -> Any:
             raise make_malformed(message)
         return value
 
-    return BeforeValidator(check), WithJsonSchema({"type": "string", "pattern": f"^({pattern})$"})
+    return BeforeValidator(check), describe_text(_cut_must(message), pattern=f"^({pattern})$")
 
 
-def _read_with(reader: Callable[[Any], Any], message: str, example: str) -> Any:
+def _read_with(reader: Callable[[Any], Any], pattern: str, message: str, example: str) -> Any:
+    """Read by a reader, which knows more than the pattern that such a text has."""
+
     def read(value: object) -> Any:
         try:
             return reader(value)
@@ -45,12 +52,19 @@ def _read_with(reader: Callable[[Any], Any], message: str, example: str) -> Any:
         except (ValueError, TypeError, AttributeError, OverflowError):
             raise make_malformed(message) from None
 
-    return BeforeValidator(read), WithJsonSchema({"type": "string", "examples": [example]})
+    return BeforeValidator(read), describe_text(
+        _cut_must(message), pattern=f"^({pattern})$", examples=[example]
+    )
+
+
+def _cut_must(message: str) -> str:
+    """Say what a field looks like by what is said where it doesn't."""
+    return re.sub("^must (be|have) ", "", message)
 
 
 def _read_date(text: str) -> date:
     # strptime() would also take one digit, and take ten times as long.
-    if not re.fullmatch(r"[0-9]{2}-[0-9]{2}-[0-9]{4}", text) or int(text[6:]) < EARLIEST_YEAR:
+    if not re.fullmatch(DATE_PATTERN, text) or int(text[6:]) < EARLIEST_YEAR:
         raise ValueError(text)
     return date(int(text[6:]), int(text[3:5]), int(text[:2]))
 
@@ -71,7 +85,7 @@ def _read_instant(text: str) -> datetime:
 
 
 def _read_mobile(text: str) -> str:
-    found = re.fullmatch(r"(?:\+?91|0)?([6-9][0-9]{9})", text)
+    found = re.fullmatch(MOBILE_PATTERN, text)
     if not found:
         raise ValueError(text)
     return "91" + found[1]
@@ -95,7 +109,7 @@ def _read_plain_text(text: str | None) -> str | None:
     if text is None:
         return None
     if len(text) > TEXT_CHARACTERS:
-        raise make_malformed("must have at most 100 characters")
+        raise make_malformed(f"must have {TEXT_FORM}")
     return _refuse_controls(text)
 
 
@@ -103,7 +117,7 @@ def _read_email(text: str | None) -> str | None:
     if text is None:
         return None
     if len(text) > EMAIL_CHARACTERS or not re.fullmatch(r"[^@\s]+@[^@\s]+", text):
-        raise make_malformed("must be an e-mail address of at most 254 characters, with one @")
+        raise make_malformed(f"must be {EMAIL_FORM}")
     return _refuse_controls(text)
 
 
@@ -126,6 +140,7 @@ AmountIn = Annotated[
     int,
     *_read_with(
         money.to_paise,
+        money.AMOUNT_PATTERN.pattern,
         "must be text like 2000.00: up to 12 digits, at most 2 decimals, more than 0",
         "2000.00",
     ),
@@ -134,6 +149,7 @@ BalanceIn = Annotated[
     int,
     *_read_with(
         money.read_balance_paise,
+        money.BALANCE_PATTERN.pattern,
         "must be text like 2000.00: up to 12 digits, at most 2 decimals",
         "12500.00",
     ),
@@ -141,17 +157,26 @@ BalanceIn = Annotated[
 BirthDateIn = Annotated[
     date,
     *_read_with(
-        _read_birth_date, "must be a date, DD-MM-YYYY, and not in the future", "14-02-1991"
+        _read_birth_date,
+        DATE_PATTERN,
+        "must be a date, DD-MM-YYYY, and not in the future",
+        "14-02-1991",
     ),
 ]
 InstantIn = Annotated[
     datetime,
-    *_read_with(_read_instant, "must be a time, DD-MM-YYYY HH:MM:SS", "03-04-2025 10:15:00"),
+    *_read_with(
+        _read_instant,
+        f"{DATE_PATTERN} [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}",
+        "must be a time, DD-MM-YYYY HH:MM:SS",
+        "03-04-2025 10:15:00",
+    ),
 ]
 MobileIn = Annotated[
     str,
     *_read_with(
         _read_mobile,
+        MOBILE_PATTERN,
         "must be an Indian mobile number: 10 digits from 6 to 9 on, or 91 before them",
         "919812345670",
     ),
@@ -161,12 +186,12 @@ Text = Annotated[
     str,
     FREE_TEXT,
     AfterValidator(_read_plain_text),
-    WithJsonSchema({"type": "string", "maxLength": 100}),
+    describe_text(TEXT_FORM, maxLength=TEXT_CHARACTERS),
 ]
 OptionalText = Annotated[str | None, *Text.__metadata__]
 OptionalEmail = Annotated[
     str | None,
     FREE_TEXT,
     AfterValidator(_read_email),
-    WithJsonSchema({"type": "string", "maxLength": 254}),
+    describe_text(EMAIL_FORM, maxLength=EMAIL_CHARACTERS),
 ]
