@@ -174,7 +174,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "csp",
-    "ninja",
     "axes",
     "template_partials",
 ]

@@ -1,15 +1,26 @@
-"""All addresses: the API under each of its prefixes, health, the admin, the back office."""
+"""All addresses but the API's operations, which ppims/api/dispatch.py answers before: its
+documentation under each prefix, health, the admin, the back office.
+"""
 
 from django.conf import settings
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import URLPattern, include, path
 from django.views.generic import RedirectView
 
-from ppims.api.root import api
+from ppims.api import pages
 from ppims.backoffice import access, errors, login
 from ppims.server import health
 
-pattern, app_name, namespace = api.urls
+
+def list_documentation(prefix: str) -> list[URLPattern]:
+    """List the pages of the API's documentation, as they are under a prefix."""
+    known = {"prefix": prefix}
+    return [
+        path("docs", pages.docs, known, name="docs"),
+        path("docs/<slug:operation>", pages.operation_docs, known, name="operation"),
+        path("openapi.json", pages.openapi, known, name="openapi"),
+    ]
+
 
 # Django looks for these very names.
 handler400 = errors.bad_request
@@ -19,7 +30,10 @@ handler500 = errors.answer_fault
 
 urlpatterns = [
     *(
-        path(f"{prefix}/", (pattern, app_name, namespace if place == 0 else f"{namespace}-{place}"))
+        path(
+            f"{prefix}/",
+            include((list_documentation(prefix), "api"), f"api-{place}" if place else "api"),
+        )
         for place, prefix in enumerate(settings.PPIMS_API_PREFIXES)
     ),
     path("healthz", health.healthz, name="healthz"),

@@ -34,7 +34,10 @@ from ppims.services import credentials
 from ppims.wire import envelope
 from ppims.wire.reply import WireReply
 
-DOCUMENTATION_PATHS, READ_METHODS = {"docs", "openapi.json"}, ("GET", "HEAD")
+# To the pages of the operations a demo's form sends a call.
+FORM_PATHS = {f"docs/{operation}" for operation in OPERATIONS}
+DOCUMENTATION_PATHS = {"docs", "openapi.json", *FORM_PATHS}
+READ_METHODS = ("GET", "HEAD")
 API_PREFIXES = tuple(f"/{prefix}/" for prefix in settings.PPIMS_API_PREFIXES)
 ELSEWHERE_MESSAGE = "a demo answers the machine it runs on, unless PPIMS_DEMO_OPEN=1"
 
@@ -73,15 +76,22 @@ def make_middleware(get_response: GetResponse) -> GetResponse:
 
 
 def find_operation(method: str, path: str) -> str | None:
-    """Return what is asked of the API, known or not; None where it is a page, or a look at the
-    API's documentation.
+    """Return what is asked of the API, known or not; None where it is a page, one of the API's
+    documentation too.
     """
     for prefix in API_PREFIXES:
         if path.startswith(prefix):
             operation = path.removeprefix(prefix)
-            is_look = operation in DOCUMENTATION_PATHS and method in READ_METHODS
-            return None if is_look else operation
+            return None if _is_page(method, operation) else operation
     return None
+
+
+def _is_page(method: str, operation: str) -> bool:
+    """Return whether it is a look at the API's documentation, or sent by a form there."""
+    if operation not in DOCUMENTATION_PATHS:
+        return False
+    is_form = method == "POST" and operation in FORM_PATHS and not settings.PRODUCTION
+    return is_form or method in READ_METHODS
 
 
 async def answer_request(request: WireRequest, operation: str) -> WireReply:

@@ -180,7 +180,7 @@ def _list_first_steps(*, can_add: bool) -> list[tuple[str, str, bool]]:
         ),
         (
             _("The processor adds a customer by the API, with its first call."),
-            reverse("api-1:openapi-view"),
+            reverse("api:docs"),
             False,
         ),
         (_("What it then checks and posts is seen here."), "", False),

@@ -102,6 +102,8 @@ PAGES = (
     Shown("merge-with", f"/customers/{SAMPLE_CUSTOMER}/merge", role="maker"),
     Shown("merge", f"/customers/{SAMPLE_CUSTOMER}/merge?other={{declined}}", role="maker"),
     Shown("password", "/password"),
+    Shown("api", "/api/PPIM/v1/docs", role=""),
+    Shown("api-operation", "/api/PPIM/v1/docs/check-customer-limit", role=""),
     Shown("not-found", "/nothing-here", expected=(f"{REFUSED_MESSAGE}404",)),
 )
 

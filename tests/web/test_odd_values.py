@@ -61,7 +61,8 @@ def test_a_nul_is_refused_wherever_it_is_sent(role):
             continue
         answers[name, "query"] = client.get(address, {"q": NUL}).status_code
         answers[name, "name"] = client.get(address, {NUL: "q"}).status_code
-        answers[name, "form"] = client.post(address, {"reason": NUL}).status_code
+        if name not in {"api:docs", "api:openapi"}:  # the API's own 405 comes before
+            answers[name, "form"] = client.post(address, {"reason": NUL}).status_code
     assert {asked: status for asked, status in answers.items() if status != 400} == {}
 
 

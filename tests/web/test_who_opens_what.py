@@ -30,6 +30,9 @@ CUSTOMER = 482_915_307_264_158
 
 # name: (who may GET, who may POST, what the address takes)
 OPEN_TO = {
+    "api:docs": (ANY_ROLE, NO_ROLE, []),
+    "api:operation": (ANY_ROLE, ANY_ROLE, ["check-customer-limit"]),
+    "api:openapi": (ANY_ROLE, NO_ROLE, []),
     "healthz": (ANY_ROLE, NO_ROLE, []),
     "readyz": (ANY_ROLE, NO_ROLE, []),
     "home": (ROLES, NO_ROLE, []),
@@ -94,7 +97,7 @@ OPEN_TO = {
     "approvals": (ROLES, NO_ROLE, []),
     "approval": (ROLES, {"maker", "checker"}, ["kyc", 1]),
 }
-# The admin and the API have tests of their own; these lead to what is above, or to a file.
+# The admin has tests of its own; these lead to what is above, or to a file.
 OTHER_TESTS_ADDRESSES = {
     *("admin/login/", "admin/logout/", "admin/password_change/", "favicon.ico"),
     "demo/<path:name>",
@@ -136,7 +139,9 @@ def list_names():
         if isinstance(row, URLPattern):
             unnamed = {str(row.pattern)} - OTHER_TESTS_ADDRESSES
             found.extend([row.name] if row.name else unnamed)
-        elif row.app_name not in {"admin", "ninja"}:
+        elif row.app_name == "api":
+            found.extend(f"api:{page.name}" for page in row.url_patterns)
+        elif row.app_name != "admin":
             rows.extend(row.url_patterns)
     return sorted(set(found))
 
