@@ -186,7 +186,7 @@ def test_what_is_personal_is_noticed_in_an_address_and_in_what_a_browser_keeps(v
 
 
 @pytest.mark.parametrize(("role", "place"), [("viewer", "API docs"), ("admin", "Admin")])
-def test_a_place_that_others_have_drawn_is_silent_too(visit, role, place):
+def test_a_place_that_is_reached_from_the_processors_is_silent_too(visit, role, place):
     page = visit(role, "/settings/processors")
     page.get_by_role("link", name=place, exact=True).click()
     page.wait_for_load_state("networkidle")
