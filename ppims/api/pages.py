@@ -86,6 +86,9 @@ def _send(request: HttpRequest, path: str, operation: str, text: str) -> dict[st
         "status": reply.status_code,
         "code": reply.resp_code,
         "is_done": reply.resp_code in examples.DONE_CODES,
+        # Nobody waits here: it is said how long a client would.
+        "is_lost": reply.is_lost,
+        "delay_seconds": reply.delay_seconds,
         "errors": message["Meta"].get("Errors", []),
         "headers": [(name, reply.headers[name]) for name in SHOWN_HEADERS if name in reply.headers],
         "text": examples.write_json(message),

@@ -14,6 +14,8 @@ from limits.models import LimitCheck
 from ppims.api import examples, reference, root
 from ppims.api.example_words import WHAT_CODES_MEAN, WHEN_ANSWERED, WHEN_CALLED
 from ppims.core import errors
+from ppims.demo import next_answers
+from ppims.demo.next_answers import Answer, NextAnswer
 from tests.conftest import PREFIX, WORDS, Caller
 from tests.factories import PASSWORD, make_customer
 from tests.web.admin_pages import read_words
@@ -244,6 +246,27 @@ def test_for_htmx_the_answer_comes_alone(body):
     assert read_codes(part) == (200, "000")
     assert "<textarea" not in part.content.decode()
     assert "<html" not in part.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_done", "said", "codes"),
+    [
+        (Answer.LOST, True, "closed after 7 seconds", None),
+        (Answer.LOST, False, "closed after 7 seconds", None),
+        (Answer.SLOW, True, "would wait 7 seconds longer", (200, "000")),
+        (Answer.BUSY, True, "Retry-After: 1", (503, "503")),
+    ],
+)
+def test_what_a_demo_makes_of_an_answer_is_shown_at_once(
+    ent, body, settings, tmp_path, answer, is_done, said, codes
+):
+    settings.PPIMS_STAND_IN, settings.PPIMS_DATA_DIR = True, tmp_path
+    next_answers.set_next(ent, NextAnswer(CHECK, answer, is_done=is_done, seconds=7))
+    page = send(json.dumps(body))
+    assert said in read_words(page)
+    assert read_codes(page) == codes
+    assert LimitCheck.objects.exists() == is_done
+    assert read_codes(send(json.dumps(body))) == (200, "000")
 
 
 def test_without_its_token_nothing_is_sent(body):
