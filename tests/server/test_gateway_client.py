@@ -1,5 +1,5 @@
-"""A card system's client in another language, written from docs/api.md alone, does the checklist for
-going live against a demo.
+"""A card system's client in another language, written from docs/api.md, does the checklist for going
+live against a demo.
 """
 
 import os
