@@ -75,6 +75,7 @@ PAGES = (
     Shown("new-password", "/settings/processors/1/rekey", role="admin"),
     Shown("calls", "/settings/processors/calls", role="auditor"),
     Shown("audit", "/settings/audit", role="auditor"),
+    Shown("demo", "/demo"),
     Shown("seals", "/settings/audit/seals", role="auditor"),
     Shown("job", "/settings/jobs/{job}", role="auditor"),
     Shown("audit-entry", "/settings/audit/{audited}", role="auditor"),
