@@ -139,6 +139,8 @@ if not PPIMS_API_PREFIXES or not all(PPIMS_API_PREFIXES):
     raise ImproperlyConfigured("PPIMS_API_PREFIXES needs at least one path")
 PPIMS_STRICT_DOCUMENTS = read_flag("PPIMS_STRICT_DOCUMENTS")
 PPIMS_HOLD_MINUTES = read_number("PPIMS_HOLD_MINUTES", 15, least=1, most=1440)
+# Each call is kept with its bodies, for whoever builds against a demo.
+PPIMS_KEEPS_BODIES = not PRODUCTION
 PPIMS_CALLS_DAYS = read_number("PPIMS_CALLS_DAYS", 30, least=1, most=3_660)
 PPIMS_FAILED_LOGINS_PER_USERNAME = read_number(
     "PPIMS_FAILED_LOGINS_PER_USERNAME", 60, least=1, most=10**6

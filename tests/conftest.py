@@ -21,7 +21,7 @@ from ppims.api import root
 from ppims.backoffice import login
 from ppims.db import append_only
 from ppims.models import Processor
-from ppims.services import credentials, role_groups
+from ppims.services import call_buffer, credentials, role_groups
 from ppims.services.call_buffer import CallBuffer
 from tests.distributed import cluster as distributed
 from tests.factories import PASSWORD, draw_ref, make_processor
@@ -137,7 +137,9 @@ def _a_new_worker(monkeypatch):
     """
     forget_log_ins()
     monkeypatch.setattr(CallBuffer, "start", lambda _: None)
-    monkeypatch.setattr(root, "buffer", CallBuffer())
+    buffer = CallBuffer()
+    for module in (root, call_buffer):
+        monkeypatch.setattr(module, "buffer", buffer)
     yield
     forget_log_ins()
 

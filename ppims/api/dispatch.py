@@ -12,6 +12,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.request import split_domain_port, validate_host
 
+from ppims.api.kept_calls import note_call
 from ppims.api.root import (
     OPERATIONS,
     WireRequest,
@@ -127,6 +128,9 @@ def _finish(request: WireRequest, reply: WireReply, started: float) -> WireReply
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
     }
+    milliseconds = (time.perf_counter() - started) * 1000
+    if settings.PPIMS_KEEPS_BODIES:
+        note_call(request, reply, milliseconds)
     if logger.isEnabledFor(logging.INFO):
         event = Event(
             logger.name,
@@ -135,7 +139,7 @@ def _finish(request: WireRequest, reply: WireReply, started: float) -> WireReply
             operation=request.operation,
             processor=request.processor,
             resp_code=reply.resp_code,
-            ms=round((time.perf_counter() - started) * 1000, 1),
+            ms=round(milliseconds, 1),
             **({"fault": request.fault} if request.fault else {}),
         )
         logger.handle(event)

@@ -58,6 +58,7 @@ class WireRequest(HttpRequest):
 
     wire_body: dict[str, Any]
     auth: Processor
+    refusal: Refusal | None = None  # why it was not carried out
 
     def __init__(
         self, method: str, path: str, meta: dict[str, Any], read_body: Callable[[], bytes]
@@ -182,16 +183,26 @@ def answer_error(request: WireRequest, error: Exception) -> WireReply:
     return _refuse(request, Fault())
 
 
+def list_named_fields(refusal: Refusal) -> str:
+    """List the fields that a refusal names, as the wire spells them, with commas between."""
+    named = (envelope.spell_wire_name(name) for name, _ in refusal.errors if name)
+    return ",".join(dict.fromkeys(named))
+
+
 def _refuse(request: WireRequest, refusal: Refusal) -> WireReply:
     """Write a refusal in the envelope: every documented field "NA", Allow_Customer "F"."""
     word, answer = OPERATIONS.get(request.operation, ("", envelope.Answer))
-    if request.processor_id:  # what nobody was recognized for is no processor's refused call
+    request.refusal = refusal
+    # What nobody was recognized for is no processor's refused call. Elsewhere than in production
+    # every call is kept, once it is answered.
+    if request.processor_id and not settings.PPIMS_KEEPS_BODIES:
         buffer.note(
             processor_id=request.processor_id,
             operation=request.operation,
+            request_id=request.id,
             ref_id=request.wire_body["Data"][word].get("Ref_Id"),
             code=refusal.code,
-            fields=(envelope.spell_wire_name(name) for name, _ in refusal.errors if name),
+            fields=list_named_fields(refusal),
         )
     names = map(envelope.spell_wire_name, answer.model_fields)
     blank = {name: "F" if name == "Allow_Customer" else "NA" for name in names}

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -39,8 +40,14 @@ Facts = list[Fact]
 
 
 def list_facts(row: Row, user: User) -> Facts:
-    """List what is kept of a row: to whom may read the audit, of that too."""
-    return [fact for fact in FACT_LISTERS[row.source](row, user) if fact.value]
+    """List what is kept of a row: to whom may read the audit, of that too, and to whom may look at
+    calls, where its own is found.
+    """
+    facts = [fact for fact in FACT_LISTERS[row.source](row, user) if fact.value]
+    if settings.PPIMS_KEEPS_BODIES and row.ref_id and user.has_perm("ppims.view_keptcall"):
+        address = f"{reverse('calls')}?{urlencode({'number': row.ref_id})}"
+        facts.append(Fact(_("Call"), _("Request and answer"), address=address))
+    return facts
 
 
 def write_transaction_address(source: Source, row_id: int) -> str:

@@ -9,6 +9,7 @@ from ppims.backoffice import login, menu, seals
 from ppims.backoffice.access import open_page
 from ppims.backoffice.approvals import approval, approvals
 from ppims.backoffice.audit import audit, audit_entry, audit_export
+from ppims.backoffice.call_detail import call
 from ppims.backoffice.calls import calls
 from ppims.backoffice.customer import changes, merging
 from ppims.backoffice.customer.corrections import correct
@@ -92,6 +93,7 @@ urlpatterns = [
     path("settings/limits/packs/<slug:name>", limits_pack, name="limits-pack"),
     path("settings/processors", processors, name="processors"),
     path("settings/processors/calls", calls, name="calls"),
+    path("settings/processors/calls/<int:call_id>", call, name="call"),
     path("settings/processors/new", processor_new, name="processor-new"),
     path("settings/processors/sheets/<int:change_id>", processor_sheet, name="processor-sheet"),
     path("settings/processors/<int:processor_id>", processor, name="processor"),

@@ -1,14 +1,20 @@
 """What the demo's processors were refused: reports that staff look at, and calls."""
 
+import json
 from datetime import datetime, timedelta
+
+from django.conf import settings
 
 from limits.known import Report
 from limits.models import LedgerEntry, LedgerHead, RefusedReport, ReportFinding
 from limits.services import findings, refused_reports
 from ppims.core import clock
-from ppims.models import Operation, Processor, RefusedCall, User
+from ppims.models import KeptCall, Operation, Processor, User
 from ppims.services import call_buffer
 from ppims.services.idempotency import Call
+from ppims.wire.kept_bodies import strip_credentials
+
+GOLDEN_FOLDER = settings.BASE_DIR / "fixtures" / "wire"
 
 # Hours ago, the rupees that were reported beside those posted, and what that was found to be.
 REPORTS = (
@@ -17,15 +23,18 @@ REPORTS = (
     (5, 120, None, ""),
     (2, 75, None, ""),
 )
-# Hours ago, by whom, and what of it was refused.
+# Hours ago, by whom ("": by nobody whom we know), and as which golden message (fixtures/wire).
 CALLS = (
-    (49, "CBS", "add-customer", "400", "Date_Of_Birth,Mobile_Number"),
-    (26, "ENT", "update-customer-limit", "409", "Tran_Id"),
-    (20, "ENT", "check-customer-limit", "400", "Amount"),
-    (20, "ENT", "check-customer-limit", "500", ""),
-    (3, "CBS", "update-customer", "409", "KYC_Flag"),
-    (1, "CBS", "check-customer-kyc", "403", "System_Id"),
+    (49, "CBS", "add-customer", "malformed"),
+    (26, "ENT", "update-customer-limit", "posted-with-another-amount"),
+    (22, "", "check-customer-kyc", "wrong-password"),
+    (20, "ENT", "check-customer-limit", "malformed"),
+    (20, "ENT", "check-customer-limit", "unknown-customer"),
+    (3, "CBS", "update-customer", "lower-kyc"),
+    (1, "CBS", "check-customer-kyc", "not-your-system-id"),
 )
+HTTP_STATUSES = {"500": 200}  # all others are as the code
+MILLISECONDS = 4
 
 
 def tell() -> None:
@@ -34,17 +43,46 @@ def tell() -> None:
     now, processors = clock.now(), Processor.objects.in_bulk(field_name="system_id")
     call_buffer.write(
         [
-            RefusedCall(
-                at=now - timedelta(hours=hours),
-                processor=processors[system_id],
-                operation=operation,
-                ref_id=f"DEMO-CALL-{number}",
-                code=code,
-                fields=fields,
-            )
-            for number, (hours, system_id, operation, code, fields) in enumerate(CALLS, start=1)
+            _make_call(number, now - timedelta(hours=hours), processors.get(system_id), *message)
+            for number, (hours, system_id, *message) in enumerate(CALLS, start=1)
         ]
     )
+
+
+def _make_call(
+    number: int, at: datetime, processor: Processor | None, operation: str, case: str
+) -> KeptCall:
+    """Make the call that a golden message is, as this processor would have sent it."""
+    sent, answered = (
+        json.loads((GOLDEN_FOLDER / f"{operation}.{case}.{way}.json").read_text())
+        for way in ("request", "reply")
+    )
+    data = strip_credentials(sent["Data"], keeps_username=processor is not None)
+    word = next(iter(sent["Data"]))
+    message = data[word] | {"Ref_Id": f"DEMO-CALL-{number}"}
+    if processor:
+        is_own = message["System_Id"] == sent["Data"]["Username"].removeprefix("PPIM_")
+        own = processor.system_id
+        message["System_Id"] = own if is_own else "ENT" if own != "ENT" else "CBS"
+        data["Username"] = processor.username
+    errors = answered["Meta"].get("Errors", [])
+    row = {
+        "at": at,
+        "processor_id": processor.pk if processor else None,
+        "operation": operation,
+        "request_id": f"demo-call-{number}",
+        "ref_id": message["Ref_Id"],
+        "tran_id": message.get("Tran_Id", ""),
+        "unique_id": int(message.get("Unique_Id", "").replace("NA", "") or 0) or None,
+        "code": answered["Data"]["Resp_Code"],
+        "fields": ",".join(each["Field"].rpartition(".")[2] for each in errors),
+        "http_status": HTTP_STATUSES.get(answered["Data"]["Resp_Code"])
+        or int(answered["Data"]["Resp_Code"]),
+        "milliseconds": MILLISECONDS,
+    }
+    data = {**data, word: message}
+    kept = json.dumps({"word": word, "data": data}).encode()
+    return call_buffer.make_call(row, kept, json.dumps(answered).encode())
 
 
 def _tell_reports() -> None:

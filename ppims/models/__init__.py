@@ -1,7 +1,7 @@
 """The kernel's tables, one idea a file."""
 
 from ppims.models.audit import AuditEntry, AuditHead, KeyInUse
-from ppims.models.calls import LONGEST_REF_ID, Operation, RefusedCall, ReplayKey
+from ppims.models.calls import LONGEST_REF_ID, KeptCall, Operation, ReplayKey
 from ppims.models.four_eyes import LONGEST_NOTE, FourEyes, MayCountAlone
 from ppims.models.jobs import Job
 from ppims.models.processor_changes import ProcessorChange
@@ -17,12 +17,12 @@ __all__ = [
     "AuditHead",
     "FourEyes",
     "Job",
+    "KeptCall",
     "KeyInUse",
     "MayCountAlone",
     "Operation",
     "Processor",
     "ProcessorChange",
-    "RefusedCall",
     "ReplayKey",
     "StaffChange",
     "User",

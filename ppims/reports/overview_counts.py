@@ -48,7 +48,7 @@ TABLES = {
     "finding": "limits_postingfinding",
     "report": "limits_refusedreport",
     "report finding": "limits_reportfinding",
-    "call": "ppims_refusedcall",
+    "call": "ppims_keptcall",
 }
 SUMMED_KINDS = {LedgerEntry.Kind.POST: "posted", LedgerEntry.Kind.REVERSE: "reversed"}
 NEWEST_ID = "(SELECT COALESCE(MAX(id), 0) FROM {})"

@@ -10,6 +10,7 @@ from typing import Any
 
 from limits.models import LedgerEntry
 from ppims.db.instants import write_microseconds
+from ppims.models import KeptCall
 
 State = dict[str, Any]
 MICROS_A_MINUTE = 60_000_000
@@ -24,9 +25,12 @@ FLAG_FIGURES = {
 MINUTE_COLUMN = f"""
     CASE WHEN {{table}}.hold_until IS NULL OR {{table}}.hold_until <= %s THEN 0
          ELSE ({{hold_until}}) / {MICROS_A_MINUTE} END"""
-COUNT_REFUSED = """
-    SELECT {day} AS day, processor_id, code, COUNT(*), MAX({at})
-    FROM ppims_refusedcall t WHERE id > %s AND id <= %s GROUP BY 1, 2, 3
+COUNT_REFUSED = f"""
+    SELECT {{day}} AS day, processor_id, code, COUNT(*), MAX({{at}})
+    FROM ppims_keptcall t
+    WHERE id > %s AND id <= %s AND is_refused AND processor_id IS NOT NULL
+        AND code IN {KeptCall.COUNTED_CODES}
+    GROUP BY 1, 2, 3
 """
 # The first answer to each allowed check, by the check's own day. An S that is not late has closed
 # an open hold, so nothing came before it; before all others there may have been an F, which is

@@ -7,7 +7,7 @@ from django.db import IntegrityError, OperationalError
 
 from ppims.api import root
 from ppims.core.errors import Unavailable
-from ppims.models import Processor, RefusedCall
+from ppims.models import KeptCall, Processor
 from ppims.services import call_buffer
 from tests.api.answers import (
     LONG_AGO,
@@ -33,6 +33,12 @@ UPDATE = "update-customer-limit"
 SECRET = "9812345670 ABCPE1234F"  # nothing that any field takes
 
 
+@pytest.fixture(autouse=True)
+def _in_production(settings):
+    """Where it isn't production, all calls are kept: tests/api/test_kept_calls.py."""
+    settings.PPIMS_KEEPS_BODIES = False
+
+
 @pytest.fixture
 def holder(ent):
     return add_person(ent)
@@ -45,7 +51,7 @@ def kept(db):
     def read():
         while root.buffer.write():
             pass
-        rows = RefusedCall.objects.order_by("pk")
+        rows = KeptCall.objects.order_by("pk")
         return list(rows.values_list("operation", "ref_id", "code", "fields"))
 
     return read
@@ -58,7 +64,7 @@ def test_a_malformed_call_is_kept_with_the_fields_that_were_named(ent, kept):
     with freeze_at(LONG_AGO):
         assert_malformed(ent.call(CHECK, Ref_Id="R-1", Amount="x", Unique_Id="x", Tran_Type="D"))
     assert kept() == [(CHECK, "R-1", "400", "Unique_Id,Amount")]
-    row = RefusedCall.objects.get()
+    row = KeptCall.objects.get()
     assert (row.processor, row.at.isoformat()) == (ent.processor, "2025-12-31T18:30:00+00:00")
 
 
@@ -99,7 +105,7 @@ def test_whatever_is_sent_names_are_kept_and_never_values(ent, kept, operation):
     assert_malformed(reply)
     (row,) = kept()
     assert (row[0], row[1], sorted(row[3].split(","))) == (operation, "", list_named(reply))
-    (stored,) = RefusedCall.objects.values()
+    (stored,) = KeptCall.objects.values()
     assert not any(part in str(stored) for part in SECRET.split())
 
 
@@ -155,9 +161,7 @@ def test_what_may_be_recorded_is_not_refused(ent, holder, kept, monkeypatch):
 
 
 def note(processor, number=1, code="409"):
-    root.buffer.note(
-        processor_id=processor.pk, operation=KYC, ref_id=f"R-{number}", code=code, fields=()
-    )
+    root.buffer.note(processor_id=processor.pk, operation=KYC, ref_id=f"R-{number}", code=code)
 
 
 def test_no_more_waits_than_there_is_room_for(ent, kept, monkeypatch, caplog):
@@ -166,7 +170,7 @@ def test_no_more_waits_than_there_is_room_for(ent, kept, monkeypatch, caplog):
         note(ent.processor, number)
     root.buffer._write_all()
     assert [ref for _, ref, *_ in kept()] == ["R-0", "R-1", "R-2"]
-    assert "2 refused calls were not kept: too many came" in caplog.messages
+    assert "2 calls were not kept: too many came" in caplog.messages
     note(ent.processor, 6)
     assert len(kept()) == 4
 
@@ -189,11 +193,11 @@ def test_what_can_not_be_written_waits_on(ent, kept, monkeypatch):
 @pytest.mark.parametrize(
     ("error", "left", "said"),
     [
-        (Unavailable(), 1, "refused calls wait to be kept: Unavailable"),
-        (OSError("no such file"), 1, "refused calls wait to be kept: OSError"),
-        (OperationalError("locked"), 1, "refused calls wait to be kept: OperationalError"),
-        (IntegrityError("R-1"), 0, "1 refused calls were dropped: IntegrityError"),
-        (ValueError("R-1"), 0, "1 refused calls were dropped: ValueError"),
+        (Unavailable(), 1, "calls wait to be kept: Unavailable"),
+        (OSError("no such file"), 1, "calls wait to be kept: OSError"),
+        (OperationalError("locked"), 1, "calls wait to be kept: OperationalError"),
+        (IntegrityError("R-1"), 0, "1 calls were dropped: IntegrityError"),
+        (ValueError("R-1"), 0, "1 calls were dropped: ValueError"),
     ],
 )
 def test_an_outage_is_waited_out_and_what_never_goes_in_is_dropped(
@@ -229,7 +233,7 @@ def test_of_each_processor_the_last_ones_are_kept(ent, cbs, kept, monkeypatch):
     for number in (4, 5):
         note(ent.processor, number)
     kept()
-    refs = RefusedCall.objects.order_by("pk").values_list("processor__system_id", "ref_id")
+    refs = KeptCall.objects.order_by("pk").values_list("processor__system_id", "ref_id")
     assert sorted(refs) == [
         *(("CBS", f"R-{number}") for number in (1, 2, 3)),
         *(("ENT", f"R-{number}") for number in (3, 4, 5)),

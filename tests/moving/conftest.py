@@ -18,7 +18,7 @@ from ppims.core import calendar, clock
 from ppims.core.errors import Conflict
 from ppims.db import alias
 from ppims.maintenance import copy
-from ppims.models import Job, RefusedCall
+from ppims.models import Job, KeptCall
 from ppims.reports import overview_counts
 from ppims.services import audit, jobs, key_usage, processor_changes, role_groups, staff_changes
 from ppims.services.staff_changes import NewPerson
@@ -74,7 +74,7 @@ def filled(other_databases):
     reversal, _ = make_posting(ent, customer, 10_000, kind="R", tran_id="T1")
     noted = {"finding": "", "note": "asked – why", "user": maker, "at": clock.now()}
     found = [PostingFinding.objects.create(customer_id=customer, entry=reversal, **noted)]
-    RefusedCall.objects.create(
+    KeptCall.objects.create(
         at=clock.now(), processor=ent, operation="check-customer-kyc", ref_id="K1", code="500"
     )
     report = refuse(ent, customer, 40_000, "T1")

@@ -9,7 +9,7 @@ import pytest
 
 from limits.models import BY_PROCESSOR, OF_ALL, LedgerEntry, LimitCheck, OverviewSnapshot
 from ppims.core import calendar, clock
-from ppims.models import RefusedCall
+from ppims.models import KeptCall
 from ppims.reports import near_limit, overview_counts
 from ppims.reports.processors import PLAIN_FIGURES, SHOWN_DAYS, read_figures
 from tests.factories import make_check, make_customer, make_posting
@@ -103,7 +103,7 @@ def test_what_reports_were_is_told_by_the_day_they_came(ent, cbs, customer):
 
 
 def refuse_call(processor, when, code):
-    return RefusedCall.objects.create(at=when, processor=processor, operation="x", code=code)
+    return KeptCall.objects.create(at=when, processor=processor, operation="x", code=code)
 
 
 def test_calls_are_checks_reports_and_refusals_and_the_last_is_told(ent, cbs, customer):
@@ -122,9 +122,9 @@ def test_calls_are_counted_on_where_all_rows_were_purged_and_ids_begin_anew(ent)
     for _ in range(3):
         refuse_call(ent, NOON, "400")
     read_at(NOON)
-    last = RefusedCall.objects.latest("pk").pk
-    RefusedCall.objects.all().delete()
-    RefusedCall.objects.create(pk=last - 2, at=NOON, processor=ent, operation="x", code="409")
+    last = KeptCall.objects.latest("pk").pk
+    KeptCall.objects.all().delete()
+    KeptCall.objects.create(pk=last - 2, at=NOON, processor=ent, operation="x", code="409")
     assert read_at(NOON).find(ent.pk).refused == {"400": 3, "409": 1}
 
 

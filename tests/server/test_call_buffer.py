@@ -9,7 +9,7 @@ from django.db import connection
 
 from ppims.api import root
 from ppims.db import statements
-from ppims.models import RefusedCall
+from ppims.models import KeptCall
 from ppims.services import call_buffer
 from tests.api.answers import NOBODY, assert_unknown
 from tests.server.conftest import wait_until
@@ -17,7 +17,7 @@ from tests.server.running_server import KYC, RunningServer, encode, make_body
 
 pytestmark = pytest.mark.django_db
 ON_SQLITE = pytest.mark.only_on("sqlite", "it is about SQLite's fsyncs and turns")
-LIST_KEPT = "SELECT operation, ref_id, code, fields FROM ppims_refusedcall"
+LIST_KEPT = "SELECT operation, ref_id, code, fields FROM ppims_keptcall"
 
 
 @ON_SQLITE
@@ -49,7 +49,7 @@ def test_their_own_connection_alone_is_without_fsyncs(grouped):
     assert_unknown(grouped.caller.call(KYC, Unique_Id=NOBODY))
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(read_written).result() == (1,)
-    assert RefusedCall.objects.count() == 1
+    assert KeptCall.objects.count() == 1
     full = grouped.ask(lambda: statements.read_row("PRAGMA synchronous", ())).result()
     assert full == statements.read_row("PRAGMA synchronous", ()) == (2,)
 
@@ -58,17 +58,15 @@ def test_their_own_connection_alone_is_without_fsyncs(grouped):
 def test_who_is_refused_does_not_wait_for_whoever_writes(grouped):
     with grouped.hold_turn():
         assert_unknown(grouped.caller.call(KYC, Unique_Id=NOBODY))
-    assert not RefusedCall.objects.exists()
+    assert not KeptCall.objects.exists()
     root.buffer.write()
-    assert RefusedCall.objects.count() == 1
+    assert KeptCall.objects.count() == 1
 
 
 @pytest.mark.only_on("postgresql", "it is about PostgreSQL's fsyncs")
 def test_a_transaction_of_theirs_alone_is_without_fsyncs(ent):
     said = []
-    call = RefusedCall(
-        at=call_buffer.clock.now(), processor=ent.processor, operation=KYC, code="500"
-    )
+    call = KeptCall(at=call_buffer.clock.now(), processor=ent.processor, operation=KYC, code="500")
 
     def listen(execute, sql, params, many, context):
         result = execute(sql, params, many, context)

@@ -24,7 +24,7 @@ from ppims.db import put_back
 from ppims.db.write_lock import hold_write_lock
 from ppims.demo import load, next_answers, reset, traffic_place
 from ppims.maintenance import jobs as runner
-from ppims.models import AuditEntry, Job, Processor, RefusedCall, User
+from ppims.models import AuditEntry, Job, KeptCall, Processor, User
 from ppims.reports import overview_counts
 from ppims.services import call_buffer, jobs
 from tests.factories import make_check, make_posting
@@ -221,19 +221,19 @@ def test_calls_that_waited_to_be_kept_are_dropped_and_later_ones_kept(demo, ent,
         said = {"operation": "add-customer", "code": "400", "fields": ()}
         buffer.note(processor_id=ent.pk, ref_id=ref_id, **said)
 
-    before = RefusedCall.objects.count()
+    before = KeptCall.objects.count()
     note("before")
     reset.put_back_to_start()
     note("after")
     assert buffer.write()
-    assert RefusedCall.objects.count() == before + 1
-    assert RefusedCall.objects.latest("pk").ref_id == "after"
+    assert KeptCall.objects.count() == before + 1
+    assert KeptCall.objects.latest("pk").ref_id == "after"
     write = call_buffer.write
     monkeypatch.setattr(call_buffer, "write", lambda calls: (put_back_elsewhere(), write(calls)))
     note("meanwhile")
     with pytest.raises(Conflict):
         buffer.write()
-    assert not RefusedCall.objects.filter(ref_id="meanwhile").exists()
+    assert not KeptCall.objects.filter(ref_id="meanwhile").exists()
 
 
 # Where there is no start.

@@ -7,7 +7,7 @@ from html import unescape
 import pytest
 
 from ppims.core import clock
-from ppims.models import RefusedCall
+from ppims.models import KeptCall
 from ppims.reports import keyset
 from ppims.reports.calls import list_calls
 from tests.web.admin_pages import open_browser, read_words
@@ -23,13 +23,18 @@ def _then():
         yield
 
 
+@pytest.fixture(autouse=True)
+def _in_production(settings):
+    settings.PPIMS_KEEPS_BODIES = False
+
+
 @pytest.fixture
 def auditor():
     return open_browser("auditor")
 
 
 def add_refused(processor, number, *, code="409", fields="", **ago):
-    return RefusedCall.objects.create(
+    return KeptCall.objects.create(
         at=AT - timedelta(**ago),
         processor=processor,
         operation="update-customer-limit",

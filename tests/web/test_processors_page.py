@@ -15,7 +15,7 @@ from ppims.api.root import OPERATIONS as CALLED
 from ppims.backoffice.labels import OPERATIONS
 from ppims.core import clock, roles
 from ppims.core.coroutines import run_to_end
-from ppims.models import AuditEntry, Processor, ProcessorChange, RefusedCall, User
+from ppims.models import AuditEntry, KeptCall, Processor, ProcessorChange, User
 from ppims.services import credentials
 from tests.factories import make_check, make_customer, make_password_once, make_processor
 from tests.web.admin_pages import make_user, open_browser, read_words
@@ -98,7 +98,7 @@ def test_a_row_and_a_page_tell_of_calls_and_of_what_was_refused(ent):
     make_check(ent, make_customer(ent), 100)
     at = clock.now()
     for code in ("400", "409", "409"):
-        RefusedCall.objects.create(at=at, processor=ent, operation="x", code=code)
+        KeptCall.objects.create(at=at, processor=ent, operation="x", code=code)
     client = open_browser("viewer")
     words = read_words(client.get(reverse("processors")))
     assert "4 calls today 0 declined Refused 400: 1, 409: 2" in words

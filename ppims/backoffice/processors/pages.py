@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from ppims.backoffice.access import open_page
 from ppims.backoffice.proposal_kinds.processor import PROCESSOR_KIND, write_hold
 from ppims.core import clock
-from ppims.models import Processor, ProcessorChange, RefusedCall, User
+from ppims.models import KeptCall, Processor, ProcessorChange, User
 from ppims.reports.processors import ProcessorFigures, read_figures
 from ppims.services.accounts import get_staff
 from ppims.services.processor_changes import list_open_sheets
@@ -41,7 +41,7 @@ class Shown:
     @property
     def refused(self) -> list[tuple[object, int]]:
         """List how often what was refused in these days: "Conflict with the record (409)", 3."""
-        labels = dict(RefusedCall.Code.choices)
+        labels = dict(KeptCall.Code.choices)
         counts = sorted(self.figures.refused.items())
         return [(f"{labels.get(code, '')} ({code})".strip(), count) for code, count in counts]
 

@@ -33,7 +33,7 @@ CHANGED_TABLES = {
 DELETED_TABLES = {
     *("customers_identifier", "customers_nameword", "limits_hold", "limits_monthlyusage"),
     *("limits_watched", "django_session"),
-    *("ppims_user_groups", "auth_group_permissions", "ppims_refusedcall"),
+    *("ppims_user_groups", "auth_group_permissions", "ppims_keptcall"),
     "ppims_job",
     *("axes_accessattempt", "axes_accessattemptexpiration"),
 }

@@ -1,0 +1,70 @@
+"""What may be kept of a request's Data: everything but who asks, and by which password."""
+
+from collections.abc import Iterator
+from typing import Any
+
+# Why a request's body is not kept.
+TOO_LARGE, UNREADABLE, NOT_READ = "too large", "unreadable", "not read"
+LEFT_OUT = "[left out]"
+FEWEST_TO_LOOK_FOR = 4  # characters: a shorter password is looked for as a whole value alone
+
+
+def strip_credentials(data: dict[str, Any], *, keeps_username: bool) -> dict[str, Any]:
+    """Copy Data without any field that is called a password, at any depth and in any case, and
+    without its value wherever else it stands. `keeps_username` is for who was recognized: of
+    others nothing says whether that isn't the password. Raises RecursionError.
+    """
+    words = ("password",) if keeps_username else ("password", "username")
+    secrets = {text for text in _list_secrets(data, words) if text}
+    stripped: dict[str, Any] = _strip(data, words, secrets)
+    return stripped
+
+
+def _list_secrets(value: Any, words: tuple[str, ...]) -> Iterator[str]:
+    """Yield each text and number that stands in a field so called, or below one."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from _list_texts(each) if _is_called(name, words) else _list_secrets(each, words)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _list_secrets(each, words)
+
+
+def _list_texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield name
+            yield from _list_texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _list_texts(each)
+    elif isinstance(value, str | int | float) and not isinstance(value, bool):
+        yield str(value)
+
+
+def _is_called(name: str, words: tuple[str, ...]) -> bool:
+    folded = name.casefold()
+    if folded in words:  # as almost all are
+        return True
+    letters = "".join(filter(str.isalnum, folded))
+    return any(word in letters for word in words)
+
+
+def _strip(value: Any, words: tuple[str, ...], secrets: set[str]) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: _strip(each, words, secrets)
+            for name, each in value.items()
+            if not _is_called(name, words) and not _says(name, secrets)
+        }
+    if isinstance(value, list):
+        return [_strip(each, words, secrets) for each in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    return LEFT_OUT if _says(str(value), secrets) else value
+
+
+def _says(text: str, secrets: set[str]) -> bool:
+    return text in secrets or any(
+        len(secret) >= FEWEST_TO_LOOK_FOR and secret in text for secret in secrets
+    )
