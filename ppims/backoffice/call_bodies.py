@@ -55,6 +55,14 @@ class Line:
     message: str = ""
     is_missing: bool = False
 
+    @property
+    def words(self) -> str:
+        return self.text.lstrip(" ")
+
+    @property
+    def blanks(self) -> str:
+        return self.text.removesuffix(self.words)
+
 
 def lay_out_request(
     data: Mapping[str, Any], operation_word: str, errors: Mapping[str, str]

@@ -18,7 +18,7 @@ from ppims.backoffice.call_bodies import (
     list_errors,
     write_curl,
 )
-from ppims.backoffice.call_outcome import describe_check, describe_outcome
+from ppims.backoffice.call_outcome import READS, describe_check, describe_outcome
 from ppims.backoffice.transaction_detail import Fact
 from ppims.core.formats import write_ist_second
 from ppims.core.keys import KeyMissing
@@ -40,6 +40,7 @@ def call(request: HttpRequest, call_id: int) -> HttpResponse:
     answered = bodies.get("answered", {})
     context = {
         "call": kept,
+        "is_read": kept.operation in READS,
         "facts": [fact for fact in _list_facts(kept, answered) if fact.value],
         **_describe_bodies(request, kept, bodies),
     }
@@ -64,7 +65,7 @@ def _list_facts(kept: KeptCall, answered: Bodies) -> list[Fact]:
         *describe_outcome(kept, is_replayed=is_replayed),
         *describe_check(kept),
         Fact(_("Made of the answer, on Demo"), kept.fault),
-        Fact(_("From"), str(kept.processor or _("Nobody: the credentials were wrong"))),
+        Fact(_("From"), str(kept.processor or _("Nobody who is known"))),
         Fact(_("Time"), write_ist_second(kept.at)),
         Fact(_("Took"), took),
         Fact("HTTP", str(kept.http_status or ""), is_code=True),

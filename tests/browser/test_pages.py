@@ -12,7 +12,7 @@ from limits.models import LedgerEntry, LimitCheck, RefusedReport
 from limits.services import seals
 from ppims.core import clock
 from ppims.demo.load import SAMPLE_CUSTOMER
-from ppims.models import AuditEntry, Job
+from ppims.models import AuditEntry, Job, KeptCall
 from ppims.services import jobs
 from tests.browser.conftest import PHONE, READ_STORES, REFUSED_MESSAGE, find_violations
 from tests.browser.pictures import name_picture, write_picture
@@ -41,7 +41,8 @@ class Shown:
     """A page to look at: whose, where, and what it says to the console, if it may.
 
     {declined} in an address is someone whose last payment was declined, {check} that check,
-    {flagged} a flagged posting that waits, and {refused} a refused report that does; {audited} is
+    {flagged} a flagged posting that waits, and {refused} a refused report that does; {call} is a
+    refused call; {audited} is
     what somebody did to a customer, and {job} a verification. What is `sought` is typed into the
     search.
     """
@@ -74,6 +75,7 @@ PAGES = (
     Shown("new-processor", "/settings/processors/new", role="admin"),
     Shown("new-password", "/settings/processors/1/rekey", role="admin"),
     Shown("calls", "/settings/processors/calls", role="auditor"),
+    Shown("call", "/settings/processors/calls/{call}", role="auditor"),
     Shown("audit", "/settings/audit", role="auditor"),
     Shown("demo", "/demo"),
     Shown("seals", "/settings/audit/seals", role="auditor"),
@@ -117,6 +119,7 @@ def find_address(shown):
     known["holder"] = flagged.customer_id
     refused = RefusedReport.objects.order_by("-pk").first()
     audited = AuditEntry.objects.exclude(subject=0).exclude(user=None).order_by("-pk").first()
+    known["call"] = KeptCall.objects.filter(code="400").order_by("pk").first().pk
     known |= {"refused": refused.pk, "audited": audited.pk, "job": find_job().pk, "proposed": 1}
     return shown.address.format(**known)
 

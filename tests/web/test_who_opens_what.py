@@ -69,6 +69,7 @@ OPEN_TO = {
     "flagged": (ROLES, NO_ROLE, []),
     "flagged-posting": (ROLES, {"maker"}, [1]),
     "calls": (ROLES - {"viewer"}, NO_ROLE, []),
+    "call": (ROLES - {"viewer"}, NO_ROLE, [1]),
     "refused-reports": (ROLES, NO_ROLE, []),
     "refused-report": (ROLES, {"maker"}, [1]),
     "transactions": (ROLES, NO_ROLE, []),
