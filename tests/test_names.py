@@ -36,8 +36,8 @@ VERBS = set(
     renew repeat replay report require reset resolve respond restart restore resume reveal reverse
     rewrite roll
     round run save say scale seal search seed send serve set settle share show sign sit skip
-    spell spend split spread start stay step stop store stream submit subtract sum summarize swap
-    switch sync take tamper tell test throttle time transfer translate trim truncate try type
+    spell spend split spread start stay step stop store stream strip submit subtract sum summarize
+    swap switch sync take tamper tell test throttle time transfer translate trim truncate try type
     tie turn unblock undo unmerge unpack unprove update use validate verify visit wait walk warn
     watch wind withdraw work wrap write yield
     """.split()

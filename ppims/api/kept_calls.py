@@ -12,7 +12,7 @@ from ppims.core import clock
 from ppims.core.errors import Forbidden, TooLarge, UnreadableBody
 from ppims.services import call_buffer
 from ppims.services.call_buffer import read_ref
-from ppims.wire.kept_bodies import NOT_READ, TOO_LARGE, UNREADABLE, strip_credentials
+from ppims.wire.kept_bodies import TOO_LARGE_BODY, UNREAD_BODY, UNREADABLE_BODY, strip_credentials
 from ppims.wire.reply import WireReply
 
 UNIQUE_ID, LONGEST_FAULT = re.compile("[1-9][0-9]{14}"), 100
@@ -61,10 +61,10 @@ def _write_sent(request: root.WireRequest, word: str) -> tuple[dict[str, Any], b
 
 def _describe_unkept(request: root.WireRequest) -> dict[str, Any]:
     refusal = request.refusal
-    why = UNREADABLE if isinstance(refusal, UnreadableBody) else NOT_READ
+    why = UNREADABLE_BODY if isinstance(refusal, UnreadableBody) else UNREAD_BODY
     size = str(request.META.get("CONTENT_LENGTH") or "")
     return {
-        "why": TOO_LARGE if isinstance(refusal, TooLarge) else why,
+        "why": TOO_LARGE_BODY if isinstance(refusal, TooLarge) else why,
         "bytes": int(size) if re.fullmatch("[0-9]{1,12}", size) else None,
     }
 

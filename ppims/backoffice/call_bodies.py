@@ -18,24 +18,25 @@ from ppims.core.formats import HIDDEN_TEXT, mask, mask_email
 PASSWORD_VARIABLE, USERNAME_VARIABLE = "$PPIMS_PASSWORD", "$PPIMS_USERNAME"
 SHOWN_DIGITS, FEWEST_PRIVATE, FEWEST_OF_NUMBER = 4, 8, 4
 MOST_OF_AMOUNT = 9  # digits: a mobile number has ten
-NUMBERS = {"Card_Number", "Account_Number", "Ovid_Value", "Mobile_Number"}
-LAST_FOUR, PRIVATE = NUMBERS | {"Customer_Id", "Cif_Id"}, NUMBERS | {"Email_Id"}
+NUMBER_FIELDS = {"Card_Number", "Account_Number", "Ovid_Value", "Mobile_Number"}
+LAST_FOUR_FIELDS = NUMBER_FIELDS | {"Customer_Id", "Cif_Id"}
+PRIVATE_FIELDS = NUMBER_FIELDS | {"Email_Id"}
 NAMES_WITH_DIGITS = {"Address_Line1", "Address_Line2"}
 ID_PATTERNS = {
     **dict.fromkeys(("Ref_Id", "Tran_Id", "Enquiry_Ref_Id"), re.compile("[A-Za-z0-9_-]{1,32}")),
     **dict.fromkeys(("Unique_Id", "Old_Unique_Id"), re.compile("[0-9]{15}|NA")),
 }
-PLAIN = {
+PLAIN_FIELDS = {
     *("Amount", "Avail_Bal", "Tran_Type", "Tran_Status", "System_Id", "Name", "City"),
     *("Customer_Name", "State", "Account_Status", "Card_Status", "Card_Exp_date", "KYC_Flag"),
     *("KYC_Updated_Channel", "KYC_Updated_On", "Ovid_Type", "Customer_Type", "Ppi_Type"),
     "NRI_Flag",
 }
 NAME_OF_FIELD = re.compile("[A-Za-z_]{1,40}")
-MONEY = re.compile(r"[-+]?[0-9][0-9,]{0,10}(\.[0-9]{0,6})?")
+MONEY_PATTERN = re.compile(r"[-+]?[0-9][0-9,]{0,10}(\.[0-9]{0,6})?")
 DAY_PATTERN, TIME_PATTERN = r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}", r"\d{1,2}(:\d{2}){0,2}(\.\d{1,6})?"
-INSTANT = re.compile(rf"{DAY_PATTERN}([ T]{TIME_PATTERN}(Z|[+-]\d\d:?\d\d)?)?")
-YEAR = re.compile(r"(?:19|20)\d\d")
+INSTANT_PATTERN = re.compile(rf"{DAY_PATTERN}([ T]{TIME_PATTERN}(Z|[+-]\d\d:?\d\d)?)?")
+YEAR_PATTERN = re.compile(r"(?:19|20)\d\d")
 
 Mask = Callable[[str, str, str], Any]  # of a field: its name, its value, and that masked
 
@@ -44,7 +45,7 @@ class _Missing:
     """What stands in the place of a field that was asked for and not sent."""
 
 
-MISSING = _Missing()
+MISSING_FIELD = _Missing()
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Line:
         return self.text.removesuffix(self.words)
 
 
-def lay_out_request(
+def list_request_lines(
     data: Mapping[str, Any], operation_word: str, errors: Mapping[str, str]
 ) -> list[Line]:
     """Lay out a request, with the fields that were refused marked, and those that are missing."""
@@ -75,11 +76,11 @@ def lay_out_request(
     for path in errors:
         name = path.removeprefix(f"Data.{operation_word}.")
         if isinstance(message, dict) and name != path:
-            message.setdefault(name, MISSING)
+            message.setdefault(name, MISSING_FIELD)
     return list(_write_lines({"Data": masked}, errors))
 
 
-def lay_out_answer(answer: Mapping[str, Any], private: Mapping[str, Any]) -> list[Line]:
+def list_answer_lines(answer: Mapping[str, Any], private: Mapping[str, Any]) -> list[Line]:
     """Lay out an answer. `private` is the request that it answers: nothing of it is repeated."""
     return list(_write_lines(mask_body(dict(answer), _show, beside=private, is_ours=True), {}))
 
@@ -141,7 +142,7 @@ def _list_private(value: Any, name: str = "") -> Iterator[str]:
     elif isinstance(value, list):
         for each in value:
             yield from _list_private(each, name)
-    elif name in PRIVATE and len(str(value)) >= FEWEST_PRIVATE:
+    elif name in PRIVATE_FIELDS and len(str(value)) >= FEWEST_PRIVATE:
         yield str(value)
 
 
@@ -169,28 +170,28 @@ class _Masking:
 
     def _mask(self, name: str, text: str) -> str | None:
         """Mask a value of a field; None: it may be shown."""
-        if name in LAST_FOUR:
+        if name in LAST_FOUR_FIELDS:
             return mask(text, shown=SHOWN_DIGITS)
         if name == "Email_Id":
             return mask_email(text) if "@" in text else HIDDEN_TEXT
         if name == "Date_Of_Birth":
-            year = YEAR.search(text)
-            return f"•• ••• {year[0]}" if year and INSTANT.fullmatch(text) else HIDDEN_TEXT
+            year = YEAR_PATTERN.search(text)
+            return f"•• ••• {year[0]}" if year and INSTANT_PATTERN.fullmatch(text) else HIDDEN_TEXT
         if any(each in text for each in self.private):
             return HIDDEN_TEXT
         if name in ID_PATTERNS:
             is_one = ID_PATTERNS[name].fullmatch(text)
             return None if is_one else mask(text, shown=SHOWN_DIGITS)
-        if name not in PLAIN:
+        if name not in PLAIN_FIELDS:
             return None if self.is_ours else HIDDEN_TEXT
         return None if is_harmless(text) else mask(text, shown=SHOWN_DIGITS)
 
 
 def is_harmless(text: str) -> bool:
     """Whether a text is an amount, an instant or words, and no number that belongs to somebody."""
-    if INSTANT.fullmatch(text):
+    if INSTANT_PATTERN.fullmatch(text):
         return True
-    if MONEY.fullmatch(text):
+    if MONEY_PATTERN.fullmatch(text):
         return sum(map(str.isdecimal, text.partition(".")[0])) <= MOST_OF_AMOUNT
     return "@" not in text and sum(map(str.isdecimal, text)) < FEWEST_OF_NUMBER
 
@@ -207,7 +208,7 @@ def _write_lines(
     """
     blanks = " " * (len(lead) - len(lead.lstrip()))
     message = errors.get(path, "")
-    if value is MISSING:
+    if value is MISSING_FIELD:
         yield Line(f"{lead}–", message, is_missing=True)
     elif not value or not isinstance(value, dict | list):
         yield Line(f"{lead}{json.dumps(value, ensure_ascii=False)}{tail}", message)

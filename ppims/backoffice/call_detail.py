@@ -13,19 +13,19 @@ from django.utils.translation import gettext as _
 
 from ppims.backoffice.access import open_page
 from ppims.backoffice.call_bodies import (
-    lay_out_answer,
-    lay_out_request,
+    list_answer_lines,
     list_errors,
+    list_request_lines,
     write_curl,
 )
-from ppims.backoffice.call_outcome import READS, describe_check, describe_outcome
+from ppims.backoffice.call_outcome import READ_OPERATIONS, describe_check, describe_outcome
 from ppims.backoffice.transaction_detail import Fact
 from ppims.core.formats import write_ist_second
 from ppims.core.keys import KeyMissing
 from ppims.models import KeptCall
 from ppims.reports.calls import list_kept
 from ppims.reports.keyset import PAST_ALL_IDS
-from ppims.wire.kept_bodies import TOO_LARGE, UNREADABLE
+from ppims.wire.kept_bodies import TOO_LARGE_BODY, UNREADABLE_BODY
 
 Bodies = dict[str, Any]
 
@@ -40,7 +40,7 @@ def call(request: HttpRequest, call_id: int) -> HttpResponse:
     answered = bodies.get("answered", {})
     context = {
         "call": kept,
-        "is_read": kept.operation in READS,
+        "is_read": kept.operation in READ_OPERATIONS,
         "facts": [fact for fact in _list_facts(kept, answered) if fact.value],
         **_describe_bodies(request, kept, bodies),
     }
@@ -80,20 +80,20 @@ def _describe_bodies(request: HttpRequest, kept: KeptCall, bodies: Bodies) -> Bo
         return {"unkept": _("Its bodies are not kept.")}
     sent, answered = bodies["sent"], bodies["answered"]
     data = sent.get("data")
-    shown: Bodies = {"answered": lay_out_answer(answered, data or {})}
+    shown: Bodies = {"answered": list_answer_lines(answered, data or {})}
     if data is None:
         return {**shown, "unkept": _describe_unkept(sent)}
     errors = list_errors(answered)
     address = request.build_absolute_uri(f"/{settings.PPIMS_API_PREFIXES[0]}/{kept.operation}")
     curl, to_put_in = write_curl(address, data)
-    sent_lines = lay_out_request(data, sent["word"], errors)
+    sent_lines = list_request_lines(data, sent["word"], errors)
     return {**shown, "sent": sent_lines, "curl": curl, "to_put_in": to_put_in}
 
 
 def _describe_unkept(sent: Bodies) -> str:
     words = {
-        TOO_LARGE: _("The body is over 64 KiB, so it was not read."),
-        UNREADABLE: _("The body is not the JSON that is asked for. It is not kept."),
+        TOO_LARGE_BODY: _("The body is over 64 KiB, so it was not read."),
+        UNREADABLE_BODY: _("The body is not the JSON that is asked for. It is not kept."),
     }
     said = words.get(sent["why"], _("The body could not be read. It is not kept."))
     if sent["bytes"] is None:

@@ -17,14 +17,14 @@ from ppims.reports.calls import list_kept
 from ppims.reports.records import Source
 
 OPERATION_CODES = {operation.label: operation for operation in Operation}
-READS = {"customer-registration-status", "check-customer-kyc"}
+READ_OPERATIONS = {"customer-registration-status", "check-customer-kyc"}
 CUSTOMERS_OPERATIONS = {"add-customer", "update-customer"}
 AROUND_REFUSAL = timedelta(seconds=2)
 
 
 def describe_outcome(call: KeptCall, *, is_replayed: bool) -> list[Fact]:
     """Say what became of a call, with links to it."""
-    if call.operation in READS:
+    if call.operation in READ_OPERATIONS:
         return [Fact(_("What became of it"), _("A read: nothing is recorded."))]
     key = _find_key(call, call.operation, call.ref_id)
     if is_replayed:

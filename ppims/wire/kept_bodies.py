@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 # Why a request's body is not kept.
-TOO_LARGE, UNREADABLE, NOT_READ = "too large", "unreadable", "not read"
+TOO_LARGE_BODY, UNREADABLE_BODY, UNREAD_BODY = "too large", "unreadable", "not read"
 LEFT_OUT = "[left out]"
 FEWEST_TO_LOOK_FOR = 4  # characters: a shorter password is looked for as a whole value alone
 
