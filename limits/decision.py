@@ -215,7 +215,7 @@ def _find_reason_of_state(question: Question) -> str | None:
 def _find_failing_rule(question: Question) -> Rule | None:
     """Find the rule that the amount fails with the least left; of two alike, as AMOUNT_WINDOWS."""
     left = [
-        (_work_out_left(rule, question), rule)
+        (work_out_left(rule, question), rule)
         for rule in question.rules
         if rule.window in AMOUNT_WINDOWS
     ]
@@ -226,7 +226,7 @@ def _find_failing_rule(question: Question) -> Rule | None:
     return ranked[0][1] if ranked else None
 
 
-def _work_out_left(rule: Rule, question: Question) -> int | None:
+def work_out_left(rule: Rule, question: Question) -> int | None:
     """Work out what a rule would still let pass; None where it can't be judged."""
     if rule.window == TRANSACTION_WINDOW:
         return rule.amount

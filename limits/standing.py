@@ -103,7 +103,7 @@ class Standing:
         """
         head, key = self.find_head(check.customer_id), self.known.key
         check = check._replace(id=next(self._check_ids), number=head.check_count + 1, key_id=key.id)
-        check = check._replace(mac=sign_row(key, "check", _list_signed(check), request.digests))
+        check = check._replace(mac=sign_row(key, "check", list_signed(check), request.digests))
         self._rows.checks.append(check)
         self.checks[check.id] = check
         self._drop_expired(check.customer_id)
@@ -146,7 +146,7 @@ class Standing:
         """Number an entry, chain it to the customer's last one, sign and keep it."""
         head, key = self.find_head(entry.customer_id), self.known.key
         entry = entry._replace(id=next(self._entry_ids), number=head.entry_count + 1, key_id=key.id)
-        digest = sign_link(key, "entry", _list_signed(entry), head.last_digest, request.digests)
+        digest = sign_link(key, "entry", list_signed(entry), head.last_digest, request.digests)
         entry = entry._replace(digest=digest)
         self._rows.entries.append(entry)
         self.entries[entry.id] = entry
@@ -212,7 +212,7 @@ class Standing:
             self._rows.keys.append((request.key, self.keys[request.key]))
 
 
-def _list_signed(row: Check | Entry) -> list[Plain]:
+def list_signed(row: Check | Entry) -> list[Plain]:
     """List the values that are signed: all but the row's id, and what its signature consists of."""
     values: list[Any] = [*row]
     for place in NOT_PLAIN_PLACES[type(row)]:

@@ -4,7 +4,8 @@ Unique_Id's that named it, and what gives back of a posting is whose the posting
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from django.db.models import Q, Sum
@@ -52,6 +53,35 @@ def sum_owned(unique_ids: Collection[int], kin: Iterable[int]) -> Owned:
             owned.used[each.place] += each.paise
             owned.reversible[each.place] += each.paise if each.is_of_a_tran_id else 0
     return owned
+
+
+def sum_owned_before(
+    unique_ids: Collection[int],
+    kin: Iterable[int],
+    place: Place,
+    at: datetime,
+    numbers: Mapping[int, int],
+) -> int:
+    """Sum up what was owned by some Unique_Ids in a month and direction at an instant: in these
+    ledgers before the entries of these numbers.
+    """
+    booked, given_back = 0, Counter[int]()
+    ledgers = sorted(kin)
+    for customer_id in ledgers:
+        rows = LedgerEntry.objects.filter(
+            customer_id=customer_id, month=place[0], direction=place[1], at__lte=at
+        ).exclude(kind__in=(Kind.MOVE, Kind.RELEASE))
+        if customer_id in numbers:
+            rows = rows.filter(number__lt=numbers[customer_id])
+        own = rows.filter(unique_id_sent__in=unique_ids, reverses=None)
+        booked += own.aggregate(paise=Sum("amount_paise", default=0))["paise"]
+        giving_back = rows.filter(reverses__isnull=False)
+        for posting_id, kind, paise in giving_back.values_list(
+            "reverses_id", "kind", "amount_paise"
+        ):
+            given_back[posting_id] += find_effect_paise(kind, paise)
+    theirs = _find_postings(ledgers, [*given_back], unique_ids)
+    return booked + sum(given_back[posting_id] for posting_id in theirs)
 
 
 def _add_booked(owned: Owned, customer_id: int, unique_ids: Collection[int]) -> None:

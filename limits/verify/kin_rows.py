@@ -9,7 +9,7 @@ from customers.models import Customer, Merge
 from limits.models import Adjustment, Hold, LedgerEntry, LimitCheck
 from limits.verify import judge
 from limits.verify.audit import Audits
-from limits.verify.chains import make_row_type
+from limits.verify.chains import Finding, make_row_type
 from limits.verify.history import History, Taken
 from limits.verify.judge import Check, Entry
 from limits.verify.ledger import begin_histories, make_job
@@ -41,7 +41,7 @@ FirstOfEntry = make_row_type("FirstOfEntry", [field.attname for field in ENTRY_R
 class RowsOfKin:
     """All rows of some connected customers."""
 
-    def __init__(self, ring: KeysByName, members: Sequence[int], taken: list[Taken]) -> None:
+    def __init__(self, ring: KeysByName, members: Sequence[int], taken: Sequence[Taken]) -> None:
         self.members = members
         self.survivors: dict[int, int | None] = {}
         self.people: dict[int, Person] = {}
@@ -55,9 +55,9 @@ class RowsOfKin:
         self.check_by_id = {row.id: row for rows in self.checks.values() for row in rows}
         self.entry_by_id = {row.id: row for rows in self.entries.values() for row in rows}
 
-    def _read(self, ring: KeysByName, member: int, taken: list[Taken]) -> None:
+    def _read(self, ring: KeysByName, member: int, taken: Sequence[Taken]) -> None:
         self.survivors.update(stream_joined((CUSTOMER_READER,), "WHERE unique_id = %s", (member,)))
-        self.people[member] = _read_person(ring, member, taken)
+        self.people[member], _ = read_person(ring, member, taken)
         self.checks[member] = _read_all(CHECK_READER, IN_ORDER, member, FirstOfCheck)
         self.entries[member] = _read_all(ENTRY_READER, IN_ORDER, member, FirstOfEntry)
         for merge in _read_all(MERGE_READER, OF_CUSTOMER, member, Merged):
@@ -112,13 +112,13 @@ def _read_all(reader: Reader, tail: str, member: int, kind: Any) -> list[Any]:
     return [kind._make(row) for row in stream_joined((reader,), tail, (member,))]
 
 
-def _read_person(ring: KeysByName, member: int, taken: list[Taken]) -> Person:
-    """Read who a customer was when. What is wrong with the rows, the walk has found."""
+def read_person(
+    ring: KeysByName, member: int, taken: Sequence[Taken]
+) -> tuple[Person, list[Finding]]:
+    """Read who a customer was when, and what is wrong with the rows that say so."""
     begun = begin_histories(make_job(member - 1, member, taken))
     history = begun.get(member) or History()
-    for _ in Audits(ring, [], member - 1, member).verify(member, history):
-        pass
+    findings = [*Audits(ring, [], member - 1, member).verify(member, history)]
     records = Records(ring, member - 1, member)
-    for _ in records.verify(member, history):
-        pass
-    return records.person
+    findings += records.verify(member, history)
+    return records.person, findings

@@ -3,7 +3,7 @@ docs/ledger.md, "What shows what".
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -134,7 +134,7 @@ def _list_jobs(taken: list[Taken]) -> Iterator[Job]:
         yield make_job(after, upto, taken)
 
 
-def make_job(after: int, upto: int, taken: list[Taken]) -> Job:
+def make_job(after: int, upto: int, taken: Sequence[Taken]) -> Job:
     """Make the job of the customers after one id and up to another."""
     theirs = (each.row_id for each in taken if each.last > after and each.first <= upto)
     return Job(after, upto, tuple(theirs))

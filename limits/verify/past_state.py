@@ -46,6 +46,11 @@ class Timeline(Generic[T]):
             if start - TOLERANCE_MICROS <= at <= end + TOLERANCE_MICROS
         ]
 
+    def list_likeliest_first(self, at: int) -> list[T]:
+        """List the same without repeats, and first what was at the instant itself."""
+        at_itself = next(value for start, value in reversed(self.changes) if start <= at)
+        return list(dict.fromkeys([at_itself, *self.list_seen(at)]))
+
 
 @dataclass(frozen=True)
 class Tier:
@@ -78,6 +83,10 @@ class Person:
     def list_tiers(self, at: int) -> Sequence[Tier]:
         """List the tiers that may have been read; none where nothing is known."""
         return self._tiers.list_seen(at) if self._tiers else ()
+
+    def list_tiers_likeliest_first(self, at: int) -> list[Tier]:
+        """List the same, and first that of the instant itself."""
+        return self._tiers.list_likeliest_first(at) if self._tiers else []
 
     def may_be_blocked(self, at: int) -> set[bool]:
         """List whether the customer may have been seen blocked: yes, no, or either."""
@@ -158,6 +167,24 @@ class RulesThen:
         """List which limits of a window may have been read for a check or an entry; None: none."""
         timeline = self._timelines.get((row.tier, row.direction, window))
         return timeline.list_seen(row.at) if timeline else NEVER_ASKED
+
+    def list_likeliest_first(
+        self, tier: str, direction: str, window: str, at: int
+    ) -> Sequence[int | None]:
+        """List which limits of a window may have been read at an instant, and first the one that
+        was in force then; None: none.
+        """
+        timeline = self._timelines.get((tier, direction, window))
+        return timeline.list_likeliest_first(at) if timeline else NEVER_ASKED
+
+    def find_end(self, rule_id: int) -> int | None:
+        """Find when another rule took a rule's place; None: it is in force still, or never was."""
+        rule = self._rules[rule_id]
+        timeline = self._timelines.get((rule.tier, rule.direction, rule.window))
+        starts = [start for start, _ in timeline.changes] if timeline else []
+        if rule.in_force_from is None:
+            return None
+        return next((start for start in starts if start > rule.in_force_from), None)
 
     def is_surely(self, row: Any, rule_id: int, limit: int, windows: Sequence[str]) -> bool:
         """Be sure, of nearly all rows at once, that a limit was in force; False: look closer."""
