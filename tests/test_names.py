@@ -19,7 +19,7 @@ VERBS = set(
     authenticate become begin bind blank block book bound break build call cancel carry
     change check choose
     chunk claim clean clear click close collect come commit compare compress confirm connect
-    copy correct count create cut decide decline decode decrypt defer delete describe digest
+    copy correct count create cut decide decline decode decrypt defer delete derive describe digest
     disable do
     enable
     draft draw drive drop echo edit emit encode encrypt end ensure enter execute expect explain

@@ -22,7 +22,7 @@ from ppims.core.formats import inr
 from ppims.models import Processor, User
 from ppims.reports.keyset import Page
 from ppims.reports.outcomes import Outcome
-from ppims.reports.records import Kind, Row, Source
+from ppims.reports.records import MONEY_SOURCES, Kind, Row, Source
 from ppims.reports.transactions import Transaction
 
 SOURCE_SLUGS = {source: source.value.replace(" ", "-") for source in Source}
@@ -59,6 +59,10 @@ class Line:
     @property
     def slug(self) -> str:
         return SOURCE_SLUGS[self.row.source]
+
+    @property
+    def is_of_money(self) -> bool:
+        return self.row.source in MONEY_SOURCES
 
     @property
     def kind(self) -> str:

@@ -19,6 +19,7 @@ from ppims.backoffice.customer.statement import customer_statement
 from ppims.backoffice.customers import customers
 from ppims.backoffice.demo.addresses import answer_control
 from ppims.backoffice.demo.page import demo
+from ppims.backoffice.explanations import transaction_explained
 from ppims.backoffice.flagged import flagged_list, flagged_posting
 from ppims.backoffice.jobs import job
 from ppims.backoffice.limit_changes import change_limits, limits_pack
@@ -119,6 +120,11 @@ urlpatterns = [
     path("transactions", transactions, name="transactions"),
     path("transactions/export", transactions_export, name="transactions-export"),
     path("transactions/<slug:source>/<int:row_id>", transaction, name="transaction"),
+    path(
+        "transactions/<slug:source>/<int:row_id>/explain",
+        transaction_explained,
+        name="transaction-explained",
+    ),
     path("search", search, name="search"),
     path("search/<slug:key>", search_results, name="search-results"),
     path("customers", customers, name="customers"),
