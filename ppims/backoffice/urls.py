@@ -123,7 +123,7 @@ urlpatterns = [
     path(
         "transactions/<slug:source>/<int:row_id>/explain",
         transaction_explained,
-        name="transaction-explained",
+        name="transaction-explain",
     ),
     path("search", search, name="search"),
     path("search/<slug:key>", search_results, name="search-results"),

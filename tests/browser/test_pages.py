@@ -84,6 +84,8 @@ PAGES = (
     Shown("transactions", "/transactions"),
     Shown("declined", "/transactions?outcome=declined&when=own&since=2020-01-01"),
     Shown("transaction", "/transactions/check/{check}"),
+    Shown("explained", "/transactions/check/{check}/explain", role="auditor"),
+    Shown("explained-entry", "/transactions/entry/{flagged}/explain", role="auditor"),
     Shown("customers", "/customers", role="maker"),
     Shown("customer", "/customers/{declined}", role="maker"),
     Shown("search", "/search"),

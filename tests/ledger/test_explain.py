@@ -4,8 +4,10 @@ changed behind the services' back does not.
 
 import random
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import DataError, IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
@@ -28,6 +30,7 @@ from tests.factories import (
 from tests.ledger import histories, tampering
 from tests.ledger.histories import adjust
 from tests.two_people import merge_customers, unmerge_customer
+from tests.web.admin_pages import open_browser, read_words
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2026, 11, 25, 10, 47, tzinfo=UTC)
@@ -105,8 +108,9 @@ def test_rows_of_one_instant_are_as_recorded_whichever_came_first(ent, cbs, cust
 
 def test_merged_and_parted_at_one_instant_all_rows_are_as_recorded(ent, cbs):
     with clock.freeze(AT - 90 * 24 * 60 * MINUTE):
-        survivor, merged = make_customer(ent), make_customer(cbs)
+        survivor = make_customer(ent)
     with clock.freeze(AT):
+        merged = make_customer(cbs)
         make_posting(ent, survivor, 300_000, tran_id="T1")
         held, _ = make_check(cbs, merged, 300_000)
         make_posting(cbs, merged, 111, direction="C")
@@ -305,6 +309,20 @@ def test_an_amount_changed_by_hand_shows_in_what_rests_on_it(ent, customer, unpr
     assert find_differing(asked) == [
         *("used_paise", "remaining_paise", "cumulative_paise", "available_paise")
     ]
+
+
+def test_a_changed_check_is_told_field_by_field_and_fails_the_command(unprotected):
+    asked, *_ = unprotected
+    changed = "limits_limitcheck SET cumulative_paise = 5 WHERE id = %s"
+    tampering.run(f"UPDATE {changed}", asked.pk)
+    page = open_browser("auditor").get(f"/transactions/check/{asked.pk}/explain")
+    out = StringIO()
+    with pytest.raises(CommandError, match="1 of 1: not as recorded"):
+        call_command("explain", asked.ref_id, stdout=out)
+    for said in (read_words(page), " ".join(out.getvalue().split())):
+        assert "Not as recorded. It was worked out anew, from what stood then: 1 field" in said
+        assert "Its signature is not right: it was changed after it was written." in said
+        assert "Told as used and on hold ₹0.05 ₹2,000.00" in said
 
 
 def test_what_was_cached_wrongly_for_a_while_shows_in_what_was_decided_meanwhile(ent, customer):

@@ -74,6 +74,7 @@ OPEN_TO = {
     "refused-report": (ROLES, {"maker"}, [1]),
     "transactions": (ROLES, NO_ROLE, []),
     "transaction": (ROLES, NO_ROLE, ["check", 1]),
+    "transaction-explain": ({"auditor", "admin"}, NO_ROLE, ["check", 1]),
     "search": (ROLES, ROLES, []),
     "search-results": (ROLES, NO_ROLE, ["no-such-search"]),
     "customers": (ROLES, NO_ROLE, []),
