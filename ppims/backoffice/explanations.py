@@ -10,7 +10,7 @@ from ppims.backoffice.transaction_rows import SOURCE_BY_SLUG, write_customer_add
 from ppims.reports import keyset
 from ppims.reports.records import Row, Source, read_checks, read_entries
 
-READERS = {Source.CHECK: read_checks, Source.ENTRY: read_entries}
+ROW_READERS = {Source.CHECK: read_checks, Source.ENTRY: read_entries}
 
 
 @open_page("ppims.view_auditentry")
@@ -30,7 +30,7 @@ def transaction_explained(request: HttpRequest, source: str, row_id: int) -> Htt
 
 
 def _read_row(source: str, row_id: int) -> Row:
-    reader = READERS.get(SOURCE_BY_SLUG.get(source, Source.AUDIT))
+    reader = ROW_READERS.get(SOURCE_BY_SLUG.get(source, Source.AUDIT))
     rows = reader([row_id]) if reader and row_id <= keyset.PAST_ALL_IDS else []
     if not rows:
         raise Http404

@@ -74,7 +74,7 @@ def customer(ent, cbs):
         return make_customer(ent, cbs, account_number="ACC-1")
 
 
-def after(minutes):
+def freeze_after(minutes):
     return clock.freeze(AT + minutes * MINUTE)
 
 
@@ -132,9 +132,9 @@ def test_merged_and_parted_at_one_instant_all_rows_are_as_recorded(ent, cbs):
 
 @pytest.mark.parametrize(("paise", "is_allowed"), [(600_000, True), (600_001, False)])
 def test_at_the_limit_and_one_paisa_over_it(ent, customer, paise, is_allowed):
-    with after(0):
+    with freeze_after(0):
         make_posting(ent, customer, 400_000)
-    with after(1):
+    with freeze_after(1):
         asked, _ = make_check(ent, customer, paise)
     explained = explain(asked)
     (month,) = explained.windows
@@ -146,9 +146,9 @@ def test_at_the_limit_and_one_paisa_over_it(ent, customer, paise, is_allowed):
 
 @pytest.mark.parametrize(("minutes", "is_open"), [(14, True), (16, False)])
 def test_a_hold_counts_until_its_end(ent, customer, minutes, is_open):
-    with after(0):
+    with freeze_after(0):
         held, _ = make_check(ent, customer, 400_000)
-    with after(minutes):
+    with freeze_after(minutes):
         asked, _ = make_check(ent, customer, 1)
         entry, _ = make_posting(ent, customer, 400_000, enquiry=held.ref_id)
     explained = explain(asked)
@@ -172,11 +172,11 @@ def test_the_turn_of_the_month(ent, customer, later_seconds):
 
 
 def test_a_rule_that_has_ended_since_still_explains_what_it_decided(ent, customer):
-    with after(0):
+    with freeze_after(0):
         asked, _ = make_check(ent, customer, 900_000)
     ends_at = AT + 60 * MINUTE
     make_rule(tier="P", direction="D", window="MONTH", amount=5, in_force_from=ends_at)
-    with after(62):
+    with freeze_after(62):
         declined, _ = make_check(ent, customer, 900_000)
     before, since = explain(asked), explain(declined)
     assert (before.is_as_recorded, since.is_as_recorded) == (True, True)
@@ -191,7 +191,7 @@ def test_each_window_is_explained_and_the_year_by_its_months(ent, customer):
     make_rule(tier="P", direction="C", window="CREDIT_STOP", amount=12, in_force_from=began)
     with clock.freeze(AT - 30 * 24 * 60 * MINUTE):
         make_posting(ent, customer, 700_000, direction="C")
-    with after(0):
+    with freeze_after(0):
         make_posting(ent, customer, 100_000, direction="C")
         asked, _ = make_check(ent, customer, 700_001, "C", balance_paise=200_000)
     explained = explain(asked)
@@ -210,13 +210,13 @@ def test_each_window_is_explained_and_the_year_by_its_months(ent, customer):
 
 
 def test_why_a_named_check_was_not_answered(ent, cbs, customer):
-    with after(0):
+    with freeze_after(0):
         asked, _ = make_check(ent, customer, 100)
         other, _ = make_check(cbs, customer, 100)
         loaded, _ = make_check(ent, customer, 100, "C")
         anothers, _ = make_check(ent, make_customer(ent), 100)
     named = [asked, asked, other, loaded, anothers]
-    with after(1):
+    with freeze_after(1):
         booked = [make_posting(ent, customer, 100, enquiry=each.ref_id)[0] for each in named]
     found = [explain(entry) for entry in booked]
     assert [each.named.why_not for each in found] == [
@@ -228,7 +228,7 @@ def test_why_a_named_check_was_not_answered(ent, cbs, customer):
 
 
 def test_what_gives_back_of_a_posting(ent, customer):
-    with after(0):
+    with freeze_after(0):
         posting, _ = make_posting(ent, customer, 1_000, tran_id="T1")
         make_posting(ent, customer, 300, "R", tran_id="T1")
         adjust(customer, 202611, -200, "D", posting.pk)
@@ -239,14 +239,14 @@ def test_what_gives_back_of_a_posting(ent, customer):
 
 
 def test_a_blocked_customer_and_a_higher_tier(ent, customer):
-    with after(0):
+    with freeze_after(0):
         set_blocked(customer, blocked=True)
-    with after(2):
+    with freeze_after(2):
         asked, _ = make_check(ent, customer, 100)
         entry, _ = make_posting(ent, customer, 100)
-    with after(4):
+    with freeze_after(4):
         set_tier(customer, "F")
-    with after(6):
+    with freeze_after(6):
         full, _ = make_check(ent, customer, 100)
     assert [explain(each).state.is_blocked for each in (asked, entry)] == [True, True]
     assert [explain(each).state.tier for each in (asked, full)] == ["P", "F"]
@@ -259,10 +259,10 @@ def test_a_blocked_customer_and_a_higher_tier(ent, customer):
 @pytest.fixture
 def unprotected(ent, customer):
     """Some rows of one customer, and nothing that protects them."""
-    with after(0):
+    with freeze_after(0):
         asked, _ = make_check(ent, customer, 200_000, account_number="ACC-1")
         declined, _ = make_check(ent, customer, 2_000_000)
-    with after(1):
+    with freeze_after(1):
         posting, _ = make_posting(ent, customer, 200_001, enquiry=asked.ref_id, tran_id="T1")
         make_posting(ent, customer, 500, "R", tran_id="T1")
         adjust(customer, 202611, 70)
@@ -298,7 +298,7 @@ def test_another_value_in_any_column_of_a_check_or_an_entry_differs(unprotected)
 
 def test_an_amount_changed_by_hand_shows_in_what_rests_on_it(ent, customer, unprotected):
     *_, posting = unprotected
-    with after(2):
+    with freeze_after(2):
         asked, _ = make_check(ent, customer, 1)
     tampering.run("UPDATE limits_ledgerentry SET amount_paise = 1 WHERE id = %s", posting.pk)
     explained = explain(LedgerEntry.objects.get(pk=posting.pk))
@@ -326,10 +326,10 @@ def test_a_changed_check_is_told_field_by_field_and_fails_the_command(unprotecte
 
 
 def test_what_was_cached_wrongly_for_a_while_shows_in_what_was_decided_meanwhile(ent, customer):
-    with after(0):
+    with freeze_after(0):
         make_posting(ent, customer, 900_000)
         MonthlyUsage.objects.update(debit_paise=0)
-    with after(1):
+    with freeze_after(1):
         asked, _ = make_check(ent, customer, 900_000)
     MonthlyUsage.objects.update(debit_paise=900_000)
     assert {"is_allowed", "reason", "used_paise"} <= {*find_differing(asked)}
@@ -346,7 +346,7 @@ def test_a_ref_id_that_is_gone_and_one_that_points_elsewhere(unprotected):
 def test_a_tier_given_by_hand_differs_from_what_the_audit_says(ent, customer):
     customer_rows = "customers_customer SET tier = 'F' WHERE unique_id = %s"
     tampering.run(f"UPDATE {customer_rows}", customer)
-    with after(0):
+    with freeze_after(0):
         asked, _ = make_check(ent, customer, 2_000_000)
     assert asked.is_allowed
     explained = explain(asked)
@@ -360,7 +360,7 @@ def test_a_tier_given_by_hand_differs_from_what_the_audit_says(ent, customer):
 def test_it_asks_as_often_whatever_the_customer_has_done(ent, customer):
     counts = []
     for postings in (1, 30):
-        with after(len(counts)):
+        with freeze_after(len(counts)):
             for _ in range(postings):
                 held, _ = make_check(ent, customer, 2)
                 make_posting(ent, customer, 1)

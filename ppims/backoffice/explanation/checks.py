@@ -66,8 +66,8 @@ def write_told(row: Check | Entry) -> Fact:
     """Write what the reply told of the figures: of an entry, those of the month of its arrival."""
     told = {"taken": inr(row.cumulative_paise), "left": inr(row.available_paise)}
     if row.available_paise is None:
-        return Fact(_("Told"), _("%(taken)s used or on hold, and no limit") % told)
-    return Fact(_("Told"), _("%(taken)s used or on hold, %(left)s left") % told)
+        return Fact(_("Told the processor"), _("%(taken)s used or on hold, and no limit") % told)
+    return Fact(_("Told the processor"), _("%(taken)s used or on hold, %(left)s left") % told)
 
 
 def write_tier(explained: Explained) -> str:

@@ -11,7 +11,15 @@ from limits.known import Check
 from limits.models import LedgerEntry, Window, write_limit
 from ppims.backoffice.explanation.sections import Cell, Section, Table
 from ppims.backoffice.transaction_detail import Fact, write_transaction_address
-from ppims.core.formats import inr, ist, ist_start, write_count, write_month
+from ppims.core.formats import (
+    inr,
+    ist,
+    ist_date,
+    ist_start,
+    write_count,
+    write_ist_second,
+    write_month,
+)
 from ppims.reports.records import Source
 
 
@@ -31,7 +39,7 @@ def _describe_window(explained: Explained, window: WindowThen) -> Section:
     title = _name_window(window)
     if window.is_deciding:
         is_check = isinstance(explained.row, Check)
-        said = _("%(window)s: it decided") if is_check else _("%(window)s: it is judged by this")
+        said = _("%(window)s: it decided") if is_check else _("%(window)s: judged by this")
         title = said % {"window": title}
     facts = [Fact(_("Limit"), write_limit(window.amount, window.window)), *_list_facts(window)]
     table = _compare_figures(title, window.before, window.after)
@@ -146,14 +154,26 @@ def _make_table(
     source = Source.CHECK if is_holds else Source.ENTRY
     rows = [
         [
-            Cell(ist(line.at), write_transaction_address(source, line.id)),
-            Cell(ist(line.until) if is_holds else str(LedgerEntry.Kind(line.kind).label)),
+            Cell(write_ist_second(line.at), write_transaction_address(source, line.id)),
+            Cell(
+                write_ist_second(line.until) if is_holds else str(LedgerEntry.Kind(line.kind).label)
+            ),
             Cell(processors.get(line.processor_id or 0, _("Staff"))),
             Cell(inr(line.paise), is_number=True),
         ]
         for line in lines
     ]
     return Table(label, columns, rows)
+
+
+def _write_until(line: Line) -> str:
+    """Write when a hold ends: of the same day, the time alone."""
+    day, text = ist_date(line.at), write_ist_second(line.until)
+    return text if ist_date(line.until) != day else text.rpartition(", ")[2]
+
+
+def _name_kind(line: Line) -> str:
+    return str(LedgerEntry.Kind(line.kind).label)
 
 
 def _describe_more(resting: Resting) -> list[str]:

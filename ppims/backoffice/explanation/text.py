@@ -6,7 +6,7 @@ from textwrap import wrap
 from ppims.backoffice.explanation.sections import Cell, Section, Sheet, Table
 from ppims.backoffice.transaction_detail import Fact
 
-WIDTH_COLUMNS, INDENT, GAP = 100, "  ", "   "
+WIDTH_COLUMNS, LINE_INDENT, COLUMN_GAP = 100, "  ", "   "
 NARROWEST_COLUMNS = 8
 
 
@@ -37,14 +37,14 @@ def _write_section(section: Section) -> Iterator[str]:
 
 
 def _write_sentence(text: str) -> Iterator[str]:
-    yield from wrap(text, WIDTH_COLUMNS, initial_indent=INDENT, subsequent_indent=INDENT)
+    yield from wrap(text, WIDTH_COLUMNS, initial_indent=LINE_INDENT, subsequent_indent=LINE_INDENT)
 
 
 def _write_facts(facts: Sequence[Fact]) -> Iterator[str]:
     width = max((len(fact.label) for fact in facts), default=0)
     for fact in facts:
         value = f"{fact.value} ({_name_row(fact.address)})" if fact.address else fact.value
-        first = f"{INDENT}{fact.label:<{width}}{GAP}"
+        first = f"{LINE_INDENT}{fact.label:<{width}}{COLUMN_GAP}"
         rest = " " * len(first)
         yield from wrap(value, WIDTH_COLUMNS, initial_indent=first, subsequent_indent=rest)
 
@@ -59,7 +59,7 @@ def _write_table(table: Table) -> Iterator[str]:
         wrapped = [wrap(cell.text, width) or [""] for cell, width in zip(row, widths, strict=True)]
         for number in range(max(map(len, wrapped))):
             texts = [lines[number] if number < len(lines) else "" for lines in wrapped]
-            yield (INDENT + GAP.join(map(_align, row, texts, widths))).rstrip()
+            yield (LINE_INDENT + COLUMN_GAP.join(map(_pad, row, texts, widths))).rstrip()
 
 
 def _list_names(row: Sequence[Cell]) -> list[Cell]:
@@ -71,14 +71,14 @@ def _name_row(address: str) -> str:
     return "/".join(address.split("/")[-2:])
 
 
-def _align(cell: Cell, text: str, width: int) -> str:
+def _pad(cell: Cell, text: str, width: int) -> str:
     return text.rjust(width) if cell.is_number else text.ljust(width)
 
 
 def _find_widths(rows: Sequence[Sequence[Cell]]) -> list[int]:
     """Find how wide each column is; where all are too wide, the widest gives way."""
     widths = [max(1, *(len(cell.text) for cell in column)) for column in zip(*rows, strict=True)]
-    room = WIDTH_COLUMNS - len(INDENT) - len(GAP) * (len(widths) - 1)
+    room = WIDTH_COLUMNS - len(LINE_INDENT) - len(COLUMN_GAP) * (len(widths) - 1)
     while sum(widths) > room and max(widths) > NARROWEST_COLUMNS:
         widths[widths.index(max(widths))] -= 1
     return widths
