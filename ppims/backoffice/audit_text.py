@@ -107,6 +107,8 @@ DEEDS: Mapping[str, object] = {
     "rows taken as they were": _("Took the rows there were as they were"),
     "sealed": _("Made seal %(seal)s"),
     "ledger verified": _("Verified the ledger: %(verified)s"),
+    "backup made": _("Made a backup; typed by %(operator)s"),
+    "backup failed": _("Could not make a backup; typed by %(operator)s"),
     "made-up data begun": _("Began to write made-up customers"),
     "demo's clock turned": _("Turned the demo’s clock ahead"),
     "demo's next answers set": _("Set what becomes of the next answers to %(operation)s"),
@@ -206,6 +208,8 @@ ACTION_GROUPS: Mapping[object, Mapping[str, object]] = {
     _("System"): {
         "sealed": _("Seal made"),
         "ledger verified": _("Ledger verified"),
+        "backup made": _("Backup made"),
+        "backup failed": _("Backup failed"),
         "transactions exported": _("Transactions exported"),
         "audit exported": _("Audit exported"),
         "month's figures exported": _("Month’s figures exported"),

@@ -24,8 +24,9 @@ from ppims.maintenance import backup as maintenance_backup
 from ppims.maintenance import copy
 from ppims.maintenance import restore as maintenance_restore
 from ppims.maintenance.archive import BACKUP_FORMAT, DATABASE_FILE, MANIFEST_FILE, Refused
-from ppims.models import Processor
+from ppims.models import AuditEntry, Processor
 from ppims.server import health
+from ppims.services import audit
 from ppims.services.sessions import SessionStore
 from tests.moving.conftest import read_everything
 
@@ -87,11 +88,17 @@ def test_a_backup_holds_every_row_and_says_what_it_is(filled, tmp_path, capsys, 
         manifest = maintenance_archive.read_manifest(archive)
         maintenance_archive.unpack(archive, manifest, tmp_path / "copy.sqlite3")
     with alias.open_database(alias.write_sqlite_url(tmp_path / "copy.sqlite3")) as copy:
-        assert read_everything(copy) == read_everything("default")
+        held, live = read_everything(copy), read_everything("default")
         assert append_only.list_missing(using=connections[copy]) == []
-    assert manifest["counts"] == {
-        name: len(rows) for name, rows in read_everything("default").items()
+    assert manifest["counts"] == {name: len(rows) for name, rows in held.items()}
+    # That it was made is on record once it is: by one entry more, and its head.
+    assert {name for name in live if live[name] != held[name]} == {
+        *("ppims_auditentry", "ppims_audithead")
     }
+    assert len(live["ppims_auditentry"] - held["ppims_auditentry"]) == 1
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.action, entry.subject) == ("backup made", 0)
+    assert seals.read_exported(manifest["seal"]).number == audit.read_detail(entry)["seal"]
     assert (manifest["format"], manifest["ppims"]) == (BACKUP_FORMAT, "0.1.0")
     assert manifest["keys"] == [
         f"{purpose} {getattr(settings, f'PPIMS_{purpose.upper()}_KEYS')[0].id}"
@@ -154,6 +161,10 @@ def test_a_backup_that_fails_leaves_no_part_of_it(filled, tmp_path, monkeypatch,
     monkeypatch.setattr(maintenance_backup, step, fail)
     with pytest.raises(CommandError, match=r"No backup was made: .*No space left"):
         call_command("backup", str(tmp_path / "backup.zip"))
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.action, "No space left" in audit.read_detail(entry)["reason"]) == (
+        *("backup failed", True),
+    )
     left = [] if step != "sync" else ["backup.zip"]  # whole by then, if not surely on the disk
     assert [path.name for path in tmp_path.iterdir()] == left
 

@@ -1,17 +1,21 @@
 """Back up a running installation into one file."""
 
 from argparse import ArgumentParser
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 
+from ppims.core.errors import Unavailable
 from ppims.maintenance import backup
 from ppims.maintenance.archive import Refused
 from ppims.maintenance.copy import Unequal
+from ppims.services import backups
 
+NOT_RECORDED = (Unavailable, DatabaseError, InterfaceError)
 DONE_MESSAGE = """
 {file}: seal {seal}, {entries:,} entries, {checks:,} checks; checked.
 It holds personal data, and no key. Keep a copy of {keys} in another place: without it the backup
@@ -32,8 +36,12 @@ class Command(BaseCommand):
         try:
             manifest = backup.make(file, self.stdout.write)
         except (Refused, Unequal, OSError, DatabaseError) as error:
+            with suppress(*NOT_RECORDED):  # where the database takes no writes
+                backups.record_failed(error)
             raise CommandError(f"No backup was made: {error}") from error
         counts, seal = manifest["counts"], manifest["seal"]["number"]
+        with suppress(*NOT_RECORDED):
+            backups.record_made(seal=seal)
         entries, checks = counts["limits_ledgerentry"], counts["limits_limitcheck"]
         keys = settings.PPIMS_DATA_DIR / "keys"
         self.stdout.write(
