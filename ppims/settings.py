@@ -142,6 +142,10 @@ PPIMS_HOLD_MINUTES = read_number("PPIMS_HOLD_MINUTES", 15, least=1, most=1440)
 # Each call is kept with its bodies, for whoever builds against a demo.
 PPIMS_KEEPS_BODIES = not PRODUCTION
 PPIMS_CALLS_DAYS = read_number("PPIMS_CALLS_DAYS", 30, least=1, most=3_660)
+# How long without one until the daily watch says so; 0: never.
+PPIMS_SEAL_DAYS = read_number("PPIMS_SEAL_DAYS", 2, least=0, most=366)
+PPIMS_VERIFICATION_DAYS = read_number("PPIMS_VERIFICATION_DAYS", 8, least=0, most=366)
+PPIMS_BACKUP_DAYS = read_number("PPIMS_BACKUP_DAYS", 2, least=0, most=366)
 PPIMS_FAILED_LOGINS_PER_USERNAME = read_number(
     "PPIMS_FAILED_LOGINS_PER_USERNAME", 60, least=1, most=10**6
 )

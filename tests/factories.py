@@ -1,6 +1,6 @@
 """The shortest way to a processor, a customer, a check and a posting."""
 
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from itertools import count
 from typing import Any
@@ -16,7 +16,14 @@ from customers.details import CustomerDetails
 from customers.models import Customer
 from customers.services import blocking, customers
 from limits.known import Ask, OtherAmount, Report
-from limits.models import LedgerEntry, LimitCheck, LimitRule, RefusedReport
+from limits.models import (
+    LedgerEntry,
+    LimitCheck,
+    LimitRule,
+    Notice,
+    RefusedReport,
+    work_out_urgency,
+)
 from limits.services import checks, refused_reports, updates
 from ppims.core import clock
 from ppims.models import Operation, Processor, User
@@ -92,6 +99,15 @@ def make_rule(**fields: Any) -> LimitRule:
     rule = LimitRule.objects.create(**{**approved, **fields})
     audit.record("limit rule of a test", at=at, rows=[rule])
     return rule
+
+
+def make_notice(**fields: Any) -> Notice:
+    """Add a notice: of a loading stop in ten days, or of what it is told."""
+    kind = fields.get("kind", Notice.Kind.LOADING_STOP)
+    day = fields.get("day", clock.today() + timedelta(days=10))
+    matter = f"{kind} {next(_numbers)}"
+    found = {"matter": matter, "found_at": clock.now(), "urgency": work_out_urgency(kind, day)}
+    return Notice.objects.create(**{"kind": kind, "day": day, **found, **fields})
 
 
 def set_blocked(unique_id: int, *, blocked: bool) -> None:

@@ -4,6 +4,7 @@ from limits.models.adjustments import Adjustment
 from limits.models.checks import Hold, LimitCheck
 from limits.models.findings import PostingFinding, ReportFinding
 from limits.models.ledger import LedgerEntry, LedgerHead, MonthlyUsage
+from limits.models.notices import DAYS_A_RANK, Notice, work_out_urgency
 from limits.models.overview import (
     BY_PROCESSOR,
     FULL_PERMILLE,
@@ -19,6 +20,7 @@ from limits.models.seals import Seal
 
 __all__ = [
     "BY_PROCESSOR",
+    "DAYS_A_RANK",
     "FULL_PERMILLE",
     "NEAR_PERMILLE",
     "OF_ALL",
@@ -31,6 +33,7 @@ __all__ = [
     "LimitRule",
     "MonthlyUsage",
     "NearLimit",
+    "Notice",
     "OverviewSnapshot",
     "PostingFinding",
     "RefusedReport",
@@ -39,5 +42,6 @@ __all__ = [
     "Seal",
     "Window",
     "find_level",
+    "work_out_urgency",
     "write_limit",
 ]

@@ -15,7 +15,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import DuplicateReview, Merge
-from limits.models import Direction, PostingFinding, ReportFinding, Window, write_limit
+from limits.models import Direction, Notice, PostingFinding, ReportFinding, Window, write_limit
 from ppims.backoffice import labels
 from ppims.core.formats import inr, ist_date, ist_start, write_count, write_month
 
@@ -59,6 +59,7 @@ DEEDS: Mapping[str, object] = {
     "report refused": _("Reported %(amount)s for what is posted with another amount: refused"),
     "refused report noted": _("Added a note on a refused report"),
     "refused report closed": _("Closed a refused report: %(report)s"),
+    "notice closed": _("Closed a notice: %(notice_kind)s"),
     "adjustment proposed": _("Proposed the correction %(correction)s"),
     "adjustment approved": _("Approved the correction %(correction)s"),
     "adjustment rejected": _("Rejected the correction %(correction)s"),
@@ -210,6 +211,7 @@ ACTION_GROUPS: Mapping[object, Mapping[str, object]] = {
         "ledger verified": _("Ledger verified"),
         "backup made": _("Backup made"),
         "backup failed": _("Backup failed"),
+        "notice closed": _("Notice closed"),
         "transactions exported": _("Transactions exported"),
         "audit exported": _("Audit exported"),
         "month's figures exported": _("Month’s figures exported"),
@@ -393,5 +395,6 @@ DETAIL_WRITERS: Mapping[str, Callable[[Detail], object]] = {
     "posting": lambda detail: PostingFinding.Finding(detail["finding"]).label,
     "report": lambda detail: ReportFinding.Finding(detail["finding"]).label,
     "staff": _say_staff_change,
+    "notice_kind": lambda detail: labels.lower_first(str(Notice.Kind(detail["kind"]).label)),
     "role": lambda detail: ", ".join(detail["groups"]) or gettext("nobody yet"),
 }

@@ -59,9 +59,11 @@ class JobLine:
 
     @property
     def who(self) -> str:
-        """Who asked for it, or who did it at the machine."""
+        """Who asked for it, or who did it at the machine; of what is done daily, nobody."""
         if self.job.owner:
             return self.job.owner.get_username()
+        if self.job.kind == Job.Kind.WATCH:
+            return "PPIMS"
         operator = jobs.read_arguments(self.job).get("operator")
         return gettext("%(operator)s, at the machine") % {"operator": operator or "PPIMS"}
 
@@ -151,6 +153,12 @@ def _describe_replay(result: Result) -> Ending:
     return Ending(gettext("The change was decided before that was worked out."))
 
 
+def describe_watch(result: Result) -> Ending:
+    """Say what a daily watch has found: "12 new, 3 closed by themselves."."""
+    counts = {name: write_count(result[name]) for name in ("opened", "closed")}
+    return Ending(gettext("%(opened)s new, %(closed)s closed by themselves.") % counts)
+
+
 WORDS_BY_KIND: Mapping[str, JobWords] = {
     Job.Kind.SEAL: JobWords(
         _("Make a seal"), "ppims.view_auditentry", "audit", _("Audit"), _describe_seal
@@ -164,6 +172,14 @@ WORDS_BY_KIND: Mapping[str, JobWords] = {
         "limits",
         _("Limits"),
         _describe_replay,
+        _("%(done)s of %(total)s customers"),
+    ),
+    Job.Kind.WATCH: JobWords(
+        _("Daily watch"),
+        "limits.view_notice",
+        "notices",
+        _("Notices"),
+        describe_watch,
         _("%(done)s of %(total)s customers"),
     ),
 }

@@ -53,6 +53,7 @@ WORK_TABS = (
         permissions=("limits.view_refusedreport",),
         counts=True,
     ),
+    Item("notices", _("Notices"), permissions=("limits.view_notice",), counts=True),
 )
 SETTINGS_TABS = (
     Item("limits", _("Limits"), permissions=("limits.view_limitrule",)),

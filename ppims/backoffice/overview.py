@@ -35,6 +35,7 @@ QUEUE_LABELS: Mapping[str, object] = {
     queues.REVIEWS_LIST: gettext_lazy("Reviews"),
     queues.APPROVALS_LIST: gettext_lazy("Approvals"),
     queues.REFUSED_LIST: gettext_lazy("Refused reports"),
+    queues.NOTICES_LIST: gettext_lazy("Notices"),
 }
 CHART_HEIGHT = 100  # in units of its own
 A_MINUTE = 60

@@ -25,6 +25,7 @@ from ppims.backoffice.jobs import job
 from ppims.backoffice.limit_changes import change_limits, limits_pack
 from ppims.backoffice.limit_effect import limits_effect
 from ppims.backoffice.limits import limits
+from ppims.backoffice.notices import notice, notices
 from ppims.backoffice.overview import overview
 from ppims.backoffice.processors.changes import (
     processor_change,
@@ -85,6 +86,8 @@ urlpatterns = [
     path("work/flagged/<int:entry_id>", flagged_posting, name="flagged-posting"),
     path("work/refused", refused_list, name="refused-reports"),
     path("work/refused/<int:report_id>", refused_report, name="refused-report"),
+    path("work/notices", notices, name="notices"),
+    path("work/notices/<int:notice_id>", notice, name="notice"),
     path("work/approvals", approvals, name="approvals"),
     path("work/approvals/<slug:kind>/<int:pk>", approval, name="approval"),
     path("settings", open_first_tab, {"place": "settings"}, name="settings"),

@@ -6,7 +6,7 @@ VIEW_PERMISSIONS = frozenset(
         "customers": "customer registration account card document kycchange duplicatereview"
         " unblocking customernote kycproposal merge numberpassedon",
         "limits": "limitrule limitcheck hold ledgerentry monthlyusage adjustment"
-        " postingfinding refusedreport reportfinding",
+        " postingfinding refusedreport reportfinding notice",
         "ppims": "processor",
     }.items()
     for model in models.split()
@@ -31,6 +31,7 @@ ROLES: dict[str, frozenset[str]] = {
         "limits.read_reports",
         "limits.add_postingfinding",
         "limits.add_reportfinding",
+        "limits.close_notice",
     },
     "checker": VIEW_PERMISSIONS
     | {

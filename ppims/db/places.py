@@ -40,7 +40,8 @@ REFERENCE_TABLES = frozenset(
 # On the coordinator: what belongs to no customer and isn't joined to what does.
 LOCAL_TABLES = frozenset(
     {
-        *("limits_seal", "limits_figures", "ppims_keyinuse", "ppims_keptcall"),
+        *("limits_seal", "limits_figures", "limits_notice"),
+        *("ppims_keyinuse", "ppims_keptcall"),
         *("ppims_staffchange", "ppims_processorchange", "ppims_job"),
         *("ppims_user_groups", "ppims_user_user_permissions", "auth_group", "auth_permission"),
         *("auth_group_permissions", "django_admin_log", "django_content_type", "django_session"),

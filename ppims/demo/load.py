@@ -20,7 +20,7 @@ from limits.services import rules
 from ppims.core import clock
 from ppims.core.private_files import write_private
 from ppims.db.transaction import run_in_transaction
-from ppims.demo import people, refusals
+from ppims.demo import near_stops, people, refusals
 from ppims.demo.story import Story
 from ppims.models import Operation, Processor, User
 from ppims.services import audit, role_groups
@@ -56,6 +56,7 @@ def load() -> bool:
         _stop_loading_without_full_kyc()
         Story(random.Random(RANDOM_SEED), clock.now()).tell()
         refusals.tell()
+        near_stops.tell()
         with clock.freeze(clock.now() - timedelta(hours=50)):
             _propose_draft_rules()
         people.make_people(processor=Processor.objects.get(system_id=PEOPLE_KNOWN_TO))

@@ -14,7 +14,7 @@ from django.db import DatabaseError, InterfaceError, connection, connections
 
 from ppims.core.errors import Unavailable
 from ppims.db import outages
-from ppims.maintenance.jobs import run_next
+from ppims.maintenance.jobs import DailyWork, run_next
 from ppims.services import jobs
 
 LOOKS_SECONDS, AWAY_SECONDS = 1, 5  # for a job; for a database that can't be asked
@@ -69,9 +69,10 @@ def run_forever(keeper: int = 0) -> NoReturn:
     os.nice(RUNNERS_NICENESS)
     if keeper:
         threading.Thread(target=_watch_keeper, args=(keeper,), daemon=True).start()
-    claim, is_away = jobs.name_runner(), False
+    claim, daily, is_away = jobs.name_runner(), DailyWork(), False
     while True:
         try:
+            daily.ask()
             while run_next(claim):
                 pass
             is_away = False

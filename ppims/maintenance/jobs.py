@@ -7,13 +7,15 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import date
 from functools import partial
 
 from django.db import DatabaseError, InterfaceError, connection
 
+from ppims.core import clock
 from ppims.core.errors import Refusal, Unavailable
 from ppims.db import outages, put_back
-from ppims.maintenance import ledger_work
+from ppims.maintenance import ledger_work, watch
 from ppims.models import Job
 from ppims.services import jobs
 
@@ -31,7 +33,28 @@ WORK_BY_KIND: dict[str, Work] = {
     Job.Kind.SEAL: ledger_work.make_seal,
     Job.Kind.VERIFY: ledger_work.verify_ledger,
     Job.Kind.WHAT_IF: ledger_work.replay_change,
+    Job.Kind.WATCH: watch.do_job,
 }
+
+
+class DailyWork:
+    """What a runner asks for by itself, once a day; it remembers for which day it has last, so that
+    its looks cost nothing.
+    """
+
+    def __init__(self) -> None:
+        self._asked_for: date | None = None
+
+    def ask(self) -> None:
+        """Ask for the day's watch, if nobody has. Where that can't be kept now, at the next
+        look.
+        """
+        day = watch.find_day(clock.now())
+        if day == self._asked_for:
+            return
+        with suppress(Unavailable):
+            jobs.ask_of_day(Job.Kind.WATCH, day)
+            self._asked_for = day
 
 
 class Beat:

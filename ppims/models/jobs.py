@@ -14,13 +14,15 @@ class Job(models.Model):
 
     `claim` names the runner that has it, `beat_at` is when that one last said that it lives: so a
     job whose runner is gone is taken up again. `done` of `total` is in the work's own units.
-    `arguments` and `result` are JSON. `owner` is empty where a command did the work itself.
+    `arguments` and `result` are JSON. `owner` is empty where a command did the work itself, and of
+    what is done daily, once a day, without anybody's asking.
     """
 
     class Kind(models.TextChoices):
         SEAL = "SEAL", _("Seal")
         VERIFY = "VERIFY", _("Verification")
         WHAT_IF = "WHAT_IF", _("Effect of a change of limits")
+        WATCH = "WATCH", _("Daily watch")
 
     class State(models.TextChoices):
         WAITING = "WAITING", _("Waiting")
@@ -59,6 +61,11 @@ class Job(models.Model):
                 condition=models.Q(state="RUNNING", beat_at__isnull=False) & ~models.Q(claim="")
                 | ~models.Q(state="RUNNING") & models.Q(claim=""),
                 name="job_is_somebodys_while_it_runs",
+            ),
+            models.UniqueConstraint(
+                fields=["kind", "arguments"],
+                condition=models.Q(kind="WATCH", owner__isnull=True),
+                name="job_of_a_day_is_asked_for_once",
             ),
         ]
         indexes = [

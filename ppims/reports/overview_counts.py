@@ -19,7 +19,7 @@ from ppims.core.errors import Unavailable
 from ppims.db import statements
 from ppims.db.instants import write_microseconds
 from ppims.db.other_writers import wait_for_writers
-from ppims.reports import flagged, refused_reports
+from ppims.reports import flagged, notices, refused_reports
 from ppims.reports.keyset import Position
 from ppims.reports.near_limit import NearLimitSearch
 from ppims.reports.processor_counts import (
@@ -207,6 +207,7 @@ class Work:
             self._walk,
         ]
         self.state["is_complete"] = all(_finish(step, end) for step in steps)
+        self.state["notices"] = notices.count_waiting()
         days, oldest = self.state["days"], number_day(self.oldest)
         self.state["days"] = {day: figures for day, figures in days.items() if int(day) >= oldest}
         self.processors.close(calendar.to_microseconds(self.at), oldest)

@@ -12,6 +12,7 @@ from customers.models import DuplicateReview, KycProposal, Merge, NumberPassedOn
 from limits.models import (
     Adjustment,
     LimitRule,
+    Notice,
     OverviewSnapshot,
     PostingFinding,
     RefusedReport,
@@ -21,14 +22,17 @@ from limits.models import (
 from ppims.core import calendar
 from ppims.models import ProcessorChange, StaffChange
 from ppims.reports import reviews
+from ppims.reports.notices import NO_NOTICES
 
-FLAGGED_LIST, REVIEWS_LIST, APPROVALS_LIST, REFUSED_LIST = (
+FLAGGED_LIST, REVIEWS_LIST, APPROVALS_LIST, REFUSED_LIST, NOTICES_LIST = (
     "flagged",
     "reviews",
     "approvals",
     "refused-reports",
+    "notices",
 )
 CLOSED_POSTINGS, CLOSED_REPORTS = "closed flagged", "closed refused"
+CLOSED_NOTICES = "closed notices"
 Part = tuple[str, type[Model], Q, str]  # its name, of what, which, and since when they wait
 # What is few is counted as it stands.
 COUNTED_PARTS: list[Part] = [
@@ -55,8 +59,8 @@ class Waiting:
 
 def read_waiting() -> dict[str, Waiting]:
     """Read what waits, by the name of its list's address: two queries, and one for the oldest
-    refused report. Flagged postings and refused reports are as of the overview's figures, a minute
-    old where people look, less what was closed since.
+    refused report. Flagged postings, refused reports and notices, which may be lakhs, are as of the
+    overview's figures, a minute old where people look, less what was closed since.
     """
     row = OverviewSnapshot.objects.filter(pk=1).first()
     state: Mapping[str, Any] = json.loads(row.state) if row else {}
@@ -66,6 +70,7 @@ def read_waiting() -> dict[str, Waiting]:
             *COUNTED_PARTS,
             _describe_closings(CLOSED_POSTINGS, PostingFinding, counted.get("finding", 0)),
             _describe_closings(CLOSED_REPORTS, ReportFinding, counted.get("report finding", 0)),
+            _describe_closed_notices(state),
         ]
     )
     return {
@@ -73,6 +78,7 @@ def read_waiting() -> dict[str, Waiting]:
         REVIEWS_LIST: found[REVIEWS_LIST],
         APPROVALS_LIST: found[APPROVALS_LIST],
         REFUSED_LIST: _read_refused(state, found[CLOSED_REPORTS].count),
+        NOTICES_LIST: _read_notices(state, found[CLOSED_NOTICES].count),
     }
 
 
@@ -80,6 +86,12 @@ def _describe_closings(
     name: str, model: type[Model], after: int
 ) -> tuple[str, type[Model], Q, str]:
     return name, model, Q(pk__gt=after) & ~Q(finding=""), "at"
+
+
+def _describe_closed_notices(state: Mapping[str, Any]) -> Part:
+    *_, at = state.get("notices", NO_NOTICES)
+    closed = Q(state=Notice.State.CLOSED, closed_at__gt=calendar.from_microseconds(at))
+    return CLOSED_NOTICES, Notice, closed, "closed_at"
 
 
 def _count_by_name(parts: Iterable[Part]) -> dict[str, Waiting]:
@@ -112,3 +124,9 @@ def _read_refused(state: Mapping[str, Any], closed: int) -> Waiting:
     after = state.get("refused_after", 0)
     oldest = RefusedReport.objects.filter(pk=after + 1).first() if waiting else None
     return Waiting(waiting, oldest.at if oldest else None)
+
+
+def _read_notices(state: Mapping[str, Any], closed: int) -> Waiting:
+    count, oldest, _ = state.get("notices", NO_NOTICES)
+    waiting = max(0, count - closed)
+    return Waiting(waiting, calendar.from_microseconds(oldest) if waiting else None)

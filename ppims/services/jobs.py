@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
 
@@ -57,6 +57,17 @@ def ask(kind: Job.Kind, *, owner: User, arguments: Mapping[str, object] | None =
     if of_owner.count() >= MOST_WAITING:
         raise Conflict([("job", f"has to wait: {MOST_WAITING} of yours are not done yet")])
     return Job.objects.create(kind=kind, owner=owner, arguments=said, asked_at=clock.now())
+
+
+def ask_of_day(kind: Job.Kind, day: date) -> None:
+    """Ask for the work of a day, which nobody owns: once, whichever of several runners is first.
+    Raises Unavailable.
+    """
+    asked = Job(kind=kind, arguments=_write_json({"day": day.isoformat()}), asked_at=clock.now())
+    if not Job.objects.filter(kind=kind, owner=None, arguments=asked.arguments).exists():
+        # A constraint lets one of two win.
+        ask = partial(Job.objects.bulk_create, [asked], ignore_conflicts=True)
+        run_in_transaction(ask)
 
 
 @wrap_in_transaction

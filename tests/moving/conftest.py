@@ -26,6 +26,7 @@ from tests.factories import (
     draw_mobile,
     make_check,
     make_customer,
+    make_notice,
     make_posting,
     make_processor,
     refuse,
@@ -88,7 +89,7 @@ def filled(other_databases):
     propose_everything(ent, customer, maker)
     seals.make()
     overview_counts.refresh(seconds=60)
-    add_near_limit(customer)
+    add_what_is_near(customer)
     empty = [table.table for table in copy.list_tables() if not read_rows(table, "default")]
     assert empty == []
     return customer
@@ -108,7 +109,8 @@ def propose_everything(ent, customer, maker):
     merge_customers(make_customer(ent), make_customer(ent))
 
 
-def add_near_limit(customer):
+def add_what_is_near(customer):
+    make_notice(unique_id=customer)
     near = {"created_at": clock.now(), "month": 203106, "level": 1, "permille": 900}
     NearLimit.objects.create(customer_id=customer, **near)
 

@@ -6,11 +6,12 @@ import pytest
 
 from customers.services import blocking
 from limits.models import LedgerEntry
+from limits.services import notices
 from limits.services.findings import note
 from ppims.models import User
 from ppims.reports import overview_counts
 from ppims.reports.waiting import Waiting, read_waiting
-from tests.factories import make_posting, refuse, set_blocked
+from tests.factories import make_notice, make_posting, refuse, set_blocked
 from tests.reports.conftest import NOON
 
 pytestmark = [pytest.mark.django_db, pytest.mark.as_the_application]
@@ -60,6 +61,22 @@ def test_refused_reports_likewise(ent, customer, maker, day):
     with day():
         note(report, finding="REPEAT", note="asked", user=maker)
     assert read_waiting()["refused-reports"] == Waiting()
+
+
+def test_notices_are_as_of_the_last_look_less_those_closed_since(ent, customer, maker, day):
+    with day():
+        first, second = make_notice(processor=ent), make_notice(unique_id=customer)
+    assert read_waiting()["notices"] == Waiting()
+    count_anew(day)
+    assert read_waiting()["notices"] == Waiting(2, first.found_at)
+    with day():
+        notices.close(second.pk, note="asked", user=maker)
+    assert read_waiting()["notices"] == Waiting(1, first.found_at)
+    count_anew(day)
+    assert read_waiting()["notices"] == Waiting(1, first.found_at)
+    with day():
+        notices.close(first.pk, note="asked", user=maker)
+    assert read_waiting()["notices"] == Waiting()
 
 
 def test_proposals_of_every_kind_are_counted_together_with_the_oldest(ent, customer, maker, day):

@@ -73,7 +73,7 @@ def test_what_waits_comes_in_the_order_of_the_menu():
     found = {name: Waiting(1, AT) for name in overview.QUEUE_LABELS}
     shown = overview.list_waiting(found, AT + timedelta(hours=3))
     assert [figure.label for figure in shown] == [
-        *("Flagged postings", "Reviews", "Approvals", "Refused reports"),
+        *("Flagged postings", "Reviews", "Approvals", "Refused reports", "Notices"),
     ]
     assert {figure.notes[0][0].replace("\xa0", " ") for figure in shown} == {"oldest 3 hours"}
     assert list(read_waiting()) == list(overview.QUEUE_LABELS)

@@ -17,7 +17,7 @@ from ppims.backoffice.urls import MOVED_ADDRESSES
 from ppims.core import clock, roles
 from ppims.models import Job, Operation, Processor
 from ppims.services.idempotency import Call
-from tests.factories import ToldFactory, draw_ref, make_posting, make_processor
+from tests.factories import ToldFactory, draw_ref, make_notice, make_posting, make_processor
 from tests.web.admin_pages import make_user, open_browser, read_words
 
 pytestmark = pytest.mark.django_db
@@ -72,6 +72,8 @@ OPEN_TO = {
     "call": (ROLES - {"viewer"}, NO_ROLE, [1]),
     "refused-reports": (ROLES, NO_ROLE, []),
     "refused-report": (ROLES, {"maker"}, [1]),
+    "notices": (ROLES, NO_ROLE, []),
+    "notice": (ROLES, {"maker"}, [1]),
     "transactions": (ROLES, NO_ROLE, []),
     "transaction": (ROLES, NO_ROLE, ["check", 1]),
     "transaction-explain": ({"auditor", "admin"}, NO_ROLE, ["check", 1]),
@@ -131,6 +133,7 @@ def _somebody(db, settings):
         proposed_at=at,
     )
     RuleSet.objects.create(pk=1, maker=make_user("admin"), proposed_at=at)
+    make_notice(pk=1, unique_id=CUSTOMER)
 
 
 def list_names():
@@ -194,7 +197,7 @@ def test_a_form_without_its_token_changes_nothing(role):
 # The menu.
 
 FIVE_PLACES = ["Overview", "Customers", "Transactions", "Work", "Settings"]
-WORK_TABS = ["Flagged", "Reviews", "Approvals", "Refused reports"]
+WORK_TABS = ["Flagged", "Reviews", "Approvals", "Refused reports", "Notices"]
 SETTINGS_TABS = {role: ["Limits", "Processors"] for role in ROLES} | {
     "auditor": ["Limits", "Processors", "Audit"],
     "admin": ["Limits", "Processors", "Staff", "Audit", "Admin"],
@@ -234,11 +237,17 @@ def test_a_place_with_tabs_leads_to_the_first_and_has_those_that_the_role_may_op
 
 def test_what_waits_is_counted_beside_its_tab_and_its_sum_in_the_menu():
     page = open_browser("viewer").get("/work/reviews")
-    assert read_counts(page) == {"Flagged": 0, "Reviews": 0, "Approvals": 2, "Refused reports": 0}
+    assert read_counts(page) == {
+        "Flagged": 0,
+        "Reviews": 0,
+        "Approvals": 2,
+        "Refused reports": 0,
+        "Notices": 1,
+    }
     (work,) = [it for it in page.context["frame"]["menu"] if str(it["item"].label) == "Work"]
-    assert work["count"] == 2
-    assert "Work 2 Settings" in read_words(page)
-    assert "Flagged 0 Reviews 0 Approvals 2 Refused reports 0" in read_words(page)
+    assert work["count"] == 3
+    assert "Work 3 Settings" in read_words(page)
+    assert "Flagged 0 Reviews 0 Approvals 2 Refused reports 0 Notices 1" in read_words(page)
 
 
 def test_a_page_below_a_tab_has_no_tabs():

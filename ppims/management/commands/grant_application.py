@@ -28,11 +28,11 @@ CHANGED_TABLES = {
         "limits_monthlyusage",
     ),
     "axes_accessattempt",
-    *("limits_figures", "limits_watched", "ppims_job"),
+    *("limits_figures", "limits_watched", "limits_notice", "ppims_job"),
 }
 DELETED_TABLES = {
     *("customers_identifier", "customers_nameword", "limits_hold", "limits_monthlyusage"),
-    *("limits_watched", "django_session"),
+    *("limits_watched", "limits_notice", "django_session"),
     *("ppims_user_groups", "auth_group_permissions", "ppims_keptcall"),
     "ppims_job",
     *("axes_accessattempt", "axes_accessattemptexpiration"),

@@ -17,6 +17,7 @@ from ppims.core.errors import Unavailable
 from ppims.db import bulk, clock_guard, outages
 from ppims.db.start_lock import wait_for_others
 from ppims.demo import load, reset
+from ppims.maintenance.watch import watch
 from ppims.models import Processor
 from ppims.server import health, static_files
 from ppims.services import call_buffer, key_usage, role_groups
@@ -41,6 +42,8 @@ class Command(BaseCommand):
                 url = options["url"].rstrip("/")
                 reset.forget_what_was_set()
                 is_new = load.load()
+                if is_new:
+                    let_watch()
                 load.write_access(url=url)
                 reset.ensure_start(url=url, is_new=is_new)
 
@@ -64,6 +67,12 @@ def make_ready() -> None:
         raise CommandError(f"This installation can't serve: it lacks {', '.join(missing)}.")
     key_usage.record_use()
     clock_guard.get_guard().look()  # from here on a jump is noticed, before the first write too
+
+
+def let_watch() -> None:
+    """Let the demo's notices be there from its first page on."""
+    with suppress(Unavailable):  # whoever does background work does it soon
+        watch()
 
 
 def refuse_demo() -> None:
