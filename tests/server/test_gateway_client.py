@@ -1,6 +1,4 @@
-"""A card system's client in another language, written from docs/api.md, does the checklist for going
-live against a demo.
-"""
+"""A card system's client in another language does the checklist for going live against a demo."""
 
 import os
 import shutil

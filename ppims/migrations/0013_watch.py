@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ppims", "0011_processor_changes"),
+        ("ppims", "0012_kept_calls"),
     ]
 
     operations = [
