@@ -60,6 +60,16 @@ def test_the_clock_is_turned_to_a_time_and_who_did_it_is_on_record():
     assert "Must be ahead of the clock" in read_words(again)
 
 
+@pytest.mark.usefixtures("no_wait")
+def test_whoever_is_logged_in_stays_so_whatever_the_clock_shows():
+    browser = open_browser("maker")
+    assert browser.post("/demo", {"control": "clock_end", "to": "year-end"}).status_code == 302
+    to = {"control": "clock_time", "to_0": "01-01-2036", "to_1": "00:00"}
+    assert browser.post("/demo", to).status_code == 302
+    assert clock.now().year == 2035
+    assert browser.get("/overview").status_code == 200
+
+
 def test_without_a_hold_there_is_no_end_of_one(ent):
     response = post(control="clock_end", to="hold-end")
     assert response.status_code == 422
