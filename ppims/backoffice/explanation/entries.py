@@ -47,11 +47,19 @@ def describe_asked(explained: Explained, processors: Mapping[int, str]) -> Secti
         Fact("Ref_Id", row.ref_id if sender else "", is_code=True),
         Fact("Tran_Id", row.tran_id, is_code=True),
         Fact("Enquiry_Ref_Id", row.enquiry_ref_id, is_code=True),
-        *list_ids(row.customer_id, row.unique_id_sent),
+        *_list_ids(row),
     ]
     notes = [] if explained.state.is_sure else [write_unsure()]
     title = _("What was reported") if sender else _("What two people made")
     return Section(title, facts=[fact for fact in facts if fact.value], notes=notes)
+
+
+def _list_ids(row: Entry) -> list[Fact]:
+    """List whose it is; of a merge also who the other one is, whom its entries name."""
+    if row.kind != MOVE_KIND:
+        return list_ids(row.customer_id, row.unique_id_sent)
+    other = Fact(_("The other one’s Unique_Id"), str(row.unique_id_sent), is_code=True)
+    return [*list_ids(row.customer_id, row.customer_id), other]
 
 
 def _list_facts_of_two(row: Entry) -> Iterator[Fact]:

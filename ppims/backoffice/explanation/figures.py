@@ -155,9 +155,7 @@ def _make_table(
     rows = [
         [
             Cell(write_ist_second(line.at), write_transaction_address(source, line.id)),
-            Cell(
-                write_ist_second(line.until) if is_holds else str(LedgerEntry.Kind(line.kind).label)
-            ),
+            Cell(_write_until(line) if is_holds else str(LedgerEntry.Kind(line.kind).label)),
             Cell(processors.get(line.processor_id or 0, _("Staff"))),
             Cell(inr(line.paise), is_number=True),
         ]
@@ -170,10 +168,6 @@ def _write_until(line: Line) -> str:
     """Write when a hold ends: of the same day, the time alone."""
     day, text = ist_date(line.at), write_ist_second(line.until)
     return text if ist_date(line.until) != day else text.rpartition(", ")[2]
-
-
-def _name_kind(line: Line) -> str:
-    return str(LedgerEntry.Kind(line.kind).label)
 
 
 def _describe_more(resting: Resting) -> list[str]:
