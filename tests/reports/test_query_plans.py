@@ -5,11 +5,12 @@ none goes through a table that grows.
 import re
 from contextlib import contextmanager
 from functools import partial
+from itertools import product
 
 import pytest
 from django.apps import apps
 from django.db import connection
-from django.test import Client
+from django.test import Client, override_settings
 
 from customers.models import Customer
 from limits.models import OverviewSnapshot
@@ -23,7 +24,7 @@ from ppims.reports import flagged, keyset, overview_counts, reviews
 from ppims.reports import refused_reports as reports_refused_reports
 from ppims.reports.activity import list_activity, list_every_record
 from ppims.reports.audit import AuditFilters, list_audit
-from ppims.reports.calls import list_calls
+from ppims.reports.calls import CallFilters, list_calls
 from ppims.reports.customers import Filters as Wanted
 from ppims.reports.customers import list_customers
 from ppims.reports.heads import Filters
@@ -147,8 +148,12 @@ def read_the_queue_of_flagged(entry):
 
 
 def read_what_was_refused(ent, customer):
-    for who in (None, ent.pk):
-        list_calls(who, cursor=list_calls(who, rows=1).next)
+    for keeps_bodies, who, is_refused, number in product(
+        (True, False), (None, ent.pk), (False, True), ("", "R-1")
+    ):
+        with override_settings(PPIMS_KEEPS_BODIES=keeps_bodies):
+            asked = CallFilters(who, is_refused, number)
+            list_calls(asked, cursor=list_calls(asked, rows=1).next)
     refuse(ent, customer, 9, "T1")
     reports_refused_reports.list_waiting(
         0,
@@ -249,7 +254,8 @@ def call_every_operation(caller, body):
         again = {**happened, "Tran_Status": kind, "Ref_Id": f"{refs['Ref_Id']}{kind}"}
         caller.call("update-customer-limit", **again)
     assert root.buffer.write() > 1
-    call_buffer.purge(clock.now())
+    with override_settings(PPIMS_KEEPS_BODIES=False):
+        call_buffer.purge(clock.now())
 
 
 # What is true of few rows has an index of its own; a walk through another would have no end.
