@@ -44,10 +44,10 @@ def _list_texts(value: Any) -> Iterator[str]:
 
 def _is_called(name: str, words: tuple[str, ...]) -> bool:
     folded = name.casefold()
-    if folded in words:  # as almost all are
-        return True
-    letters = "".join(filter(str.isalnum, folded))
-    return any(word in letters for word in words)
+    letters = folded.replace("_", "")
+    if not letters.isalnum():  # as almost none is
+        letters = "".join(filter(str.isalnum, letters))
+    return words[0] in letters or words[-1] in letters
 
 
 def _strip(value: Any, words: tuple[str, ...], secrets: set[str]) -> Any:
@@ -65,6 +65,7 @@ def _strip(value: Any, words: tuple[str, ...], secrets: set[str]) -> Any:
 
 
 def _says(text: str, secrets: set[str]) -> bool:
-    return text in secrets or any(
-        len(secret) >= FEWEST_TO_LOOK_FOR and secret in text for secret in secrets
-    )
+    for secret in secrets:
+        if secret == text or (len(secret) >= FEWEST_TO_LOOK_FOR and secret in text):
+            return True
+    return False
