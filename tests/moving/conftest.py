@@ -20,7 +20,15 @@ from ppims.db import alias
 from ppims.maintenance import copy
 from ppims.models import Job, KeptCall
 from ppims.reports import overview_counts
-from ppims.services import audit, jobs, key_usage, processor_changes, role_groups, staff_changes
+from ppims.services import (
+    audit,
+    call_buffer,
+    jobs,
+    key_usage,
+    processor_changes,
+    role_groups,
+    staff_changes,
+)
 from ppims.services.staff_changes import NewPerson
 from tests.factories import (
     draw_mobile,
@@ -78,6 +86,8 @@ def filled(other_databases):
     KeptCall.objects.create(
         at=clock.now(), processor=ent, operation="check-customer-kyc", ref_id="K1", code="500"
     )
+    row = {"at": clock.now(), "operation": "check-customer-kyc", "request_id": "K2", "code": "401"}
+    call_buffer.make_call(row, b'{"data": {}}', b'{"Data": {}}').save()
     report = refuse(ent, customer, 40_000, "T1")
     found.append(ReportFinding.objects.create(customer_id=customer, report=report, **noted))
     audit.record("noted in a test", at=clock.now(), subject=customer, rows=found)

@@ -1,0 +1,51 @@
+"""An installation that has kept refused calls goes on with them, and with who may look at them."""
+
+import pytest
+from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
+
+from ppims.db import alias
+
+pytestmark = pytest.mark.only_on("sqlite", "it is the same migration")
+BEFORE, AFTER = ("ppims", "0001_first_release"), ("ppims", "0012_kept_calls")
+
+
+def migrate(using, *targets):
+    """Migrate, and give the models as they are then."""
+    executor = MigrationExecutor(connections[using])
+    executor.migrate(list(targets))
+    return MigrationExecutor(connections[using]).loader.project_state(list(targets)).apps
+
+
+def test_refused_calls_are_kept_and_so_are_rights(tmp_path, transactional_db, django_db_blocker):
+    url = alias.write_sqlite_url(tmp_path / "older.sqlite3")
+    with django_db_blocker.unblock(), alias.open_database(url) as older:
+        models = migrate(older, BEFORE, ("auth", "0012_alter_user_first_name_max_length"))
+        processor = (
+            models.get_model("ppims", "Processor")
+            .objects.using(older)
+            .create(system_id="ENT", name="ENT", username="PPIM_ENT")
+        )
+        models.get_model("ppims", "RefusedCall").objects.using(older).create(
+            at="2026-11-01T00:00:00Z", processor=processor, operation="x", ref_id="R-1", code="409"
+        )
+        kind = (
+            models.get_model("contenttypes", "ContentType")
+            .objects.using(older)
+            .create(app_label="ppims", model="refusedcall")
+        )
+        right = (
+            models.get_model("auth", "Permission")
+            .objects.using(older)
+            .create(content_type=kind, codename="view_refusedcall", name="Can view refused call")
+        )
+        group = models.get_model("auth", "Group").objects.using(older).create(name="own")
+        group.permissions.add(right)
+
+        models = migrate(older, AFTER, ("auth", "0012_alter_user_first_name_max_length"))
+        (call,) = models.get_model("ppims", "KeptCall").objects.using(older)
+        assert (call.ref_id, call.code, call.processor_id) == ("R-1", "409", processor.pk)
+        assert (call.is_refused, bytes(call.sealed), call.request_id) == (True, b"", "")
+        (kept,) = models.get_model("auth", "Group").objects.using(older).get().permissions.all()
+        assert (kept.codename, kept.name) == ("view_keptcall", "Can view kept call")
+        assert kept.content_type.model == "keptcall"
