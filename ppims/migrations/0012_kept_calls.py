@@ -4,9 +4,9 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 
-def rename_permissions(apps: Any, _editor: Any) -> None:
+def rename_permissions(apps: Any, editor: Any) -> None:
     """Let whoever might look at refused calls look at what is kept of calls now."""
-    permissions = apps.get_model("auth", "Permission").objects
+    permissions = apps.get_model("auth", "Permission").objects.using(editor.connection.alias)
     for row in permissions.filter(
         content_type__app_label="ppims", codename__endswith="_refusedcall"
     ):
