@@ -155,6 +155,8 @@ def _describe_replay(result: Result) -> Ending:
 
 def describe_watch(result: Result) -> Ending:
     """Say what a daily watch has found: "12 new, 3 closed by themselves."."""
+    if not (result["opened"] or result["closed"]):
+        return Ending(gettext("nothing new."))
     counts = {name: write_count(result[name]) for name in ("opened", "closed")}
     return Ending(gettext("%(opened)s new, %(closed)s closed by themselves.") % counts)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -10,19 +11,24 @@ from django.utils.translation import ngettext
 
 from customers.search import read_names
 from limits.models import Notice
+from ppims.backoffice.filters import OWN_FRAME
 from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.core.formats import ist_date, write_count
 from ppims.models import Processor
+from ppims.reports.outcomes import Outcome
 
 Kind = Notice.Kind
 
 
 @dataclass(frozen=True)
 class About:
-    """What a notice is about: its name, and the address of its page; "" for neither."""
+    """What a notice is about: its name, and the address of its page; "" for neither. `list_address`
+    is of the transactions that it may be about.
+    """
 
     name: str = field(default="", repr=False)
     address: str = ""
+    list_address: str = ""
 
 
 def describe_notice(notice: Notice, today: date) -> str:
@@ -77,13 +83,13 @@ def list_steps(notice: Notice) -> Sequence[str]:
     """List what to do, in its order."""
     if notice.kind == Kind.LOADING_STOP:
         return [
-            _("Have the customer come for a higher KYC before that day."),
-            _("Once it is raised, this notice closes itself. Else every load is declined."),
+            _("Ask the customer to come for a higher KYC before that day."),
+            _("Once it is raised, this notice closes itself. If not, loads are declined."),
         ]
     if notice.kind == Kind.UNANSWERED:
         return [
-            _("Ask the processor what became of them: the holds have ended, and count no more."),
-            _("What has happened it still has to report; that is booked, and flagged as late."),
+            _("Ask the processor what became of them: their holds have ended, and count no more."),
+            _("What has happened it still has to report: that is booked, and flagged as late."),
         ]
     return _list_steps_of_upkeep(notice)
 
@@ -123,6 +129,14 @@ def _make_about(notice: Notice, name: str, processors: dict[int, str]) -> About:
     if notice.unique_id:
         return About(name, write_customer_address(notice.unique_id))
     if notice.processor_id:
+        name = processors[notice.processor_id]
         address = reverse("processor", args=[notice.processor_id])
-        return About(processors[notice.processor_id], address)
+        return About(name, address, _write_list_address(notice, name))
     return About()
+
+
+def _write_list_address(notice: Notice, processor: str) -> str:
+    """Write the address of the day's checks of a processor that came to nothing."""
+    days = dict.fromkeys(("since", "until"), f"{notice.day}")
+    asked = {"when": OWN_FRAME, **days, "processor": processor, "outcome": Outcome.RELEASED.value}
+    return f"{reverse('transactions')}?{urlencode(asked)}"

@@ -1,11 +1,15 @@
-"""A few of the demo's people whose loading stops soon, where a rule stops it."""
+"""What the daily watch finds in the demo: a few people whose loading stops soon, where a rule stops
+it; and a check of each that nobody answered.
+"""
 
 from datetime import date, timedelta
 
 from customers.details import CustomerDetails
 from customers.services import customers
 from limits.decision import CREDIT_STOP
+from limits.known import Ask
 from limits.models import LimitRule
+from limits.services import checks
 from ppims.core import calendar, clock
 from ppims.models import FourEyes, Operation, Processor
 from ppims.services.idempotency import Call
@@ -21,7 +25,9 @@ NEAR_PEOPLE = (
 
 
 def tell() -> None:
-    """Add people at Min KYC who came to it so long ago that their loading stops within 90 days."""
+    """Add people at Min KYC who came to it so long ago that their loading stops within 90 days. For
+    each a spend was allowed yesterday, and never reported.
+    """
     now, months = clock.now(), _find_months()
     processor = Processor.objects.order_by("pk").first()
     assert processor  # the demo's first
@@ -42,7 +48,10 @@ def tell() -> None:
         )
         call = Call(processor, Operation.ADD_CUSTOMER, f"DEMO-STOP-{number}", {})
         with clock.freeze(now - timedelta(days=390 - number)):
-            customers.add_customer(call=call, details=details)
+            receipt, _ = customers.add_customer(call=call, details=details)
+        call = Call(processor, Operation.CHECK_LIMIT, f"DEMO-UNANSWERED-{number}", {})
+        with clock.freeze(now - timedelta(days=1, minutes=number)):
+            checks.check_limit(call=call, ask=Ask(receipt.unique_id, "D", number * 12_500))
 
 
 def _find_months() -> int:

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from customers.models import Customer
 from limits.models import Notice
-from limits.services import notices
+from limits.services import notices, overview
 from limits.services.loading_stops import watch_loading_stops
 from limits.services.notices import Matter, Tally, keep_matters
 from ppims.core import calendar, clock
@@ -52,6 +52,8 @@ def watch(tell: jobs.Progress = lambda done, total: None) -> Watched:
     of_customers, of_upkeep = _watch_customers(at, tell), watch_upkeep(at)
     tally = of_customers.add(of_upkeep).add(_watch_unanswered(at))
     notices.purge(at)
+    if any(tally):  # the menu's count is with the overview's figures
+        overview.let_age(by=overview_counts.FRESH_FOR)
     return Watched(tally.opened, tally.closed, notices.count_open())
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from limits.models import LedgerEntry, LimitCheck, RefusedReport
+from limits.models import LedgerEntry, LimitCheck, Notice, RefusedReport
 from limits.services import seals
 from ppims.core import clock
 from ppims.demo.load import SAMPLE_CUSTOMER
+from ppims.maintenance.watch import watch
 from ppims.models import AuditEntry, Job, KeptCall
 from ppims.services import jobs
 from tests.browser.conftest import PHONE, READ_STORES, REFUSED_MESSAGE, find_violations
@@ -41,10 +42,9 @@ class Shown:
     """A page to look at: whose, where, and what it says to the console, if it may.
 
     {declined} in an address is someone whose last payment was declined, {check} that check,
-    {flagged} a flagged posting that waits, and {refused} a refused report that does; {call} is a
-    refused call; {audited} is
-    what somebody did to a customer, and {job} a verification. What is `sought` is typed into the
-    search.
+    {flagged} a flagged posting that waits, {refused} a refused report and {notice} a notice that
+    do; {call} is a refused call, {audited} what somebody did to a customer, and {job} a
+    verification. What is `sought` is typed into the search.
     """
 
     name: str
@@ -70,6 +70,9 @@ PAGES = (
     Shown("refused-reports", "/work/refused", role="maker"),
     Shown("refused-report", "/work/refused/{refused}", role="maker"),
     Shown("refused-closed", "/work/refused?done=1"),
+    Shown("notices", "/work/notices", role="maker"),
+    Shown("notice", "/work/notices/{notice}", role="maker"),
+    Shown("notices-closed", "/work/notices?done=1"),
     Shown("processors", "/settings/processors", role="auditor"),
     Shown("processor", "/settings/processors/1", role="admin"),
     Shown("new-processor", "/settings/processors/new", role="admin"),
@@ -123,6 +126,7 @@ def find_address(shown):
     audited = AuditEntry.objects.exclude(subject=0).exclude(user=None).order_by("-pk").first()
     known["call"] = KeptCall.objects.filter(code="400").order_by("pk").first().pk
     known |= {"refused": refused.pk, "audited": audited.pk, "job": find_job().pk, "proposed": 1}
+    known["notice"] = find_notice().pk
     return shown.address.format(**known)
 
 
@@ -137,6 +141,17 @@ def find_job():
             result={"rows": 2_439, "findings": 0, "named": []},
         )
     return found
+
+
+def find_notice():
+    """Find a notice of checks that nobody answered; the first who looks watches."""
+    waiting = Notice.objects.filter(kind=Notice.Kind.UNANSWERED, state="OPEN")
+    if not waiting.exists():
+        watch()
+        shape = {"kind": "SEAL", "urgency": 0, "day": clock.today(), "found_at": clock.now()}
+        closed = {"state": "CLOSED", "closed_at": clock.now()}
+        Notice.objects.create(matter="a seal", **shape, **closed)
+    return waiting.get()
 
 
 def open_shown(visit, shown, **more):

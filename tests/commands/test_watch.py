@@ -14,6 +14,8 @@ from ppims.maintenance import jobs as runner
 from ppims.maintenance import upkeep, watch
 from ppims.maintenance.jobs import DailyWork
 from ppims.models import AuditEntry, Job
+from ppims.reports import overview_counts
+from ppims.reports.waiting import read_waiting
 from ppims.services import audit, jobs
 from tests.commands.watching import AT, add_near, look, make_stop, read_notice
 from tests.factories import make_processor
@@ -171,6 +173,15 @@ def test_the_job_says_what_it_found(ent):
     (job,) = Job.objects.all()
     assert (job.state, job.owner) == ("DONE", None)
     assert json.loads(job.result) == {"opened": 1, "closed": 0, "waiting": {"LOADING_STOP": 1}}
+
+
+def test_the_menu_counts_them_as_soon_as_the_watch_has_found_them(ent):
+    make_stop()
+    add_near(ent, 5)
+    look()
+    with clock.freeze(AT):
+        overview_counts.refresh()
+        assert read_waiting()["notices"].count == 1
 
 
 def test_the_command_watches_now_and_prints_what_it_found(ent, capsys):

@@ -8,7 +8,7 @@ from limits.models import Notice
 from ppims.core import clock
 from ppims.models import AuditEntry, Job
 from ppims.services import jobs
-from tests.factories import make_customer, make_notice, make_processor
+from tests.factories import make_check, make_customer, make_notice, make_processor
 from tests.web.admin_pages import open_browser, read_words
 
 pytestmark = pytest.mark.django_db
@@ -85,6 +85,9 @@ def test_where_there_are_none_that_is_said_and_when_it_was_looked_for(viewer):
     jobs.record_done(Job.Kind.WATCH, began_at=AT, arguments={"day": "x"}, result=result)
     said = "The last time on 17 Jun 2031, 12:00 PM: 1,200 new, 3 closed by themselves."
     assert said in read_words(viewer.get("/work/notices"))
+    result |= {"opened": 0, "closed": 0}
+    jobs.record_done(Job.Kind.WATCH, began_at=AT, arguments={"day": "y"}, result=result)
+    assert "12:00 PM: nothing new." in read_words(viewer.get("/work/notices"))
 
 
 def test_a_list_goes_on_by_load_more_and_each_is_there_once(ent, viewer, monkeypatch):
@@ -134,13 +137,20 @@ def test_a_notice_says_what_to_do_and_leads_to_its_customer(stop, maker):
     page = maker.get(find_page(stop))
     words = read_words(page)
     assert "Loading stops on 27 Jun 2031, in 10 days" in words
-    assert "Have the customer come for a higher KYC before that day." in words
+    assert "Ask the customer to come for a higher KYC before that day." in words
     assert f'href="/customers/{stop.unique_id}"' in page.content.decode()
 
 
-def test_checks_lead_to_their_processor(ent, viewer):
-    notice = make_notice(kind=KIND.UNANSWERED, processor=ent, count=2)
+def test_checks_lead_to_their_processor_and_to_its_list_of_that_day(ent, viewer):
+    with clock.freeze(AT - timedelta(days=1)):
+        make_check(ent, make_customer(ent), 4_321)
+    make_check(ent, make_customer(ent, account_number="000000000009"), 9_999)
+    day = TODAY - timedelta(days=1)
+    notice = make_notice(kind=KIND.UNANSWERED, processor=ent, count=1, day=day)
     page = viewer.get(find_page(notice)).content.decode()
+    address = page.split('href="/transactions?')[1].split('"')[0].replace("&amp;", "&")
+    listed = viewer.get(f"/transactions?{address}").content.decode()
+    assert ("₹43.21" in listed, "₹99.99" in listed) == (True, False)
     assert f'href="/settings/processors/{ent.pk}"' in page
     assert "A maker closes it." in page
 
