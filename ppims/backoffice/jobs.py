@@ -62,9 +62,9 @@ class JobLine:
         """Who asked for it, or who did it at the machine; of what is done daily, nobody."""
         if self.job.owner:
             return self.job.owner.get_username()
-        if self.job.kind == Job.Kind.WATCH:
-            return "PPIMS"
         operator = jobs.read_arguments(self.job).get("operator")
+        if self.job.kind == Job.Kind.WATCH and not operator:
+            return "PPIMS"
         return gettext("%(operator)s, at the machine") % {"operator": operator or "PPIMS"}
 
     @property
@@ -156,7 +156,7 @@ def _describe_replay(result: Result) -> Ending:
 def describe_watch(result: Result) -> Ending:
     """Say what a daily watch has found: "12 new, 3 closed by themselves."."""
     if not (result["opened"] or result["closed"]):
-        return Ending(gettext("nothing new."))
+        return Ending(gettext("Nothing new."))
     counts = {name: write_count(result[name]) for name in ("opened", "closed")}
     return Ending(gettext("%(opened)s new, %(closed)s closed by themselves.") % counts)
 

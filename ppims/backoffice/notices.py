@@ -1,5 +1,6 @@
 """Notices: what the daily watch has found, for whoever works on it to look at and close."""
 
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -36,6 +37,7 @@ from ppims.services.accounts import get_staff
 LIST_TEMPLATE, PAGE_TEMPLATE = "limits/notices.html", "limits/notice.html"
 # Who closes which: a seal that is missing is no maker's affair.
 OTHER_KINDS = [kind for kind in Notice.Kind if kind not in Notice.OF_UPKEEP]
+OVERDUE_AFTER = timedelta(days=2)  # of a daily watch
 UPKEEP_PERMISSION, OTHER_PERMISSION = "limits.make_seal", "limits.close_notice"
 
 
@@ -77,13 +79,14 @@ def notices(request: HttpRequest) -> HttpResponse:
     found = read([kind] if kind else report.ALL_KINDS, cursor=request.GET.get(CURSOR_NAME, ""))
     about, today = read_about(found.rows), clock.today()
     asked = {**({DONE_PARAMETER: "1"} if is_done else {}), **({"kind": kind} if kind else {})}
-    watched = jobs.find_last(Job.Kind.WATCH)
+    watched, at = jobs.find_last(Job.Kind.WATCH), clock.now()
     context = {
         "form": form,
         "is_done": is_done,
         "rows": [(each, describe_notice(each, today), about[each.pk]) for each in found.rows],
         "more": write_next_query(found, asked),
         "watched": JobLine(watched) if watched else None,
+        "is_overdue": not (watched and watched.ended_at and watched.ended_at > at - OVERDUE_AFTER),
     }
     part = "rows" if CURSOR_NAME in request.GET else "found"
     return respond(request, LIST_TEMPLATE, context, partial=part)

@@ -7,12 +7,12 @@ import re
 from dataclasses import dataclass
 
 import pytest
+from django.core.management import call_command
 
 from limits.models import LedgerEntry, LimitCheck, Notice, RefusedReport
 from limits.services import seals
 from ppims.core import clock
 from ppims.demo.load import SAMPLE_CUSTOMER
-from ppims.maintenance.watch import watch
 from ppims.models import AuditEntry, Job, KeptCall
 from ppims.services import jobs
 from tests.browser.conftest import PHONE, READ_STORES, REFUSED_MESSAGE, find_violations
@@ -147,7 +147,7 @@ def find_notice():
     """Find a notice of checks that nobody answered; the first who looks watches."""
     waiting = Notice.objects.filter(kind=Notice.Kind.UNANSWERED, state="OPEN")
     if not waiting.exists():
-        watch()
+        call_command("watch")
         shape = {"kind": "SEAL", "urgency": 0, "day": clock.today(), "found_at": clock.now()}
         closed = {"state": "CLOSED", "closed_at": clock.now()}
         Notice.objects.create(matter="a seal", **shape, **closed)

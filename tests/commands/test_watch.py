@@ -187,10 +187,14 @@ def test_the_menu_counts_them_as_soon_as_the_watch_has_found_them(ent):
 def test_the_command_watches_now_and_prints_what_it_found(ent, capsys):
     make_stop()
     add_near(ent, 5)
-    with clock.freeze(AT):
-        call_command("watch")
-    assert capsys.readouterr().out == "1 new, 0 closed by themselves.\nLoading stops: 1 open\n"
-    assert not Job.objects.exists()
+    for new in (1, 0):
+        with clock.freeze(AT + timedelta(minutes=1 - new)):
+            call_command("watch")
+        said = f"{new} new, 0 closed by themselves.\nLoading stops: 1 open\n"
+        assert capsys.readouterr().out == said
+    assert [jobs.read_result(job)["opened"] for job in Job.objects.order_by("pk")] == [1, 0]
+    ask_at(AT + timedelta(minutes=2), DailyWork())  # the day's own is done all the same
+    assert Job.objects.count() == 3
 
 
 def test_while_others_count_the_checks_the_rest_is_kept_and_it_is_tried_again(ent, monkeypatch):

@@ -80,14 +80,19 @@ def test_the_most_urgent_is_first_each_in_words(ent, stop, viewer):
 
 
 def test_where_there_are_none_that_is_said_and_when_it_was_looked_for(viewer):
-    assert "Nothing waits. Looked for every day." in read_words(viewer.get("/work/notices"))
+    nobody = "Nobody looks for them now. Ask whoever runs the server"
+    assert f"Nothing waits. {nobody}" in read_words(viewer.get("/work/notices"))
     result = {"opened": 1_200, "closed": 3, "waiting": {}}
     jobs.record_done(Job.Kind.WATCH, began_at=AT, arguments={"day": "x"}, result=result)
-    said = "The last time on 17 Jun 2031, 12:00 PM: 1,200 new, 3 closed by themselves."
-    assert said in read_words(viewer.get("/work/notices"))
+    said = "Last looked for on 17 Jun 2031, 12:00 PM. 1,200 new, 3 closed by themselves."
+    assert said in (words := read_words(viewer.get("/work/notices")))
+    assert nobody not in words
     result |= {"opened": 0, "closed": 0}
     jobs.record_done(Job.Kind.WATCH, began_at=AT, arguments={"day": "y"}, result=result)
-    assert "12:00 PM: nothing new." in read_words(viewer.get("/work/notices"))
+    assert "12:00 PM. Nothing new." in read_words(viewer.get("/work/notices"))
+    for late, is_said in ((timedelta(days=2) - timedelta(seconds=1), False), (timedelta(2), True)):
+        with clock.freeze(AT + late):
+            assert (nobody in read_words(open_browser("maker").get("/work/notices"))) == is_said
 
 
 def test_a_list_goes_on_by_load_more_and_each_is_there_once(ent, viewer, monkeypatch):
