@@ -24,7 +24,10 @@ AROUND_REFUSAL = timedelta(seconds=2)
 
 def describe_outcome(call: KeptCall, *, is_replayed: bool) -> list[Fact]:
     """Say what became of a call, with links to it."""
-    if call.operation in READ_OPERATIONS:
+    if call.code == KeptCall.Code.NOT_AUTHENTICATED:
+        said = _("Refused: the username or the password is wrong.")
+        return [Fact(_("What became of it"), said)]
+    if call.operation in READ_OPERATIONS and not call.is_refused:
         return [Fact(_("What became of it"), _("A read: nothing is recorded."))]
     key = _find_key(call, call.operation, call.ref_id)
     if is_replayed:

@@ -83,11 +83,7 @@ def filled(other_databases):
     reversal, _ = make_posting(ent, customer, 10_000, kind="R", tran_id="T1")
     noted = {"finding": "", "note": "asked – why", "user": maker, "at": clock.now()}
     found = [PostingFinding.objects.create(customer_id=customer, entry=reversal, **noted)]
-    KeptCall.objects.create(
-        at=clock.now(), processor=ent, operation="check-customer-kyc", ref_id="K1", code="500"
-    )
-    row = {"at": clock.now(), "operation": "check-customer-kyc", "request_id": "K2", "code": "401"}
-    call_buffer.make_call(row, b'{"data": {}}', b'{"Data": {}}').save()
+    keep_calls(ent)
     report = refuse(ent, customer, 40_000, "T1")
     found.append(ReportFinding.objects.create(customer_id=customer, report=report, **noted))
     audit.record("noted in a test", at=clock.now(), subject=customer, rows=found)
@@ -103,6 +99,15 @@ def filled(other_databases):
     empty = [table.table for table in copy.list_tables() if not read_rows(table, "default")]
     assert empty == []
     return customer
+
+
+def keep_calls(processor):
+    """Keep a refused call as production does, and one of nobody's as a demo does."""
+    KeptCall.objects.create(
+        at=clock.now(), processor=processor, operation="check-customer-kyc", ref_id="K1", code="500"
+    )
+    row = {"at": clock.now(), "operation": "check-customer-kyc", "request_id": "K2", "code": "401"}
+    call_buffer.make_call(row, b'{"data": {}}', b'{"Data": {}}').save()
 
 
 def propose_everything(ent, customer, maker):

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.only_on("sqlite", "it is the same migration")
 BEFORE = ("ppims", "0001_first_release"), ("auth", "0012_alter_user_first_name_max_length")
 
 
-def migrate_to_first_release(using):
+def make_first_release(using):
     """Migrate so far, and give the models as they are then."""
     executor = MigrationExecutor(connections[using])
     return executor.migrate(list(BEFORE)).apps
@@ -22,7 +22,7 @@ def migrate_to_first_release(using):
 def test_refused_calls_are_kept_and_so_are_rights(tmp_path, transactional_db, django_db_blocker):
     url = alias.write_sqlite_url(tmp_path / "older.sqlite3")
     with django_db_blocker.unblock(), alias.open_database(url) as older:
-        models = migrate_to_first_release(older)
+        models = make_first_release(older)
         processor = (
             models.get_model("ppims", "Processor")
             .objects.using(older)

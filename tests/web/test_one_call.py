@@ -158,6 +158,7 @@ def test_of_nobody_neither_name_nor_password_is_shown(ent, auditor):
     assert "somebody-else" not in said
     assert "S3cret-word" not in said
     assert "Nobody who is known" in said
+    assert "Refused: the username or the password is wrong." in said
     assert '"Username": "\'"$PPIMS_USERNAME"\'"' in read_curl(page)
 
 
