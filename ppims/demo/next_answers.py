@@ -5,6 +5,7 @@ them exactly. Without any, a call pays for one look at the file's size.
 """
 
 import json
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ ANSWERS_FILE = "next-answers.json"
 MOST_TIMES, MOST_SECONDS, DEFAULT_SECONDS = 1_000, 60, 2
 UNTIL_CLEARED = None
 Kept = dict[str, dict[str, dict[str, Any]]]  # by System_Id and operation
+
+logger = logging.getLogger(__name__)
 
 
 class Answer(models.TextChoices):
@@ -141,7 +144,13 @@ def _make(operation: str, said: dict[str, Any]) -> NextAnswer:
 
 
 def _read(handle: int) -> Kept:
-    kept: Kept = json.loads(os.pread(handle, os.fstat(handle).st_size, 0) or "{}")
+    """Read what is set; nothing, of a file that somebody has spoilt: no call may fail for it."""
+    try:
+        kept: Kept = json.loads(os.pread(handle, os.fstat(handle).st_size, 0) or "{}")
+    except ValueError:
+        logger.warning("what was set for the next answers can't be read: it is forgotten")
+        os.ftruncate(handle, 0)
+        return {}
     return kept
 
 

@@ -256,3 +256,13 @@ def test_an_answer_that_is_set_is_on_record_and_counted_exactly(ent):
     taken = [next_answers.take_next(processor, CHECK) for _ in range(4)]
     assert [str(each) for each in taken] == ["lost after 3 s, done"] * 3 + ["None"]
     assert next_answers._find_file().stat().st_size == 0
+
+
+def test_no_call_fails_for_a_file_that_somebody_has_spoilt(ent, customer):
+    ask(ent, "faults", Operation=CHECK, Answer="503", Times="until-cleared")
+    file = next_answers._find_file()
+    file.write_bytes(file.read_bytes()[:-2])
+    assert make_check(ent, customer, "ONE")[0] == 200
+    assert ask(ent, "state")[1]["Faults"] == []
+    assert ask(ent, "faults", Operation=CHECK, Answer="503")[0] == 200
+    assert make_check(ent, customer, "ONE")[0] == 503
