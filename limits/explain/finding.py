@@ -12,6 +12,7 @@ from ppims.db.transaction import read_snapshot
 from ppims.models import Processor, ReplayKey
 
 CHECK_NAME, ENTRY_NAME = "check", "entry"
+MOST_POSTINGS = 10  # by one Tran_Id: each processor, customer and direction may have one
 
 
 class FoundRow(NamedTuple):
@@ -24,7 +25,8 @@ class FoundRow(NamedTuple):
 
 def find_rows(name: str, system_id: str = "") -> list[FoundRow]:
     """Find what a name means, of one processor or of any: a Ref_Id; else a Tran_Id, whose posting
-    is followed by what gave back of it; else a merge's name, or "check/12", "entry/12".
+    is followed by what gave back of it, of MOST_POSTINGS and one more at most; else a merge's name,
+    or "check/12", "entry/12".
     """
     with read_snapshot():
         processors = Processor.objects.filter(system_id=system_id) if system_id else None
@@ -52,7 +54,7 @@ def _find_by_tran_id(tran_id: str, processors: Sequence[int]) -> list[FoundRow]:
     postings = [
         *LedgerEntry.objects.filter(
             tran_id=tran_id, kind=POST_KIND, processor_id__in=processors
-        ).order_by("at", "pk")
+        ).order_by("at", "pk")[: MOST_POSTINGS + 1]
     ]
     found = []
     for posting in postings:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.management import CommandError, call_command
 
+from limits.explain import finding
 from ppims.core import clock
 from tests.factories import make_check, make_customer, make_posting, make_processor
 from tests.two_people import merge_customers
@@ -104,3 +105,11 @@ def test_another_processors_ref_id_is_not_found_and_an_unknown_one_is_said(ent, 
         explain("A1", "--processor", "CBS")
     with pytest.raises(CommandError, match="no processor XYZ"):
         explain("A1", "--processor", "XYZ")
+
+
+def test_a_tran_id_that_many_customers_have_asks_no_more_than_for_some(ent, cbs):
+    others = [make_customer(ent, cbs) for _ in range(finding.MOST_POSTINGS + 2)]
+    for each in others:
+        make_posting(ent, each, 100, tran_id="1")
+    assert len(finding.find_rows("1")) == finding.MOST_POSTINGS + 1
+    assert "This fits more; 10 were explained." in explain("1")

@@ -50,9 +50,10 @@ class Command(BaseCommand):
     def _say_how_many(self, count: int, *, is_of_one: bool) -> None:
         if count <= 1:
             return
-        self.stdout.write(f"\n{RULE_LINE}\n\nThis fits {count} records.")
+        said = f"This fits {count} records."
         if count > MOST_ROWS:
-            self.stdout.write(f"Only {MOST_ROWS} were explained; name one as entry/12 or check/12.")
+            said = f"This fits more; {MOST_ROWS} were explained. Name one as entry/12 or check/12."
+        self.stdout.write(f"\n{RULE_LINE}\n\n{said}")
         if not is_of_one:
             self.stdout.write("Add --processor ENT for those of one processor alone.")
 
