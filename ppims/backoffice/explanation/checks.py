@@ -138,7 +138,7 @@ def _describe_limits(explained: Explained, row: Check) -> str:
     if row.reason == KYC_EXPIRED or (deciding is None and not row.is_allowed):
         return _("Not asked any more: the answer was found")
     if deciding is None:
-        return _("None was in force")
+        return _describe_passed(explained)
     name = labels.lower_first(str(Window(deciding.window).label))
     limited = sum(each.rule_id is not None for each in explained.windows)
     said = {"window": name, "n": limited}
@@ -147,3 +147,21 @@ def _describe_limits(explained: Explained, row: Check) -> str:
     if row.is_allowed:
         return _("%(n)d were in force, and all passed; least was left in the %(window)s") % said
     return _("%(n)d were in force; of those that failed, least was left in the %(window)s") % said
+
+
+def _describe_passed(explained: Explained) -> str:
+    """Say of limits whose figures no reply gives, of a transaction or a balance, that they are
+    there.
+    """
+    limits = [w for w in explained.windows if w.rule_id is not None and w.window != CREDIT_STOP]
+    passed = sum(each.left is not None for each in limits)
+    said = {"n": len(limits), "passed": passed, "unjudged": len(limits) - passed}
+    if not limits:
+        return _("None was in force")
+    if said["unjudged"] and passed:
+        return _("%(n)d were in force: %(passed)d passed, %(unjudged)d could not be judged") % said
+    if said["unjudged"]:
+        return _("One was in force, and could not be judged: no balance was told")
+    if passed == 1:
+        return _("One was in force, and it passed")
+    return _("%(n)d were in force, and all passed") % said

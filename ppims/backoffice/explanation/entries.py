@@ -172,7 +172,9 @@ def _write_of_check(named: NamedCheck, row: Entry) -> Iterator[str]:
         yield _("Its check’s hold had ended at %(until)s.") % {
             "until": write_ist_second(check.hold_until)
         }
-    if row.month == check.month:
+    if row.arrival_month == check.month:
+        yield _("It came in the month of its check, and counts in it.")
+    elif row.month == check.month:
         yield _("It came within 30 days of its check, so it counts in the month of the check.")
     else:
         yield _("It came more than 30 days after its check: it counts in the month of arrival.")
@@ -209,9 +211,9 @@ def _write_giving_back(explained: Explained, row: Entry) -> Iterator[str]:
 def _write_correction(explained: Explained, row: Entry) -> Iterator[str]:
     said = {"amount": inr(abs(row.amount_paise)), "month": write_month(row.month)}
     if row.amount_paise < 0:
-        yield _("Two of the staff took %(amount)s away from what is used in %(month)s.") % said
+        yield _("Two staff members took %(amount)s away from what is used in %(month)s.") % said
     else:
-        yield _("Two of the staff added %(amount)s to what is used in %(month)s.") % said
+        yield _("Two staff members added %(amount)s to what is used in %(month)s.") % said
     yield from _write_giving_back(explained, row)
 
 

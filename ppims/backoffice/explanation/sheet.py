@@ -98,4 +98,4 @@ def _describe_problem(problem: str) -> str:
 def _list_refusals(explained: Explained) -> Iterator[str]:
     for name, message in explained.refusals:
         said = {"field": name.replace("_", " "), "message": message}
-        yield _("Today it would have been refused: %(field)s %(message)s.") % said
+        yield _("Worked out anew, it would have been refused: %(field)s %(message)s.") % said
