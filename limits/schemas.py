@@ -119,7 +119,8 @@ class CheckRegStatusIn(Message):
 
 class CheckLimitIn(Message):
     ref_id: Id = Field(
-        description="Your id of this check. Sent again: T while its hold is open, F afterwards."
+        description="Your id of this check. Sent again, what was allowed is T while its hold is"
+        " open, F afterwards; what was declined stays F."
     )
     unique_id: UniqueId = Field(description=UNIQUE_ID)
     amount: AmountIn = Field(description="What is to be spent or loaded, in rupees.")
@@ -264,7 +265,7 @@ class UpdateLimitOut(Answer):
         description="What is used and on hold after booking, in the month of arrival."
     )
     avail_limit: AmountOut = Field(
-        description="What is left of that month's limit. NA: there is no limit."
+        description="What is left then, of the limit with the least left. NA: there is no limit."
     )
 
     @classmethod

@@ -21,7 +21,7 @@ WHAT_CODES_MEAN: tuple[tuple[str, int, object], ...] = (
     ("400", 400, _("A field is missing or malformed. Meta.Errors names each. Mend it.")),
     ("400", 413, _("The body is over 64 KiB.")),
     ("401", 401, _("Username or Password is wrong, or you are disabled.")),
-    ("403", 403, _("Not your System_Id, or not open to you now.")),
+    ("403", 403, _("Not your System_Id, not open to you now, or not by HTTPS.")),
     ("404", 404, _("There is no such operation: look at the address.")),
     ("405", 405, _("Not a POST.")),
     ("409", 409, _("The Ref_Id had other content, or the record says otherwise. See Meta.Errors.")),

@@ -299,3 +299,8 @@ def test_no_other_method_is_allowed(method):
         reply = getattr(Client(), method)(address)
         assert (reply.status_code, reply["Allow"]) == (405, "GET, HEAD")
     assert Client().post(DOCS).status_code == 405
+
+
+def test_a_declined_check_is_not_promised_a_t_when_it_is_sent_again():
+    fields = {each.name: each for each in reference.find_operation("check-customer-limit").request}
+    assert "what was declined stays F" in fields["Ref_Id"].meaning
