@@ -55,9 +55,9 @@ def _describe_stop(notice: Notice, today: date) -> str:
 
 def _describe_missed(notice: Notice) -> str:
     said = {
-        Kind.SEAL: _("No seal was made since %(day)s"),
-        Kind.VERIFICATION: _("Nothing was verified since %(day)s"),
-        Kind.BACKUP: _("No backup was made since %(day)s"),
+        Kind.SEAL: _("No seal has been made since %(day)s"),
+        Kind.VERIFICATION: _("Nothing has been verified since %(day)s"),
+        Kind.BACKUP: _("No backup has been made since %(day)s"),
     }
     return said[Kind(notice.kind)] % {"day": ist_date(notice.day)}
 

@@ -63,12 +63,12 @@ def test_the_most_urgent_is_first_each_in_words(ent, stop, viewer):
     make_notice(kind=KIND.VERIFICATION, day=TODAY, has_failed=True, count=1)
     found = "17 Jun 2031, 12:00 PM"
     expected = [
-        "Nothing was verified since 16 Jun 2031",
+        "Nothing has been verified since 16 Jun 2031",
         "The verification of 17 Jun 2031 could not be done",
         "The verification of 17 Jun 2031 has 1 finding",
-        "No seal was made since 16 Jun 2031",
+        "No seal has been made since 16 Jun 2031",
         "The seal of 17 Jun 2031 could not be made",
-        "No backup was made since 16 Jun 2031",
+        "No backup has been made since 16 Jun 2031",
         "The backup of 17 Jun 2031 could not be made",
         "1,200 allowed checks of 16 Jun 2031 were never answered ENT",
         "Loading stops on 18 Jun 2031, in 1 day Ravi Rao",
@@ -130,8 +130,8 @@ def test_those_that_were_closed_are_told_last_first_with_who(ent, stop):
     words = read_words(open_browser("viewer").get("/work/notices?done=1"))
     user = Notice.objects.get(pk=stop.pk).closed_by.get_username()
     assert (
-        "No seal was made since 17 Jun 2031 By itself 17 Jun 2031, 1:00 PM Loading stops on 27 Jun"
-        f" 2031, in 10 days Meera Iyer {user} 17 Jun 2031, 12:00 PM"
+        "No seal has been made since 17 Jun 2031 By itself 17 Jun 2031, 1:00 PM Loading stops on"
+        f" 27 Jun 2031, in 10 days Meera Iyer {user} 17 Jun 2031, 12:00 PM"
     ) in words
 
 
