@@ -1,4 +1,4 @@
-"""What an explanation says in words of limits and months, where it would be easy to say too much."""
+"""What an explanation says of limits and months, where it would be easy to say too much."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -58,3 +58,12 @@ def test_a_posting_in_the_month_of_its_check_is_not_said_to_be_within_30_days(en
     said = write_of(posting)
     assert "It came in the month of its check, and counts in it." in said
     assert "within 30 days" not in said
+
+
+def test_a_balance_that_could_not_be_judged_is_not_among_what_passed(ent, customer):
+    set_load_limit("BALANCE", 1_000_000, AT)
+    with freeze_after(2):
+        unjudged, _ = make_check(ent, customer, 100_000, "C")
+        judged, _ = make_check(ent, customer, 100_000, "C", balance_paise=0)
+    assert "2 were in force, and all passed;" in write_of(judged)
+    assert "2 were in force, and all that could be judged passed;" in write_of(unjudged)

@@ -144,6 +144,14 @@ def _describe_limits(explained: Explained, row: Check) -> str:
     said = {"window": name, "n": limited}
     if limited == 1:
         return _("One was in force, for the %(window)s: it decided") % said
+    if row.is_allowed and row.unjudged:
+        return (
+            _(
+                "%(n)d were in force, and all that could be judged passed; least was left in the"
+                " %(window)s"
+            )
+            % said
+        )
     if row.is_allowed:
         return _("%(n)d were in force, and all passed; least was left in the %(window)s") % said
     return _("%(n)d were in force; of those that failed, least was left in the %(window)s") % said
