@@ -53,7 +53,8 @@ def test_from_each_page_a_way_leads_out(role):
     assert list_without_a_way_out(open_browser(role)) == {}
 
 
-def test_who_has_no_role_is_told_so_on_every_page_and_can_log_out():
+def test_who_has_no_role_is_told_so_on_every_page_and_can_log_out(settings):
+    settings.PPIMS_STAND_IN = True  # on any database
     client = open_client_without_a_role()
     open_to_all = {
         "password_change",
