@@ -59,11 +59,11 @@ def put_back_to_start(*, processor: Processor | None = None, user: User | None =
     """Put the demo back to its start: data, clock, next answers, traffic. Whoever is logged in
     stays so. `processor` or `user` is who asked.
 
-    Raises Conflict where there is no start, or it is an older version's; Unavailable. Then nothing
-    has changed but the clock.
+    Raises Conflict where there is no start, or it is an older version's, or the data are no demo's
+    by now; Unavailable. Then nothing has changed but the clock.
     """
     start = _find_start()
-    if not _is_fit(start):
+    if not _is_demo() or not _is_fit(start):
         raise Conflict([("", NO_START_MESSAGE)])
     traffic_place.end_running()
     with tempfile.TemporaryDirectory(dir=settings.PPIMS_DATA_DIR, prefix=".reset-") as folder:

@@ -84,6 +84,16 @@ def test_what_was_done_since_is_gone_and_the_ledger_is_whole(demo, ent):
     assert not list(demo.glob(".reset-*"))
 
 
+def test_data_that_are_no_demos_by_now_are_not_taken_away(demo, ent):
+    """As where a backup of another installation was restored into a demo's folder."""
+    make_posting(ent, load.SAMPLE_CUSTOMER, 100)
+    before = count_rows()
+    (demo / load.ACCESS_FILE).unlink()
+    with pytest.raises(Conflict):
+        reset.put_back_to_start(processor=ent)
+    assert count_rows() == before
+
+
 def test_it_may_be_put_back_again_and_again(demo, ent):
     for times in (1, 2, 3):
         reset.put_back_to_start()
