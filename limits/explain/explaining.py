@@ -12,10 +12,12 @@ from limits.explain.figures import Account, make_line
 from limits.explain.results import Explained, GivenBack, Line, NamedCheck, StateThen, WhyNot
 from limits.explain.scene import Scene, read_scene
 from limits.known import Check, Entry
+from limits.models import LedgerEntry, LimitCheck
 from limits.posting import POST_KIND, RELEASE_KIND
 from limits.standing import list_signed
 from ppims.core import calendar
 from ppims.core.chain import find_mac_problem, sign_link, sign_row
+from ppims.db.column_limits import find_unfit_row
 from ppims.db.transaction import read_snapshot
 
 MOST_GUESSES = 500
@@ -160,6 +162,10 @@ def _find_problems_of_row(scene: Scene, cut: Cut) -> Iterator[str]:
 
 def _find_signature_problem(scene: Scene, digests: bytes) -> str | None:
     row, values = scene.row, list_signed(scene.row)
+    model = LimitCheck if isinstance(row, Check) else LedgerEntry
+    # One that SQLite took and no column should have may be read as the right one.
+    if unfit := find_unfit_row(model, row.customer_id, row.id):
+        return unfit
     if isinstance(row, Check):
         said = None if row.id <= scene.before.last_check_id else digests
         mac = bytes(row.mac)

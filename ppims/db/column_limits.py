@@ -2,7 +2,7 @@
 that doesn't fit before it writes anything. SQLite's own columns take almost any value.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from django.db import connections, models
@@ -39,17 +39,28 @@ def find_unfit(using: str = "default") -> Iterator[Unfit]:
             yield from _find_unfit(model, using)
 
 
-def _find_unfit(model: type[models.Model], using: str) -> Iterator[Unfit]:
+def find_unfit_row(model: type[models.Model], customer_id: int, row_id: int) -> str | None:
+    """Say what PostgreSQL would not take of one row of a customer's; None: nothing."""
+    if has_column_limits("default"):
+        return None
+    where = ' WHERE "customer_id" = %s AND "id" = %s'
+    found = next(_find_unfit(model, "default", where, [customer_id, row_id]), None)
+    return found.problem if found else None
+
+
+def _find_unfit(
+    model: type[models.Model], using: str, where: str = "", named_by: Sequence[int] = ()
+) -> Iterator[Unfit]:
     fields = model._meta.concrete_fields
     faults = [(str(f.column), *fault) for f in fields for fault in _list_faults(_find_kind(f))]
     with connections[using].cursor() as cursor:
-        for fault, *values in cursor.execute(_write_search(model, faults)):
+        for fault, *values in cursor.execute(_write_search(model, faults, where), named_by):
             column, _, problem = faults[fault]
             named = " ".join(str(value) for value in values if value is not None)
             yield Unfit(f"{model._meta.db_table} {named}".strip(), f"{column} {problem}")
 
 
-def _write_search(model: type[models.Model], faults: list[tuple[str, str, str]]) -> str:
+def _write_search(model: type[models.Model], faults: list[tuple[str, str, str]], where: str) -> str:
     """Write a SELECT of each unfit row: the place of its first fault, and its key's numbers."""
     cases = [
         f"WHEN {_write_condition(column, is_wrong)} THEN {n}"
@@ -62,7 +73,7 @@ def _write_search(model: type[models.Model], faults: list[tuple[str, str, str]])
         if _find_kind(field).get_internal_type() in INTEGER_RANGES
     ]
     return f"""SELECT * FROM (SELECT CASE {" ".join(cases)} END AS fault,
-        {", ".join(key) or "NULL"} FROM "{model._meta.db_table}") WHERE fault IS NOT NULL"""
+        {", ".join(key) or "NULL"} FROM "{model._meta.db_table}"{where}) WHERE fault IS NOT NULL"""
 
 
 def _write_condition(column: str, is_wrong: str) -> str:

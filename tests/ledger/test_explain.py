@@ -296,6 +296,16 @@ def test_another_value_in_any_column_of_a_check_or_an_entry_differs(unprotected)
     assert missed == []
 
 
+@pytest.mark.only_on("sqlite", "PostgreSQL takes no such value")
+@pytest.mark.parametrize("value", [b"x", b"1", 2])
+def test_what_no_column_should_hold_differs_however_it_is_read(unprotected, value):
+    asked, *_ = unprotected
+    tampering.run("UPDATE limits_limitcheck SET is_allowed = %s WHERE id = %s", value, asked.pk)
+    sheet = explain_in_words(is_check=True, customer_id=asked.customer_id, row_id=asked.pk)
+    assert not sheet.is_as_recorded
+    assert "is_allowed is neither true nor false" in " ".join(sheet.problems)
+
+
 def test_an_amount_changed_by_hand_shows_in_what_rests_on_it(ent, customer, unprotected):
     *_, posting = unprotected
     with freeze_after(2):
