@@ -154,9 +154,12 @@ def assert_the_command_says_what_it_did(server):
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_for_calls(server)
-    os.kill(traffic.pid, signal.SIGINT)
-    said, errors = traffic.communicate(timeout=20)
+    try:
+        wait_for_calls(server)
+        os.kill(traffic.pid, signal.SIGINT)
+        said, errors = traffic.communicate(timeout=20)
+    finally:
+        traffic.kill()
     assert (traffic.returncode, errors) == (0, "")
     assert "check-customer-limit" in said
     assert "000 " in said

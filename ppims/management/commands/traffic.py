@@ -48,7 +48,9 @@ class Command(BaseCommand):
             place = traffic_place.Place(options["place"])
         else:
             place = _take_place(rate, seconds)
-        signal.signal(signal.SIGTERM, _interrupt)
+        # The first one too: of what a shell runs by &, it is ignored.
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, _interrupt)
         access = _read_access()
         caller = traffic.Caller(access)
         script = traffic.write_script([each["system_id"] for each in access["processors"]])
