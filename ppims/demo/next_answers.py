@@ -4,16 +4,15 @@ They are in one small file, which is changed under its own lock, so that all wor
 them exactly. Without any, a call pays for one look at the file's size.
 """
 
-import json
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from pydantic import TypeAdapter, ValidationError
 
 from ppims.core.errors import Fault, Refusal, Unavailable
 from ppims.demo.control_log import record_use
@@ -23,7 +22,6 @@ from ppims.models import Processor, User
 ANSWERS_FILE = "next-answers.json"
 MOST_TIMES, MOST_SECONDS, DEFAULT_SECONDS = 1_000, 60, 2
 UNTIL_CLEARED = None
-Kept = dict[str, dict[str, dict[str, Any]]]  # by System_Id and operation
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +58,10 @@ class NextAnswer:
         return Fault() if self.answer == Answer.FAULT else Unavailable()
 
 
+Kept = dict[str, dict[str, NextAnswer]]  # by System_Id and operation
+KEPT_ADAPTER: TypeAdapter[Kept] = TypeAdapter(Kept)
+
+
 def set_next(processor: Processor, asked: NextAnswer, *, user: User | None = None) -> None:
     """Let this become of a processor's next answers, in the place of what was set for the
     operation. `user` is who asked, else the processor itself. Raises Unavailable.
@@ -74,12 +76,7 @@ def set_next(processor: Processor, asked: NextAnswer, *, user: User | None = Non
     )
     with open_locked(_find_file()) as handle:
         kept = _read(handle)
-        kept.setdefault(processor.system_id, {})[asked.operation] = {
-            "answer": asked.answer.value,
-            "is_done": asked.is_done,
-            "seconds": asked.seconds,
-            "times": asked.times,
-        }
+        kept.setdefault(processor.system_id, {})[asked.operation] = asked
         _write(handle, kept)
 
 
@@ -106,7 +103,7 @@ def list_next(processor: Processor) -> list[NextAnswer]:
         return []
     with open_locked(_find_file()) as handle:
         kept = _read(handle).get(processor.system_id, {})
-    return [_make(operation, said) for operation, said in sorted(kept.items())]
+    return [kept[operation] for operation in sorted(kept)]
 
 
 def take_next(processor: Processor, operation: str) -> NextAnswer | None:
@@ -116,13 +113,10 @@ def take_next(processor: Processor, operation: str) -> NextAnswer | None:
     with open_locked(_find_file()) as handle:
         kept = _read(handle)
         of_processor = kept.get(processor.system_id, {})
-        if operation not in of_processor:
-            return None
-        found = _make(operation, of_processor[operation])
-        if found.times is not UNTIL_CLEARED:
-            of_processor[operation]["times"] = found.times - 1
-            if found.times == 1:
-                del of_processor[operation]
+        found = of_processor.pop(operation, None)
+        if found and found.times is not UNTIL_CLEARED:
+            if found.times > 1:
+                of_processor[operation] = replace(found, times=found.times - 1)
             _write(handle, kept)
     return found
 
@@ -139,19 +133,14 @@ def _is_any() -> bool:
         return False
 
 
-def _make(operation: str, said: dict[str, Any]) -> NextAnswer:
-    return NextAnswer(operation, **{**said, "answer": Answer(said["answer"])})
-
-
 def _read(handle: int) -> Kept:
     """Read what is set; nothing, of a file that somebody has spoilt: no call may fail for it."""
     try:
-        kept: Kept = json.loads(os.pread(handle, os.fstat(handle).st_size, 0) or "{}")
-    except ValueError:
+        return KEPT_ADAPTER.validate_json(os.pread(handle, os.fstat(handle).st_size, 0) or b"{}")
+    except ValidationError:
         logger.warning("what was set for the next answers can't be read: it is forgotten")
         os.ftruncate(handle, 0)
         return {}
-    return kept
 
 
 def _write(handle: int, kept: Kept) -> None:
@@ -161,4 +150,4 @@ def _write(handle: int, kept: Kept) -> None:
         os.ftruncate(handle, 0)
         return
     # Over what was there, whole: no other process may find the file empty meanwhile.
-    os.pwrite(handle, json.dumps(kept).encode().ljust(os.fstat(handle).st_size), 0)
+    os.pwrite(handle, KEPT_ADAPTER.dump_json(kept).ljust(os.fstat(handle).st_size), 0)

@@ -258,10 +258,19 @@ def test_an_answer_that_is_set_is_on_record_and_counted_exactly(ent):
     assert next_answers._find_file().stat().st_size == 0
 
 
-def test_no_call_fails_for_a_file_that_somebody_has_spoilt(ent, customer):
-    ask(ent, "faults", Operation=CHECK, Answer="503", Times="until-cleared")
-    file = next_answers._find_file()
-    file.write_bytes(file.read_bytes()[:-2])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"ENT": {',
+        "[]",
+        "3",
+        '{"ENT": 5}',
+        '{"ENT": {"check-customer-limit": {}}}',
+        '{"ENT": {"check-customer-limit": {"operation": "x", "answer": "x", "is_done": true}}}',
+    ],
+)
+def test_no_call_fails_for_a_file_that_somebody_has_spoilt(ent, customer, text):
+    next_answers._find_file().write_text(text)
     assert make_check(ent, customer, "ONE")[0] == 200
     assert ask(ent, "state")[1]["Faults"] == []
     assert ask(ent, "faults", Operation=CHECK, Answer="503")[0] == 200
