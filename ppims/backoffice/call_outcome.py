@@ -12,6 +12,7 @@ from ppims.backoffice import labels
 from ppims.backoffice.transaction_detail import Fact, write_transaction_address
 from ppims.core import clock
 from ppims.core.formats import inr, ist
+from ppims.demo.next_answers import is_of_done
 from ppims.models import KeptCall, Operation, ReplayKey
 from ppims.reports.calls import list_kept
 from ppims.reports.records import Source
@@ -33,14 +34,14 @@ def describe_outcome(call: KeptCall, *, is_replayed: bool) -> list[Fact]:
     if is_replayed:
         said = _("Sent before: the first answer again, and no second effect.")
         return [Fact(_("What became of it"), said), *_link_to_row(key)]
-    if not call.is_refused or (call.fault and key):
+    if not call.is_refused or (key and is_of_done(call.fault)):
         return _link_to_row(key) or [Fact(_("What became of it"), _("Nothing is recorded."))]
     kept = _find_kept(call)
     if kept:
         return [kept]
     said = _("Refused: nothing is booked.")
-    if key:
-        said = _("Refused: nothing more is booked. This Ref_Id was answered before.")
+    if key:  # answered before, or later: sent again
+        said = _("Refused: nothing is booked for this call. Another call with this Ref_Id was.")
     return [Fact(_("What became of it"), said), *_link_to_row(key)]
 
 

@@ -22,6 +22,7 @@ from ppims.models import Processor, User
 ANSWERS_FILE = "next-answers.json"
 MOST_TIMES, MOST_SECONDS, DEFAULT_SECONDS = 1_000, 60, 2
 UNTIL_CLEARED = None
+DONE_WORD = "done"
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class NextAnswer:
 
     def __str__(self) -> str:
         after = f" after {self.seconds} s" if self.answer in {Answer.LOST, Answer.SLOW} else ""
-        return f"{self.answer}{after}, {'done' if self.is_done else 'not done'}"
+        return f"{self.answer}{after}, {DONE_WORD if self.is_done else 'not done'}"
 
     def make_refusal(self) -> Refusal:
         """Make the refusal that takes the place of the answer; of a lost one, nobody sees it."""
@@ -60,6 +61,11 @@ class NextAnswer:
 
 Kept = dict[str, dict[str, NextAnswer]]  # by System_Id and operation
 KEPT_ADAPTER: TypeAdapter[Kept] = TypeAdapter(Kept)
+
+
+def is_of_done(text: str) -> bool:
+    """Whether what was made of an answer, as it is kept in words, was made of one that is done."""
+    return text.endswith(f", {DONE_WORD}")
 
 
 def set_next(processor: Processor, asked: NextAnswer, *, user: User | None = None) -> None:

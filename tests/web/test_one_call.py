@@ -13,6 +13,7 @@ from django.test import Client
 
 from limits.models import LimitCheck
 from ppims.api import root
+from ppims.demo.next_answers import Answer, NextAnswer
 from ppims.models import KeptCall
 from ppims.reports.calls import list_calls
 from tests.api.answers import (
@@ -144,6 +145,27 @@ def test_a_refused_call_leads_to_what_it_left_for_staff(ent, auditor):
     page = open_last(auditor)
     assert "Refused, and a review is opened for staff" in read_words(page)
     assert re.search('href="/work/reviews/[0-9]+"', page.content.decode())
+
+
+@pytest.mark.parametrize(
+    ("is_done", "said"),
+    [(True, "Kept as Allowed, ₹10.00"), (False, "Refused: nothing is booked for this call.")],
+)
+def test_what_was_made_of_an_answer_does_not_say_what_was_booked(
+    ent, auditor, settings, monkeypatch, is_done, said
+):
+    holder, answers = add_person(ent), [NextAnswer(CHECK, Answer.BUSY, is_done)]
+    settings.PPIMS_STAND_IN = True
+    taken = lambda *_: answers.pop() if answers else None  # noqa: E731 - the first call alone
+    monkeypatch.setattr(root.next_answers, "take_next", taken)
+    asked = {"Unique_Id": holder, "Amount": "10.00", "Tran_Type": "D", "Ref_Id": "R-77"}
+    assert [ent.call(CHECK, **asked)[0] for _ in range(2)] == [503, 200]
+    write_all()
+    changed, answered = KeptCall.objects.filter(ref_id="R-77").order_by("pk")
+    words = read_words(auditor.get(f"{LIST}/{changed.pk}"))
+    assert said in words
+    assert ("Another call with this Ref_Id was." in words) != is_done
+    assert "Kept as Allowed" in read_words(auditor.get(f"{LIST}/{answered.pk}"))
 
 
 def test_an_enquiry_that_nobody_made_is_said(ent, auditor):
