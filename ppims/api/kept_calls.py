@@ -54,7 +54,7 @@ def _write_sent(request: root.WireRequest, word: str) -> tuple[dict[str, Any], b
         try:
             data = strip_credentials(body["Data"], keeps_username=bool(request.processor_id))
             return data, to_json({"word": word, "data": data})
-        except (RecursionError, ValueError):  # nested deeper than anybody needs
+        except (RecursionError, ValueError):  # it has more in it than anybody needs
             pass
     return {}, to_json(_describe_unkept(request))
 

@@ -7,16 +7,22 @@ from typing import Any
 TOO_LARGE_BODY, UNREADABLE_BODY, UNREAD_BODY = "too large", "unreadable", "not read"
 LEFT_OUT = "[left out]"
 FEWEST_TO_LOOK_FOR = 4  # characters: a shorter password is looked for as a whole value alone
+# More than anybody needs; and each level is another two blanks before a line, each password another
+# look at every value.
+MOST_LEVELS, MOST_SECRETS = 20, 20
 
 
 def strip_credentials(data: dict[str, Any], *, keeps_username: bool) -> dict[str, Any]:
     """Copy Data without any field that is called a password, at any depth and in any case, and
     without its value wherever else it stands. `keeps_username` is for who was recognized: of
-    others nothing says whether that isn't the password. Raises RecursionError.
+    others nothing says whether that isn't the password. Raises ValueError, or RecursionError, where
+    it is nested too deep, or has too many passwords.
     """
     words = ("password",) if keeps_username else ("password", "username")
     secrets = {text for text in _list_secrets(data, words) if text}
-    stripped: dict[str, Any] = _strip(data, words, secrets)
+    if len(secrets) > MOST_SECRETS:
+        raise ValueError("too many passwords")
+    stripped: dict[str, Any] = _strip(data, words, secrets, MOST_LEVELS)
     return stripped
 
 
@@ -50,15 +56,17 @@ def _is_called(name: str, words: tuple[str, ...]) -> bool:
     return words[0] in letters or words[-1] in letters
 
 
-def _strip(value: Any, words: tuple[str, ...], secrets: set[str]) -> Any:
+def _strip(value: Any, words: tuple[str, ...], secrets: set[str], levels: int) -> Any:
+    if levels == 0:
+        raise ValueError("nested too deep")
     if isinstance(value, dict):
         return {
-            name: _strip(each, words, secrets)
+            name: _strip(each, words, secrets, levels - 1)
             for name, each in value.items()
             if not _is_called(name, words) and not _says(name, secrets)
         }
     if isinstance(value, list):
-        return [_strip(each, words, secrets) for each in value]
+        return [_strip(each, words, secrets, levels - 1) for each in value]
     if isinstance(value, bool) or value is None:
         return value
     return LEFT_OUT if _says(str(value), secrets) else value

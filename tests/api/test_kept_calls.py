@@ -146,12 +146,22 @@ def test_a_body_that_is_not_read_is_not_kept_but_its_size_and_why(ent, kept, bod
     assert read_bodies(call)[0] == {"why": why, "bytes": size}
 
 
-def test_a_body_of_any_depth_is_answered_as_ever(ent, kept):
+@pytest.mark.parametrize("depth", [50, 500])
+def test_a_body_of_any_depth_is_answered_as_ever_and_not_kept(ent, kept, depth):
+    """Laid out, each line of it would begin with so many blanks."""
     body = json.dumps(ent.make_body(KYC, Unique_Id=NOBODY, Name="deep"))
-    body = body.replace('"deep"', "[" * 500 + "]" * 500)
+    body = body.replace('"deep"', "[" * depth + "]" * depth)
     status, _, _ = ent.send(KYC, body)
     assert status == 200
-    assert [call.code for call in kept()] == ["500"]
+    (call,) = kept()
+    assert (call.code, read_bodies(call)[0]["why"]) == ("500", "not read")
+
+
+def test_many_passwords_are_not_looked_for_one_by_one(ent, kept):
+    passwords = [f"{number:05d}" for number in range(3_000)]
+    ent.call(KYC, Unique_Id=NOBODY, Name=passwords, Password=passwords)
+    (call,) = kept()
+    assert read_bodies(call)[0]["why"] == "not read"
 
 
 def test_what_reached_no_operation_is_not_kept(ent, kept, settings):
