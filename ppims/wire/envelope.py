@@ -47,10 +47,8 @@ def spell_wire_name(name: str) -> str:
 # --- reading a body -------------------------------------------------------------------------------
 
 
-def parse_body(raw: bytes, word: str) -> dict[str, Any]:
-    """Read strict UTF-8 JSON that has a Data object with the operation's object in it, and return
-    that Data. Raises TooLarge, or UnreadableBody.
-    """
+def parse_json(raw: bytes) -> Any:
+    """Read strict UTF-8 JSON. Raises TooLarge, or UnreadableBody."""
     if len(raw) > BODY_LIMIT_BYTES:
         raise TooLarge
     try:
@@ -61,6 +59,14 @@ def parse_body(raw: bytes, word: str) -> dict[str, Any]:
             json.dumps(body, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         raise UnreadableBody from None
+    return body
+
+
+def parse_body(raw: bytes, word: str) -> dict[str, Any]:
+    """Read JSON that has a Data object with the operation's object in it, and return that Data.
+    Raises TooLarge, or UnreadableBody.
+    """
+    body = parse_json(raw)
     data = body.get("Data") if isinstance(body, dict) else None
     if not isinstance(data, dict) or not isinstance(data.get(word), dict):
         raise UnreadableBody

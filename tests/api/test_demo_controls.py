@@ -1,6 +1,7 @@
 """What a test suite may ask of a demo: by whose word, what it answers, and whom it touches."""
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -57,6 +58,19 @@ def list_wrong(said):
 # Who may ask.
 
 
+@pytest.mark.parametrize("method", ["get", "post", "put", "delete", "options"])
+def test_there_is_no_page_either_and_elsewhere_it_asks_for_a_token(ent, settings, method):
+    browser = open_browser("admin")
+    browser.handler.enforce_csrf_checks = True
+    assert browser.post("/demo", {"control": "stop_traffic"}).status_code == 403
+    page = browser.get("/demo").content.decode()
+    (token,) = set(re.findall('name="csrfmiddlewaretoken" value="(.*?)"', page))
+    asked = {"control": "stop_traffic", "csrfmiddlewaretoken": token}
+    assert browser.post("/demo", asked).status_code == 302
+    settings.PPIMS_STAND_IN = False
+    assert getattr(browser, method)("/demo").status_code == 404
+
+
 @pytest.mark.parametrize("name", [*NAMES, "nothing"])
 def test_there_is_no_such_address_where_it_is_no_stand_in(ent, settings, name):
     settings.PPIMS_STAND_IN = False
@@ -80,7 +94,14 @@ def test_a_session_alone_may_ask_nothing(ent, name):
     assert not AuditEntry.objects.filter(action__startswith="demo's").exists()
 
 
-@pytest.mark.parametrize("body", ["", "[]", "x", '"x"', "\ufeff{}", "[" * 60_000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *("", "[]", "x", '"x"', "\ufeff{}", "[" * 60_000),
+        *('{"Username": "\\ud800", "Password": "x"}', '{"Username": "x", "Password": "\\udfff"}'),
+        '{"Username": "x", "Password": "x", "Seconds": NaN}',
+    ],
+)
 def test_what_is_no_object_is_refused(ent, body):
     assert send("state", body)[0] == 400
 

@@ -2,7 +2,6 @@
 all that the page Demo can do. Anywhere but in a demo on SQLite there is no such address.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
@@ -30,7 +29,7 @@ from ppims.demo.traffic_place import DEFAULT_DURATION, DEFAULT_RATE, MOST_RATE
 from ppims.demo.turned_clock import End
 from ppims.models import Processor
 from ppims.services import credentials
-from ppims.wire.envelope import BODY_LIMIT_BYTES, spell_wire_name
+from ppims.wire.envelope import parse_json, spell_wire_name
 from ppims.wire.reply_fields import write_instant
 
 TIME_FORMAT, TIME_MESSAGE = "%d-%m-%Y %H:%M:%S", "must be an end, or DD-MM-YYYY HH:MM:SS"
@@ -189,15 +188,9 @@ def answer_control(request: HttpRequest, name: str) -> JsonResponse:
 
 def _read_body(request: HttpRequest) -> Said:
     try:
-        body = request.body
+        said = parse_json(request.body)
     except RequestDataTooBig:
         raise TooLarge from None
-    if len(body) > BODY_LIMIT_BYTES:
-        raise TooLarge
-    try:
-        said = json.loads(body.decode())  # of bytes it would take a byte-order mark
-    except (ValueError, RecursionError):
-        said = None
     if not isinstance(said, dict):
         raise UnreadableBody([("", "must be a JSON object")])
     return said
