@@ -11,12 +11,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
 from django.contrib.sessions.models import Session
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from customers.models import Customer
@@ -24,6 +25,7 @@ from limits.models import OF_ALL, OverviewSnapshot
 from limits.services import overview
 from ppims.core import clock
 from ppims.core.errors import Conflict
+from ppims.core.private_files import write_private
 from ppims.db import alias, put_back
 from ppims.db.write_lock import hold_write_lock
 from ppims.demo import next_answers, traffic_place
@@ -60,7 +62,7 @@ def put_back_to_start(*, processor: Processor | None = None, user: User | None =
     stays so. `processor` or `user` is who asked.
 
     Raises Conflict where there is no start, or it is an older version's, or the data are no demo's
-    by now; Unavailable. Then nothing has changed but the clock.
+    by now; Unavailable, sqlite3.Error or OSError. Then only traffic has ended.
     """
     start = _find_start()
     if not _is_demo() or not _is_fit(start):
@@ -73,9 +75,8 @@ def put_back_to_start(*, processor: Processor | None = None, user: User | None =
         with (
             open_locked(settings.PPIMS_DATA_DIR / LOCK_FILE),
             hold_write_lock(patience_seconds=settings.PPIMS_BUSY_SECONDS),
+            _hold_clock_right(),
         ):
-            _set_clock_right()
-            next_answers.forget_all()
             sessions = list(Session.objects.all())
             count, version = put_back.read_count(), _read_version()
             with alias.use_file_as_own(draft):
@@ -83,6 +84,7 @@ def put_back_to_start(*, processor: Processor | None = None, user: User | None =
                 _record(processor, user)
             put_back.note_moment()
             alias.put_back_pages(draft)
+            next_answers.forget_all()
 
 
 def forget_what_was_set() -> None:
@@ -121,9 +123,12 @@ def _is_fit(start: Path) -> bool:
     """Whether there is a start, and this version can use it."""
     if not start.exists():
         return False
-    with alias.use_file_as_own(start):
-        executor = MigrationExecutor(connection)
-        return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    try:
+        with alias.use_file_as_own(start):
+            executor = MigrationExecutor(connection)
+            return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError:  # somebody has spoilt it
+        return False
 
 
 def _load_beside(url: str) -> None:
@@ -153,6 +158,22 @@ def _set_clock_right() -> None:
     if name and Path(name).exists():
         Path(name).unlink()
         clock.wait_for_offset()
+
+
+@contextmanager
+def _hold_clock_right() -> Iterator[None]:
+    """Set the clock right; where the block fails, ahead again as it was, for then there are rows of
+    later instants still.
+    """
+    ahead = clock.read_offset()
+    _set_clock_right()
+    try:
+        yield
+    except BaseException:
+        if ahead:
+            write_private(Path(settings.PPIMS_CLOCK_OFFSET_FILE), repr(ahead.total_seconds()))
+            clock.wait_for_offset()
+        raise
 
 
 def _read_version() -> int:

@@ -7,8 +7,10 @@ import stat
 import threading
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db import connection
@@ -23,6 +25,7 @@ from ppims.core.errors import Conflict, Unavailable
 from ppims.db import put_back
 from ppims.db.write_lock import hold_write_lock
 from ppims.demo import load, next_answers, reset, traffic_place
+from ppims.demo.next_answers import Answer, NextAnswer
 from ppims.maintenance import jobs as runner
 from ppims.models import AuditEntry, Job, KeptCall, Processor, User
 from ppims.reports import overview_counts
@@ -92,6 +95,35 @@ def test_data_that_are_no_demos_by_now_are_not_taken_away(demo, ent):
     with pytest.raises(Conflict):
         reset.put_back_to_start(processor=ent)
     assert count_rows() == before
+
+
+def test_a_damaged_start_keeps_no_server_from_starting_and_is_made_anew(demo, ent, monkeypatch):
+    start = demo / reset.START_FILE
+    start.write_bytes(b"x" * 5_000)
+    with pytest.raises(Conflict):
+        reset.put_back_to_start(processor=ent)
+    made = []
+    monkeypatch.setattr(reset, "_load_beside", made.append)
+    reset.ensure_start(url="http://127.0.0.1:8000", is_new=False)
+    assert made == ["http://127.0.0.1:8000"]
+
+
+def test_where_it_fails_the_clock_and_the_next_answers_are_as_they_were(demo, ent, monkeypatch):
+    Path(settings.PPIMS_CLOCK_OFFSET_FILE).write_text("86400.0")
+    clock.wait_for_offset()
+    next_answers.set_next(ent, NextAnswer("check-customer-limit", Answer.BUSY, is_done=False))
+    make_posting(ent, load.SAMPLE_CUSTOMER, 100)
+
+    def fail(_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(reset.alias, "put_back_pages", fail)
+    with pytest.raises(sqlite3.OperationalError):
+        reset.put_back_to_start(processor=ent)
+    assert clock.read_offset().total_seconds() == 86400
+    assert len(next_answers.list_next(ent)) == 1
+    make_posting(ent, load.SAMPLE_CUSTOMER, 100)  # not earlier than what is booked
+    assert list_findings() == []
 
 
 def test_it_may_be_put_back_again_and_again(demo, ent):
