@@ -6,7 +6,9 @@ from typing import Any
 # Why a request's body is not kept.
 TOO_LARGE_BODY, UNREADABLE_BODY, UNREAD_BODY = "too large", "unreadable", "not read"
 LEFT_OUT = "[left out]"
-FEWEST_TO_LOOK_FOR = 4  # characters: a shorter password is looked for as a whole value alone
+# Characters: a shorter password is looked for as a whole value alone. The demo's have six, which
+# everybody knows, and a Ref_Id of ENT's may well begin with them.
+FEWEST_TO_LOOK_FOR = 8
 # More than anybody needs; and each level is another two blanks before a line, each password another
 # look at every value.
 MOST_LEVELS, MOST_SECRETS = 20, 20

@@ -4,9 +4,11 @@ import json
 
 import pytest
 from cryptography.exceptions import InvalidTag
+from django.contrib.auth.hashers import make_password
 from django.db import connection
 
 from ppims.api import root
+from ppims.demo.load import PASSWORDS
 from ppims.models import KeptCall
 from ppims.services import call_buffer
 from ppims.wire.kept_bodies import LEFT_OUT, strip_credentials
@@ -106,6 +108,15 @@ def test_a_short_password_is_left_out_and_what_only_contains_it_stays():
     data = {"Check_KYC": {"Ref_Id": "R-1", "Amount": "1"}, "Password": "1"}
     stripped = strip_credentials(data, keeps_username=True)
     assert stripped == {"Check_KYC": {"Ref_Id": "R-1", "Amount": LEFT_OUT}}
+
+
+def test_a_ref_id_that_begins_as_the_demos_password_does_is_found(ent, kept):
+    """ENT123, as ENT's Ref_Ids may begin."""
+    ent.processor.password = make_password(PASSWORDS["ENT"])
+    ent.processor.save()
+    ent.call(KYC, Unique_Id=NOBODY, Ref_Id="ENT12345", _password=PASSWORDS["ENT"])
+    (call,) = kept()
+    assert (call.processor, call.ref_id) == (ent.processor, "ENT12345")
 
 
 def test_no_password_waits_or_is_logged_or_stands_in_the_table(ent, kept, caplog):
