@@ -173,7 +173,8 @@ class _Masking:
         if name in LAST_FOUR_FIELDS:
             return mask(text, shown=SHOWN_DIGITS)
         if name == "Email_Id":
-            return mask_email(text) if "@" in text else HIDDEN_TEXT
+            _name, _at, domain = text.partition("@")  # a number may stand there by mistake
+            return mask_email(text) if domain and is_harmless(domain) else HIDDEN_TEXT
         if name == "Date_Of_Birth":
             year = YEAR_PATTERN.search(text)
             return f"•• ••• {year[0]}" if year and INSTANT_PATTERN.fullmatch(text) else HIDDEN_TEXT
