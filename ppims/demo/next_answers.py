@@ -63,6 +63,13 @@ Kept = dict[str, dict[str, NextAnswer]]  # by System_Id and operation
 KEPT_ADAPTER: TypeAdapter[Kept] = TypeAdapter(Kept)
 
 
+def is_carried_out(answer: Answer, *, asked: bool) -> bool:
+    """Whether what is asked of the operation is done, as was asked; a late answer is always of what
+    was done.
+    """
+    return asked or answer == Answer.SLOW
+
+
 def is_of_done(text: str) -> bool:
     """Whether what was made of an answer, as it is kept in words, was made of one that is done."""
     return text.endswith(f", {DONE_WORD}")

@@ -24,7 +24,14 @@ from ppims.core.errors import (
     WrongMethod,
 )
 from ppims.demo import next_answers, people, reset, traffic_place, turned_clock
-from ppims.demo.next_answers import DEFAULT_SECONDS, MOST_SECONDS, MOST_TIMES, Answer, NextAnswer
+from ppims.demo.next_answers import (
+    DEFAULT_SECONDS,
+    MOST_SECONDS,
+    MOST_TIMES,
+    Answer,
+    NextAnswer,
+    is_carried_out,
+)
 from ppims.demo.traffic_place import DEFAULT_DURATION, DEFAULT_RATE, MOST_RATE
 from ppims.demo.turned_clock import End
 from ppims.models import Processor
@@ -120,7 +127,7 @@ def set_next_answer(processor: Processor, said: Said) -> Said:
     answer = Answer(asked.Answer)
     if answer == Answer.LOST and asked.Effect is None:
         raise Malformed([("effect", "is required where the answer is lost")])
-    is_done = asked.Effect == "done" or answer == Answer.SLOW
+    is_done = is_carried_out(answer, asked=asked.Effect == "done")
     times = None if asked.Times == UNTIL_CLEARED_WORD else int(asked.Times)
     next_answer = NextAnswer(asked.Operation, answer, is_done, asked.Seconds, times)
     next_answers.set_next(processor, next_answer)

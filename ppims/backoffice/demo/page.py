@@ -27,7 +27,7 @@ from ppims.core import clock
 from ppims.core.errors import Refusal, Unavailable
 from ppims.core.formats import write_ist_second
 from ppims.demo import next_answers, people, reset, traffic_place, turned_clock
-from ppims.demo.next_answers import Answer, NextAnswer
+from ppims.demo.next_answers import Answer, NextAnswer, is_carried_out
 from ppims.demo.turned_clock import End
 from ppims.models import Processor, User
 from ppims.services.accounts import get_staff
@@ -113,7 +113,7 @@ def _say_time() -> str:
 
 def set_next_answer(cleaned: Cleaned, user: User) -> str:
     answer = Answer(cleaned["answer"])
-    is_done = answer == Answer.SLOW or cleaned["effect"] == DONE_EFFECT
+    is_done = is_carried_out(answer, asked=cleaned["effect"] == DONE_EFFECT)
     operation, times = cleaned["operation"], cleaned["times"]
     asked = NextAnswer(operation, answer, is_done, cleaned["seconds"], times)
     next_answers.set_next(cleaned["processor"], asked, user=user)
