@@ -4,6 +4,8 @@ read keys through this.
 A key is 32 random bytes, written as base64, and named by a digest of itself, so that a name can
 never point at another key.
 A ring is some keys of one purpose: the first is used, the others only read what they once wrote.
+One that is marked `next:` is about to be the first: all who read the ring know it before any of
+them uses it alone, so that old and new workers understand each other.
 """
 
 import hashlib
@@ -21,6 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgpack import packb
 
 KEY_BYTES = 32
+NEXT_MARK = "next:"
 NONCE_BYTES = 12
 SIGNATURE_VERSION = 2
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,15 +41,16 @@ class KeyMissing(Exception):
 class Key:
     id: str
     secret: bytes
+    is_next: bool = False
 
     @classmethod
     def from_base64(cls, text: str) -> "Key":
-        secret = b64decode(text, validate=True)
+        """Make a key of a ring's word. Raises ValueError."""
+        secret = b64decode(text.removeprefix(NEXT_MARK), validate=True)
         if len(secret) != KEY_BYTES:
             raise ValueError("a key is 32 bytes in base64")
-        return cls(
-            hashlib.blake2b(secret, digest_size=4, person=b"ppims key id").hexdigest(), secret
-        )
+        key_id = hashlib.blake2b(secret, digest_size=4, person=b"ppims key id").hexdigest()
+        return cls(key_id, secret, text.startswith(NEXT_MARK))
 
     def __repr__(self) -> str:
         return f"Key({self.id})"
@@ -56,10 +60,16 @@ Ring = tuple[Key, ...]
 
 
 def read_ring(text: str) -> Ring:
-    """Read keys in base64, separated by white space, the one in use first. Raises ValueError."""
+    """Read keys in base64, separated by white space, the one in use first; one of the others may be
+    marked as the next. Raises ValueError.
+    """
     ring = tuple(Key.from_base64(word) for word in text.split())
     if not ring:
         raise ValueError("no key")
+    if ring[0].is_next or sum(key.is_next for key in ring) > 1:
+        raise ValueError("the first key is in use, and one of the others at most is the next")
+    if len({key.id for key in ring}) < len(ring):
+        raise ValueError("a key is there twice")
     return ring
 
 
