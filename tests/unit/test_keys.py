@@ -23,14 +23,26 @@ def test_a_key_file_is_made_once_and_is_readable_by_its_owner_alone(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["ledger.key"]
 
 
-OLD, NEW = ("A" * 43 + "=", "Q" * 43 + "=")
+OLD_TEXT, NEW_TEXT = ("A" * 43 + "=", "Q" * 43 + "=")
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        *("", " \n", "c2hvcnQ=", "not base64!", "next:", f"next:{OLD}", f"next:{OLD} {NEW}"),
-        *(f"{OLD} next:{NEW} next:{'g' * 43}=", f"{OLD} {OLD}", f"{OLD} next:{OLD}"),
+        *(
+            "",
+            " \n",
+            "c2hvcnQ=",
+            "not base64!",
+            "next:",
+            f"next:{OLD_TEXT}",
+            f"next:{OLD_TEXT} {NEW_TEXT}",
+        ),
+        *(
+            f"{OLD_TEXT} next:{NEW_TEXT} next:{'g' * 43}=",
+            f"{OLD_TEXT} {OLD_TEXT}",
+            f"{OLD_TEXT} next:{OLD_TEXT}",
+        ),
     ],
 )
 def test_what_is_no_key_is_refused(text):
@@ -39,11 +51,11 @@ def test_what_is_no_key_is_refused(text):
 
 
 def test_the_next_key_is_marked_and_is_the_same_key_once_it_is_the_first():
-    assert [(key.id, key.is_next) for key in keys.read_ring(f"{OLD} next:{NEW}")] == [
+    assert [(key.id, key.is_next) for key in keys.read_ring(f"{OLD_TEXT} next:{NEW_TEXT}")] == [
         (OLD_KEY.id, False),
         (NEW_KEY.id, True),
     ]
-    assert keys.read_ring(f"{NEW} {OLD}") == (NEW_KEY, OLD_KEY)
+    assert keys.read_ring(f"{NEW_TEXT} {OLD_TEXT}") == (NEW_KEY, OLD_KEY)
 
 
 def test_a_key_never_shows_its_secret():
