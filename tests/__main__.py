@@ -47,12 +47,14 @@ def run_tests(arguments: list[str]) -> int:
 
 
 def run_in_browser(arguments: list[str], *, is_required: bool = True) -> int:
-    """Run them in one process, of their own: where a browser runs, Django refuses its ORM."""
+    """Run them in processes of their own: where a browser runs, Django refuses its ORM. Each has its
+    own database, server and browser.
+    """
     if shutil.which("chromium") is None:
         print(NO_BROWSER)
         return 1 if is_required else 0
     own = {"PPIMS_TEST_BROWSER": "1", "DJANGO_ALLOW_ASYNC_UNSAFE": "1"}
-    return run_pytest("SQLite, in chromium", ["-n", "0", *arguments], **own)
+    return run_pytest("SQLite, in chromium", arguments, **own)
 
 
 def run_on_postgres(*phases: tuple[list[str], str], is_required: bool = True) -> int:
