@@ -47,8 +47,8 @@ def run_tests(arguments: list[str]) -> int:
 
 
 def run_in_browser(arguments: list[str], *, is_required: bool = True) -> int:
-    """Run them in processes of their own: where a browser runs, Django refuses its ORM. Each has its
-    own database, server and browser.
+    """Run them in processes of their own: where a browser runs, Django refuses its ORM. Each has
+    its own database, server and browser.
     """
     if shutil.which("chromium") is None:
         print(NO_BROWSER)

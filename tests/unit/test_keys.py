@@ -26,25 +26,15 @@ def test_a_key_file_is_made_once_and_is_readable_by_its_owner_alone(tmp_path):
 OLD_TEXT, NEW_TEXT = ("A" * 43 + "=", "Q" * 43 + "=")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        *(
-            "",
-            " \n",
-            "c2hvcnQ=",
-            "not base64!",
-            "next:",
-            f"next:{OLD_TEXT}",
-            f"next:{OLD_TEXT} {NEW_TEXT}",
-        ),
-        *(
-            f"{OLD_TEXT} next:{NEW_TEXT} next:{'g' * 43}=",
-            f"{OLD_TEXT} {OLD_TEXT}",
-            f"{OLD_TEXT} next:{OLD_TEXT}",
-        ),
-    ],
-)
+NO_RINGS = [
+    *("", " \n", "c2hvcnQ=", "not base64!", "next:"),
+    *(f"next:{OLD_TEXT}", f"next:{OLD_TEXT} {NEW_TEXT}"),
+    f"{OLD_TEXT} next:{NEW_TEXT} next:{'g' * 43}=",
+    *(f"{OLD_TEXT} {OLD_TEXT}", f"{OLD_TEXT} next:{OLD_TEXT}"),
+]
+
+
+@pytest.mark.parametrize("text", NO_RINGS)
 def test_what_is_no_key_is_refused(text):
     with pytest.raises(ValueError):  # noqa: PT011 - whose text differs by what is wrong
         keys.read_ring(text)
