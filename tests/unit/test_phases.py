@@ -34,7 +34,7 @@ def ran(monkeypatch):
 
 
 SQLITE = ("SQLite", [], False)
-BROWSER = ("SQLite, in chromium", ["-n", "0", "tests/browser"], False)
+BROWSER = ("SQLite, in chromium", ["tests/browser"], False)
 POSTGRESQL = ("PostgreSQL", [], False)
 SERIALIZABLE = ("PostgreSQL at SERIALIZABLE", phases.RACES, True)
 
@@ -60,7 +60,7 @@ def test_the_first_phase_that_fails_is_the_last_and_gives_its_exit_code(ran, cod
         (["tests/unit", "-k", "foo"], ("SQLite", ["tests/unit", "-k", "foo"], False)),
         (
             ["tests/browser", "-x"],
-            ("SQLite, in chromium", ["-n", "0", "tests/browser", "-x"], False),
+            ("SQLite, in chromium", ["tests/browser", "-x"], False),
         ),
         (["--postgres", "-x"], ("PostgreSQL", ["-x"], False)),
         (["--serializable", "-x"], ("PostgreSQL at SERIALIZABLE", ["-x"], True)),
