@@ -261,6 +261,9 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
+# A code of an app after the password, from everybody.
+PPIMS_SECOND_FACTOR = read_flag("PPIMS_SECOND_FACTOR", "1" if PRODUCTION else "0")
+PPIMS_FRESH_CODE_SECONDS = 15 * 60  # after which some things ask for another
 SESSION_ENGINE = "ppims.services.sessions"
 SESSION_COOKIE_AGE = 15 * 60
 PPIMS_SESSION_SECONDS = 12 * 60 * 60  # whatever one does meanwhile

@@ -31,6 +31,7 @@ View = Callable[..., HttpResponseBase]
 SEEN_EVERY_SECONDS = 60
 POLL_PARAMETER = "poll"  # of what a page asks by itself
 NUL_CHARACTER = "\0"
+CODE_GIVEN_KEY = "code_given"  # in a session: when a second factor was given last, in seconds
 
 
 def open_page(permission: str = "", *, methods: Sequence[str] = ("GET",)) -> Callable[[View], View]:
@@ -122,12 +123,24 @@ def go(request: HttpRequest, to: str, *args: Any) -> HttpResponse:
 
 def send_to_log_in(request: HttpRequest, *, ended: str = "1") -> HttpResponse:
     """Send to the log-in, which says what `ended`, and from there back to the page that the person
-    was on.
+    was on; whoever is half logged in, to what is missing.
     """
     query = {"next": _name_page(request)}
+    if half := find_half_logged_in(request):
+        step = "password_change" if half.has_one_time_password else "second-factor"
+        return go(request, f"{resolve_url(step)}?{urlencode(query)}")
     if settings.SESSION_COOKIE_NAME in request.COOKIES:
         query["ended"] = ended
     return go(request, f"{resolve_url(settings.LOGIN_URL)}?{urlencode(query)}")
+
+
+def find_half_logged_in(request: HttpRequest) -> User | None:
+    """Find whose password was right in this session, and whose second factor is still missing. To
+    everything else such a session is nobody's.
+    """
+    _ = request.user.is_authenticated  # it is found out with that
+    half = getattr(request, "half_logged_in", None)
+    return half if isinstance(half, User) else None
 
 
 def has_role(user: User) -> bool:
@@ -170,6 +183,9 @@ def _get_user_in_time(request: HttpRequest, user: Any) -> Any:
             request.session["began"] = now
         elif now >= began + settings.PPIMS_SESSION_SECONDS:
             request.session.flush()
+            return AnonymousUser()
+        if settings.PPIMS_SECOND_FACTOR and not request.session.get(CODE_GIVEN_KEY):
+            request.half_logged_in = user  # type: ignore[attr-defined]
             return AnonymousUser()
     return user
 
@@ -233,5 +249,7 @@ def send_back(request: HttpRequest) -> HttpResponseRedirect:
         return redirect("password_change")
     if user.is_authenticated:
         raise PermissionDenied
+    if find_half_logged_in(request):
+        return redirect("second-factor")
     query = urlencode({"next": request.GET.get("next") or resolve_url("admin:index")})
     return redirect(f"{resolve_url(settings.LOGIN_URL)}?{query}")

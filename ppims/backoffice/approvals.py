@@ -25,6 +25,7 @@ from ppims.backoffice.queue import (
     read_list,
     respond_with_list,
 )
+from ppims.backoffice.second_factor import ask_code_again
 from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.core.errors import Refusal, Unavailable
 from ppims.core.formats import ist
@@ -76,6 +77,7 @@ def approvals(request: HttpRequest) -> HttpResponse:
 
 
 @open_page("customers.view_unblocking", methods=["GET", "POST"])
+@ask_code_again
 def approval(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     """Show one proposal, before and after; approve, reject or withdraw it."""
     if kind not in KINDS:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from customers.models import DuplicateReview, Merge
 from limits.models import Direction, Notice, PostingFinding, ReportFinding, Window, write_limit
 from ppims.backoffice import labels
+from ppims.backoffice.access_deeds import ACCESS_DEEDS, ACCESS_NAMES
 from ppims.core.formats import inr, ist_date, ist_start, write_count, write_month
 
 Detail = Mapping[str, Any]
@@ -96,14 +97,6 @@ DEEDS: Mapping[str, object] = {
     "staff change objected": _("Objected to what one admin decided: %(staff)s"),
     "user added": _("Added user %(username)s as %(role)s"),
     "user changed": _("Changed user %(username)s, now %(role)s: %(fields)s"),
-    "user given a one-time password": _("Gave user %(username)s a one-time password"),
-    "user given the demo's password": _("Gave user %(username)s the demo’s password"),
-    "own password changed": _("Changed their own password"),
-    "session ended: wrong passwords": _("Had a session ended by wrong passwords"),
-    "admin made at the machine": _("Made %(username)s an admin; typed by %(operator)s"),
-    "password changed at the machine": _(
-        "Gave user %(username)s a password; typed by %(operator)s"
-    ),
     "clock accepted": _("Accepted the clock, which had jumped by %(seconds)s seconds"),
     "rows taken as they were": _("Took the rows there were as they were"),
     "sealed": _("Made seal %(seal)s"),
@@ -118,6 +111,7 @@ DEEDS: Mapping[str, object] = {
     "demo's traffic begun": _("Let made-up traffic run, %(rate)s calls a second"),
     "demo's traffic stopped": _("Stopped the made-up traffic"),
     "demo put back to its start": _("Put the demo back to its start"),
+    **ACCESS_DEEDS,
 }
 
 # What an action is called where one is chosen of all, by what it is about.
@@ -199,13 +193,8 @@ ACTION_GROUPS: Mapping[object, Mapping[str, object]] = {
         "staff change objected": _("Staff change objected to"),
         "user added": _("User added"),
         "user changed": _("User changed"),
-        "user given a one-time password": _("One-time password given"),
-        "user given the demo's password": _("Demo’s password given"),
-        "own password changed": _("Own password changed"),
-        "session ended: wrong passwords": _("Session ended: wrong passwords"),
-        "admin made at the machine": _("Admin made at the machine"),
-        "password changed at the machine": _("Password changed at the machine"),
     },
+    _("Access"): ACCESS_NAMES,
     _("System"): {
         "sealed": _("Seal made"),
         "ledger verified": _("Ledger verified"),
@@ -234,6 +223,7 @@ STAFF_CHANGES: Mapping[str, object] = {
     "ADD": _("add %(username)s as %(after)s"),
     "ROLE": _("change the role of %(username)s from %(before)s to %(after)s"),
     "RESET": _("reset the password of %(username)s"),
+    "FACTOR": _("reset the second factor of %(username)s"),
     "DEACTIVATE": _("deactivate %(username)s"),
     "ACTIVATE": _("activate %(username)s"),
 }

@@ -25,7 +25,12 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from ppims.backoffice.access import open_page, render_form, send_to_log_in
+from ppims.backoffice.access import (
+    find_half_logged_in,
+    open_page,
+    render_form,
+    send_to_log_in,
+)
 from ppims.core import clock
 from ppims.core.addresses import name_source
 from ppims.core.errors import TooManyAttempts, Unavailable
@@ -56,7 +61,7 @@ def wait_in_turn(view: View) -> View:
             with turnstile.hold_turn(source):
                 return view(request)
         except TooManyAttempts as refusal:
-            return _wait(request, refusal.retry_after_seconds or 1, is_address=True)
+            return refuse_for_a_while(request, refusal.retry_after_seconds or 1, is_address=True)
         except Unavailable:
             response = render(request, "registration/busy.html", status=503)
             response["Retry-After"] = "1"
@@ -113,7 +118,7 @@ def log_out(request: HttpRequest) -> HttpResponse:
     """Log out; asked by GET, which a link of any page can, give the button for it."""
     if request.method == "POST":
         return end_session(request)
-    if not request.user.is_authenticated:
+    if not request.user.is_authenticated and not find_half_logged_in(request):
         return redirect("login")
     return render(request, "registration/log_out.html")
 
@@ -140,6 +145,9 @@ class OwnPasswordForm(PasswordChangeForm):
 @wait_in_turn
 def password_change(request: HttpRequest) -> HttpResponse:
     """Change one's own password; the one page that opens with a one-time password."""
+    half = find_half_logged_in(request)
+    if half and half.has_one_time_password:  # what comes before a second factor can be set up
+        request.user = half
     if not request.user.is_authenticated:
         return send_to_log_in(request)
     user = get_staff(request)
@@ -200,11 +208,15 @@ def digest_counted_name(request: HttpRequest, credentials: dict[str, Any] | None
 def refuse_locked_out(
     request: HttpRequest, _response: HttpResponse, _credentials: Any
 ) -> HttpResponse:
-    return _wait(request, int(settings.AXES_COOLOFF_TIME.total_seconds()), is_address=False)
+    seconds = int(settings.AXES_COOLOFF_TIME.total_seconds())
+    return refuse_for_a_while(request, seconds, is_address=False)
 
 
-def _wait(request: HttpRequest, seconds: int, *, is_address: bool) -> HttpResponse:
-    context = {"minutes": -(-seconds // 60), "is_address": is_address}
+def refuse_for_a_while(
+    request: HttpRequest, seconds: int, *, is_address: bool, is_code: bool = False
+) -> HttpResponse:
+    """Say how long whoever has guessed too often has to wait: 429, with Retry-After."""
+    context = {"minutes": -(-seconds // 60), "is_address": is_address, "is_code": is_code}
     response = render(request, "registration/locked.html", context, status=429)
     response["Retry-After"] = str(seconds)
     return response
@@ -215,5 +227,5 @@ def _name_source(request: HttpRequest) -> str:
 
 
 def _name_user(request: HttpRequest) -> str:
-    user = request.user
+    user = find_half_logged_in(request) or request.user
     return user.get_username() if user.is_authenticated else request.POST.get("username", "")

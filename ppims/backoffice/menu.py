@@ -116,6 +116,7 @@ def _read_frame(request: HttpRequest) -> dict[str, Any]:
         "warned_seconds": WARNED_SECONDS,
         "user": user,
         "roles": roles,
+        "has_second_factor": settings.PPIMS_SECOND_FACTOR,
         "menu": [_show(item, request.path, user, waiting) for item in list_items(user)],
         "tabs": _list_tabs(request.path, user, waiting),
         "search": reverse("search") if user.has_perm("customers.view_customer") else "",

@@ -5,7 +5,7 @@ from django.shortcuts import redirect
 from django.urls import path
 from django.views.generic import RedirectView
 
-from ppims.backoffice import login, menu, seals
+from ppims.backoffice import login, menu, seals, second_factor
 from ppims.backoffice.access import open_page
 from ppims.backoffice.approvals import approval, approvals
 from ppims.backoffice.audit import audit, audit_entry, audit_export
@@ -75,6 +75,8 @@ urlpatterns = [
     path("log-in", login.log_in, name="login"),
     path("log-out", login.log_out, name="logout"),
     path("password", login.password_change, name="password_change"),
+    path("second-factor", second_factor.give_code, name="second-factor"),
+    path("second-factor/codes", second_factor.recovery_codes, name="recovery-codes"),
     path("stay", login.stay, name="stay"),
     path("overview", overview, name="overview"),
     path("reports", reports, name="reports"),

@@ -6,6 +6,7 @@ from ppims.models.four_eyes import LONGEST_NOTE, FourEyes, MayCountAlone
 from ppims.models.jobs import Job
 from ppims.models.processor_changes import ProcessorChange
 from ppims.models.processors import Processor
+from ppims.models.second_factor import RecoveryCode, SecondFactor
 from ppims.models.staff_changes import StaffChange
 from ppims.models.users import ONE_TIME_LASTS, User
 
@@ -23,7 +24,9 @@ __all__ = [
     "Operation",
     "Processor",
     "ProcessorChange",
+    "RecoveryCode",
     "ReplayKey",
+    "SecondFactor",
     "StaffChange",
     "User",
 ]

@@ -11,7 +11,7 @@ from ppims.models.four_eyes import MayCountAlone
 
 class StaffChange(MayCountAlone):
     """A change of a person of the staff: somebody is added, given another role or a new password,
-    shut out, or let in again.
+    shut out, let in again, or freed of a second factor that is lost.
 
     `person` is empty until somebody who is added is there. The password of who is added or reset is
     made when the maker opens the approved page: `password_given_at`.
@@ -23,6 +23,7 @@ class StaffChange(MayCountAlone):
         RESET = "RESET", _("Reset password")
         DEACTIVATE = "DEACTIVATE", _("Deactivate")
         ACTIVATE = "ACTIVATE", _("Activate")
+        FACTOR = "FACTOR", _("Reset second factor")
 
     id = BigId(primary_key=True)
     kind = models.CharField(max_length=10, choices=Kind)
@@ -49,7 +50,9 @@ class StaffChange(MayCountAlone):
                 name="staff_change_one_open_per_person",
             ),
             models.CheckConstraint(
-                condition=models.Q(kind__in=["ADD", "ROLE", "RESET", "DEACTIVATE", "ACTIVATE"]),
+                condition=models.Q(
+                    kind__in=["ADD", "ROLE", "RESET", "DEACTIVATE", "ACTIVATE", "FACTOR"]
+                ),
                 name="staff_change_kind_is_known",
             ),
             models.CheckConstraint(
@@ -58,7 +61,9 @@ class StaffChange(MayCountAlone):
             models.CheckConstraint(
                 condition=models.Q(kind="ADD", to_role__gt="")
                 | models.Q(kind="ROLE", person__isnull=False, to_role__gt="")
-                | models.Q(kind__in=["RESET", "DEACTIVATE", "ACTIVATE"], person__isnull=False),
+                | models.Q(
+                    kind__in=["RESET", "DEACTIVATE", "ACTIVATE", "FACTOR"], person__isnull=False
+                ),
                 name="staff_change_has_what_it_needs",
             ),
             models.CheckConstraint(

@@ -18,7 +18,7 @@ from ppims.core.roles import ROLES
 from ppims.db import owned_rows
 from ppims.db.transaction import wrap_in_transaction
 from ppims.models import LONGEST_NOTE, StaffChange, User
-from ppims.services import accounts, staff_ties
+from ppims.services import accounts, second_factor, staff_ties
 from ppims.services.four_eyes import Proposals
 
 Kind = StaffChange.Kind
@@ -119,6 +119,8 @@ def describe_obstacle(change: StaffChange, person: User) -> str:
         return "" if is_off else gettext("This person is active already.")
     if is_off and change.kind != Kind.ROLE:
         return is_off
+    if change.kind == Kind.FACTOR and second_factor.find_factor(person) is None:
+        return gettext("This person has no second factor.")
     if change.kind == Kind.ROLE and find_role(person) != change.from_role:
         return gettext("The role is another by now: propose it anew.")
     if change.kind == Kind.ROLE and change.to_role == change.from_role:
@@ -185,6 +187,8 @@ def _carry_out(change: StaffChange, person: User | None, at: datetime) -> list[M
         person.is_staff = True
     elif change.kind in {Kind.DEACTIVATE, Kind.ACTIVATE}:
         person.is_active = change.kind == Kind.ACTIVATE
+    elif change.kind == Kind.FACTOR:
+        second_factor.remove(user=person)
     person.save(update_fields=["is_active", "is_staff"])
     if was_admin and not staff_ties.list_able_admins(at):
         raise Conflict([("", gettext("Nobody would be left who is an admin and can log in."))])
@@ -204,6 +208,7 @@ def _describe(change: StaffChange) -> dict[str, object]:
         Kind.ADD: ({}, {"role": change.to_role}),
         Kind.ROLE: ({"role": change.from_role}, {"role": change.to_role}),
         Kind.RESET: ({"password": "their own"}, {"password": "for one log-in"}),
+        Kind.FACTOR: ({"second_factor": "set up"}, {"second_factor": "none"}),
         Kind.DEACTIVATE: ({"active": True}, {"active": False}),
         Kind.ACTIVATE: ({"active": False}, {"active": True}),
     }[Kind(change.kind)]

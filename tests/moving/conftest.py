@@ -41,6 +41,7 @@ from tests.factories import (
 )
 from tests.ledger.histories import adjust, make_maker_and_checker
 from tests.two_people import merge_customers
+from tests.web.second_factors import set_up_factor
 
 
 @pytest.fixture
@@ -93,6 +94,7 @@ def filled(other_databases):
     blocking.block(customer_id=customer, reason="asked for", user=maker)
     blocking.propose_unblocking(customer_id=customer, reason="asked for", user=maker)
     propose_everything(ent, customer, maker)
+    set_up_factor(maker)
     seals.make()
     overview_counts.refresh(seconds=60)
     add_what_is_near(customer)

@@ -39,6 +39,8 @@ OPEN_TO = {
     "login": (ANY_ROLE, ANY_ROLE, []),
     "logout": (ANY_ROLE, ANY_ROLE, []),
     "password_change": (ROLES, ROLES, []),
+    "second-factor": (ANY_ROLE, ANY_ROLE, []),  # not there, where none is asked for
+    "recovery-codes": (ROLES, ROLES, []),
     "stay": (NO_ROLE, ROLES, []),
     "work": (ROLES, NO_ROLE, []),
     "settings": (ROLES, NO_ROLE, []),

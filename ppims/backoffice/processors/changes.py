@@ -15,6 +15,7 @@ from customers.forms.fields import focus_first
 from ppims.backoffice.access import get_posted, open_page, render_form
 from ppims.backoffice.processors import forms
 from ppims.backoffice.processors.sheet import describe_sheet
+from ppims.backoffice.second_factor import ask_code_again
 from ppims.core import clock
 from ppims.core.errors import Conflict, Refusal, Unavailable
 from ppims.models import Processor, ProcessorChange, User
@@ -106,6 +107,7 @@ ACTIONS = {
 
 
 @open_page("ppims.propose_processorchange", methods=METHODS_WITH_POST)
+@ask_code_again
 def processor_new(request: HttpRequest) -> HttpResponse:
     """Propose a new processor."""
     form = forms.NewProcessorForm(None, get_posted(request))
@@ -125,6 +127,7 @@ def processor_new(request: HttpRequest) -> HttpResponse:
 
 
 @open_page("ppims.propose_processorchange", methods=METHODS_WITH_POST)
+@ask_code_again
 def processor_change(request: HttpRequest, processor_id: int, action: str) -> HttpResponse:
     """Do something to a processor that one admin may do, or propose what takes two."""
     if action not in ACTIONS:
@@ -146,6 +149,7 @@ def processor_change(request: HttpRequest, processor_id: int, action: str) -> Ht
 
 
 @open_page("ppims.propose_processorchange", methods=METHODS_WITH_POST)
+@ask_code_again
 def processor_sheet(request: HttpRequest, change_id: int) -> HttpResponse:
     """Ask, then make a password and show it in this very answer: no session, message or cookie
     ever holds it, and no second answer.

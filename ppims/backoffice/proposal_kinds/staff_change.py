@@ -23,6 +23,8 @@ def _list_changes(row: StaffChange) -> Changes:
         return [(_("Role"), row.from_role or NO_VALUE, row.to_role)]
     if row.kind == kind.RESET:
         return [(_("Password"), _("Their own"), _("For one log-in"))]
+    if row.kind == kind.FACTOR:
+        return [(_("Second factor"), _("Set up"), _("None, until the next log-in"))]
     if row.kind == kind.DEACTIVATE:
         return [(_("Status"), active[1], active[0])]
     if row.kind == kind.ACTIVATE:

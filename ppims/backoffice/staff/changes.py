@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from customers.forms.fields import focus_first
 from ppims.backoffice.access import get_posted, open_page, render_form
+from ppims.backoffice.second_factor import ask_code_again
 from ppims.backoffice.staff.forms import NewPersonForm, ReasonForm, RoleForm
 from ppims.core import clock
 from ppims.core.errors import Conflict, Refusal, Unavailable
@@ -23,6 +24,7 @@ FORM_METHODS = ("GET", "POST")
 TITLE_WRITERS: dict[str, Callable[[User], str]] = {
     Kind.ROLE: lambda who: _("Change the role: %(who)s") % {"who": who},
     Kind.RESET: lambda who: _("Reset the password: %(who)s") % {"who": who},
+    Kind.FACTOR: lambda who: _("Reset the second factor: %(who)s") % {"who": who},
     Kind.DEACTIVATE: lambda who: _("Deactivate: %(who)s") % {"who": who},
     Kind.ACTIVATE: lambda who: _("Activate: %(who)s") % {"who": who},
 }
@@ -32,12 +34,17 @@ EFFECT_WRITERS: dict[str, Callable[[], str]] = {
         "After the approval you are shown a one-time password, once. From then on the old one"
         " opens nothing."
     ),
+    Kind.FACTOR: lambda: _(
+        "Every session ends. At the next log-in this person sets up another app, with the password"
+        " there is: make sure that you talk to the right one."
+    ),
     Kind.DEACTIVATE: lambda: _("Every session ends, and no log-in opens one."),
     Kind.ACTIVATE: lambda: _("The password of before opens again, and so does the role."),
 }
 
 
 @open_page("ppims.propose_staffchange", methods=FORM_METHODS)
+@ask_code_again
 def staff_add(request: HttpRequest) -> HttpResponse:
     """Propose to add somebody, with one role."""
     user, form = get_staff(request), NewPersonForm(get_posted(request))
@@ -51,6 +58,7 @@ def staff_add(request: HttpRequest) -> HttpResponse:
 
 
 @open_page("ppims.propose_staffchange", methods=FORM_METHODS)
+@ask_code_again
 def staff_change(request: HttpRequest, user_id: int, kind: str) -> HttpResponse:
     """Propose another role or password of somebody, or to shut them out or let them in."""
     if kind.upper() not in TITLE_WRITERS:
@@ -73,6 +81,7 @@ def staff_change(request: HttpRequest, user_id: int, kind: str) -> HttpResponse:
 
 
 @open_page("ppims.propose_staffchange", methods=FORM_METHODS)
+@ask_code_again
 def staff_password(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask, then make and show a one-time password in this very answer: no session, message or
     cookie ever holds it, and no second answer.

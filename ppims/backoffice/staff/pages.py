@@ -18,6 +18,7 @@ from ppims.backoffice.staff.gifts import (
 from ppims.core import clock
 from ppims.models import StaffChange, User
 from ppims.reports import staff as report
+from ppims.services import second_factor
 from ppims.services.accounts import get_staff
 
 Kind = StaffChange.Kind
@@ -61,7 +62,10 @@ def staff_member(request: HttpRequest, user_id: int) -> HttpResponse:
 
 def _list_actions(person: User) -> list[tuple[str, str]]:
     """List what may be proposed of somebody: (address, what it is called)."""
-    kinds = [Kind.ROLE, Kind.RESET, Kind.DEACTIVATE] if person.is_active else [Kind.ACTIVATE]
+    kinds = [Kind.ACTIVATE]
+    if person.is_active:
+        has_factor = second_factor.find_factor(person) is not None
+        kinds = [Kind.ROLE, Kind.RESET, *([Kind.FACTOR] if has_factor else []), Kind.DEACTIVATE]
     return [
         (reverse("staff-change", args=[person.pk, kind.lower()]), str(kind.label)) for kind in kinds
     ]

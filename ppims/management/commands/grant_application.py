@@ -19,7 +19,7 @@ CHANGED_TABLES = {
     *("customers_customer", "customers_registration", "customers_account", "customers_card"),
     *("customers_document", "customers_duplicatereview", "customers_unblocking"),
     *("customers_kycproposal", "customers_merge", "customers_numberpassedon"),
-    *("ppims_staffchange", "ppims_processorchange"),
+    *("ppims_staffchange", "ppims_processorchange", "ppims_secondfactor", "ppims_recoverycode"),
     *(
         "limits_ruleset",
         "limits_limitrule",
@@ -34,7 +34,7 @@ DELETED_TABLES = {
     *("customers_identifier", "customers_nameword", "limits_hold", "limits_monthlyusage"),
     *("limits_watched", "limits_notice", "django_session"),
     *("ppims_user_groups", "auth_group_permissions", "ppims_keptcall"),
-    "ppims_job",
+    *("ppims_job", "ppims_secondfactor", "ppims_recoverycode"),
     *("axes_accessattempt", "axes_accessattemptexpiration"),
 }
 

@@ -1,0 +1,44 @@
+"""What was done about getting in, in words: passwords, second factors, sessions. A part of
+audit_text, whose actions these are.
+"""
+
+from collections.abc import Mapping
+
+from django.utils.translation import gettext_lazy as _
+
+ACCESS_DEEDS: Mapping[str, object] = {
+    # Passwords.
+    "user given a one-time password": _("Gave user %(username)s a one-time password"),
+    "user given the demo's password": _("Gave user %(username)s the demo’s password"),
+    "own password changed": _("Changed their own password"),
+    "session ended: wrong passwords": _("Had a session ended by wrong passwords"),
+    "admin made at the machine": _("Made %(username)s an admin; typed by %(operator)s"),
+    "password changed at the machine": _(
+        "Gave user %(username)s a password; typed by %(operator)s"
+    ),
+    # Second factors.
+    "second factor set up": _("Set up their second factor, from %(source)s"),
+    "second factor locked": _("Had their second factor locked by wrong codes, from %(source)s"),
+    "recovery code used": _("Used a recovery code, %(left)s left, from %(source)s"),
+    "recovery codes made": _("Made new recovery codes, from %(source)s"),
+    "second factor reset at the machine": _(
+        "Reset the second factor of %(username)s; typed by %(operator)s"
+    ),
+}
+
+# What an action is called where one is chosen of all.
+ACCESS_NAMES: Mapping[str, object] = {
+    # Passwords.
+    "user given a one-time password": _("One-time password given"),
+    "user given the demo's password": _("Demo’s password given"),
+    "own password changed": _("Own password changed"),
+    "session ended: wrong passwords": _("Session ended: wrong passwords"),
+    "admin made at the machine": _("Admin made at the machine"),
+    "password changed at the machine": _("Password changed at the machine"),
+    # Second factors.
+    "second factor set up": _("Second factor set up"),
+    "second factor locked": _("Second factor locked"),
+    "recovery code used": _("Recovery code used"),
+    "recovery codes made": _("Recovery codes made"),
+    "second factor reset at the machine": _("Second factor reset at the machine"),
+}
