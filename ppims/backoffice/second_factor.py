@@ -102,11 +102,12 @@ def give_code(request: HttpRequest) -> HttpResponseBase:
 def ask_code_again(view: View) -> View:
     """Let a POST through where a code was given within PPIMS_FRESH_CODE_SECONDS, or comes with it.
     Else nothing is done yet: a page asks for one, and sends all that was sent again with it.
+    That a form is only looked at is the client's word: it counts in ask_code_unless_looking alone.
     """
 
     @wraps(view)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if request.method != "POST" or is_looking(request) or not _is_stale(request):
+        if request.method != "POST" or not _is_stale(request):
             return view(request, *args, **kwargs)
         is_told = "second_factor_code" in request.POST
         form = CodeForm(request.POST if is_told else None)
@@ -120,6 +121,17 @@ def ask_code_again(view: View) -> View:
         return render_form(request, "registration/code_again.html", form, context)
 
     return sensitive_post_parameters("second_factor_code")(answer)
+
+
+def ask_code_unless_looking(view: View) -> View:
+    """As ask_code_again, for a view that does nothing itself while its form is looked at."""
+    asked = ask_code_again(view)
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return (view if is_looking(request) else asked)(request, *args, **kwargs)
+
+    return answer
 
 
 @open_page(methods=("GET", "POST"))

@@ -177,3 +177,14 @@ def test_neither_secret_nor_code_is_in_a_session_an_address_a_log_or_the_databas
 def test_a_new_client_is_asked_for_the_password_first():
     assert Client().get("/second-factor")["Location"].startswith("/log-in")
     assert Client().post("/second-factor", {"second_factor_code": "1"}).status_code == 302
+
+
+@pytest.mark.parametrize("address", ASKED_AGAIN)
+def test_saying_that_one_only_looks_skips_no_code(address, moment):
+    admin = make_user_of("admin")
+    secret, _ = set_up_factor(admin)
+    client = log_in(admin, secret, moment.now)
+    moment.now += 16 * MINUTE
+    body, headers = {"reason": "x", "looking": "1"}, {"HX-Request": "true"}
+    asked = client.post(address, body, headers=headers)
+    assert "Confirm that it is you" in read_words(asked)

@@ -9,7 +9,7 @@ from customers.forms.fields import ReasonForm, focus_first, make_reason_field
 from customers.services import disclosures
 from ppims.backoffice.access import get_posted, is_looking, open_page, render_form
 from ppims.backoffice.customer.merged_ids import find_person
-from ppims.backoffice.second_factor import ask_code_again
+from ppims.backoffice.second_factor import ask_code_unless_looking
 from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.services.accounts import get_staff
 
@@ -23,7 +23,7 @@ class RevealForm(ReasonForm):
 
 
 @open_page("customers.reveal_customer", methods=("GET", "POST"))
-@ask_code_again
+@ask_code_unless_looking
 def customer_reveal(request: HttpRequest, unique_id: int) -> HttpResponse:
     """Ask for the reason; then show the customer's page unmasked, once."""
     found = find_person(unique_id)
