@@ -141,6 +141,7 @@ def _finish(request: WireRequest, reply: WireReply, started: float) -> WireReply
             resp_code=reply.resp_code,
             ms=round(milliseconds, 1),
             **({"fault": request.fault} if request.fault else {}),
+            **({"why": request.refusal.why} if request.refusal and request.refusal.why else {}),
         )
         logger.handle(event)
     return reply

@@ -6,6 +6,7 @@ import logging
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple, get_type_hints
 
 from django.conf import settings
@@ -86,10 +87,10 @@ async def _authenticate(request: WireRequest) -> Processor:
     username, password = data.get("Username"), data.get("Password")
     if not isinstance(username, str) or not isinstance(password, str):
         raise NotAuthenticated
-    processor = await credentials.recognize(username, password)
+    find_address = partial(credentials.find_source_address, request)
+    processor = await credentials.recognize(username, password, find_address)
     if processor is None:  # not known from before: a hash of the password, in turn with others
-        source = credentials.find_source_address(request)
-        processor = await credentials.authenticate(username, password, source)
+        processor = await credentials.authenticate(username, password, find_address())
     request.processor, request.processor_id = processor.system_id, processor.pk
     system_id = data[OPERATIONS[request.operation][0]].get("System_Id")
     if not is_absent(system_id) and system_id != processor.system_id:

@@ -12,7 +12,7 @@ def name_source(address: str) -> str:
     """Name what an address counts as: an IPv4 address as itself, however it is written; an IPv6
     address as its /64, for whoever has one address there has all of them.
     """
-    ip = _read_plain(address)
+    ip = read_plain(address)
     if ip is None:
         return address
     if isinstance(ip, ipaddress.IPv4Address):
@@ -23,18 +23,19 @@ def name_source(address: str) -> str:
 
 def is_trusted_proxy(address: str) -> bool:
     """Return whether an address is in PPIMS_TRUSTED_PROXIES."""
-    ip = _read_plain(address) if settings.PPIMS_TRUSTED_PROXIES else None
+    ip = read_plain(address) if settings.PPIMS_TRUSTED_PROXIES else None
     return ip is not None and any(ip in network for network in settings.PPIMS_TRUSTED_PROXIES)
 
 
 @lru_cache(256)
 def is_loopback(address: str) -> bool:
     """Return whether an address is one of this machine's that no other machine reaches."""
-    ip = _read_plain(address)
+    ip = read_plain(address)
     return ip is not None and ip.is_loopback
 
 
-def _read_plain(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def read_plain(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Read an address, an IPv4-mapped one as its IPv4; None: it is none."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:

@@ -13,6 +13,7 @@ class Refusal(Exception):
     code = "999"
     http = 500
     message = "A fault of ours; send it again with the same Ref_Id."
+    why = ""  # what the log tells of it, and the answer doesn't
 
     def __init__(
         self, errors: Iterable[tuple[str, str]] = (), *, retry_after_seconds: int | None = None
@@ -47,6 +48,10 @@ class NotAuthenticated(Refusal):
     """The name or the password is wrong, unknown or disabled: the answer doesn't say which."""
 
     code, http, message = "401", 401, "Username or Password is wrong."
+
+    def __init__(self, *, why: str = "") -> None:
+        super().__init__()
+        self.why = why
 
 
 class Forbidden(Refusal):

@@ -119,6 +119,7 @@ def _load_processors() -> None:
             name=NAMES[system_id],
             username=f"PPIM_{system_id}",
             password=make_password(password),
+            password_at=clock.now(),
         )
 
 

@@ -55,7 +55,7 @@ class KeptCall(models.Model):
         NOT_AUTHENTICATED = "401", _("Wrong credentials")
         FORBIDDEN = "403", _("Not allowed")
         CONFLICT = "409", _("Conflict with the record")
-        TOO_MANY = "429", _("Too many failed log-ins")
+        TOO_MANY = "429", _("Too many failed log-ins or calls")
         UNKNOWN = "500", _("No such customer")
         BUSY = "503", _("Busy")
         FAULT = "999", _("Fault of ours")

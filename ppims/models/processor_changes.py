@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from ppims.core.networks import LONGEST_TEXT
 from ppims.db.fields import BigId
 from ppims.models.four_eyes import MayCountAlone
 
@@ -13,8 +14,9 @@ MOST_DAYS_KEPT = 7
 
 
 class ProcessorChange(MayCountAlone):
-    """A change of a processor: one is added, given a new password, another name or hold time, or
-    enabled again. What takes something from it needs no second person, and is no row here.
+    """A change of a processor: one is added, given a new password, another name, hold time,
+    networks or rate, or enabled again. What takes it away needs no second person, and is no row
+    here.
 
     `processor` is empty until one that is added is there. `from_...` is what it was when this was
     proposed. For `keep_days` after the new password is made, the one before it is right too. The
@@ -38,6 +40,10 @@ class ProcessorChange(MayCountAlone):
     hold_minutes = models.PositiveSmallIntegerField(null=True)
     from_name = models.CharField(max_length=100, blank=True)
     from_hold_minutes = models.PositiveSmallIntegerField(null=True)
+    networks = models.CharField(max_length=LONGEST_TEXT, blank=True)
+    from_networks = models.CharField(max_length=LONGEST_TEXT, blank=True)
+    requests_per_second = models.PositiveIntegerField(null=True)
+    from_requests_per_second = models.PositiveIntegerField(null=True)
     from_state = models.CharField(max_length=12, blank=True)
     keep_days = models.PositiveSmallIntegerField(null=True)
     reason = models.CharField(max_length=500)

@@ -6,7 +6,9 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from ppims.core import free_text
+from ppims.core import free_text, networks
+
+MOST_REQUESTS_PER_SECOND = 100_000
 
 
 class Processor(models.Model):
@@ -30,6 +32,7 @@ class Processor(models.Model):
         validators=[RegexValidator(r"\A[!-~]+\Z", _("Letters, digits and signs, without spaces."))],
     )
     password = models.CharField(max_length=128, editable=False)
+    password_at = models.DateTimeField(null=True, editable=False)  # when it was made; None: unknown
     # Proves to other workers that one has verified the password (services/credentials.py). A copy
     # of the database elsewhere has another session key: there it proves nothing.
     proof = models.BinaryField(null=True)
@@ -45,6 +48,16 @@ class Processor(models.Model):
         help_text="How long its holds last, 1 to 1440; empty: the installation's own.",
         validators=[MinValueValidator(1), MaxValueValidator(1440)],
     )
+    # From where it may call, as ppims/core/networks.py writes them; "": from anywhere.
+    networks = models.CharField(
+        max_length=networks.LONGEST_TEXT, blank=True, validators=[networks.require_canonical]
+    )
+    # How often it may call, on each machine; None: as often as it likes.
+    requests_per_second = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_REQUESTS_PER_SECOND)],
+    )
 
     class Meta:
         constraints = [
@@ -52,6 +65,11 @@ class Processor(models.Model):
                 condition=models.Q(hold_minutes__isnull=True)
                 | models.Q(hold_minutes__range=(1, 1440)),
                 name="processor_holds_last_1_to_1440_minutes",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(requests_per_second__isnull=True)
+                | models.Q(requests_per_second__range=(1, MOST_REQUESTS_PER_SECOND)),
+                name="processor_asks_1_to_100000_times_a_second",
             ),
             models.CheckConstraint(
                 condition=models.Q(state__in=["ACTIVE", "WINDING_DOWN", "DISABLED"]),

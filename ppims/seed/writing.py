@@ -146,5 +146,6 @@ def _make_processors() -> None:
                 "name": f"Made-up data, {access['system_id']}",
                 "username": access["username"],
                 "password": make_password(access["password"]),
+                "password_at": clock.now(),
             },
         )

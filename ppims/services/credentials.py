@@ -7,6 +7,7 @@ any case, so that nobody learns from the time it takes whether there is a second
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from datetime import datetime
 from functools import cache, lru_cache, partial
 from typing import Any, TypeGuard
@@ -18,6 +19,7 @@ from django.http import HttpRequest
 from ppims.core import clock, keys
 from ppims.core.addresses import is_loopback, is_trusted_proxy, name_source
 from ppims.core.errors import NotAuthenticated
+from ppims.core.networks import is_inside
 from ppims.core.throttle import Throttle
 from ppims.core.turnstile import Turnstile
 from ppims.db import group_commit, statements
@@ -32,7 +34,7 @@ KEEP_FORMER_PROOF = """
 """
 # What draw_password and drop_former_password have changed in a row.
 FORMER_FIELDS = ("former_password", "former_proof", "former_until")
-CREDENTIAL_FIELDS = ("password", "proof", *FORMER_FIELDS)
+CREDENTIAL_FIELDS = ("password", "password_at", "proof", *FORMER_FIELDS)
 # With the session key, a guess at a proof costs nothing. A password of ours has 32 random
 # characters; a shorter one is somebody's own, may be guessed, and gets no proof.
 PROVEN_FROM_CHARACTERS = 24
@@ -58,15 +60,22 @@ turnstile = Turnstile("passwords")
 _verified: dict[tuple[int, bool], bytes] = {}
 
 
-async def recognize(username: str, password: str) -> Processor | None:
+async def recognize(
+    username: str, password: str, find_address: Callable[[], str]
+) -> Processor | None:
     """Find the processor, if this worker has verified the password before, or the row proves that
-    another one has. Compares digests, and is never throttled.
+    another one has, and the request comes from where it may. Compares digests, and is never
+    throttled.
 
     The row is read each time (once for those who come together), so a changed or disabled
     credential stops working at once, in every worker.
     """
     processor = await _find_processor(username)
-    return processor if _is_open(processor) and _was_verified(processor, password) else None
+    if not _is_open(processor) or not _was_verified(processor, password):
+        return None
+    if processor.networks and not is_inside(find_address(), processor.networks):
+        return None  # it goes the slow way of a wrong password
+    return processor
 
 
 async def authenticate(username: str, password: str, address: str) -> Processor:
@@ -75,25 +84,27 @@ async def authenticate(username: str, password: str, address: str) -> Processor:
 
     Raises NotAuthenticated, TooManyAttempts; or Unavailable where too many wait already.
     """
-    if known := await recognize(username, password):
+    if known := await recognize(username, password, lambda: address):
         return known
     source = name_source(address)
     throttle.refuse_if_over(source, username)
     processor = await _find_processor(username)
-    verify = partial(_verify, processor, username, password, source)
+    verify = partial(_verify, processor, username, password, address)
     right_hash = await turnstile.run(source, verify)
     if not right_hash:
         raise NotAuthenticated
     assert processor is not None
     _keep_verified(processor, password, right_hash)
     # By the row as it is now: the credential may have changed while this one waited for its turn.
-    known = await recognize(username, password)
+    known = await recognize(username, password, lambda: address)
     if known is None:
         raise NotAuthenticated
     return known
 
 
-def draw_password(processor: Processor, *, former_until: datetime | None = None) -> str:
+def draw_password(
+    processor: Processor, *, at: datetime, former_until: datetime | None = None
+) -> str:
     """Set a new random password and return it, to be shown once. Until an instant the one before
     it is right too; None: it ends now, and so does any that was before. The caller saves
     CREDENTIAL_FIELDS.
@@ -105,6 +116,7 @@ def draw_password(processor: Processor, *, former_until: datetime | None = None)
         drop_former_password(processor)
     password = secrets.token_urlsafe(24)
     processor.password, processor.proof = make_password(password), None
+    processor.password_at = at
     return password
 
 
@@ -153,19 +165,25 @@ def _is_open(processor: Processor | None) -> TypeGuard[Processor]:
     return processor is not None and processor.state != Processor.State.DISABLED
 
 
-def _verify(processor: Processor | None, username: str, password: str, source: str) -> str:
+def _verify(processor: Processor | None, username: str, password: str, address: str) -> str:
     """Hash the password, in the thread `passwords`: of which hash of the processor's it is right;
-    "": of none, which counts as a failure.
+    "": of none, which counts as a failure. Raises NotAuthenticated, which says why, where it is
+    right and comes from elsewhere than it may: to the caller that is a wrong one.
     """
+    source, why = name_source(address), ""
     throttle.refuse_if_over(source, username)  # others may have failed while this one waited
     # Made whoever comes first: an unknown username must not take longer by making it.
     nobodys_password = _make_nobodys_password()
     # Whoever is refused has cost two hashings: none of them learns whether there is a second
-    # password, nor that a disabled processor's is right.
+    # password, nor that a disabled processor's is right, or would be from elsewhere.
     for each in _list_hashes(processor, clock.now()):
         if check_password(password, each or nobodys_password) and _is_open(processor):
-            return each
+            if not processor.networks or is_inside(address, processor.networks):
+                return each
+            why = "network"
     throttle.count_failure(source, username)
+    if why:
+        raise NotAuthenticated(why=why)
     return ""
 
 

@@ -108,7 +108,7 @@ def open_sheet(*, change_id: int, user: User) -> tuple[Processor, str]:
     assert processor
     has_one = change.keep_days and is_password_usable(processor.password)
     until = at + timedelta(days=change.keep_days or 0) if has_one else None
-    password = credentials.draw_password(processor, former_until=until)
+    password = credentials.draw_password(processor, at=at, former_until=until)
     owned_rows.save_columns(processor, credentials.CREDENTIAL_FIELDS)
     change.password_given_at = at
     owned_rows.save_columns(change, ["password_given_at"])

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.hashers import make_password
 from django.db import DatabaseError
 
-from ppims.core import keys
+from ppims.core import clock, keys
 from ppims.core.coroutines import run_to_end
 from ppims.core.errors import NotAuthenticated, TooManyAttempts
 from ppims.models import Processor
@@ -85,7 +85,8 @@ def test_of_a_password_that_can_be_guessed_nothing_is_kept(ent, hashings):
 
 
 def test_every_password_that_we_make_is_long_enough(ent):
-    assert len(credentials.draw_password(ent.processor)) >= credentials.PROVEN_FROM_CHARACTERS
+    drawn = credentials.draw_password(ent.processor, at=clock.now())
+    assert len(drawn) >= credentials.PROVEN_FROM_CHARACTERS
 
 
 def test_without_the_session_key_it_says_nothing(proven, hashings, settings):
@@ -105,7 +106,7 @@ def test_it_is_bound_to_the_hash_and_gone_when_another_password_is_given(proven,
     assert hashings == [LONG_PASSWORD]
     assert read_proof(proven) != kept
     row = Processor.objects.get()
-    new = credentials.draw_password(row)
+    new = credentials.draw_password(row, at=clock.now())
     row.save(update_fields=credentials.CREDENTIAL_FIELDS)
     assert read_proof(proven) is None
     assert_refused(ask_another_worker(proven), 401, "401")
@@ -154,7 +155,9 @@ def test_a_credential_that_changed_meanwhile_is_refused_and_no_proof_of_it_kept(
 
 
 def test_who_is_calling_is_found_by_one_statement(proven, django_assert_num_queries):
-    recognized = partial(credentials.recognize, proven.processor.username, LONG_PASSWORD)
+    recognized = partial(
+        credentials.recognize, proven.processor.username, LONG_PASSWORD, lambda: "192.0.2.1"
+    )
     for forget in (lambda: None, forget_log_ins):
         forget()
         with django_assert_num_queries(1):

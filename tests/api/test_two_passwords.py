@@ -39,7 +39,7 @@ def given(ent):
 
 def draw_another(until=END):
     row = Processor.objects.get(system_id="ENT")
-    password = credentials.draw_password(row, former_until=until)
+    password = credentials.draw_password(row, at=clock.now(), former_until=until)
     row.save(update_fields=credentials.CREDENTIAL_FIELDS)
     return password
 
