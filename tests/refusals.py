@@ -12,7 +12,7 @@ RIGHT_CASES = {
     "update-customer-limit": "posted",
 }
 BY_REQUEST = ["malformed", "wrong-password", "not-your-system-id", "unknown-customer"]
-BY_MOMENT = ["too-large", "winding-down", "too-many-attempts", "busy", "fault"]
+BY_MOMENT = ["too-large", "winding-down", "too-many-attempts", "too-many-requests", "busy", "fault"]
 UNKNOWN_ELSEWHERE = {"add-customer", "customer-registration-status"}  # adds it; says "unknown"
 NOT_WHILE_WINDING_DOWN = {"add-customer", "check-customer-limit"}
 CASES = [

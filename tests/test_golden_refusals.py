@@ -7,11 +7,12 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
-from ppims.api import openapi
+from ppims.api import openapi, root
 from ppims.core import clock
 from ppims.demo import load
 from ppims.models import Processor
 from ppims.services import credentials
+from ppims.services.rates import SECOND_NS, Rates
 from ppims.wire import envelope
 from tests.conftest import PREFIX, WORDS
 from tests.refusals import BY_MOMENT, BY_REQUEST, CASES, RIGHT_CASES
@@ -39,12 +40,15 @@ def send(operation, body):
 def make_body(operation, case):
     """Give what is sent, after making it the moment for that answer."""
     right = f"{operation}.{RIGHT_CASES[operation]}"
-    name = {"too-many-attempts": f"{operation}.wrong-password"}.get(case, right)
+    names = {"too-many-attempts": f"{operation}.wrong-password"}
+    if operation == "update-customer-limit":  # what has happened is never too much
+        names["too-many-requests"] = f"{operation}.failed"
+    name = names.get(case, right)
     body = json.dumps(read(f"{operation}.{case}" if case in BY_REQUEST else name, "request"))
     return body + " " * envelope.BODY_LIMIT_BYTES if case == "too-large" else body
 
 
-def make_it_the_moment(case, settings, monkeypatch):
+def make_it_the_moment(case, settings, monkeypatch, tmp_path):
     def fail(*_):
         raise OperationalError("database is locked") if case == "busy" else ZeroDivisionError
 
@@ -53,13 +57,20 @@ def make_it_the_moment(case, settings, monkeypatch):
     if case == "too-many-attempts":
         settings.PPIMS_FAILED_LOGINS_PER_ADDRESS = 1
         send("check-customer-kyc", json.dumps(read("check-customer-kyc.wrong-password", "request")))
+    if case == "too-many-requests":
+        Processor.objects.update(requests_per_second=1)
+        rates = Rates(tmp_path / "rates", lambda: SECOND_NS)
+        monkeypatch.setattr(root, "find_rates", lambda: rates)
+        send("check-customer-kyc", json.dumps(read("check-customer-kyc.known", "request")))
     if case in {"busy", "fault"}:
         monkeypatch.setattr(credentials, "recognize", fail)
 
 
 @pytest.mark.parametrize(("operation", "case"), CASES)
-def test_the_server_refuses_as_the_golden_reply_says(operation, case, settings, monkeypatch):
-    make_it_the_moment(case, settings, monkeypatch)
+def test_the_server_refuses_as_the_golden_reply_says(
+    operation, case, settings, monkeypatch, tmp_path
+):
+    make_it_the_moment(case, settings, monkeypatch, tmp_path)
     status, reply, headers = send(operation, make_body(operation, case))
     expected = read(f"{operation}.{case}")
     code = expected["Data"]["Resp_Code"]

@@ -25,7 +25,7 @@ WHAT_CODES_MEAN: tuple[tuple[str, int, object], ...] = (
     ("404", 404, _("There is no such operation: look at the address.")),
     ("405", 405, _("Not a POST.")),
     ("409", 409, _("The Ref_Id had other content, or the record says otherwise. See Meta.Errors.")),
-    ("429", 429, _("Too many log-ins have failed. Wait as long as Retry-After says.")),
+    ("429", 429, _("Too many log-ins have failed, or too many calls. Wait: see Retry-After.")),
     ("500", 200, _("No such customer, as far as you can see. No fault of the server.")),
     ("503", 503, _("Busy. Send the same again after Retry-After: it has one effect.")),
     ("999", 500, _("A fault of ours. Send the same again: it has one effect.")),
@@ -75,6 +75,7 @@ WHEN_ANSWERED: Mapping[str, object] = {
     "too-large": _("The body is over 64 KiB."),
     "winding-down": _("You are winding down: updates and reads go on, this does not."),
     "too-many-attempts": _("Too many log-ins have failed. Wait as long as Retry-After says."),
+    "too-many-requests": _("More calls a second than you may make. An S is never refused so."),
     "busy": _("Not known to be recorded. Send the same again: it has one effect."),
     "fault": _("A fault of ours. Send the same again: it has one effect."),
 }

@@ -35,6 +35,7 @@ from ppims.demo.next_answers import Answer, NextAnswer
 from ppims.models import Processor
 from ppims.services import credentials
 from ppims.services.call_buffer import buffer
+from ppims.services.rates import find_rates
 from ppims.wire import envelope
 from ppims.wire.refusal import make_refusal_body
 from ppims.wire.reply import WireReply
@@ -92,6 +93,8 @@ async def _authenticate(request: WireRequest) -> Processor:
     if processor is None:  # not known from before: a hash of the password, in turn with others
         processor = await credentials.authenticate(username, password, find_address())
     request.processor, request.processor_id = processor.system_id, processor.pk
+    if processor.requests_per_second and not _is_posting(request):
+        find_rates().take(processor.pk, processor.requests_per_second)
     system_id = data[OPERATIONS[request.operation][0]].get("System_Id")
     if not is_absent(system_id) and system_id != processor.system_id:
         raise Forbidden([("system_id", "is not yours")])
@@ -101,6 +104,12 @@ async def _authenticate(request: WireRequest) -> Processor:
     ):
         raise Forbidden([("", "is not open to a processor that is winding down")])
     return processor
+
+
+def _is_posting(request: WireRequest) -> bool:
+    """Return whether it is the report of a transaction that has happened: none is ever put off."""
+    is_report = request.operation == "update-customer-limit"
+    return is_report and request.wire_body["Data"]["Update_Limit"].get("Tran_Status") == "S"
 
 
 api = DocumentedApi(

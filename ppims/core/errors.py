@@ -82,6 +82,12 @@ class TooManyAttempts(Refusal):
     code, http, message = "429", 429, "Too many failed log-ins."
 
 
+class TooManyRequests(Refusal):
+    """More requests a second than the caller may make."""
+
+    code, http, message, why = "429", 429, "Too many requests a second.", "rate"
+
+
 class UnknownCustomer(Refusal):
     """No such customer, or none that this processor can see: the wire format's own 500."""
 

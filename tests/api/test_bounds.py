@@ -1,4 +1,4 @@
-"""From where a processor may call: docs/api.md, "Who may call", by whoever tries to
+"""From where a processor may call, and how often: docs/api.md, "Who may call", by whoever tries to
 get past it.
 """
 
@@ -9,17 +9,24 @@ from ipaddress import ip_network
 
 import pytest
 
+from ppims.api import root
 from ppims.core import clock
-from ppims.models import Processor
+from ppims.models import Processor, ReplayKey
 from ppims.services import credentials
+from ppims.services.rates import SECOND_NS, Rates
 from tests.api.answers import (
     NOBODY,
+    OPERATIONS,
+    add_person,
     assert_refused,
+    book_posting,
+    check_for_ref,
+    make_valid,
 )
 from tests.conftest import forget_log_ins
-from tests.factories import PASSWORD, make_password_once
+from tests.factories import PASSWORD, make_password_once, make_person
 
-KYC = "check-customer-kyc"
+KYC, UPDATE = "check-customer-kyc", "update-customer-limit"
 A_FAILURE = 2  # hashings, whatever is wrong
 INSIDE, OUTSIDE = "10.1.2.3", "192.0.2.1"
 OWN_HEADERS = {"X-Request-Id"}  # of each answer another
@@ -43,6 +50,15 @@ def bound(ent):
     Processor.objects.update(networks="10.0.0.0/8 2001:db8::/32")
     ent.processor.refresh_from_db()
     return ent
+
+
+@pytest.fixture
+def now(monkeypatch, tmp_path):
+    """The rates' clock, in nanoseconds; to be set."""
+    instants = [10**12]
+    rates = Rates(tmp_path / "rates", lambda: instants[0])
+    monkeypatch.setattr(root, "find_rates", lambda: rates)
+    return instants
 
 
 def ask(caller, address=INSIDE, **more):
@@ -181,3 +197,80 @@ def test_behind_a_proxy_it_is_the_address_that_a_trusted_one_saw(
 ):
     settings.PPIMS_TRUSTED_PROXIES = [ip_network("172.16.0.1/32")]
     assert ask(bound, peer, headers={"X-Forwarded-For": forwarded})[0] == status
+
+
+# Rates.
+
+
+def test_a_seconds_worth_passes_and_then_it_waits_a_second(ent, cbs, now, caplog):
+    Processor.objects.filter(pk=ent.processor.pk).update(requests_per_second=2)
+    caplog.set_level(logging.INFO, "ppims.api")
+    assert [ask(ent)[0] for _ in range(4)] == [200, 200, 429, 429]
+    answer = ask(ent)
+    assert_refused(answer, 429, "429")
+    assert answer[2]["Retry-After"] == "1"
+    assert ask(cbs)[0] == 200
+    now[0] += SECOND_NS // 2
+    assert [ask(ent)[0] for _ in range(2)] == [200, 429]
+    lines = [line for line in read_lines(caplog) if line["resp_code"] == "429"]
+    assert {(line["why"], line["processor"]) for line in lines} == {("rate", "ENT")}
+
+
+def test_without_a_rate_nothing_is_counted(ent, monkeypatch):
+    monkeypatch.setattr(root, "find_rates", None)
+    assert ask(ent)[0] == 200
+
+
+def test_who_does_not_know_the_password_takes_nothing(ent, now, hashings):
+    Processor.objects.update(requests_per_second=1, networks="10.0.0.0/8")
+    for _ in range(5):
+        assert ask(ent, _password="wrong")[0] == ask(ent, OUTSIDE)[0] == 401
+    assert ask(ent)[0] == 200
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_what_is_refused_keeps_nothing_and_goes_through_later(ent, now, operation):
+    unique_id = add_person(ent)
+    Processor.objects.update(requests_per_second=1)
+    assert ask(ent)[0] == 200
+    message = {**make_valid(operation, unique_id), "Ref_Id": "LATER"}
+    if operation == UPDATE:
+        message |= {"Tran_Status": "F"}
+    assert_refused(ent.call(operation, **message), 429, "429")
+    assert not ReplayKey.objects.filter(ref_id="LATER").exists()
+    now[0] += SECOND_NS
+    status, _, response = ent.call(operation, **message)
+    assert (status, "Replayed" in response.json()["Meta"]) != (429, True)
+
+
+def test_a_report_of_what_has_happened_is_never_put_off_and_takes_nothing(ent, now):
+    unique_id = add_person(ent)
+    Processor.objects.update(requests_per_second=1)
+    ref = check_for_ref(ent, unique_id)
+    for amount in ("1.00", "2.00", "3.00"):
+        book_posting(ent, unique_id, Amount=amount, Enquiry_Ref_Id=ref)
+    assert ask(ent)[0] == 429
+    now[0] += SECOND_NS
+    book_posting(ent, unique_id)
+    assert ask(ent)[0] == 200
+
+
+@pytest.mark.parametrize("told", ["F", "R", "s", "", None, ["S"], 5])
+def test_no_other_report_passes_for_one(ent, now, told):
+    unique_id = add_person(ent)
+    Processor.objects.update(requests_per_second=1)
+    assert ask(ent)[0] == 200
+    fields = {**make_valid(UPDATE, unique_id), "Tran_Status": told}
+    assert_refused(ent.call(UPDATE, **fields), 429, "429")
+
+
+def test_no_other_operation_passes_by_the_word_of_a_report(ent, now):
+    Processor.objects.update(requests_per_second=1)
+    assert ask(ent)[0] == 200
+    assert_refused(ent.call("add-customer", **make_person(), Tran_Status="S"), 429, "429")
+
+
+def test_the_rate_comes_before_the_system_id_and_what_winds_down(ent, now):
+    Processor.objects.update(requests_per_second=1, state=Processor.State.WINDING_DOWN)
+    assert_refused(ent.call("check-customer-limit", Ref_Id="a b"), 403, "403")
+    assert_refused(ent.call(KYC, System_Id="CBS"), 429, "429")

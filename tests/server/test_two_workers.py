@@ -1,8 +1,11 @@
 """Two processes take turns at one file: everyone is answered, and each amount counts once."""
 
+import json
+import sqlite3
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -13,6 +16,7 @@ from tests.crash.integrity import assert_whole, read
 from tests.server.conftest import wait_until
 from tests.server.running_server import (
     KYC,
+    PATIENCE_SECONDS,
     SAMPLE,
     UPDATE,
     RunningServer,
@@ -90,6 +94,23 @@ def test_reads_on_the_loop_open_one_connection(server):
         assert server.ask(encode(STATUS, make_body(STATUS, **fields))).status == 200
     most = max(open_files(worker, server.folder / "ppims.sqlite3") for worker in workers)
     assert 1 <= most <= 4  # the loop's, the passwords', the writer's, a page's
+
+
+def test_of_calls_at_once_both_together_let_pass_a_seconds_worth(server):
+    database = server.folder / "ppims.sqlite3"
+    with closing(sqlite3.connect(database, timeout=PATIENCE_SECONDS)) as opened, opened:
+        opened.execute("UPDATE ppims_processor SET requests_per_second = 20")
+    began, raws = time.monotonic(), [encode(KYC, ask_kyc(f"K{number}")) for number in range(150)]
+    with ThreadPoolExecutor(CLIENTS) as threads:
+        said = [reply.data["Resp_Code"] for reply in threads.map(server.ask, raws)]
+    passed, took_seconds = said.count("000"), time.monotonic() - began
+    assert said.count("429") == len(said) - passed > 0
+    assert 20 <= passed <= 21 + 20 * took_seconds
+    lines = [json.loads(line) for line in server.read_log().splitlines() if '"why"' in line]
+    assert {line["why"] for line in lines} == {"rate"}
+    _, *workers = server.list_processes()
+    assert [open_files(worker, server.folder / "rates") for worker in workers] == [1, 1]
+    assert server.ask(write_posting_request("P")).data["Resp_Code"] == "000"
 
 
 def open_files(pid, file):
