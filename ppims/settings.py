@@ -146,6 +146,8 @@ PPIMS_CALLS_DAYS = read_number("PPIMS_CALLS_DAYS", 30, least=1, most=3_660)
 PPIMS_SEAL_DAYS = read_number("PPIMS_SEAL_DAYS", 2, least=0, most=366)
 PPIMS_VERIFICATION_DAYS = read_number("PPIMS_VERIFICATION_DAYS", 8, least=0, most=366)
 PPIMS_BACKUP_DAYS = read_number("PPIMS_BACKUP_DAYS", 2, least=0, most=366)
+# How old a processor's password may be until the daily watch says so; 0: any age.
+PPIMS_PASSWORD_DAYS = read_number("PPIMS_PASSWORD_DAYS", 365, least=0, most=3_660)
 PPIMS_FAILED_LOGINS_PER_USERNAME = read_number(
     "PPIMS_FAILED_LOGINS_PER_USERNAME", 60, least=1, most=10**6
 )

@@ -1,12 +1,12 @@
 """Who calls the API."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from ppims.core import free_text, networks
+from ppims.core import calendar, free_text, networks
 
 MOST_REQUESTS_PER_SECOND = 100_000
 
@@ -87,6 +87,11 @@ class Processor(models.Model):
 
     def clean(self) -> None:
         free_text.validate_row(self)
+
+    def count_password_days(self, today: date) -> int | None:
+        """Count how many days old the password is; None: nobody knows."""
+        made_at = self.password_at
+        return (today - calendar.find_ist_day(made_at)).days if made_at else None
 
     def has_former_password(self, at: datetime) -> bool:
         """Whether the password before this one is right too at an instant: up to its end, not at

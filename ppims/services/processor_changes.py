@@ -5,6 +5,7 @@ by another. The one place that does so, for every page.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib.auth.hashers import is_password_usable, make_password
 from django.core.exceptions import ValidationError
@@ -26,6 +27,17 @@ Kind, State = ProcessorChange.Kind, Processor.State
 SHEET_LASTS = timedelta(days=7)  # in which its maker opens it
 NEEDS_PASSWORD = {Kind.ADD, Kind.REKEY}
 SHOWN_STATES = {ProcessorChange.State.APPROVED, ProcessorChange.State.ALONE}
+EDITED_FIELDS = ("name", "hold_minutes", "networks", "requests_per_second")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What two admins may change of a processor: EDITED_FIELDS."""
+
+    name: str
+    hold_minutes: int | None = None
+    networks: str = ""
+    requests_per_second: int | None = None
 
 
 @dataclass(frozen=True)
@@ -36,6 +48,8 @@ class NewProcessor:
     name: str
     username: str = ""
     hold_minutes: int | None = None
+    networks: str = ""
+    requests_per_second: int | None = None
 
 
 @wrap_in_transaction
@@ -45,8 +59,7 @@ def propose_adding(*, processor: NewProcessor, reason: str, user: User) -> Proce
         kind=Kind.ADD,
         system_id=processor.system_id,
         username=processor.username or f"PPIM_{processor.system_id}",
-        name=processor.name,
-        hold_minutes=processor.hold_minutes,
+        **_read_terms(processor),
     )
     _require_valid(_make_processor(change))
     _require_free(change)
@@ -68,18 +81,20 @@ def propose_password(
 
 
 @wrap_in_transaction
-def propose_edit(
-    *, processor_id: int, name: str, hold_minutes: int | None, reason: str, user: User
-) -> ProcessorChange:
-    """Propose another name or hold time. Raises Malformed, and Conflict where it is as it was."""
+def propose_edit(*, processor_id: int, terms: Terms, reason: str, user: User) -> ProcessorChange:
+    """Propose another name, hold time, networks or rate. Raises Malformed, and Conflict where it is
+    as it was.
+    """
     change = _begin(Kind.EDIT, processor_id)
     processor = change.processor
     assert processor
-    change.from_name, change.from_hold_minutes = processor.name, processor.hold_minutes
-    change.name, change.hold_minutes = name, hold_minutes
-    if (name, hold_minutes) == (processor.name, processor.hold_minutes):
+    before, after = _read_terms(processor), _read_terms(terms)
+    if before == after:
         raise Conflict([("", gettext("Nothing would change."))])
-    processor.name, processor.hold_minutes = name, hold_minutes
+    for name in EDITED_FIELDS:
+        setattr(change, f"from_{name}", before[name])
+        setattr(change, name, after[name])
+        setattr(processor, name, after[name])
     _require_valid(processor)
     return _keep(change, reason, user)
 
@@ -158,9 +173,10 @@ def describe_obstacle(change: ProcessorChange, processor: Processor) -> str:
     """Say in a sentence why a change can't be made of a processor as it is now; "": it can."""
     if change.kind == Kind.ENABLE and processor.state == State.ACTIVE:
         return gettext("This processor is active already.")
-    was = change.from_name, change.from_hold_minutes
-    if change.kind == Kind.EDIT and was != (processor.name, processor.hold_minutes):
-        return gettext("The name or the hold time is another by now: propose it anew.")
+    if change.kind == Kind.EDIT and _read_terms(change, "from_") != _read_terms(processor):
+        return gettext(
+            "The name, the hold time, the networks or the rate is another by now: propose it anew."
+        )
     return ""
 
 
@@ -178,6 +194,11 @@ def list_taken(change: ProcessorChange) -> list[str]:
         for name in ("system_id", "username")
         if Processor.objects.filter(**{name: getattr(change, name)}).exists()
     ]
+
+
+def _read_terms(of: NewProcessor | Terms | Model, prefix: str = "") -> dict[str, Any]:
+    """Read what may be changed, by name; of a change with "from_", as it was."""
+    return {name: getattr(of, f"{prefix}{name}") for name in EDITED_FIELDS}
 
 
 def _begin(kind: ProcessorChange.Kind, processor_id: int) -> ProcessorChange:
@@ -215,9 +236,8 @@ def _make_processor(change: ProcessorChange) -> Processor:
     return Processor(
         system_id=change.system_id,
         username=change.username,
-        name=change.name,
-        hold_minutes=change.hold_minutes,
         password=make_password(None),
+        **_read_terms(change),
     )
 
 
@@ -240,8 +260,9 @@ def _carry_out(change: ProcessorChange, processor: Processor | None, _: datetime
     if change.kind == Kind.ENABLE:
         processor.state = State.ACTIVE
     elif change.kind == Kind.EDIT:
-        processor.name, processor.hold_minutes = change.name, change.hold_minutes
-    owned_rows.save_columns(processor, ["state", "name", "hold_minutes"])
+        for name, value in _read_terms(change).items():
+            setattr(processor, name, value)
+    owned_rows.save_columns(processor, ["state", *EDITED_FIELDS])
     return []
 
 
@@ -259,11 +280,10 @@ def _describe(change: ProcessorChange) -> dict[str, object]:
 
 def _list_differences(change: ProcessorChange) -> tuple[dict[str, object], dict[str, object]]:
     """Give what was before, and what is after a change."""
-    named: dict[str, object] = {"name": change.name, "hold_minutes": change.hold_minutes}
     if change.kind == Kind.ADD:
-        return {}, {**named, "username": change.username}
+        return {}, {**_read_terms(change), "username": change.username}
     if change.kind == Kind.EDIT:
-        return {"name": change.from_name, "hold_minutes": change.from_hold_minutes}, named
+        return _read_terms(change, "from_"), _read_terms(change)
     if change.kind == Kind.ENABLE:
         return {"state": change.from_state}, {"state": State.ACTIVE.value}
     return {"password": "the present one"}, {

@@ -3,8 +3,9 @@ else is for two (processor_changes).
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 
+from django.conf import settings
 from django.utils.translation import gettext
 
 from ppims.core import clock
@@ -55,6 +56,14 @@ def end_former_password(*, processor_id: int, reason: str, user: User) -> None:
         processor, before, after, require_text(reason, "reason", most=LONGEST_NOTE)
     )
     audit.record("processor's old password ended", at=at, user=user, detail=detail)
+
+
+def is_password_overdue(processor: Processor, today: date) -> bool:
+    """Whether a password is older than PPIMS_PASSWORD_DAYS, of a processor that may call with
+    it.
+    """
+    days, most = processor.count_password_days(today), settings.PPIMS_PASSWORD_DAYS
+    return bool(most and days and days > most and processor.state != State.DISABLED)
 
 
 def lock_processor(processor_id: int) -> Processor:

@@ -11,12 +11,18 @@ from ppims.core import clock
 from ppims.core.errors import Conflict, Malformed
 from ppims.models import AuditEntry, Processor, ProcessorChange
 from ppims.services import audit, credentials, processor_changes, processors
-from ppims.services.processor_changes import PROCESSOR_PROPOSALS, SHEET_LASTS, NewProcessor
+from ppims.services.processor_changes import (
+    PROCESSOR_PROPOSALS,
+    SHEET_LASTS,
+    NewProcessor,
+    Terms,
+)
 from tests.factories import make_password_once, make_processor
 from tests.web.admin_pages import make_user
 
 pytestmark = pytest.mark.django_db
 UPI = NewProcessor("UPI", "UPI switch")
+UNBOUND = {"networks": "", "requests_per_second": None}
 INSTANT = timedelta(microseconds=1)
 A_WEEK = timedelta(days=7)
 
@@ -45,9 +51,10 @@ def renew(user, processor, keep_days=7):
     )
 
 
-def edit(user, processor, name="Cards", hold_minutes=30):
+def edit(user, processor, name="Cards", hold_minutes=30, **bounds):
+    terms = Terms(name, hold_minutes, **bounds)
     return processor_changes.propose_edit(
-        processor_id=processor.pk, name=name, hold_minutes=hold_minutes, reason="Asked", user=user
+        processor_id=processor.pk, terms=terms, reason="Asked", user=user
     )
 
 
@@ -124,17 +131,22 @@ def test_an_edit_changes_name_and_hold_and_says_what_they_were(one, two):
     ent.refresh_from_db()
     assert (ent.name, ent.hold_minutes) == ("Cards", None)
     detail = json.loads(read_last_entry().detail)
-    assert detail["before"] == {"name": "Card", "hold_minutes": 5}
-    assert detail["after"] == {"name": "Cards", "hold_minutes": None}
+    assert detail["before"] == {**UNBOUND, "name": "Card", "hold_minutes": 5}
+    assert detail["after"] == {**UNBOUND, "name": "Cards", "hold_minutes": None}
 
 
-def test_what_moved_meanwhile_is_not_carried_out(one, two):
+@pytest.mark.parametrize(
+    "moved",
+    [{"hold_minutes": 9}, {"networks": "10.0.0.0/8"}, {"requests_per_second": 9}, {"name": "X"}],
+)
+def test_what_moved_meanwhile_is_not_carried_out(one, two, moved):
     ent = make_processor("ENT")
     change = edit(one, ent)
-    Processor.objects.update(hold_minutes=9)
+    Processor.objects.update(**moved)
     with pytest.raises(Conflict):
         decide(change, two)
-    assert Processor.objects.get().hold_minutes == 9
+    row = Processor.objects.get()
+    assert {name: getattr(row, name) for name in moved} == moved
 
 
 def test_names_that_were_taken_meanwhile_are_not_given_twice(one, two):
@@ -157,6 +169,10 @@ def test_names_that_were_taken_meanwhile_are_not_given_twice(one, two):
         ({"username": "a b"}, "username"),
         ({"hold_minutes": 0}, "hold_minutes"),
         ({"hold_minutes": 1441}, "hold_minutes"),
+        ({"networks": "10.0.0.5/8"}, "networks"),
+        ({"networks": "192.0.2.0/24 10.0.0.0/8"}, "networks"),
+        ({"requests_per_second": 0}, "requests_per_second"),
+        ({"requests_per_second": 100_001}, "requests_per_second"),
     ],
 )
 def test_a_wrong_field_is_named(one, fields, field):
@@ -268,6 +284,7 @@ def test_the_old_password_works_as_many_days_as_was_approved_from_the_new_one_on
     ent.refresh_from_db()
     assert ent.former_until == (at + timedelta(days=days) if days else None)
     assert bool(ent.former_password) == bool(days)
+    assert ent.password_at == at
     assert row.password == ent.password
 
 

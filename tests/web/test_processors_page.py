@@ -24,7 +24,11 @@ pytestmark = pytest.mark.django_db
 A_REASON = {"reason": "Goes live"}
 UPI = {"system_id": "UPI", "name": "UPI switch", "username": "", "hold_minutes": "", **A_REASON}
 ACTIONS = ("rekey", "edit", "enable", "wind-down", "disable", "end-password")
-BY_TWO = {"rekey": {"keep_days": "7"}, "edit": {"name": "Cards", "hold_minutes": "30"}}
+BOUNDS = {"networks": "2001:DB8::/32\r\n10.0.0.0/8", "requests_per_second": "50"}
+BY_TWO = {
+    "rekey": {"keep_days": "7"},
+    "edit": {"name": "Cards", "hold_minutes": "30", **BOUNDS},
+}
 
 
 def look(role):
@@ -90,7 +94,7 @@ def test_a_row_says_name_code_status_and_how_long_holds_last():
     make_processor("CBS", name="Core banking", state="WINDING_DOWN", hold_minutes=1)
     make_processor("ENT", name="Cards")
     words = read_words(look("viewer"))
-    assert "Core banking CBS Winding down 1 minute Last call Never" in words
+    assert "Core banking CBS Winding down 1 minute Password Unknown Last call Never" in words
     assert f"Cards ENT Active {settings.PPIMS_HOLD_MINUTES} minutes" in words
 
 
@@ -239,6 +243,51 @@ def test_an_edit_and_an_enabling_are_for_two(one, two, ent):
     approve(two)
     row = Processor.objects.get()
     assert (row.state, row.name, row.hold_minutes) == ("ACTIVE", "Cards", 30)
+    assert (row.networks, row.requests_per_second) == ("10.0.0.0/8 2001:db8::/32", 50)
+
+
+def test_who_approves_sees_networks_and_rate_before_and_after(one, two, ent):
+    act(one, ent, "edit")
+    change = ProcessorChange.objects.get()
+    shown = read_words(two.get(reverse("approval", args=["processor", change.pk])))
+    assert "Calls from Anywhere 10.0.0.0/8, 2001:db8::/32" in shown
+    assert "Requests a second No bound 50" in shown
+    approve(two)
+    assert "Calls from 10.0.0.0/8, 2001:db8::/32 Requests a second 50" in read_words(
+        open_page(two, ent)
+    )
+    form = one.get(reverse("processor-change", args=[ent.pk, "edit"])).context["form"]
+    assert form["networks"].value() == "10.0.0.0/8\n2001:db8::/32"
+    assert act(one, ent, "edit").status_code == 422  # the same, in another order: nothing changes
+
+
+def test_each_line_that_is_no_network_is_named_beside_the_field(one, two, ent):
+    page = act(one, ent, "edit", networks="10.0.0.0/33\n10.0.0.0/8\n192.0.2.9/24")
+    assert page.status_code == 422
+    words = read_words(page)
+    assert "10.0.0.0/33 is no network." in words
+    assert "192.0.2.9/24 is no network: write 192.0.2.0/24, or 192.0.2.9 alone." in words
+    assert not ProcessorChange.objects.exists()
+
+
+def test_a_new_one_has_its_bounds_on_the_sheet(one, two):
+    add(one, **BOUNDS)
+    shown = read_words(open_sheet(one, approve(two)))
+    assert "Calls from 10.0.0.0/8, 2001:db8::/32 Requests a second 50" in shown
+    assert "from another network it is 401 too" in shown
+
+
+@pytest.mark.parametrize(
+    ("days", "said"), [(365, "365 days Last"), (366, "366 days Too old Last"), (None, "Unknown")]
+)
+def test_a_row_and_a_page_say_how_old_the_password_is(ent, days, said):
+    at = clock.now() - timedelta(days=days) if days else None
+    Processor.objects.update(password_at=at)
+    client = open_browser("viewer")
+    assert f"Password {said}" in read_words(client.get(reverse("processors")))
+    page = read_words(open_page(client, ent))
+    assert ("Make a new one" in page) == ("Too old" in page) == (days == 366)
+    assert (f"{days} days old" in page) == bool(days)
 
 
 def test_the_one_admin_is_told_so_and_led_to_the_sheet(one):
@@ -262,6 +311,10 @@ def test_the_one_admin_is_told_so_and_led_to_the_sheet(one):
         ({"hold_minutes": "0"}, "hold_minutes"),
         ({"hold_minutes": "1441"}, "hold_minutes"),
         ({"hold_minutes": "x"}, "hold_minutes"),
+        ({"networks": "10.0.0.0/33"}, "networks"),
+        ({"networks": "<b>"}, "networks"),
+        ({"requests_per_second": "0"}, "requests_per_second"),
+        ({"requests_per_second": "100001"}, "requests_per_second"),
         ({"reason": ""}, "reason"),
         ({"system_id": "ENT"}, "system_id"),
         ({"username": "PPIM_ENT"}, "username"),

@@ -53,10 +53,10 @@ ACTIONS = {
     ),
     "edit": Action(
         gettext_lazy("Change: %(name)s"),
-        gettext_lazy("A new hold time counts for checks from the approval on."),
+        gettext_lazy("What is new counts for calls from the approval on."),
         forms.EditForm,
         lambda row, said, user: processor_changes.propose_edit(
-            processor_id=row.pk, user=user, **said
+            processor_id=row.pk, terms=forms.read_terms(said), reason=said["reason"], user=user
         ),
     ),
     "enable": Action(

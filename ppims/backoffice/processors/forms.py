@@ -1,6 +1,6 @@
 """The forms by which an admin changes a processor, or proposes to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -9,9 +9,11 @@ from django.utils.translation import gettext_lazy as _
 from customers.forms.fields import make_reason_field
 from ppims.core import free_text
 from ppims.core.errors import Refusal
+from ppims.core.networks import LONGEST_TEXT, list_networks, write_canonical
 from ppims.models import Processor
 from ppims.models.processor_changes import LONGEST_HOLD_MINUTES, MOST_DAYS_KEPT
-from ppims.services.processor_changes import NewProcessor
+from ppims.models.processors import MOST_REQUESTS_PER_SECOND
+from ppims.services.processor_changes import EDITED_FIELDS, NewProcessor, Terms
 
 
 class ReasonForm(forms.Form):
@@ -54,12 +56,42 @@ def _make_hold_field() -> forms.IntegerField:
     )
 
 
-class NamedForm(ReasonForm):
-    """What any processor is called, and how long its holds last."""
+def _make_networks_field() -> forms.CharField:
+    return forms.CharField(
+        label=_("Networks"),
+        required=False,
+        max_length=2 * LONGEST_TEXT,
+        help_text=_(
+            "From where it calls, one a line: 203.0.113.0/24, or one address. From elsewhere it"
+            " gets the answer of a wrong password. Empty: from anywhere."
+        ),
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "autocomplete": "off"}),
+    )
+
+
+def _make_rate_field() -> forms.IntegerField:
+    said = _("Enter requests from 1 to 100000, or nothing.")
+    return forms.IntegerField(
+        label=_("Requests a second"),
+        required=False,
+        min_value=1,
+        max_value=MOST_REQUESTS_PER_SECOND,
+        help_text=_(
+            "More wait for a second; reports of what has happened never do. Empty: as many as it"
+            " likes."
+        ),
+        error_messages={"invalid": said, "min_value": said, "max_value": said},
+    )
+
+
+class TermsForm(ReasonForm):
+    """What any processor is called, how long its holds last, from where and how often it calls."""
 
     name = _make_name_field()
     hold_minutes = _make_hold_field()
-    field_order: Sequence[str] = ("name", "hold_minutes", "reason")
+    networks = _make_networks_field()
+    requests_per_second = _make_rate_field()
+    field_order: Sequence[str] = (*EDITED_FIELDS, "reason")
 
     def clean_name(self) -> str:
         name = free_text.trim(str(self.cleaned_data["name"]))
@@ -67,15 +99,19 @@ class NamedForm(ReasonForm):
             raise forms.ValidationError(_("Enter the name without control characters."))
         return name
 
+    def clean_networks(self) -> str:
+        return write_canonical(str(self.cleaned_data["networks"]))
 
-class EditForm(NamedForm):
-    """Another name, or another hold time."""
+
+class EditForm(TermsForm):
+    """Another name, hold time, networks or rate."""
 
     def list_initial(self, _processor: Processor) -> dict[str, Any]:
-        return {"name": _processor.name, "hold_minutes": _processor.hold_minutes}
+        initial = {name: getattr(_processor, name) for name in EDITED_FIELDS}
+        return {**initial, "networks": "\n".join(list_networks(_processor.networks))}
 
 
-class NewProcessorForm(NamedForm):
+class NewProcessorForm(TermsForm):
     """A new processor."""
 
     system_id = forms.CharField(
@@ -100,7 +136,7 @@ class NewProcessorForm(NamedForm):
         max_length=100,
         help_text=_("As staff read it: Core banking system. Empty: the code."),
     )
-    field_order = ("system_id", "name", "username", "hold_minutes", "reason")
+    field_order = ("system_id", "name", "username", *EDITED_FIELDS[1:], "reason")
 
     def clean_name(self) -> str:
         is_given = bool(self.cleaned_data["name"])
@@ -120,8 +156,13 @@ class NewProcessorForm(NamedForm):
 
     @property
     def processor(self) -> NewProcessor:
-        names = ("system_id", "name", "username", "hold_minutes")
+        names = ("system_id", "username", *EDITED_FIELDS)
         return NewProcessor(**{name: self.cleaned_data[name] for name in names})
+
+
+def read_terms(said: Mapping[str, Any]) -> Terms:
+    """Read what a valid form says of a processor."""
+    return Terms(**{name: said[name] for name in EDITED_FIELDS})
 
 
 class PasswordForm(ReasonForm):

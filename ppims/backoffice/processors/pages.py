@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from django.conf import settings
@@ -9,17 +10,28 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from ppims.backoffice.access import open_page
-from ppims.backoffice.proposal_kinds.processor import PROCESSOR_KIND, write_hold
-from ppims.core import clock
+from ppims.backoffice.proposal_kinds.processor import (
+    PROCESSOR_KIND,
+    write_hold,
+    write_networks,
+    write_rate,
+)
+from ppims.core import calendar, clock
+from ppims.core.formats import write_count
 from ppims.models import KeptCall, Processor, ProcessorChange, User
 from ppims.reports.processors import ProcessorFigures, read_figures
 from ppims.services.accounts import get_staff
 from ppims.services.processor_changes import list_open_sheets
+from ppims.services.processors import is_password_overdue
 
 State = Processor.State
-PUBLIC_FIELDS = ("system_id", "name", "username", "state", "hold_minutes", "former_until")
+PUBLIC_FIELDS = (
+    *("system_id", "name", "username", "state", "hold_minutes", "networks"),
+    *("requests_per_second", "password_at", "former_until"),
+)
 PILL_STYLES = {State.ACTIVE: "good", State.WINDING_DOWN: "warn"}
 
 
@@ -29,6 +41,7 @@ class Shown:
 
     row: Processor
     figures: ProcessorFigures
+    today: date
 
     @property
     def pill(self) -> str:
@@ -37,6 +50,26 @@ class Shown:
     @property
     def hold(self) -> str:
         return write_hold(self.row.hold_minutes)
+
+    @property
+    def networks(self) -> str:
+        return write_networks(self.row.networks)
+
+    @property
+    def rate(self) -> str:
+        return write_rate(self.row.requests_per_second)
+
+    @property
+    def password_days(self) -> str:
+        """Say how old the password is: "261 days"."""
+        days = self.row.count_password_days(self.today)
+        if days is None:
+            return _("Unknown")
+        return ngettext("%(n)s day", "%(n)s days", days) % {"n": write_count(days)}
+
+    @property
+    def is_password_overdue(self) -> bool:
+        return is_password_overdue(self.row, self.today)
 
     @property
     def refused(self) -> list[tuple[object, int]]:
@@ -54,10 +87,10 @@ class Shown:
 @open_page("ppims.view_processor")
 def processors(request: HttpRequest) -> HttpResponse:
     """List the processors: they are few."""
-    figures = read_figures()
+    figures, today = read_figures(), clock.today()
     found = Processor.objects.only(*PUBLIC_FIELDS).order_by("system_id")
     context = {
-        "processors": [Shown(row, figures.find(row.pk)) for row in found],
+        "processors": [Shown(row, figures.find(row.pk), today) for row in found],
         "as_of": figures.as_of,
         "is_complete": figures.is_complete,
         **_describe_waiting(get_staff(request)),
@@ -72,7 +105,7 @@ def processor(request: HttpRequest, processor_id: int) -> HttpResponse:
     figures, user, at = read_figures(), get_staff(request), clock.now()
     waiting = _describe_waiting(user, processor_id=row.pk)
     is_open = any(change.state == ProcessorChange.State.PROPOSED for change, _to in waiting["open"])
-    shown = Shown(row, figures.find(row.pk))
+    shown = Shown(row, figures.find(row.pk), calendar.find_ist_day(at))
     context = {
         "shown": shown,
         "days": list(reversed(shown.figures.days)),
@@ -80,6 +113,7 @@ def processor(request: HttpRequest, processor_id: int) -> HttpResponse:
         "is_complete": figures.is_complete,
         "has_old_password": row.has_former_password(at),
         "calls_days": settings.PPIMS_CALLS_DAYS,
+        "password_days": settings.PPIMS_PASSWORD_DAYS,
         "actions": list(_list_actions(row, is_open=is_open, may_end=row.has_former_password(at))),
         **waiting,
     }

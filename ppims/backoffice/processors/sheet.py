@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from ppims.core import clock
+from ppims.core.networks import list_networks
 from ppims.models import Processor
 
 # A number that nobody was given: the first call reads, and finds nobody.
@@ -19,6 +20,7 @@ def describe_sheet(request: HttpRequest, processor: Processor, password: str) ->
     address = request.build_absolute_uri(f"/{settings.PPIMS_API_PREFIXES[0]}")
     return {
         "processor": processor,
+        "networks": list_networks(processor.networks),
         "password": password,
         "made_at": clock.now(),
         "address": address,

@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from ppims.backoffice.proposal_kinds.kind import Changes, Kind
 from ppims.core import clock
-from ppims.core.formats import NO_VALUE, ist
+from ppims.core.formats import NO_VALUE, ist, write_count
+from ppims.core.networks import list_networks
 from ppims.models import Processor, ProcessorChange, User
 from ppims.services import processor_changes
 
@@ -34,29 +35,47 @@ def _write_own_hold(minutes: int | None) -> str:
     return said if minutes else _("%(minutes)s (as elsewhere)") % {"minutes": said}
 
 
+def write_networks(networks: str) -> str:
+    """Say from where a processor calls: "10.0.0.0/8, 192.0.2.7/32"."""
+    return ", ".join(list_networks(networks)) or _("Anywhere")
+
+
+def write_rate(requests_per_second: int | None) -> str:
+    """Say how often a processor may call in a second: "50"."""
+    return write_count(requests_per_second) if requests_per_second else _("No bound")
+
+
 def _summarize(row: ProcessorChange) -> str:
     """Say "add UPI"."""
     return str(SUMMARY_TEXTS[row.kind]) % {"code": row.system_id}
 
 
 def _list_changes(row: ProcessorChange) -> Changes:
-    hold = (
-        _("Holds last"),
-        _write_own_hold(row.from_hold_minutes),
-        _write_own_hold(row.hold_minutes),
-    )
+    bounds = [
+        (
+            _("Holds last"),
+            _write_own_hold(row.from_hold_minutes),
+            _write_own_hold(row.hold_minutes),
+        ),
+        (_("Calls from"), write_networks(row.from_networks), write_networks(row.networks)),
+        (
+            _("Requests a second"),
+            write_rate(row.from_requests_per_second),
+            write_rate(row.requests_per_second),
+        ),
+    ]
     if row.kind == ProcessorChange.Kind.ENABLE:
         state = Processor.State(row.from_state).label
         return [(_("Status"), str(state), str(Processor.State.ACTIVE.label))]
     if row.kind == ProcessorChange.Kind.EDIT:
-        return [(_("Name"), row.from_name, row.name), hold]
+        return [(_("Name"), row.from_name, row.name), *bounds]
     if row.kind == ProcessorChange.Kind.REKEY:
         return [(_("Password"), _("The present one"), _write_kept(row.keep_days or 0))]
     return [
         (_("Name"), NO_VALUE, row.name),
         (_("Code (System_Id)"), NO_VALUE, row.system_id),
         (_("Username"), NO_VALUE, row.username),
-        (hold[0], NO_VALUE, hold[2]),
+        *((what, NO_VALUE, after) for what, _before, after in bounds),
     ]
 
 

@@ -1,0 +1,99 @@
+"""Where a processor may call from, how often, and how old its password is: changed by two, and
+told.
+"""
+
+import json
+from datetime import date, timedelta
+
+import pytest
+
+from ppims.core import calendar
+from ppims.models import AuditEntry, Processor
+from ppims.services import processor_changes, processors
+from ppims.services.processor_changes import PROCESSOR_PROPOSALS, NewProcessor, Terms
+from tests.factories import make_password_once, make_processor
+from tests.web.admin_pages import make_user
+
+pytestmark = pytest.mark.django_db
+INSTANT = timedelta(microseconds=1)
+
+
+def make_admin():
+    return make_user("admin", password=make_password_once("a-password-of-tests"))
+
+
+@pytest.fixture
+def one():
+    return make_admin()
+
+
+@pytest.fixture
+def two():
+    return make_admin()
+
+
+def add(user, processor):
+    return processor_changes.propose_adding(processor=processor, reason="Goes live", user=user)
+
+
+def edit(user, processor, **bounds):
+    terms = Terms(processor.name, processor.hold_minutes, **bounds)
+    return processor_changes.propose_edit(
+        processor_id=processor.pk, terms=terms, reason="Asked", user=user
+    )
+
+
+def approve(change, user):
+    PROCESSOR_PROPOSALS.decide(proposal_id=change.pk, state="APPROVED", user=user, note="Seen")
+
+
+def test_networks_and_rate_are_changed_by_two_and_audited_with_what_they_were(one, two):
+    ent = make_processor("ENT", networks="10.0.0.0/8")
+    change = edit(one, ent, networks="192.0.2.0/24", requests_per_second=50)
+    assert Processor.objects.get().networks == "10.0.0.0/8"
+    approve(change, two)
+    ent.refresh_from_db()
+    assert (ent.networks, ent.requests_per_second) == ("192.0.2.0/24", 50)
+    detail = json.loads(AuditEntry.objects.latest("pk").detail)
+    assert detail["before"]["networks"] == "10.0.0.0/8"
+    assert detail["before"]["requests_per_second"] is None
+    assert detail["after"]["requests_per_second"] == 50
+    approve(edit(two, ent), one)
+    ent.refresh_from_db()
+    assert (ent.networks, ent.requests_per_second) == ("", None)
+
+
+def test_one_is_added_with_networks_and_a_rate(one, two):
+    bounds = {"networks": "10.0.0.0/8 2001:db8::/32", "requests_per_second": 1}
+    approve(add(one, NewProcessor("UPI", "UPI switch", **bounds)), two)
+    row = Processor.objects.get()
+    assert {name: getattr(row, name) for name in bounds} == bounds
+
+
+@pytest.mark.parametrize("rate", [1, 100_000])
+def test_a_rate_may_be_one_or_a_lakh(one, two, rate):
+    approve(add(one, NewProcessor("UPI", "UPI switch", requests_per_second=rate)), two)
+    assert Processor.objects.get().requests_per_second == rate
+
+
+@pytest.mark.parametrize(
+    ("age", "most", "state", "is_overdue"),
+    [
+        (365, 365, "ACTIVE", False),
+        (366, 365, "ACTIVE", True),
+        (366, 365, "WINDING_DOWN", True),
+        (366, 365, "DISABLED", False),
+        (2, 1, "ACTIVE", True),
+        (9_999, 0, "ACTIVE", False),
+        (None, 365, "ACTIVE", False),
+    ],
+)
+def test_a_password_is_overdue_when_it_is_older_than_the_setting(
+    settings, age, most, state, is_overdue
+):
+    settings.PPIMS_PASSWORD_DAYS = most
+    today = date(2031, 6, 17)
+    at = calendar.find_midnight(today) - timedelta(days=age - 1) - INSTANT if age else None
+    row = Processor(state=state, password_at=at)
+    assert row.count_password_days(today) == age
+    assert processors.is_password_overdue(row, today) == is_overdue
