@@ -18,9 +18,10 @@ class Notice(models.Model):
 
     Of a loading stop `unique_id` is whose, `day` when loading stops, and `step` how near that is:
     90, 30 or 7 days. Of checks that nobody answered `processor` is whose, `day` when they were
-    asked, and `count` how many. Of seals, verifications and backups `day` is since when there was
-    none, and `step` how many whole weeks that is over its time; or, if one `has_failed`, when it
-    did, and `count` how much was found.
+    asked, and `count` how many. Of an old password `processor` is whose, `day` when it was made,
+    and `step` how many times 30 days it is over its time. Of seals, verifications and backups `day`
+    is since when there was none, and `step` how many whole weeks that is over its time; or, if one
+    `has_failed`, when it did, and `count` how much was found.
 
     It is closed by somebody, with a note; or by the watch, which is nobody, once the matter is no
     more. What was closed some time ago is deleted. `unique_id` is no foreign key: a notice stands
@@ -33,6 +34,7 @@ class Notice(models.Model):
         VERIFICATION = "VERIFICATION", _("Verification")
         SEAL = "SEAL", _("Seal")
         BACKUP = "BACKUP", _("Backup")
+        PASSWORD = "PASSWORD", _("Processor’s password")
         UNANSWERED = "UNANSWERED", _("Checks never answered")
         LOADING_STOP = "LOADING_STOP", _("Loading stops")
 

@@ -42,6 +42,14 @@ def describe_notice(notice: Notice, today: date) -> str:
             notice.count,
         )
         return said % {"count": write_count(notice.count), "day": ist_date(notice.day)}
+    if notice.kind == Kind.PASSWORD:
+        days = max((today - notice.day).days, 0)
+        said = ngettext(
+            "The password was made on %(day)s, %(n)s day ago",
+            "The password was made on %(day)s, %(n)s days ago",
+            days,
+        )
+        return said % {"day": ist_date(notice.day), "n": write_count(days)}
     return _describe_failure(notice) if notice.has_failed else _describe_missed(notice)
 
 
@@ -91,6 +99,12 @@ def list_steps(notice: Notice) -> Sequence[str]:
             _("Ask the processor what became of them: their holds have ended, and count no more."),
             _("What has happened it still has to report: that is booked, and flagged as late."),
         ]
+    if notice.kind == Kind.PASSWORD:
+        return [
+            _("Propose a new password on the processor’s page; another admin approves it."),
+            _("Hand over its sheet. The old password may work for a week beside the new one."),
+            _("Once the new one is made, this notice closes itself."),
+        ]
     return _list_steps_of_upkeep(notice)
 
 
@@ -131,6 +145,8 @@ def _make_about(notice: Notice, name: str, processors: dict[int, str]) -> About:
     if notice.processor_id:
         name = processors[notice.processor_id]
         address = reverse("processor", args=[notice.processor_id])
+        if notice.kind == Kind.PASSWORD:
+            return About(name, address)
         return About(name, address, _write_list_address(notice, name))
     return About()
 

@@ -36,9 +36,16 @@ from ppims.services.accounts import get_staff
 
 LIST_TEMPLATE, PAGE_TEMPLATE = "limits/notices.html", "limits/notice.html"
 # Who closes which: a seal that is missing is no maker's affair.
-OTHER_KINDS = [kind for kind in Notice.Kind if kind not in Notice.OF_UPKEEP]
+OF_ADMINS = (*Notice.OF_UPKEEP, Notice.Kind.PASSWORD)
+OTHER_KINDS = [kind for kind in Notice.Kind if kind not in OF_ADMINS]
 OVERDUE_AFTER = timedelta(days=2)  # of a daily watch
 UPKEEP_PERMISSION, OTHER_PERMISSION = "limits.make_seal", "limits.close_notice"
+PROCESSOR_PERMISSION = "ppims.propose_processorchange"
+CLOSERS = {
+    UPKEEP_PERMISSION: _("An auditor or an admin closes it."),
+    PROCESSOR_PERMISSION: _("An admin closes it."),
+    OTHER_PERMISSION: _("A maker closes it."),
+}
 
 
 class KindForm(forms.Form):
@@ -114,6 +121,7 @@ def notice(request: HttpRequest, notice_id: int) -> HttpResponse:
         "steps": list_steps(found),
         "may_close": may_close,
         "is_upkeep": found.kind in Notice.OF_UPKEEP,
+        "who_closes": CLOSERS[_name_permission(found)],
         "list_address": reverse(queue.list_name),
         **place,
     }
@@ -122,16 +130,21 @@ def notice(request: HttpRequest, notice_id: int) -> HttpResponse:
 
 def make_queue(user: User) -> Queue:
     """Make the queue of what this person may close."""
-    is_for_upkeep = user.has_perm(UPKEEP_PERMISSION)
+    permission, kinds = OTHER_PERMISSION, OTHER_KINDS
+    if user.has_perm(UPKEEP_PERMISSION):
+        permission = UPKEEP_PERMISSION
+        kinds = list(OF_ADMINS if user.has_perm(PROCESSOR_PERMISSION) else Notice.OF_UPKEEP)
     return Queue(
         "notices",
-        UPKEEP_PERMISSION if is_for_upkeep else OTHER_PERMISSION,
-        partial(report.walk, Notice.OF_UPKEEP if is_for_upkeep else OTHER_KINDS),
+        permission,
+        partial(report.walk, kinds),
         lambda at: reverse("notice", args=[at.id]),
     )
 
 
 def _name_permission(found: Notice) -> str:
+    if found.kind == Notice.Kind.PASSWORD:
+        return PROCESSOR_PERMISSION
     return UPKEEP_PERMISSION if found.kind in Notice.OF_UPKEEP else OTHER_PERMISSION
 
 

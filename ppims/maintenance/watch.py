@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 
+from django.conf import settings
 from django.db.models import Q
 
 from customers.models import Customer
@@ -15,12 +16,14 @@ from limits.services.notices import Matter, Tally, keep_matters
 from ppims.core import calendar, clock
 from ppims.core.errors import Unavailable
 from ppims.maintenance.upkeep import watch_upkeep
-from ppims.models import Job
+from ppims.models import Job, Processor
 from ppims.reports import overview_counts
 from ppims.reports.processors import SHOWN_DAYS, read_figures
 from ppims.services import jobs
+from ppims.services.processors import is_password_overdue
 
 LOOKED_BACK_DAYS = 3  # so a day isn't lost where nobody did background work for a weekend
+DAYS_A_STEP = 30  # after which an old password that somebody closed a notice of is told anew
 COUNTS_SECONDS, MOST_LOOKS, PAUSE_SECONDS = 5, 60, 1.0
 # A day begins later here than at midnight: the holds of the day before have ended by then.
 AFTER_MIDNIGHT = timedelta(minutes=30)
@@ -50,7 +53,7 @@ def watch(tell: jobs.Progress = lambda done, total: None) -> Watched:
     """
     at = clock.now()
     of_customers, of_upkeep = _watch_customers(at, tell), watch_upkeep(at)
-    tally = of_customers.add(of_upkeep).add(_watch_unanswered(at))
+    tally = of_customers.add(of_upkeep).add(_watch_passwords(at)).add(_watch_unanswered(at))
     notices.purge(at)
     if any(tally):  # the menu's count is with the overview's figures
         overview.let_age(by=overview_counts.FRESH_FOR)
@@ -71,6 +74,27 @@ def _watch_customers(at: datetime, tell: jobs.Progress) -> Tally:
         tell(done, total)
 
     return watch_loading_stops(at, count_more)
+
+
+def _watch_passwords(at: datetime) -> Tally:
+    """Keep a notice of each processor whose password is older than it should be."""
+    today = calendar.find_ist_day(at)
+    rows = Processor.objects.exclude(password_at=None).order_by("pk")
+    matters = [_make_password_matter(r, today) for r in rows if is_password_overdue(r, today)]
+    return keep_matters(matters, Q(kind=Notice.Kind.PASSWORD), at)
+
+
+def _make_password_matter(processor: Processor, today: date) -> Matter:
+    days, made_at = processor.count_password_days(today), processor.password_at
+    assert days  # as of every one that is overdue
+    assert made_at
+    return Matter(
+        Notice.Kind.PASSWORD,
+        f"{Notice.Kind.PASSWORD.value} {processor.pk}",
+        calendar.find_ist_day(made_at),
+        processor_id=processor.pk,
+        step=(days - settings.PPIMS_PASSWORD_DAYS) // DAYS_A_STEP,
+    )
 
 
 def _watch_unanswered(at: datetime) -> Tally:

@@ -89,9 +89,9 @@ class Processor(models.Model):
         free_text.validate_row(self)
 
     def count_password_days(self, today: date) -> int | None:
-        """Count how many days old the password is; None: nobody knows."""
+        """Count how many days old the password is, never less than none; None: nobody knows."""
         made_at = self.password_at
-        return (today - calendar.find_ist_day(made_at)).days if made_at else None
+        return max((today - calendar.find_ist_day(made_at)).days, 0) if made_at else None
 
     def has_former_password(self, at: datetime) -> bool:
         """Whether the password before this one is right too at an instant: up to its end, not at

@@ -8,7 +8,7 @@ from limits.models import Notice
 from limits.services import notices, seals, verifications
 from ppims.core import clock
 from ppims.maintenance import upkeep, watch
-from ppims.models import AuditEntry, Job
+from ppims.models import AuditEntry, Job, Processor
 from ppims.reports.processors import read_figures
 from ppims.services import audit, backups, jobs
 from tests.commands.watching import AT, TODAY, add_person, look, read_open
@@ -181,3 +181,50 @@ def test_a_backup_is_on_record_made_or_failed_and_the_watch_reads_it(settings):
 def test_the_day_on_which_the_watch_came_is_known(monkeypatch):
     monkeypatch.undo()
     assert datetime.now(UTC) - upkeep._find_first_day() < timedelta(days=1)
+
+
+# Passwords of processors.
+
+
+def make_password(processor, days):
+    made_at = AT - timedelta(days=days)
+    Processor.objects.filter(pk=processor.pk).update(password_at=made_at)
+    return made_at.date()
+
+
+def test_a_password_over_its_time_is_one_notice_until_a_new_one_is_made(ent):
+    cbs = make_processor("CBS")
+    make_password(cbs, 365)
+    day = make_password(ent, 366)
+    assert look() == watch.Watched(1, 0, {"PASSWORD": 1})
+    assert look() == watch.Watched(0, 0, {"PASSWORD": 1})
+    assert read_open(KIND.PASSWORD) == [(day, 0, 0)]
+    make_password(ent, 0)
+    make_password(cbs, 0)
+    assert look() == watch.Watched(0, 1, {})
+
+
+def test_one_that_somebody_closed_comes_again_after_a_month_more(ent):
+    admin = make_user("admin")
+    make_password(ent, 366)
+    look()
+    with clock.freeze(AT):
+        notices.close(Notice.objects.get().pk, note="In spring", user=admin)
+    look(days=28)
+    assert read_open(KIND.PASSWORD) == []
+    look(days=29)
+    assert [step for _, step, _ in read_open(KIND.PASSWORD)] == [1]
+
+
+@pytest.mark.parametrize("change", [{"state": "DISABLED"}, {"password_at": None}])
+def test_of_who_can_not_call_and_of_an_unknown_age_there_is_none(ent, change):
+    make_password(ent, 366)
+    look()
+    Processor.objects.update(**change)
+    assert look() == watch.Watched(0, 1, {})
+
+
+def test_with_0_days_a_password_may_have_any_age(ent, settings):
+    settings.PPIMS_PASSWORD_DAYS = 0
+    make_password(ent, 9_999)
+    assert look() == watch.Watched(0, 0, {})

@@ -3,15 +3,18 @@ told.
 """
 
 import json
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 
+from limits.models import Notice
 from ppims.core import calendar
 from ppims.models import AuditEntry, Processor
-from ppims.services import processor_changes, processors
+from ppims.services import audit, processor_changes, processors
 from ppims.services.processor_changes import PROCESSOR_PROPOSALS, NewProcessor, Terms
-from tests.factories import make_password_once, make_processor
+from tests.factories import make_notice, make_password_once, make_processor
 from tests.web.admin_pages import make_user
 
 pytestmark = pytest.mark.django_db
@@ -74,6 +77,40 @@ def test_one_is_added_with_networks_and_a_rate(one, two):
 def test_a_rate_may_be_one_or_a_lakh(one, two, rate):
     approve(add(one, NewProcessor("UPI", "UPI switch", requests_per_second=rate)), two)
     assert Processor.objects.get().requests_per_second == rate
+
+
+def test_of_those_that_are_there_the_audit_says_when_their_last_password_was_made():
+    migration = import_module("ppims.migrations.0017_processor_bounds")
+    for number in range(3):
+        make_processor(f"P{number}")
+    for days, system_id in ((1, "P0"), (2, "P1"), (3, "P0"), (4, "GONE")):
+        at = datetime(2031, 1, days, tzinfo=UTC)
+        audit.record("processor given a new password", at=at, detail={"system_id": system_id})
+    migration.find_when_passwords_were_made(apps, None)
+    made_at = dict(Processor.objects.values_list("system_id", "password_at"))
+    assert made_at == {
+        "P0": datetime(2031, 1, 3, tzinfo=UTC),
+        "P1": datetime(2031, 1, 2, tzinfo=UTC),
+        "P2": None,
+    }
+
+
+def test_notices_that_are_there_move_down_for_those_of_passwords():
+    migration = import_module("limits.migrations.0018_password_notices")
+    for kind in Notice.Kind:
+        if kind != Notice.Kind.PASSWORD:
+            make_notice(kind=kind, processor=None)
+    now = list(Notice.objects.order_by("pk").values_list("urgency", flat=True))
+    migration.move_up(apps, None)
+    assert list(Notice.objects.order_by("pk").values_list("urgency", flat=True)) != now
+    migration.move_down(apps, None)
+    assert list(Notice.objects.order_by("pk").values_list("urgency", flat=True)) == now
+
+
+def test_no_password_is_younger_than_none_such_as_where_the_clock_went_back():
+    today = date(2031, 6, 17)
+    row = Processor(password_at=calendar.find_midnight(today) + timedelta(days=3))
+    assert row.count_password_days(today) == 0
 
 
 @pytest.mark.parametrize(

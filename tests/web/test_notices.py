@@ -54,6 +54,7 @@ def test_the_most_urgent_is_first_each_in_words(ent, stop, viewer):
     make_notice(unique_id=make_customer(ent, customer_name="Ravi Rao"), day=date(2031, 6, 18))
     yesterday = date(2031, 6, 16)
     make_notice(kind=KIND.UNANSWERED, processor=ent, day=yesterday, count=1_200)
+    make_notice(kind=KIND.PASSWORD, processor=ent, day=date(2030, 6, 1))
     make_notice(kind=KIND.SEAL, day=yesterday)
     make_notice(kind=KIND.SEAL, day=TODAY, has_failed=True)
     make_notice(kind=KIND.BACKUP, day=yesterday)
@@ -70,6 +71,7 @@ def test_the_most_urgent_is_first_each_in_words(ent, stop, viewer):
         "The seal of 17 Jun 2031 could not be made",
         "No backup has been made since 16 Jun 2031",
         "The backup of 17 Jun 2031 could not be made",
+        "The password was made on 1 Jun 2030, 381 days ago ENT",
         "1,200 allowed checks of 16 Jun 2031 were never answered ENT",
         "Loading stops on 18 Jun 2031, in 1 day Ravi Rao",
         "Loading stops on 27 Jun 2031, in 10 days Meera Iyer",
@@ -160,6 +162,14 @@ def test_checks_lead_to_their_processor_and_to_its_list_of_that_day(ent, viewer)
     assert "A maker closes it." in page
 
 
+def test_an_old_password_leads_to_its_processor_alone(ent, viewer):
+    notice = make_notice(kind=KIND.PASSWORD, processor=ent, day=date(2030, 6, 1))
+    page = viewer.get(find_page(notice)).content.decode()
+    assert f'href="/settings/processors/{ent.pk}"' in page
+    assert 'href="/transactions?' not in page
+    assert "An admin closes it." in page
+
+
 def test_closing_takes_a_note_and_leads_to_the_next(ent, stop):
     later = make_notice(unique_id=make_customer(ent), day=TODAY + timedelta(days=20))
     make_notice(kind=KIND.SEAL)  # no maker's
@@ -202,10 +212,11 @@ def test_what_another_has_closed_meanwhile_stays(stop, maker):
 
 @pytest.mark.parametrize("kind", KIND)
 @pytest.mark.parametrize("role", ["viewer", "maker", "checker", "auditor", "admin"])
-def test_makers_close_what_is_about_customers_and_auditors_and_admins_upkeep(ent, role, kind):
+def test_makers_close_what_is_about_customers_auditors_and_admins_upkeep(ent, role, kind):
     is_upkeep = kind in Notice.OF_UPKEEP
     notice = make_notice(kind=kind, **({} if is_upkeep else {"processor": ent}))
-    may = role in ({"auditor", "admin"} if is_upkeep else {"maker"})
+    others = {"admin"} if kind == KIND.PASSWORD else {"maker"}
+    may = role in ({"auditor", "admin"} if is_upkeep else others)
     client = open_browser(role)
     assert ("<textarea" in client.get(find_page(notice)).content.decode()) == may
     assert close(client, notice).status_code == (302 if may else 403)
@@ -213,8 +224,11 @@ def test_makers_close_what_is_about_customers_and_auditors_and_admins_upkeep(ent
 
 
 def test_the_oldest_leads_to_the_first_of_ones_own(ent, stop):
+    old = make_notice(kind=KIND.PASSWORD, processor=ent)
+    assert open_browser("auditor").get("/work/notices?oldest=1").status_code == 200
+    assert open_browser("admin").get("/work/notices?oldest=1")["Location"] == find_page(old)
     seal = make_notice(kind=KIND.SEAL)
-    for role, first in (("maker", stop), ("auditor", seal)):
+    for role, first in (("maker", stop), ("auditor", seal), ("admin", seal)):
         answer = open_browser(role).get("/work/notices?oldest=1")
         assert answer["Location"] == find_page(first)
     assert open_browser("viewer").get("/work/notices?oldest=1").status_code == 200

@@ -286,7 +286,7 @@ def test_a_row_and_a_page_say_how_old_the_password_is(ent, days, said):
     client = open_browser("viewer")
     assert f"Password {said}" in read_words(client.get(reverse("processors")))
     page = read_words(open_page(client, ent))
-    assert ("Make a new one" in page) == ("Too old" in page) == (days == 366)
+    assert ("Two admins make a new one" in page) == ("Too old" in page) == (days == 366)
     assert (f"{days} days old" in page) == bool(days)
 
 
