@@ -41,7 +41,7 @@ OTHER_KINDS = [kind for kind in Notice.Kind if kind not in OF_ADMINS]
 OVERDUE_AFTER = timedelta(days=2)  # of a daily watch
 UPKEEP_PERMISSION, OTHER_PERMISSION = "limits.make_seal", "limits.close_notice"
 PROCESSOR_PERMISSION = "ppims.propose_processorchange"
-CLOSERS = {
+WHO_CLOSES = {
     UPKEEP_PERMISSION: _("An auditor or an admin closes it."),
     PROCESSOR_PERMISSION: _("An admin closes it."),
     OTHER_PERMISSION: _("A maker closes it."),
@@ -121,7 +121,7 @@ def notice(request: HttpRequest, notice_id: int) -> HttpResponse:
         "steps": list_steps(found),
         "may_close": may_close,
         "is_upkeep": found.kind in Notice.OF_UPKEEP,
-        "who_closes": CLOSERS[_name_permission(found)],
+        "who_closes": WHO_CLOSES[_name_permission(found)],
         "list_address": reverse(queue.list_name),
         **place,
     }

@@ -22,7 +22,7 @@ from rich.console import Console
 
 from ppims.core.terminal import write_on_any_terminal
 from tests.bench import attacks, beside, chart, load, pages, report
-from tests.bench.installation import Installation, is_own
+from tests.bench.installation import OWN_CHECKOUT, Installation, is_own
 from tests.bench.load import (
     CHECK_KYC,
     CHECK_LIMIT,
@@ -121,6 +121,7 @@ def _make_parser() -> argparse.ArgumentParser:
     add("--postgres", action="store_true", help="also on a PostgreSQL of its own")
     add("--operations", nargs="+", choices=OPERATIONS, default=OPERATIONS, help="all of them")
     add("--against", type=Path, metavar="DIR", help="also the code of another checkout, by turns")
+    add("--bounds", action="store_true", help="with networks and a rate, in this checkout alone")
     add(
         "--beside",
         nargs=2,
@@ -142,6 +143,8 @@ def _measure_loads(options: argparse.Namespace) -> None:
         plan = make_plan(options, folder, stack, postgres)
         for installation in {setup.installation: None for setup in plan.setups}:
             _seed(installation, postgres, say)
+            if options.bounds and installation.checkout == OWN_CHECKOUT:
+                installation.run_inside("bound_processors")
         bench, about = Bench(plan, say, postgres), _describe_machine(options)
         try:
             bench.run()
