@@ -11,7 +11,7 @@ import pytest
 
 from ppims.core.errors import TooManyRequests
 from ppims.services import rates
-from ppims.services.rates import SECOND_NS, SLOT_FORMAT, Rates
+from ppims.services.rates import LOOKS_A_SECOND, SECOND_NS, SLOT_FORMAT, Rates
 
 NUMBER, OTHER_NUMBER = 7, 8
 ALL_AT_ONCE = """
@@ -56,7 +56,7 @@ def take(buckets, times, per_second, processor=NUMBER):
     return passed
 
 
-@pytest.mark.parametrize("per_second", [1, 3, 7, 1000])
+@pytest.mark.parametrize("per_second", [1, 3, 7, 399, 400, 1000, 99_999])
 def test_a_seconds_worth_passes_at_once_and_not_one_more(buckets, per_second):
     assert take(buckets, per_second + 5, per_second) == per_second
 
@@ -80,6 +80,25 @@ def test_who_is_refused_is_told_whole_seconds(buckets, per_second, seconds):
         buckets.take(NUMBER, per_second)
     assert refused.value.retry_after_seconds == seconds
     assert refused.value.why == "rate"
+
+
+def test_of_a_high_rate_a_process_takes_a_part_and_keeps_it_until_it_is_used(buckets, now):
+    twin, per_second = Rates(buckets._path, lambda: now[0]), 10 * LOOKS_A_SECOND
+    assert take(buckets, 1, per_second) == 1  # of ten
+    assert take(twin, 3_000, per_second) == per_second - 10
+    assert take(buckets, 3_000, per_second) == 9
+    now[0] += 5 * SECOND_NS
+    assert take(buckets, 1, per_second) == 1
+    now[0] += 5 * SECOND_NS
+    assert take(buckets, 3_000, per_second) == 9 + per_second
+
+
+def test_many_processes_do_not_use_up_a_rate_that_nobody_calls_at(buckets, now):
+    per_second = 10 * LOOKS_A_SECOND
+    processes = [Rates(buckets._path, lambda: now[0]) for _ in range(8)]
+    for number in range(2 * per_second):
+        assert take(processes[number % 8], 1, per_second) == 1
+        now[0] += SECOND_NS // (per_second - 1)
 
 
 def test_of_another_processor_nothing_is_taken(buckets):
