@@ -20,7 +20,7 @@ VERBS = set(
     change check choose
     chunk claim clean clear click close collect come commit compare compress confirm connect
     copy correct count create cut decide decline decode decrypt defer delete derive describe digest
-    disable do
+    deactivate disable do
     enable
     draft draw drive drop echo edit emit encode encrypt end ensure enter execute expect explain
     export extend fail feed fetch fill filter finalize find finish flush focus follow forge forget
@@ -56,6 +56,7 @@ NAMED_FOR_WHAT_THEY_GIVE = re.compile(
 CALLED_BY_OTHERS = {
     *("admin_view", "changelist_view", "lookups", "queryset", "response_add", "response_action"),
     *("user_change_password", "form_invalid", "process_request"),  # Django's pages and admin
+    *("form_valid", "exists"),  # its log-in, and where sessions are kept
     *("database_forwards", "db_check", "db_parameters", "db_type", "db_type_suffix"),  # its columns
     *("formatException", "setup"),  # of logging, and of gunicorn's log
     *("connection_made", "connection_lost", "eof_received", "can_write_eof"),  # asyncio

@@ -24,6 +24,9 @@ ACCESS_DEEDS: Mapping[str, object] = {
     "second factor reset at the machine": _(
         "Reset the second factor of %(username)s; typed by %(operator)s"
     ),
+    # Sessions.
+    "session ended": _("Ended sessions of their own: %(sessions)s"),
+    "sessions ended by an admin": _("Ended the sessions of %(username)s: %(sessions)s"),
 }
 
 # What an action is called where one is chosen of all.
@@ -41,4 +44,7 @@ ACCESS_NAMES: Mapping[str, object] = {
     "recovery code used": _("Recovery code used"),
     "recovery codes made": _("Recovery codes made"),
     "second factor reset at the machine": _("Second factor reset at the machine"),
+    # Sessions.
+    "session ended": _("Own session ended"),
+    "sessions ended by an admin": _("Sessions ended by an admin"),
 }

@@ -31,6 +31,7 @@ from ppims.backoffice.access import (
     render_form,
     send_to_log_in,
 )
+from ppims.backoffice.sessions import note_log_in
 from ppims.core import clock
 from ppims.core.addresses import name_source
 from ppims.core.errors import TooManyAttempts, Unavailable
@@ -103,6 +104,13 @@ class LogIn(LoginView):
     authentication_form = LogInForm
     redirect_authenticated_user = True
     extra_context = {"passwords_in": _find_password_file}
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        user = form.get_user()
+        last_at = user.last_login  # before this one takes its place
+        response = super().form_valid(form)
+        note_log_in(self.request, user, last_at=last_at)
+        return response
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         throttle.count_failure(_name_source(self.request), _name_user(self.request))

@@ -37,6 +37,7 @@ from ppims.backoffice.refused_reports import refused_list, refused_report
 from ppims.backoffice.reports import reports, reports_export
 from ppims.backoffice.reviews import review, reviews_list
 from ppims.backoffice.search import search, search_results
+from ppims.backoffice.sessions import own_sessions, sessions_end, staff_sessions_end
 from ppims.backoffice.staff.changes import staff_add, staff_change, staff_password
 from ppims.backoffice.staff.pages import staff, staff_member
 from ppims.backoffice.transaction_export import transactions_export
@@ -78,6 +79,8 @@ urlpatterns = [
     path("second-factor", second_factor.give_code, name="second-factor"),
     path("second-factor/codes", second_factor.recovery_codes, name="recovery-codes"),
     path("stay", login.stay, name="stay"),
+    path("sessions", own_sessions, name="sessions"),
+    path("sessions/end", sessions_end, name="sessions-end"),
     path("overview", overview, name="overview"),
     path("reports", reports, name="reports"),
     path("reports/export", reports_export, name="reports-export"),
@@ -112,6 +115,9 @@ urlpatterns = [
     path("settings/staff/add", staff_add, name="staff-add"),
     path("settings/staff/passwords/<int:pk>", staff_password, name="staff-password"),
     path("settings/staff/<int:user_id>", staff_member, name="staff-member"),
+    path(
+        "settings/staff/<int:user_id>/sessions/end", staff_sessions_end, name="staff-sessions-end"
+    ),
     path("settings/staff/<int:user_id>/<slug:kind>", staff_change, name="staff-change"),
     path("settings/audit", audit, name="audit"),
     path("settings/audit/<int:entry_id>", audit_entry, name="audit-entry"),

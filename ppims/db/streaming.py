@@ -14,9 +14,9 @@ from ppims.db import statements
 from ppims.db.instants import AS_MICROSECONDS
 
 FETCHED_AT_ONCE = 2_000
-# Apps whose rows neither a backup nor a move takes along: whoever reads a session's key could go on
-# in its owner's place; and failed log-ins are worth a quarter of an hour.
-LEFT_BEHIND = {"axes", "sessions"}
+# Apps and tables whose rows neither a backup nor a move takes along: a session is worth one log-in,
+# and failed log-ins are worth a quarter of an hour.
+LEFT_BEHIND = {"axes", "sessions", "ppims_staffsession"}
 Row = tuple[Any, ...]
 
 # How each database writes a column as a plain value; an instant is microseconds.
@@ -93,13 +93,16 @@ def list_kept_models() -> list[type[models.Model]]:
     """List the models of every table worth keeping: a backup or a move holds it, verification reads
     it.
     """
-    return [model for model in _list_stored_models() if model._meta.app_label not in LEFT_BEHIND]
+    return [model for model in _list_stored_models() if not _is_left_behind(model)]
 
 
 def list_left_behind() -> list[str]:
     """Name the tables of which a backup or a move takes no row along."""
-    metas = [model._meta for model in _list_stored_models()]
-    return [meta.db_table for meta in metas if meta.app_label in LEFT_BEHIND]
+    return [model._meta.db_table for model in _list_stored_models() if _is_left_behind(model)]
+
+
+def _is_left_behind(model: type[models.Model]) -> bool:
+    return not LEFT_BEHIND.isdisjoint((model._meta.app_label, model._meta.db_table))
 
 
 def _list_stored_models() -> list[type[models.Model]]:

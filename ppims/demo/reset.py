@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
@@ -33,7 +32,7 @@ from ppims.demo.control_log import record_use
 from ppims.demo.load import ACCESS_FILE, SAMPLE_CUSTOMER
 from ppims.demo.locked_file import open_locked
 from ppims.demo.turned_clock import LOCK_FILE
-from ppims.models import Processor, User
+from ppims.models import Processor, StaffSession, User
 from ppims.services import key_usage, role_groups
 
 logger = logging.getLogger(__name__)
@@ -77,7 +76,7 @@ def put_back_to_start(*, processor: Processor | None = None, user: User | None =
             hold_write_lock(patience_seconds=settings.PPIMS_BUSY_SECONDS),
             _hold_clock_right(),
         ):
-            sessions = list(Session.objects.all())
+            sessions = list(StaffSession.objects.all())
             count, version = put_back.read_count(), _read_version()
             with alias.use_file_as_own(draft):
                 _finish_draft(sessions, count=count + 1, version=version)
@@ -181,11 +180,12 @@ def _read_version() -> int:
     return row.version if row else 0
 
 
-def _finish_draft(sessions: Sequence[Session], *, count: int, version: int) -> None:
+def _finish_draft(sessions: Sequence[StaffSession], *, count: int, version: int) -> None:
     """Give the draft what stays of the database now, and what this version has of its own."""
     put_back.set_count(count)
-    Session.objects.all().delete()
-    Session.objects.bulk_create(sessions)
+    people = set(User.objects.values_list("pk", flat=True))  # who came later is gone again
+    StaffSession.objects.all().delete()
+    StaffSession.objects.bulk_create(each for each in sessions if each.user_id in {None, *people})
     overview.restart_figures(at=clock.now(), after_version=version)
     role_groups.set_up()
     key_usage.record_use()

@@ -7,6 +7,7 @@ from ppims.models.jobs import Job
 from ppims.models.processor_changes import ProcessorChange
 from ppims.models.processors import Processor
 from ppims.models.second_factor import RecoveryCode, SecondFactor
+from ppims.models.sessions import StaffSession
 from ppims.models.staff_changes import StaffChange
 from ppims.models.users import ONE_TIME_LASTS, User
 
@@ -28,5 +29,6 @@ __all__ = [
     "ReplayKey",
     "SecondFactor",
     "StaffChange",
+    "StaffSession",
     "User",
 ]

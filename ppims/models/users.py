@@ -10,6 +10,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.db import models
 
 from ppims.core import free_text
+from ppims.models.sessions import LONGEST_SOURCE
 
 LAST_PASSWORDS = 4  # none of which is taken again
 ONE_TIME_LASTS = timedelta(hours=24)
@@ -40,6 +41,9 @@ class User(AbstractUser):
     wrong_passwords = models.PositiveSmallIntegerField(
         default=0, editable=False, help_text="Old ones, told wrong by who was changing it."
     )
+
+    # From where the last log-in came; Django keeps when, as last_login.
+    last_login_source = models.CharField(max_length=LONGEST_SOURCE, blank=True, editable=False)
 
     objects: ClassVar[StaffManager] = StaffManager()
 

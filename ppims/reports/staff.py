@@ -17,6 +17,7 @@ OTHER_ACTIONS = (
     *("user added", "user changed", "admin made at the machine"),
     *("password changed at the machine", "user given a one-time password"),
     "user given the demo's password",
+    "sessions ended by an admin",
 )
 
 

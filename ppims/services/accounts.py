@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from ppims.core import clock
 from ppims.db.transaction import wrap_in_transaction
 from ppims.models import StaffChange, User
-from ppims.services import audit
+from ppims.services import audit, sessions
 
 MOST_WRONG_PASSWORDS = 5
 
@@ -28,6 +28,7 @@ def give_one_time_password(*, user: User, by: User, at: datetime, change: StaffC
     """
     password = user.take_one_time_password(at)
     user.save(update_fields=User.PASSWORD)
+    sessions.end_sessions(user=user)
     audit.record(
         "user given a one-time password",
         at=at,
@@ -41,9 +42,12 @@ def give_one_time_password(*, user: User, by: User, at: datetime, change: StaffC
 
 @wrap_in_transaction
 def change_own_password(*, user: User, password: str) -> None:
-    """Keep the password that its owner chose; the caller has judged it."""
+    """Keep the password that its owner chose; the caller has judged it. It ends every session; the
+    caller begins the one that it was chosen in anew.
+    """
     user.take_password(password)
     user.save(update_fields=User.PASSWORD)
+    sessions.end_sessions(user=user)
     _record("own password changed", user)
 
 

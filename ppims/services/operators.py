@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 from ppims.core import clock
 from ppims.db.transaction import wrap_in_transaction
 from ppims.models import AuditEntry, User
-from ppims.services import accounts, audit, role_groups
+from ppims.services import accounts, audit, role_groups, sessions
 
 LOGGED_IN = Path("/proc/self/loginuid")
 NOBODY_LOGGED_IN = 2**32 - 1  # as the kernel writes it: -1, unsigned
@@ -55,6 +55,7 @@ def change_password(user: User, password: str) -> None:
     validate_password(password, row)
     row.take_password(password)
     row.save(update_fields=User.PASSWORD)
+    sessions.end_sessions(user=row)
     _record("password changed at the machine", username=row.username)
     accounts.forget_failures(row.username)
 

@@ -18,7 +18,7 @@ from ppims.core.roles import ROLES
 from ppims.db import owned_rows
 from ppims.db.transaction import wrap_in_transaction
 from ppims.models import LONGEST_NOTE, StaffChange, User
-from ppims.services import accounts, second_factor, staff_ties
+from ppims.services import accounts, second_factor, sessions, staff_ties
 from ppims.services.four_eyes import Proposals
 
 Kind = StaffChange.Kind
@@ -187,6 +187,7 @@ def _carry_out(change: StaffChange, person: User | None, at: datetime) -> list[M
         person.is_staff = True
     elif change.kind in {Kind.DEACTIVATE, Kind.ACTIVATE}:
         person.is_active = change.kind == Kind.ACTIVATE
+        sessions.end_sessions(user=person)
     elif change.kind == Kind.FACTOR:
         second_factor.remove(user=person)
     person.save(update_fields=["is_active", "is_staff"])

@@ -110,6 +110,7 @@ PAGES = (
     Shown("merge-with", f"/customers/{SAMPLE_CUSTOMER}/merge", role="maker"),
     Shown("merge", f"/customers/{SAMPLE_CUSTOMER}/merge?other={{declined}}", role="maker"),
     Shown("password", "/password"),
+    Shown("sessions", "/sessions"),
     Shown("api", "/api/PPIM/v1/docs", role=""),
     Shown("api-operation", "/api/PPIM/v1/docs/check-customer-limit", role=""),
     Shown("not-found", "/nothing-here", expected=(f"{REFUSED_MESSAGE}404",)),

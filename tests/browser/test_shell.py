@@ -4,11 +4,10 @@ import re
 
 import pytest
 from django.contrib.auth.hashers import make_password
-from django.contrib.sessions.models import Session
 from playwright.sync_api import expect
 
 from customers.models import Customer
-from ppims.models import User
+from ppims.models import StaffSession, User
 from tests.browser.conftest import (
     ONE_OF_EACH,
     REFUSED_MESSAGE,
@@ -114,7 +113,7 @@ def test_two_minutes_before_the_end_one_is_asked_and_may_stay(visit):
 
 def test_at_the_end_what_was_shown_is_gone_and_one_comes_back_to_it(visit, person):
     page = make_idle_page(visit)
-    Session.objects.all().delete()
+    StaffSession.objects.all().delete()
     page.clock.fast_forward(IDLE_AFTER + 1_000)
     expect(page.get_by_text("Your session has ended.")).to_be_visible()
     fill_in(page, person)
@@ -144,7 +143,7 @@ ASK = """(address) => {
 
 def test_an_ended_session_inside_a_page_leads_to_the_log_in_and_back_to_the_page(visit, person):
     page = visit("viewer", "/settings/limits?of=P")
-    Session.objects.all().delete()
+    StaffSession.objects.all().delete()
     page.evaluate(ASK, "/settings/limits")
     expect(page.get_by_text("Your session has ended.")).to_be_visible()
     fill_in(page, person)

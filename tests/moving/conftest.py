@@ -6,7 +6,6 @@ import pytest
 from django.contrib.admin.models import ADDITION, LogEntry
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection, transaction
 
 from customers.details import CustomerDetails
@@ -29,6 +28,7 @@ from ppims.services import (
     role_groups,
     staff_changes,
 )
+from ppims.services.sessions import SessionStore
 from ppims.services.staff_changes import NewPerson
 from tests.factories import (
     draw_mobile,

@@ -11,7 +11,6 @@ from contextlib import closing, contextmanager
 
 import pytest
 from axes.models import AccessAttempt
-from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import connections
 
@@ -27,7 +26,7 @@ from ppims.maintenance.archive import BACKUP_FORMAT, DATABASE_FILE, MANIFEST_FIL
 from ppims.models import AuditEntry, Processor
 from ppims.server import health
 from ppims.services import audit
-from ppims.services.sessions import SessionStore
+from ppims.services.sessions import SessionStore, find_rows
 from tests.moving.conftest import read_everything
 
 
@@ -141,9 +140,9 @@ def test_neither_a_backup_nor_a_move_holds_sessions_or_lock_outs(filled, tmp_pat
         content = (tmp_path / name).read_bytes()
         assert not [key for key in [*live, "0123digest"] if key.encode() in content]
         with open_sqlite(tmp_path / name) as database:
-            for table in ("django_session", "axes_accessattempt"):
+            for table in ("ppims_staffsession", "axes_accessattempt"):
                 assert database.execute(f"SELECT COUNT(*) FROM {table}").fetchone() == (0,)
-    assert Session.objects.filter(pk__in=live).count() == len(live)
+    assert [find_rows(key).count() for key in live] == [1] * len(live)
 
 
 def test_no_backup_is_overwritten(backup):

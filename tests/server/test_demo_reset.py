@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
@@ -27,7 +26,7 @@ from ppims.db.write_lock import hold_write_lock
 from ppims.demo import load, next_answers, reset, traffic_place
 from ppims.demo.next_answers import Answer, NextAnswer
 from ppims.maintenance import jobs as runner
-from ppims.models import AuditEntry, Job, KeptCall, Processor, User
+from ppims.models import AuditEntry, Job, KeptCall, Processor, StaffSession, User
 from ppims.reports import overview_counts
 from ppims.services import call_buffer, jobs
 from tests.factories import make_check, make_posting
@@ -142,7 +141,7 @@ def test_whoever_is_logged_in_stays_so_and_the_passwords_are_those_that_are_told
     session["seen"] = session["began"] = int(time.time())  # as a log-in leaves it
     session.save()
     reset.put_back_to_start(user=user)
-    assert Session.objects.count() == 1
+    assert StaffSession.objects.count() == 1
     assert browser.get("/overview").status_code == 200
     told = {each["username"]: each["password"] for each in read_access(demo)["users"]}
     assert all(User.objects.get(username=name).check_password(told[name]) for name in told)

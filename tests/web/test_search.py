@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.urls import reverse
 
 from customers.models import Customer
 from ppims.backoffice.search import MOST_KEPT, QUICK_HITS
+from ppims.models import StaffSession
 from ppims.reports.search import MOST_HITS
 from tests.factories import make_check, make_customer, make_posting, make_processor
 from tests.web.admin_pages import open_browser, read_words
@@ -163,13 +163,13 @@ def test_no_page_says_a_number_that_was_typed(meera, text):
 
 def test_while_one_types_hits_come_by_themselves_and_nothing_is_kept(meera):
     client = open_browser("viewer")
-    before = Session.objects.get().session_data
+    before = StaffSession.objects.get().session_data
     page = search(client, "mee", headers=HTMX)
     assert page.status_code == 200
     assert "<html" not in page.content.decode()
     assert f'<a href="{find_page(meera)}">' in page.content.decode()
     assert "Meera Verma New Min · ••••5678 name" in read_words(page)
-    assert Session.objects.get().session_data == before
+    assert StaffSession.objects.get().session_data == before
 
 
 def test_while_one_types_few_hits_come_and_how_many_there_are(meera, ent):

@@ -5,10 +5,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
+from ppims.models import StaffSession
+from ppims.services.sessions import find_rows
 from tests.web.admin_pages import open_browser, read_words
 
 pytestmark = pytest.mark.django_db
@@ -16,7 +17,7 @@ HTMX = {"HX-Request": "true", "HX-Current-URL": "http://testserver/settings/limi
 
 
 def read_left(client):
-    expires = Session.objects.get(pk=client.cookies["sessionid"].value).expire_date
+    expires = find_rows(client.cookies["sessionid"].value).get().expire_date
     return (expires - timezone.now()).total_seconds()
 
 
@@ -26,7 +27,7 @@ def set_idle(client, seconds):
     session["seen"] = int(timezone.now().timestamp()) - seconds
     session.save()
     expires = timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE - seconds)
-    Session.objects.filter(pk=session.session_key).update(expire_date=expires)
+    find_rows(session.session_key).update(expire_date=expires)
 
 
 def test_a_request_begins_the_fifteen_minutes_anew():
@@ -54,7 +55,7 @@ def test_whoever_asks_for_nothing_of_the_session_does_not_write_one():
     client = Client()
     assert client.get("/healthz").status_code == 200
     assert client.get("/log-in").status_code == 200
-    assert not Session.objects.exists()
+    assert not StaffSession.objects.exists()
 
 
 def make_ended():

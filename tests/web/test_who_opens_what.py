@@ -42,6 +42,8 @@ OPEN_TO = {
     "second-factor": (ANY_ROLE, ANY_ROLE, []),  # not there, where none is asked for
     "recovery-codes": (ROLES, ROLES, []),
     "stay": (NO_ROLE, ROLES, []),
+    "sessions": (ROLES, NO_ROLE, []),
+    "sessions-end": (NO_ROLE, ROLES, []),
     "work": (ROLES, NO_ROLE, []),
     "settings": (ROLES, NO_ROLE, []),
     "limits": (ROLES, NO_ROLE, []),
@@ -96,6 +98,7 @@ OPEN_TO = {
     "staff": ({"admin"}, NO_ROLE, []),
     "staff-add": ({"admin"}, {"admin"}, []),
     "staff-member": ({"admin"}, NO_ROLE, [1]),
+    "staff-sessions-end": (NO_ROLE, {"admin"}, [1]),
     "staff-change": ({"admin"}, {"admin"}, [1, "role"]),
     "staff-password": ({"admin"}, {"admin"}, [1]),
     "customer-merge": ({"maker"}, {"maker"}, [CUSTOMER]),
@@ -277,7 +280,9 @@ def test_the_frame_says_who_one_is_what_one_may_do_and_that_it_is_a_demo():
     page = client.get("/settings/limits")
     words = read_words(page)
     assert "DEMO Search customers and transactions Search" in words
-    assert f"{page.wsgi_request.user.username} checker Change password Log out" in words
+    assert (
+        f"{page.wsgi_request.user.username} checker Change password Your sessions Log out" in words
+    )
     assert 'aria-current="page"' in page.content.decode().split("</nav>")[0]
 
 

@@ -18,7 +18,7 @@ from ppims.backoffice.staff.gifts import (
 from ppims.core import clock
 from ppims.models import StaffChange, User
 from ppims.reports import staff as report
-from ppims.services import second_factor
+from ppims.services import second_factor, sessions
 from ppims.services.accounts import get_staff
 
 Kind = StaffChange.Kind
@@ -51,6 +51,7 @@ def staff_member(request: HttpRequest, user_id: int) -> HttpResponse:
         "person": person,
         "is_oneself": person.pk == user.pk,
         "role": ", ".join(roles),
+        "sessions": sessions.list_open(person),
         "role_given": find_gift(past, roles),
         "waiting": [(row, write_address(row)) for row in waiting],
         "sheets": sheets,

@@ -15,7 +15,7 @@ from ppims.db.start_lock import wait_for_others
 # Of a table that is named nowhere here, rows are read and added.
 ONLY_READ = {"django_migrations", "django_content_type", "auth_permission"}
 CHANGED_TABLES = {
-    *("ppims_user", "ppims_processor", "ppims_replaykey", "ppims_audithead", "django_session"),
+    *("ppims_user", "ppims_processor", "ppims_replaykey", "ppims_audithead", "ppims_staffsession"),
     *("customers_customer", "customers_registration", "customers_account", "customers_card"),
     *("customers_document", "customers_duplicatereview", "customers_unblocking"),
     *("customers_kycproposal", "customers_merge", "customers_numberpassedon"),
@@ -32,7 +32,7 @@ CHANGED_TABLES = {
 }
 DELETED_TABLES = {
     *("customers_identifier", "customers_nameword", "limits_hold", "limits_monthlyusage"),
-    *("limits_watched", "limits_notice", "django_session"),
+    *("limits_watched", "limits_notice", "ppims_staffsession"),
     *("ppims_user_groups", "auth_group_permissions", "ppims_keptcall"),
     *("ppims_job", "ppims_secondfactor", "ppims_recoverycode"),
     *("axes_accessattempt", "axes_accessattemptexpiration"),
