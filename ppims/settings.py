@@ -148,6 +148,10 @@ PPIMS_VERIFICATION_DAYS = read_number("PPIMS_VERIFICATION_DAYS", 8, least=0, mos
 PPIMS_BACKUP_DAYS = read_number("PPIMS_BACKUP_DAYS", 2, least=0, most=366)
 # How old a processor's password may be until the daily watch says so; 0: any age.
 PPIMS_PASSWORD_DAYS = read_number("PPIMS_PASSWORD_DAYS", 365, least=0, most=3_660)
+# Who hasn't logged in for so long is deactivated by the daily watch; 0: nobody.
+PPIMS_DEACTIVATE_UNUSED_DAYS = read_number("PPIMS_DEACTIVATE_UNUSED_DAYS", 0, least=0, most=3_660)
+if PPIMS_DEACTIVATE_UNUSED_DAYS in range(1, 30):  # too soon: people have leave
+    raise ImproperlyConfigured("PPIMS_DEACTIVATE_UNUSED_DAYS is 0 or at least 30")
 PPIMS_FAILED_LOGINS_PER_USERNAME = read_number(
     "PPIMS_FAILED_LOGINS_PER_USERNAME", 60, least=1, most=10**6
 )

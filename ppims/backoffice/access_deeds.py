@@ -27,6 +27,7 @@ ACCESS_DEEDS: Mapping[str, object] = {
     # Sessions.
     "session ended": _("Ended sessions of their own: %(sessions)s"),
     "sessions ended by an admin": _("Ended the sessions of %(username)s: %(sessions)s"),
+    "user deactivated: unused": _("Deactivated %(username)s, unused for %(days)s days"),
 }
 
 # What an action is called where one is chosen of all.
@@ -47,4 +48,5 @@ ACCESS_NAMES: Mapping[str, object] = {
     # Sessions.
     "session ended": _("Own session ended"),
     "sessions ended by an admin": _("Sessions ended by an admin"),
+    "user deactivated: unused": _("User deactivated: unused"),
 }

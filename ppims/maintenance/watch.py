@@ -19,7 +19,7 @@ from ppims.maintenance.upkeep import watch_upkeep
 from ppims.models import Job, Processor
 from ppims.reports import overview_counts
 from ppims.reports.processors import SHOWN_DAYS, read_figures
-from ppims.services import jobs
+from ppims.services import jobs, unused
 from ppims.services.processors import is_password_overdue
 
 LOOKED_BACK_DAYS = 3  # so a day isn't lost where nobody did background work for a weekend
@@ -46,8 +46,9 @@ class Watched:
 
 
 def watch(tell: jobs.Progress = lambda done, total: None) -> Watched:
-    """Look for what somebody should look at, keep a notice of each, and close those whose matter is
-    no more. Any number of times a day, and by several at once: nothing is there twice.
+    """Look for what somebody should look at, keep a notice of each, close those whose matter is no
+    more, and deactivate who is unused for too long. Any number of times a day, and by several at
+    once: nothing is there twice.
 
     In this process, batch by batch. Raises Unavailable; what was kept till then stays.
     """
@@ -55,6 +56,7 @@ def watch(tell: jobs.Progress = lambda done, total: None) -> Watched:
     of_customers, of_upkeep = _watch_customers(at, tell), watch_upkeep(at)
     tally = of_customers.add(of_upkeep).add(_watch_passwords(at)).add(_watch_unanswered(at))
     notices.purge(at)
+    unused.deactivate_unused(at)
     if any(tally):  # the menu's count is with the overview's figures
         overview.let_age(by=overview_counts.FRESH_FOR)
     return Watched(tally.opened, tally.closed, notices.count_open())

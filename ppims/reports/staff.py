@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from ppims.core.roles import ROLES
 from ppims.models import AuditEntry, StaffChange, User
-from ppims.services import audit, staff_changes
+from ppims.services import audit, staff_changes, unused
 
 MOST_PEOPLE = 500
 MOST_CHANGES = 50
@@ -16,7 +16,7 @@ MOST_CHANGES = 50
 OTHER_ACTIONS = (
     *("user added", "user changed", "admin made at the machine"),
     *("password changed at the machine", "user given a one-time password"),
-    "user given the demo's password",
+    *("user given the demo's password", "user deactivated: unused"),
     "sessions ended by an admin",
 )
 
@@ -28,6 +28,7 @@ class Person:
     user: User
     roles: Sequence[str]
     waiting: Sequence[StaffChange] = ()
+    unused_since: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -42,14 +43,19 @@ class Past:
     entries: Sequence[AuditEntry] = field(default_factory=tuple)
 
 
-def list_people() -> list[Person]:
+def list_people(at: datetime) -> list[Person]:
     """List the staff, those first who are active: MOST_PEOPLE at most."""
     users = User.objects.prefetch_related("groups").order_by("-is_active", "username")
     waiting: dict[str, list[StaffChange]] = {}
     for change in list_waiting():
         waiting.setdefault(change.username, []).append(change)
     return [
-        Person(user, list_roles(user), waiting.get(user.username, ()))
+        Person(
+            user,
+            list_roles(user),
+            waiting.get(user.username, ()),
+            unused.find_unused_since(user, at),
+        )
         for user in users[:MOST_PEOPLE]
     ]
 

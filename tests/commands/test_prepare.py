@@ -215,6 +215,7 @@ def manage(tmp_path, *command, **environment):
     [
         ({"PPIMS_ENV": "staging"}, "PPIMS_ENV is demo or production"),
         ({"PPIMS_HOLD_MINUTES": "0"}, "PPIMS_HOLD_MINUTES is a whole number from 1 to 1440"),
+        ({"PPIMS_DEACTIVATE_UNUSED_DAYS": "29"}, "UNUSED_DAYS is 0 or at least 30"),
         ({"PPIMS_STRICT_DOCUMENTS": "maybe"}, "PPIMS_STRICT_DOCUMENTS is 0 or 1"),
         ({"PPIMS_LEDGER_KEYS": "short"}, "ledger keys are not 32 bytes"),
         ({"PPIMS_ENV": "production", "PPIMS_CLOCK_OFFSET_FILE": "x"}, "production refuses it"),

@@ -18,7 +18,7 @@ from ppims.backoffice.staff.gifts import (
 from ppims.core import clock
 from ppims.models import StaffChange, User
 from ppims.reports import staff as report
-from ppims.services import second_factor, sessions
+from ppims.services import second_factor, sessions, unused
 from ppims.services.accounts import get_staff
 
 Kind = StaffChange.Kind
@@ -29,7 +29,7 @@ def staff(request: HttpRequest) -> HttpResponse:
     """List the people of the staff, and what waits: passwords to hand over, a second admin."""
     user = get_staff(request)
     context = {
-        "people": report.list_people(),
+        "people": report.list_people(clock.now()),
         "waiting": [(row, write_address(row)) for row in report.list_waiting()],
         "sheets": report.list_sheets(user, clock.now()),
     }
@@ -52,6 +52,7 @@ def staff_member(request: HttpRequest, user_id: int) -> HttpResponse:
         "is_oneself": person.pk == user.pk,
         "role": ", ".join(roles),
         "sessions": sessions.list_open(person),
+        "unused_since": unused.find_unused_since(person, clock.now()),
         "role_given": find_gift(past, roles),
         "waiting": [(row, write_address(row)) for row in waiting],
         "sheets": sheets,
