@@ -225,10 +225,12 @@ RUNNING_TIME = r"(?m)^(Counted .* ago, at .*$|It is [^.]* IST\.)"
 
 
 def read_main(page):
-    """Read a page without what differs between two loads (how old the overview's figures are, and
-    what time it is), and the buttons that copy: what they copy is there to be selected.
+    """Read a page without what differs between two loads (how old the overview's figures are, what
+    time it is, and one's other sessions: each visit is one more), and the buttons that copy: what
+    they copy is there to be selected.
     """
-    page.locator("[data-copies]").evaluate_all("found => found.forEach((each) => each.remove())")
+    left_out = page.locator("[data-copies], tr:has([name=session]), [name=others]")
+    left_out.evaluate_all("found => found.forEach((each) => each.remove())")
     return re.sub(RUNNING_TIME, "", page.inner_text("main"))
 
 

@@ -147,6 +147,15 @@ def test_whoever_is_logged_in_stays_so_and_the_passwords_are_those_that_are_told
     assert all(User.objects.get(username=name).check_password(told[name]) for name in told)
 
 
+def test_whoever_came_later_is_gone_and_so_is_their_session(demo):
+    later = User.objects.create(username="later", is_staff=True)
+    Client().force_login(later, backend="django.contrib.auth.backends.ModelBackend")
+    assert StaffSession.objects.filter(user=later).exists()
+    reset.put_back_to_start()
+    assert not User.objects.filter(username="later").exists()
+    assert not StaffSession.objects.exists()
+
+
 def read_access(folder):
     return json.loads((folder / "demo.json").read_text())
 
