@@ -20,6 +20,7 @@ CHANGED_TABLES = {
     *("customers_document", "customers_duplicatereview", "customers_unblocking"),
     *("customers_kycproposal", "customers_merge", "customers_numberpassedon"),
     *("ppims_staffchange", "ppims_processorchange", "ppims_secondfactor", "ppims_recoverycode"),
+    "django_session",  # of the version before, which may serve until all are upgraded
     *(
         "limits_ruleset",
         "limits_limitrule",
@@ -34,7 +35,7 @@ DELETED_TABLES = {
     *("customers_identifier", "customers_nameword", "limits_hold", "limits_monthlyusage"),
     *("limits_watched", "limits_notice", "ppims_staffsession"),
     *("ppims_user_groups", "auth_group_permissions", "ppims_keptcall"),
-    *("ppims_job", "ppims_secondfactor", "ppims_recoverycode"),
+    *("ppims_job", "django_session", "ppims_secondfactor", "ppims_recoverycode"),
     *("axes_accessattempt", "axes_accessattemptexpiration"),
 }
 
