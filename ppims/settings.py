@@ -161,6 +161,8 @@ PPIMS_FAILED_LOGINS_PER_ADDRESS = read_number(
 PPIMS_FAILED_LOGINS_WINDOW_SECONDS = read_number(
     "PPIMS_FAILED_LOGINS_WINDOW_SECONDS", 300, least=1, most=86_400
 )
+# How often one person of the staff may look at what is masked.
+PPIMS_REVEALS_PER_HOUR = read_number("PPIMS_REVEALS_PER_HOUR", 30, least=1, most=1_000)
 PPIMS_TRUSTED_PROXIES = [ipaddress.ip_network(word) for word in read_words("PPIMS_TRUSTED_PROXIES")]
 PPIMS_BEHIND_TLS_PROXY = PRODUCTION and read_flag("PPIMS_BEHIND_TLS_PROXY")
 PPIMS_CLOCK_OFFSET_FILE = read_text(

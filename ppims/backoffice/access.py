@@ -25,7 +25,10 @@ from django.utils.cache import patch_vary_headers
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_http_methods
 
+from customers.services.disclosures import Viewer
 from ppims.models import User
+from ppims.services.access import find_source
+from ppims.services.accounts import get_staff
 
 View = Callable[..., HttpResponseBase]
 SEEN_EVERY_SECONDS = 60
@@ -141,6 +144,11 @@ def find_half_logged_in(request: HttpRequest) -> User | None:
     _ = request.user.is_authenticated  # it is found out with that
     half = getattr(request, "half_logged_in", None)
     return half if isinstance(half, User) else None
+
+
+def find_viewer(request: HttpRequest) -> Viewer:
+    """Return who looks, and from where, in a view that only staff can open."""
+    return Viewer(get_staff(request), find_source(request))
 
 
 def has_role(user: User) -> bool:

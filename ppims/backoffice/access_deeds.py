@@ -1,5 +1,5 @@
-"""What was done about getting in, in words: passwords, second factors, sessions. A part of
-audit_text, whose actions these are.
+"""What was done about getting in, in words: who came in and who was kept out, passwords, second
+factors, sessions. A part of audit_text, whose actions these are.
 """
 
 from collections.abc import Mapping
@@ -28,6 +28,14 @@ ACCESS_DEEDS: Mapping[str, object] = {
     "session ended": _("Ended sessions of their own: %(sessions)s"),
     "sessions ended by an admin": _("Ended the sessions of %(username)s: %(sessions)s"),
     "user deactivated: unused": _("Deactivated %(username)s, unused for %(days)s days"),
+    # Who came in, and who was kept out.
+    "logged in": _("Logged in from %(source)s"),
+    "logged out": _("Logged out from %(source)s"),
+    "locked out": _("Locked out at %(source)s after too many wrong passwords"),
+    "passwords refused": _("Passwords refused: %(count)s, from %(source)s"),
+    "codes refused": _("Codes refused: %(count)s, from %(source)s"),
+    "pages denied": _("Pages denied: %(count)s, from %(source)s"),
+    "reveals refused": _("Reveals refused, an hour’s being used up: %(count)s, from %(source)s"),
 }
 
 # What an action is called where one is chosen of all.
@@ -49,4 +57,12 @@ ACCESS_NAMES: Mapping[str, object] = {
     "session ended": _("Own session ended"),
     "sessions ended by an admin": _("Sessions ended by an admin"),
     "user deactivated: unused": _("User deactivated: unused"),
+    # Who came in, and who was kept out.
+    "logged in": _("Logged in"),
+    "logged out": _("Logged out"),
+    "locked out": _("Locked out"),
+    "passwords refused": _("Passwords refused"),
+    "codes refused": _("Codes refused"),
+    "pages denied": _("Pages denied"),
+    "reveals refused": _("Reveals refused"),
 }

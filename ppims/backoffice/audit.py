@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.search import UNIQUE_ID_DIGITS
 from customers.services import disclosures
-from ppims.backoffice.access import is_fragment, open_page, respond
+from ppims.backoffice.access import find_viewer, is_fragment, open_page, respond
 from ppims.backoffice.audit_rows import AuditLine, list_audit_facts, make_audit_lines
 from ppims.backoffice.audit_text import ACTION_GROUPS, ACTION_NAMES
 from ppims.backoffice.csv_files import stream_file
@@ -34,7 +34,7 @@ from ppims.core import calendar, clock
 from ppims.models import AuditEntry, User
 from ppims.reports import keyset
 from ppims.reports.audit import AuditFilters, list_audit
-from ppims.services.accounts import get_staff
+from ppims.services import access
 from ppims.services.audit import read_detail
 from ppims.wire.reply_fields import write_date, write_instant
 
@@ -141,13 +141,14 @@ def audit_export(request: HttpRequest) -> HttpResponseBase:
     if not form.is_valid():
         messages.error(request, gettext("These filters don’t fit: nothing was exported."))
         return redirect("audit")
+    access.flush_failures()
     filters = form.make_filters(at)
     disclosures.export_audit(
         asked=form.list_asked(),
         customer_id=filters.customer_id,
         since=filters.frame.since,
         until=filters.frame.until,
-        user=get_staff(request),
+        viewer=find_viewer(request),
     )
     head = (gettext("Time (India)"), gettext("Event"), gettext("Who"), gettext("Unique id"))
     more = (gettext("Reason"), gettext("Reference"))

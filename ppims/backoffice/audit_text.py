@@ -1,8 +1,7 @@
 """What was done, in words: a sentence for each action of the audit, as pages and statements say it.
 
 An action is written by ppims/services/audit.py with a detail; a sentence takes from the detail what
-it names, never a reason or anything personal.
-tests/unit/test_deeds.py finds an action without words.
+it names, never a reason or anything personal. tests/unit/test_deeds.py finds one without words.
 """
 
 import json

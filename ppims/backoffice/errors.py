@@ -9,7 +9,8 @@ from django.template import loader
 from ppims.backoffice.access import has_role, name_template, respond
 from ppims.core.errors import ClockMoved, Unavailable
 from ppims.db import outages
-from ppims.models import User
+from ppims.models import FailedAccess, User
+from ppims.services.access import count_failure, find_source
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -17,8 +18,13 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Say that the role doesn't open it; or to who has none, that nothing opens without one."""
+    """Say that the role doesn't open it; or to who has none, that nothing opens without one. It is
+    counted, and makes an entry of the audit with others of its quarter of an hour.
+    """
     user = getattr(request, "user", None)
+    if isinstance(user, User):
+        source = find_source(request)
+        count_failure(user=user, source=source, kind=FailedAccess.Kind.PAGE)
     template = "no_role.html" if isinstance(user, User) and not has_role(user) else "403.html"
     return respond(request, template, partial="said", status=403)
 

@@ -20,6 +20,7 @@ from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
@@ -37,8 +38,8 @@ from ppims.core.addresses import name_source
 from ppims.core.errors import TooManyAttempts, Unavailable
 from ppims.core.throttle import Throttle
 from ppims.core.turnstile import Turnstile
-from ppims.models import User
-from ppims.services import accounts, credentials
+from ppims.models import FailedAccess, User
+from ppims.services import access, accounts, credentials
 from ppims.services.accounts import get_staff
 
 # Apart from the API's: a processor that fails shuts out no staff who come from the same address.
@@ -107,14 +108,31 @@ class LogIn(LoginView):
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         user = form.get_user()
+        assert isinstance(user, User)
         last_at = user.last_login  # before this one takes its place
         response = super().form_valid(form)
-        note_log_in(self.request, user, last_at=last_at)
+        user.last_login = last_at
+        if settings.PPIMS_SECOND_FACTOR:  # it is a log-in once the code is given
+            user.save(update_fields=["last_login"])
+        else:
+            finish_log_in(self.request, user)
         return response
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         throttle.count_failure(_name_source(self.request), _name_user(self.request))
+        said = form.cleaned_data
+        if said.get("username") and said.get("password"):
+            source = access.find_source(self.request)
+            access.count_failed_log_in(username=said["username"], source=source)
         return super().form_invalid(form)
+
+
+def finish_log_in(request: HttpRequest, user: User) -> None:
+    """Put a log-in on record, once all that is asked for was given; tell its owner of the last."""
+    access.record_log_in(user=user, source=access.find_source(request))
+    note_log_in(request, user, last_at=user.last_login)
+    user.last_login = timezone.now()  # as Django sets it
+    user.save(update_fields=["last_login"])
 
 
 log_in = wait_in_turn(LogIn.as_view())
@@ -125,6 +143,7 @@ end_session = LogoutView.as_view()
 def log_out(request: HttpRequest) -> HttpResponse:
     """Log out; asked by GET, which a link of any page can, give the button for it."""
     if request.method == "POST":
+        _record_log_out(request)
         return end_session(request)
     if not request.user.is_authenticated and not find_half_logged_in(request):
         return redirect("login")
@@ -160,11 +179,13 @@ def password_change(request: HttpRequest) -> HttpResponse:
         return send_to_log_in(request)
     user = get_staff(request)
     if user.has_one_time_password_of_before(clock.now()):
+        _record_log_out(request, "one-time")
         logout(request)
         return send_to_log_in(request, ended="one-time")
     form = OwnPasswordForm(user, request.POST or None)
     if not form.is_valid():
         if form.has_error("old_password", "password_incorrect") and _was_guessed_at(request, user):
+            _record_log_out(request, "guesses")
             logout(request)
             return send_to_log_in(request, ended="guesses")
         return render_form(request, "registration/password.html", form, {})
@@ -178,7 +199,15 @@ def password_change(request: HttpRequest) -> HttpResponse:
 def _was_guessed_at(request: HttpRequest, user: User) -> bool:
     """Count a wrong old password, of whichever session; tell whether it was the user's fifth."""
     throttle.count_failure(_name_source(request), user.get_username())
+    source = access.find_source(request)
+    access.count_failure(user=user, source=source, kind=FailedAccess.Kind.LOG_IN)
     return accounts.count_wrong_password(user=user)
+
+
+def _record_log_out(request: HttpRequest, outcome: str = "asked") -> None:
+    if isinstance(request.user, User):
+        source = access.find_source(request)
+        access.record_log_out(user=request.user, source=source, outcome=outcome)
 
 
 @open_page(methods=["POST"])
@@ -214,8 +243,13 @@ def digest_counted_name(request: HttpRequest, credentials: dict[str, Any] | None
 
 
 def refuse_locked_out(
-    request: HttpRequest, _response: HttpResponse, _credentials: Any
+    request: HttpRequest, _response: HttpResponse, credentials: dict[str, Any] | None
 ) -> HttpResponse:
+    """Say that it has to wait. Where this is the failure that locked it, that is on record."""
+    if getattr(request, "axes_failures_since_start", None) is not None:
+        access.record_lock_out(
+            username=(credentials or {}).get("username", ""), source=access.find_source(request)
+        )
     seconds = int(settings.AXES_COOLOFF_TIME.total_seconds())
     return refuse_for_a_while(request, seconds, is_address=False)
 

@@ -12,7 +12,7 @@ from customers.choices import Tier
 from customers.services import disclosures
 from limits.models import Direction, LedgerEntry, PostingFinding
 from ppims.backoffice import labels
-from ppims.backoffice.access import open_page, respond
+from ppims.backoffice.access import find_viewer, open_page, respond
 from ppims.backoffice.csv_files import send_file
 from ppims.backoffice.figure_lists import write_address, write_row_address
 from ppims.core import calendar, clock
@@ -28,7 +28,6 @@ from ppims.reports.month_figures import (
     Section,
     read_month_figures,
 )
-from ppims.services.accounts import get_staff
 from ppims.wire.reply_fields import write_date
 
 PAGE_TEMPLATE = "ppims/reports.html"
@@ -150,9 +149,8 @@ def reports_export(request: HttpRequest) -> HttpResponse:
     month = _read_month(request.POST.get("month", ""))
     if month is None or not FIRST_MONTH <= month <= calendar.number_ist_month(clock.now()):
         raise Http404
-    user = get_staff(request)
     found = read_month_figures(month)
-    disclosures.export_figures(month=month, digest=found.digest, user=user)
+    disclosures.export_figures(month=month, digest=found.digest, viewer=find_viewer(request))
     head = (_("Month"), _("Figures"), _("What"), _("KYC"), _("From"), _("Finding"), _("Number"))
     rows = [_write_cells(found, figure) for figure in found.figures]
     named = [

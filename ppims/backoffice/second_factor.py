@@ -29,11 +29,11 @@ from ppims.backoffice.access import (
     render_form,
     send_to_log_in,
 )
-from ppims.backoffice.login import refuse_for_a_while, throttle
+from ppims.backoffice.login import finish_log_in, refuse_for_a_while, throttle
 from ppims.core.addresses import name_source
 from ppims.core.errors import Conflict, TooManyAttempts
-from ppims.models import User
-from ppims.services import second_factor
+from ppims.models import FailedAccess, User
+from ppims.services import access, second_factor
 from ppims.services.accounts import get_staff
 from ppims.services.credentials import find_source_address
 
@@ -94,7 +94,7 @@ def give_code(request: HttpRequest) -> HttpResponseBase:
         if refusal := _judge_code(request, user, form):
             return refusal
         if not form.errors:
-            _let_in(request)
+            _let_in(request, user)
             return _leave(request)
     return render_form(request, "registration/code.html", form, {"next": _find_next(request)})
 
@@ -176,6 +176,8 @@ def _judge_code(request: HttpRequest, user: User, form: CodeForm) -> HttpRespons
         return refuse_for_a_while(request, refusal.retry_after_seconds or 1, is_address=True)
     code = form.cleaned_data["second_factor_code"]
     verdict = second_factor.check_code(user=user, code=code, source=address)
+    if not verdict.is_right:
+        access.count_failure(user=user, source=source, kind=FailedAccess.Kind.CODE)
     if verdict.locked_seconds:
         logout(request)
         return refuse_for_a_while(request, verdict.locked_seconds, is_address=False, is_code=True)
@@ -195,7 +197,7 @@ def _set_up(request: HttpRequest, user: User) -> HttpResponse:
             user=user, session_key=session_key, code=code, source=find_source_address(request)
         )
         if codes:
-            _let_in(request)
+            _let_in(request, user)
             return _show_codes(request, codes, _find_next(request))
         form.refuse()
     try:
@@ -226,9 +228,10 @@ def _show_codes(request: HttpRequest, codes: list[str], go_on: str) -> HttpRespo
     return render(request, "registration/recovery_codes.html", context)
 
 
-def _let_in(request: HttpRequest) -> None:
+def _let_in(request: HttpRequest, user: User) -> None:
     """Let the session be whole from here on, under another key than it had before."""
     request.session.cycle_key()
+    finish_log_in(request, user)
     request.session[CODE_GIVEN_KEY] = int(time())
 
 

@@ -14,7 +14,7 @@ from django.db import DatabaseError, InterfaceError, connection, connections
 
 from ppims.core.errors import Unavailable
 from ppims.db import outages
-from ppims.maintenance.jobs import DailyWork, run_next
+from ppims.maintenance.jobs import DailyWork, QuarterlyWork, run_next
 from ppims.services import jobs
 
 LOOKS_SECONDS, AWAY_SECONDS = 1, 5  # for a job; for a database that can't be asked
@@ -69,10 +69,12 @@ def run_forever(keeper: int = 0) -> NoReturn:
     os.nice(RUNNERS_NICENESS)
     if keeper:
         threading.Thread(target=_watch_keeper, args=(keeper,), daemon=True).start()
-    claim, daily, is_away = jobs.name_runner(), DailyWork(), False
+    claim, is_away = jobs.name_runner(), False
+    daily, quarterly = DailyWork(), QuarterlyWork()
     while True:
         try:
             daily.ask()
+            quarterly.do()
             while run_next(claim):
                 pass
             is_away = False

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 
 from django.db import DatabaseError, InterfaceError, connection
@@ -17,7 +17,7 @@ from ppims.core.errors import Refusal, Unavailable
 from ppims.db import outages, put_back
 from ppims.maintenance import ledger_work, watch
 from ppims.models import Job
-from ppims.services import jobs
+from ppims.services import access, jobs
 
 WRITES_SECONDS, BEATS_SECONDS = 1, 5  # at most so often what is new; else so often that one lives
 MOST_TRIES, TRIES_AGAIN_SECONDS = 5, 1
@@ -55,6 +55,24 @@ class DailyWork:
         with suppress(Unavailable):
             jobs.ask_of_day(Job.Kind.WATCH, day)
             self._asked_for = day
+
+
+class QuarterlyWork:
+    """What a runner does once in a quarter of an hour: entries of the audit of what was counted in
+    those that are over. Other looks cost nothing.
+    """
+
+    def __init__(self) -> None:
+        self._done_for: datetime | None = None
+
+    def do(self) -> None:
+        """Do it, unless it is done. Where it can't be done now, at the next look."""
+        quarter = access.find_quarter(clock.now())
+        if quarter == self._done_for:
+            return
+        with suppress(Unavailable):
+            access.flush_failures()
+            self._done_for = quarter
 
 
 class Beat:

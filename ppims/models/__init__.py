@@ -1,5 +1,6 @@
 """The kernel's tables, one idea a file."""
 
+from ppims.models.access import LONGEST_SOURCE, FailedAccess
 from ppims.models.audit import AuditEntry, AuditHead, KeyInUse
 from ppims.models.calls import LONGEST_REF_ID, KeptCall, Operation, ReplayKey
 from ppims.models.four_eyes import LONGEST_NOTE, FourEyes, MayCountAlone
@@ -14,9 +15,11 @@ from ppims.models.users import ONE_TIME_LASTS, User
 __all__ = [
     "LONGEST_NOTE",
     "LONGEST_REF_ID",
+    "LONGEST_SOURCE",
     "ONE_TIME_LASTS",
     "AuditEntry",
     "AuditHead",
+    "FailedAccess",
     "FourEyes",
     "Job",
     "KeptCall",

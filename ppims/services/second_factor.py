@@ -18,7 +18,7 @@ from ppims.core import clock, keys
 from ppims.core.errors import Conflict
 from ppims.db.transaction import wrap_in_transaction
 from ppims.models import RecoveryCode, SecondFactor, User
-from ppims.services import audit
+from ppims.services import audit, sessions
 from ppims.services.operators import name_operator
 
 CODE_DIGITS, STEP_SECONDS = 6, 30
@@ -128,12 +128,13 @@ def count_recovery_codes(user: User) -> int:
 
 @wrap_in_transaction
 def remove(*, user: User) -> None:
-    """Take the second factor and all recovery codes away, inside the change that says why: at the
-    next log-in the person sets up another.
+    """Take the second factor and all recovery codes away, inside the change that says why, and end
+    every session: at the next log-in the person sets up another.
     """
     _lock_factor(user)
     RecoveryCode.objects.filter(user=user).delete()
     SecondFactor.objects.filter(user=user).delete()
+    sessions.end_sessions(user=user)
 
 
 @wrap_in_transaction

@@ -48,6 +48,7 @@ from ppims.services import (  # noqa: E402
 )
 from ppims.services.idempotency import Call  # noqa: E402
 from tests import factories, two_people  # noqa: E402
+from tests.concurrency import failing  # noqa: E402
 from tests.concurrency.factor_steps import FACTOR_STEPS  # noqa: E402
 
 PATIENCE_SECONDS = 60
@@ -331,6 +332,7 @@ def do_once(how, number, what, *said):
 
 
 STEPS = {
+    **failing.STEPS,
     "set_up": set_up,
     "add": add,
     "ask_job": ask_job,

@@ -20,6 +20,7 @@ from ppims.maintenance import copy
 from ppims.models import Job, KeptCall
 from ppims.reports import overview_counts
 from ppims.services import (
+    access,
     audit,
     call_buffer,
     jobs,
@@ -95,6 +96,7 @@ def filled(other_databases):
     blocking.propose_unblocking(customer_id=customer, reason="asked for", user=maker)
     propose_everything(ent, customer, maker)
     set_up_factor(maker)
+    access.count_failure(user=maker, source="10.0.0.7", kind="PAGE")
     seals.make()
     overview_counts.refresh(seconds=60)
     add_what_is_near(customer)

@@ -55,7 +55,7 @@ def list_actions_in(path):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             given.setdefault(node.targets[0].id, []).extend(list_texts(node.value))
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).endswith(
-            ("_OUTCOME", "_OUTCOME)")
+            ("_OUTCOME", "_OUTCOME)", "ACTION_BY_KIND")
         ):
             texts = [part.value for part in ast.walk(node.value) if isinstance(part, ast.Constant)]
             yield from (text for text in texts if not text.isdecimal())  # beside a Resp_Code

@@ -105,6 +105,7 @@ def test_it_is_audited_with_its_filters_before_it_leaves(told):
         "since": "2031-06-17 00:00:00+05:30",
         "until": "2031-06-18 00:00:00+05:30",
         "asked": {"when": "today", "outcome": "declined", "processor": "ENT"},
+        "source": "127.0.0.1",
     }
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from customers import people
 from customers.services import disclosures
-from ppims.backoffice.access import open_page
+from ppims.backoffice.access import find_viewer, open_page
 from ppims.backoffice.csv_files import send_file
 from ppims.backoffice.customer.merged_ids import find_person
 from ppims.backoffice.filters import FrameForm
@@ -21,7 +21,6 @@ from ppims.core.money import to_rupees
 from ppims.reports.activity import list_every_record
 from ppims.reports.keyset import Frame, Page, read_every_page
 from ppims.reports.records import Row
-from ppims.services.accounts import get_staff
 from ppims.wire.reply_fields import write_date, write_instant
 
 ROWS_AT_ONCE, MOST_ROWS = 1_000, 10_000
@@ -47,7 +46,7 @@ def customer_statement(request: HttpRequest, unique_id: int) -> HttpResponse:
         since=frame.since,
         until=frame.until,
         rows=len(rows),
-        user=get_staff(request),
+        viewer=find_viewer(request),
     )
     name = f"statement-{found.pk}-{write_date(calendar.find_ist_day(at))}.csv"
     head = (_("Time (India)"), _("Event"), _("Type"), _("Amount (₹)"), _("Outcome"), _("From"))
