@@ -25,19 +25,24 @@ from ppims.core.coroutines import run_to_end
 from ppims.core.errors import (
     Forbidden,
     Malformed,
+    NotAuthenticated,
     TooLarge,
+    TooManyAttempts,
     UnknownOperation,
     UnreadableBody,
     WrongMethod,
 )
 from ppims.server.logs import Event
 from ppims.services import credentials
+from ppims.services.access import find_source
 from ppims.wire import envelope
 from ppims.wire.reply import WireReply
 
 # To the pages of the operations a demo's form sends a call.
 FORM_PATHS = {f"docs/{operation}" for operation in OPERATIONS}
 DOCUMENTATION_PATHS = {"docs", "openapi.json", *FORM_PATHS}
+# Of these the log has where the request came from.
+SOURCE_CODES = {NotAuthenticated.code, Forbidden.code, TooManyAttempts.code}
 READ_METHODS = ("GET", "HEAD")
 API_PREFIXES = tuple(f"/{prefix}/" for prefix in settings.PPIMS_API_PREFIXES)
 ELSEWHERE_MESSAGE = "a demo answers the machine it runs on, unless PPIMS_DEMO_OPEN=1"
@@ -142,9 +147,16 @@ def _finish(request: WireRequest, reply: WireReply, started: float) -> WireReply
             ms=round(milliseconds, 1),
             **({"fault": request.fault} if request.fault else {}),
             **({"why": request.refusal.why} if request.refusal and request.refusal.why else {}),
+            **(_describe_source(request) if reply.resp_code in SOURCE_CODES else {}),
         )
         logger.handle(event)
     return reply
+
+
+def _describe_source(request: WireRequest) -> dict[str, str]:
+    """Describe where a request that isn't let in came from, and in whose name."""
+    known = {"system_id": request.processor} if request.processor else request.caller
+    return {"source": find_source(request), **known}
 
 
 async def _run(request: WireRequest, operation: str) -> WireReply:

@@ -26,6 +26,7 @@ from ppims.core.errors import (
     Malformed,
     NotAuthenticated,
     Refusal,
+    TooManyAttempts,
     Unavailable,
     WrongMethod,
 )
@@ -33,7 +34,7 @@ from ppims.db import outages
 from ppims.demo import next_answers
 from ppims.demo.next_answers import Answer, NextAnswer
 from ppims.models import Processor
-from ppims.services import credentials
+from ppims.services import accounts, credentials
 from ppims.services.call_buffer import buffer
 from ppims.services.rates import find_rates
 from ppims.wire import envelope
@@ -74,6 +75,7 @@ class WireRequest(HttpRequest):
         self.id = sent_id if REQUEST_ID.fullmatch(sent_id) else str(uuid.uuid4())
         self.operation = self.processor = ""
         self.processor_id = 0  # nobody's, until it is known who calls
+        self.caller: dict[str, str] = {}  # for the log of who isn't let in: whose the username is
         self.next_answer: NextAnswer | None = None
 
     @property
@@ -91,7 +93,11 @@ async def _authenticate(request: WireRequest) -> Processor:
     find_address = partial(credentials.find_source_address, request)
     processor = await credentials.recognize(username, password, find_address)
     if processor is None:  # not known from before: a hash of the password, in turn with others
-        processor = await credentials.authenticate(username, password, find_address())
+        try:
+            processor = await credentials.authenticate(username, password, find_address())
+        except (NotAuthenticated, TooManyAttempts):
+            request.caller = await _describe_caller(username)
+            raise
     request.processor, request.processor_id = processor.system_id, processor.pk
     if processor.requests_per_second and not _is_posting(request):
         find_rates().take(processor.pk, processor.requests_per_second)
@@ -110,6 +116,14 @@ def _is_posting(request: WireRequest) -> bool:
     """Return whether it is the report of a transaction that has happened: none is ever put off."""
     is_report = request.operation == "update-customer-limit"
     return is_report and request.wire_body["Data"]["Update_Limit"].get("Tran_Status") == "S"
+
+
+async def _describe_caller(username: str) -> dict[str, str]:
+    """Describe for the log whose username it is that isn't let in; of nobody's a keyed digest."""
+    system_id = await credentials.find_system_id(username)
+    # Made in any case: the time of the answer doesn't tell whether somebody has the username.
+    digest = accounts.digest_username(username)
+    return {"system_id": system_id} if system_id else {"username_digest": digest}
 
 
 api = DocumentedApi(

@@ -125,6 +125,12 @@ def drop_former_password(processor: Processor) -> None:
     processor.former_password, processor.former_proof, processor.former_until = "", None, None
 
 
+async def find_system_id(username: str) -> str:
+    """Find the System_Id of the processor with a username, whatever its state; "": nobody's."""
+    processor = await _find_processor(username)
+    return processor.system_id if processor else ""
+
+
 def find_source_address(request: HttpRequest) -> str:
     """Return the peer's address; behind a trusted proxy, the last untrusted one of
     X-Forwarded-For.

@@ -11,7 +11,9 @@ import pytest
 from customers import records
 from customers.services import customers
 from limits.services import checks
+from ppims.models import FailedAccess
 from ppims.server.logs import Formatter, Handler
+from ppims.services import accounts
 from tests.api.answers import (
     NOBODY,
     OPERATIONS,
@@ -95,6 +97,65 @@ def test_a_refusal_has_its_line_too(ent, log):
         ("add-customer", "", "400"),
         ("unknown", "", "404"),
     ]
+
+
+COMMON_FIELDS = {"time", "level", "logger", "message", "request_id", "operation", "processor"}
+COMMON_FIELDS |= {"resp_code", "ms"}
+SOURCE = "10.0.0.7"
+
+
+def read_own_fields(log):
+    """Read what the last line says beyond what each line of an answer does."""
+    line = read_answered(log)[-1]
+    assert line.keys() >= COMMON_FIELDS
+    return {name: value for name, value in line.items() if name not in COMMON_FIELDS}
+
+
+def send_from(ent, address, **fields):
+    body = json.dumps(ent.make_body("check-customer-kyc", Unique_Id="1", **fields))
+    return ent.send("check-customer-kyc", body, REMOTE_ADDR=address)
+
+
+def test_the_line_of_who_is_not_let_in_has_from_where_and_whose_the_username_is(ent, log):
+    assert send_from(ent, SOURCE, _password="wrong")[0] == 401
+    assert read_own_fields(log) == {"source": SOURCE, "system_id": "ENT"}
+    assert send_from(ent, "2001:db8:1:2:3:4:5:6", _username=MOBILE)[0] == 401
+    digest = accounts.digest_username(MOBILE)
+    assert read_own_fields(log) == {"source": "2001:db8:1:2::", "username_digest": digest}
+    assert send_from(ent, SOURCE, System_Id="OTHER")[0] == 403
+    assert read_own_fields(log) == {"source": SOURCE, "system_id": "ENT"}
+    assert_impersonal(log)
+    assert not FailedAccess.objects.exists()
+
+
+def test_the_line_of_who_failed_too_often_has_it_too(ent, log, settings):
+    settings.PPIMS_FAILED_LOGINS_PER_ADDRESS = 1
+    send_from(ent, SOURCE, _password="wrong")
+    assert send_from(ent, SOURCE, _password="wrong")[0] == 429
+    assert read_own_fields(log) == {"source": SOURCE, "system_id": "ENT"}
+    assert send_from(ent, SOURCE, _username="nobody")[0] == 429
+    digest = accounts.digest_username("nobody")
+    assert read_own_fields(log) == {"source": SOURCE, "username_digest": digest}
+
+
+@pytest.mark.parametrize("credentials", [{"Username": 7, "Password": "x"}, {"Username": "ENT"}])
+def test_of_credentials_that_are_none_the_line_has_the_source_alone(ent, log, credentials):
+    body = {"Data": {"Check_KYC": {}, **credentials}, "Risk": {}}
+    assert ent.send("check-customer-kyc", json.dumps(body), REMOTE_ADDR=SOURCE)[0] == 401
+    assert read_own_fields(log) == {"source": SOURCE}
+
+
+def test_a_body_that_is_not_read_tells_the_source_alone(ent, log, settings):
+    settings.PPIMS_THIS_MACHINE_ALONE = True
+    assert ent.send("check-customer-kyc", "{", REMOTE_ADDR=SOURCE)[0] == 403
+    assert read_own_fields(log) == {"source": SOURCE}
+
+
+def test_all_other_lines_are_as_they_were(ent, log):
+    assert ent.send("check-customer-kyc", "{", REMOTE_ADDR=SOURCE)[0] == 400
+    assert read_own_fields(log) == {}
+    send_from(ent, SOURCE)
+    assert read_own_fields(log) == {}
 
 
 def test_no_line_has_personal_data(ent, cbs, log):
