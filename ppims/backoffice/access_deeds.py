@@ -36,6 +36,8 @@ ACCESS_DEEDS: Mapping[str, object] = {
     "codes refused": _("Codes refused: %(count)s, from %(source)s"),
     "pages denied": _("Pages denied: %(count)s, from %(source)s"),
     "reveals refused": _("Reveals refused, an hour’s being used up: %(count)s, from %(source)s"),
+    "audit exported at the machine": _("Exported the audit, %(frame)s; typed by %(operator)s"),
+    "audit's export ended": _("Ended the export of the audit: entries: %(count)s"),
 }
 
 # What an action is called where one is chosen of all.
@@ -65,4 +67,5 @@ ACCESS_NAMES: Mapping[str, object] = {
     "codes refused": _("Codes refused"),
     "pages denied": _("Pages denied"),
     "reveals refused": _("Reveals refused"),
+    "audit exported at the machine": _("Audit exported at the machine"),
 }

@@ -3,6 +3,7 @@
 import getpass
 import os
 import pwd
+from datetime import datetime
 from pathlib import Path
 
 from django.contrib.auth.password_validation import validate_password
@@ -64,6 +65,20 @@ def change_password(user: User, password: str) -> None:
 def record_accepted_clock(*, seconds: int, of: str) -> AuditEntry:
     """Put on record that the clock is taken for right as it is, after a jump by so much."""
     return _record("clock accepted", seconds=seconds, of=of)
+
+
+@wrap_in_transaction
+def record_audit_export(*, since: datetime, until: datetime) -> AuditEntry:
+    """Put on record that somebody takes the audit away at the machine, of when."""
+    return _record("audit exported at the machine", since=since, until=until)
+
+
+@wrap_in_transaction
+def record_end_of_audit_export(*, count: int, digest: str) -> AuditEntry:
+    """Put on record how many entries were taken away, and the digest of the last line: so a file
+    that was changed afterwards, with all its digests, is not that one.
+    """
+    return _record("audit's export ended", count=count, digest=digest)
 
 
 def ask_new_password(user: User) -> str:
