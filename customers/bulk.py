@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from django.conf import settings
 from django.db.models import Model
 
 from customers.choices import MOBILE_KIND, InstrumentStatus
@@ -126,7 +127,8 @@ class Person:
 
     def _identify(self, kind: str, value: str) -> bytes:
         digest = Identifier.digest_of(kind, value)
-        self.records.rows[Identifier].append([kind, digest, self.unique_id])
+        key_id = settings.PPIMS_DIGEST_KEYS[0].id
+        self.records.rows[Identifier].append([kind, digest, self.unique_id, key_id])
         return digest
 
     def _keep(self, model: type[Model], *values: Plain, also: bytes = b"") -> int:

@@ -20,9 +20,7 @@ class Doubt(Conflict):
 
 
 def claim_digest(details: CustomerDetails, claimant: Customer | None) -> bytes:
-    claim = describe_claim(details, claimant)
-    parts = ("mobile_number", "date_of_birth", "ovid_type", "ovid_value")
-    return Identifier.digest_of("claim", "\0".join(claim[part] or "" for part in parts))
+    return Identifier.digest_of("claim", _join_parts(details, claimant))
 
 
 def find_reviews(
@@ -30,7 +28,8 @@ def find_reviews(
 ) -> list[DuplicateReview]:
     """Find the reviews of this very claim, open or decided, in the order of opening."""
     found = DuplicateReview.objects.filter(
-        customer__in=list(holders), claim_digest=claim_digest(details, claimant)
+        customer__in=list(holders),
+        claim_digest__in=Identifier.list_digests("claim", _join_parts(details, claimant)),
     )
     return list(found.select_related("customer").order_by("pk"))
 
@@ -50,3 +49,10 @@ def describe_claim(details: CustomerDetails, claimant: Customer | None) -> dict[
         "ovid_type": details.ovid_type,
         "ovid_value": details.ovid_value,
     }
+
+
+def _join_parts(details: CustomerDetails, claimant: Customer | None) -> str:
+    """Join what makes a claim this very one."""
+    claim = describe_claim(details, claimant)
+    parts = ("mobile_number", "date_of_birth", "ovid_type", "ovid_value")
+    return "\0".join(claim[part] or "" for part in parts)

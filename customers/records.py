@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TypeVar
 
+from django.conf import settings
 from django.db.models import Model, Q, QuerySet
 
 from customers import survivors
@@ -49,8 +50,8 @@ ON_RECORD = "WHERE customer_id = %s AND kind = %s AND replaced_at IS NULL"
 OF_ACCOUNT = "WHERE customer_id = %s AND processor_id = %s AND number = %s"
 OF_CARD = "WHERE customer_id = %s AND processor_id = %s AND digest = %s"
 INSERT_IDENTIFIER = """
-    INSERT INTO customers_identifier (kind, digest, customer_id)
-    VALUES (%s, %s, %s) ON CONFLICT DO NOTHING
+    INSERT INTO customers_identifier (kind, digest, customer_id, key_id)
+    VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
 
 # What may be changed freely: a field's name in CustomerDetails, and its column in Customer.
@@ -99,8 +100,10 @@ def is_registered(processor: Processor, ids: Iterable[int]) -> bool:
 
 def find_holder(kind: str, value: str) -> int | None:
     """Return the Unique_Id of whoever has this mobile number or document."""
-    found = read_row(FIND_HOLDER, [kind, Identifier.digest_of(kind, value)])
-    return found[0] if found else None
+    for digest in Identifier.list_digests(kind, value):
+        if found := read_row(FIND_HOLDER, [kind, digest]):
+            return int(found[0])
+    return None
 
 
 def find_holders(details: CustomerDetails) -> tuple[int | None, int | None]:
@@ -126,12 +129,24 @@ def identify(customer: Customer, kind: str, value: str) -> None:
 
     Raises RunAgain where someone else was first: the transaction starts over, and sees whose it is.
     """
-    if not run(INSERT_IDENTIFIER, [kind, Identifier.digest_of(kind, value), customer.pk]):
+    ring, digests = settings.PPIMS_DIGEST_KEYS, Identifier.list_digests(kind, value)
+    older = []
+    for key, digest in zip(ring, digests, strict=True):
+        # Under the next key too: for workers that use it already, and find nothing by this one.
+        if key is not ring[0] and not key.is_next:
+            older.append(digest)
+        elif not run(INSERT_IDENTIFIER, [kind, digest, customer.pk, key.id]):
+            raise RunAgain
+    # After the insert: who digests an older row anew meanwhile inserts the same, and one waits.
+    if any(read_row(FIND_HOLDER, [kind, digest]) for digest in older):
         raise RunAgain
 
 
-def forget(customer: Customer, kind: str, digest: bytes) -> None:
-    Identifier.objects.filter(kind=kind, digest=digest, customer=customer).delete()
+def forget(customer: Customer, kind: str) -> None:
+    """Let the customer's mobile number, or the document of a kind, find nobody any more: under
+    whichever keys it did, also one that this worker doesn't know yet.
+    """
+    Identifier.objects.filter(kind=kind, customer=customer).delete()
 
 
 def create(
@@ -211,13 +226,13 @@ def record_document(
     if details.document is None:
         return []
     kind, number = details.document
-    on_record, digest = find_documents(ids, kind), Identifier.digest_of(kind, number)
-    if any(bytes(each.digest) == digest for each in on_record):
+    on_record, digests = find_documents(ids, kind), Identifier.list_digests(kind, number)
+    if any(bytes(each.digest) in digests for each in on_record):
         return []
     before = next((each for each in on_record if each.customer_id == customer.pk), None)
     if before is None:
         return [_add_document(details.document, customer=customer, at=at)]
-    forget(customer, kind, bytes(before.digest))
+    forget(customer, kind)
     before.replaced_at = at
     # Saved before the new one is inserted: one of a kind is on record, says a constraint.
     save_columns(before, ["replaced_at"])
@@ -265,7 +280,9 @@ def record_card(
         expires=details.card_exp_date or "",
         status=status or InstrumentStatus.ACTIVE.value,
     )
-    known = CARDS.read_row(OF_CARD, [customer.pk, processor.pk, card.digest])
+    known = None
+    for digest in Card.list_digests(number):
+        known = known or CARDS.read_row(OF_CARD, [customer.pk, processor.pk, digest])
     return _add_or_set_status(CARDS, card, known, status)
 
 

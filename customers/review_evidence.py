@@ -41,7 +41,7 @@ def list_evidence(review: DuplicateReview) -> list[Evidence]:
         settings.PPIMS_DOCUMENT_KEYS,
         review.evidence_key_id,
         bytes(review.evidence),
-        bound_to=_bind_to(review),
+        bound_to=bind_evidence(review),
     )
     return [Evidence(*row) for row in json.loads(kept)]
 
@@ -51,11 +51,12 @@ def keep_evidence(review: DuplicateReview) -> None:
     review.evidence_key_id, review.evidence = keys.encrypt(
         settings.PPIMS_DOCUMENT_KEYS,
         json.dumps(_compare(review), ensure_ascii=False),
-        bound_to=_bind_to(review),
+        bound_to=bind_evidence(review),
     )
 
 
-def _bind_to(review: DuplicateReview) -> str:
+def bind_evidence(review: DuplicateReview) -> str:
+    """Say what a review's evidence is encrypted for: it can't be read in another's place."""
     return f"evidence of {review.bound_to}"
 
 
@@ -84,8 +85,8 @@ def _compare_documents(customer: Customer, kind: str | None, number: str | None)
     if not kind or not number:
         return _make_evidence("document", on_record, None, is_same=False)
     claimed = f"{DocumentKind(kind).label} {mask(number, shown=4)}"
-    digest = Identifier.digest_of(kind, number)
-    is_same = any(it.kind == kind and bytes(it.digest) == digest for it in known)
+    digests = Identifier.list_digests(kind, number)
+    is_same = any(it.kind == kind and bytes(it.digest) in digests for it in known)
     return _make_evidence("document", on_record, claimed, is_same=is_same)
 
 

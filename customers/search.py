@@ -140,10 +140,11 @@ def _find_own_numbers(text: str) -> Iterable[tuple[int, str]]:
 
 def _find_identified(text: str, digits: str) -> Iterable[tuple[int, str]]:
     possible = [
-        (kind, Identifier.digest_of(kind, number))
+        (kind, digest)
         for kind, number in _list_identifiers(text, digits)
+        for digest in Identifier.list_digests(kind, number)
     ]
-    found = Identifier.objects.filter(pk__in=possible).values_list("customer_id", "kind")
+    found = Identifier.objects.filter(pk__in=possible).values_list("customer_id", "kind").distinct()
     for customer_id, kind in found:
         yield customer_id, _("mobile") if kind == MOBILE_KIND else str(DocumentKind(kind).label)
 

@@ -4,7 +4,7 @@ between `limits.plan`, which decides, and `limits.stores`, which read and write.
 `Check`, `Entry` and `Head` have the columns of their tables, in the tables' order.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -96,7 +96,8 @@ class Request:
     digests: bytes = b""
     field_names: tuple[str, ...] = ()
     hold_minutes: int = 0
-    card_digest: bytes = b""
+    card_digests: tuple[bytes, ...] = ()  # by each key, the one in use first
+    older_digests: Callable[[], Sequence[bytes]] = list  # as `digests`, by older keys
 
     key: RefKey | None = field(init=False)  # what is unique of it
 

@@ -27,7 +27,7 @@ from limits.known import (
 from limits.standing import Standing
 from ppims.core import calendar
 from ppims.core.errors import Conflict, Refusal, UnknownCustomer
-from ppims.core.field_digests import list_differing
+from ppims.core.field_digests import list_differing_by_any
 
 HOLD_CLOSED, HOLD_EXPIRED = "HOLD_CLOSED", "HOLD_EXPIRED"
 
@@ -63,7 +63,8 @@ def _answer(request: Request, standing: Standing) -> Outcome:
 
 
 def _answer_again(request: Request, first: FirstAnswer, standing: Standing) -> Answer:
-    differing = list_differing(request.field_names, first.digests, request.digests)
+    digests = (request.digests, request.older_digests)
+    differing = list_differing_by_any(request.field_names, first.digests, *digests)
     if differing:
         raise Conflict((name, "differs from what this Ref_Id said before") for name in differing)
     rows: dict[int, Check] | dict[int, Entry] = (
@@ -163,7 +164,9 @@ def _make_question(
     person, month = known.people[customer_id], calendar.number_ist_month(at)
     rules = standing.find_rules(person.tier, ask.direction, at)
     usage = standing.read_usage(customer_id, list_months_needed(month, rules), at)
-    account, card = (*owner, ask.account_number or ""), (*owner, request.card_digest)
+    account = (*owner, ask.account_number or "")
+    cards = ((*owner, digest) for digest in request.card_digests)
+    card = next((each for each in cards if each in known.cards), None)
     return decision.Question(
         at=at,
         amount=ask.amount_paise,
@@ -174,5 +177,5 @@ def _make_question(
         stops_at=decision.find_loading_stop(rules, person.tier_since),
         is_blocked=person.is_blocked,
         is_account_active=not ask.account_number or known.accounts.get(account, False),
-        is_card_active=not ask.card_number or known.cards.get(card, True),
+        is_card_active=not ask.card_number or card is None or known.cards[card],
     )

@@ -126,9 +126,9 @@ def find_customer(processor: Processor, kind: str, value: str) -> Found | None:
         holder = records.find_holder(kind, value)
         row = statements.read_row(BY_UNIQUE_ID, [processor.pk, holder]) if holder else None
     else:
-        row = statements.read_row(
-            BY_IDENTIFIER, [processor.pk, kind, Identifier.digest_of(kind, value)]
-        )
+        asked = ([processor.pk, kind, digest] for digest in Identifier.list_digests(kind, value))
+        rows = (statements.read_row(BY_IDENTIFIER, values) for values in asked)
+        row = next((each for each in rows if each), None)
     if row is None:
         return None
     *found, survivor_id = row

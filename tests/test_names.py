@@ -31,7 +31,7 @@ VERBS = set(
     measure merge move name narrow note notice number open order pack pad parse part pass pause pay
     pick place plan post
     predict prepare press promote propose prove publish purge put query quote race raise read
-    rebuild
+    rebuild redigest reencrypt
     receive recognize record redirect refresh refuse register reject release remove render
     renew repeat replay report require reset resolve respond restart restore resume reveal reverse
     rewrite roll

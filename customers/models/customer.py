@@ -90,12 +90,14 @@ class Identifier(models.Model):
     """A mobile number or document by which one customer is found, over all processors.
 
     Only a keyed digest is kept. The unique insert decides whose it is, never a read before it.
+    `key_id` names the digest's key; None: it is one of before keys were named here.
     """
 
     pk = models.CompositePrimaryKey("kind", "digest")
     kind = models.CharField(max_length=3)
     digest = models.BinaryField(max_length=16)
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="identifiers")
+    key_id = models.CharField(max_length=8, null=True, editable=False)  # noqa: DJ001 - unknown
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.customer_id}"
@@ -103,6 +105,11 @@ class Identifier(models.Model):
     @staticmethod
     def digest_of(kind: str, value: str) -> bytes:
         return keys.digest(settings.PPIMS_DIGEST_KEYS, kind, value)
+
+    @staticmethod
+    def list_digests(kind: str, value: str) -> list[bytes]:
+        """Digest it by each key that it may be found under, the one in use first."""
+        return keys.digest_by_each(settings.PPIMS_DIGEST_KEYS, kind, value)
 
 
 class Document(models.Model):
@@ -146,6 +153,14 @@ class Document(models.Model):
         self.key_id, self.sealed = keys.encrypt(
             settings.PPIMS_DOCUMENT_KEYS, number, bound_to=self.bound_to
         )
+
+    def list_digests(self) -> list[bytes]:
+        """List the digests that it may be found under: its own, and of a ring of several keys the
+        others.
+        """
+        if len(settings.PPIMS_DIGEST_KEYS) == 1:
+            return [bytes(self.digest)]
+        return [bytes(self.digest), *Identifier.list_digests(self.kind, self.reveal())]
 
     def reveal(self) -> str:
         """Decrypt the number, for a person whose reason is in the audit."""

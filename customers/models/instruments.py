@@ -106,3 +106,8 @@ class Card(models.Model):
     @staticmethod
     def digest_of(number: str) -> bytes:
         return keys.digest(settings.PPIMS_DIGEST_KEYS, "card", number)
+
+    @staticmethod
+    def list_digests(number: str) -> list[bytes]:
+        """Digest it by each key that it may be known under, the one in use first."""
+        return keys.digest_by_each(settings.PPIMS_DIGEST_KEYS, "card", number)

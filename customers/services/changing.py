@@ -11,7 +11,7 @@ from django.db.models import Model
 from customers import people, records
 from customers.choices import MOBILE_KIND, Tier
 from customers.details import CustomerDetails
-from customers.models import Account, Card, Customer, Identifier, Registration, name_words
+from customers.models import Account, Card, Customer, Registration, name_words
 from ppims.db.owned_rows import save_columns
 from ppims.models import Processor
 
@@ -139,7 +139,7 @@ def _change_mobile(
     if len(ids) > 1 and records.find_holder(MOBILE_KIND, mobile) in ids:
         return  # it finds this person already, by another id
     changes["mobile_number"] = [customer.mobile, mobile]
-    records.forget(customer, MOBILE_KIND, Identifier.digest_of(MOBILE_KIND, customer.mobile))
+    records.forget(customer, MOBILE_KIND)
     records.identify(customer, MOBILE_KIND, mobile)
     customer.mobile = mobile
 

@@ -8,9 +8,9 @@ from django.db.models import Model
 
 from customers import people, records
 from customers.choices import MOBILE_KIND
-from customers.claims import Doubt, claim_digest, describe_claim
+from customers.claims import Doubt, claim_digest, describe_claim, find_reviews
 from customers.details import CustomerDetails
-from customers.models import Customer, DuplicateReview, Identifier, Merge, NumberPassedOn
+from customers.models import Customer, DuplicateReview, Merge, NumberPassedOn
 from customers.review_evidence import keep_evidence
 from ppims.core import clock
 from ppims.core.errors import Conflict
@@ -44,6 +44,8 @@ def open_review(
         opened_at=at,
     )
     review.seal(describe_claim(details, claimant))
+    if find_reviews(details, holders=[holder], claimant=claimant):  # by an older key, too
+        return
     DuplicateReview.objects.bulk_create([review], ignore_conflicts=True)
 
 
@@ -199,9 +201,9 @@ def _pass_number_on(
     review, holder = locked
     if review.outcome:
         raise Conflict([("outcome", "was decided before")])
-    mobile = _find_claimed_mobile(review, holder)
+    _find_claimed_mobile(review, holder)
     keep_evidence(review)  # before anything of it changes
-    records.forget(holder, MOBILE_KIND, Identifier.digest_of(MOBILE_KIND, mobile))
+    records.forget(holder, MOBILE_KIND)
     holder.mobile = ""
     holder.save(update_fields=["mobile"])
     assert proposal.maker

@@ -114,7 +114,11 @@ def make_request(scene: Scene, cut: Cut) -> Request | None:
             row.card_last_four or None,
         )
         return Request(
-            ask, row.processor_id, row.ref_id, hold_minutes=_find_minutes(row), card_digest=NO_CARD
+            ask,
+            row.processor_id,
+            row.ref_id,
+            hold_minutes=_find_minutes(row),
+            card_digests=(NO_CARD,),
         )
     if row.kind == ADJUST_KIND:
         return _make_correction(scene)

@@ -47,7 +47,8 @@ def make_request(call: Call, ask: Ask) -> Request:
         call.digests,
         tuple(call.content),
         hold_minutes=processor.hold_minutes or settings.PPIMS_HOLD_MINUTES,
-        card_digest=Card.digest_of(card) if card else b"",
+        card_digests=tuple(Card.list_digests(card)) if card else (),
+        older_digests=call.digest_by_older,
     )
 
 

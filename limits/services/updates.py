@@ -21,4 +21,11 @@ def update_limit(*, call: Call, report: Report) -> tuple[Entry, bool]:
 
 def make_request(call: Call, report: Report) -> Request:
     """Make a request for a group, of what a processor reports."""
-    return Request(report, call.processor.pk, call.ref_id, call.digests, tuple(call.content))
+    return Request(
+        report,
+        call.processor.pk,
+        call.ref_id,
+        call.digests,
+        tuple(call.content),
+        older_digests=call.digest_by_older,
+    )

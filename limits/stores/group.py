@@ -184,9 +184,9 @@ def _list_first(requests: Sequence[Request], guesses: Mapping[int, int]) -> Want
             if ask.account_number
         },
         "cards": {
-            (ask.unique_id, request.processor_id, request.card_digest)
+            (ask.unique_id, request.processor_id, digest)
             for request, ask in asks
-            if ask.card_number
+            for digest in request.card_digests
         },
         "posted": {
             (report.unique_id, request.processor_id, report.tran_id)

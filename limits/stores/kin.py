@@ -99,7 +99,7 @@ def read_of_checks(store: Store, known: Known) -> None:
     take_accounts(known, found.get("accounts", ()))
     for check in checks:
         account = check.processor_id, check.account_number
-        _choose(known.accounts, check.unique_id_sent, account, known)
+        _choose(known.accounts, check.unique_id_sent, account, known=known)
 
 
 def _list_wanted(requests: Sequence[Request], kin: Mapping[int, set[int]]) -> Wanted:
@@ -111,8 +111,7 @@ def _list_wanted(requests: Sequence[Request], kin: Mapping[int, set[int]]) -> Wa
         for owner in kin.get(said.unique_id, ()):
             if isinstance(said, Ask) and said.account_number:
                 named["accounts"].add((owner, by, said.account_number))
-            if isinstance(said, Ask) and said.card_number:
-                named["cards"].add((owner, by, request.card_digest))
+            named["cards"] |= {(owner, by, digest) for digest in request.card_digests}
             if isinstance(said, Report) and said.tran_id:
                 named["posted"].add((owner, by, said.tran_id))
     wanted: Wanted = {"survivors": everybody, "people": everybody}
@@ -156,14 +155,17 @@ def _choose_what_is_named(request: Request, known: Known) -> None:
     survivor, else of the oldest.
     """
     said, by = request.said, request.processor_id
-    _choose(known.cif_ids, said.unique_id, (by,), known)
+    _choose(known.cif_ids, said.unique_id, (by,), known=known)
     if isinstance(said, Ask):
-        _choose(known.accounts, said.unique_id, (by, said.account_number), known)
-        _choose(known.cards, said.unique_id, (by, request.card_digest), known)
+        _choose(known.accounts, said.unique_id, (by, said.account_number), known=known)
+        cards = [(by, digest) for digest in request.card_digests]
+        _choose(known.cards, said.unique_id, *cards, known=known)
 
 
-def _choose(rows: dict[Any, Any], unique_id: int, name: tuple[Any, ...], known: Known) -> None:
+def _choose(rows: dict[Any, Any], unique_id: int, *names: tuple[Any, ...], known: Known) -> None:
+    """Choose by whichever of the names a row goes."""
     for member in known.list_family(unique_id):
-        if (member, *name) in rows:
-            rows[unique_id, *name] = rows[member, *name]
-            return
+        for name in names:
+            if (member, *name) in rows:
+                rows[unique_id, *name] = rows[member, *name]
+                return

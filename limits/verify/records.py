@@ -2,9 +2,13 @@
 docs/ledger.md, "Rows that the audit proves".
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from typing import Any
 
+from cryptography.exceptions import InvalidTag
+from django.conf import settings
 from django.db.models import Model
 
 from customers.choices import MOBILE_KIND
@@ -31,6 +35,7 @@ from limits.verify.history import History
 from limits.verify.past_state import UNKNOWN_STATUS, Person, Tier, Timeline
 from limits.verify.ref_ids import stream_with_ref_ids
 from ppims.core.chain import KeysByName
+from ppims.core.keys import KeyMissing
 from ppims.db import row_proofs
 from ppims.db.streaming import Reader, Row, stream_joined
 
@@ -109,17 +114,36 @@ class Records:
 
     def _verify_identifiers(self, customer_id: int, rows: Rows) -> Iterator[Finding]:
         """Find numbers that find nobody, or somebody else, though they are on record."""
-        mobiles = [row["mobile"] for row in rows[Customer] if row["mobile"]]
-        expected = {
-            (MOBILE_KIND, Identifier.digest_of(MOBILE_KIND, str(mobile))) for mobile in mobiles
-        }
-        on_record = (row for row in rows[Document] if row["replaced_at"] is None)
-        expected |= {(row["kind"], row["digest"]) for row in on_record}
         found = {(kind, digest) for _, kind, digest in self._identifiers.take(customer_id)}
-        for kind, _ in expected - found:
-            yield Finding(f"identifier {kind} of customer {customer_id}", "is gone")
-        for kind, _ in found - expected:
+        unexpected = set(found)
+        for kind, digests in _list_expected(rows, found):
+            its = {(kind, digest) for digest in digests}
+            if not its & found:
+                yield Finding(f"identifier {kind} of customer {customer_id}", "is gone")
+            unexpected -= its
+        for kind, _ in unexpected:
             yield Finding(f"identifier {kind} of customer {customer_id}", "is not on record")
+
+
+def _list_expected(
+    rows: Rows, found: AbstractSet[tuple[str, bytes]]
+) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """List what is to find the customer, and the digests that it may be found under."""
+    for row in rows[Customer]:
+        if row["mobile"]:
+            yield MOBILE_KIND, Identifier.list_digests(MOBILE_KIND, str(row["mobile"]))
+    for row in rows[Document]:
+        if row["replaced_at"] is None:
+            alone = len(settings.PPIMS_DIGEST_KEYS) == 1 and (row["kind"], row["digest"]) in found
+            yield row["kind"], [row["digest"]] if alone else _list_digests(row)
+
+
+def _list_digests(row: dict[str, Any]) -> list[bytes]:
+    """List the digests of a document; its own alone, where its number can't be read."""
+    document = Document(**row)
+    with suppress(KeyMissing, InvalidTag):
+        return document.list_digests()
+    return [bytes(document.digest)]
 
 
 def find_problem(

@@ -2,7 +2,7 @@
 repeat differs, and nothing of a person. Pure.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from ppims.core import keys
@@ -24,6 +24,20 @@ def digest_fields(ring: keys.Ring, ref_id: str, content: Mapping[str, str | None
             digest.update(_framed_name(name) + keys.frame_text(text))
             digests.append(digest.digest())
     return b"".join(digests)
+
+
+def list_differing_by_any(
+    names: Sequence[str], first: bytes, now: bytes, digest_by_older: Callable[[], Sequence[bytes]]
+) -> list[str]:
+    """Name the fields in which what is said now differs from what was said first, digested by
+    whichever key. By the right one fewest differ: a field that says the same, or is absent, is the
+    same by it.
+    """
+    differing = list_differing(names, first, now)
+    if differing:
+        others = (list_differing(names, first, each) for each in digest_by_older())
+        differing = min([differing, *others], key=len)
+    return differing
 
 
 def list_differing(names: Sequence[str], first: bytes, now: bytes) -> list[str]:

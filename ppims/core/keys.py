@@ -105,6 +105,13 @@ def digest(ring: Ring, *parts: str, size: int = 16) -> bytes:
     return begin_digest(ring, *parts, size=size).digest()
 
 
+def digest_by_each(ring: Ring, *parts: str, size: int = 16) -> list[bytes]:
+    """Digest texts by each key of a ring, the first one first: what was digested before a key was
+    changed is found by an older one.
+    """
+    return [digest((key,), *parts, size=size) for key in ring]
+
+
 def begin_digest(ring: Ring, *parts: str, size: int = 16) -> hashlib.blake2b:
     """Begin a digest that others, which begin alike, copy and go on with."""
     texts = b"".join([frame_text(part) for part in parts])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 
 from ppims.core.errors import Conflict
-from ppims.core.field_digests import digest_fields, list_differing
+from ppims.core.field_digests import digest_fields, list_differing_by_any
 from ppims.db import standbys, statements
 from ppims.models import Operation, Processor, ReplayKey
 
@@ -40,6 +40,11 @@ class Call:
         digests = digest_fields(settings.PPIMS_DIGEST_KEYS, self.ref_id, self.content)
         object.__setattr__(self, "digests", digests)
 
+    def digest_by_older(self) -> list[bytes]:
+        """Digest what it says by each other key of the ring: a repeat of before the key changed."""
+        ring = settings.PPIMS_DIGEST_KEYS[1:]
+        return [digest_fields((key,), self.ref_id, self.content) for key in ring]
+
     @property
     def key(self) -> tuple[int, str, str]:
         return self.processor.pk, self.operation.value, self.ref_id
@@ -61,7 +66,8 @@ def claim(call: Call) -> ReplayKey | None:
     if statements.run(CLAIM_REF_ID, [*call.key, call.digests]):
         return None
     first = ReplayKey.objects.get(pk=call.key)
-    if different := list_differing([*call.content], bytes(first.digests), call.digests):
+    names, by_older = [*call.content], call.digest_by_older
+    if different := list_differing_by_any(names, bytes(first.digests), call.digests, by_older):
         raise Conflict((name, "differs from what this Ref_Id said before") for name in different)
     standbys.wait_for_standbys()  # the first COMMIT may have gone without an answer from them
     return first

@@ -37,7 +37,9 @@ from ppims.models import (
     KeyInUse,
     Processor,
     ProcessorChange,
+    RecoveryCode,
     ReplayKey,
+    SecondFactor,
     StaffChange,
     User,
 )
@@ -72,11 +74,11 @@ PLACES = {"customer_id", "subject", "number", "month", "id", "limit_check_id", "
 # two people; what is encrypted shows when it is opened. docs/ledger.md says so.
 FREE_COLUMNS = {
     *((AuditEntry, "id"), (Document, "sealed"), (KycProposal, "sealed")),
-    (DuplicateReview, "claim"),
+    *((DuplicateReview, "claim"), (Identifier, "key_id")),
 }
 # Tables that verification says nothing of: docs/ledger.md names each.
 NOT_COVERED = {User, Processor, KeyInUse, NameWord, OverviewSnapshot, NearLimit, KeptCall, Job}
-NOT_COVERED |= {Notice}
+NOT_COVERED |= {Notice, SecondFactor, RecoveryCode}
 
 
 @dataclass(frozen=True)

@@ -49,12 +49,12 @@ def make_request(said, processor_id, ref_id, hold_minutes=15):
         digests=digest_fields(ref_id, said),
         field_names=tuple(asdict(said)),
         hold_minutes=hold_minutes,
-        card_digest=digest_card(getattr(said, "card_number", None)),
+        card_digests=list_card_digests(getattr(said, "card_number", None)),
     )
 
 
-def digest_card(number):
-    return b"card " + number.encode() if number else b""
+def list_card_digests(number):
+    return (b"card " + number.encode(),) if number else ()
 
 
 class MemoryStore:
@@ -357,7 +357,7 @@ def _list_instruments(requests, checks):
         if isinstance(request.said, Ask):
             owner = request.said.unique_id, request.processor_id
             accounts.add((*owner, request.said.account_number))
-            cards.add((*owner, request.card_digest))
+            cards |= {(*owner, digest) for digest in request.card_digests}
     accounts |= {(each.unique_id_sent, each.processor_id, each.account_number) for each in checks}
     return accounts, cards
 

@@ -22,7 +22,12 @@ from tests.property.drawn_groups import (
     write_group,
 )
 from tests.property.drawn_meanings import SIMPLEST, Meanings
-from tests.property.memory_store import MemoryStore, digest_card, make_correction, make_request
+from tests.property.memory_store import (
+    MemoryStore,
+    list_card_digests,
+    make_correction,
+    make_request,
+)
 from tests.property.model import HOLD_MINUTES, Model, Refused
 
 OPERATIONS = int(os.environ.get("PPIMS_TEST_PLANNED", "10000"))  # a lakh in the long form
@@ -93,7 +98,7 @@ class Story:
             for (name, number), is_usable in state["accounts"].items():
                 store.accounts[person, NUMBERS[name], number] = is_usable
             for (name, number), is_usable in state["cards"].items():
-                store.cards[person, NUMBERS[name], digest_card(number)] = is_usable
+                store.cards[person, NUMBERS[name], *list_card_digests(number)] = is_usable
 
     def go(self, group):
         self.move(group.move)

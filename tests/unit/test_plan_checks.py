@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from ppims.core.errors import UnknownCustomer
-from tests.property.memory_store import digest_card
+from tests.property.memory_store import list_card_digests
 from tests.unit.plans import (
     ACCOUNT,
     AT,
@@ -88,7 +88,7 @@ def test_an_account_that_is_named_is_active_at_this_processor(number, by, person
 def test_a_card_that_is_known_is_active_and_an_unknown_one_is_not_judged(is_usable, is_allowed):
     store = make_store()
     if is_usable is not None:
-        store.cards[PERSON, ENT, digest_card(CARD)] = is_usable
+        store.cards[PERSON, ENT, *list_card_digests(CARD)] = is_usable
     check = answer(store, ask(1, card_number=CARD))
     assert (check.is_allowed, check.card_last_four) == (is_allowed, "9876")
     assert check.reason == ("WITHIN_LIMITS" if is_allowed else "CARD_NOT_ACTIVE")
@@ -98,7 +98,7 @@ def test_a_card_that_is_known_is_active_and_an_unknown_one_is_not_judged(is_usab
 
 def test_the_account_is_named_before_the_card_and_the_card_before_the_credit_stop():
     store = make_store(make_rule("CREDIT_STOP", 1, "C"), make_rule("MONTH", 1, "C"))
-    store.cards[PERSON, ENT, digest_card(CARD)] = False
+    store.cards[PERSON, ENT, *list_card_digests(CARD)] = False
     both = answer(store, ask(LIMIT, "C1", "C", account_number="unknown", card_number=CARD))
     card = answer(store, ask(LIMIT, "C2", "C", card_number=CARD))
     neither = answer(store, ask(LIMIT, "C3", "C"))

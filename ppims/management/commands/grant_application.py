@@ -28,7 +28,7 @@ CHANGED_TABLES = {
         "limits_ledgerhead",
         "limits_monthlyusage",
     ),
-    "axes_accessattempt",
+    *("axes_accessattempt", "ppims_keptcall"),
     *("limits_figures", "limits_watched", "limits_notice", "ppims_job"),
     "ppims_failedaccess",
 }
