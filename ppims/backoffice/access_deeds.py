@@ -38,6 +38,8 @@ ACCESS_DEEDS: Mapping[str, object] = {
     "reveals refused": _("Reveals refused, an hour’s being used up: %(count)s, from %(source)s"),
     "audit exported at the machine": _("Exported the audit, %(frame)s; typed by %(operator)s"),
     "audit's export ended": _("Ended the export of the audit: entries: %(count)s"),
+    # Keys.
+    "documents encrypted anew": _("Encrypted the customer’s documents by another key"),
 }
 
 # What an action is called where one is chosen of all.
@@ -68,4 +70,6 @@ ACCESS_NAMES: Mapping[str, object] = {
     "pages denied": _("Pages denied"),
     "reveals refused": _("Reveals refused"),
     "audit exported at the machine": _("Audit exported at the machine"),
+    # Keys.
+    "documents encrypted anew": _("Documents encrypted anew"),
 }

@@ -13,10 +13,12 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
 from customers.models import Account, Customer, NumberPassedOn, Registration
+from customers.services import rekeying
 from limits.models import LedgerEntry, LedgerHead, LimitCheck, LimitRule, RuleSet
 from limits.verify import verify
 from ppims.core import clock
 from ppims.core.chain import sign_link, sign_row
+from ppims.core.keys import Key
 from ppims.db import append_only
 from ppims.db.signed_rows import list_values
 from ppims.models import AuditEntry, AuditHead, ReplayKey
@@ -159,3 +161,13 @@ def test_what_a_ref_id_of_before_said_is_not_proven(before):
     assert list_findings() == []
     key.update(row_id=first.pk + 1)
     assert list_findings() != []
+
+
+def test_rows_that_were_taken_are_encrypted_anew(before, monkeypatch, settings):
+    monkeypatch.setattr(MIGRATION, "AT_ONCE", 3)
+    take_rows()
+    new = Key("0e0e0e0e", b"n" * 32)
+    settings.PPIMS_DOCUMENT_KEYS = (new, *settings.PPIMS_DOCUMENT_KEYS)
+    rekeying.reencrypt_documents(lambda done, total: None)
+    assert set(rekeying.list_needs("document")) == {new.id}
+    assert list_findings() == []
