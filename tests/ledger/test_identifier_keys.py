@@ -6,20 +6,18 @@ from contextlib import contextmanager
 from datetime import date
 
 import pytest
-from django.db import connection
 
 from customers import records
 from customers.choices import MOBILE_KIND
 from customers.details import CustomerDetails
-from customers.models import Card, Customer, Document, DuplicateReview, Identifier
-from customers.services import customers, rekeying, reviews
+from customers.models import Card, Customer, DuplicateReview, Identifier
+from customers.services import customers, identifier_keys
 from limits.verify import verify
 from ppims.core import keys
 from ppims.core.errors import Conflict
-from ppims.models import AuditEntry, Operation
+from ppims.models import Operation
 from ppims.services.idempotency import Call
 from tests.factories import draw_mobile, draw_ref, make_check, make_customer, make_processor
-from tests.web.admin_pages import make_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.as_the_application]
 NEW_KEY = keys.Key("ffff0001", b"n" * 32)
@@ -133,7 +131,7 @@ def test_the_insert_itself_sees_a_holder_by_an_older_key(digests, ent, person, m
 
 def test_a_number_that_is_given_up_finds_nobody_by_either_key(digests, stage, ent, person, mobile):
     with digests.use("next"):
-        rekeying.redigest_identifiers(say_nothing)
+        identifier_keys.redigest_identifiers(say_nothing)
     with digests.use("old"):  # a worker that doesn't know the next key
         records.forget(Customer.objects.get(pk=person), MOBILE_KIND)
     with digests.use(stage):
@@ -177,14 +175,14 @@ def test_identifiers_go_over_to_the_new_key_and_nothing_is_left_of_the_old_one(
 ):
     with digests.use("next"):
         make_customer(ent, mobile_number=draw_mobile())
-        rekeying.redigest_identifiers(say_nothing)
-        rekeying.redigest_identifiers(say_nothing)
+        identifier_keys.redigest_identifiers(say_nothing)
+        identifier_keys.redigest_identifiers(say_nothing)
         assert list(verify()) == []
     with digests.use("first"):
         assert list_key_ids() == {digests.old.id, NEW_KEY.id}
         assert list(verify()) == []
-        rekeying.drop_old_identifiers(say_nothing)
-        rekeying.drop_old_identifiers(say_nothing)
+        identifier_keys.drop_old_identifiers(say_nothing)
+        identifier_keys.drop_old_identifiers(say_nothing)
         assert list_key_ids() == {NEW_KEY.id}
         assert Identifier.objects.count() == 3
         assert list(verify()) == []
@@ -194,94 +192,29 @@ def test_identifiers_go_over_to_the_new_key_and_nothing_is_left_of_the_old_one(
 def test_they_may_go_over_at_once_once_the_new_key_is_the_first(digests, person):
     Identifier.objects.update(key_id=None)  # as of before keys were named
     with digests.use("first"):
-        assert rekeying.list_needs("digest") == {digests.old.id: {"customers_identifier": 2}}
-        rekeying.drop_old_identifiers(say_nothing)
-        assert rekeying.list_needs("digest") == {NEW_KEY.id: {"customers_identifier": 2}}
+        identifier_keys.drop_old_identifiers(say_nothing)
+        assert list_key_ids() == {NEW_KEY.id}
+        assert Identifier.objects.count() == 2
         assert list(verify()) == []
+
+
+@pytest.mark.parametrize("work", ["redigest_identifiers", "drop_old_identifiers"])
+def test_with_one_key_they_are_named_and_none_is_deleted(digests, person, work):
+    Identifier.objects.update(key_id=None)
+    getattr(identifier_keys, work)(say_nothing)
+    assert list_key_ids() == {digests.old.id}
+    assert Identifier.objects.count() == 2
 
 
 def test_an_identifier_that_somebody_deleted_is_not_made_again_in_silence(digests, person):
     Identifier.objects.filter(kind="PAN").delete()
     with digests.use("first"):
-        rekeying.drop_old_identifiers(say_nothing)
+        identifier_keys.drop_old_identifiers(say_nothing)
         assert [finding.problem for finding in verify()] == ["is gone"]
 
 
 def test_a_strange_identifier_stays_and_is_named(digests, person):
     Identifier.objects.create(kind="PAN", digest=b"x" * 16, customer_id=person)
     with digests.use("first"):
-        rekeying.drop_old_identifiers(say_nothing)
+        identifier_keys.drop_old_identifiers(say_nothing)
         assert [finding.problem for finding in verify()] == ["is not on record"]
-
-
-# Documents.
-
-
-def decide_something(cbs, mobile):
-    with pytest.raises(Conflict):
-        make_customer(cbs, mobile_number=mobile, date_of_birth=date(1960, 1, 1))
-    review = DuplicateReview.objects.get()
-    maker = make_user("maker")
-    reviews.decide(review_id=review.pk, outcome="DIFFERENT_PEOPLE", reason="Seen", user=maker)
-
-
-def test_documents_and_reviews_are_encrypted_anew_and_the_audit_proves_them(
-    documents, cbs, person, mobile
-):
-    decide_something(cbs, mobile)
-    with documents.use("first"):
-        assert rekeying.list_needs("document") == {
-            documents.old.id: {"customers_document": 1, "customers_duplicatereview": 2}
-        }
-        rekeying.reencrypt_documents(say_nothing)
-        rekeying.reencrypt_documents(say_nothing)
-        assert set(rekeying.list_needs("document")) == {NEW_KEY.id}
-        assert list(verify()) == []
-        assert AuditEntry.objects.filter(action=REENCRYPTED_ACTION).count() == 3
-    settings_alone = use_ring(documents.settings, documents.name, NEW_KEY)
-    with settings_alone:  # nothing needs the old one
-        assert Document.objects.get().reveal() == PAN["ovid_value"]
-        review = DuplicateReview.objects.get()
-        assert review.read_claim()["mobile_number"] == mobile
-        assert list(verify()) == []
-
-
-def test_a_run_that_is_cut_off_is_gone_on_with(documents, ent, monkeypatch):
-    monkeypatch.setattr(rekeying, "ROWS_AT_ONCE", 1)
-    numbers = [f"ABCPE123{n}F" for n in range(4)]
-    for number in numbers:
-        make_customer(ent, mobile_number=draw_mobile(), ovid_type="PAN", ovid_value=number)
-
-    def stop_after_two(done, total):
-        if done == 2:
-            raise KeyboardInterrupt
-
-    with documents.use("first"):
-        with pytest.raises(KeyboardInterrupt):
-            rekeying.reencrypt_documents(stop_after_two)
-        assert list(verify()) == []
-        assert rekeying.list_needs("document")[NEW_KEY.id] == {"customers_document": 2}
-        rekeying.reencrypt_documents(say_nothing)
-        assert sorted(each.reveal() for each in Document.objects.all()) == numbers
-        assert list(verify()) == []
-
-
-def test_no_number_is_in_what_the_audit_says_of_it(documents, person):
-    with documents.use("first"):
-        rekeying.reencrypt_documents(say_nothing)
-    detail = AuditEntry.objects.get(action=REENCRYPTED_ACTION).detail
-    assert PAN["ovid_value"] not in detail
-
-
-def test_every_column_that_a_document_key_encrypts_is_known():
-    with connection.cursor() as cursor:
-        tables = connection.introspection.table_names(cursor)
-        found = {
-            (table, column.name)
-            for table in tables
-            for column in connection.introspection.get_table_description(cursor, table)
-            if column.name in {"sealed", "claim", "evidence"}
-        }
-    found.discard(("ppims_job", "claim"))  # whose runner has it
-    known = {(each.model._meta.db_table, each.column) for each in rekeying.SEALED_COLUMNS}
-    assert found == known

@@ -11,7 +11,7 @@ from customers.models import Document, DuplicateReview, KycProposal
 from customers.review_evidence import list_evidence
 from customers.services import rekeying
 from limits.verify import verify
-from ppims.core import clock
+from ppims.core import clock, keys
 from ppims.core.keys import Key
 from ppims.models import AuditEntry, KeptCall, Processor, SecondFactor, User
 from tests.ledger import histories
@@ -137,7 +137,9 @@ def swap_key(document):
 def add_by_hand(document):
     document.pk, document.kind = document.pk + 1_000_000, "PAN"
     document.seal("ABCDE1234F")
-    document.key_id, document.sealed = OLD_KEY.id, b"\0" * 40
+    document.key_id, document.sealed = keys.encrypt(
+        (OLD_KEY,), "ABCDE1234F", bound_to=document.bound_to
+    )
     document.save(force_insert=True)
 
 

@@ -36,7 +36,13 @@ DELETED_TABLES = {
     *("customers_identifier", "customers_nameword", "limits_hold", "limits_monthlyusage"),
     *("limits_watched", "limits_notice", "ppims_staffsession"),
     *("ppims_user_groups", "auth_group_permissions", "ppims_keptcall"),
-    *("ppims_job", "ppims_failedaccess", "django_session", "ppims_secondfactor", "ppims_recoverycode"),
+    *(
+        "ppims_job",
+        "ppims_failedaccess",
+        "django_session",
+        "ppims_secondfactor",
+        "ppims_recoverycode",
+    ),
     *("axes_accessattempt", "axes_accessattemptexpiration"),
 }
 
