@@ -11,7 +11,7 @@ from urllib.parse import quote
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from ppims.core import keys, private_files
+from ppims.core import key_sources, keys, private_files
 from ppims.db import url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -92,37 +92,62 @@ PPIMS_CONNECTIONS_PER_ADDRESS = read_number(
 )
 
 
-# --- keys: var/keys at first start, or the environment --------------------------------------------
+# --- keys: var/keys at first start, the environment, or a command that prints them ----------------
+
+PPIMS_KEY_COMMAND = os.environ.get("PPIMS_KEY_COMMAND", "")
+PPIMS_KEY_PLACES: dict[str, str] = {}  # where each ring's text is, for those who change it
 
 
 def read_key_ring(name: str) -> keys.Ring:
-    """Read PPIMS_<NAME>_KEYS, or the key file. Only a new installation makes the file."""
+    """Read PPIMS_<NAME>_KEYS, else what PPIMS_KEY_COMMAND prints, else the key file. Only a new
+    installation makes the file.
+    """
     path = PPIMS_DATA_DIR / "keys" / f"{name}.key"
-    given = read_text(f"PPIMS_{name.upper()}_KEYS")
-    if not given:
-        # With another key the ledger's signatures would all look forged.
-        if HAS_DATA and not path.exists():
-            raise ImproperlyConfigured(
-                f"The key file {path} is missing, and there are data that need it: restore it."
-            )
-        if keys.make_key_file(path):
-            PPIMS_NEW_KEY_FILES.append(path)
-    if problem := _describe_readers_of_keys(name, path):
+    variable = f"PPIMS_{name.upper()}_KEYS"
+    given = read_text(variable)
+    if given:
+        place = f"{variable}_FILE" if os.environ.get(f"{variable}_FILE") else variable
+    elif PPIMS_KEY_COMMAND:
+        given, place = _ask_key_command(name), "PPIMS_KEY_COMMAND"
+    else:
+        _ensure_key_file(path)
+        place = ""
+    PPIMS_KEY_PLACES[name] = place
+    if problem := _describe_readers_of_keys(place, path):
         raise ImproperlyConfigured(f"The {name} keys are no secret: {problem}")
     try:
         return keys.read_ring(given or path.read_text("utf-8"))
-    except ValueError as error:
-        raise ImproperlyConfigured(f"The {name} keys are not 32 bytes each, in base64.") from error
+    except ValueError:  # nor its cause, which quotes what it can't read
+        raise ImproperlyConfigured(
+            f"The {name} keys are not 32 bytes each, in base64, each once and the first in use."
+        ) from None
 
 
-def _describe_readers_of_keys(name: str, own: Path) -> str:
+def _ask_key_command(name: str) -> str:
+    try:
+        return key_sources.run_key_command(PPIMS_KEY_COMMAND, name)
+    except key_sources.CommandFailed as error:
+        raise ImproperlyConfigured(
+            f"PPIMS_KEY_COMMAND gave no {name} keys: it {error}. Run it by hand to see why."
+        ) from None
+
+
+def _ensure_key_file(path: Path) -> None:
+    # With another key the ledger's signatures would all look forged.
+    if HAS_DATA and not path.exists():
+        raise ImproperlyConfigured(
+            f"The key file {path} is missing, and there are data that need it: restore it."
+        )
+    if keys.make_key_file(path):
+        PPIMS_NEW_KEY_FILES.append(path)
+
+
+def _describe_readers_of_keys(place: str, own: Path) -> str:
     """Say that others may read the file that the keys are in; "" where nobody else may."""
     # The group of a file that is named is for whoever mounts it there to choose.
-    if named := os.environ.get(f"PPIMS_{name.upper()}_KEYS_FILE"):
-        return private_files.describe_readers(Path(named), private_files.OTHERS_BITS)
-    if read_text(f"PPIMS_{name.upper()}_KEYS"):
-        return ""
-    return private_files.describe_readers(own, private_files.ANYONE_ELSE)
+    if place.endswith("_FILE"):
+        return private_files.describe_readers(Path(os.environ[place]), private_files.OTHERS_BITS)
+    return "" if place else private_files.describe_readers(own, private_files.ANYONE_ELSE)
 
 
 PPIMS_NEW_KEY_FILES: list[Path] = []  # those made just now

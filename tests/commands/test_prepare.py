@@ -242,6 +242,24 @@ def test_a_secret_may_be_given_as_a_file(tmp_path):
     assert (code, (tmp_path / "keys" / "ledger.key").exists()) == (0, False), error
 
 
+def test_a_command_prints_the_keys_and_no_file_is_made(tmp_path):
+    vault = tmp_path / "vault"
+    vault.write_text(f"#!/bin/sh\nprintf %s {'A' * 43}=\n")
+    vault.chmod(0o700)
+    code, error = manage(tmp_path, PPIMS_KEY_COMMAND=str(vault))
+    assert (code, (tmp_path / "keys").exists()) == (0, False), error
+
+
+def test_a_command_without_keys_stops_the_start_and_is_not_quoted(tmp_path):
+    code, error = manage(tmp_path, PPIMS_KEY_COMMAND="echo s3cret")
+    assert code != 0
+    assert "The ledger keys are not 32 bytes each" in error
+    code, failed = manage(tmp_path, PPIMS_KEY_COMMAND="sh -c 'echo s3cret; exit 4'")
+    assert code != 0
+    assert "PPIMS_KEY_COMMAND gave no ledger keys: it ended with 4. Run it by hand" in failed
+    assert "s3cret" not in error + failed
+
+
 def test_data_without_their_keys_do_not_start_with_new_ones(tmp_path):
     assert manage(tmp_path)[0] == 0
     (tmp_path / "ppims.sqlite3").touch()
