@@ -34,7 +34,7 @@ VERBS = set(
     rebuild redigest reencrypt
     receive recognize record redirect refresh refuse register reject release remove render
     renew repeat replay report require reset resolve respond restart restore resume reveal reverse
-    rewrite roll
+    rewrite roll rotate
     round run save say scale seal search seed send serve set settle share show sign sit skip
     spell spend split spread start stay step stop store stream strip submit subtract sum summarize
     swap switch sync take tamper tell test throttle time transfer translate trim truncate try type

@@ -15,10 +15,13 @@ from ppims.core.chain import KeysByName
 from ppims.db import row_proofs
 from ppims.db.streaming import Reader, stream_joined
 from ppims.db.transaction import read_snapshot
-from ppims.models import FourEyes, ProcessorChange, StaffChange
+from ppims.models import FourEyes, KeyRotation, ProcessorChange, StaffChange
 from ppims.services import audit
 
-PROVEN_MODELS: tuple[type[Model], ...] = (LimitRule, RuleSet, StaffChange, ProcessorChange)
+PROVEN_MODELS: tuple[type[Model], ...] = (
+    *(LimitRule, RuleSet, StaffChange, ProcessorChange),
+    KeyRotation,
+)
 LABELS = {row_proofs.read_shape(m).name: str(m._meta.verbose_name) for m in PROVEN_MODELS}
 
 

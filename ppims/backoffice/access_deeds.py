@@ -1,10 +1,12 @@
-"""What was done about getting in, in words: who came in and who was kept out, passwords, second
-factors, sessions. A part of audit_text, whose actions these are.
+"""What was done about getting in and about keys, in words: who came in and who was kept out,
+passwords, second factors, sessions. A part of audit_text, whose actions these are.
 """
 
 from collections.abc import Mapping
 
 from django.utils.translation import gettext_lazy as _
+
+from ppims.models import KeyRotation
 
 ACCESS_DEEDS: Mapping[str, object] = {
     # Passwords.
@@ -39,6 +41,18 @@ ACCESS_DEEDS: Mapping[str, object] = {
     "audit exported at the machine": _("Exported the audit, %(frame)s; typed by %(operator)s"),
     "audit's export ended": _("Ended the export of the audit: entries: %(count)s"),
     # Keys.
+    "key rotation proposed": _("Proposed a new %(ring)s"),
+    "key rotation approved": _("Approved a new %(ring)s"),
+    "key rotation rejected": _("Rejected a new %(ring)s"),
+    "key rotation withdrawn": _("Withdrew the proposal of a new %(ring)s"),
+    "key rotation alone": _("Decided on a new %(ring)s as the one admin there is"),
+    "key rotation confirmed": _("Confirmed a new %(ring)s that one admin decided on"),
+    "key rotation objected": _("Objected to a new %(ring)s that one admin decided on"),
+    "next key known": _("Made the next %(ring)s known, %(key)s; typed by %(operator)s"),
+    "next key finds all": _("Let the next %(ring)s find all, %(key)s; typed by %(operator)s"),
+    "new key in use": _("Took the new %(ring)s in use, %(key)s; typed by %(operator)s"),
+    "key rotation done": _("Finished with the new %(ring)s, %(key)s; typed by %(operator)s"),
+    "key dropped": _("Dropped the old %(ring)s %(key)s; typed by %(operator)s"),
     "documents encrypted anew": _("Encrypted the customer’s documents by another key"),
 }
 
@@ -71,5 +85,22 @@ ACCESS_NAMES: Mapping[str, object] = {
     "reveals refused": _("Reveals refused"),
     "audit exported at the machine": _("Audit exported at the machine"),
     # Keys.
+    "key rotation proposed": _("New key proposed"),
+    "key rotation approved": _("New key approved"),
+    "key rotation rejected": _("New key rejected"),
+    "key rotation withdrawn": _("New key withdrawn"),
+    "key rotation alone": _("New key by one admin"),
+    "key rotation confirmed": _("New key confirmed"),
+    "key rotation objected": _("New key objected to"),
+    "next key known": _("Next key known"),
+    "next key finds all": _("Next key finds all"),
+    "new key in use": _("New key in use"),
+    "key rotation done": _("New key: all done"),
+    "key dropped": _("Old key dropped"),
     "documents encrypted anew": _("Documents encrypted anew"),
 }
+
+
+def name_ring(purpose: str) -> str:
+    """Say "document key"."""
+    return KeyRotation.Purpose(purpose).label.lower()

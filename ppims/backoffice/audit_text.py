@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from customers.models import DuplicateReview, Merge
 from limits.models import Direction, Notice, PostingFinding, ReportFinding, Window, write_limit
 from ppims.backoffice import labels
-from ppims.backoffice.access_deeds import ACCESS_DEEDS, ACCESS_NAMES
+from ppims.backoffice.access_deeds import ACCESS_DEEDS, ACCESS_NAMES, name_ring
 from ppims.core.formats import inr, ist_date, ist_start, write_count, write_month
 
 Detail = Mapping[str, Any]
@@ -386,6 +386,7 @@ DETAIL_WRITERS: Mapping[str, Callable[[Detail], object]] = {
     "posting": lambda detail: PostingFinding.Finding(detail["finding"]).label,
     "report": lambda detail: ReportFinding.Finding(detail["finding"]).label,
     "staff": _say_staff_change,
+    "ring": lambda detail: name_ring(detail["purpose"]),
     "notice_kind": lambda detail: labels.lower_first(str(Notice.Kind(detail["kind"]).label)),
     "role": lambda detail: ", ".join(detail["groups"]) or gettext("nobody yet"),
 }

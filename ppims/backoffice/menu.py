@@ -59,6 +59,7 @@ SETTINGS_TABS = (
     Item("limits", _("Limits"), permissions=("limits.view_limitrule",)),
     Item("processors", _("Processors"), permissions=("ppims.view_processor",)),
     Item("staff", _("Staff"), permissions=("ppims.view_user",)),
+    Item("keys", _("Keys"), permissions=("ppims.propose_keyrotation",)),
     Item("audit", _("Audit"), permissions=("ppims.view_auditentry",)),
     Item("admin:index", _("Admin"), permissions=("ppims.view_user",)),
 )

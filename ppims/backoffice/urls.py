@@ -22,6 +22,7 @@ from ppims.backoffice.demo.page import demo
 from ppims.backoffice.explanations import transaction_explained
 from ppims.backoffice.flagged import flagged_list, flagged_posting
 from ppims.backoffice.jobs import job
+from ppims.backoffice.keys import key_new, keys
 from ppims.backoffice.limit_changes import change_limits, limits_pack
 from ppims.backoffice.limit_effect import limits_effect
 from ppims.backoffice.limits import limits
@@ -119,6 +120,8 @@ urlpatterns = [
         "settings/staff/<int:user_id>/sessions/end", staff_sessions_end, name="staff-sessions-end"
     ),
     path("settings/staff/<int:user_id>/<slug:kind>", staff_change, name="staff-change"),
+    path("settings/keys", keys, name="keys"),
+    path("settings/keys/<slug:purpose>", key_new, name="key-new"),
     path("settings/audit", audit, name="audit"),
     path("settings/audit/<int:entry_id>", audit_entry, name="audit-entry"),
     path("settings/audit/export", audit_export, name="audit-export"),

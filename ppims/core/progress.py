@@ -16,7 +16,7 @@ from rich.progress import (
 
 
 @contextmanager
-def show_bar(what: str, *, total: int, done: int = 0) -> Iterator[Callable[..., None]]:
+def show_bar(what: str, *, total: int | None, done: int = 0) -> Iterator[Callable[..., None]]:
     """Show a bar on standard error. The block gets a function, to call with each number done and,
     if one likes, a note to show.
     """

@@ -60,6 +60,8 @@ ROLES: dict[str, frozenset[str]] = {
         "ppims.approve_staffchange",
         "ppims.propose_processorchange",
         "ppims.approve_processorchange",
+        "ppims.propose_keyrotation",
+        "ppims.approve_keyrotation",
         "ppims.view_auditentry",
         "ppims.view_keptcall",
         "limits.add_limitrule",

@@ -44,6 +44,7 @@ LOCAL_TABLES = frozenset(
         *("ppims_keyinuse", "ppims_keptcall", "ppims_secondfactor", "ppims_recoverycode"),
         *("ppims_staffchange", "ppims_processorchange", "ppims_job", "ppims_staffsession"),
         "ppims_failedaccess",
+        "ppims_keyrotation",
         *("ppims_user_groups", "ppims_user_user_permissions", "auth_group", "auth_permission"),
         *("auth_group_permissions", "django_admin_log", "django_content_type", "django_session"),
         *("axes_accessattempt", "axes_accessattemptexpiration", "axes_accessfailurelog"),

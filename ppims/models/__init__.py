@@ -5,6 +5,7 @@ from ppims.models.audit import AuditEntry, AuditHead, KeyInUse
 from ppims.models.calls import LONGEST_REF_ID, KeptCall, Operation, ReplayKey
 from ppims.models.four_eyes import LONGEST_NOTE, FourEyes, MayCountAlone
 from ppims.models.jobs import Job
+from ppims.models.key_rotations import KeyRotation
 from ppims.models.processor_changes import ProcessorChange
 from ppims.models.processors import Processor
 from ppims.models.second_factor import RecoveryCode, SecondFactor
@@ -24,6 +25,7 @@ __all__ = [
     "Job",
     "KeptCall",
     "KeyInUse",
+    "KeyRotation",
     "MayCountAlone",
     "Operation",
     "Processor",

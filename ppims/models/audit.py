@@ -64,12 +64,19 @@ class AuditHead(models.Model):
 
 
 class KeyInUse(models.Model):
-    """The name of a key that this database was written with: without the key, that is lost."""
+    """The name of a key that this database was written with: without the key, that is lost; but
+    for a session key's.
+
+    `needs` is how many rows of which table needed it when that was counted last, as JSON; "": it
+    never was.
+    """
 
     pk = models.CompositePrimaryKey("purpose", "key_id")
     purpose = models.CharField(max_length=8)
     key_id = models.CharField(max_length=8)
     first_used_at = models.DateTimeField()
+    needs = models.TextField(default="", editable=False)
+    counted_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         verbose_name_plural = "keys in use"

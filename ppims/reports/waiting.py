@@ -20,7 +20,7 @@ from limits.models import (
     RuleSet,
 )
 from ppims.core import calendar
-from ppims.models import ProcessorChange, StaffChange
+from ppims.models import KeyRotation, ProcessorChange, StaffChange
 from ppims.reports import reviews
 from ppims.reports.notices import NO_NOTICES
 
@@ -42,7 +42,7 @@ COUNTED_PARTS: list[Part] = [
         (APPROVALS_LIST, model, model.WAITING, "proposed_at")
         for model in (
             *(KycProposal, Unblocking, Adjustment, RuleSet, Merge, NumberPassedOn),
-            *(StaffChange, ProcessorChange),
+            *(StaffChange, ProcessorChange, KeyRotation),
         )
     ),
     (APPROVALS_LIST, LimitRule, LimitRule.WAITING & Q(rule_set=None), "proposed_at"),

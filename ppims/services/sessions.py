@@ -16,7 +16,8 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import DatabaseError
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
+from django.db.models.functions import Left
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -29,6 +30,7 @@ from ppims.services import audit
 CLEARED_EVERY_SECONDS = 3600
 DIGEST_BYTES = 20  # forty characters: as long as Django's column
 MOST_LISTED = 50
+KEY_NAME_LENGTH = 8
 
 logger = logging.getLogger(__name__)
 
@@ -204,6 +206,13 @@ class Cleared:
             self._due_at = time.monotonic() + CLEARED_EVERY_SECONDS
             _clear_ended()
         return response
+
+
+def count_by_key(at: datetime) -> dict[str, int]:
+    """Count the sessions that are open, by the name of the key that they are encrypted with."""
+    open_sessions = SessionStore.get_model_class().objects.filter(expire_date__gt=at)
+    named = open_sessions.annotate(key=Left("session_data", KEY_NAME_LENGTH)).values_list("key")
+    return dict(named.annotate(Count("pk")))
 
 
 def _clear_ended() -> None:

@@ -107,6 +107,8 @@ PAGES = (
     Shown("staff-member", "/settings/staff/1", role="admin"),
     Shown("staff-add", "/settings/staff/add", role="admin"),
     Shown("staff-change", "/settings/staff/1/role", role="admin"),
+    Shown("keys", "/settings/keys", role="admin"),
+    Shown("key-new", "/settings/keys/document", role="admin"),
     Shown("merge-with", f"/customers/{SAMPLE_CUSTOMER}/merge", role="maker"),
     Shown("merge", f"/customers/{SAMPLE_CUSTOMER}/merge?other={{declined}}", role="maker"),
     Shown("password", "/password"),

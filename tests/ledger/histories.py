@@ -14,7 +14,7 @@ from limits.services.adjustments import Correction
 from ppims.core import clock
 from ppims.core.errors import Conflict, Malformed
 from ppims.models import FourEyes, Operation, Processor, User
-from ppims.services import processor_changes, staff_changes
+from ppims.services import key_rotations, processor_changes, staff_changes
 from ppims.services.idempotency import Call
 from ppims.services.staff_changes import NewPerson
 from tests.factories import (
@@ -214,6 +214,17 @@ def change_staff_and_processors(ent: Processor, at: datetime) -> None:
                 ):
                     proposals.decide(proposal_id=change.pk, state=APPROVED_STATE, user=two)
                 processor_changes.open_sheet(change_id=edited.pk, user=one)
+        rotate_keys(one, two)
+
+
+def rotate_keys(one: User, two: User) -> None:
+    """Let two admins decide on a new key that is the next by now, and propose another."""
+    approved, _ = (
+        key_rotations.propose(purpose=purpose, reason="Yearly", user=one)
+        for purpose in ("document", "session")
+    )
+    key_rotations.KEY_PROPOSALS.decide(proposal_id=approved.pk, state=APPROVED_STATE, user=two)
+    key_rotations.begin(rotation_id=approved.pk, key_id="0a1b2c3d")
 
 
 def tell(processor: Processor, unique_id: int, **details: str) -> None:

@@ -35,6 +35,7 @@ from ppims.models import (
     Job,
     KeptCall,
     KeyInUse,
+    KeyRotation,
     Processor,
     ProcessorChange,
     RecoveryCode,
@@ -58,6 +59,7 @@ NAMES = {
     RuleSet: "change of limits {id}",
     StaffChange: "staff change {id}",
     ProcessorChange: "processor change {id}",
+    KeyRotation: "key rotation {id}",
     Identifier: "identifier {kind} of customer {customer_id}",
 }
 NAMES |= {
@@ -65,7 +67,7 @@ NAMES |= {
     for model in OF_A_CUSTOMER
     if model is not Customer
 }
-OF_NOBODY = (LimitRule, RuleSet, StaffChange, ProcessorChange)
+OF_NOBODY = (LimitRule, RuleSet, StaffChange, ProcessorChange, KeyRotation)
 COVERED_MODELS = (*NAMES, Hold, ReplayKey)
 OWNERS = {AuditEntry: "subject", AuditHead: "subject", Seal: "number", Customer: "unique_id"}
 # Which columns say where a row belongs: changed, it is missed in one place and too much in another.

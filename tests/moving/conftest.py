@@ -24,6 +24,7 @@ from ppims.services import (
     audit,
     call_buffer,
     jobs,
+    key_rotations,
     key_usage,
     processor_changes,
     role_groups,
@@ -123,6 +124,7 @@ def propose_everything(ent, customer, maker):
     processor_changes.propose_password(
         processor_id=ent.pk, keep_days=7, reason="asked for", user=maker
     )
+    key_rotations.propose(purpose="ledger", reason="asked for", user=maker)
     review = DuplicateReview.objects.get()
     reviews.decide(review_id=review.pk, outcome="NUMBER_PASSED_ON", reason="asked for", user=maker)
     merge_customers(make_customer(ent), make_customer(ent))

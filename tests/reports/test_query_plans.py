@@ -53,7 +53,7 @@ STAY_SMALL = {
     *("ppims_processor", "ppims_user", "limits_limitrule", "limits_figures", "limits_seal"),
     *("limits_ruleset", "limits_adjustment", "customers_unblocking", "customers_duplicatereview"),
     *("customers_kycproposal", "customers_merge", "customers_numberpassedon"),
-    *("ppims_staffchange", "ppims_processorchange"),
+    *("ppims_staffchange", "ppims_processorchange", "ppims_keyrotation"),
 }
 GROWING_TABLES = {
     model._meta.db_table

@@ -20,7 +20,7 @@ from ppims.core import calendar, clock
 from ppims.core.errors import Conflict
 from ppims.core.roles import ROLES
 from ppims.models import Processor
-from ppims.services import processor_changes, staff_changes
+from ppims.services import key_rotations, processor_changes, staff_changes
 from ppims.services.processor_changes import NewProcessor
 from ppims.services.staff_changes import NewPerson
 from tests.factories import draw_mobile, make_customer, make_posting, make_processor
@@ -92,6 +92,10 @@ def propose_processor(maker):
     return processor_changes.propose_adding(processor=processor, reason="Goes live", user=maker)
 
 
+def propose_key(maker):
+    return key_rotations.propose(purpose="document", reason="Yearly", user=maker)
+
+
 PROPOSERS = {
     "kyc": propose_kyc,
     "unblocking": propose_unblocking,
@@ -102,6 +106,7 @@ PROPOSERS = {
     "number-passed-on": propose_passing_on,
     "staff": propose_adding,
     "processor": propose_processor,
+    "key-rotation": propose_key,
 }
 # What the audit tells of each, besides who and when; of all others that is before, after, reason.
 DETAIL_BY_KIND = {

@@ -101,6 +101,8 @@ OPEN_TO = {
     "staff-sessions-end": (NO_ROLE, {"admin"}, [1]),
     "staff-change": ({"admin"}, {"admin"}, [1, "role"]),
     "staff-password": ({"admin"}, {"admin"}, [1]),
+    "keys": ({"admin"}, NO_ROLE, []),
+    "key-new": ({"admin"}, {"admin"}, ["document"]),
     "customer-merge": ({"maker"}, {"maker"}, [CUSTOMER]),
     "customer-unmerge": ({"maker"}, {"maker"}, [CUSTOMER]),
     "approvals": (ROLES, NO_ROLE, []),
@@ -205,7 +207,7 @@ FIVE_PLACES = ["Overview", "Customers", "Transactions", "Work", "Settings"]
 WORK_TABS = ["Flagged", "Reviews", "Approvals", "Refused reports", "Notices"]
 SETTINGS_TABS = {role: ["Limits", "Processors"] for role in ROLES} | {
     "auditor": ["Limits", "Processors", "Audit"],
-    "admin": ["Limits", "Processors", "Staff", "Audit", "Admin"],
+    "admin": ["Limits", "Processors", "Staff", "Keys", "Audit", "Admin"],
 }
 
 

@@ -21,6 +21,7 @@ CHANGED_TABLES = {
     *("customers_kycproposal", "customers_merge", "customers_numberpassedon"),
     *("ppims_staffchange", "ppims_processorchange", "ppims_secondfactor", "ppims_recoverycode"),
     "django_session",  # of the version before, which may serve until all are upgraded
+    *("ppims_keyrotation", "ppims_keyinuse"),
     *(
         "limits_ruleset",
         "limits_limitrule",
@@ -43,6 +44,7 @@ DELETED_TABLES = {
         "ppims_secondfactor",
         "ppims_recoverycode",
     ),
+    "ppims_keyinuse",
     *("axes_accessattempt", "axes_accessattemptexpiration"),
 }
 

@@ -1,0 +1,84 @@
+"""Keys: where each stands and what needs it, and the proposal of a new one. None is shown: names
+alone.
+"""
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from customers.forms.fields import focus_first, make_reason_field
+from ppims.backoffice.access import get_posted, open_page, render_form
+from ppims.core import clock
+from ppims.core.errors import Refusal, Unavailable
+from ppims.models import KeyRotation
+from ppims.reports import keys as report
+from ppims.services import key_rotations, staff_ties
+from ppims.services.accounts import get_staff
+
+Purpose = KeyRotation.Purpose
+
+
+class ReasonForm(forms.Form):
+    """Why a new key is wanted."""
+
+    marks_required = False
+    reason = make_reason_field()
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Say why a service refused, beside the field that it names."""
+        for name, message in refusal.errors or [("", refusal.message)]:
+            self.add_error(name if name in self.fields else None, message)
+
+
+@open_page("ppims.propose_keyrotation")
+def keys(request: HttpRequest) -> HttpResponse:
+    """List the keys of each ring, as of the last count, and what is on its way."""
+    open_by_purpose = {row.purpose: row for row in KeyRotation.objects.filter(KeyRotation.OPEN)}
+    rings = [
+        {
+            "purpose": Purpose(purpose),
+            "lines": lines,
+            "counted_at": max((each.counted_at for each in lines if each.counted_at), default=None),
+            "rotation": (found := open_by_purpose.get(purpose)),
+            "next_step": report.describe_next_step(found) if found else "",
+            "address": reverse("approval", args=["key-rotation", found.pk]) if found else "",
+        }
+        for purpose, lines in report.list_keys().items()
+    ]
+    return render(request, "ppims/keys/keys.html", {"rings": rings})
+
+
+@open_page("ppims.propose_keyrotation", methods=("GET", "POST"))
+def key_new(request: HttpRequest, purpose: str) -> HttpResponse:
+    """Propose a new key for a purpose."""
+    if purpose not in Purpose.values:
+        raise Http404
+    user, form = get_staff(request), ReasonForm(get_posted(request))
+    focus_first(form)
+    if form.is_valid():
+        try:
+            rotation = key_rotations.propose(
+                purpose=purpose, reason=form.cleaned_data["reason"], user=user
+            )
+        except Unavailable:
+            raise
+        except Refusal as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, _describe_proposed(rotation))
+            return redirect("keys")
+    context = {
+        "ring": str(Purpose(purpose).label).lower(),
+        "lasts": report.LASTING_NEEDS.get(purpose, ""),
+        "is_alone": staff_ties.list_able_admins(clock.now()) == [user],
+    }
+    return render_form(request, "ppims/keys/new.html", form, context)
+
+
+def _describe_proposed(rotation: KeyRotation) -> str:
+    if rotation.state == rotation.State.ALONE:
+        return _("It counts, for you are the one admin. A second one is to confirm it.")
+    return _("Proposed: it waits for another admin, under Approvals.")
