@@ -37,18 +37,24 @@ class ReasonForm(forms.Form):
 def keys(request: HttpRequest) -> HttpResponse:
     """List the keys of each ring, as of the last count, and what is on its way."""
     open_by_purpose = {row.purpose: row for row in KeyRotation.objects.filter(KeyRotation.OPEN)}
-    rings = [
-        {
-            "purpose": Purpose(purpose),
-            "lines": lines,
-            "counted_at": max((each.counted_at for each in lines if each.counted_at), default=None),
-            "rotation": (found := open_by_purpose.get(purpose)),
-            "next_step": report.describe_next_step(found) if found else "",
-            "address": reverse("approval", args=["key-rotation", found.pk]) if found else "",
-        }
-        for purpose, lines in report.list_keys().items()
-    ]
-    return render(request, "ppims/keys/keys.html", {"rings": rings})
+    keys_by_purpose = report.list_keys()
+    counts = [line.counted_at for ring in keys_by_purpose.values() for line in ring]
+    context = {
+        "rings": [
+            {"purpose": Purpose(purpose), "lines": ring, "is_free": purpose not in open_by_purpose}
+            for purpose, ring in keys_by_purpose.items()
+        ],
+        "open": [
+            (
+                row,
+                report.describe_next_step(row),
+                reverse("approval", args=["key-rotation", row.pk]),
+            )
+            for row in open_by_purpose.values()
+        ],
+        "counted_at": max(filter(None, counts), default=None),
+    }
+    return render(request, "ppims/keys/keys.html", context)
 
 
 @open_page("ppims.propose_keyrotation", methods=("GET", "POST"))

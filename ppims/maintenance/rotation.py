@@ -17,20 +17,13 @@ from ppims.core import clock, key_sources
 from ppims.core.keys import NEXT_MARK, Ring
 from ppims.core.progress import show_bar
 from ppims.models import KeyInUse, KeyRotation
-from ppims.reports.keys import LASTING_NEEDS, write_needs
+from ppims.reports.keys import LASTING_NEEDS, WORD_BY_PURPOSE, write_needs
 from ppims.services import key_rotations, key_usage, sessions
 
 Purpose = KeyRotation.Purpose
 Say = Callable[[str], object]
 Work = Callable[[rekeying.Progress], object]
-# As an operator types them.
-PURPOSE_BY_WORD = {
-    "documents": Purpose.DOCUMENT,
-    "digests": Purpose.DIGEST,
-    "ledger": Purpose.LEDGER,
-    "session": Purpose.SESSION,
-}
-WORD_BY_PURPOSE = {purpose: word for word, purpose in PURPOSE_BY_WORD.items()}
+PURPOSE_BY_WORD = {word: purpose for purpose, word in WORD_BY_PURPOSE.items()}
 # What only begins with its new key: nothing is left to do once that is in use.
 ONLY_BEGUN = (Purpose.LEDGER, Purpose.SESSION)
 

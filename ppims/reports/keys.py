@@ -15,6 +15,13 @@ from ppims.models import KeyInUse, KeyRotation
 from ppims.services import key_usage
 
 Purpose = KeyRotation.Purpose
+# What an operator types: `manage rotate documents`.
+WORD_BY_PURPOSE = {
+    Purpose.DOCUMENT: "documents",
+    Purpose.DIGEST: "digests",
+    Purpose.LEDGER: "ledger",
+    Purpose.SESSION: "session",
+}
 # What no key of these purposes ever loses: the reason why it stays in its ring.
 LASTING_NEEDS: Mapping[str, object] = {
     Purpose.DIGEST: _("for ever: cards, claims and Ref_Ids keep their digests"),
@@ -48,7 +55,7 @@ class KeyLine:
         if self.lasts:
             return self.lasts
         if self.place == Place.FIRST:
-            return gettext("it is in use")
+            return gettext("all that is written from now on")
         if self.first_used_at is None:
             return gettext("nothing: it was never used")
         if self.needs is None:
@@ -79,12 +86,17 @@ def describe_next_step(rotation: KeyRotation) -> str:
     if not rotation.counts:
         return gettext("It waits for another admin, under Approvals.")
     if not rotation.began_at:
-        return gettext("Next: run manage rotate, which makes the new key known.")
-    if not rotation.first_at:
-        return gettext(
-            "Next: restart every server, then run manage rotate, which puts the new key first."
+        said = gettext("Next: run manage rotate %(word)s, which makes the new key known.")
+    elif not rotation.first_at:
+        said = gettext(
+            "Next: restart every server, then run manage rotate %(word)s, which puts the new key"
+            " first."
         )
-    return gettext("Next: restart every server, then run manage rotate, which does the rest.")
+    else:
+        said = gettext(
+            "Next: restart every server, then run manage rotate %(word)s, which does the rest."
+        )
+    return said % {"word": WORD_BY_PURPOSE[Purpose(rotation.purpose)]}
 
 
 def _list_of_ring(purpose: str, ring: Ring, used: list[KeyInUse]) -> Iterator[KeyLine]:

@@ -57,7 +57,7 @@ def test_a_new_key_is_proposed_by_one_and_approved_by_another(admin):
     assert "new document key" in other.get(approval).content.decode().lower()
     assert other.post(approval, {"decision": "approve"}).status_code == 302
     assert key_rotations.find_approved("document") == row
-    assert "Next: run manage rotate" in admin.get(PAGE).content.decode()
+    assert "Next: run manage rotate documents," in admin.get(PAGE).content.decode()
 
 
 def test_one_is_on_its_way_at_a_time(admin):
