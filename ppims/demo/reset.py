@@ -119,13 +119,15 @@ def _is_demo() -> bool:
 
 
 def _is_fit(start: Path) -> bool:
-    """Whether there is a start, and this version can use it."""
+    """Whether there is a start, and this version can use it, with the keys that are here."""
     if not start.exists():
         return False
     try:
         with alias.use_file_as_own(start):
             executor = MigrationExecutor(connection)
-            return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+            if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+                return False
+            return not key_usage.list_missing(key_usage.list_keys_in_use())
     except DatabaseError:  # somebody has spoilt it
         return False
 

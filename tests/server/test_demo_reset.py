@@ -19,16 +19,16 @@ from customers.models import Customer
 from limits.models import LedgerEntry, LimitCheck, OverviewSnapshot, RuleSet, Seal
 from limits.services import overview, seals
 from limits.verify import verify
-from ppims.core import clock
+from ppims.core import clock, keys
 from ppims.core.errors import Conflict, Unavailable
-from ppims.db import put_back
+from ppims.db import alias, put_back
 from ppims.db.write_lock import hold_write_lock
 from ppims.demo import load, next_answers, reset, traffic_place
 from ppims.demo.next_answers import Answer, NextAnswer
 from ppims.maintenance import jobs as runner
 from ppims.models import AuditEntry, Job, KeptCall, Processor, StaffSession, User
 from ppims.reports import overview_counts
-from ppims.services import call_buffer, jobs
+from ppims.services import call_buffer, jobs, key_usage
 from tests.factories import make_check, make_posting
 from tests.server.conftest import use_file
 
@@ -298,6 +298,18 @@ def test_without_a_start_it_says_what_to_do_and_changes_nothing(demo):
 
 def test_a_start_of_another_version_is_not_used(demo):
     forget_a_migration(demo / reset.START_FILE)
+    with pytest.raises(Conflict):
+        reset.put_back_to_start()
+
+
+@pytest.mark.parametrize("ring", ["document", "digest"])
+def test_a_start_by_keys_of_before_is_not_used(demo, settings, ring):
+    with alias.use_file_as_own(demo / reset.START_FILE):
+        key_usage.record_use()  # as the start of a server does
+    name = f"PPIMS_{ring.upper()}_KEYS"
+    setattr(settings, name, (keys.Key.from_base64("Q" * 43 + "="), *getattr(settings, name)))
+    if ring == "document":  # whose old keys may go
+        settings.PPIMS_DOCUMENT_KEYS = settings.PPIMS_DOCUMENT_KEYS[:1]
     with pytest.raises(Conflict):
         reset.put_back_to_start()
 

@@ -101,6 +101,16 @@ def test_a_change_that_fails_leaves_the_file_and_nothing_beside_it(file, monkeyp
     assert (file.read_text(), list(file.parent.iterdir())) == (f"{OLD_TEXT}\n", [file])
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root writes for others")
+def test_what_root_rewrites_stays_the_servers_file(file):
+    os.chown(file, 1234, 1234)
+    key_sources.rewrite_key_file(
+        file, lambda words: key_sources.add_next(words, NEW_TEXT), expected=[(OLD_ID, False)]
+    )
+    found = file.stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (1234, 1234, 0o600)
+
+
 def test_one_at_a_time_changes_the_keys_of_a_folder(tmp_path):
     with hold_folder(tmp_path), pytest.raises(Busy), hold_folder(tmp_path):
         pass
