@@ -218,13 +218,14 @@ def change_staff_and_processors(ent: Processor, at: datetime) -> None:
 
 
 def rotate_keys(one: User, two: User) -> None:
-    """Let two admins decide on a new key that is the next by now, and propose another."""
+    """Let two admins decide on a new key that is in use by now, and propose another."""
     approved, _ = (
         key_rotations.propose(purpose=purpose, reason="Yearly", user=one)
         for purpose in ("document", "session")
     )
     key_rotations.KEY_PROPOSALS.decide(proposal_id=approved.pk, state=APPROVED_STATE, user=two)
     key_rotations.begin(rotation_id=approved.pk, key_id="0a1b2c3d")
+    key_rotations.make_first(rotation_id=approved.pk)
 
 
 def tell(processor: Processor, unique_id: int, **details: str) -> None:
