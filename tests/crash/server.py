@@ -45,7 +45,7 @@ class Server:
         with install(self.folder, Sqlite(self.folder)):
             pass
 
-    def manage(self, *command):
+    def manage(self, *command, patience_seconds=PATIENCE_SECONDS):
         return subprocess.run(
             [sys.executable, "manage.py", *command],
             cwd=ROOT,
@@ -53,7 +53,7 @@ class Server:
             check=True,
             capture_output=True,
             text=True,
-            timeout=PATIENCE_SECONDS,
+            timeout=patience_seconds,
         )
 
     def start(self):

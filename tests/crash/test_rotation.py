@@ -1,0 +1,109 @@
+"""Keys rotate while eight clients work: the command is killed, the server too, and each answer is
+what it has to be; verify_ledger finds nothing before, in the middle and after.
+"""
+
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+
+from tests.concurrency.conftest import ROOT, make_variables
+from tests.crash.clients import WritingClient
+from tests.crash.integrity import read
+from tests.crash.server import Server
+from tests.crash.test_kills import TILLS, Trial
+
+WORDS = ("digests", "documents")
+PURPOSES = ("digest", "document")
+TILLS_IN_SHORT = 2
+CUSTOMERS_A_KILL = 5_000  # of the long form: 20 kills, a lakh of customers
+KEY_IDS = "SELECT DISTINCT key_id FROM customers_identifier"
+SEALED_BY = "SELECT DISTINCT key_id FROM customers_document"
+
+
+class Rotation(Trial):
+    """A trial whose keys rotate meanwhile."""
+
+    def __init__(self, server, threads, *, is_seeded):
+        super().__init__(server, threads)
+        self.is_seeded = is_seeded
+        if not is_seeded:
+            del self.tills[TILLS_IN_SHORT:]
+
+    @contextmanager
+    def work_meanwhile(self):
+        """Let the clients work during the block, and end the server and heal after it."""
+        working = [self.threads.submit(till.work) for till in self.tills]
+        yield
+        self.server.kill()
+        for each in working:
+            each.result()
+        self.start()
+        self.heal()
+        if not self.is_seeded:
+            self.compare()
+
+    def rotate(self, *words):
+        """Begin a step of each rotation, in a process of its own."""
+        for word in WORDS:
+            self.server.manage("rotate", word, *words)
+
+    def rotate_and_kill(self, word, after_seconds):
+        """Kill a step at its work; whether it was still at it."""
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "rotate", word, "--restarted"],
+            cwd=ROOT,
+            env=make_variables(self.server.folder),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(after_seconds)
+        was_at_work = process.poll() is None
+        process.kill()
+        process.wait()
+        return was_at_work
+
+
+def approve(server):
+    command = [sys.executable, "-m", "tests.crash.approve_rotations", *PURPOSES]
+    subprocess.run(command, cwd=ROOT, env=make_variables(server.folder), check=True, timeout=60)
+
+
+def test_keys_rotate_under_load_and_kills_and_no_answer_is_wrong(tmp_path, request, capsys):
+    kills = request.config.getoption("kills") or 0
+    server = Server(tmp_path, PPIMS_HOLD_MINUTES="1440", PPIMS_RUN_JOBS="0")
+    server.set_up()
+    if kills:
+        server.manage("seed", "--customers", str(CUSTOMERS_A_KILL * kills), patience_seconds=3_600)
+    with ThreadPoolExecutor(TILLS) as threads:
+        trial = Rotation(server, threads, is_seeded=bool(kills))
+        try:
+            trial.start()
+            with trial.work_meanwhile():
+                time.sleep(1)
+                approve(server)
+                trial.rotate()  # the next key; the server ends and begins with it
+            with trial.work_meanwhile():
+                for number in range(kills):  # digests are added beside the old ones
+                    trial.seen["killed at work"] += trial.rotate_and_kill("digests", 1 + number % 5)
+                trial.rotate("--restarted")  # it is the first
+                server.manage("verify_ledger", patience_seconds=3_600)
+            with trial.work_meanwhile():
+                for number in range(max(1, kills)):
+                    for word in WORDS:
+                        after = 1 + number % 5 + trial.draw.random()
+                        trial.seen["killed at work"] += trial.rotate_and_kill(word, after)
+                server.manage("verify_ledger", patience_seconds=3_600)
+                began = time.monotonic()
+                trial.rotate("--restarted")
+                seconds = time.monotonic() - began
+            list(threads.map(partial(WritingClient.repeat_some, most=500), trial.tills))
+        finally:
+            server.kill()
+    server.manage("verify_ledger", patience_seconds=3_600)
+    for query in (KEY_IDS, SEALED_BY):
+        assert len(list(read(tmp_path, query))) == 1
+    with capsys.disabled():
+        print(f"\n{dict(trial.seen)}, the last steps {seconds:.0f} s")
