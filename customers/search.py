@@ -144,8 +144,8 @@ def _find_identified(text: str, digits: str) -> Iterable[tuple[int, str]]:
         for kind, number in _list_identifiers(text, digits)
         for digest in Identifier.list_digests(kind, number)
     ]
-    found = Identifier.objects.filter(pk__in=possible).values_list("customer_id", "kind").distinct()
-    for customer_id, kind in found:
+    found = Identifier.objects.filter(pk__in=possible).values_list("customer_id", "kind")
+    for customer_id, kind in dict.fromkeys(found):  # some are there by two keys
         yield customer_id, _("mobile") if kind == MOBILE_KIND else str(DocumentKind(kind).label)
 
 

@@ -11,15 +11,16 @@ MOVED_KINDS = ("UNANSWERED", "LOADING_STOP")
 
 
 def move_down(apps, schema_editor):
-    _move(apps, DAYS_A_RANK)
+    _move(apps, schema_editor, DAYS_A_RANK)
 
 
 def move_up(apps, schema_editor):
-    _move(apps, -DAYS_A_RANK)
+    _move(apps, schema_editor, -DAYS_A_RANK)
 
 
-def _move(apps, by):
-    notices = apps.get_model("limits", "Notice").objects.filter(kind__in=MOVED_KINDS)
+def _move(apps, schema_editor, by):
+    notices = apps.get_model("limits", "Notice").objects.using(schema_editor.connection.alias)
+    notices = notices.filter(kind__in=MOVED_KINDS)
     notices.update(urgency=F("urgency") + by)
 
 

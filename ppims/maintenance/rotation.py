@@ -12,7 +12,7 @@ from functools import partial
 
 from django.conf import settings
 
-from customers.services import rekeying
+from customers.services import identifier_keys, rekeying
 from ppims.core import clock, key_sources
 from ppims.core.keys import NEXT_MARK, Ring
 from ppims.core.progress import show_bar
@@ -124,7 +124,7 @@ def _put_first(rotation: KeyRotation, ring: Ring, say: Say) -> None:
                 f"The digest key {key_id} came first too early: put {rotation.from_key_id} first"
                 f" again, {NEXT_MARK} before the other, and restart every server."
             )
-        _do("adding digests", rekeying.redigest_identifiers)
+        _do("adding digests", identifier_keys.redigest_identifiers)
         key_rotations.fill(rotation_id=rotation.pk)
         say(f"All that is unique is found by {key_id}, too.")
     key_usage.record_first(purpose, key_id)
@@ -156,7 +156,7 @@ def _finish(rotation: KeyRotation, ring: Ring, say: Say) -> None:
     if purpose == Purpose.DOCUMENT:
         _do("encrypting anew", rekeying.reencrypt_documents)
     else:
-        _do("deleting old digests", rekeying.drop_old_identifiers)
+        _do("deleting old digests", identifier_keys.drop_old_identifiers)
     count_needs()
     left = {key_id: n for key_id, n in _count_needs(purpose).items() if key_id != ring[0].id}
     if purpose not in LASTING_NEEDS and (needs := left.get(rotation.from_key_id)):

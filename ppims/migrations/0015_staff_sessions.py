@@ -20,7 +20,7 @@ def forget_sessions(apps: Any, editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ppims", "0013_watch"),
+        ("ppims", "0014_second_factor"),
         ("sessions", "0001_initial"),
     ]
 

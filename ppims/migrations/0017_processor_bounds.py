@@ -16,20 +16,23 @@ NO_CUSTOMER = 0
 
 def find_when_passwords_were_made(apps, schema_editor):
     """Keep when each present password was made, as the audit says; of others nobody knows."""
-    entries = apps.get_model("ppims", "AuditEntry").objects.filter(
-        subject=NO_CUSTOMER, action="processor given a new password"
+    using = schema_editor.connection.alias
+    entries = (
+        apps.get_model("ppims", "AuditEntry")
+        .objects.using(using)
+        .filter(subject=NO_CUSTOMER, action="processor given a new password")
     )
     made_at = {}
     for at, detail in entries.order_by("number").values_list("at", "detail").iterator():
         made_at[json.loads(detail).get("system_id")] = at
-    processors = apps.get_model("ppims", "Processor").objects
+    processors = apps.get_model("ppims", "Processor").objects.using(using)
     for system_id, at in made_at.items():
         processors.filter(system_id=system_id).update(password_at=at)
 
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ppims", "0013_watch"),
+        ("ppims", "0016_failed_access"),
     ]
 
     operations = [

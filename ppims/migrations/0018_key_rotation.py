@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ppims", "0013_watch"),
+        ("ppims", "0017_processor_bounds"),
     ]
 
     operations = [

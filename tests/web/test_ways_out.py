@@ -19,7 +19,7 @@ REFUSED_PAGES = {
     "400, admin": "/admin/limits/seal/?a=1",
 }
 NOT_FOR_READING = {
-    *("healthz", "readyz", "stay", "api:openapi"),
+    *("healthz", "readyz", "stay", "api:openapi", "sessions-end", "staff-sessions-end"),
     *("customer-statement", "transactions-export", "audit-export"),
     *("audit-proof", "audit-seal", "audit-verify", "seal-file", "reports-export"),
 }
@@ -63,6 +63,7 @@ def test_who_has_no_role_is_told_so_on_every_page_and_can_log_out(settings):
         "logout",
         "login",
         "favicon.ico",
+        "second-factor",  # not there, where none is asked for
     } | REFUSED_PAGES.keys()
     for name in PAGE_ADDRESSES.keys() - open_to_all - NOT_FOR_READING:
         page = client.get(PAGE_ADDRESSES[name], follow=True)
