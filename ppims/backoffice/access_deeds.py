@@ -31,6 +31,7 @@ ACCESS_DEEDS: Mapping[str, object] = {
     "sessions ended by an admin": _("Ended the sessions of %(username)s: %(sessions)s"),
     "user deactivated: unused": _("Deactivated %(username)s, unused for %(days)s days"),
     # Who came in, and who was kept out.
+    "password accepted": _("Gave the right password from %(source)s; a code was asked for"),
     "logged in": _("Logged in from %(source)s"),
     "logged out": _("Logged out from %(source)s"),
     "locked out": _("Locked out at %(source)s after too many wrong passwords"),
@@ -76,6 +77,7 @@ ACCESS_NAMES: Mapping[str, object] = {
     "sessions ended by an admin": _("Sessions ended by an admin"),
     "user deactivated: unused": _("User deactivated: unused"),
     # Who came in, and who was kept out.
+    "password accepted": _("Password accepted"),
     "logged in": _("Logged in"),
     "logged out": _("Logged out"),
     "locked out": _("Locked out"),
@@ -84,6 +86,7 @@ ACCESS_NAMES: Mapping[str, object] = {
     "pages denied": _("Pages denied"),
     "reveals refused": _("Reveals refused"),
     "audit exported at the machine": _("Audit exported at the machine"),
+    "audit's export ended": _("Export of the audit ended"),
     # Keys.
     "key rotation proposed": _("New key proposed"),
     "key rotation approved": _("New key approved"),

@@ -114,6 +114,7 @@ class LogIn(LoginView):
         user.last_login = last_at
         if settings.PPIMS_SECOND_FACTOR:  # it is a log-in once the code is given
             user.save(update_fields=["last_login"])
+            access.record_password_accepted(user=user, source=access.find_source(self.request))
         else:
             finish_log_in(self.request, user)
         return response

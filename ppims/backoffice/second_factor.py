@@ -30,12 +30,10 @@ from ppims.backoffice.access import (
     send_to_log_in,
 )
 from ppims.backoffice.login import finish_log_in, refuse_for_a_while, throttle
-from ppims.core.addresses import name_source
 from ppims.core.errors import Conflict, TooManyAttempts
 from ppims.models import FailedAccess, User
 from ppims.services import access, second_factor
 from ppims.services.accounts import get_staff
-from ppims.services.credentials import find_source_address
 
 View = Callable[..., HttpResponseBase]
 NOT_CARRIED_ON = {"csrfmiddlewaretoken", "second_factor_code"}
@@ -143,7 +141,7 @@ def recovery_codes(request: HttpRequest) -> HttpResponseBase:
     """
     user = get_staff(request)
     if request.method == "POST":
-        codes = second_factor.renew_recovery_codes(user=user, source=find_source_address(request))
+        codes = second_factor.renew_recovery_codes(user=user, source=access.find_source(request))
         return _show_codes(request, codes, resolve_url("home"))
     context = {
         "factor": second_factor.find_factor(user),
@@ -168,14 +166,13 @@ def _judge_code(request: HttpRequest, user: User, form: CodeForm) -> HttpRespons
     """Look at a code: None where it is right, or where the form then says that it isn't; else the
     answer to whoever has to wait.
     """
-    address = find_source_address(request)
-    source = name_source(address)
+    source = access.find_source(request)
     try:
         throttle.refuse_if_over(source, user.get_username())
     except TooManyAttempts as refusal:
         return refuse_for_a_while(request, refusal.retry_after_seconds or 1, is_address=True)
     code = form.cleaned_data["second_factor_code"]
-    verdict = second_factor.check_code(user=user, code=code, source=address)
+    verdict = second_factor.check_code(user=user, code=code, source=source)
     if not verdict.is_right:
         access.count_failure(user=user, source=source, kind=FailedAccess.Kind.CODE)
     if verdict.locked_seconds:
@@ -194,11 +191,13 @@ def _set_up(request: HttpRequest, user: User) -> HttpResponse:
     if form.is_valid():
         code = form.cleaned_data["second_factor_code"]
         codes = second_factor.confirm(
-            user=user, session_key=session_key, code=code, source=find_source_address(request)
+            user=user, session_key=session_key, code=code, source=access.find_source(request)
         )
         if codes:
             _let_in(request, user)
             return _show_codes(request, codes, _find_next(request))
+        source = access.find_source(request)
+        access.count_failure(user=user, source=source, kind=FailedAccess.Kind.CODE)
         form.refuse()
     try:
         secret = second_factor.draw_secret(user=user, session_key=session_key)

@@ -56,6 +56,11 @@ def record_log_in(*, user: User, source: str) -> None:
     _record("logged in", user, source, "done")
 
 
+def record_password_accepted(*, user: User, source: str) -> None:
+    """Put on record that somebody's password was right, and their second factor is awaited."""
+    _record("password accepted", user, source, "a code is awaited")
+
+
 def record_log_out(*, user: User, source: str, outcome: str = "asked") -> None:
     """Put on record that somebody is logged out: because they `asked`, or for what else."""
     _record("logged out", user, source, outcome)

@@ -1,4 +1,4 @@
-"""Steps of tests/concurrency/worker.py that fail to get in, and what becomes of that."""
+"""Steps of tests/concurrency/worker.py that try to get in, and what becomes of that."""
 
 from datetime import timedelta
 
@@ -6,6 +6,7 @@ from customers.services import disclosures
 from ppims.core import clock
 from ppims.models import User
 from ppims.services import access
+from tests.concurrency.factor_steps import FACTOR_STEPS
 
 
 def fail_to_log_in(username, source, times=1):
@@ -32,4 +33,4 @@ def reveal(username, customer_id):
     return True
 
 
-STEPS = {"fail": fail_to_log_in, "flush": flush_an_hour_later, "reveal": reveal}
+STEPS = {"fail": fail_to_log_in, "flush": flush_an_hour_later, "reveal": reveal} | FACTOR_STEPS

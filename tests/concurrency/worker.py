@@ -49,7 +49,6 @@ from ppims.services import (  # noqa: E402
 from ppims.services.idempotency import Call  # noqa: E402
 from tests import factories, two_people  # noqa: E402
 from tests.concurrency import failing  # noqa: E402
-from tests.concurrency.factor_steps import FACTOR_STEPS  # noqa: E402
 
 PATIENCE_SECONDS = 60
 FAULTS = {
@@ -347,7 +346,6 @@ STEPS = {
     "narrow": narrow,
     "propose_processor": propose_processor,
     "make_admins": make_admins,
-    **FACTOR_STEPS,
     "list_admins": list_admins,
     "propose_of_staff": propose_of_staff,
     "decide_of_staff": decide_of_staff,

@@ -1,10 +1,13 @@
 """The second factor asked for again; recovery codes made anew; a reset by two admins."""
 
+import io
+
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from ppims.core.errors import Conflict
-from ppims.models import AuditEntry, RecoveryCode, SecondFactor
+from ppims.models import AuditEntry, FailedAccess, RecoveryCode, SecondFactor
 from ppims.services import second_factor, staff_changes
 from tests.factories import make_customer, make_processor
 from tests.web.admin_pages import make_user, read_words
@@ -188,3 +191,58 @@ def test_saying_that_one_only_looks_skips_no_code(address, moment):
     body, headers = {"reason": "x", "looking": "1"}, {"HX-Request": "true"}
     asked = client.post(address, body, headers=headers)
     assert "Confirm that it is you" in read_words(asked)
+
+
+@pytest.mark.parametrize("way", ["two admins", "at the machine"])
+def test_a_reset_ends_every_session(person, moment, way):
+    secret, _ = set_up_factor(person)
+    client = log_in(person, secret, moment.now)
+    if way == "two admins":
+        admins = make_user("admin"), make_user("admin")
+        proposals, change = propose_reset(admins, person)
+        proposals.decide(proposal_id=change.pk, state="APPROVED", user=admins[1])
+    else:
+        call_command("reset_second_factor", person.username, stdout=io.StringIO())
+        assert AuditEntry.objects.filter(action="second factor reset at the machine").exists()
+    assert client.get("/settings/limits")["Location"].startswith("/log-in")
+    assert second_factor.find_factor(person) is None
+
+
+@pytest.mark.parametrize("username", ["nobody.here", ""])
+def test_at_the_machine_it_says_of_whom_there_is_nothing_to_reset(person, username):
+    with pytest.raises(CommandError):
+        call_command("reset_second_factor", username or person.username)
+
+
+# On record.
+
+
+def test_it_is_a_log_in_once_the_code_is_given(person, moment):
+    secret, _ = set_up_factor(person)
+    client = give_password(person)
+    person.refresh_from_db()
+    assert (person.last_login, person.last_login_source) == (None, "")
+    assert not AuditEntry.objects.filter(action="logged in").exists()
+    assert AuditEntry.objects.get(action="password accepted").user == person
+    give_code(client, make_code(secret, moment.now))
+    person.refresh_from_db()
+    assert person.last_login is not None
+    assert person.last_login_source == "127.0.0.1"
+    assert AuditEntry.objects.get(action="logged in").user == person
+
+
+def test_wrong_codes_are_counted_by_person_and_address(person, moment):
+    secret, _ = set_up_factor(person)
+    client = give_password(person)
+    for code in ("000000", "000001", make_code(secret, moment.now)):
+        give_code(client, code)
+    row = FailedAccess.objects.get()
+    assert (row.user, row.kind, row.source, row.count) == (person, "CODE", "127.0.0.1", 2)
+
+
+def test_who_was_asked_for_a_code_hears_of_the_log_in_before(person, moment):
+    secret, _ = set_up_factor(person)
+    log_in(person, secret, moment.now)
+    moment.now += 30
+    client = log_in(person, secret, moment.now)
+    assert "Last log-in: " in read_words(client.get("/settings/limits"))
