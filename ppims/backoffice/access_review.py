@@ -11,7 +11,7 @@ from ppims.core.formats import ist
 from ppims.core.roles import ROLES, VIEW_PERMISSIONS
 from ppims.models import AuditEntry, Processor, ProcessorChange, User
 from ppims.reports import staff as report
-from ppims.services import audit
+from ppims.services import audit, second_factor
 
 NOT_TOLD = "no record tells"
 CALLS_TEXT = {
@@ -23,12 +23,15 @@ CALLS_TEXT = {
 
 @dataclass(frozen=True)
 class Access:
-    """What one person, processor or role may do. An instant is as India reads it; "" is none."""
+    """What one person, processor or role may do, and what holds it back. An instant is as India
+    reads it; "" is none.
+    """
 
     kind: str
     name: str
     state: str
     may: str
+    held_by: str
     since: str
     granted_by: str
     reason: str
@@ -44,7 +47,7 @@ def list_access() -> Iterator[Access]:
     yield from map(_describe_person, people)
     yield from map(_describe_processor, Processor.objects.order_by("system_id"))
     for role in ROLES:
-        yield Access("role", role, "", _list_permissions(role), "", "", "", "")
+        yield Access("role", role, "", _list_permissions(role), "", "", "", "", "")
 
 
 def write_table(rows: Iterator[Access]) -> Iterator[str]:
@@ -71,6 +74,7 @@ def _describe_person(person: User) -> Access:
         name=person.get_username(),
         state="active" if person.is_active else "not active",
         may=_describe_powers(person, roles),
+        held_by=_describe_factor(person),
         since=_write(gift.at if gift else None) or NOT_TOLD,
         granted_by=gift.who if gift else NOT_TOLD,
         reason=gift.reason if gift else "",
@@ -97,11 +101,28 @@ def _describe_processor(processor: Processor) -> Access:
         name=f"{processor.system_id}, username {processor.username}",
         state=str(state.label).lower(),
         may=CALLS_TEXT[state],
+        held_by=_describe_bounds(processor),
         since=_write(since) or NOT_TOLD,
         granted_by=by or NOT_TOLD,
         reason=reason,
         last_used="",
     )
+
+
+def _describe_factor(person: User) -> str:
+    factor = second_factor.find_factor(person)
+    return f"second factor of {_write(factor.confirmed_at)}" if factor else "a password alone"
+
+
+def _describe_bounds(processor: Processor) -> str:
+    """Describe from where a processor calls, how often, and how old its password is."""
+    rate, made_at = processor.requests_per_second, processor.password_at
+    bounds = (
+        f"from {processor.networks}" if processor.networks else "from anywhere",
+        f"{rate} requests a second" if rate else "as often as it likes",
+        f"password of {_write(made_at)}" if made_at else "password of unknown age",
+    )
+    return ", ".join(bounds)
 
 
 def _find_admission(processor: Processor) -> tuple[datetime | None, str, str]:

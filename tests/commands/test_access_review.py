@@ -16,6 +16,7 @@ from ppims.services.processor_changes import NewProcessor
 from ppims.services.staff_changes import NewPerson
 from tests.factories import make_processor
 from tests.web.admin_pages import make_user
+from tests.web.second_factors import set_up_factor
 
 pytestmark = [pytest.mark.django_db, pytest.mark.as_the_application]
 AT = datetime(2026, 11, 25, 10, 47, tzinfo=UTC)
@@ -137,6 +138,22 @@ def test_who_enabled_a_processor_counts_and_a_rejected_proposal_does_not(admins)
     row = read_rows()[name]
     assert (row["reason"], row["granted_by"]) == ("approved", "imran, approved by asha")
     assert row["may"] == "call every operation"
+
+
+def test_it_tells_what_holds_somebody_back(admins):
+    set_up_factor(admins[0])
+    processor = make_processor("ENT")
+    name = ("processor", "ENT, username PPIM_ENT")
+    rows = read_rows()
+    assert rows["person", "asha"]["held_by"] == f"second factor of {AT_TEXT}"
+    assert rows["person", "imran"]["held_by"] == "a password alone"
+    assert rows[name]["held_by"].startswith("from anywhere, as often as it likes, password of ")
+    processor.networks, processor.requests_per_second = "10.0.0.0/8 192.0.2.7/32", 50
+    processor.password_at = None
+    processor.save()
+    assert read_rows()[name]["held_by"] == (
+        "from 10.0.0.0/8 192.0.2.7/32, 50 requests a second, password of unknown age"
+    )
 
 
 def test_it_tells_what_each_role_may(admins):
