@@ -5,9 +5,11 @@ told.
 import json
 from datetime import UTC, date, datetime, timedelta
 from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
 from django.apps import apps
+from django.db import connection
 
 from limits.models import Notice
 from ppims.core import calendar
@@ -86,7 +88,7 @@ def test_of_those_that_are_there_the_audit_says_when_their_last_password_was_mad
     for days, system_id in ((1, "P0"), (2, "P1"), (3, "P0"), (4, "GONE")):
         at = datetime(2031, 1, days, tzinfo=UTC)
         audit.record("processor given a new password", at=at, detail={"system_id": system_id})
-    migration.find_when_passwords_were_made(apps, None)
+    migration.find_when_passwords_were_made(apps, SimpleNamespace(connection=connection))
     made_at = dict(Processor.objects.values_list("system_id", "password_at"))
     assert made_at == {
         "P0": datetime(2031, 1, 3, tzinfo=UTC),
@@ -101,9 +103,9 @@ def test_notices_that_are_there_move_down_for_those_of_passwords():
         if kind != Notice.Kind.PASSWORD:
             make_notice(kind=kind, processor=None)
     now = list(Notice.objects.order_by("pk").values_list("urgency", flat=True))
-    migration.move_up(apps, None)
+    migration.move_up(apps, SimpleNamespace(connection=connection))
     assert list(Notice.objects.order_by("pk").values_list("urgency", flat=True)) != now
-    migration.move_down(apps, None)
+    migration.move_down(apps, SimpleNamespace(connection=connection))
     assert list(Notice.objects.order_by("pk").values_list("urgency", flat=True)) == now
 
 

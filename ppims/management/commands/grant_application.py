@@ -18,6 +18,7 @@ CHANGED_TABLES = {
     *("ppims_user", "ppims_processor", "ppims_replaykey", "ppims_audithead", "ppims_staffsession"),
     *("customers_customer", "customers_registration", "customers_account", "customers_card"),
     *("customers_document", "customers_duplicatereview", "customers_unblocking"),
+    "customers_identifier",  # the name of its key
     *("customers_kycproposal", "customers_merge", "customers_numberpassedon"),
     *("ppims_staffchange", "ppims_processorchange", "ppims_secondfactor", "ppims_recoverycode"),
     "django_session",  # of the version before, which may serve until all are upgraded
