@@ -48,7 +48,7 @@ class Rotation(Trial):
     def rotate(self, *words):
         """Begin a step of each rotation, in a process of its own."""
         for word in WORDS:
-            self.server.manage("rotate", word, *words)
+            self.server.manage("rotate", word, *words, patience_seconds=3_600)
 
     def rotate_and_kill(self, word, after_seconds):
         """Kill a step at its work; whether it was still at it."""
