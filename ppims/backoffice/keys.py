@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from customers.forms.fields import focus_first, make_reason_field
 from ppims.backoffice.access import get_posted, open_page, render_form
+from ppims.backoffice.second_factor import ask_code_again
 from ppims.core import clock
 from ppims.core.errors import Refusal, Unavailable
 from ppims.models import KeyRotation
@@ -58,6 +59,7 @@ def keys(request: HttpRequest) -> HttpResponse:
 
 
 @open_page("ppims.propose_keyrotation", methods=("GET", "POST"))
+@ask_code_again
 def key_new(request: HttpRequest, purpose: str) -> HttpResponse:
     """Propose a new key for a purpose."""
     if purpose not in Purpose.values:

@@ -81,7 +81,7 @@ def test_what_is_carried_on_can_break_out_of_no_field(person, moment):
 ASKED_AGAIN = [
     *("/work/approvals/kyc/1", "/settings/staff/add", "/settings/staff/1/reset"),
     *("/settings/staff/passwords/1", "/settings/processors/new", "/settings/processors/1/rekey"),
-    *("/settings/processors/sheets/1", "/second-factor/codes"),
+    *("/settings/processors/sheets/1", "/second-factor/codes", "/settings/keys/document"),
 ]
 
 
