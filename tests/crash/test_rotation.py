@@ -45,10 +45,22 @@ class Rotation(Trial):
         if not self.is_seeded:
             self.compare()
 
-    def rotate(self, *words):
-        """Begin a step of each rotation, in a process of its own."""
-        for word in WORDS:
-            self.server.manage("rotate", word, *words, patience_seconds=3_600)
+    def rotate(self, words, *options):
+        """Take a step of these rotations, each in a process of its own."""
+        for word in words:
+            self.server.manage("rotate", word, *options, patience_seconds=3_600)
+
+    def kill_steps(self, words, kills):
+        """Kill steps at their work, so often: those that have not come to their end."""
+        left = list(words)
+        for number in range(kills):
+            for word in tuple(left):
+                after_seconds = 1 + number % 5 + self.draw.random()
+                if self.rotate_and_kill(word, after_seconds):
+                    self.seen["killed at work"] += 1
+                else:
+                    left.remove(word)
+        return left
 
     def rotate_and_kill(self, word, after_seconds):
         """Kill a step at its work; whether it was still at it."""
@@ -84,20 +96,16 @@ def test_keys_rotate_under_load_and_kills_and_no_answer_is_wrong(tmp_path, reque
             with trial.work_meanwhile():
                 time.sleep(1)
                 approve(server)
-                trial.rotate()  # the next key; the server ends and begins with it
+                trial.rotate(WORDS)  # the next key; the server ends and begins with it
             with trial.work_meanwhile():
-                for number in range(kills):  # digests are added beside the old ones
-                    trial.seen["killed at work"] += trial.rotate_and_kill("digests", 1 + number % 5)
-                trial.rotate("--restarted")  # it is the first
+                left = trial.kill_steps(["digests"], kills)  # they are added beside the old ones
+                trial.rotate([*left, "documents"], "--restarted")  # it is the first
                 server.manage("verify_ledger", patience_seconds=3_600)
             with trial.work_meanwhile():
-                for number in range(max(1, kills)):
-                    for word in WORDS:
-                        after = 1 + number % 5 + trial.draw.random()
-                        trial.seen["killed at work"] += trial.rotate_and_kill(word, after)
+                left = trial.kill_steps(WORDS, max(1, kills))
                 server.manage("verify_ledger", patience_seconds=3_600)
                 began = time.monotonic()
-                trial.rotate("--restarted")
+                trial.rotate(left, "--restarted")
                 seconds = time.monotonic() - began
             list(threads.map(partial(WritingClient.repeat_some, most=500), trial.tills))
         finally:
