@@ -2,16 +2,16 @@
 alone.
 """
 
-from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from customers.forms.fields import focus_first, make_reason_field
+from customers.forms.fields import focus_first
 from ppims.backoffice.access import get_posted, open_page, render_form
 from ppims.backoffice.second_factor import ask_code_again
+from ppims.backoffice.staff.forms import ReasonForm
 from ppims.core import clock
 from ppims.core.errors import Refusal, Unavailable
 from ppims.models import KeyRotation
@@ -20,18 +20,6 @@ from ppims.services import key_rotations, staff_ties
 from ppims.services.accounts import get_staff
 
 Purpose = KeyRotation.Purpose
-
-
-class ReasonForm(forms.Form):
-    """Why a new key is wanted."""
-
-    marks_required = False
-    reason = make_reason_field()
-
-    def refuse(self, refusal: Refusal) -> None:
-        """Say why a service refused, beside the field that it names."""
-        for name, message in refusal.errors or [("", refusal.message)]:
-            self.add_error(name if name in self.fields else None, message)
 
 
 @open_page("ppims.propose_keyrotation")

@@ -25,7 +25,7 @@ assert set(ROLE_TEXTS) == set(ROLES)
 
 
 class ReasonForm(forms.Form):
-    """Why somebody's access is changed."""
+    """Why somebody's access, or a key, is changed."""
 
     marks_required = False
     reason = make_reason_field()
