@@ -26,6 +26,8 @@ DECODE = """async ([kind, encoded]) => {
     text += String.fromCharCode(...pixels.subarray(at, at + 32768));
   return [width, height, btoa(text)];
 }"""
+# What only a log-in with a second factor leads to: tests/browser/test_second_factor.py draws it.
+FACTOR_PAGES = ("second-factor-set-up", "recovery-codes", "second-factor")
 BYTES_A_PIXEL = 4  # red, green, blue, alpha
 
 

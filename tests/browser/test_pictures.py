@@ -1,13 +1,14 @@
 """The pictures in docs/screens/: of each page in each look, nothing else, and small together."""
 
-from tests.browser.pictures import SCREENS_FOLDER, decode, encode, name_picture
+from tests.browser.pictures import FACTOR_PAGES, SCREENS_FOLDER, decode, encode, name_picture
 from tests.browser.test_pages import LOOKS, PAGES
 
 MOST_BYTES = 4_800_000
 
 
 def test_there_is_a_picture_of_each_page_in_each_look_and_no_other():
-    named = {name_picture(shown.name, look) for shown in PAGES for look in LOOKS}
+    pages = [*(shown.name for shown in PAGES), *FACTOR_PAGES]
+    named = {name_picture(page, look) for page in pages for look in LOOKS}
     assert set(SCREENS_FOLDER.iterdir()) == named
 
 

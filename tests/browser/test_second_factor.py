@@ -8,8 +8,16 @@ from django.contrib.auth.models import Group
 from playwright.sync_api import expect
 
 from ppims.models import SecondFactor, User
-from tests.browser.conftest import PHONE, find_violations, run_in_thread
-from tests.browser.test_pages import FIND_SIDEWAYS
+from tests.browser.conftest import find_violations, run_in_thread
+from tests.browser.pictures import FACTOR_PAGES, name_picture, write_picture
+from tests.browser.test_pages import (
+    DARK,
+    FIND_SIDEWAYS,
+    LIGHT,
+    ON_PHONE,
+    SHARP_PHONE,
+    WIDE_SCREEN,
+)
 from tests.factories import make_password_once
 from tests.web.second_factors import make_code, set_up_factor
 from tests.web.users import RIGHT_PASSWORD
@@ -53,18 +61,34 @@ def give_code(page, code, button="Go on"):
     page.get_by_role("button", name=button).click()
 
 
-LOOKS = {"wide": {}, "phone": PHONE, "dark": {"color_scheme": "dark"}}
+SHAPES = {
+    LIGHT: WIDE_SCREEN,
+    DARK: {**WIDE_SCREEN, "color_scheme": "dark"},
+    ON_PHONE: SHARP_PHONE,
+}
 
 
-@pytest.mark.parametrize(
-    ("look", "scripted"), [("wide", False), ("wide", True), ("phone", True), ("dark", True)]
-)
-def test_it_is_set_up_and_leads_on_to_the_page_that_was_asked_for(visit, person, look, scripted):
-    page = visit("", "", java_script_enabled=scripted, expected=REFUSED_FORM, **LOOKS[look])
+@pytest.fixture
+def draw(request):
+    """Keep a picture of a page that only a log-in with a second factor leads to."""
+
+    def keep(page, number, look):
+        if request.config.getoption("--screens"):
+            write_picture(page, name_picture(FACTOR_PAGES[number], look))
+
+    return keep
+
+
+@pytest.mark.parametrize(("look", "scripted"), [(LIGHT, False), *((look, True) for look in SHAPES)])
+def test_it_is_set_up_and_leads_on_to_the_page_that_was_asked_for(
+    visit, person, look, scripted, draw
+):
+    page = visit("", "", java_script_enabled=scripted, expected=REFUSED_FORM, **SHAPES[look])
     log_in(page, person)
     expect(page.get_by_role("heading", name="Set up your second factor")).to_be_visible()
     assert page.locator("svg.qr").bounding_box()["width"] > 150
     judge(page, scripted)
+    draw(page, 0, look)
     secret = page.locator("#app-key").inner_text().replace(" ", "")
     give_code(page, "000000", "Confirm")
     expect(page.locator(".summary")).to_contain_text("not right, or was used already")
@@ -72,8 +96,13 @@ def test_it_is_set_up_and_leads_on_to_the_page_that_was_asked_for(visit, person,
     give_code(page, make_code(secret), "Confirm")
     expect(page.locator("#recovery-codes li")).to_have_count(10)
     judge(page, scripted)
+    draw(page, 1, look)
     page.get_by_role("link", name="I have kept them").click()
     expect(page).to_have_url(f"{page.url.partition('/customers')[0]}/customers")
+    page.context.clear_cookies()
+    log_in(page, person)
+    expect(page.get_by_role("heading", name="Second factor")).to_be_visible()
+    draw(page, 2, look)
 
 
 @pytest.mark.parametrize("scripted", [True, False])

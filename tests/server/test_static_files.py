@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 import time
+from collections import Counter
 
 import pytest
 from django.conf import settings as configured
@@ -119,3 +120,16 @@ def test_they_are_collected_anew_when_one_has_changed_and_only_then(storage, mon
     for _ in range(2):
         static_files.collect(storage.STATIC_ROOT)
     assert len(collected) == 2
+
+
+def list_outer_selectors(sheet):
+    """List the selectors of a style sheet that stand in no @media or the like."""
+    sheet = re.sub(r"/\*.*?\*/", "", sheet, flags=re.DOTALL)
+    outer = re.sub(r"@[^{;]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}", "", sheet)
+    return [each.strip() for each in re.findall(r"([^{}]+)\{[^{}]*\}", outer)]
+
+
+def test_no_two_places_of_the_style_sheet_lay_claim_to_one_name():
+    selectors = list_outer_selectors((configured.BASE_DIR / "static" / "app.css").read_text())
+    assert len(selectors) > 200
+    assert [name for name, times in Counter(selectors).items() if times > 1] == []
