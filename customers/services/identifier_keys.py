@@ -5,11 +5,13 @@ Each step is a short transaction of its own, and the rows themselves show what i
 that was killed is begun again, and two at once do no harm.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from cryptography.exceptions import InvalidTag
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
@@ -19,6 +21,8 @@ from customers.records import INSERT_IDENTIFIER
 from ppims.core import keys
 from ppims.db.statements import run
 from ppims.db.transaction import run_in_transaction
+
+logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]  # how many are done, of how many
 ROWS_AT_ONCE = 100  # in one transaction, which the server's writes wait for
@@ -76,12 +80,18 @@ def _digest_batch(key: keys.Key, found: list[tuple[str, bytes, int]], *, drops: 
 
 
 def _find_value(customer: Customer, kind: str, digest: bytes) -> str | None:
-    """Find what a digest is of; None: of nothing that is on record, as verify_ledger tells."""
+    """Find what a digest is of; None: of nothing that is on record, as verify_ledger tells, or of a
+    document that can't be read. Its old digest stays, and goes on finding the customer.
+    """
     if kind == MOBILE_KIND:
         values = [customer.mobile]
     else:
         on_record = Document.objects.filter(customer=customer, kind=kind, replaced_at=None)
-        values = [document.reveal() for document in on_record]
+        try:
+            values = [document.reveal() for document in on_record]
+        except (InvalidTag, keys.KeyMissing):
+            logger.warning("not digested anew: %s of customer %s can't be read", kind, customer.pk)
+            return None
     return next((v for v in values if digest in Identifier.list_digests(kind, v)), None)
 
 

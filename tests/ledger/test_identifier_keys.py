@@ -10,7 +10,7 @@ import pytest
 from customers import records
 from customers.choices import MOBILE_KIND
 from customers.details import CustomerDetails
-from customers.models import Card, Customer, DuplicateReview, Identifier
+from customers.models import Card, Customer, Document, DuplicateReview, Identifier
 from customers.services import customers, identifier_keys
 from limits.verify import verify
 from ppims.core import keys
@@ -211,6 +211,20 @@ def test_an_identifier_that_somebody_deleted_is_not_made_again_in_silence(digest
     with digests.use("first"):
         identifier_keys.drop_old_identifiers(say_nothing)
         assert [finding.problem for finding in verify()] == ["is gone"]
+
+
+def test_a_document_that_cannot_be_read_stops_nobody_else_and_stays_found(
+    digests, ent, person, caplog
+):
+    Document.objects.filter(customer_id=person).update(sealed=b"x" * 40)
+    with digests.use("next"):
+        identifier_keys.redigest_identifiers(say_nothing)
+    with digests.use("first"):
+        identifier_keys.drop_old_identifiers(say_nothing)
+        assert records.find_holder("PAN", PAN["ovid_value"]) == person
+        kept = Identifier.objects.values_list("kind", "key_id").order_by("kind")
+        assert dict(kept) == {"PAN": digests.old.id, MOBILE_KIND: NEW_KEY.id}
+    assert f"PAN of customer {person}" in caplog.text
 
 
 def test_a_strange_identifier_stays_and_is_named(digests, person):
