@@ -208,7 +208,8 @@ def _keep_verified(processor: Processor, password: str, of_hash: str) -> None:
     too.
     """
     is_former = of_hash != processor.password
-    proof = _verified[processor.pk, is_former] = _make_proof(of_hash, password)
+    key = settings.PPIMS_SESSION_KEYS[0]
+    proof = _verified[processor.pk, is_former] = _make_proof(key, of_hash, password)
     if len(password) >= PROVEN_FROM_CHARACTERS:
         sql = KEEP_FORMER_PROOF if is_former else KEEP_PROOF
         group_commit.run_later(partial(_keep_proof, sql, (proof, processor.pk, of_hash)))
@@ -222,26 +223,28 @@ def _was_verified(processor: Processor, password: str) -> bool:
         _verified.get((processor.pk, False), b""),
         _verified.get((processor.pk, True), b""),
     )
-    proofs = [_make_proof(each, password) for each in _list_hashes(processor, clock.now())]
+    # By any key of the ring: while the session key changes, workers prove by the old or the new.
+    hashes, ring = _list_hashes(processor, clock.now()), settings.PPIMS_SESSION_KEYS
+    proofs = [_make_proof(key, each, password) for key in ring for each in hashes]
     # Constant time: a guesser learns nothing from how long it takes.
     return any(secrets.compare_digest(proof, each) for proof in proofs for each in kept)
 
 
-def _make_proof(of_hash: str, password: str) -> bytes:
+def _make_proof(key: keys.Key, of_hash: str, password: str) -> bytes:
     """Digest what proves that the password was verified against a hash.
 
     Every worker can make it, nobody can without the session key: a thief of the database alone
     pays argon2's price for each guess.
     """
-    digest = _begin_proof(settings.PPIMS_SESSION_KEYS, of_hash).copy()
+    digest = _begin_proof(key, of_hash).copy()
     digest.update(keys.frame_text(password))
     return digest.digest()
 
 
 @lru_cache(512)
-def _begin_proof(ring: keys.Ring, of_hash: str) -> hashlib.blake2b:
+def _begin_proof(key: keys.Key, of_hash: str) -> hashlib.blake2b:
     """Begin a proof with what is the same in each request of a processor."""
-    return keys.begin_digest(ring, "verified credential", of_hash, size=32)
+    return keys.begin_digest((key,), "verified credential", of_hash, size=32)
 
 
 def _keep_proof(sql: str, values: tuple[bytes, int, str]) -> None:

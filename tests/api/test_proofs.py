@@ -97,6 +97,17 @@ def test_without_the_session_key_it_says_nothing(proven, hashings, settings):
     assert read_proof(proven) not in {kept, None}
 
 
+def test_while_the_session_key_changes_both_kinds_of_workers_know_it(proven, hashings, settings):
+    (old,) = settings.PPIMS_SESSION_KEYS
+    new = keys.Key("ffff0001", b"n" * 32)
+    settings.PPIMS_SESSION_KEYS = (new, old)
+    forget_log_ins()
+    settings.PPIMS_FAILED_LOGINS_PER_USERNAME = 1
+    assert [ask(proven, OTHER_PASSWORD)[0] for _ in range(2)] == [401, 429]
+    assert ask(proven)[0] == 200
+    assert hashings == [OTHER_PASSWORD] * A_FAILURE
+
+
 def test_it_is_bound_to_the_hash_and_gone_when_another_password_is_given(proven, hashings):
     kept = bytes(read_proof(proven))
     Processor.objects.update(
