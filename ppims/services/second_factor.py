@@ -54,14 +54,13 @@ def draw_secret(*, user: User, session_key: str) -> str:
     the owner will confirm.
     """
     factor = _lock_factor(user)
-    drawn_for = _digest_session(session_key)
     if factor and factor.confirmed_at:
         raise Conflict([("", "is set up already")])
-    if factor and hmac.compare_digest(bytes(factor.drawn_for), drawn_for):
+    if factor and _is_drawn_for(factor, session_key):
         return factor.open_secret()
     secret = b32encode(secrets.token_bytes(SECRET_BYTES)).decode()
     factor = factor or SecondFactor(user=user)
-    factor.drawn_for = drawn_for
+    factor.drawn_for = _list_session_digests(session_key)[0]
     factor.seal(secret)
     factor.save()
     return secret
@@ -75,7 +74,7 @@ def confirm(*, user: User, session_key: str, code: str, source: str) -> list[str
     factor = _lock_factor(user)
     if factor is None or factor.confirmed_at:
         return None
-    if not hmac.compare_digest(bytes(factor.drawn_for), _digest_session(session_key)):
+    if not _is_drawn_for(factor, session_key):
         return None
     step = _find_step(factor, code)
     if step is None:
@@ -210,8 +209,14 @@ def _digest_code(key: keys.Key, user: User, code: str) -> bytes:
     return keys.digest((key,), "recovery code", str(user.pk), code)
 
 
-def _digest_session(session_key: str) -> bytes:
-    return keys.digest(settings.PPIMS_SESSION_KEYS, "second factor", session_key)
+def _is_drawn_for(factor: SecondFactor, session_key: str) -> bool:
+    # By any key of the ring: while the session key changes, workers draw by the old one or the new.
+    digests = _list_session_digests(session_key)
+    return any(hmac.compare_digest(bytes(factor.drawn_for), each) for each in digests)
+
+
+def _list_session_digests(session_key: str) -> list[bytes]:
+    return keys.digest_by_each(settings.PPIMS_SESSION_KEYS, "second factor", session_key)
 
 
 def _record(action: str, user: User, **detail: object) -> None:

@@ -7,6 +7,7 @@ from django.urls import get_resolver
 
 from ppims.backoffice import login
 from ppims.backoffice.urls import MOVED_ADDRESSES
+from ppims.core import keys
 from ppims.models import AuditEntry, SecondFactor
 from ppims.services import second_factor
 from tests.web.admin_pages import make_user, read_words
@@ -96,6 +97,15 @@ def test_a_reload_and_a_wrong_code_show_the_same_secret(person):
     wrong = give_code(client, "000000")
     assert wrong.status_code == 422
     assert read_shown_secret(wrong) == read_shown_secret(client.get("/second-factor")) == first
+
+
+def test_a_secret_is_confirmed_also_by_a_worker_with_the_next_session_key(person, moment, settings):
+    (old,) = settings.PPIMS_SESSION_KEYS
+    secret = second_factor.draw_secret(user=person, session_key="one")
+    settings.PPIMS_SESSION_KEYS = (keys.Key("ffff0001", b"n" * 32), old)
+    assert second_factor.draw_secret(user=person, session_key="one") == secret
+    code = make_code(secret, moment.now)
+    assert second_factor.confirm(user=person, session_key="one", code=code, source="::1")
 
 
 def test_who_has_one_sets_up_no_other(person, moment):
