@@ -144,7 +144,7 @@ end_session = LogoutView.as_view()
 def log_out(request: HttpRequest) -> HttpResponse:
     """Log out; asked by GET, which a link of any page can, give the button for it."""
     if request.method == "POST":
-        _record_log_out(request)
+        note_log_out(request)
         return end_session(request)
     if not request.user.is_authenticated and not find_half_logged_in(request):
         return redirect("login")
@@ -180,13 +180,13 @@ def password_change(request: HttpRequest) -> HttpResponse:
         return send_to_log_in(request)
     user = get_staff(request)
     if user.has_one_time_password_of_before(clock.now()):
-        _record_log_out(request, "one-time")
+        note_log_out(request, "one-time")
         logout(request)
         return send_to_log_in(request, ended="one-time")
     form = OwnPasswordForm(user, request.POST or None)
     if not form.is_valid():
         if form.has_error("old_password", "password_incorrect") and _was_guessed_at(request, user):
-            _record_log_out(request, "guesses")
+            note_log_out(request, "guesses")
             logout(request)
             return send_to_log_in(request, ended="guesses")
         return render_form(request, "registration/password.html", form, {})
@@ -205,7 +205,8 @@ def _was_guessed_at(request: HttpRequest, user: User) -> bool:
     return accounts.count_wrong_password(user=user)
 
 
-def _record_log_out(request: HttpRequest, outcome: str = "asked") -> None:
+def note_log_out(request: HttpRequest, outcome: str = "asked") -> None:
+    """Put on record that a session is about to end, if somebody is logged in with it."""
     if isinstance(request.user, User):
         source = access.find_source(request)
         access.record_log_out(user=request.user, source=source, outcome=outcome)

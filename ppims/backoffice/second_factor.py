@@ -29,7 +29,7 @@ from ppims.backoffice.access import (
     render_form,
     send_to_log_in,
 )
-from ppims.backoffice.login import finish_log_in, refuse_for_a_while, throttle
+from ppims.backoffice.login import finish_log_in, note_log_out, refuse_for_a_while, throttle
 from ppims.core.errors import Conflict, TooManyAttempts
 from ppims.models import FailedAccess, User
 from ppims.services import access, second_factor
@@ -176,6 +176,7 @@ def _judge_code(request: HttpRequest, user: User, form: CodeForm) -> HttpRespons
     if not verdict.is_right:
         access.count_failure(user=user, source=source, kind=FailedAccess.Kind.CODE)
     if verdict.locked_seconds:
+        note_log_out(request, "codes")
         logout(request)
         return refuse_for_a_while(request, verdict.locked_seconds, is_address=False, is_code=True)
     if not verdict.is_right:

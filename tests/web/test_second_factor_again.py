@@ -104,6 +104,8 @@ def test_wrong_codes_lock_whoever_is_asked_again_and_end_the_session(person, mom
     told = [reveal(client, customer, second_factor_code="000000").status_code for _ in range(5)]
     assert told == [422] * 4 + [429]
     assert client.get("/settings/limits")["Location"].startswith("/log-in")
+    (ended,) = AuditEntry.objects.filter(user=person, action="logged out")
+    assert '"outcome":"codes"' in ended.detail.replace(" ", "")
 
 
 # Recovery codes made anew, and the factor reset.
