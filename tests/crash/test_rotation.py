@@ -19,7 +19,7 @@ PURPOSE_BY_WORD = {"digests": "digest", "documents": "document"}
 TILLS_IN_SHORT = 2
 CUSTOMERS_A_KILL, MOST_KILLS = 5_000, 20  # of the long form, at its longest a lakh of customers
 KEY_IDS = "SELECT DISTINCT key_id FROM customers_identifier"
-LEFT = "SELECT purpose FROM ppims_keyrotation WHERE"
+OPEN_PURPOSES = "SELECT purpose FROM ppims_keyrotation WHERE"
 SEALED_BY = "SELECT DISTINCT key_id FROM customers_document"
 
 
@@ -58,7 +58,8 @@ class Rotation(Trial):
         for number in range(kills):
             for word in tuple(left):
                 self.rotate_and_kill(word, 1 + number % 5 + self.draw.random())
-                if (PURPOSE_BY_WORD[word],) in read(self.server.folder, f"{LEFT} {end} IS NULL"):
+                found = read(self.server.folder, f"{OPEN_PURPOSES} {end} IS NULL")
+                if (PURPOSE_BY_WORD[word],) in found:
                     self.seen["killed at work"] += 1
                 else:
                     left.remove(word)
