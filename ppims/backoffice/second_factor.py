@@ -229,10 +229,17 @@ def _show_codes(request: HttpRequest, codes: list[str], go_on: str) -> HttpRespo
 
 
 def _let_in(request: HttpRequest, user: User) -> None:
-    """Let the session be whole from here on, under another key than it had before."""
+    """Let the session be whole from here on, under another key than it had before; end it where the
+    factor was taken away meanwhile.
+    """
     request.session.cycle_key()
     finish_log_in(request, user)
     request.session[CODE_GIVEN_KEY] = int(time())
+    # Kept first: whoever takes the factor away from now on ends this session with the others.
+    request.session.save()
+    if not second_factor.is_set_up(user=user):
+        access.record_log_out(user=user, source=access.find_source(request), outcome="reset")
+        request.session.flush()
 
 
 def _leave(request: HttpRequest) -> HttpResponse:

@@ -46,6 +46,15 @@ def find_factor(user: User) -> SecondFactor | None:
 
 
 @wrap_in_transaction
+def is_set_up(*, user: User) -> bool:
+    """Return whether a person's second factor counts, once whoever changes it at this moment is
+    done.
+    """
+    factor = _lock_factor(user)
+    return bool(factor and factor.confirmed_at)
+
+
+@wrap_in_transaction
 def draw_secret(*, user: User, session_key: str) -> str:
     """Draw the secret that a session is about to confirm, or find the one it was shown already.
     Returns it in base32. Raises Conflict where the person has a second factor.

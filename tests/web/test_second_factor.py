@@ -119,6 +119,23 @@ def test_who_has_one_sets_up_no_other(person, moment):
 # Given.
 
 
+def test_a_factor_taken_away_while_a_code_of_it_is_given_lets_nobody_in(
+    person, moment, monkeypatch
+):
+    secret, _ = set_up_factor(person)
+    client, check = give_password(person), second_factor.check_code
+
+    def check_and_remove(**said):
+        verdict = check(**said)
+        second_factor.remove(user=person)
+        return verdict
+
+    monkeypatch.setattr(second_factor, "check_code", check_and_remove)
+    give_code(client, make_code(secret, moment.now))
+    assert client.get("/settings/limits")["Location"].startswith("/log-in")
+    assert AuditEntry.objects.filter(user=person, action="logged out").count() == 1
+
+
 def test_the_right_code_leads_on_and_the_session_gets_another_key(person, moment):
     secret, _ = set_up_factor(person)
     client = give_password(person)
