@@ -120,5 +120,5 @@ def _record_of_person(action: str, customer_id: int, viewer: Viewer, **detail: o
 
 @wrap_in_transaction
 def _record(action: str, customer_id: int, viewer: Viewer, **detail: object) -> None:
-    said = {**detail, "source": viewer.source}
+    said = {**detail, "source": viewer.source, "outcome": "done"}
     audit.record(action, at=clock.now(), subject=customer_id, user=viewer.user, detail=said)

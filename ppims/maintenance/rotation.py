@@ -89,7 +89,7 @@ def count_needs() -> None:
 def _count_needs(purpose: Purpose) -> Mapping[str, Mapping[str, int]]:
     if purpose == Purpose.SESSION:
         counts = sessions.count_by_key(clock.now())
-        return {key_id: {"django_session": count} for key_id, count in counts.items()}
+        return {key_id: {"ppims_staffsession": count} for key_id, count in counts.items()}
     return rekeying.list_needs(purpose)
 
 

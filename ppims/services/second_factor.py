@@ -116,7 +116,7 @@ def check_code(*, user: User, code: str, source: str) -> Verdict:
     is_last = factor.wrong_codes >= MOST_WRONG_CODES
     if is_last:
         factor.wrong_codes, factor.locked_until_seconds = 0, now + LOCKED_SECONDS
-        _record("second factor locked", user, source=source)
+        _record("second factor locked", user, source=source, outcome="locked")
     factor.save(update_fields=["wrong_codes", "locked_until_seconds"])
     return Verdict(locked_seconds=LOCKED_SECONDS) if is_last else WRONG_CODE
 
@@ -228,5 +228,5 @@ def _list_session_digests(session_key: str) -> list[bytes]:
     return keys.digest_by_each(settings.PPIMS_SESSION_KEYS, "second factor", session_key)
 
 
-def _record(action: str, user: User, **detail: object) -> None:
-    audit.record(action, at=clock.now(), user=user, detail=detail)
+def _record(action: str, user: User, *, outcome: str = "done", **detail: object) -> None:
+    audit.record(action, at=clock.now(), user=user, detail={**detail, "outcome": outcome})

@@ -205,6 +205,7 @@ def test_a_statement_is_of_the_time_frame_and_audited_before_it_leaves(meera):
         "until": "2031-06-17 00:00:00+05:30",
         "rows": 1,
         "source": "127.0.0.1",
+        "outcome": "done",
     }
 
 

@@ -240,7 +240,7 @@ def test_who_takes_the_file_away_is_on_record_once(reader):
     (entry,) = AuditEntry.objects.filter(action="month's figures exported")
     assert entry.user == find_user(reader)
     expected = {"month": JUNE, "digest": read_month_figures(JUNE).digest}
-    expected["source"] = "127.0.0.1"
+    expected |= {"source": "127.0.0.1", "outcome": "done"}
     assert audit.read_detail(entry) == expected
 
 

@@ -47,7 +47,7 @@ def test_a_reason_reveals_for_one_look_and_is_audited(meera, role):
     assert list_unmasked(client.get(reverse("customer", args=[meera]))) == []
     username = page.wsgi_request.user.username
     assert list_audited("personal data revealed") == [
-        (meera, username, {"reason": "asked by phone", "source": "127.0.0.1"})
+        (meera, username, {"reason": "asked by phone", "source": "127.0.0.1", "outcome": "done"})
     ]
 
 

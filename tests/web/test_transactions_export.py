@@ -106,6 +106,7 @@ def test_it_is_audited_with_its_filters_before_it_leaves(told):
         "until": "2031-06-18 00:00:00+05:30",
         "asked": {"when": "today", "outcome": "declined", "processor": "ENT"},
         "source": "127.0.0.1",
+        "outcome": "done",
     }
 
 
