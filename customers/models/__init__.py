@@ -2,6 +2,7 @@
 
 from customers.models.customer import Customer, Document, Identifier
 from customers.models.history import KycChange, Receipt
+from customers.models.imports import CustomerImport, ImportFile
 from customers.models.instruments import Account, Card, Registration
 from customers.models.merges import Kin, Merge
 from customers.models.name_words import NameWord
@@ -14,10 +15,12 @@ __all__ = [
     "Account",
     "Card",
     "Customer",
+    "CustomerImport",
     "CustomerNote",
     "Document",
     "DuplicateReview",
     "Identifier",
+    "ImportFile",
     "Kin",
     "KycChange",
     "KycProposal",
