@@ -119,7 +119,8 @@ def serve(_: list[str]) -> None:
     manage("prepare", "--url", url)
     print(write_welcome(url), flush=True)
     start_job_runner()
-    become("-m", "gunicorn", *make_gunicorn_options(server, f"{host}:{port}", workers, threads))
+    options = make_gunicorn_options(server, f"{host}:{port}", workers, threads)
+    become("-m", "gunicorn", *options, *make_metrics_options(port))
 
 
 def start_job_runner() -> None:
@@ -252,12 +253,12 @@ def choose_address(wanted: str) -> tuple[str, int]:
     return host, port
 
 
-def parse_address(text: str) -> tuple[str, int]:
+def parse_address(text: str, name: str = "PPIMS_BIND") -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     is_host = host and (":" not in host or host[0] + host[-1] == "[]")
     is_port = port.isascii() and port.isdigit() and 0 < int(port) < 2**16
     if not is_host or not is_port:
-        raise SystemExit(f"ppims: PPIMS_BIND is {text!r}, not HOST:PORT such as 127.0.0.1:8000")
+        raise SystemExit(f"ppims: {name} is {text!r}, not HOST:PORT such as 127.0.0.1:8000")
     return host, int(port)
 
 
@@ -320,6 +321,18 @@ def make_gunicorn_options(server: str, bind: str, workers: int, threads: int) ->
     if os.access("/dev/shm", os.W_OK):
         options += " --worker-tmp-dir /dev/shm"
     return [*options.split(), "--chdir", str(ROOT), application]
+
+
+def make_metrics_options(main_port: int) -> list[str]:
+    """Let gunicorn listen at PPIMS_METRICS_BIND too, if it is set: ppims/metrics answers there."""
+    wanted = read_variable("PPIMS_METRICS_BIND")
+    if not wanted:
+        return []
+    host, port = parse_address(wanted, "PPIMS_METRICS_BIND")
+    problem = "the server is there" if port == main_port else explain_no_listening(host, port)
+    if problem:
+        raise SystemExit(f"ppims: can't listen on PPIMS_METRICS_BIND={wanted}: {problem}")
+    return ["--bind", f"{host}:{port}"]
 
 
 def write_welcome(url: str) -> str:

@@ -16,7 +16,13 @@ from typing import Any
 from asgiref.wsgi import WsgiToAsgiInstance
 from django.conf import settings
 
-from ppims.api.django_handler import Headers, make_plain_answer, serve
+from ppims.api.django_handler import (
+    METRICS_PORT,
+    Headers,
+    is_at_metrics_address,
+    make_plain_answer,
+    serve,
+)
 from ppims.api import dispatch
 from ppims.api.root import WireRequest
 from ppims.core.errors import UnreadableBody
@@ -65,6 +71,8 @@ async def application(scope: Message, receive: Receive, send: Send) -> None:
 
 
 async def _answer(scope: Message, receive: Receive) -> Answer:
+    if METRICS_PORT and is_at_metrics_address(scope["server"][1], scope["path"]):
+        return make_plain_answer(HTTPStatus.NOT_FOUND)
     operation = dispatch.find_operation(scope["method"], scope["path"])
     most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE if operation is None else envelope.BODY_LIMIT_BYTES
     meta = _write_meta(scope)

@@ -4,6 +4,7 @@
 
 import ipaddress
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -11,7 +12,7 @@ from urllib.parse import quote
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from ppims.core import key_sources, keys, private_files
+from ppims.core import binds, key_sources, keys, private_files
 from ppims.db import url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -91,6 +92,22 @@ PPIMS_CONNECTIONS_PER_ADDRESS = read_number(
     "PPIMS_CONNECTIONS_PER_ADDRESS", 250, least=1, most=100_000
 )
 
+
+# --- /metrics: behind a token, or at an address of its own; else there is none, but in a demo -----
+
+PPIMS_METRICS_TOKEN = read_text("PPIMS_METRICS_TOKEN")
+if PPIMS_METRICS_TOKEN and not re.fullmatch("[!-~]{32,}", PPIMS_METRICS_TOKEN):
+    raise ImproperlyConfigured("PPIMS_METRICS_TOKEN is at least 32 letters, digits and signs")
+PPIMS_METRICS_BIND = read_text("PPIMS_METRICS_BIND")
+try:
+    _host, PPIMS_METRICS_PORT = binds.split_bind(PPIMS_METRICS_BIND or "127.0.0.1:0")
+except ValueError:
+    raise ImproperlyConfigured("PPIMS_METRICS_BIND is HOST:PORT, such as 127.0.0.1:9464") from None
+if not PPIMS_METRICS_TOKEN and not binds.is_of_this_machine(_host):
+    raise ImproperlyConfigured(
+        "PPIMS_METRICS_BIND is an address of this machine, such as 127.0.0.1:9464, unless there is"
+        " a PPIMS_METRICS_TOKEN"
+    )
 
 # --- keys: var/keys at first start, the environment, or a command that prints them ----------------
 
@@ -219,6 +236,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "ppims.api.dispatch.make_middleware",
     "ppims.server.health.make_middleware",
+    "ppims.metrics.page.make_middleware",
     "ppims.backoffice.access.refuse_nul",
     "django.middleware.security.SecurityMiddleware",
     "ppims.server.static_files.StaticFiles",

@@ -3,13 +3,24 @@
 import errno
 import time
 from collections.abc import Iterable
+from http import HTTPStatus
 from io import BytesIO
 from typing import Any
 
 from django.conf import settings
 from gunicorn.http.errors import ParseException
 
-from ppims.api.django_handler import Environ, Start, Unread, find_operation, refuse, serve
+from ppims.api.django_handler import (
+    Environ,
+    Start,
+    Unread,
+    find_operation,
+    give,
+    is_at_metrics_address,
+    make_plain_answer,
+    refuse,
+    serve,
+)
 from ppims.wire.envelope import BODY_LIMIT_BYTES
 
 
@@ -17,6 +28,8 @@ def application(environ: Environ, start_response: Start) -> Iterable[bytes]:
     """Answer a request once its body is here whole: half a form must not count as a form. Where the
     body does not come, or comes in broken chunks, the answer is a 400.
     """
+    if is_at_metrics_address(environ.get("SERVER_PORT"), environ.get("PATH_INFO", "")):
+        return give(start_response, *make_plain_answer(HTTPStatus.NOT_FOUND))
     is_call = find_operation(environ) is not None
     most = BODY_LIMIT_BYTES if is_call else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     if not _take_body(environ, most) and not is_call:

@@ -22,6 +22,7 @@ from ppims.api.root import (
 )
 from ppims.core.addresses import is_trusted_proxy
 from ppims.core.coroutines import run_to_end
+from ppims.core.counts import CALL_SECONDS, CALLS
 from ppims.core.errors import (
     Forbidden,
     Malformed,
@@ -133,7 +134,11 @@ def _finish(request: WireRequest, reply: WireReply, started: float) -> WireReply
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
     }
-    milliseconds = (time.perf_counter() - started) * 1000
+    seconds = time.perf_counter() - started
+    milliseconds = seconds * 1000
+    # No word of the caller's is a label: what isn't known has no name here.
+    CALLS.add(request.operation, reply.resp_code, request.processor)
+    CALL_SECONDS.add_value(seconds, request.operation)
     if settings.PPIMS_KEEPS_BODIES:
         note_call(request, reply, milliseconds)
     if logger.isEnabledFor(logging.INFO):

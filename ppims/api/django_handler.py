@@ -28,6 +28,7 @@ django = get_wsgi_application()
 from ppims.api import dispatch  # noqa: E402  # Django is set up by now
 
 logger = logging.getLogger("ppims.http")
+METRICS_PORT, METRICS_PATH = settings.PPIMS_METRICS_PORT, "/metrics"
 Environ = dict[str, Any]
 Start = Callable[..., Any]
 Headers = list[tuple[str, str]]
@@ -45,8 +46,8 @@ def serve(environ: Environ, start_response: Start) -> Iterable[bytes]:
     except Exception as error:
         reply = dispatch.answer_outside(environ["REQUEST_METHOD"], environ["PATH_INFO"], error)
         if reply is None:
-            return _give(start_response, *make_plain_answer(HTTPStatus.INTERNAL_SERVER_ERROR))
-        return _give(start_response, reply.status_code, [*reply.headers.items()], reply.content)
+            return give(start_response, *make_plain_answer(HTTPStatus.INTERNAL_SERVER_ERROR))
+        return give(start_response, reply.status_code, [*reply.headers.items()], reply.content)
 
 
 def make_plain_answer(status: HTTPStatus) -> tuple[int, Headers, bytes]:
@@ -60,7 +61,7 @@ def refuse(environ: Environ, start: Start, why: str) -> list[bytes]:
     """Answer 400, and log why."""
     status = HTTPStatus.BAD_REQUEST
     log_refusal(logger, environ.get("REMOTE_ADDR", ""), status, why)
-    return _give(start, *make_plain_answer(status))
+    return give(start, *make_plain_answer(status))
 
 
 class Unread(BytesIO):
@@ -68,6 +69,14 @@ class Unread(BytesIO):
 
     def read(self, _: int | None = -1) -> bytes:
         raise OSError("the body did not come")
+
+
+def is_at_metrics_address(port: object, path: str) -> bool:
+    """Return whether a request came to the port that /metrics has for itself, and asks there for
+    something else.
+    """
+    is_there = METRICS_PORT != 0 and str(port) == str(METRICS_PORT)
+    return is_there and path != METRICS_PATH
 
 
 def find_operation(environ: Environ) -> str | None:
@@ -85,6 +94,7 @@ def _is_utf8(content_type: str) -> bool:
         return False
 
 
-def _give(start: Start, status: int, headers: Headers, content: bytes) -> list[bytes]:
+def give(start: Start, status: int, headers: Headers, content: bytes) -> list[bytes]:
+    """Answer by WSGI."""
     start(f"{int(status)} {HTTPStatus(status).phrase}", headers)
     return [content]

@@ -21,6 +21,7 @@ from typing import Any, NoReturn, TypeVar, cast
 from django.conf import settings
 from django.db import DatabaseError
 
+from ppims.core import counts
 from ppims.core.errors import Unavailable
 from ppims.db import pipeline
 from ppims.db.checkpoint import SET_AUTOCHECKPOINT_PAGES, Checkpoints
@@ -161,6 +162,7 @@ async def _wait(write: PendingWrite) -> Any:
 def _withdraw_late(write: PendingWrite) -> None:
     assert write.answer
     if write.cancel() and not write.answer.done():
+        counts.QUEUE_REFUSED.add("late")
         write.answer.set_exception(Unavailable())
 
 
@@ -169,8 +171,14 @@ def _wait_in_thread(write: PendingWrite, seconds: float) -> Any:
         return write.result(timeout=seconds)
     except TimeoutError:
         if write.cancel():
+            counts.QUEUE_REFUSED.add("late")
             raise Unavailable from None
         return write.result()  # it had been taken: it is for the writer to say
+
+
+def count_waiting() -> int:
+    """Count the writes of this process that wait for the next group."""
+    return _get_writer().count_waiting() if _make_writer.cache_info().currsize else 0
 
 
 def _get_writer() -> "Writer":
@@ -199,9 +207,13 @@ class Writer:
         self.put(write)
         return write
 
+    def count_waiting(self) -> int:
+        return self._queue.qsize()
+
     def put(self, write: PendingWrite) -> None:
         """Queue a write. Raises Unavailable where too many are waiting already."""
         if self._queue.qsize() >= settings.PPIMS_QUEUE_LENGTH:
+            counts.QUEUE_REFUSED.add("full")
             raise Unavailable
         self._queue.put(write)
 
@@ -216,10 +228,13 @@ class Writer:
         while True:
             first = self._queue.get()
             taken: list[PendingWrite] | None = None
+            began = time.perf_counter()
             try:
                 with hold_write_lock() if settings.SQLITE else nullcontext():
+                    has_turn = time.perf_counter()
                     taken = self._take_waiting(first)
                     outcomes = _carry_out(taken)
+                _count_group(len(taken), began, has_turn)
             except BaseException:  # whatever: nobody is left to wait, and the next group comes
                 logger.exception("a group was not committed")
                 taken = self._take_waiting(first) if taken is None else taken
@@ -255,6 +270,16 @@ class Writer:
         for loop, answers in heard.items():
             with suppress(RuntimeError):  # closed: nobody is left to hear
                 loop.call_soon_threadsafe(_answer_all, answers)
+
+
+def _count_group(size: int, began: float, has_turn: float) -> None:
+    """Count a group for /metrics, unless all of it was withdrawn."""
+    if not size:
+        return
+    counts.GROUP_SIZE.add_value(size)
+    counts.GROUP_SECONDS.add_value(time.perf_counter() - has_turn)
+    if settings.SQLITE:
+        counts.TURN_SECONDS.add_value(has_turn - began)
 
 
 def _answer_all(answers: Sequence[tuple["asyncio.Future[Any]", Outcome]]) -> None:

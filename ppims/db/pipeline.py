@@ -120,7 +120,7 @@ def _run_alone(work: Callable[[Pipeline], T], this_try: Try, lock_wait_ms: int |
                 piped.send(SET_LOCK_TIMEOUT, [str(lock_wait_ms)])
             result = work(piped)
             standbys.listen_to_commit(driver)
-            this_try.is_committing = True  # an error from here on may be COMMIT's own
+            this_try.begin_commit()  # an error from here on may be COMMIT's own
             driver.commit()  # it waits for all that was sent, and goes out with the wait
         standbys.require_replicated(driver)
     except BaseException as error:

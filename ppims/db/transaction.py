@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, connections, transaction
 
+from ppims.core.counts import COMMIT_SECONDS
 from ppims.core.errors import Unavailable
 from ppims.db import clock_guard, nodes, outages, put_back, standbys, statements
 from ppims.db.write_lock import hold_write_lock
@@ -83,7 +84,15 @@ def _run_with_steady_clock(work: Callable[[], T]) -> T:
 class Try:
     """One try of a transaction. Once it is committing, an error may be of its COMMIT."""
 
-    is_committing = False
+    committing_since = 0.0  # not yet
+
+    @property
+    def is_committing(self) -> bool:
+        return bool(self.committing_since)
+
+    def begin_commit(self) -> None:
+        """Note that COMMIT is next: after it /metrics counts how long it took."""
+        self.committing_since = time.perf_counter()
 
 
 def _run_alone(work: Callable[[], T]) -> T:
@@ -93,7 +102,7 @@ def _run_alone(work: Callable[[], T]) -> T:
             put_back.require_the_same()
             result = work()
             _refuse_if_lost_unheard()
-            this_try.is_committing = True
+            this_try.begin_commit()
             if connection.vendor == "postgresql":
                 standbys.listen_to_commit(connection.connection)
         if connection.vendor == "postgresql":
@@ -112,7 +121,7 @@ def try_until_done(run: Callable[[Try], T]) -> T:
     for attempt in range(1, MOST_TRIES + 1):
         this_try = Try()
         try:
-            return run(this_try)
+            result = run(this_try)
         except (RunAgain, DatabaseError, InterfaceError) as error:
             if not isinstance(error, RunAgain) and not outages.is_outage(error):
                 raise
@@ -121,6 +130,9 @@ def try_until_done(run: Callable[[Try], T]) -> T:
             if is_over or not _is_worth_another(error, is_committing=this_try.is_committing):
                 raise Unavailable from error
             time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spread, not secrecy
+        else:
+            _count_commit(this_try.committing_since)
+            return result
     raise AssertionError("unreachable")
 
 
@@ -136,6 +148,8 @@ def run_together(works: Sequence[Callable[[], Any]]) -> list[Outcome]:
             for work in works:
                 outcomes.append(_run_for_outcome(work))
                 _refuse_if_lost_unheard(outcomes[-1][1])
+            committing_since = time.perf_counter()
+        _count_commit(committing_since)
     except (Unavailable, DatabaseError, InterfaceError) as error:
         connection.close_if_unusable_or_obsolete()
         lost = Unavailable()
@@ -210,6 +224,10 @@ def refuse_if_lost(error: BaseException) -> None:
     """
     if statements.get_database().in_atomic_block:
         _refuse_if_lost_unheard(error)
+
+
+def _count_commit(since: float) -> None:
+    COMMIT_SECONDS.add_value(time.perf_counter() - since)
 
 
 def _run_for_outcome(work: Callable[[], Any]) -> Outcome:

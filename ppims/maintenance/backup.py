@@ -6,7 +6,6 @@ needed to read it.
 
 import os
 import tempfile
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from limits.models import Seal
 from limits.services import seals
 from ppims.core import clock
 from ppims.core.errors import Refusal
+from ppims.core.version import read_version
 from ppims.db import alias
 from ppims.db.transaction import read_snapshot
 from ppims.maintenance import copy as maintenance_copy
@@ -85,7 +85,7 @@ def _describe_copy(copy: str) -> dict[str, Any]:
             counts[table.table] = cursor.fetchone()[0]
         return {
             "format": BACKUP_FORMAT,
-            "ppims": _read_version(),
+            "ppims": read_version(),
             "made_at": clock.now().isoformat(),
             "migrations": [f"{app}.{name}" for app, name in applied],
             "keys": key_usage.list_keys_in_use(),
@@ -93,11 +93,6 @@ def _describe_copy(copy: str) -> dict[str, Any]:
             "seal": seals.export_seal(Seal.objects.latest("number")),
             "key_id": settings.PPIMS_LEDGER_KEYS[0].id,
         }
-
-
-def _read_version() -> str:
-    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text("utf-8"))
-    return str(project["project"]["version"])
 
 
 def sync(folder: Path) -> None:

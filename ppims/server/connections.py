@@ -39,6 +39,10 @@ class Connections(Generic[C]):
         self.remove(leaving)
         return leaving
 
+    def count(self) -> int:
+        """Count them; from any thread."""
+        return len(self._sources)
+
     def wait_for(self, connection: C) -> None:
         """Note that it is silent from now on: it has sent something, or been answered."""
         if connection in self._sources:

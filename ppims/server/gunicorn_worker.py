@@ -225,6 +225,10 @@ class Worker(gasgi.ASGIWorker):
         own_files = 64 + 3 * 2 * settings.PPIMS_THREADS
         most = make_room_for_files(self.worker_connections, beside=own_files)
         self.connections = Connections(most, settings.PPIMS_CONNECTIONS_PER_ADDRESS)
+        # Here, for it needs the settings, which are there now.
+        from ppims.server import worker_counts  # noqa: PLC0415
+
+        worker_counts.start(self.connections.count)
 
 
 def make_room_for_files(wanted: int, *, beside: int) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
+from ppims.core.counts import HTTP_REFUSED
 from ppims.server.logs import Formatter
 
 LENGTH_DIGITS = 18  # more than any file has bytes; Python refuses to read some thousands
@@ -24,6 +25,7 @@ def log_refusal(log: Any, address: object, status: int, why: str) -> None:
     """Log what a client is refused for. gunicorn's own text would repeat what the client sent:
     where a length was wrong, a piece of the body, with names and passwords.
     """
+    HTTP_REFUSED.add(str(int(status)))
     log.warning("request refused", extra={"address": address, "status": int(status), "why": why})
 
 

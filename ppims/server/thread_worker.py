@@ -29,6 +29,14 @@ STATUSES = {
 class Worker(gthread.ThreadWorker):
     """What `--worker-class ppims.server.thread_worker.Worker` names."""
 
+    def load_wsgi(self) -> None:
+        """Load the program, and with it the settings: the process that starts workers has none."""
+        super().load_wsgi()
+        # Here, for it needs the settings, which are there now.
+        from ppims.server import worker_counts  # noqa: PLC0415
+
+        worker_counts.start()
+
     def handle_request(self, req: Any, conn: Any) -> Any:
         # The asgi worker refuses the same two: gunicorn takes the one and passes the other on.
         if req.version >= (1, 1) and "HOST" not in dict(req.headers):

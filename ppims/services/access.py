@@ -14,6 +14,7 @@ from django.http import HttpRequest
 
 from ppims.core import clock
 from ppims.core.addresses import name_source
+from ppims.core.counts import ACCESS_REFUSED
 from ppims.db import statements
 from ppims.db.transaction import run_in_transaction, wrap_in_transaction
 from ppims.models import LONGEST_SOURCE, FailedAccess, User
@@ -31,6 +32,9 @@ ACTION_BY_KIND = {
     Kind.PAGE: "pages denied",
     Kind.REVEAL: "reveals refused",
 }
+# How /metrics names them.
+LOCKED_OUT = "lock-out"
+COUNTED_AS = {Kind.LOG_IN: "log-in", Kind.CODE: "code", Kind.PAGE: "page", Kind.REVEAL: "reveal"}
 # Changes nothing, and waits for the disk as a count does.
 WRITE_NOTHING_NEW = """
     UPDATE ppims_user SET wrong_passwords = wrong_passwords
@@ -68,6 +72,7 @@ def record_log_out(*, user: User, source: str, outcome: str = "asked") -> None:
 
 def record_lock_out(*, username: str, source: str) -> None:
     """Put on record that a person is not let in from an address any more, for a while."""
+    ACCESS_REFUSED.add(LOCKED_OUT)
     user = User.objects.filter(username=username).first()
     if user:
         _record("locked out", user, source, "locked")
@@ -84,9 +89,14 @@ def _record(action: str, user: User, source: str, outcome: str) -> None:
 # What is counted.
 
 
-@wrap_in_transaction
 def count_failure(*, user: User, source: str, kind: str) -> None:
     """Count that somebody failed at something, or somebody else in their name."""
+    ACCESS_REFUSED.add(COUNTED_AS[Kind(kind)])
+    _count_failure(user, source, kind)
+
+
+@wrap_in_transaction
+def _count_failure(user: User, source: str, kind: str) -> None:
     # Under the lock the clock is read after whoever flushed before: no quarter comes back.
     lock_person(user.pk)
     quarter = find_quarter(clock.now())
@@ -106,6 +116,7 @@ def count_failed_log_in(*, username: str, source: str) -> None:
     if user:
         count_failure(user=user, source=source, kind=Kind.LOG_IN)
         return
+    ACCESS_REFUSED.add(COUNTED_AS[Kind.LOG_IN])
     digest = accounts.digest_username(username)
     logger.warning("log-in failed", extra={"source": source, "username_digest": digest})
     _write_as_a_count_does()

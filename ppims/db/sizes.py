@@ -1,0 +1,34 @@
+"""How large the database is."""
+
+from pathlib import Path
+
+from django.db import connection
+
+from ppims.db import statements
+
+READ_SIZE = "SELECT pg_database_size(current_database())"
+
+
+def read_size_bytes() -> int:
+    """Read how much room the database takes; of SQLite without its log. Raises DatabaseError and
+    OSError.
+    """
+    if connection.vendor == "postgresql":
+        (size,) = statements.read_row(READ_SIZE, ()) or (0,)
+        return int(size)
+    return Path(connection.settings_dict["NAME"]).stat().st_size
+
+
+def read_log_bytes() -> int | None:
+    """Read how long SQLite's write-ahead log is; None: the database has no log of that kind."""
+    if connection.vendor == "postgresql":
+        return None
+    try:
+        return Path(f"{connection.settings_dict['NAME']}-wal").stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def name_database() -> str:
+    """Name which database it is: sqlite or postgresql."""
+    return connection.vendor
