@@ -6,17 +6,16 @@ from django.db import connection
 
 from ppims.db import statements
 
-READ_SIZE = "SELECT pg_database_size(current_database())"
+READ_SIZES = {
+    "postgresql": "SELECT pg_database_size(current_database())",
+    "sqlite": "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
+}
 
 
 def read_size_bytes() -> int:
-    """Read how much room the database takes; of SQLite without its log. Raises DatabaseError and
-    OSError.
-    """
-    if connection.vendor == "postgresql":
-        (size,) = statements.read_row(READ_SIZE, ()) or (0,)
-        return int(size)
-    return Path(connection.settings_dict["NAME"]).stat().st_size
+    """Read how much room the database takes; of SQLite without its log. Raises DatabaseError."""
+    (size,) = statements.read_row(statements.choose_by_database(READ_SIZES), ()) or (0,)
+    return int(size)
 
 
 def read_log_bytes() -> int | None:
