@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ppims.core.kept_counts import read_workers
+from tests.concurrency.conftest import ROOT
 from tests.ports import find_free_port
 from tests.server.conftest import wait_until
 from tests.server.running_server import KYC, RunningServer, Wire, ask_kyc, encode, get
@@ -52,6 +53,12 @@ def read_number(text, name):
     return sum(map(float, found))
 
 
+def list_documented():
+    """List the metrics that docs/monitoring.md has in its table."""
+    text = (ROOT / "docs" / "monitoring.md").read_text("utf-8")
+    return set(re.findall(r"^\| `(ppims_\w+)` \|", text, re.MULTILINE))
+
+
 def count_kept(folder):
     """Count the calls that are in the workers' files by now."""
     workers = read_workers(folder / "metrics")
@@ -73,6 +80,7 @@ def test_two_workers_are_added_up_and_a_killed_one_takes_nothing_with_it(start):
     assert (read_number(text, CALLS), read_number(text, "ppims_workers")) == (60, 2)
     assert read_number(text, "ppims_call_seconds_count") == 60
     assert read_number(text, "ppims_workers_memory_bytes") > 2 * 30_000_000
+    assert set(re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE)) == list_documented()
     _, killed, _ = server.list_processes()
     os.kill(killed, signal.SIGKILL)
     seen = []
