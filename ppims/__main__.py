@@ -113,6 +113,7 @@ def serve(_: list[str]) -> None:
     server = read_choice("PPIMS_SERVER", SERVERS)
     host, port = choose_address(os.environ.get("PPIMS_BIND", ""))
     require_a_fit_place(host)
+    metrics_options = make_metrics_options(port)
     url = f"http://{EVERY_ADDRESS.get(host, host)}:{port}"
     ensure_installed(lock_for([]))
     print("ppims: preparing the database (the first time takes longest)", flush=True)
@@ -120,7 +121,7 @@ def serve(_: list[str]) -> None:
     print(write_welcome(url), flush=True)
     start_job_runner()
     options = make_gunicorn_options(server, f"{host}:{port}", workers, threads)
-    become("-m", "gunicorn", *options, *make_metrics_options(port))
+    become("-m", "gunicorn", *options, *metrics_options)
 
 
 def start_job_runner() -> None:

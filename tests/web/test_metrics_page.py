@@ -9,7 +9,7 @@ from django.conf import settings as configured
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
-from ppims.core import binds, counts
+from ppims.core import counts
 from ppims.metrics import families, gauges, look, page, readings
 from ppims.metrics.look import Look
 from tests.conftest import PREFIX, Caller
@@ -212,32 +212,6 @@ def test_pages_are_counted_but_neither_scrapes_nor_health_nor_static_files():
         "4xx": 1,
     }
     assert values["ppims_page_seconds_count",] == 2
-
-
-# The settings.
-
-
-@pytest.mark.parametrize("text", ["9464", ":9464", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536"])
-def test_an_address_is_a_host_and_a_port(text):
-    with pytest.raises(ValueError, match=r".*"):
-        binds.split_bind(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "is_ours"),
-    [
-        ("127.0.0.1:1", True),
-        ("[::1]:65535", True),
-        ("localhost:9464", True),
-        ("0.0.0.0:9464", False),
-        ("[::]:9464", False),
-        ("10.0.0.1:9464", False),
-        ("ppims.example.in:9464", False),
-    ],
-)
-def test_only_an_address_of_this_machine_needs_no_token(text, is_ours):
-    host, _port = binds.split_bind(text)
-    assert binds.is_of_this_machine(host) == is_ours
 
 
 def test_there_is_neither_a_token_nor_an_address_unless_somebody_sets_one():
