@@ -68,6 +68,8 @@ def test_a_database_that_does_not_answer_is_not_up_and_is_asked_once(made, datab
     database.answers.set()
     made._under_way.result(10)
     assert made.take().is_up
+    made._threads.shutdown()
+    assert database.looks == 1  # none has queued up meanwhile
 
 
 def test_what_was_seen_long_ago_is_not_told_while_it_does_not_answer(made, database, monkeypatch):
