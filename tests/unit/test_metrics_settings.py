@@ -15,12 +15,10 @@ ENOUGH = "t" * 32
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({BIND: "127.0.0.1:9464"}, "9464"),
         ({BIND: "0.0.0.0:9464", TOKEN: ENOUGH}, "9464"),
         ({BIND: "0.0.0.0:9464"}, "PPIMS_METRICS_TOKEN"),
         ({BIND: "9464"}, "PPIMS_METRICS_BIND is HOST:PORT"),
         ({TOKEN: ENOUGH[1:]}, "at least 32"),
-        ({TOKEN: f"{ENOUGH} t"}, "at least 32"),
     ],
 )
 def test_what_anybody_could_read_is_refused(tmp_path, more, said):
