@@ -1,6 +1,6 @@
 """Write the records of many new people at once, row for row as the services would."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from django.conf import settings
 from django.db.models import Model
@@ -20,9 +20,10 @@ from customers.models import (
 )
 from customers.models.name_words import split_words
 from customers.services.customers import DONE_CODE
+from ppims.core import keys
 from ppims.core.keys import Plain, make_plain
 from ppims.db import bulk, row_proofs
-from ppims.models import ReplayKey
+from ppims.models import AuditEntry, ReplayKey
 from ppims.services import audit
 from ppims.services.idempotency import Call
 
@@ -32,9 +33,11 @@ NUMBERED_MODELS = (Registration, Account, Card, Document, KycChange, Receipt)
 class Records:
     """The rows of a batch of new people: gathered, then inserted."""
 
-    def __init__(self, ids: range) -> None:
-        self.chains = audit.Chains(ids)
-        self.ids: dict[type[Model], Iterator[int]] = {model: iter(ids) for model in NUMBERED_MODELS}
+    def __init__(self, ids: bulk.Numbers) -> None:
+        self.chains = audit.Chains(bulk.find_numbers(ids, AuditEntry))
+        self.ids: dict[type[Model], Iterator[int]] = {
+            model: iter(bulk.find_numbers(ids, model)) for model in NUMBERED_MODELS
+        }
         self.rows: bulk.Rows = {
             m: [] for m in (Customer, NameWord, Identifier, *NUMBERED_MODELS, ReplayKey)
         }
@@ -45,11 +48,14 @@ class Records:
         return number
 
 
-def insert(rows: bulk.Rows) -> None:
-    """Insert the rows of a batch, inside a transaction."""
+def insert(rows: bulk.Rows, *, are_reserved: bool = False) -> None:
+    """Insert the rows of a batch, inside a transaction. `are_reserved`: their ids were reserved, so
+    that others may write meanwhile (ppims/db/bulk.py).
+    """
     for model, rows_of_it in rows.items():
         bulk.insert(model, rows_of_it)
-    bulk.move_sequences_past_ids(*NUMBERED_MODELS)
+    if not are_reserved:
+        bulk.move_sequences_past_ids(*NUMBERED_MODELS)
 
 
 class Person:
@@ -64,7 +70,14 @@ class Person:
         self.events: list[audit.Event] = []
         self.tier = ""
 
-    def add(self, call: Call, details: CustomerDetails, *, at: int) -> None:
+    def add(
+        self,
+        call: Call,
+        details: CustomerDetails,
+        *,
+        at: int,
+        source: Mapping[str, object] | None = None,
+    ) -> None:
         """Keep what services.customers.add_customer would; the first call makes the person."""
         if not self.events:
             self.details, self.created_at = details, at
@@ -75,7 +88,7 @@ class Person:
         self._keep(Registration, *whose, *(name or "" for name in names), at)
         self._keep_instruments(details, whose)
         self._record_document(details, at)
-        self._keep_receipt(call, "customer added", {}, at)
+        self._keep_receipt(call, "customer added", source or {}, at)
 
     def _keep_instruments(self, details: CustomerDetails, whose: tuple[int, int]) -> None:
         if details.account_number:
@@ -126,9 +139,13 @@ class Person:
         ]
 
     def _identify(self, kind: str, value: str) -> bytes:
-        digest = Identifier.digest_of(kind, value)
-        key_id = settings.PPIMS_DIGEST_KEYS[0].id
-        self.records.rows[Identifier].append([kind, digest, self.unique_id, key_id])
+        digest = b""
+        for key in settings.PPIMS_DIGEST_KEYS:
+            # Under the next key too, as records.identify does.
+            if key is settings.PPIMS_DIGEST_KEYS[0] or key.is_next:
+                its = keys.digest((key,), kind, value)
+                self.records.rows[Identifier].append([kind, its, self.unique_id, key.id])
+                digest = digest or its
         return digest
 
     def _keep(self, model: type[Model], *values: Plain, also: bytes = b"") -> int:
@@ -164,13 +181,13 @@ class Person:
         self._keep(Document, self.unique_id, kind, *sealed, at, None)
         return True
 
-    def _keep_receipt(self, call: Call, action: str, changes: dict[str, object], at: int) -> None:
+    def _keep_receipt(self, call: Call, action: str, said: Mapping[str, object], at: int) -> None:
         kyc = (self.tier, self.channel, self.updated_on)
         receipt = self._keep(
             *(Receipt, self.unique_id, *call.key, at, DONE_CODE, self.unique_id, None, *kyc),
             also=call.digests,
         )
         self.records.rows[ReplayKey].append([*call.key, self.unique_id, receipt, call.digests])
-        detail = {"ref_id": call.ref_id, **changes, row_proofs.PROOFS_KEY: self.proofs}
+        detail = {"ref_id": call.ref_id, **said, row_proofs.PROOFS_KEY: self.proofs}
         self.events.append((at, call.processor.pk, action, detail))
         self.proofs = {}

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from stdnum.in_ import aadhaar, pan
 
-from customers.choices import DocumentKind
+from customers.choices import MOBILE_KIND, DocumentKind
 
 # Documents whose numbers can be told from wrong ones; asked where PPIMS_STRICT_DOCUMENTS is set.
 STRICT_CHECKS: dict[str, Callable[[str], bool]] = {
@@ -50,6 +50,12 @@ class CustomerDetails:
     def document(self) -> tuple[str, str] | None:
         """Kind and number of the document; None where either is missing."""
         return (self.ovid_type, self.ovid_value) if self.ovid_type and self.ovid_value else None
+
+    @property
+    def identifiers(self) -> list[tuple[str, str]]:
+        """What the person is found by: the kind and value of the mobile number and the document."""
+        mobile = [(MOBILE_KIND, self.mobile_number)] if self.mobile_number else []
+        return [*mobile, self.document] if self.document else mobile
 
     @property
     def passes_strict_checks(self) -> bool:

@@ -352,6 +352,7 @@ BEGINNERS = {
     "ppims/demo/load.py": "the whole demo, or nothing of it",
     "ppims/demo/control_log.py": "that a control was used",
     "ppims/demo/people.py": "one person of each kind, or nobody",
+    "ppims/maintenance/importing.py": "a file of customers, a batch at a time",
     "ppims/seed/writing.py": "made-up rows, a batch at a time",
 }
 

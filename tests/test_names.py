@@ -61,6 +61,8 @@ CALLED_BY_OTHERS = {
     *("formatException", "setup"),  # of logging, and of gunicorn's log
     *("connection_made", "connection_lost", "eof_received", "can_write_eof"),  # asyncio
     *("_on_headers_complete", "_on_body"),  # gunicorn
+    "readline",  # WSGI
+    *("new_file", "receive_data_chunk", "file_complete", "label_from_instance"),  # Django's forms
     *("pytest_addoption", "pytest_configure", "pytest_collection_modifyitems"),
     "application",  # a WSGI or ASGI server
     *("bad_request", "forbidden", "not_found", "csrf"),  # Django's answers to what went wrong

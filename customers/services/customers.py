@@ -32,13 +32,16 @@ def add_customer(
     details: CustomerDetails,
     user: User | None = None,
     draw_unique_id: Callable[[], int] = records.draw_unique_id,
+    source: Mapping[str, object] | None = None,
 ) -> tuple[Receipt, bool]:
     """Add a customer, or register a known one through another processor. Return the answer, and
-    whether it is a replay.
+    whether it is a replay. `source` is what the audit says besides: by which import it came.
 
     Full KYC by a user of the staff is proposed; the customer has Min KYC until it is approved.
     Raises Conflict, and opens a duplicate review, where it is doubtful who this is.
     """
+
+    said = source or {}
 
     def add(at: datetime) -> Receipt:
         conflicts.require_valid_document(details)
@@ -53,9 +56,9 @@ def add_customer(
         named, person = way[0], way[-1]
         ids = people.list_ids(person)
         if not is_new and records.is_registered(call.processor, ids):
-            return _answer(call, way, KNOWN_OUTCOME, {}, [], at=at, user=user)
+            return _answer(call, way, KNOWN_OUTCOME, said, [], at=at, user=user)
         rows += records.register(details, customer=named, ids=ids, processor=call.processor, at=at)
-        receipt = _answer(call, way, ADDED_OUTCOME, {}, rows, at=at, user=user)
+        receipt = _answer(call, way, ADDED_OUTCOME, said, rows, at=at, user=user)
         if user is not None and is_new:
             kyc.propose_at_first(details, customer=person, user=user, at=at)
         return receipt
@@ -84,7 +87,8 @@ def update_customer(*, call: idempotency.Call, details: CustomerDetails) -> tupl
         )
         its = changed.pop(named.pk, changing.Change())
         _tell_of_others(call, named, changed, at=at)
-        return _answer(call, way, UPDATED_OUTCOME, its.changes, its.rows, at=at)
+        said = {"changes": its.changes} if its.changes else {}
+        return _answer(call, way, UPDATED_OUTCOME, said, its.rows, at=at)
 
     return _answer_once(call, details, update)
 
@@ -205,7 +209,7 @@ def _answer(
     call: idempotency.Call,
     way: Sequence[Customer],
     outcome: tuple[str, str],
-    changes: dict[str, object],
+    said: Mapping[str, object],
     rows: Sequence[Model],
     *,
     at: datetime,
@@ -213,6 +217,7 @@ def _answer(
 ) -> Receipt:
     """Keep the answer, point the Ref_Id at it, and record in the audit what was done: all of it is
     of the id that was named, the first of `way`; the answer is of who that is now, the last.
+    `said` is what the audit says besides the Ref_Id.
     """
     named, person = way[0], way[-1]
     resp_code, action = outcome
@@ -238,7 +243,7 @@ def _answer(
         subject=named.pk,
         user=user,
         processor=call.processor,
-        detail={"ref_id": call.ref_id, **({"changes": changes} if changes else {})},
+        detail={"ref_id": call.ref_id, **said},
         rows=[*rows, receipt],
     )
     return receipt

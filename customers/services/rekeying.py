@@ -16,9 +16,10 @@ from django.conf import settings
 from django.db.models import Count, Model, Q
 
 from customers import people
-from customers.models import Document, DuplicateReview, KycProposal
+from customers.models import Document, DuplicateReview, ImportFile, KycProposal
 from customers.proven_rows import Proofs, ProofsByRow, is_as_proven, name_row
 from customers.review_evidence import bind_evidence
+from customers.services import imports
 from ppims.core import clock, keys
 from ppims.db.owned_rows import save_columns
 from ppims.db.transaction import run_in_transaction
@@ -60,6 +61,8 @@ OF_NO_CUSTOMER = (
     SealedText(SecondFactor, "key_id", "sealed", bind_row),
     SealedText(KeptCall, "key_id", "sealed", bind_row),
 )
+# Files, which no key encrypts anew: within a week they are gone, and until then need theirs.
+SHORT_LIVED = ImportFile._meta.db_table
 LOCKED_FIRST = (KycProposal, DuplicateReview)  # docs/architecture.md, "The order of locks"
 
 
@@ -101,13 +104,17 @@ def list_needs(purpose: str) -> dict[str, dict[str, int]]:
             rows = each.model._base_manager.exclude(**{each.key: ""}).order_by()
             for key_id, count in rows.values_list(each.key).annotate(Count("pk")):
                 found[key_id][each.model._meta.db_table] += count
+        for key_id, count in imports.count_kept_by_key().items():
+            found[key_id][ImportFile._meta.db_table] += count
     return {key_id: dict(tables) for key_id, tables in found.items()}
 
 
 def _count_left() -> int:
     needs = list_needs("document")
     needs.pop(_get_first(), None)
-    return sum(sum(tables.values()) for tables in needs.values())
+    return sum(
+        count for tables in needs.values() for name, count in tables.items() if name != SHORT_LIVED
+    )
 
 
 def _list_works(proofs: Proofs) -> Iterator[Callable[[], Batch]]:

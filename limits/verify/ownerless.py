@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from django.db.models import Model
 
+from customers.models import CustomerImport
 from limits.models import LimitRule, RuleSet
 from limits.verify.audit import Audits
 from limits.verify.chains import Finding, find_surely
@@ -21,6 +22,7 @@ from ppims.services import audit
 PROVEN_MODELS: tuple[type[Model], ...] = (
     *(LimitRule, RuleSet, StaffChange, ProcessorChange),
     KeyRotation,
+    CustomerImport,
 )
 LABELS = {row_proofs.read_shape(m).name: str(m._meta.verbose_name) for m in PROVEN_MODELS}
 

@@ -17,6 +17,7 @@ from customers.models import DuplicateReview, Merge
 from limits.models import Direction, Notice, PostingFinding, ReportFinding, Window, write_limit
 from ppims.backoffice import labels
 from ppims.backoffice.access_deeds import ACCESS_DEEDS, ACCESS_NAMES, name_ring
+from ppims.backoffice.import_deeds import IMPORT_DEEDS, IMPORT_NAMES
 from ppims.core.formats import inr, ist_date, ist_start, write_count, write_month
 
 Detail = Mapping[str, Any]
@@ -112,6 +113,7 @@ DEEDS: Mapping[str, object] = {
     "demo's traffic stopped": _("Stopped the made-up traffic"),
     "demo put back to its start": _("Put the demo back to its start"),
     **ACCESS_DEEDS,
+    **IMPORT_DEEDS,
 }
 
 # What an action is called where one is chosen of all, by what it is about.
@@ -195,6 +197,7 @@ ACTION_GROUPS: Mapping[object, Mapping[str, object]] = {
         "user changed": _("User changed"),
     },
     _("Access"): ACCESS_NAMES,
+    _("Imports"): IMPORT_NAMES,
     _("System"): {
         "sealed": _("Seal made"),
         "ledger verified": _("Ledger verified"),

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would reckon with
+from ppims.core.csv_cells import quote_formula
+
 BYTE_ORDER_MARK = "\ufeff"  # so that spreadsheets read UTF-8
 CONTENT_TYPE = "text/csv; charset=utf-8"
 
@@ -41,16 +42,7 @@ def write_parts(
     writer = csv.writer(_Echo())
     yield BYTE_ORDER_MARK + writer.writerow([str(name) for name in head])
     for rows in batches:
-        yield "".join([writer.writerow(map(_quote_formula, row)) for row in rows])
-
-
-def _quote_formula(text: str) -> str:
-    """Keep a spreadsheet from reckoning with a text."""
-    return f"'{text}" if text.startswith(FORMULA_SIGNS) and not _is_number(text) else text
-
-
-def _is_number(text: str) -> bool:
-    return text.removeprefix("-").replace(".", "", 1).isdecimal()
+        yield "".join([writer.writerow(map(quote_formula, row)) for row in rows])
 
 
 def _name_file(response: HttpResponseBase, name: str) -> None:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from ppims.backoffice.access import POLL_PARAMETER, is_fragment, open_page, respond
+from ppims.backoffice.imports.words import say_adding, say_reading
 from ppims.core import clock
 from ppims.core.formats import write_count
 from ppims.models import Job
@@ -183,5 +184,21 @@ WORDS_BY_KIND: Mapping[str, JobWords] = {
         _("Notices"),
         describe_watch,
         _("%(done)s of %(total)s customers"),
+    ),
+    Job.Kind.IMPORT_READ: JobWords(
+        _("Reading a file of customers"),
+        "customers.view_customerimport",
+        "imports",
+        _("Imports"),
+        lambda result: Ending(*say_reading(result)),
+        _("%(done)s of %(total)s KiB"),
+    ),
+    Job.Kind.IMPORT: JobWords(
+        _("Import of customers"),
+        "customers.view_customerimport",
+        "imports",
+        _("Imports"),
+        lambda result: Ending(say_adding(result)),
+        _("%(done)s of %(total)s rows"),
     ),
 }

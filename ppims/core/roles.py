@@ -4,7 +4,7 @@ VIEW_PERMISSIONS = frozenset(
     f"{app}.view_{model}"
     for app, models in {
         "customers": "customer registration account card document kycchange duplicatereview"
-        " unblocking customernote kycproposal merge numberpassedon",
+        " unblocking customernote kycproposal merge numberpassedon customerimport",
         "limits": "limitrule limitcheck hold ledgerentry monthlyusage adjustment"
         " postingfinding refusedreport reportfinding notice",
         "ppims": "processor",
@@ -25,6 +25,7 @@ ROLES: dict[str, frozenset[str]] = {
         "customers.propose_unblocking",
         "customers.propose_merge",
         "customers.propose_numberpassedon",
+        "customers.propose_customerimport",
         "customers.decide_duplicatereview",
         "ppims.view_keptcall",
         "limits.propose_adjustment",
@@ -39,6 +40,7 @@ ROLES: dict[str, frozenset[str]] = {
         "customers.approve_unblocking",
         "customers.approve_merge",
         "customers.approve_numberpassedon",
+        "customers.approve_customerimport",
         "limits.approve_adjustment",
         "limits.read_reports",
         "ppims.view_keptcall",

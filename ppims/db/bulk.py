@@ -18,6 +18,9 @@ NAIVE_EPOCH = EPOCH.replace(tzinfo=None)  # in UTC without saying so, as Django 
 LIST_INDEXES = "SELECT name FROM sqlite_master WHERE type = 'index'"
 Row = list[Plain]
 Rows = dict[type[models.Model], list[Row]]
+Numbers = range | dict[type[models.Model], range | list[int]]  # ids for rows: of all, or by table
+# Rows that others may add while a batch is made: they get the ids before those of the batch.
+LEFT_FREE = 1_000
 
 
 def insert(
@@ -47,6 +50,35 @@ def insert(
 def find_highest_id(*tables: type[models.Model]) -> int:
     """Return the highest id that any of the tables has handed out; 0 if none has."""
     return max(model._base_manager.aggregate(id=models.Max("pk"))["id"] or 0 for model in tables)
+
+
+def take_ids(tables: Sequence[type[models.Model]], count: int) -> Numbers:
+    """Reserve ids for so many new rows of each table, while others write.
+
+    On PostgreSQL they are nobody else's from here on. On SQLite, where nothing can be reserved, the
+    ids are some further on: `are_free` says, inside the transaction that inserts, if nobody has
+    come that far.
+    """
+    if connection.vendor != "postgresql":
+        first = find_highest_id(*tables) + 1 + LEFT_FREE
+        return range(first, first + count)
+    reserved: dict[type[models.Model], range | list[int]] = {}
+    with connection.cursor() as cursor:
+        for model in tables:
+            table = model._meta.db_table
+            cursor.execute(f"SELECT nextval('{table}_id_seq') FROM generate_series(1, %s)", [count])
+            reserved[model] = [number for (number,) in cursor.fetchall()]
+    return reserved
+
+
+def are_free(ids: Numbers, tables: Sequence[type[models.Model]]) -> bool:
+    """Return whether reserved ids are still nobody's, inside the transaction that inserts."""
+    return not isinstance(ids, range) or find_highest_id(*tables) < ids.start
+
+
+def find_numbers(ids: Numbers, model: type[models.Model]) -> Sequence[int]:
+    """Find the ids that the rows of a table may have."""
+    return ids if isinstance(ids, range) else ids[model]
 
 
 def move_sequences_past_ids(*tables: type[models.Model]) -> None:

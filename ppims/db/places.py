@@ -35,7 +35,10 @@ FIRST_TABLE = "customers_customer"
 FOUND_BY_THEMSELVES = frozenset({"ppims_replaykey", "customers_identifier"})
 # Small, read by everyone, seldom written: whole on every machine.
 REFERENCE_TABLES = frozenset(
-    {"ppims_user", "ppims_processor", "limits_limitrule", "limits_ruleset"}
+    {
+        *("ppims_user", "ppims_processor", "limits_limitrule", "limits_ruleset"),
+        *("customers_importfile", "customers_customerimport"),
+    }
 )
 # On the coordinator: what belongs to no customer and isn't joined to what does.
 LOCAL_TABLES = frozenset(

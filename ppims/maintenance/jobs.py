@@ -15,7 +15,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from ppims.core import clock
 from ppims.core.errors import Refusal, Unavailable
 from ppims.db import outages, put_back
-from ppims.maintenance import ledger_work, watch
+from ppims.maintenance import import_reading, importing, ledger_work, watch
 from ppims.models import Job
 from ppims.services import access, jobs
 
@@ -34,6 +34,8 @@ WORK_BY_KIND: dict[str, Work] = {
     Job.Kind.VERIFY: ledger_work.verify_ledger,
     Job.Kind.WHAT_IF: ledger_work.replay_change,
     Job.Kind.WATCH: watch.do_job,
+    Job.Kind.IMPORT_READ: import_reading.read_brought_file,
+    Job.Kind.IMPORT: importing.do_import,
 }
 
 

@@ -158,8 +158,9 @@ def _finish(rotation: KeyRotation, ring: Ring, say: Say) -> None:
     else:
         _do("deleting old digests", identifier_keys.drop_old_identifiers)
     count_needs()
-    left = {key_id: n for key_id, n in _count_needs(purpose).items() if key_id != ring[0].id}
-    if purpose not in LASTING_NEEDS and (needs := left.get(rotation.from_key_id)):
+    needs = dict(_count_needs(purpose).get(rotation.from_key_id, {}))
+    needs.pop(rekeying.SHORT_LIVED, None)
+    if purpose not in LASTING_NEEDS and needs:
         raise Refused(
             f"{write_needs(needs)} came by the old key meanwhile: restart what has not been, and"
             " run this again."

@@ -15,6 +15,7 @@ from limits.services.loading_stops import watch_loading_stops
 from limits.services.notices import Matter, Tally, keep_matters
 from ppims.core import calendar, clock
 from ppims.core.errors import Unavailable
+from ppims.maintenance import importing
 from ppims.maintenance.upkeep import watch_upkeep
 from ppims.models import Job, Processor
 from ppims.reports import overview_counts
@@ -57,6 +58,7 @@ def watch(tell: jobs.Progress = lambda done, total: None) -> Watched:
     tally = of_customers.add(of_upkeep).add(_watch_passwords(at)).add(_watch_unanswered(at))
     notices.purge(at)
     unused.deactivate_unused(at)
+    importing.forget_old_files(at)
     if any(tally):  # the menu's count is with the overview's figures
         overview.let_age(by=overview_counts.FRESH_FOR)
     return Watched(tally.opened, tally.closed, notices.count_open())

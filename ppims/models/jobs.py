@@ -23,6 +23,8 @@ class Job(models.Model):
         VERIFY = "VERIFY", _("Verification")
         WHAT_IF = "WHAT_IF", _("Effect of a change of limits")
         WATCH = "WATCH", _("Daily watch")
+        IMPORT_READ = "IMPORT_READ", _("Reading a file of customers")
+        IMPORT = "IMPORT", _("Import of customers")
 
     class State(models.TextChoices):
         WAITING = "WAITING", _("Waiting")

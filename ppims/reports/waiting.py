@@ -8,7 +8,14 @@ from typing import Any
 
 from django.db.models import Count, Min, Model, Q, QuerySet, Value
 
-from customers.models import DuplicateReview, KycProposal, Merge, NumberPassedOn, Unblocking
+from customers.models import (
+    CustomerImport,
+    DuplicateReview,
+    KycProposal,
+    Merge,
+    NumberPassedOn,
+    Unblocking,
+)
 from limits.models import (
     Adjustment,
     LimitRule,
@@ -43,6 +50,7 @@ COUNTED_PARTS: list[Part] = [
         for model in (
             *(KycProposal, Unblocking, Adjustment, RuleSet, Merge, NumberPassedOn),
             *(StaffChange, ProcessorChange, KeyRotation),
+            CustomerImport,
         )
     ),
     (APPROVALS_LIST, LimitRule, LimitRule.WAITING & Q(rule_set=None), "proposed_at"),

@@ -100,7 +100,7 @@ def find_key() -> keys.Key:
 class Chains:
     """Whole new audit chains, of customers nobody has heard of: gathered, then inserted."""
 
-    def __init__(self, ids: range) -> None:
+    def __init__(self, ids: Iterable[int]) -> None:
         self.key = settings.PPIMS_LEDGER_KEYS[0]
         self.ids = iter(ids)
         self.rows: bulk.Rows = {AuditEntry: [], AuditHead: []}
@@ -117,11 +117,12 @@ class Chains:
         self.rows[AuditHead].append([*head, self.key.id, mac])
 
 
-def insert(rows: bulk.Rows) -> None:
-    """Insert whole new chains, inside a transaction."""
+def insert(rows: bulk.Rows, *, are_reserved: bool = False) -> None:
+    """Insert whole new chains, inside a transaction. `are_reserved`: their ids were reserved."""
     bulk.insert(AuditEntry, rows[AuditEntry])
     bulk.insert(AuditHead, rows[AuditHead])
-    bulk.move_sequences_past_ids(AuditEntry)
+    if not are_reserved:
+        bulk.move_sequences_past_ids(AuditEntry)
 
 
 def read_detail(entry: AuditEntry) -> dict[str, Any]:

@@ -5,8 +5,15 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
 from customers.details import CustomerDetails
-from customers.models import Account, Customer, Document, DuplicateReview
-from customers.services import blocking, customers, kyc, reviews
+from customers.models import (
+    Account,
+    Customer,
+    CustomerImport,
+    Document,
+    DuplicateReview,
+    ImportFile,
+)
+from customers.services import blocking, customers, imports, kyc, reviews
 from customers.services.notes import add_note
 from limits.models import Adjustment, LedgerEntry, LimitCheck
 from limits.services import adjustments, findings, rules
@@ -215,6 +222,30 @@ def change_staff_and_processors(ent: Processor, at: datetime) -> None:
                     proposals.decide(proposal_id=change.pk, state=APPROVED_STATE, user=two)
                 processor_changes.open_sheet(change_id=edited.pk, user=one)
         rotate_keys(one, two)
+    propose_imports(ent, one, two)
+
+
+def propose_imports(ent: Processor, one: User, two: User) -> None:
+    """Let two people agree on a file, and one propose another: nobody has added its customers
+    yet.
+    """
+    approved, _ = (
+        propose_import_of(file, one)
+        for file in (make_import_file(ent, one), make_import_file(ent, one))
+    )
+    imports.IMPORT_PROPOSALS.decide(proposal_id=approved.pk, state=APPROVED_STATE, user=two)
+
+
+def propose_import_of(file: ImportFile, maker: User) -> CustomerImport:
+    return imports.propose(file_id=file.pk, reason="They move to us", user=maker)
+
+
+def make_import_file(processor: Processor, user: User) -> ImportFile:
+    """Put a file with one new customer on record, without the file itself."""
+    stored = {"stored_as": "0" * 32, "key_id": "00000000", "digest": "0" * 64, "size_bytes": 100}
+    file = imports.keep_file(processor=processor, name="list.csv", stored=stored, user=user)
+    imports.keep_reading(file_id=file.pk, counts={"new_count": 1})
+    return file
 
 
 def rotate_keys(one: User, two: User) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import connection, models
 
 from customers.models import Customer, Document, DuplicateReview, Identifier, KycProposal, NameWord
+from customers.models.imports import CustomerImport, ImportFile
 from limits.models import (
     Hold,
     LedgerEntry,
@@ -59,17 +60,16 @@ NAMES = {
     Customer: "customer {unique_id}",
     LimitRule: "limit rule {id}",
     RuleSet: "change of limits {id}",
-    StaffChange: "staff change {id}",
-    ProcessorChange: "processor change {id}",
-    KeyRotation: "key rotation {id}",
     Identifier: "identifier {kind} of customer {customer_id}",
 }
+BY_TWO_PEOPLE = (StaffChange, ProcessorChange, KeyRotation, CustomerImport)
+NAMES |= {model: f"{model._meta.verbose_name} {{id}}" for model in BY_TWO_PEOPLE}
 NAMES |= {
     model: f"{model._meta.verbose_name} {{id}} of customer {{customer_id}}"
     for model in OF_A_CUSTOMER
     if model is not Customer
 }
-OF_NOBODY = (LimitRule, RuleSet, StaffChange, ProcessorChange, KeyRotation)
+OF_NOBODY = (LimitRule, RuleSet, *BY_TWO_PEOPLE)
 COVERED_MODELS = (*NAMES, Hold, ReplayKey)
 OWNERS = {AuditEntry: "subject", AuditHead: "subject", Seal: "number", Customer: "unique_id"}
 # Which columns say where a row belongs: changed, it is missed in one place and too much in another.
@@ -82,7 +82,7 @@ FREE_COLUMNS = {
 }
 # Tables that verification says nothing of: docs/ledger.md names each.
 NOT_COVERED = {User, Processor, KeyInUse, NameWord, OverviewSnapshot, NearLimit, KeptCall, Job}
-NOT_COVERED |= {Notice, SecondFactor, RecoveryCode, StaffSession, FailedAccess}
+NOT_COVERED |= {Notice, SecondFactor, RecoveryCode, StaffSession, FailedAccess, ImportFile}
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,12 @@ from tests.factories import (
     make_processor,
     refuse,
 )
-from tests.ledger.histories import adjust, make_maker_and_checker
+from tests.ledger.histories import (
+    adjust,
+    make_import_file,
+    make_maker_and_checker,
+    propose_import_of,
+)
 from tests.two_people import merge_customers
 from tests.web.second_factors import set_up_factor
 
@@ -125,6 +130,7 @@ def propose_everything(ent, customer, maker):
         processor_id=ent.pk, keep_days=7, reason="asked for", user=maker
     )
     key_rotations.propose(purpose="ledger", reason="asked for", user=maker)
+    propose_import_of(make_import_file(ent, maker), maker)
     review = DuplicateReview.objects.get()
     reviews.decide(review_id=review.pk, outcome="NUMBER_PASSED_ON", reason="asked for", user=maker)
     merge_customers(make_customer(ent), make_customer(ent))

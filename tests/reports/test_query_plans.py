@@ -54,6 +54,7 @@ STAY_SMALL = {
     *("limits_ruleset", "limits_adjustment", "customers_unblocking", "customers_duplicatereview"),
     *("customers_kycproposal", "customers_merge", "customers_numberpassedon"),
     *("ppims_staffchange", "ppims_processorchange", "ppims_keyrotation"),
+    *("customers_importfile", "customers_customerimport"),
 }
 GROWING_TABLES = {
     model._meta.db_table

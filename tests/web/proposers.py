@@ -10,7 +10,7 @@ from django.db import transaction
 
 from customers.details import CustomerDetails
 from customers.models import DuplicateReview
-from customers.services import blocking, kyc, reviews
+from customers.services import blocking, imports, kyc, reviews
 from limits.models import LimitRule
 from limits.services import adjustments, merges, rules
 from limits.services.adjustments import Correction
@@ -23,6 +23,7 @@ from ppims.models import Processor
 from ppims.services import key_rotations, processor_changes, staff_changes
 from ppims.services.processor_changes import NewProcessor
 from ppims.services.staff_changes import NewPerson
+from tests import customer_files
 from tests.factories import draw_mobile, make_customer, make_posting, make_processor
 
 PAN = {"ovid_type": "PAN", "ovid_value": "ABCPE1234F"}
@@ -96,6 +97,13 @@ def propose_key(maker):
     return key_rotations.propose(purpose="document", reason="Yearly", user=maker)
 
 
+def propose_import(maker):
+    file = customer_files.keep_and_read(
+        customer_files.write_file(customer_files.make_row()), find_processor(), maker
+    )
+    return imports.propose(file_id=file.pk, reason="They move to us", user=maker)
+
+
 PROPOSERS = {
     "kyc": propose_kyc,
     "unblocking": propose_unblocking,
@@ -107,6 +115,7 @@ PROPOSERS = {
     "staff": propose_adding,
     "processor": propose_processor,
     "key-rotation": propose_key,
+    "customer-import": propose_import,
 }
 # What the audit tells of each, besides who and when; of all others that is before, after, reason.
 DETAIL_BY_KIND = {

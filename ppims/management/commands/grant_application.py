@@ -23,6 +23,7 @@ CHANGED_TABLES = {
     *("ppims_staffchange", "ppims_processorchange", "ppims_secondfactor", "ppims_recoverycode"),
     "django_session",  # of the version before, which may serve until all are upgraded
     *("ppims_keyrotation", "ppims_keyinuse"),
+    *("customers_importfile", "customers_customerimport"),
     *(
         "limits_ruleset",
         "limits_limitrule",
@@ -50,7 +51,13 @@ DELETED_TABLES = {
 }
 
 # Whose next numbers are taken before the rows are written.
-NUMBERED_BEFOREHAND = ("limits_limitcheck_id_seq", "limits_ledgerentry_id_seq")
+NUMBERED_BEFOREHAND = (
+    *("limits_limitcheck_id_seq", "limits_ledgerentry_id_seq"),
+    # By an import of customers: ppims/maintenance/importing.py.
+    *("customers_registration_id_seq", "customers_account_id_seq", "customers_card_id_seq"),
+    *("customers_document_id_seq", "customers_kycchange_id_seq", "customers_receipt_id_seq"),
+    "ppims_auditentry_id_seq",
+)
 
 FIND_ROLE = "SELECT quote_ident(rolname), rolsuper FROM pg_roles WHERE rolname = %s"
 COUNT_OWNED = """

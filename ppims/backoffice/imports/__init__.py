@@ -1,0 +1,1 @@
+"""Importing customers: files that were brought, one file, and bringing one."""
