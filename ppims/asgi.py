@@ -25,6 +25,7 @@ from ppims.api.django_handler import (
 )
 from ppims.api import dispatch
 from ppims.api.root import WireRequest
+from ppims.core import uploads
 from ppims.core.errors import UnreadableBody
 from ppims.db import shared_snapshot
 from ppims.wire import envelope
@@ -76,6 +77,8 @@ async def _answer(scope: Message, receive: Receive) -> Answer:
     operation = dispatch.find_operation(scope["method"], scope["path"])
     most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE if operation is None else envelope.BODY_LIMIT_BYTES
     meta = _write_meta(scope)
+    if operation is None and uploads.is_upload(scope["method"], scope["path"]):
+        return await _answer_upload(scope, receive, int(meta.get("CONTENT_LENGTH", 0)))
     body = await _read_body(receive, most, int(meta.get("CONTENT_LENGTH", 0)))
     if operation is None:
         return await _answer_page(scope, body)
@@ -134,8 +137,39 @@ def _write_meta(scope: Message) -> dict[str, str]:
 async def _answer_page(scope: Message, body: bytes | None) -> Answer:
     if body is None:
         return make_plain_answer(HTTPStatus.BAD_REQUEST)
-    status, headers, parts = await _run_in_page_thread(_answer_by_wsgi, _write_environ(scope, body))
+    status, headers, parts = await _run_in_page_thread(
+        _answer_by_wsgi, _write_environ(scope, BytesIO(body), len(body))
+    )
     return status, headers, parts if isinstance(parts, bytes) else _stream(parts)
+
+
+async def _answer_upload(scope: Message, receive: Receive, length: int) -> Answer:
+    """Let a page read its body while it comes. Who it is from is looked at before: a stranger's
+    stays unread.
+    """
+    loop, waiting = asyncio.get_running_loop(), bytearray()
+
+    def read(size: int) -> bytes:
+        if not waiting:
+            coming = asyncio.run_coroutine_threadsafe(_receive_some(receive), loop)
+            waiting.extend(coming.result(uploads.ARRIVAL_SECONDS))
+        found = bytes(waiting[:size])
+        del waiting[:size]
+        return found
+
+    environ = _write_environ(scope, uploads.Body(read, length), length)
+    status, headers, parts = await _run_in_page_thread(_answer_by_wsgi, environ)
+    return status, headers, parts if isinstance(parts, bytes) else _stream(parts)
+
+
+async def _receive_some(receive: Receive) -> bytes:
+    """Receive some bytes of a body; none: no more come."""
+    message: Message = {"type": "http.request", "more_body": True}
+    while not (found := message.get("body", b"")) and message.get("more_body", False):
+        message = await receive()
+        if message["type"] != "http.request":
+            return b""
+    return bytes(found)
 
 
 async def _stream(parts: Any) -> AsyncIterator[bytes]:
@@ -154,11 +188,11 @@ async def _run_in_page_thread(what: Callable[..., Any], *values: Any) -> Any:
     return await asyncio.get_running_loop().run_in_executor(PAGE_THREADS, what, *values)
 
 
-def _write_environ(scope: Message, body: bytes) -> dict[str, Any]:
+def _write_environ(scope: Message, body: Any, length: int) -> dict[str, Any]:
     bridge: Any = WsgiToAsgiInstance(serve)
     bridge.scope = scope
-    environ: dict[str, Any] = bridge.build_environ(scope, BytesIO(body))
-    environ["CONTENT_LENGTH"] = str(len(body))
+    environ: dict[str, Any] = bridge.build_environ(scope, body)
+    environ["CONTENT_LENGTH"] = str(length)
     return environ
 
 

@@ -21,6 +21,7 @@ from ppims.api.django_handler import (
     refuse,
     serve,
 )
+from ppims.core import uploads
 from ppims.wire.envelope import BODY_LIMIT_BYTES
 
 
@@ -31,6 +32,9 @@ def application(environ: Environ, start_response: Start) -> Iterable[bytes]:
     if is_at_metrics_address(environ.get("SERVER_PORT"), environ.get("PATH_INFO", "")):
         return give(start_response, *make_plain_answer(HTTPStatus.NOT_FOUND))
     is_call = find_operation(environ) is not None
+    if uploads.is_upload(environ["REQUEST_METHOD"], environ["PATH_INFO"]):
+        _let_body_be_read(environ)
+        return serve(environ, start_response)
     most = BODY_LIMIT_BYTES if is_call else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     if not _take_body(environ, most) and not is_call:
         return refuse(environ, start_response, "the body did not come")
@@ -46,6 +50,19 @@ def _hold_back(answer: Any) -> None:
     if getattr(answer, "is_lost", False):
         # gunicorn takes it for a client that has gone: it closes the connection without a word.
         raise ConnectionResetError(errno.ECONNRESET, "lost, as a demo was asked to")
+
+
+def _let_body_be_read(environ: Environ) -> None:
+    """Let a page read its body while it comes; one in chunks, of no known length, is none."""
+    comes, length = environ["wsgi.input"], int(environ.get("CONTENT_LENGTH") or 0)
+
+    def read(size: int) -> bytes:
+        try:
+            return bytes(comes.read(size))
+        except ParseException:
+            return b""
+
+    environ["wsgi.input"], environ["CONTENT_LENGTH"] = uploads.Body(read, length), str(length)
 
 
 def _take_body(environ: Environ, most: int) -> bool:

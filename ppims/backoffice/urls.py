@@ -21,6 +21,14 @@ from ppims.backoffice.demo.addresses import answer_control
 from ppims.backoffice.demo.page import demo
 from ppims.backoffice.explanations import transaction_explained
 from ppims.backoffice.flagged import flagged_list, flagged_posting
+from ppims.backoffice.imports.new import import_new
+from ppims.backoffice.imports.pages import (
+    import_file,
+    import_go_on,
+    import_refused,
+    import_template,
+    imports,
+)
 from ppims.backoffice.jobs import job
 from ppims.backoffice.keys import key_new, keys
 from ppims.backoffice.limit_changes import change_limits, limits_pack
@@ -150,6 +158,12 @@ urlpatterns = [
     path("customers/<int:unique_id>/edit", changes.edit, name="customer-edit"),
     path("customers/<int:unique_id>/kyc", changes.change_kyc, name="customer-kyc"),
     path("customers/<int:unique_id>/correct", correct, name="customer-correct"),
+    path("customers/imports", imports, name="imports"),
+    path("customers/imports/new", import_new, name="import-new"),
+    path("customers/imports/template", import_template, name="import-template"),
+    path("customers/imports/<int:file_id>", import_file, name="import-file"),
+    path("customers/imports/<int:file_id>/go-on", import_go_on, name="import-go-on"),
+    path("customers/imports/<int:file_id>/refused", import_refused, name="import-refused"),
     path("customers/<int:unique_id>/block", changes.block, name="customer-block"),
     path("customers/<int:unique_id>/unblock", changes.unblock, name="customer-unblock"),
     path("customers/<int:unique_id>/merge", merging.merge, name="customer-merge"),

@@ -21,6 +21,7 @@ from gunicorn.asgi.parser import (
 )
 from gunicorn.workers import gasgi
 
+from ppims.core import uploads
 from ppims.core.addresses import is_trusted_proxy, name_source
 from ppims.db import shared_snapshot
 from ppims.db.statements import keep_connection
@@ -137,7 +138,12 @@ class Protocol(gasgi.ASGIProtocol):
 
     def _on_headers_complete(self) -> bool:
         self._chunks = 0
-        return bool(super()._on_headers_complete())
+        is_taken = bool(super()._on_headers_complete())
+        request = self._current_request
+        if uploads.is_upload(request.method, request.path):
+            self._stop(self._arrival)
+            self._arrival = self._call_after(uploads.ARRIVAL_SECONDS, self._has_not_arrived)
+        return is_taken
 
     def _on_body(self, chunk: bytes) -> None:
         self._chunks += 1

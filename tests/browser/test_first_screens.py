@@ -20,7 +20,8 @@ COUNTS_BEFORE = {
 # How many figures more there may be by the day of the month: the demo is told up to today, and who
 # is near a limit is said beside a name.
 FIGURES_BY_THE_DAY = {"customers": 2}
-TABS_SINCE = {"limits": 1}  # Keys, beside the other tabs of an admin
+# Keys, beside the other tabs of an admin; and Import, beside On-board.
+TABS_SINCE = {"limits": 1, "customers": 1}
 PLACES_OF_A_DEMO = 1  # of the menu: a bank's own has no page Demo
 ADD_ONE_OF_EACH = """(top) => {
   const added = document.querySelector('main').appendChild(document.createElement('p'));

@@ -105,6 +105,12 @@ OPEN_TO = {
     "key-new": ({"admin"}, {"admin"}, ["document"]),
     "customer-merge": ({"maker"}, {"maker"}, [CUSTOMER]),
     "customer-unmerge": ({"maker"}, {"maker"}, [CUSTOMER]),
+    "imports": (ROLES, NO_ROLE, []),
+    "import-new": ({"maker"}, {"maker"}, []),
+    "import-template": ({"maker"}, NO_ROLE, []),
+    "import-file": (ROLES, {"maker"}, [1]),
+    "import-go-on": (NO_ROLE, {"maker"}, [1]),
+    "import-refused": (NO_ROLE, {"maker"}, [1]),
     "approvals": (ROLES, NO_ROLE, []),
     "approval": (ROLES, {"maker", "checker"}, ["kyc", 1]),
 }

@@ -18,11 +18,11 @@ def _summarize(row: CustomerImport) -> str:
 def _list_changes(row: CustomerImport) -> Changes:
     file = row.file
     counts = (
-        (_("New customers"), file.new_count),
-        (_("Known elsewhere: registered through this processor"), file.elsewhere_count),
-        (_("May be somebody else: put to review"), file.review_count),
-        (_("Known already: left as they are"), file.known_count),
-        (_("Refused: left out"), file.refused_count),
+        (_("New"), file.new_count),
+        (_("Known elsewhere"), file.elsewhere_count),
+        (_("To review"), file.review_count),
+        (_("Known already"), file.known_count),
+        (_("Refused"), file.refused_count),
     )
     told = [(what, NO_VALUE, write_count(count)) for what, count in counts if count]
     return [(_("File"), NO_VALUE, file.name), *told, (_("SHA-256"), NO_VALUE, row.digest)]

@@ -1,0 +1,116 @@
+"""Bring a file of customers. Its body is read here, once it is known who sends it."""
+
+from threading import BoundedSemaphore
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+
+from customers.imports.storing import BYTES_A_MIB
+from customers.models import ImportFile
+from customers.services import imports
+from ppims.backoffice.access import get_posted, open_page, render_form
+from ppims.backoffice.imports.pages import PROPOSE_RIGHT
+from ppims.backoffice.imports.upload import SealingHandler
+from ppims.core.errors import Refusal, Unavailable
+from ppims.models import Processor
+from ppims.services.accounts import get_staff
+
+# Of a worker's threads for pages, so many may wait for files at a time.
+UPLOAD_PLACES = BoundedSemaphore(max(1, settings.PPIMS_THREADS // 2))
+
+
+class ProcessorField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """A choice of processors, by name and code."""
+
+    def label_from_instance(self, obj: Processor) -> str:
+        return f"{obj.name} ({obj.system_id})"
+
+
+class FileForm(forms.Form):
+    """Whose customers, and the file."""
+
+    marks_required = False
+    processor = ProcessorField(
+        Processor.objects.none(),
+        label=gettext_lazy("Processor"),
+        empty_label=gettext_lazy("Choose a processor"),
+        error_messages={
+            "required": gettext_lazy("Choose the processor."),
+            "invalid_choice": gettext_lazy("Choose the processor from the list."),
+        },
+    )
+    file = forms.FileField(
+        label=gettext_lazy("File"),
+        error_messages={
+            "required": gettext_lazy("Choose the file."),
+            "empty": gettext_lazy("The file is empty: choose another."),
+        },
+        widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}),
+    )
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)  # type: ignore[arg-type]
+        choice = self.fields["processor"]
+        assert isinstance(choice, forms.ModelChoiceField)
+        states = [Processor.State.ACTIVE]
+        choice.queryset = Processor.objects.filter(state__in=states).order_by("system_id")
+        most = settings.PPIMS_IMPORT_BYTES // BYTES_A_MIB
+        hint = _("CSV in UTF-8, of at most %(most)s MiB; not a spreadsheet’s own file")
+        self.fields["file"].help_text = hint % {"most": most}
+
+
+@csrf_exempt  # only until the handler is set: `_answer` checks it, once it has read the body
+@open_page(PROPOSE_RIGHT, methods=("GET", "POST"))
+def import_new(request: HttpRequest) -> HttpResponse:
+    """Bring a file, which is read at once."""
+    handler = SealingHandler(request)
+    if request.method == "POST":
+        request.upload_handlers = [handler]
+    if not UPLOAD_PLACES.acquire(blocking=False):
+        raise Unavailable
+    try:
+        return _answer(request, handler)
+    except (UnreadablePostError, OSError):
+        raise BadRequest("The body did not come whole") from None
+    finally:
+        UPLOAD_PLACES.release()
+        handler.forget()
+
+
+@csrf_protect
+def _answer(request: HttpRequest, handler: SealingHandler) -> HttpResponse:
+    form = FileForm(get_posted(request), request.FILES or None)
+    if handler.fault:
+        form.errors.pop("file", None)
+        form.add_error("file", handler.fault)
+    if form.is_valid() and (file := _keep_file(form, handler, request)):
+        messages.success(request, _("The file is here. It is read now; nothing is added yet."))
+        return redirect("import-file", file.pk)
+    return render_form(request, "ppims/imports/new.html", form, {})
+
+
+def _keep_file(form: FileForm, handler: SealingHandler, request: HttpRequest) -> ImportFile | None:
+    """Put the file on record; None, and errors in the form: it can't be."""
+    assert handler.stored
+    try:
+        file = imports.keep_file(
+            processor=form.cleaned_data["processor"],
+            name=form.cleaned_data["file"].name,
+            stored=vars(handler.stored),
+            user=get_staff(request),
+            is_read_by_job=True,
+        )
+    except Unavailable:
+        raise
+    except Refusal as refusal:
+        form.add_error("file", refusal.describe())
+        return None
+    handler.stored = None  # it is on record: it stays
+    return file
