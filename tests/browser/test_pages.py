@@ -9,14 +9,16 @@ from dataclasses import dataclass
 import pytest
 from django.core.management import call_command
 
+from customers.models import ImportFile
 from limits.models import LedgerEntry, LimitCheck, Notice, RefusedReport
 from limits.services import seals
 from ppims.core import clock
 from ppims.demo.load import SAMPLE_CUSTOMER
-from ppims.models import AuditEntry, Job, KeptCall
+from ppims.models import AuditEntry, Job, KeptCall, Processor, User
 from ppims.services import jobs
 from tests.browser.conftest import PHONE, READ_STORES, REFUSED_MESSAGE, find_violations
 from tests.browser.pictures import name_picture, write_picture
+from tests.customer_files import keep_and_read, make_row, write_file
 
 WIDE_SCREEN = {"viewport": {"width": 1280, "height": 800}}
 SHARP_PHONE = {**PHONE, "device_scale_factor": 1.5}  # as sharp as the pictures may be large
@@ -44,7 +46,7 @@ class Shown:
     {declined} in an address is someone whose last payment was declined, {check} that check,
     {flagged} a flagged posting that waits, {refused} a refused report and {notice} a notice that
     do; {call} is a refused call, {audited} what somebody did to a customer, and {job} a
-    verification. What is `sought` is typed into the search.
+    verification, {brought} a file of customers. What is `sought` is typed into the search.
     """
 
     name: str
@@ -132,7 +134,7 @@ def find_address(shown):
     audited = AuditEntry.objects.exclude(subject=0).exclude(user=None).order_by("-pk").first()
     known["call"] = KeptCall.objects.filter(code="400").order_by("pk").first().pk
     known |= {"refused": refused.pk, "audited": audited.pk, "job": find_job().pk, "proposed": 1}
-    known["notice"] = find_notice().pk
+    known |= {"notice": find_notice().pk, "brought": find_brought_file().pk}
     return shown.address.format(**known)
 
 
@@ -146,6 +148,15 @@ def find_job():
             arguments={"operator": "ppims"},
             result={"rows": 2_439, "findings": 0, "named": []},
         )
+    return found
+
+
+def find_brought_file():
+    """Find a file of customers with a refused row; the first who looks brings it."""
+    if not (found := ImportFile.objects.first()):
+        content = write_file(make_row(1), make_row(2, Mobile_Number="12"))
+        maker = User.objects.filter(groups__name="maker").first()
+        found = keep_and_read(content, Processor.objects.first(), maker)
     return found
 
 
