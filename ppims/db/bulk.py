@@ -39,7 +39,11 @@ def insert(
     into = f"{name(model._meta.db_table)} ({columns})"
     with database.cursor() as cursor:
         if database.vendor == "postgresql":
-            with cursor.copy(f"COPY {into} FROM STDIN") as copy:
+            # What COPY finds at its end is no error of Django's by itself.
+            with (
+                database.wrap_database_errors,
+                cursor.copy(f"COPY {into} FROM STDIN") as copy,
+            ):
                 for row in rows:
                     copy.write_row(row)
         else:
