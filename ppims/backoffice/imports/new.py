@@ -71,8 +71,9 @@ class FileForm(forms.Form):
 def import_new(request: HttpRequest) -> HttpResponse:
     """Bring a file, which is read at once."""
     handler = SealingHandler(request)
-    if request.method == "POST":
-        request.upload_handlers = [handler]
+    if request.method != "POST":
+        return _answer(request, handler)
+    request.upload_handlers = [handler]
     if not UPLOAD_PLACES.acquire(blocking=False):
         raise Unavailable
     try:
