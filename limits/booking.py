@@ -1,5 +1,5 @@
-"""How a group books its updates, corrections and merges: a real spend is never lost. Pure.
-docs/ledger.md, "What an update does", "Adjustments" and "Merges".
+"""How a group books its updates, corrections, merges and opening entries: a real spend is never
+lost. Pure. docs/ledger.md, "What an update does", "Adjustments", "Merges" and "Opening entries".
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from limits.known import (
     DEBIT_DIRECTION,
     ApprovedCorrection,
     ApprovedMove,
+    ApprovedOpening,
     Check,
     Entry,
     FirstAnswer,
@@ -26,6 +27,7 @@ from limits.known import (
 from limits.posting import (
     ADJUST_KIND,
     MOVE_KIND,
+    OPENING_KIND,
     POST_KIND,
     RELEASE_KIND,
     REVERSE_KIND,
@@ -130,6 +132,22 @@ def move(request: Request, move: ApprovedMove, at: datetime, standing: Standing)
             )
             entry = _book(request, entry, (), None, standing)
     return entry
+
+
+def open_usage(
+    request: Request, opening: ApprovedOpening, at: datetime, standing: Standing
+) -> Entry:
+    """Book what a customer had used before an import brought them."""
+    assert opening.amount_paise > 0
+    customer_id = standing.known.find_root(opening.unique_id)
+    entry = _make_entry(customer_id, opening.unique_id, at, standing)._replace(
+        ref_id=opening.name,
+        kind=OPENING_KIND,
+        month=opening.month,
+        direction=opening.direction,
+        amount_paise=opening.amount_paise,
+    )
+    return _book(request, entry, (), None, standing)
 
 
 def _require_unposted(request: Request, report: Report, at: datetime, standing: Standing) -> Named:

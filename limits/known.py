@@ -50,8 +50,7 @@ class Report:
     enquiry_ref_id: str | None = None
 
 
-@dataclass(frozen=True)
-class ApprovedCorrection:
+class ApprovedCorrection(NamedTuple):
     """An adjustment that two people have made: what is added to a month; below zero, taken away. It
     may name the posting that it takes away of, with its Tran_Id.
     """
@@ -65,12 +64,21 @@ class ApprovedCorrection:
     tran_id: str = ""
 
 
+class ApprovedOpening(NamedTuple):
+    """What a customer had used of a month, above zero, before the import of this name came."""
+
+    unique_id: int
+    month: int
+    direction: str
+    amount_paise: int
+    name: str
+
+
 # What two people have made has no Ref_Id.
 OPERATIONS: dict[type, str] = {Ask: CHECK_OPERATION, Report: UPDATE_OPERATION}
 
 
-@dataclass(frozen=True)
-class ApprovedMove:
+class ApprovedMove(NamedTuple):
     """A merge or an un-merge that two people have made: so much of what one customer has used, by
     month and direction, becomes another's, and with it these open holds, by their checks.
     docs/ledger.md, "Merges".
@@ -90,7 +98,7 @@ class Request:
     processor.
     """
 
-    said: Ask | Report | ApprovedCorrection | ApprovedMove
+    said: Ask | Report | ApprovedCorrection | ApprovedMove | ApprovedOpening
     processor_id: int = 0
     ref_id: str = ""
     digests: bytes = b""

@@ -95,11 +95,17 @@ def lock(customer_id: int) -> tuple[LedgerHead, datetime]:
         if not Customer.objects.filter(pk=customer_id).exists():
             raise UnknownCustomer
         # Two may come here at once: one of them inserts, and both lock what is then there.
-        LedgerHead.objects.bulk_create([sign_new_head(customer_id)], ignore_conflicts=True)
+        make_heads([customer_id])
         found = _lock_head(customer_id)
         assert found
     head, reading = found
     return head, _take_instant(head, reading)
+
+
+def make_heads(customer_ids: Iterable[int]) -> None:
+    """Make the heads of customers who lack one."""
+    heads = [sign_new_head(each) for each in sorted(customer_ids)]
+    LedgerHead.objects.bulk_create(heads, ignore_conflicts=True)
 
 
 def _lock_head(customer_id: int) -> tuple[LedgerHead, datetime | None] | None:

@@ -13,6 +13,7 @@ from limits.decision import list_months_needed
 from limits.known import (
     Answer,
     ApprovedMove,
+    ApprovedOpening,
     Ask,
     Check,
     Entry,
@@ -54,6 +55,8 @@ def _answer(request: Request, standing: Standing) -> Outcome:
             return (booking.update(request, request.said, at, standing), False), None
         if isinstance(request.said, ApprovedMove):
             return (booking.move(request, request.said, at, standing), False), None
+        if isinstance(request.said, ApprovedOpening):
+            return (booking.open_usage(request, request.said, at, standing), False), None
         return (booking.adjust(request, request.said, at, standing), False), None
     except Refusal as refusal:
         return None, refusal

@@ -11,6 +11,7 @@ from typing import NamedTuple
 # The values of LedgerEntry.Kind and LedgerEntry.Flag, as plain texts: a member of an enumeration
 # takes long to look up where there are many rows.
 POST_KIND, RELEASE_KIND, REVERSE_KIND, ADJUST_KIND, MOVE_KIND = "S", "F", "R", "A", "M"
+OPENING_KIND = "O"
 LATE_FLAG, DECLINED_FLAG, UNCHECKED_FLAG = "LATE", "DECLINED", "UNCHECKED"
 AMOUNT_DIFFERS_FLAG, OVER_LIMIT_FLAG, BLOCKED_FLAG = "AMOUNT_DIFFERS", "OVER_LIMIT", "BLOCKED"
 
@@ -54,7 +55,7 @@ def place_update(
     """Find where an update goes. `check` is the one that it names, if that is its customer's and of
     its direction; `named_month` that of the posting which an R reverses, or of what staff book.
     """
-    if kind in (REVERSE_KIND, ADJUST_KIND, MOVE_KIND):
+    if kind in (REVERSE_KIND, ADJUST_KIND, MOVE_KIND, OPENING_KIND):
         return Place(named_month)
     if check is None or check.is_settled:
         return Place(arrival_month, (UNCHECKED_FLAG,) if kind == POST_KIND else ())

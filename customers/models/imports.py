@@ -90,6 +90,8 @@ class CustomerImport(FourEyes):
     ledger name this row as their source.
     """
 
+    NAME_PREFIX = "IMPORT-"
+
     id = BigId(primary_key=True)
     file = models.ForeignKey(ImportFile, models.PROTECT, related_name="imports")
     digest = models.CharField(max_length=64)
@@ -117,3 +119,8 @@ class CustomerImport(FourEyes):
 
     def __str__(self) -> str:
         return f"Import {self.pk}"
+
+    @property
+    def name(self) -> str:
+        """What opening entries call it."""
+        return f"{self.NAME_PREFIX}{self.pk}"

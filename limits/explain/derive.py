@@ -17,6 +17,7 @@ from limits.known import (
     CHECK_OPERATION,
     ApprovedCorrection,
     ApprovedMove,
+    ApprovedOpening,
     ApprovedRule,
     Ask,
     Check,
@@ -33,7 +34,7 @@ from limits.known import (
     Request,
 )
 from limits.models import Adjustment
-from limits.posting import ADJUST_KIND, MOVE_KIND, POST_KIND, find_effect_paise
+from limits.posting import ADJUST_KIND, MOVE_KIND, OPENING_KIND, POST_KIND, find_effect_paise
 from limits.services.owned import sum_owned_before
 from ppims.core import calendar
 from ppims.core.errors import Refusal
@@ -124,6 +125,8 @@ def make_request(scene: Scene, cut: Cut) -> Request | None:
         return _make_correction(scene)
     if row.kind == MOVE_KIND:
         return _make_move(scene, row)
+    if row.kind == OPENING_KIND:
+        return _make_opening(scene, row)
     report = Report(
         row.unique_id_sent,
         row.kind,
@@ -158,6 +161,14 @@ def _make_correction(scene: Scene) -> Request | None:
             scene.posted[0].tran_id if scene.posted else "",
         )
     )
+
+
+def _make_opening(scene: Scene, row: Entry) -> Request | None:
+    """Make it of what the row says: the file that said so is gone, its approval is not."""
+    if scene.customer_import is None:
+        return None
+    named = (row.unique_id_sent, row.month, row.direction, row.amount_paise, row.ref_id)
+    return Request(ApprovedOpening(*named))
 
 
 def _make_move(scene: Scene, row: Entry) -> Request | None:

@@ -14,6 +14,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from customers import survivors
+from customers.models import CustomerImport
 from limits import decision
 from limits.explain import moves, rows
 from limits.explain.cuts import Cut, make_cut
@@ -21,8 +22,9 @@ from limits.explain.moves import Move
 from limits.explain.rows import Answer, Before
 from limits.known import CHECK_OPERATION, Check, Entry, FirstAnswer
 from limits.models import Adjustment, Window
-from limits.posting import ADJUST_KIND, MOVE_KIND
+from limits.posting import ADJUST_KIND, MOVE_KIND, OPENING_KIND
 from limits.roots import Roots
+from limits.services.openings import find_approved_import
 from limits.verify.chains import map_ledger_keys
 from limits.verify.history import TAKEN_OVER, AboutNone
 from limits.verify.kin_rows import read_person
@@ -237,6 +239,14 @@ class Scene:
         if isinstance(row, Check) or row.adjustment_id is None:
             return None
         return Adjustment.objects.filter(customer_id__in=self.kin, pk=row.adjustment_id).first()
+
+    @cached_property
+    def customer_import(self) -> CustomerImport | None:
+        """The approved import that brought what the row opens with."""
+        row = self.row
+        if isinstance(row, Check) or row.kind != OPENING_KIND:
+            return None
+        return find_approved_import(row.ref_id)
 
     # What may have been read.
 

@@ -17,7 +17,8 @@ class LedgerEntry(models.Model):
 
     `month` is the month booked (202611), `amount_paise` as reported; a RELEASE moves no total,
     a REVERSE takes away; that of an ADJUST has its own sign. `reverses` is the posting that
-    a REVERSE, or an ADJUST that names one, gives back of; either has its `tran_id`.
+    a REVERSE, or an ADJUST that names one, gives back of; either has its `tran_id`. In `ref_id` a
+    MOVE names its merge, an OPENING the import that brought it; neither is a processor's.
     `used_after_paise`, `held_after_paise`, `limit_paise`, `rule` and `tier` are what its flags rest
     on, in the month booked; `cumulative_paise` and `available_paise` are what the reply gave.
     `digest` chains it to the customer's last.
@@ -29,6 +30,7 @@ class LedgerEntry(models.Model):
         REVERSE = "R", _("Reversed")
         ADJUST = "A", _("Adjusted")
         MOVE = "M", _("Moved")
+        OPENING = "O", _("Opening")
 
     class Flag(models.TextChoices):
         LATE = "LATE", _("after its hold ended")
@@ -116,6 +118,11 @@ class LedgerEntry(models.Model):
                 fields=["customer", "adjustment"],
                 condition=models.Q(kind="A"),
                 name="ledger_entry_adjusts_once",
+            ),
+            models.UniqueConstraint(
+                fields=["customer", "ref_id", "unique_id_sent", "month", "direction"],
+                condition=models.Q(kind="O"),
+                name="ledger_entry_opens_once",
             ),
         ]
         indexes = [

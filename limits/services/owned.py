@@ -14,7 +14,7 @@ from limits.models import LedgerEntry
 from limits.posting import find_effect_paise
 
 Kind = LedgerEntry.Kind
-BOOKED_KINDS = (Kind.POST, Kind.ADJUST)
+BOOKED_KINDS = (Kind.POST, Kind.ADJUST, Kind.OPENING)
 IDS_AT_ONCE = 500
 Place = tuple[int, str]  # month and direction
 

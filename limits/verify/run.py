@@ -5,7 +5,7 @@ from itertools import islice
 
 from customers.models import Customer
 from limits.models import LedgerEntry, LimitCheck, Seal
-from limits.verify import kin, ledger, ownerless
+from limits.verify import kin, ledger, openings, ownerless
 from limits.verify.chains import Finding, find_surely, map_ledger_keys
 from limits.verify.history import AboutNone
 from limits.verify.seals import Sealed
@@ -72,6 +72,7 @@ def verify(
     yield from ownerless.walk(ring, sealed, history)
     yield from ledger.walk(sealed, history, progress, processes)
     yield from kin.walk(history)
+    yield from find_surely(openings.find_unapproved)
     yield from find_surely(_find_lost)
     yield from sealed.verify_heads()
     for name in append_only.list_missing():

@@ -30,6 +30,7 @@ ALWAYS_ASKED: Mapping[Section, Mapping[str, str]] = {
     Section.DECLINES: {"every": Kind.CHECK},
     Section.FLAGGED: {"every": ALL_RECORDS},
     Section.CORRECTIONS: {"every": Kind.ADJUSTED},
+    Section.OPENINGS: {"every": Kind.OPENED},
 }
 LISTED_PEOPLE: Mapping[str, str] = {
     People.ONBOARDED: "",
@@ -75,7 +76,7 @@ def _list_filters(figure: Figure) -> dict[str, str]:
     match figure.section, figure.of:
         case Section.POSTINGS, (direction, tier, system_id):
             return {"type": DIRECTION_SLUGS[direction], "processor": system_id, "kyc": tier}
-        case Section.REVERSALS, (direction,):
+        case ((Section.REVERSALS | Section.OPENINGS), (direction,)):
             return {"type": DIRECTION_SLUGS[direction]}
         case Section.DECLINES, (reason,):
             return {"declined": reason}

@@ -74,6 +74,7 @@ KINDS: Mapping[Kind, object] = {
     Kind.REVERSED: LedgerEntry.Kind.REVERSE.label,
     Kind.ADJUSTED: LedgerEntry.Kind.ADJUST.label,
     Kind.MOVED: LedgerEntry.Kind.MOVE.label,
+    Kind.OPENED: LedgerEntry.Kind.OPENING.label,
     Kind.STAFF: _("Staff"),
 }
 

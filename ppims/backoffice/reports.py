@@ -39,6 +39,7 @@ SECTION_TITLES = {
     Section.DECLINES: _("Declined"),
     Section.FLAGGED: _("Flagged"),
     Section.CORRECTIONS: _("Corrected by staff"),
+    Section.OPENINGS: _("Brought by imports"),
     Section.OVER: _("Over the limit at the month’s end"),
 }
 COLUMN_NAMES: Mapping[Section, Sequence[object]] = {
@@ -48,6 +49,7 @@ COLUMN_NAMES: Mapping[Section, Sequence[object]] = {
     Section.DECLINES: (_("Why"),),
     Section.FLAGGED: (_("Flag"), _("Finding")),
     Section.CORRECTIONS: (_("What"),),
+    Section.OPENINGS: (_("Type"),),
     Section.OVER: (_("Type"),),
 }
 NOTES = {
@@ -60,6 +62,9 @@ NOTES = {
     Section.DECLINES: _("Every check that was declined, also where it was posted afterwards."),
     Section.FLAGGED: _("As found until now. One with two flags is counted under each."),
     Section.CORRECTIONS: _("By when they were approved, of whatever month."),
+    Section.OPENINGS: _(
+        "What customers had used before an import brought them, of whatever month."
+    ),
     Section.OVER: _("By what is used of the month as it stands now, reversals and corrections in."),
 }
 PEOPLE_TEXTS = {
@@ -82,7 +87,7 @@ FINDING_TEXTS: Mapping[str, object] = {
     FINDINGS.PUT_RIGHT: _("Put right"),
     FINDINGS.REPORTED: _("Reported"),
 }
-WITH_MONEY = {Section.POSTINGS, Section.REVERSALS, Section.CORRECTIONS}
+WITH_MONEY = {Section.POSTINGS, Section.REVERSALS, Section.CORRECTIONS, Section.OPENINGS}
 
 
 @dataclass(frozen=True)
@@ -172,7 +177,8 @@ def _number_month_after(month: int) -> int:
 
 
 def _list_sections(found: MonthFigures) -> list[ShownSection]:
-    return [_make_section(found, section) for section in Section]
+    shown = (each for each in Section if each != Section.OPENINGS or found.list_of(each))
+    return [_make_section(found, section) for section in shown]
 
 
 def _make_section(found: MonthFigures, section: Section) -> ShownSection:
@@ -262,6 +268,7 @@ CODE_NAMERS: Mapping[Section, Sequence[Callable[[str], str]]] = {
     Section.DECLINES: (labels.name_reason,),
     Section.FLAGGED: (_name_flag, _name_finding),
     Section.CORRECTIONS: (_name_correction,),
+    Section.OPENINGS: (_name_direction,),
     Section.OVER: (_name_direction,),
 }
 

@@ -16,6 +16,7 @@ from limits.models import LedgerEntry, LimitCheck, RefusedReport, Window, write_
 from limits.queries import sum_given_back
 from limits.services import adjustments
 from limits.services.findings import find_closing, find_owner
+from limits.services.openings import find_approved_import
 from limits.services.refused_reports import list_reports
 from ppims.backoffice import labels
 from ppims.backoffice.audit_text import name_fields
@@ -161,6 +162,8 @@ def _link_to_what_belongs(entry: LedgerEntry) -> Iterator[Fact]:
         yield Fact(_("Its check"), said, address=address)
     if entry.adjustment:
         yield Fact(_("Reason"), entry.adjustment.reason)
+    if entry.kind == LedgerEntry.Kind.OPENING:
+        yield from _describe_import(entry.ref_id)
     kin = survivors.list_kin(entry.customer_id)
     of_customer = LedgerEntry.objects.filter(customer_id__in=kin)
     if entry.reverses_id:
@@ -177,6 +180,16 @@ def _link_to_what_belongs(entry: LedgerEntry) -> Iterator[Fact]:
         said = f"{ist(report.at)}, {inr(report.amount_paise)}"
         address = reverse("refused-report", args=[report.pk])
         yield Fact(_("Refused for its Tran_Id"), said, address=address)
+
+
+def _describe_import(name: str) -> Iterator[Fact]:
+    """Say which import brought what an entry opens with, who made it, and why."""
+    brought = find_approved_import(name)
+    if brought and brought.maker and brought.checker:
+        people = {"maker": brought.maker.username, "checker": brought.checker.username}
+        said = _("%(maker)s proposed it, %(checker)s approved it") % people
+        yield Fact(_("Brought by"), f"{brought.file.processor}, {name}: {said}")
+        yield Fact(_("Reason"), brought.reason)
 
 
 def _list_kyc_facts(row: Row, _user: User) -> Facts:

@@ -172,6 +172,8 @@ def _describe_transaction(one: Transaction) -> str:
         said.append(gettext("time up"))
     if one.head.kind == Kind.MOVED:
         said.append(gettext("by a merge"))
+    elif one.head.kind == Kind.OPENED:
+        said.append(gettext("brought by an import"))
     elif one.is_by_staff:
         said.append(gettext("by staff"))
     if one.flags:

@@ -212,7 +212,7 @@ def _walk_entries(filters: Filters) -> Walk:
         wanted.append(("',' || w.flags || ',' LIKE %s", _write_flag_pattern(filters.flag)))
     elif filters.kind == Kind.ADJUSTED:
         within = [ADJUSTED_CONDITION]
-    elif filters.kind == Kind.MOVED:
+    elif filters.kind in {Kind.MOVED, Kind.OPENED}:
         within = [*HEAD_CONDITIONS]  # they are rare among all entries, not so among heads
     if filters.is_added is not None:
         columns.append("amount_paise")

@@ -32,7 +32,7 @@ Kind = LedgerEntry.Kind
 SUM_ENTRIES = """
     SELECT kind, direction, tier, processor_id, amount_paise > 0, COUNT(*),
            CAST(SUM(amount_paise) AS bigint)
-    FROM limits_ledgerentry t WHERE {at} >= %s AND {at} < %s AND kind IN ('S', 'R', 'A')
+    FROM limits_ledgerentry t WHERE {at} >= %s AND {at} < %s AND kind IN ('S', 'R', 'A', 'O')
     GROUP BY 1, 2, 3, 4, 5
 """
 COUNT_DECLINES = """
@@ -62,6 +62,7 @@ class Section(StrEnum):
     DECLINES = "declines"
     FLAGGED = "flagged"
     CORRECTIONS = "corrections"
+    OPENINGS = "openings"  # listed where there are some: no import was before the first
     OVER = "over"
 
 
@@ -75,6 +76,11 @@ class People(StrEnum):
     AT_END = "at end"
 
 
+SECTION_OF_KIND = {
+    Kind.REVERSE: Section.REVERSALS,
+    Kind.ADJUST: Section.CORRECTIONS,
+    Kind.OPENING: Section.OPENINGS,
+}
 ADDED_WAY, TAKEN_WAY = "added", "taken away"
 WAITING_STATE = ""  # of a flagged posting: no finding yet
 
@@ -187,18 +193,17 @@ def _sum_entries(span: Span) -> Iterator[Figure]:
     for kind, direction, tier, processor_id, is_more, count, paise in _read_span(SUM_ENTRIES, span):
         if kind == Kind.POST:
             sums = posted.setdefault((direction, tier, names[processor_id]), [0, 0])
-        elif kind == Kind.REVERSE:
-            sums = others[kind, direction]
-        else:
+        elif kind == Kind.ADJUST:
             sums = others[kind, ADDED_WAY if is_more else TAKEN_WAY]
+        else:
+            sums = others.setdefault((kind, direction), [0, 0])
         sums[0] += count
         sums[1] += abs(paise)
     rank = Tier.values.index
     for of in sorted(posted, key=lambda of: (of[0] != Direction.DEBIT, rank(of[1]), of[2])):
         yield Figure(Section.POSTINGS, of, *posted[of])
     for (kind, way), sums in others.items():
-        section = Section.REVERSALS if kind == Kind.REVERSE else Section.CORRECTIONS
-        yield Figure(section, (way,), *sums)
+        yield Figure(SECTION_OF_KIND[Kind(kind)], (way,), *sums)
 
 
 def _count_declines(span: Span) -> Iterator[Figure]:

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     REVERSED = "reversed"
     ADJUSTED = "adjusted"
     MOVED = "moved"
+    OPENED = "opened"
     STAFF = "staff"
 
 
@@ -53,6 +54,7 @@ OF_ENTRIES = {
     Kind.REVERSED: LedgerEntry.Kind.REVERSE,
     Kind.ADJUSTED: LedgerEntry.Kind.ADJUST,
     Kind.MOVED: LedgerEntry.Kind.MOVE,
+    Kind.OPENED: LedgerEntry.Kind.OPENING,
 }
 KINDS_OF_ENTRIES = {code.value: kind for kind, code in OF_ENTRIES.items()}
 KINDS_OF_AUDIT = {kind.value: kind for kind in (Kind.ADDED, Kind.KNOWN, Kind.UPDATED, Kind.REFUSED)}

@@ -34,7 +34,7 @@ from ppims.reports.records import (
     read_rows,
 )
 
-BY_STAFF = {Kind.ADJUSTED, Kind.MOVED}
+BY_STAFF = {Kind.ADJUSTED, Kind.MOVED, Kind.OPENED}
 BOOKED_KINDS = {Kind.POSTED, *BY_STAFF}
 GIVING_BACK_KINDS = (LedgerEntry.Kind.REVERSE, LedgerEntry.Kind.ADJUST)
 BY_NUMBER = attrgetter("number")

@@ -196,7 +196,7 @@ def update(draw: random.Random, row: models.Model, column: models.Field) -> Tamp
     model = type(row)
     before = getattr(row, column.attname)
     after = draw_another(draw, before, column)
-    is_staffs = column.attname == "id" and getattr(row, "kind", "") in {"A", "M"}
+    is_staffs = column.attname == "id" and getattr(row, "kind", "") in {"A", "M", "O"}
     is_open = model is DuplicateReview and not row.outcome  # of those the audit says nothing
     is_same = (after.value if isinstance(after, Anything) else after) == before
     if is_same or is_staffs or is_open or (model, column.attname) in FREE_COLUMNS:

@@ -10,7 +10,7 @@ from ppims.reports.heads import ANY_FLAG, Filters
 from ppims.reports.keyset import Frame
 from ppims.reports.month_span import make_span
 from ppims.reports.outcomes import Outcome
-from ppims.reports.records import Kind
+from ppims.reports.records import OF_ENTRIES, Kind
 from ppims.reports.search import find_alike, find_hits
 from ppims.reports.totals import sum_transactions
 from ppims.reports.transactions import find_head, list_records, list_transactions
@@ -28,7 +28,7 @@ def read_transactions_and_records(ent, now, cursor):
         list_transactions(asked, now)
         list_transactions(asked, now, cursor=cursor)
         sum_transactions(asked, now)
-    kinds = (None, Kind.CHECK, Kind.POSTED, Kind.REVERSED, Kind.ADJUSTED, Kind.MOVED)
+    kinds = (None, Kind.CHECK, *OF_ENTRIES)
     for asked in (
         *(Filters(kind=kind, processor_id=who) for kind in kinds for who in (None, ent.pk)),
         *(Filters(flag=flag, kind=kind) for flag in (ANY_FLAG, "LATE") for kind in kinds),

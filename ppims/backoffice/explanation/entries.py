@@ -6,11 +6,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from customers import survivors
-from customers.models import Merge
+from customers.models import CustomerImport, Merge
 from limits.explain.results import Explained, NamedCheck, WhyNot
 from limits.known import Entry
 from limits.models import Adjustment, Direction, LedgerEntry
-from limits.posting import ADJUST_KIND, MOVE_KIND, POST_KIND, RELEASE_KIND
+from limits.posting import ADJUST_KIND, MOVE_KIND, OPENING_KIND, POST_KIND, RELEASE_KIND
+from limits.services.openings import find_approved_import
 from ppims.backoffice.explanation.checks import (
     list_ids,
     make_model,
@@ -64,15 +65,19 @@ def _list_ids(row: Entry) -> list[Fact]:
 
 def _list_facts_of_two(row: Entry) -> Iterator[Fact]:
     proposal = _find_proposal(row)
-    yield Fact(_("By"), row.ref_id if row.kind == MOVE_KIND else "", is_code=True)
+    yield Fact(_("By"), row.ref_id if row.kind in (MOVE_KIND, OPENING_KIND) else "", is_code=True)
     if proposal is None:
         return
     yield Fact(_("Proposed by"), proposal.maker.get_username() if proposal.maker else "")
     yield Fact(_("Approved by"), proposal.checker.get_username() if proposal.checker else "")
     yield Fact(_("Reason"), proposal.reason)
+    if isinstance(proposal, CustomerImport):
+        yield Fact(_("Brought by"), str(proposal.file.processor))
 
 
-def _find_proposal(row: Entry) -> Adjustment | Merge | None:
+def _find_proposal(row: Entry) -> Adjustment | Merge | CustomerImport | None:
+    if row.kind == OPENING_KIND:
+        return find_approved_import(row.ref_id)
     kin = survivors.list_kin(row.customer_id)
     if row.kind == ADJUST_KIND and row.adjustment_id is not None:
         return Adjustment.objects.filter(customer_id__in=kin, pk=row.adjustment_id).first()
@@ -217,6 +222,11 @@ def _write_correction(explained: Explained, row: Entry) -> Iterator[str]:
     yield from _write_giving_back(explained, row)
 
 
+def _write_opening(_explained: Explained, row: Entry) -> Iterator[str]:
+    said = {"amount": inr(row.amount_paise), "month": write_month(row.month)}
+    yield _("%(amount)s had been used in %(month)s before an import brought the customer.") % said
+
+
 def _write_move(_explained: Explained, row: Entry) -> Iterator[str]:
     said = {"amount": inr(abs(row.amount_paise)), "month": write_month(row.month)}
     said["other"] = str(row.unique_id_sent)
@@ -237,4 +247,5 @@ KIND_WRITERS = {
     LedgerEntry.Kind.REVERSE.value: _write_giving_back,
     ADJUST_KIND: _write_correction,
     MOVE_KIND: _write_move,
+    OPENING_KIND: _write_opening,
 }
