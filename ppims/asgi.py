@@ -43,6 +43,9 @@ ASKED_OF = {
     b"x-forwarded-for": "HTTP_X_FORWARDED_FOR",
     b"x-forwarded-proto": "HTTP_X_FORWARDED_PROTO",
 }
+# So much of a body is read though it is too large. A proxy that is cut off while it sends doesn't
+# pass on the refusal: it answers that we are away.
+READ_AND_REFUSED_BYTES = 1024 * 1024
 PAGE_THREADS = ThreadPoolExecutor(settings.PPIMS_THREADS, "pages")
 
 
@@ -106,17 +109,19 @@ async def _read_body(receive: Receive, most: int, announced: int) -> bytes | Non
     """Read the body; of one that is larger than allowed, something as large. None where the rest of
     it does not come: ppims/server/gunicorn_worker.py sets the time for that.
     """
-    if announced > most:
-        return bytes(most + 1)
+    too_large = bytes(most + 1)
+    if announced > READ_AND_REFUSED_BYTES:
+        return too_large
     parts, size, is_more = [], 0, True
-    while is_more and size <= most:
+    while is_more and size <= READ_AND_REFUSED_BYTES:
         message = await receive()
         if message["type"] != "http.request":
-            return None
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
+            return too_large if max(announced, size) > most else None
+        size += len(message.get("body", b""))
+        if size <= most:
+            parts.append(message.get("body", b""))
         is_more = message.get("more_body", False)
-    return b"".join(parts)
+    return b"".join(parts) if size <= most else too_large
 
 
 def _read(body: bytes | None) -> bytes:

@@ -60,7 +60,7 @@ CALLED_BY_OTHERS = {
     *("database_forwards", "db_check", "db_parameters", "db_type", "db_type_suffix"),  # its columns
     *("formatException", "setup"),  # of logging, and of gunicorn's log
     *("connection_made", "connection_lost", "eof_received", "can_write_eof"),  # asyncio
-    *("_on_headers_complete", "_on_body"),  # gunicorn
+    *("_on_headers_complete", "_on_body", "_will_close"),  # gunicorn
     "readline",  # WSGI
     *("new_file", "receive_data_chunk", "file_complete", "label_from_instance"),  # Django's forms
     *("pytest_addoption", "pytest_configure", "pytest_collection_modifyitems"),

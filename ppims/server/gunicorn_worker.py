@@ -169,6 +169,14 @@ class Protocol(gasgi.ASGIProtocol):
             await asyncio.sleep(0)
         return is_kept
 
+    def _will_close(self, request: Any, response_requires_close: bool) -> bool:
+        """Say so in the answer to a body that wasn't read to its end, too: gunicorn closes then,
+        and a proxy that hasn't heard of it would lose the next call that it sends this way.
+        """
+        body = self._body_receiver
+        is_left_unread = body is not None and not body._complete
+        return is_left_unread or bool(super()._will_close(request, response_requires_close))
+
     def _arm_keepalive_timer(self) -> None:
         # It has just been answered: from here on it is silent, and may have to give way.
         self.worker.connections.wait_for(self)

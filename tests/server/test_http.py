@@ -9,6 +9,7 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
+from ppims.asgi import READ_AND_REFUSED_BYTES
 from tests.api.answers import make_blank
 from tests.crash.test_faults import lock_database
 from tests.server.running_server import (
@@ -197,6 +198,28 @@ def test_a_body_too_large_is_told_so_and_is_not_taken_for_the_next_request(serve
             wire.send(head, b" " * 65_600, encode(KYC, ask_kyc()) * (size // 400))
         reply = wire.read_reply()
         assert (reply.status, reply.data) == (413, make_blank(KYC, "400"))
+
+
+def test_a_connection_that_ends_with_an_answer_is_said_to_end(server):
+    """A proxy sends the next call on it otherwise, which nobody answers."""
+    with server.open_wire() as wire:
+        wire.send(encode(KYC, b"", length=READ_AND_REFUSED_BYTES + 1))
+        reply = wire.read_reply()
+        assert (reply.status, reply.headers.get("Connection")) == (413, "close")
+        assert wire.read_reply() is None
+
+
+@pytest.mark.parametrize(
+    ("size", "status"), [(65_536, 400), (65_537, 413), (READ_AND_REFUSED_BYTES, 413)]
+)
+def test_a_body_that_is_read_and_refused_costs_no_connection(server, size, status):
+    """A proxy that is cut off while it sends passes no refusal on."""
+    with server.open_wire() as wire:
+        wire.send(encode(KYC, b" " * size))
+        reply = wire.read_reply()
+        assert (reply.status, reply.headers.get("Connection")) == (status, None)
+        wire.send(encode(KYC, ask_kyc()))
+        assert is_known(wire.read_reply())
 
 
 def test_a_websocket_is_refused_without_noise(server):
