@@ -17,6 +17,8 @@ import sys
 import venv
 from pathlib import Path
 
+from ppims.core.health_question import explain_unready
+from ppims.core.start_texts import DEMO_ALONE, NO_HOSTS, NO_TESTS, USAGE_TEXT, WELCOME_TEXT
 from ppims.core.terminal import write_on_any_terminal
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,6 +31,7 @@ POSTGRES_LOCK = ROOT / "requirements-postgres.lock"
 TEST_LOCK = ROOT / "requirements-test.lock"
 # Each holds all of those before it, at the same versions (tests/test_house.py).
 LOCKS = (RUN_LOCK, POSTGRES_LOCK, TEST_LOCK)
+COMPILED_PACKAGES = ("ppims", "customers", "limits")
 
 # Of what pip.conf and the environment say, the index and the way to it are theirs; what is
 # installed and where to, the lock and .venv alone say.
@@ -48,35 +51,6 @@ SERVERS = {  # the threads of the first are the program's own: ppims/asgi.py
     "gthread": "--worker-class ppims.server.thread_worker.Worker --threads {threads}"
     " ppims.wsgi:application",
 }
-
-NO_HOSTS = (
-    "ppims: production needs PPIMS_ALLOWED_HOSTS, the host names by which it is called,"
-    " such as ppims.example.in"
-)
-DEMO_ALONE = (
-    "ppims: a demo, whose passwords anybody can know, doesn't listen on {host}: set"
-    " PPIMS_ENV=production for real data; to show made-up data to others, PPIMS_DEMO_OPEN=1"
-)
-
-USAGE_TEXT = """\
-python3 -m ppims                 set up what is missing, then serve (Ctrl-C stops it)
-python3 -m ppims test            run all tests, on SQLite and on a PostgreSQL of their own
-python3 -m ppims test ...        run pytest with these arguments, on SQLite
-python3 -m ppims test --postgres ...      the same on PostgreSQL
-python3 -m ppims bench ...       measure this machine; bench --help tells more
-python3 -m ppims manage ...      run a Django command, such as: manage createsuperuser
-
-PPIMS_BIND=HOST:PORT chooses the address; .env.example has every variable."""
-
-WELCOME_TEXT = """
-PPIMS answers at {url}
-  Staff           {url}/
-  API reference   {url}/api/PPIM/v1/docs
-  Data            {data_dir}
-  Passwords       {passwords}
-  Try it          README.md has a curl call for each of the six operations
-
-Ctrl-C stops it."""
 
 
 def run_command(arguments: list[str]) -> int:
@@ -137,7 +111,13 @@ def start_job_runner() -> None:
     )
 
 
+def require_tests() -> None:
+    if not (ROOT / "tests").is_dir():
+        raise SystemExit(NO_TESTS)
+
+
 def run_tests(arguments: list[str]) -> None:
+    require_tests()
     ensure_installed(TEST_LOCK)
     os.chdir(ROOT)
     become("-m", "tests", *arguments)
@@ -149,13 +129,36 @@ def run_manage(arguments: list[str]) -> None:
 
 
 def run_bench(arguments: list[str]) -> None:
+    require_tests()
     # It lies among the tests, but needs none of their packages.
     on_postgres = {"--postgres", "--all"} & set(arguments)
     ensure_installed(POSTGRES_LOCK if on_postgres else RUN_LOCK)
     become("-m", "tests.bench", *arguments)
 
 
-COMMANDS = {"": serve, "test": run_tests, "manage": run_manage, "bench": run_bench}
+def install_only(arguments: list[str]) -> None:
+    """Install, and compile, for somebody who may not write here: a unit's user, a container's."""
+    ensure_installed(POSTGRES_LOCK if "--postgres" in arguments else lock_for([]))
+    packages = [name for name in COMPILED_PACKAGES if (ROOT / name).is_dir()]
+    become("-m", "compileall", "-q", *(str(ROOT / name) for name in packages))
+
+
+def ask_health(_: list[str]) -> None:
+    host, port = parse_address(os.environ.get("PPIMS_BIND") or f"{DEFAULT_HOST}:8000")
+    problem = explain_unready(EVERY_ADDRESS.get(host, host), port)
+    if problem:
+        raise SystemExit(f"ppims: {problem}")
+    print("ppims: ready")
+
+
+COMMANDS = {
+    "": serve,
+    "test": run_tests,
+    "manage": run_manage,
+    "bench": run_bench,
+    "install": install_only,
+    "health": ask_health,
+}
 
 
 def become(*arguments: str) -> None:

@@ -20,13 +20,14 @@ ROOT = Path(__file__).resolve().parents[2]
 # One that has pip: .venv's own, or else the one outside that filled it.
 PYTHON = sys.executable if importlib.util.find_spec("pip") else sys._base_executable
 WITHOUT_ENSUREPIP = "sys.modules['ensurepip'] = None"
+OF_THE_START = ("__init__", "health_question", "start_texts", "terminal")
 WITHOUT_PIP = "sys.modules['pip'] = None"
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A checkout of its own, whose lock names nothing but a package that `make_wheel` makes."""
-    for name in ("__init__.py", "__main__.py", "core/__init__.py", "core/terminal.py"):
+    for name in ("__init__.py", "__main__.py", *(f"core/{name}.py" for name in OF_THE_START)):
         copy = tmp_path / "ppims" / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text((ROOT / "ppims" / name).read_text())
@@ -109,8 +110,18 @@ def test_help_names_each_command() -> None:
         "python3 -m ppims test",
         "python3 -m ppims manage",
         "python3 -m ppims bench",
+        "python3 -m ppims install",
+        "python3 -m ppims health",
     ):
         assert line in done.stdout
+
+
+@pytest.mark.parametrize("command", ["test", "bench"])
+def test_a_copy_without_tests_says_that_it_has_none(checkout: Path, command: str) -> None:
+    done = run(checkout, command)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert join_lines(done.stderr) == start.NO_TESTS
+    assert not (checkout / ".venv").exists()
 
 
 def test_an_unknown_command_gets_the_usage(checkout: Path) -> None:
@@ -132,7 +143,7 @@ def test_an_older_python_can_read_the_file_that_tells_it() -> None:
     ast.parse(source, feature_version=(3, 7))
 
 
-@pytest.mark.parametrize("module", ["__main__", "core/terminal"])
+@pytest.mark.parametrize("module", ["__main__", *(f"core/{name}" for name in OF_THE_START)])
 def test_it_needs_nothing_but_the_standard_library(module: str) -> None:
     tree = ast.parse((ROOT / "ppims" / f"{module}.py").read_text())
     imported = {
@@ -142,7 +153,7 @@ def test_it_needs_nothing_but_the_standard_library(module: str) -> None:
         for alias in node.names
     }
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    imported -= {"ppims.core.terminal"}
+    imported -= {f"ppims.core.{name}" for name in OF_THE_START}
     assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names
 
 
@@ -308,6 +319,14 @@ def test_pip_conf_says_which_index_and_not_where_to(checkout: Path, section: str
     done = run(checkout, "manage", before=WITHOUT_ENSUREPIP, **variables)
     assert done.returncode == 0, done.stderr
     assert f"{checkout / '.venv'} []" in done.stdout
+
+
+def test_install_installs_and_compiles_and_ends(checkout: Path) -> None:
+    make_wheel(checkout)
+    done = run(checkout, "install", before=WITHOUT_ENSUREPIP)
+    assert done.returncode == 0, done.stderr
+    assert list((checkout / ".venv").glob("lib/python*/site-packages/greeting.py"))
+    assert list((checkout / "ppims").glob("__pycache__/__main__.*.pyc"))
 
 
 def test_an_upgrade_that_fails_leaves_what_was_there(checkout: Path) -> None:
