@@ -77,6 +77,8 @@ def make_key_file(path: Path) -> bool:
     """Make a key file (0600) unless it is there, and return whether it was made. Of two processes
     at once one wins, and both read the same key.
     """
+    if path.exists():  # nothing is written then: a full disk must not keep a process from starting
+        return False
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

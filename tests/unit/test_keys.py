@@ -2,6 +2,7 @@
 moved.
 """
 
+import errno
 import stat
 from datetime import UTC, date, datetime, timedelta, timezone
 
@@ -20,6 +21,27 @@ def test_a_key_file_is_made_once_and_is_readable_by_its_owner_alone(tmp_path):
     keys.make_key_file(path)
     assert path.read_text() == first
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [file.name for file in path.parent.iterdir()] == ["ledger.key"]
+
+
+def test_where_a_key_is_there_nothing_is_written_as_on_a_full_disk(tmp_path, monkeypatch):
+    path = tmp_path / "keys" / "ledger.key"
+    assert keys.make_key_file(path)
+
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(keys.os, "open", refuse)
+    assert not keys.make_key_file(path)
+
+
+def test_of_two_processes_at_once_the_second_takes_the_first_ones_key(tmp_path, monkeypatch):
+    path = tmp_path / "keys" / "ledger.key"
+    keys.make_key_file(path)
+    first = path.read_text()
+    monkeypatch.setattr(keys.Path, "exists", lambda _: False)  # as it was a moment ago
+    assert not keys.make_key_file(path)
+    assert path.read_text() == first
     assert [file.name for file in path.parent.iterdir()] == ["ledger.key"]
 
 
