@@ -352,7 +352,8 @@ def manage(*arguments: str) -> None:
         # A traceback's last line is what went wrong; the rest is one command away.
         said = (done.stdout.splitlines() or [f"exit code {done.returncode}"])[-1]
         more = " ".join(["python3 -m ppims manage", *arguments])
-        raise SystemExit(f"ppims: {said}\n({more} tells more)")
+        looks = "python3 -m ppims manage doctor"
+        raise SystemExit(f"ppims: {said}\n({looks} says what else is wrong; {more} tells more)")
 
 
 def run_quietly(*command: str, keep_open: tuple[int, ...] = ()) -> subprocess.CompletedProcess[str]:

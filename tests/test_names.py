@@ -21,7 +21,7 @@ VERBS = set(
     chunk claim clean clear click close collect come commit compare compress confirm connect
     copy correct count create cut decide decline decode decrypt defer delete derive describe digest
     deactivate disable do
-    enable
+    enable examine
     draft draw drive drop echo edit emit encode encrypt end ensure enter execute expect explain
     export extend fail feed fetch fill filter finalize find finish flush focus follow forge forget
     format frame free freeze get give go grant group guess hand handle hang heal hear hide hold

@@ -87,6 +87,13 @@ class Guard:
             self.jump_ns(read_clock_ns())
         return self._jump_ns
 
+    def measure(self) -> int | None:
+        """Return how far the clock has jumped by the pair that is kept for every process; None:
+        none is of this boot. For who only looks: it keeps nothing.
+        """
+        pair = self._read_pair()
+        return pair.jump_to(Pair(read_boottime_ns(), read_clock_ns())) if pair else None
+
     def accept(self) -> int:
         """Take the clock for right as it is now, in this process, and return how far it had jumped.
         `publish` lets the others know.

@@ -24,8 +24,12 @@ def watch_upkeep(at: datetime) -> Tally:
     """Keep a notice of each seal, verification or backup that was missed, or that went wrong.
     Raises Unavailable.
     """
-    matters = [*_watch_seals(at), *_watch_verifications(at), *_watch_backups(at)]
-    return keep_matters(matters, Q(kind__in=Notice.OF_UPKEEP), at)
+    return keep_matters(list_matters(at), Q(kind__in=Notice.OF_UPKEEP), at)
+
+
+def list_matters(at: datetime) -> list[Matter]:
+    """List what of that was missed, or went wrong; of one kind, what went wrong comes last."""
+    return [*_watch_seals(at), *_watch_verifications(at), *_watch_backups(at)]
 
 
 def _watch_seals(at: datetime) -> Iterator[Matter]:

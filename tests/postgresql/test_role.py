@@ -1,6 +1,9 @@
 """The application's role: it does all of PPIMS's work, and can't touch what only grows."""
 
+import json
 import os
+import subprocess
+import sys
 from io import StringIO
 
 import psycopg
@@ -10,7 +13,13 @@ from django.db import connection
 
 from ppims.db import append_only
 from ppims.management.commands import grant_application
-from tests.concurrency.conftest import Installation, Postgresql, draw_ref
+from tests.concurrency.conftest import (
+    ROOT,
+    Installation,
+    Postgresql,
+    draw_ref,
+    make_variables,
+)
 
 pytestmark = pytest.mark.only_on("postgresql", "SQLite has no roles")
 # Roles are the whole server's: each process of the tests has its own. The second must be quoted.
@@ -98,6 +107,23 @@ def test_the_application_starts_again_serves_seals_and_verifies(owned):
     owned.manage("seal", "--to", seal)
     owned.manage("verify_ledger", "--seal", seal)
     owned.manage("rebuild_usage")
+
+
+@pytest.mark.parametrize(("is_owner", "level"), [(False, "good"), (True, "warning")])
+def test_doctor_looks_at_all_of_it_as_the_application_and_as_the_owner(owned, is_owner, level):
+    role = OWNER if is_owner else ROLE
+    variables = {"DATABASE_URL": owned.database.server.write_url(owned.database.name, user=role)}
+    done = subprocess.run(
+        [sys.executable, "manage.py", "doctor", "--json"],
+        cwd=ROOT,
+        env=make_variables(owned.folder, **variables, **PRODUCTION),
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    found = {each["name"]: each["level"] for each in json.loads(done.stdout)["findings"]}
+    assert found["database.role"] == level
+    assert found["database.triggers"] == found["keys.in_use"] == "good"
+    assert [name for name in found if name.startswith("doctor.")] == []  # nothing it couldn't see
 
 
 def name_column(table):
