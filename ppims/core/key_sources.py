@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ppims.core.keys import KEY_BYTES, NEXT_MARK, Key
-from ppims.core.private_files import OWNER_ALONE
+from ppims.core.private_files import OWNER_ALONE, sync_folder
 
 COMMAND_SECONDS = 30
 
@@ -111,15 +111,7 @@ def rewrite_key_file(
         draft.rename(path)
     finally:
         draft.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(path.parent)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import os
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -21,6 +22,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgpack import packb
+
+from ppims.core.private_files import sync_folder
 
 KEY_BYTES = 32
 NEXT_MARK = "next:"
@@ -74,8 +77,9 @@ def read_ring(text: str) -> Ring:
 
 
 def make_key_file(path: Path) -> bool:
-    """Make a key file (0600) unless it is there, and return whether it was made. Of two processes
-    at once one wins, and both read the same key.
+    """Make a key file (0600) unless it is there, and return whether it was made. It is on the disk
+    then: whatever is written by a key may outlast a power cut, so the key must. Of two processes at
+    once one wins, and both read the same key.
     """
     if path.exists():  # nothing is written then: a full disk must not keep a process from starting
         return False
@@ -85,13 +89,15 @@ def make_key_file(path: Path) -> bool:
         file.write(b64encode(secrets.token_bytes(KEY_BYTES)).decode() + "\n")
         file.flush()
         os.fsync(file.fileno())
-    try:
+    is_made = False
+    with suppress(FileExistsError):
         os.link(draft, path)  # unlike a rename, it never takes the place of a key in use
-    except FileExistsError:
-        return False
-    finally:
-        draft.unlink()
-    return True
+        is_made = True
+    draft.unlink()
+    # Whoever lost syncs it as well: it is about to use that key. The folder may be new, too.
+    sync_folder(path.parent)
+    sync_folder(path.parent.parent)
+    return is_made
 
 
 def find_key(ring: Ring, key_id: str) -> Key:

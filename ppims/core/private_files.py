@@ -37,7 +37,20 @@ def write_private(path: Path, text: str) -> None:
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ALONE)
     with open(handle, "w", encoding="utf-8") as file:
         file.write(text)
+        file.flush()
+        os.fsync(file.fileno())  # else a power cut may leave the new name with nothing in it
     draft.rename(path)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have a folder's names on the disk: what was made, renamed or taken away there. Raises
+    OSError.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def describe_readers(path: Path, who: int) -> str:

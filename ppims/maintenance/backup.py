@@ -18,6 +18,7 @@ from limits.models import Seal
 from limits.services import seals
 from ppims.core import clock
 from ppims.core.errors import Refusal
+from ppims.core.private_files import sync_folder
 from ppims.core.version import read_version
 from ppims.db import alias
 from ppims.db.transaction import read_snapshot
@@ -49,7 +50,7 @@ def make(file: Path, say: maintenance_copy.Say) -> dict[str, Any]:
         say("packing it")
         pack(draft, database, manifest)
         os.link(draft, file)  # unlike a rename, it overwrites nothing
-        sync(file.parent)
+        sync_folder(file.parent)
     return manifest
 
 
@@ -93,12 +94,3 @@ def _describe_copy(copy: str) -> dict[str, Any]:
             "seal": seals.export_seal(Seal.objects.latest("number")),
             "key_id": settings.PPIMS_LEDGER_KEYS[0].id,
         }
-
-
-def sync(folder: Path) -> None:
-    """Have a folder's names on the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

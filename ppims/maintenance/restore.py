@@ -17,6 +17,7 @@ from django.db.migrations.loader import MigrationLoader
 from limits.services import seals
 from limits.verify import count_rows_to_read, verify
 from ppims.core import clock
+from ppims.core.private_files import sync_folder
 from ppims.core.progress import show_bar
 from ppims.db import alias
 from ppims.maintenance import backup
@@ -120,7 +121,7 @@ def _swap(copy: Path, own: Path, *, keep: bool) -> Path | None:
     """Give the copy the database's name, in one step."""
     if not own.exists():
         os.link(copy, own)
-        backup.sync(own.parent)
+        sync_folder(own.parent)
         return None
     kept = own.with_name(f"{own.name}.replaced-{clock.now():%Y%m%dT%H%M%S%fZ}")
     with _keep_others_out(own, for_good=True):
@@ -131,7 +132,7 @@ def _swap(copy: Path, own: Path, *, keep: bool) -> Path | None:
             wal.rename(kept.with_name(f"{kept.name}-wal"))
         shm.unlink(missing_ok=True)
         copy.replace(own)
-        backup.sync(own.parent)
+        sync_folder(own.parent)
     return kept if keep else None
 
 

@@ -3,13 +3,15 @@ moved.
 """
 
 import errno
+import os
 import stat
 from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from ppims.core import keys
+from ppims.core import keys, private_files
 
 OLD_KEY, NEW_KEY = (keys.Key.from_base64(letter * 43 + "=") for letter in "AQ")
 
@@ -129,3 +131,45 @@ def test_what_is_signed_is_plain_to_the_microsecond_whatever_database_it_came_fr
 def test_a_signature_and_a_digest_depend_on_the_key():
     assert keys.sign(OLD_KEY, ["x"]) != keys.sign(NEW_KEY, ["x"])
     assert keys.digest((OLD_KEY,), "x") != keys.digest((NEW_KEY,), "x")
+
+
+@pytest.fixture
+def synced(monkeypatch):
+    """What was synced, by its path at that time."""
+    found = []
+    fsync = os.fsync
+
+    def note(handle):
+        found.append(Path(f"/proc/self/fd/{handle}").readlink())
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", note)
+    return found
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_new_key_is_on_the_disk_under_its_name_before_it_is_used(
+    tmp_path, synced, monkeypatch, is_first
+):
+    path, link = tmp_path / "keys" / "ledger.key", os.link
+
+    def lose(draft, place):
+        path.write_text(OLD_TEXT)  # another process has just made it
+        link(draft, place)
+
+    if not is_first:
+        monkeypatch.setattr(os, "link", lose)
+    assert keys.make_key_file(path) is is_first
+    assert [file.name for file in path.parent.iterdir()] == ["ledger.key"]
+    draft, *folders = synced
+    assert draft.parent == path.parent
+    assert folders == [path.parent, tmp_path]
+
+
+def test_what_takes_the_place_of_a_file_is_on_the_disk_before_it_does(tmp_path, synced):
+    path = tmp_path / "clock.json"
+    private_files.write_private(path, "one")
+    private_files.write_private(path, "another")
+    assert [each.parent for each in synced] == [tmp_path] * 2
+    assert path not in synced
+    assert path.read_text() == "another"
