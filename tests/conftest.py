@@ -5,7 +5,7 @@ with a client each.
 import json
 import os
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from io import StringIO
 from typing import Any
 
@@ -81,7 +81,11 @@ def pytest_configure():
 
 def pytest_addoption(parser):
     help = "kill the server that often, not the few times of every run; and be strict about seconds"
-    parser.addoption("--kills", type=int, metavar="N", help=help)
+    add = partial(parser.addoption, type=int, metavar="N")
+    add("--kills", help=help)
+    add("--requests", help="let schemathesis draw so many requests of the API")
+    add("--cuts", help="cut the power that often")
+    add("--minutes", help="serve for so long, and look at memory and files; overload for as long")
 
 
 # A writer's thread would not see a test's transaction.

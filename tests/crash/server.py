@@ -34,6 +34,8 @@ PATIENCE_SECONDS = 60
 class Server:
     """One at a time, at the same port, again and again."""
 
+    program = PROGRAM
+
     def __init__(self, folder, **more):
         self.folder = folder
         self.more = more
@@ -60,7 +62,7 @@ class Server:
         self.began = time.monotonic()
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM],
+                [sys.executable, "-c", self.program],
                 cwd=ROOT,
                 env=make_variables(self.folder, PPIMS_BIND=f"127.0.0.1:{self.port}", **self.more),
                 stdout=log,
