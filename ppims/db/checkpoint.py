@@ -12,6 +12,7 @@ from typing import NoReturn
 from django.db import DatabaseError, connection
 
 from ppims.core.errors import Unavailable
+from ppims.db import failed_syncs
 from ppims.db.statements import keep_connection, read_row
 from ppims.db.write_lock import hold_write_lock
 
@@ -45,12 +46,18 @@ class Checkpoints:
             try:
                 self._move()
             except (DatabaseError, OSError, Unavailable) as error:
-                # All is still in the log: the next time will do, or a writer's own.
+                # All is still in the log: the next time will do, or a writer's own. After a failed
+                # sync none would: pages count as moved that may be lost.
+                failed_syncs.notice(error)
                 logger.warning("no checkpoint: %s", type(error).__name__)
 
     def _move(self) -> None:
         read_row(MOVE_PAGES, ())  # most of them, while others write
-        os.fdatasync(self._database)  # so that little is left to make durable while writers wait
+        try:
+            os.fdatasync(self._database)  # so that little is left to do while writers wait
+        except OSError:
+            failed_syncs.refuse_writes()
+            raise
         # The rest, while nobody writes: as long as there is always more, SQLite never begins the
         # log anew, and it grows.
         with hold_write_lock():

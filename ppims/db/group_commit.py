@@ -235,8 +235,9 @@ class Writer:
                     taken = self._take_waiting(first)
                     outcomes = _carry_out(taken)
                 _count_group(len(taken), began, has_turn)
-            except BaseException:  # whatever: nobody is left to wait, and the next group comes
-                logger.exception("a group was not committed")
+            except BaseException as error:  # whatever: some wait, and the next group comes
+                if not isinstance(error, Unavailable):
+                    logger.exception("a group was not committed")
                 taken = self._take_waiting(first) if taken is None else taken
                 outcomes = [(None, Unavailable()) for _ in taken]
             self._end(zip(taken, outcomes, strict=True))

@@ -12,7 +12,7 @@ from django.db import DatabaseError, InterfaceError, connection, connections, tr
 
 from ppims.core.counts import COMMIT_SECONDS
 from ppims.core.errors import Unavailable
-from ppims.db import clock_guard, nodes, outages, put_back, standbys, statements
+from ppims.db import clock_guard, failed_syncs, nodes, outages, put_back, standbys, statements
 from ppims.db.write_lock import hold_write_lock
 
 P = ParamSpec("P")
@@ -123,6 +123,7 @@ def try_until_done(run: Callable[[Try], T]) -> T:
         try:
             result = run(this_try)
         except (RunAgain, DatabaseError, InterfaceError) as error:
+            failed_syncs.notice(error)
             if not isinstance(error, RunAgain) and not outages.is_outage(error):
                 raise
             outages.drop_connection_after(error)
@@ -151,6 +152,7 @@ def run_together(works: Sequence[Callable[[], Any]]) -> list[Outcome]:
             committing_since = time.perf_counter()
         _count_commit(committing_since)
     except (Unavailable, DatabaseError, InterfaceError) as error:
+        failed_syncs.notice(error)
         connection.close_if_unusable_or_obsolete()
         lost = Unavailable()
         lost.__cause__ = error.__cause__ if isinstance(error, Unavailable) else error

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from django.db import connection
 
 from ppims.core.errors import Unavailable
+from ppims.db import failed_syncs
 
 LOOKS_AGAIN_SECONDS = 0.001
 OPEN_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
@@ -20,7 +21,7 @@ OPEN_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 @contextmanager
 def hold_write_lock(*, patience_seconds: float | None = None) -> Iterator[None]:
     """Wait for the turn, for ever unless told how long, and have it for the block. Raises
-    Unavailable where it can't be had.
+    Unavailable where it can't be had, or a sync of this database has failed.
     """
     # Opened each time: a lock of flock() belongs to the open file, and threads must not share one.
     try:
@@ -30,6 +31,9 @@ def hold_write_lock(*, patience_seconds: float | None = None) -> Iterator[None]:
     try:
         _wait(line, patience_seconds)
         try:
+            if failed_syncs.are_writes_refused(line):
+                failed_syncs.end_soon()
+                raise Unavailable
             yield
         finally:
             fcntl.flock(line, fcntl.LOCK_UN)  # a forked child may hold the file open still

@@ -24,6 +24,7 @@ from gunicorn.workers import gasgi
 from ppims.core import uploads
 from ppims.core.addresses import is_trusted_proxy, name_source
 from ppims.db import shared_snapshot
+from ppims.db.failed_syncs import end_server_where_syncs_fail
 from ppims.db.statements import keep_connection
 from ppims.server.connections import Connections
 from ppims.server.http_refusals import LENGTH_DIGITS, asks_for_more_than_chunks, log_refusal
@@ -235,6 +236,7 @@ class Worker(gasgi.ASGIWorker):
         # another thread would cost more than the read.
         os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         keep_connection()
+        end_server_where_syncs_fail()
         # What a worker opens besides: on SQLite each thread has the database's three.
         own_files = 64 + 3 * 2 * settings.PPIMS_THREADS
         most = make_room_for_files(self.worker_connections, beside=own_files)

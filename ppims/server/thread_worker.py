@@ -15,6 +15,7 @@ from gunicorn.http.errors import (
 )
 from gunicorn.workers import gthread
 
+from ppims.db.failed_syncs import end_server_where_syncs_fail
 from ppims.server.http_refusals import asks_for_more_than_chunks, log_refusal
 
 STATUSES = {
@@ -36,6 +37,7 @@ class Worker(gthread.ThreadWorker):
         from ppims.server import worker_counts  # noqa: PLC0415
 
         worker_counts.start()
+        end_server_where_syncs_fail()
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         # The asgi worker refuses the same two: gunicorn takes the one and passes the other on.

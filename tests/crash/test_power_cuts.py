@@ -18,12 +18,12 @@ from tests.crash.clients import WritingClient
 from tests.crash.disk.power_cut import Disk, read_tape
 from tests.crash.disk.recorder import Recorder, build_recorder
 from tests.crash.integrity import assert_whole, read
-from tests.crash.server import PROGRAM, Server
+from tests.crash.server import PATIENCE_SECONDS, PROGRAM, Server
 from tests.crash.test_kills import KEYS, OPERATIONS, Trial
 from tests.processes import split_stat
 
 CUTS_IN_SHORT, CUTS_A_ROUND, SEED = 6, 5, 20261128
-WORK_SECONDS = (0.3, 0.9)
+ANSWERS_A_ROUND = (80, 200)
 HASTY_FOLDER = Path(__file__).parent / "disk" / "hasty"
 
 
@@ -91,17 +91,30 @@ class PowerTrial(Trial):
         self.draw, self.made = random.Random(seed), folder
         self.disk = Disk(server.folder)
 
-    def work(self):
+    def work(self, answers=None):
+        """Let the clients work until so many answers were heard, and stop the server dead."""
         working = [self.threads.submit(till.work) for till in self.tills]
-        time.sleep(self.draw.uniform(*WORK_SECONDS))
+        self.wait_for_answers(answers or self.draw.randrange(*ANSWERS_A_ROUND))
+        time.sleep(self.draw.uniform(0, 0.02))
         self.server.stop_dead()
         self.seen["requests without an answer"] += sum(each.result() for each in working)
 
-    def cut_often(self, cuts, *, believes_syncs=True):
-        """Cut the power at moments of what was recorded, and at its end; yield a folder of each."""
+    def wait_for_answers(self, many):
+        before, deadline = self.count_answers(), time.monotonic() + PATIENCE_SECONDS
+        while self.count_answers() < before + many and self.server.process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+
+    def count_answers(self):
+        return sum(len(till.asked) for till in self.tills)
+
+    def cut_often(self, cuts, *, since=0, believes_syncs=True):
+        """Cut the power at moments of what was recorded since, and at its end; yield a folder of
+        each.
+        """
         records = list(read_tape(self.server.recorder.tape))
         heard = [number for number, (kind, *_) in enumerate(records) if kind == "A"]
-        moments = sorted(self.draw.choices(range(heard[0], len(records)), k=cuts))
+        moments = sorted(self.draw.choices(range(max(since, heard[0]), len(records)), k=cuts))
         self.disk.believes_syncs = believes_syncs
         at = 0
         for moment in [*moments, len(records)]:

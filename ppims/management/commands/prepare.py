@@ -2,6 +2,7 @@
 production, demo data.
 """
 
+import sqlite3
 from argparse import ArgumentParser
 from contextlib import suppress
 from typing import Any
@@ -10,11 +11,12 @@ from django.conf import settings
 from django.contrib.auth.hashers import check_password
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DEFAULT_DB_ALIAS
 
 from limits.services import rules
 from ppims.core import clock
 from ppims.core.errors import Unavailable
-from ppims.db import bulk, clock_guard, outages
+from ppims.db import alias, bulk, clock_guard, failed_syncs, outages
 from ppims.db.start_lock import wait_for_others
 from ppims.demo import load, reset
 from ppims.maintenance.watch import watch
@@ -52,6 +54,7 @@ def make_ready() -> None:
     """Set up the tables, the roles, the first rules and the record of keys. Raises CommandError
     where something is missing.
     """
+    heal_after_failed_sync()
     # In this process: to load everything once more would be a third of a start's time.
     call_command("migrate", verbosity=0)
     if outages.is_read_only():
@@ -67,6 +70,23 @@ def make_ready() -> None:
         raise CommandError(f"This installation can't serve: it lacks {', '.join(missing)}.")
     key_usage.record_use()
     clock_guard.get_guard().look()  # from here on a jump is noticed, before the first write too
+
+
+def heal_after_failed_sync() -> None:
+    """Raises CommandError where the disk still fails, or another process has SQLite's file open."""
+    file = alias.find_file(DEFAULT_DB_ALIAS)
+    if file is None:
+        return
+    try:
+        with wait_for_others():
+            failed_syncs.write_log_anew(file)
+    except failed_syncs.StillOpen:
+        raise CommandError(
+            f"The disk did not keep what was written. End what has {file} open (fuser), and start"
+            " again."
+        ) from None
+    except (OSError, sqlite3.Error) as error:
+        raise CommandError(f"The disk still fails: {error}. {file} was left as it is.") from error
 
 
 def let_watch() -> None:
