@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from ppims.core.terminal import write_on_any_terminal
-from tests.bench import attacks, beside, chart, load, pages, report
+from tests.bench import attacks, beside, chart, load, pages, report, soak
 from tests.bench.installation import OWN_CHECKOUT, Installation, is_own
 from tests.bench.load import (
     CHECK_KYC,
@@ -89,7 +89,9 @@ def _measure(options: argparse.Namespace) -> None:
         _measure_pages(options)
         return
     load.find_wrk()
-    if options.beside:
+    if options.soak:
+        _measure_soak(options)
+    elif options.beside:
         _measure_beside(options)
     else:
         _measure_loads(options)
@@ -117,6 +119,7 @@ def _make_parser() -> argparse.ArgumentParser:
     add("--low-end", action="store_true", help="also one core and 512 MB of memory")
     add("--overload", action="store_true", help="also five times the clients; and kill -9")
     add("--attacks", action="store_true", help="only: what attacks cost others; two minutes")
+    add("--soak", type=float, metavar="MINUTES", help="only: memory and files under long load")
     add("--pages", action="store_true", help="only: each page of the back office, 20 times")
     add("--postgres", action="store_true", help="also on a PostgreSQL of its own")
     add("--operations", nargs="+", choices=OPERATIONS, default=OPERATIONS, help="all of them")
@@ -187,6 +190,20 @@ def _measure_attacks(options: argparse.Namespace) -> None:
         found = attacks.measure_attacks(installation, say)
     _write_json(options.json, about=_describe_machine(options), attacks=attacks.make_plain(found))
     print(attacks.write_table(found))
+
+
+def _measure_soak(options: argparse.Namespace) -> None:
+    say = _make_say()
+    with _open_data_folder(options, say) as folder:
+        installation = Installation(folder / "soaked", soak.CUSTOMER_COUNT, 1)
+        say("seeding")
+        installation.seed()
+        found = soak.measure_soak(installation, options.soak, say)
+        wrong = installation.verify()
+    _write_json(options.json, about=_describe_machine(options), soak=soak.make_plain(found))
+    print(soak.write_table(found))
+    if wrong or soak.has_failed(found):
+        raise RuntimeError(f"something crept, or is wrong: {wrong or 'see above'}")
 
 
 def _measure_pages(options: argparse.Namespace) -> None:

@@ -203,6 +203,9 @@ function response(status, headers, body)
   local ref = headers["X-Request-Id"] or headers["x-request-id"]
   if status ~= 200 or code ~= "000" or (is_ours and not ref) then
     count(status .. " " .. (code or "none"))
+    if (status == 503 or status == 429) and is_ours and not headers["Retry-After"] then
+      count("no Retry-After")
+    end
     return
   end
   count("good")

@@ -37,7 +37,7 @@ class WritingClient:
         self.name = f"K{number}"
         self.draw = random.Random(number)
         self.customers, self.asked, self.posted, self.checks = [], [], [], {}
-        self.unanswered, self.repeated = None, 0
+        self.unanswered, self.repeated, self.refused = None, 0, 0
         self.used = Counter()  # paise, by customer and direction
 
     def work(self):
@@ -80,6 +80,8 @@ class WritingClient:
         self.unanswered = asked
         answer = self.client.ask(asked.operation, **asked.fields)
         while answer.status == 503:
+            assert answer.headers["Retry-After"] == "1", answer
+            self.refused += 1
             time.sleep(0.02)
             answer = self.client.ask(asked.operation, **asked.fields)
         assert (answer.status, answer.data["Resp_Code"]) == (200, "000"), (asked, answer)

@@ -163,6 +163,6 @@ def send_all(caller, asked):
     kinds = [(each, mode) for each in operations for mode in modes]
     batch, number = min(BATCH, -(-asked // len(kinds))), 0
     while caller.answers.total() < asked:
-        for operation, mode in kinds:
-            number += 1
-            send_batch(caller, operation, mode, batch, number)
+        operation, mode = kinds[number % len(kinds)]
+        number += 1
+        send_batch(caller, operation, mode, batch, number)
