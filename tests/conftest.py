@@ -85,7 +85,6 @@ def pytest_addoption(parser):
     add("--kills", help=help)
     add("--requests", help="let schemathesis draw so many requests of the API")
     add("--cuts", help="cut the power that often")
-    add("--minutes", help="serve for so long, and look at memory and files; overload for as long")
 
 
 # A writer's thread would not see a test's transaction.

@@ -51,7 +51,7 @@ class Server:
         return subprocess.run(
             [sys.executable, "manage.py", *command],
             cwd=ROOT,
-            env=make_variables(self.folder),
+            env=make_variables(self.folder, **self.more),
             check=True,
             capture_output=True,
             text=True,
