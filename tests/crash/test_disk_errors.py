@@ -12,7 +12,7 @@ from tests.crash.disk.power_cut import read_tape
 from tests.crash.disk.recorder import DATABASE, LOG, SYNCS, TRUNCATES, WRITES
 from tests.crash.integrity import assert_whole, read
 from tests.crash.server import PATIENCE_SECONDS, Client
-from tests.crash.test_power_cuts import assert_kept, library, open_trial  # noqa: F401 - a fixture
+from tests.crash.test_power_cuts import ALONE, assert_kept, library, open_trial  # noqa: F401 - a fixture
 from tests.factories import draw_ref, make_person
 
 WORKER_ENDED = 3
@@ -51,7 +51,7 @@ def test_a_failed_sync_ends_the_server_and_a_start_mends_all(tmp_path, library, 
 def test_whichever_call_fails_an_answer_is_503_or_true_and_counts_once(tmp_path, library, request):  # noqa: F811
     firsts = FIRST_CALLS_AT_LENGTH if request.config.getoption("cuts") else FIRST_CALLS
     kinds = [(WRITES, LOG), (WRITES, DATABASE), (TRUNCATES, LOG | DATABASE)]
-    with open_trial(tmp_path, library) as trial, closing(Client(trial.server)) as client:
+    with open_trial(tmp_path, library, **ALONE) as trial, closing(Client(trial.server)) as client:
         added = client.ask("add-customer", Ref_Id=draw_ref(), **make_person())
         plain = {"Unique_Id": added.data["Unique_Id"], "Tran_Type": "D", "Tran_Status": "S"}
         booked, refused = 0, 0

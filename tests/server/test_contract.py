@@ -20,7 +20,7 @@ from tests.crash.integrity import assert_rows_fit, read, sum_entries
 from tests.crash.server import Server
 from tests.factories import PASSWORD, make_person
 
-REQUESTS_IN_SHORT, BATCH = 360, 600
+REQUESTS_IN_SHORT, BATCH = 240, 600
 UNKNOWN_PERCENT = 4  # of the requests keep the log-in that was drawn: each costs a hash
 pytestmark = pytest.mark.only_on("sqlite", "it brings its own server")
 
