@@ -31,6 +31,7 @@ class File:
 
     durable: bytearray = field(default_factory=bytearray)
     pending: list = field(default_factory=list)
+    is_unnamed: bool = False
 
     def sync(self):
         for change in self.pending:
@@ -103,8 +104,12 @@ class Disk:
         elif kind == "D":
             self.folders[inode] = path
         elif kind == "C":
-            self.by_inode[inode] = File()
-            self._move(None, path, self.by_inode[inode])
+            early = self.by_inode.get(inode)
+            # Another process may have written to it before its maker came to note it.
+            is_same = early is not None and early.is_unnamed
+            found = self.by_inode[inode] = early if is_same else File()
+            found.is_unnamed = False
+            self._move(None, path, found)
         else:
             self._change_names(kind, path, other)
 
@@ -120,7 +125,7 @@ class Disk:
             place.write_bytes(found.draw(draw))
 
     def _find(self, inode):
-        return self.by_inode.setdefault(inode, File())
+        return self.by_inode.setdefault(inode, File(is_unnamed=True))
 
     def _change_content(self, kind, inode, offset, data):
         if kind == "S":

@@ -142,11 +142,19 @@ static int open_any(int at, const char *path, int flags, mode_t mode)
     int handle, is_new = 0;
     if (!is_ours(path))
         return real(at, path, flags, mode);
-    handle = real(at, path, flags & O_CREAT ? flags | O_EXCL : flags, mode);
-    if (handle >= 0)
-        is_new = (flags & O_CREAT) != 0;
-    else if (flags & O_CREAT && errno == EEXIST && !(flags & O_EXCL))
+    if (!(flags & O_CREAT) || flags & O_EXCL) {
         handle = real(at, path, flags, mode);
+        is_new = handle >= 0 && (flags & O_CREAT) != 0;
+    } else {
+        /* Others make and take away the same file: whether it is new has to be certain. */
+        do {
+            handle = real(at, path, flags & ~O_CREAT, mode);
+            if (handle < 0 && errno == ENOENT) {
+                handle = real(at, path, flags | O_EXCL, mode);
+                is_new = handle >= 0;
+            }
+        } while (handle < 0 && errno == EEXIST);
+    }
     if (handle >= 0)
         begin_handle(handle, path, flags, is_new);
     return handle;
