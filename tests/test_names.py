@@ -67,6 +67,7 @@ CALLED_BY_OTHERS = {
     "application",  # a WSGI or ASGI server
     *("bad_request", "forbidden", "not_found", "csrf"),  # Django's answers to what went wrong
     "home",  # a page
+    *("readable", "readinto"),  # Python's own streams
 }
 # As in Python's datetime; and the formats of templates, which Python uses too.
 KNOWN_WORDS = {

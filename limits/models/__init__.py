@@ -14,6 +14,7 @@ from limits.models.overview import (
     OverviewSnapshot,
     find_level,
 )
+from limits.models.reconciliations import Reconciliation, ReconciliationDifference
 from limits.models.refused_reports import RefusedReport
 from limits.models.rules import Direction, LimitRule, RuleSet, Window, write_limit
 from limits.models.seals import Seal
@@ -36,6 +37,8 @@ __all__ = [
     "Notice",
     "OverviewSnapshot",
     "PostingFinding",
+    "Reconciliation",
+    "ReconciliationDifference",
     "RefusedReport",
     "ReportFinding",
     "RuleSet",

@@ -18,6 +18,7 @@ from limits.models import Direction, Notice, PostingFinding, ReportFinding, Wind
 from ppims.backoffice import labels
 from ppims.backoffice.access_deeds import ACCESS_DEEDS, ACCESS_NAMES, name_ring
 from ppims.backoffice.import_deeds import IMPORT_DEEDS, IMPORT_NAMES
+from ppims.backoffice.reconciliation_deeds import RECONCILIATION_DEEDS, RECONCILIATION_NAMES
 from ppims.core.formats import inr, ist_date, ist_start, write_count, write_month
 
 Detail = Mapping[str, Any]
@@ -114,6 +115,7 @@ DEEDS: Mapping[str, object] = {
     "demo put back to its start": _("Put the demo back to its start"),
     **ACCESS_DEEDS,
     **IMPORT_DEEDS,
+    **RECONCILIATION_DEEDS,
 }
 
 # What an action is called where one is chosen of all, by what it is about.
@@ -157,6 +159,7 @@ ACTION_GROUPS: Mapping[object, Mapping[str, object]] = {
         "adjustment approved": _("Correction approved"),
         "adjustment rejected": _("Correction rejected"),
         "adjustment withdrawn": _("Correction withdrawn"),
+        **RECONCILIATION_NAMES,
     },
     _("Limits"): {
         "limit rule proposed": _("Limit proposed"),

@@ -162,6 +162,13 @@ def describe_watch(result: Result) -> Ending:
     return Ending(gettext("%(opened)s new, %(closed)s closed by themselves.") % counts)
 
 
+def _describe_reconciliation(result: Result) -> Ending:
+    if result["fault"]:
+        return Ending(gettext("Not compared: %(why)s") % {"why": result["fault"]}, is_bad=True)
+    counts = {name: write_count(result[name]) for name in ("rows", "differences")}
+    return Ending(gettext("%(rows)s rows compared, to settle: %(differences)s.") % counts)
+
+
 WORDS_BY_KIND: Mapping[str, JobWords] = {
     Job.Kind.SEAL: JobWords(
         _("Make a seal"), "ppims.view_auditentry", "audit", _("Audit"), _describe_seal
@@ -200,5 +207,13 @@ WORDS_BY_KIND: Mapping[str, JobWords] = {
         _("Imports"),
         lambda result: Ending(say_adding(result)),
         _("%(done)s of %(total)s rows"),
+    ),
+    Job.Kind.RECONCILE: JobWords(
+        _("Reconciliation"),
+        "limits.read_reports",
+        "reconciliations",
+        _("Reconcile"),
+        _describe_reconciliation,
+        _("%(done)s of %(total)s bytes of the file read"),
     ),
 }

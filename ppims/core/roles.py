@@ -30,6 +30,7 @@ ROLES: dict[str, frozenset[str]] = {
         "ppims.view_keptcall",
         "limits.propose_adjustment",
         "limits.read_reports",
+        "limits.add_reconciliation",
         "limits.add_postingfinding",
         "limits.add_reportfinding",
         "limits.close_notice",

@@ -48,6 +48,7 @@ LOCAL_TABLES = frozenset(
         *("ppims_staffchange", "ppims_processorchange", "ppims_job", "ppims_staffsession"),
         "ppims_failedaccess",
         "ppims_keyrotation",
+        *("limits_reconciliation", "limits_reconciliationdifference"),
         *("ppims_user_groups", "ppims_user_user_permissions", "auth_group", "auth_permission"),
         *("auth_group_permissions", "django_admin_log", "django_content_type", "django_session"),
         *("axes_accessattempt", "axes_accessattemptexpiration", "axes_accessfailurelog"),

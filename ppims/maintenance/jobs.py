@@ -15,7 +15,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from ppims.core import clock
 from ppims.core.errors import Refusal, Unavailable
 from ppims.db import outages, put_back
-from ppims.maintenance import import_reading, importing, ledger_work, watch
+from ppims.maintenance import import_reading, importing, ledger_work, reconciling, watch
 from ppims.models import Job
 from ppims.services import access, jobs
 
@@ -36,6 +36,7 @@ WORK_BY_KIND: dict[str, Work] = {
     Job.Kind.WATCH: watch.do_job,
     Job.Kind.IMPORT_READ: import_reading.read_brought_file,
     Job.Kind.IMPORT: importing.do_import,
+    Job.Kind.RECONCILE: reconciling.do_job,
 }
 
 

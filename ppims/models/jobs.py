@@ -25,6 +25,7 @@ class Job(models.Model):
         WATCH = "WATCH", _("Daily watch")
         IMPORT_READ = "IMPORT_READ", _("Reading a file of customers")
         IMPORT = "IMPORT", _("Import of customers")
+        RECONCILE = "RECONCILE", _("Reconciliation")
 
     class State(models.TextChoices):
         WAITING = "WAITING", _("Waiting")

@@ -84,6 +84,12 @@ def _read_instant(text: str) -> datetime:
     return datetime.combine(day, at, calendar.IST).astimezone(UTC)
 
 
+def _read_ist_day(text: str) -> date:
+    """Read the day in India of a date, or of an instant."""
+    is_date = len(text) == len("DD-MM-YYYY")
+    return _read_date(text) if is_date else calendar.find_ist_day(_read_instant(text))
+
+
 def _read_mobile(text: str) -> str:
     found = re.fullmatch(MOBILE_PATTERN, text)
     if not found:
@@ -170,6 +176,15 @@ InstantIn = Annotated[
         f"{DATE_PATTERN} [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}",
         "must be a time, DD-MM-YYYY HH:MM:SS",
         "03-04-2025 10:15:00",
+    ),
+]
+DayIn = Annotated[
+    date,
+    *_read_with(
+        _read_ist_day,
+        f"{DATE_PATTERN}( [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}})?",
+        "must be a date, DD-MM-YYYY, or a time, DD-MM-YYYY HH:MM:SS",
+        "03-04-2025",
     ),
 ]
 MobileIn = Annotated[

@@ -10,12 +10,15 @@ from django.apps import apps
 from django.conf import settings
 from django.db import DataError, IntegrityError, connection, transaction
 
+from limits.models import Reconciliation, ReconciliationDifference
 from limits.services import seals
 from limits.verify import verify
 from ppims.core import clock
 from ppims.db import append_only
 from tests.ledger import histories, tampering
 from tests.ledger.tampering import WAYS, Tampering
+
+NOT_COVERED = tampering.NOT_COVERED | {Reconciliation, ReconciliationDifference}
 
 GROUPS = 8
 TAMPERINGS = int(os.environ.get("PPIMS_TEST_TAMPERINGS", "400"))  # a thousand in the long form
@@ -80,9 +83,9 @@ def list_columns():
 
 def test_every_table_of_ours_is_tampered_with_or_known_not_to_be_covered():
     ours = {model for app in OUR_APPS for model in apps.get_app_config(app).get_models()}
-    assert set(tampering.COVERED_MODELS) | tampering.NOT_COVERED == ours
+    assert set(tampering.COVERED_MODELS) | NOT_COVERED == ours
     said = (settings.BASE_DIR / "docs" / "ledger.md").read_text()
-    missing = [m.__name__ for m in tampering.NOT_COVERED if f"`{m.__name__}`" not in said]
+    missing = [m.__name__ for m in NOT_COVERED if f"`{m.__name__}`" not in said]
     missing += [name for _, name in tampering.FREE_COLUMNS if f"`{name}`" not in said]
     assert missing == []
 

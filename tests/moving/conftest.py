@@ -11,8 +11,8 @@ from django.db import connection, transaction
 from customers.details import CustomerDetails
 from customers.models import Customer, DuplicateReview
 from customers.services import blocking, kyc, notes, reviews
-from limits.models import NearLimit, PostingFinding, ReportFinding
-from limits.services import rules, seals
+from limits.models import NearLimit, PostingFinding, ReconciliationDifference, ReportFinding
+from limits.services import reconciliations, rules, seals
 from ppims.core import calendar, clock
 from ppims.core.errors import Conflict
 from ppims.db import alias
@@ -111,6 +111,18 @@ def filled(other_databases):
     return customer
 
 
+def begin_reconciliation(processor, maker):
+    today = clock.today()
+    file = reconciliations.FileBrought("their.csv", "0f" * 32, 10)
+    run = reconciliations.begin(
+        processor=processor, since=today, until=today, file=file, user=maker
+    )
+    only_theirs = ReconciliationDifference(kind="ONLY_THEIRS", tran_id="T9", their_paise=100)
+    reconciliations.keep_result(
+        run.pk, row_count=1, sums={}, difference_count=1, differences=[only_theirs]
+    )
+
+
 def keep_calls(processor):
     """Keep a refused call as production does, and one of nobody's as a demo does."""
     KeptCall.objects.create(
@@ -134,6 +146,7 @@ def propose_everything(ent, customer, maker):
     review = DuplicateReview.objects.get()
     reviews.decide(review_id=review.pk, outcome="NUMBER_PASSED_ON", reason="asked for", user=maker)
     merge_customers(make_customer(ent), make_customer(ent))
+    begin_reconciliation(ent, maker)
 
 
 def add_what_is_near(customer):

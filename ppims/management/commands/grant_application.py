@@ -34,6 +34,7 @@ CHANGED_TABLES = {
     *("axes_accessattempt", "ppims_keptcall"),
     *("limits_figures", "limits_watched", "limits_notice", "ppims_job"),
     "ppims_failedaccess",
+    *("limits_reconciliation", "limits_reconciliationdifference"),
 }
 DELETED_TABLES = {
     *("customers_identifier", "customers_nameword", "limits_hold", "limits_monthlyusage"),
@@ -47,6 +48,7 @@ DELETED_TABLES = {
         "ppims_recoverycode",
     ),
     "ppims_keyinuse",
+    *("limits_reconciliation", "limits_reconciliationdifference"),
     *("axes_accessattempt", "axes_accessattemptexpiration"),
 }
 

@@ -20,6 +20,7 @@ class Migration(migrations.Migration):
                     ("WATCH", "Daily watch"),
                     ("IMPORT_READ", "Reading a file of customers"),
                     ("IMPORT", "Import of customers"),
+                    ("RECONCILE", "Reconciliation"),
                 ],
                 max_length=12,
             ),
