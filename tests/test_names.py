@@ -16,7 +16,7 @@ PACKAGES = ("ppims", "customers", "limits")
 VERBS = set(
     """
     accept act add adjust admit answer append apply approve arm ask assert attack attempt
-    authenticate become begin bind blank block book bound break build call cancel carry
+    authenticate become begin bind blank block book bound break bring build call cancel carry
     change check choose
     chunk claim clean clear click close collect come commit compare compress confirm connect
     copy correct count create cut decide decline decode decrypt defer delete derive describe digest
@@ -64,6 +64,7 @@ CALLED_BY_OTHERS = {
     "readline",  # WSGI
     *("new_file", "receive_data_chunk", "file_complete", "label_from_instance"),  # Django's forms
     *("pytest_addoption", "pytest_configure", "pytest_collection_modifyitems"),
+    *("new_file", "file_complete", "receive_data_chunk"),  # Django's uploads
     "application",  # a WSGI or ASGI server
     *("bad_request", "forbidden", "not_found", "csrf"),  # Django's answers to what went wrong
     "home",  # a page

@@ -21,6 +21,7 @@ class Migration(migrations.Migration):
                 ("file_name", models.CharField(max_length=100)),
                 ("digest", models.CharField(max_length=64)),
                 ("size_bytes", models.PositiveIntegerField()),
+                ("stored_as", models.CharField(blank=True, max_length=32)),
                 ("brought_at", models.DateTimeField()),
                 (
                     "state",
@@ -38,6 +39,7 @@ class Migration(migrations.Migration):
                 ("fault", models.CharField(blank=True, max_length=200)),
                 ("row_count", models.PositiveIntegerField(default=0)),
                 ("difference_count", models.PositiveIntegerField(default=0)),
+                ("open_count", models.PositiveIntegerField(default=0)),
                 ("sums", models.TextField(default="{}")),
                 (
                     "brought_by",

@@ -17,7 +17,8 @@ class Reconciliation(models.Model):
 
     `since` and `until` are the first and the last of its days in India. `sums` is JSON: of each
     class and direction how many there are, and what they come to in their books and in ours.
-    `difference_count` is how many there were to settle, of which MOST_KEPT at most are kept.
+    `difference_count` is how many there were to settle; `open_count`, of those that are kept, how
+    many nobody has settled. `stored_as` finds the file until it is compared.
     `fault` says why the file was refused as a whole. Some time after it was brought a run is
     deleted; what came of it stays in the audit.
     """
@@ -34,6 +35,7 @@ class Reconciliation(models.Model):
     file_name = models.CharField(max_length=LONGEST_FILE_NAME)
     digest = models.CharField(max_length=64)
     size_bytes = models.PositiveIntegerField()
+    stored_as = models.CharField(max_length=32, blank=True)
     brought_by = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
     brought_at = models.DateTimeField()
     state = models.CharField(max_length=7, choices=State, default=State.WAITING)
@@ -41,6 +43,7 @@ class Reconciliation(models.Model):
     fault = models.CharField(max_length=LONGEST_FAULT, blank=True)
     row_count = models.PositiveIntegerField(default=0)
     difference_count = models.PositiveIntegerField(default=0)
+    open_count = models.PositiveIntegerField(default=0)
     sums = models.TextField(default="{}")
 
     class Meta:

@@ -7,29 +7,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from django.db.models import F
+
 from limits.models import Reconciliation, ReconciliationDifference
 from limits.models.reconciliations import LONGEST_FAULT, LONGEST_FILE_NAME
 from ppims.core import calendar, clock
 from ppims.core.errors import Conflict, Malformed
 from ppims.core.free_text import has_controls, require_text
 from ppims.db.transaction import run_in_transaction, wrap_in_transaction
-from ppims.models import LONGEST_NOTE, Processor, User
-from ppims.services import audit
+from ppims.models import LONGEST_NOTE, Job, Processor, User
+from ppims.services import audit, jobs
 
 MOST_DAYS = 366
 KEPT_FOR = timedelta(days=400)
 PURGED_AT_ONCE = 1_000
+OF_ENDING = ("state", "ended_at", "stored_as")
 State = Reconciliation.State
 Sums = Mapping[str, Mapping[str, Sequence[int]]]
 
 
 @dataclass(frozen=True)
 class FileBrought:
-    """What is known of a file that somebody has brought."""
+    """What is known of a file that somebody has brought; `stored_as` finds it
+    (ppims/services/brought_files.py), where a job is to compare it.
+    """
 
     name: str
     digest: str
     size_bytes: int
+    stored_as: str = ""
 
 
 @wrap_in_transaction
@@ -42,7 +48,9 @@ def begin(
     user: User,
     operator: str = "",
 ) -> Reconciliation:
-    """Begin a run, which waits to be compared. Raises Malformed for days that can't be compared."""
+    """Begin a run, which waits to be compared: by a job, if the file is stored. Raises Malformed
+    for days that can't be compared, Conflict where too many jobs of the user wait.
+    """
     at = clock.now()
     require_days(since, until, at)
     run = Reconciliation(
@@ -52,13 +60,21 @@ def begin(
         file_name=_clean_name(file.name),
         digest=file.digest,
         size_bytes=file.size_bytes,
+        stored_as=file.stored_as,
         brought_by=user,
         brought_at=at,
     )
     run.save(force_insert=True)
     typed = {"operator": operator} if operator else {}
     _record("reconciliation begun", run, at, user, digest=file.digest, **typed)
+    if file.stored_as:
+        jobs.ask(Job.Kind.RECONCILE, owner=user, arguments=name_job(run))
     return run
+
+
+def name_job(run: Reconciliation) -> dict[str, object]:
+    """Give the arguments of the job that compares a run's file."""
+    return {"reconciliation": run.pk}
 
 
 def require_days(since: date, until: date, at: datetime) -> None:
@@ -86,8 +102,9 @@ def keep_result(
     run = _lock_waiting(run_id)
     run.state, run.ended_at = State.DONE, clock.now()
     run.row_count, run.difference_count = row_count, difference_count
-    run.sums = json.dumps(sums, sort_keys=True)
-    run.save(update_fields=["state", "ended_at", "row_count", "difference_count", "sums"])
+    run.sums, run.stored_as = json.dumps(sums, sort_keys=True), ""
+    run.open_count = sum(each.is_open for each in differences)
+    run.save(update_fields=[*OF_ENDING, "row_count", "difference_count", "open_count", "sums"])
     for each in differences:
         each.pk, each.reconciliation_id = None, run.pk
     ReconciliationDifference.objects.bulk_create(differences, batch_size=1_000)
@@ -103,7 +120,8 @@ def refuse(run_id: int, fault: str) -> None:
     """
     run = _lock_waiting(run_id)
     run.state, run.ended_at, run.fault = State.REFUSED, clock.now(), fault[:LONGEST_FAULT]
-    run.save(update_fields=["state", "ended_at", "fault"])
+    run.stored_as = ""
+    run.save(update_fields=[*OF_ENDING, "fault"])
     _record("reconciliation refused", run, run.ended_at, run.brought_by, digest=run.digest)
 
 
@@ -119,6 +137,8 @@ def settle(difference_id: int, *, note: str, user: User) -> ReconciliationDiffer
         raise Conflict([("difference", "was settled before")])
     difference.settled_by, difference.settled_at, difference.note = user, clock.now(), said
     difference.save(update_fields=["settled_by", "settled_at", "note"])
+    run = Reconciliation.objects.filter(pk=difference.reconciliation_id)
+    run.update(open_count=F("open_count") - 1)
     _record(
         "difference settled",
         difference.reconciliation,

@@ -224,6 +224,12 @@ def _list_texts_sent(request: HttpRequest) -> Iterator[str]:
         raise BadRequest("The body did not come whole") from None
 
 
+def list_texts(fields: QueryDict) -> Iterator[str]:
+    """List the names and the values of what was sent."""
+    for name, values in fields.lists():
+        yield from (name, *map(str, values))
+
+
 def keep_alive(get_response: View) -> View:
     """Let a session end SESSION_COOKIE_AGE after its last request, noted once a minute at most.
     What a page asks by itself doesn't count: nobody may be there.

@@ -66,6 +66,7 @@ SETTINGS_TABS = (
 OVERVIEW_TABS = (
     Item("overview", _("Today"), permissions=("limits.view_ledgerentry",)),
     Item("reports", _("Reports"), permissions=("limits.read_reports",)),
+    Item("reconciliations", _("Reconcile"), permissions=("limits.read_reports",)),
 )
 MENU = (
     Item(

@@ -42,6 +42,13 @@ from ppims.backoffice.processors.changes import (
     processor_sheet,
 )
 from ppims.backoffice.processors.pages import processor, processors
+from ppims.backoffice.reconciling.differences import difference
+from ppims.backoffice.reconciling.files import reconciliation_bring, reconciliation_template
+from ppims.backoffice.reconciling.runs import (
+    reconciliation,
+    reconciliation_export,
+    reconciliations,
+)
 from ppims.backoffice.refused_reports import refused_list, refused_report
 from ppims.backoffice.reports import reports, reports_export
 from ppims.backoffice.reviews import review, reviews_list
@@ -93,6 +100,16 @@ urlpatterns = [
     path("overview", overview, name="overview"),
     path("reports", reports, name="reports"),
     path("reports/export", reports_export, name="reports-export"),
+    path("reports/reconcile", reconciliations, name="reconciliations"),
+    path("reports/reconcile/bring", reconciliation_bring, name="reconciliation-bring"),
+    path("reports/reconcile/template", reconciliation_template, name="reconciliation-template"),
+    path("reports/reconcile/<int:run_id>", reconciliation, name="reconciliation"),
+    path(
+        "reports/reconcile/<int:run_id>/export",
+        reconciliation_export,
+        name="reconciliation-export",
+    ),
+    path("reports/reconcile/differences/<int:difference_id>", difference, name="difference"),
     path("work", open_first_tab, {"place": "work"}, name="work"),
     path("work/reviews", reviews_list, name="reviews"),
     path("work/reviews/<int:review_id>", review, name="review"),

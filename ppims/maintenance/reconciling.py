@@ -21,14 +21,16 @@ def do_job(job: Job, progress: JobProgress) -> dict[str, object]:
     """Compare the file that a job names, and delete it. Done before, it tells what came of it."""
     asked = read_arguments(job)
     run = Reconciliation.objects.select_related("processor").get(pk=asked["reconciliation"])
+    stored_as = run.stored_as
     if run.state == Reconciliation.State.WAITING:
         try:
-            content, total = brought_files.Opened(asked["file"]), run.size_bytes
+            content, total = brought_files.Opened(run.stored_as), run.size_bytes
             run = compare_with_books(run, content, lambda _: progress(content.taken_bytes, total))
         except brought_files.Unreadable:
             reconciliations.refuse(run.pk, GONE_TEXT)
             run.refresh_from_db()
-    brought_files.delete(asked["file"])
+    if stored_as:  # else an earlier try has ended the run; what it left, the daily watch deletes
+        brought_files.delete(stored_as)
     return {
         "reconciliation": run.pk,
         "rows": run.row_count,

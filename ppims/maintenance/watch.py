@@ -58,7 +58,7 @@ def watch(tell: jobs.Progress = lambda done, total: None) -> Watched:
     tally = of_customers.add(of_upkeep).add(_watch_passwords(at)).add(_watch_unanswered(at))
     notices.purge(at)
     reconciliations.purge(at)
-    brought_files.purge(at)
+    brought_files.purge()
     unused.deactivate_unused(at)
     importing.forget_old_files(at)
     if any(tally):  # the menu's count is with the overview's figures

@@ -10,9 +10,10 @@ import io
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 
-from ppims.core import calendar, keys, private_files
+from ppims.core import keys, private_files
 
 KEPT_FOR = timedelta(days=7)
 PIECE_BYTES = 64 * 1024
@@ -119,9 +120,9 @@ def delete(name: str) -> None:
     _find_path(name).unlink(missing_ok=True)
 
 
-def purge(at: datetime) -> None:
-    """Delete what was brought longer than KEPT_FOR ago."""
-    oldest = calendar.to_microseconds(at - KEPT_FOR) / 1_000_000
+def purge() -> None:
+    """Delete what was brought longer than KEPT_FOR ago, by the clock that the disk goes by."""
+    oldest = time.time() - KEPT_FOR.total_seconds()
     for path in _find_folder().glob("*"):
         with suppress(FileNotFoundError):
             if path.stat().st_mtime < oldest:
@@ -145,8 +146,12 @@ def _read_pieces(name: str) -> Iterator[bytes]:
 
 
 def _read_piece(file: io.BufferedReader) -> bytes:
-    length = int.from_bytes(file.read(LENGTH_BYTES))
-    return file.read(min(length, 2 * PIECE_BYTES))
+    written = file.read(LENGTH_BYTES)
+    length = int.from_bytes(written)
+    piece = file.read(min(length, 2 * PIECE_BYTES))
+    if written and not piece:
+        raise ValueError("a piece without bytes")
+    return piece
 
 
 def _write_bond(name: str, number: int, *, is_last: bool) -> bytes:

@@ -10,12 +10,19 @@ import pytest
 from django.core.management import call_command
 
 from customers.models import ImportFile
-from limits.models import LedgerEntry, LimitCheck, Notice, RefusedReport
+from limits.models import (
+    LedgerEntry,
+    LimitCheck,
+    Notice,
+    ReconciliationDifference,
+    RefusedReport,
+)
 from limits.services import seals
 from ppims.core import clock
 from ppims.demo.load import SAMPLE_CUSTOMER
 from ppims.models import AuditEntry, Job, KeptCall, Processor, User
 from ppims.services import jobs
+from tests.booked_files import compare_booked_file
 from tests.browser.conftest import PHONE, READ_STORES, REFUSED_MESSAGE, find_violations
 from tests.browser.pictures import name_picture, write_picture
 from tests.customer_files import keep_and_read, make_row, write_file
@@ -46,7 +53,8 @@ class Shown:
     {declined} in an address is someone whose last payment was declined, {check} that check,
     {flagged} a flagged posting that waits, {refused} a refused report and {notice} a notice that
     do; {call} is a refused call, {audited} what somebody did to a customer, and {job} a
-    verification, {brought} a file of customers. What is `sought` is typed into the search.
+    verification, {brought} a file of customers, {run} a processor's file that was compared, and
+    {difference} one of it. What is `sought` is typed into the search.
     """
 
     name: str
@@ -64,6 +72,10 @@ PAGES = (
     Shown("limits-effect", "/work/approvals/limit-change/{proposed}", role="admin"),
     Shown("overview", "/overview"),
     Shown("reports", "/reports", role="checker"),
+    Shown("reconciliations", "/reports/reconcile", role="maker"),
+    Shown("reconciliation-bring", "/reports/reconcile/bring", role="maker"),
+    Shown("reconciliation", "/reports/reconcile/{run}", role="maker"),
+    Shown("difference", "/reports/reconcile/differences/{difference}", role="maker"),
     Shown("reviews", "/work/reviews", role="maker"),
     Shown("review", "/work/reviews/1", role="maker"),
     Shown("flagged", "/work/flagged", role="maker"),
@@ -135,6 +147,7 @@ def find_address(shown):
     known["call"] = KeptCall.objects.filter(code="400").order_by("pk").first().pk
     known |= {"refused": refused.pk, "audited": audited.pk, "job": find_job().pk, "proposed": 1}
     known |= {"notice": find_notice().pk, "brought": find_brought_file().pk}
+    known["difference"], known["run"] = find_difference(flagged)
     return shown.address.format(**known)
 
 
@@ -169,6 +182,15 @@ def find_notice():
         closed = {"state": "CLOSED", "closed_at": clock.now()}
         Notice.objects.create(matter="a seal", **shape, **closed)
     return waiting.get()
+
+
+def find_difference(posting):
+    """Find a difference that is to be settled, and its run; the first who looks has one made."""
+    if not ReconciliationDifference.objects.exists():
+        maker = User.objects.filter(groups__name="maker").first()
+        compare_booked_file(posting, maker)
+    found = ReconciliationDifference.objects.filter(kind="AMOUNT").latest("id")
+    return found.pk, found.reconciliation_id
 
 
 def open_shown(visit, shown, **more):

@@ -14,6 +14,7 @@ from customers.forms.fields import focus_first
 from customers.models import Customer
 from limits import queries
 from limits.forms import CorrectionForm, PostingCorrectionForm
+from limits.forms.corrections import ADD_WAY
 from limits.models import Direction, LedgerEntry
 from limits.services import adjustments, findings
 from ppims.backoffice.access import get_posted, go, is_looking, open_page, render_form
@@ -25,9 +26,13 @@ from ppims.backoffice.transaction_detail import write_transaction_address
 from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.core import calendar, clock
 from ppims.core.errors import Refusal, Unavailable
+from ppims.core.money import to_rupees
 from ppims.reports import keyset
 from ppims.reports.records import Source
 from ppims.services.accounts import get_staff
+
+MOST_DIGITS = 16
+MOST_BEGUN_PAISE = 10**14
 
 
 @open_page("limits.propose_adjustment", methods=("GET", "POST"))
@@ -86,19 +91,29 @@ def _make_form(
     this_month = calendar.number_ist_month(clock.now())
     if posting:
         left = posting.amount_paise - queries.sum_given_back([posting]).get(posting.pk, 0)
-        return PostingCorrectionForm(data, this_month, left_paise=left, initial=initial)
+        begun = _read_begun_amount(request, left)
+        return PostingCorrectionForm(data, this_month, left_paise=left, initial=initial | begun)
     return CorrectionForm(data, this_month, initial=initial | _read_begun(request, this_month))
 
 
 def _read_begun(request: HttpRequest, this_month: int) -> dict[str, Any]:
-    """Read the month and the direction that the address begins the form with."""
+    """Read the month, the direction and the amount that the address begins the form with."""
     month, direction = request.GET.get("month", ""), request.GET.get("direction", "")
-    begun: dict[str, Any] = {}
+    begun = _read_begun_amount(request, MOST_BEGUN_PAISE)
+    if begun:
+        begun["way"] = ADD_WAY  # what a posting doesn't say
     if month.isdecimal() and month.isascii() and adjustments.is_month_until(int(month), this_month):
         begun["month"] = int(month)
     if direction in Direction.values:
         begun["direction"] = direction
     return begun
+
+
+def _read_begun_amount(request: HttpRequest, most_paise: int) -> dict[str, Any]:
+    """Read the amount that the address begins the form with, if it isn't more than so much."""
+    said = request.GET.get("paise", "")
+    paise = int(said) if said.isdecimal() and said.isascii() and len(said) < MOST_DIGITS else 0
+    return {"amount": to_rupees(paise)} if 0 < paise <= most_paise else {}
 
 
 def _find_own_note(request: HttpRequest, closes: LedgerEntry | None) -> str:
