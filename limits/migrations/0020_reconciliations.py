@@ -38,6 +38,7 @@ class Migration(migrations.Migration):
                 ("ended_at", models.DateTimeField(null=True)),
                 ("fault", models.CharField(blank=True, max_length=200)),
                 ("row_count", models.PositiveIntegerField(default=0)),
+                ("refused_count", models.PositiveIntegerField(default=0)),
                 ("difference_count", models.PositiveIntegerField(default=0)),
                 ("open_count", models.PositiveIntegerField(default=0)),
                 ("sums", models.TextField(default="{}")),

@@ -16,11 +16,11 @@ class Reconciliation(models.Model):
     brought it, and what came of it. The file itself isn't kept: `digest` is its SHA-256, in hex.
 
     `since` and `until` are the first and the last of its days in India. `sums` is JSON: of each
-    class and direction how many there are, and what they come to in their books and in ours.
-    `difference_count` is how many there were to settle; `open_count`, of those that are kept, how
-    many nobody has settled. `stored_as` finds the file until it is compared.
-    `fault` says why the file was refused as a whole. Some time after it was brought a run is
-    deleted; what came of it stays in the audit.
+    class and direction how many there are, and what they come to in their books and in ours. Of
+    `row_count` rows `refused_count` could not be read. `difference_count` is how many there
+    were to settle; `open_count`, of those that are kept, how many nobody has settled.
+    `stored_as` finds the file until it is compared. `fault` says why the file was refused as a
+    whole. Some time after it was brought a run is deleted; what came of it stays in the audit.
     """
 
     class State(models.TextChoices):
@@ -42,6 +42,7 @@ class Reconciliation(models.Model):
     ended_at = models.DateTimeField(null=True)
     fault = models.CharField(max_length=LONGEST_FAULT, blank=True)
     row_count = models.PositiveIntegerField(default=0)
+    refused_count = models.PositiveIntegerField(default=0)
     difference_count = models.PositiveIntegerField(default=0)
     open_count = models.PositiveIntegerField(default=0)
     sums = models.TextField(default="{}")
@@ -71,8 +72,8 @@ class ReconciliationDifference(models.Model):
     `row_number` is the file's first row of it, `row_count` how many it has; `entry_id` our posting,
     and `unique_id` whose it is, or who the file says. An amount is None where that side has none.
     `ref_id` is that of our posting without a Tran_Id. `said` is why a row was refused. Somebody
-    settles it, once, with a note. Of OTHER_DAY there is nothing to settle: a later run finds
-    there what an earlier one has matched.
+    settles it, once, with a note. A row that was refused is mended in the file; and of OTHER_DAY
+    there is nothing to settle: a later run finds there what an earlier one has matched.
     """
 
     class Kind(models.TextChoices):
@@ -106,8 +107,8 @@ class ReconciliationDifference(models.Model):
     settled_at = models.DateTimeField(null=True)
     note = models.CharField(max_length=LONGEST_NOTE, blank=True)
 
-    # What is over by itself.
-    OVER = (Kind.OTHER_DAY,)
+    # What a note doesn't settle.
+    NOT_SETTLED = (Kind.REFUSED, Kind.OTHER_DAY)
 
     class Meta:
         default_permissions = ()
@@ -133,4 +134,4 @@ class ReconciliationDifference(models.Model):
     @property
     def is_open(self) -> bool:
         """Whether somebody has to settle it."""
-        return self.settled_at is None and self.kind not in self.OVER
+        return self.settled_at is None and self.kind not in self.NOT_SETTLED

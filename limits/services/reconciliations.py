@@ -21,6 +21,7 @@ from ppims.services import audit, jobs
 MOST_DAYS = 366
 KEPT_FOR = timedelta(days=400)
 PURGED_AT_ONCE = 1_000
+OF_OUTCOME = ("row_count", "refused_count", "difference_count", "open_count", "sums")
 OF_ENDING = ("state", "ended_at", "stored_as")
 State = Reconciliation.State
 Sums = Mapping[str, Mapping[str, Sequence[int]]]
@@ -92,6 +93,7 @@ def keep_result(
     run_id: int,
     *,
     row_count: int,
+    refused_count: int,
     sums: Sums,
     difference_count: int,
     differences: Sequence[ReconciliationDifference],
@@ -101,10 +103,11 @@ def keep_result(
     """
     run = _lock_waiting(run_id)
     run.state, run.ended_at = State.DONE, clock.now()
-    run.row_count, run.difference_count = row_count, difference_count
+    run.row_count, run.refused_count = row_count, refused_count
+    run.difference_count = difference_count
     run.sums, run.stored_as = json.dumps(sums, sort_keys=True), ""
     run.open_count = sum(each.is_open for each in differences)
-    run.save(update_fields=[*OF_ENDING, "row_count", "difference_count", "open_count", "sums"])
+    run.save(update_fields=[*OF_ENDING, *OF_OUTCOME])
     for each in differences:
         each.pk, each.reconciliation_id = None, run.pk
     ReconciliationDifference.objects.bulk_create(differences, batch_size=1_000)

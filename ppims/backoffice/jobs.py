@@ -165,8 +165,9 @@ def describe_watch(result: Result) -> Ending:
 def _describe_reconciliation(result: Result) -> Ending:
     if result["fault"]:
         return Ending(gettext("Not compared: %(why)s") % {"why": result["fault"]}, is_bad=True)
-    counts = {name: write_count(result[name]) for name in ("rows", "differences")}
-    return Ending(gettext("%(rows)s rows compared, to settle: %(differences)s.") % counts)
+    counts = {name: write_count(result[name]) for name in ("rows", "differences", "refused")}
+    said = gettext("%(rows)s rows, of them refused: %(refused)s; to settle: %(differences)s.")
+    return Ending(said % counts)
 
 
 WORDS_BY_KIND: Mapping[str, JobWords] = {

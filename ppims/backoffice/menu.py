@@ -74,7 +74,7 @@ MENU = (
         _("Overview"),
         "layout-dashboard",
         ("limits.view_ledgerentry",),
-        home_of=("reports",),
+        home_of=("reports", "reconciliations"),
         tabs=OVERVIEW_TABS,
     ),
     Item("customers", _("Customers"), "users", ("customers.view_customer",), home_of=("onboard",)),

@@ -2,8 +2,8 @@
 
 from io import BufferedIOBase
 
-from limits.models import Reconciliation
-from limits.reconcile.judging import MATCHED_KIND, OTHER_DAY_KIND
+from limits.models import Reconciliation, ReconciliationDifference
+from limits.reconcile.judging import MATCHED_KIND, REFUSED_KIND
 from limits.reconcile.matching import Compared, Progress, compare
 from limits.reconcile.reading import BookedFile
 from limits.services import reconciliations
@@ -14,7 +14,7 @@ from ppims.services.jobs import Progress as JobProgress
 from ppims.services.jobs import read_arguments
 
 GONE_TEXT = "the file is not on this machine any more, or is not as it was: bring it again"
-NEVER_SETTLED = {MATCHED_KIND, OTHER_DAY_KIND}
+NOT_SETTLED_KINDS = {MATCHED_KIND, *ReconciliationDifference.NOT_SETTLED}
 
 
 def do_job(job: Job, progress: JobProgress) -> dict[str, object]:
@@ -35,6 +35,7 @@ def do_job(job: Job, progress: JobProgress) -> dict[str, object]:
         "reconciliation": run.pk,
         "rows": run.row_count,
         "differences": run.difference_count,
+        "refused": run.refused_count,
         "fault": run.fault,
     }
 
@@ -52,8 +53,9 @@ def compare_with_books(
     return reconciliations.keep_result(
         run.pk,
         row_count=compared.row_count,
+        refused_count=compared.count(REFUSED_KIND),
         sums=_list_sums(compared),
-        difference_count=compared.count(*(compared.sums.keys() - NEVER_SETTLED)),
+        difference_count=compared.count(*(compared.sums.keys() - NOT_SETTLED_KINDS)),
         differences=compared.list_kept(),
     )
 

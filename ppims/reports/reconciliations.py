@@ -37,7 +37,7 @@ def list_differences(
     if kind:
         found = found.filter(kind=kind)
     if state == OPEN_STATE:
-        found = found.filter(settled_at=None).exclude(kind__in=ReconciliationDifference.OVER)
+        found = found.filter(settled_at=None).exclude(kind__in=ReconciliationDifference.NOT_SETTLED)
     elif state == SETTLED_STATE:
         found = found.exclude(settled_at=None)
     page = list(found.select_related("settled_by").order_by("pk")[: rows + 1])

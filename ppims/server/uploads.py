@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from ppims.services import brought_files
 
-UPLOAD_PATHS = frozenset({"/reports/reconcile/bring"})
+UPLOAD_PATHS = frozenset({"/reconcile/bring"})
 MOST_FILE_BYTES = 64 * 1024 * 1024
 MOST_BODY_BYTES = MOST_FILE_BYTES + 64 * 1024  # with the other fields of its form
 

@@ -119,7 +119,7 @@ def begin_reconciliation(processor, maker):
     )
     only_theirs = ReconciliationDifference(kind="ONLY_THEIRS", tran_id="T9", their_paise=100)
     reconciliations.keep_result(
-        run.pk, row_count=1, sums={}, difference_count=1, differences=[only_theirs]
+        run.pk, row_count=1, refused_count=0, sums={}, difference_count=1, differences=[only_theirs]
     )
 
 

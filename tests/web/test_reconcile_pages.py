@@ -63,7 +63,7 @@ def bring(client, ent, text, **more):
         "until": "17-06-2031",
         "file": SimpleUploadedFile("their.csv", content, "text/csv"),
     }
-    return client.post("/reports/reconcile/bring", {**fields, **more})
+    return client.post("/reconcile/bring", {**fields, **more})
 
 
 def compare(client, ent, *lines):
@@ -84,13 +84,13 @@ def test_a_file_is_compared_in_the_background_and_then_gone(ent, customer, maker
     text = f"{HEAD}T1,D,100,17-06-2031,{customer}\n"
     response = bring(maker, ent, text)
     run = Reconciliation.objects.get()
-    assert response["Location"] == f"/reports/reconcile/{run.pk}"
+    assert response["Location"] == f"/reconcile/{run.pk}"
     (stored,) = list_files(folder)
     assert b"T1" not in stored.read_bytes()
     assert (stored.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
     waiting = maker.get(response["Location"])
     assert "It begins as soon as the work before it is done." in read_words(waiting)
-    assert f'hx-get="/reports/reconcile/{run.pk}?poll=1"' in waiting.content.decode()
+    assert f'hx-get="/reconcile/{run.pk}?poll=1"' in waiting.content.decode()
     runner.run_next("a-runner")
     run.refresh_from_db()
     assert run.digest == hashlib.sha256(text.encode()).hexdigest()
@@ -105,30 +105,31 @@ def test_a_run_is_shown_with_its_sums_and_each_difference(ent, customer, maker):
     make_posting(ent, customer, 10_000, tran_id="T1")
     make_posting(ent, customer, 20_000, direction="C", ref_id="U7")
     run = compare(maker, ent, "T1,D,100.01,17-06-2031,", "T2,D,5,17-06-2031,", "T3,X,5,1,")
-    page = maker.get(f"/reports/reconcile/{run.pk}")
+    page = maker.get(f"/reconcile/{run.pk}")
     said = read_words(page)
-    assert "4 differences are to be settled." in said
-    assert "Amount differs, spend 1 ₹100.01 ₹100.00" in said
-    assert "Only in our books, load 1 ₹0.00 ₹200.00" in said
-    assert "Only in our books, Ref_Id U7 Load Ours ₹200.00 To settle" in said
-    assert "Tran_Type Input should be 'D' or 'C'" in said
-    found = maker.get(f"/reports/reconcile/{run.pk}?kind=ONLY_THEIRS&state=open", headers=HTMX)
+    assert "3 differences are to be settled." in said
+    assert "1 row could not be read: have the file mended, and bring it again." in said
+    assert "Amount differs, spend 1 Theirs ₹100.01 Ours ₹100.00" in said
+    assert "Only in our books, load 1 Theirs ₹0.00 Ours ₹200.00" in said
+    assert "Only in our books, load, Ref_Id U7 Ours ₹200.00 To settle" in said
+    assert "Row 4 refused Tran_Type Input should be 'D' or 'C'" in said
+    found = maker.get(f"/reconcile/{run.pk}?kind=ONLY_THEIRS&state=open", headers=HTMX)
     assert [each.tran_id for each in found.context["rows"]] == ["T2"]
-    assert maker.get(f"/reports/reconcile/{run.pk}?kind=nonsense").status_code == 422
-    assert "ENT, 1 Jun 2031 to 17 Jun 2031" in read_words(maker.get("/reports/reconcile"))
+    assert maker.get(f"/reconcile/{run.pk}?kind=nonsense").status_code == 422
+    assert "ENT, 1 Jun 2031 to 17 Jun 2031" in read_words(maker.get("/reconcile"))
 
 
 def test_a_difference_leads_to_where_it_is_put_right(ent, customer, maker):
     posting, _ = make_posting(ent, customer, 10_000, tran_id="T1")
     run = compare(maker, ent, "T1,D,99.5,17-06-2031,", f"T2,C,5,17-06-2031,{customer}")
     amount, only_theirs = run.differences.order_by("id")
-    page = maker.get(f"/reports/reconcile/differences/{amount.pk}")
+    page = maker.get(f"/reconcile/differences/{amount.pk}")
     ways = {str(way.label): way.address for way in page.context["ways"]}
     assert list(ways) == ["Correct the posting", "Flagged posting", "Customer"]
     assert f"/transactions/entry/{posting.pk}" in page.content.decode()
     assert 'value="0.50"' in maker.get(ways["Correct the posting"]).content.decode()
     assert maker.get(ways["Flagged posting"]).status_code == 200
-    page = maker.get(f"/reports/reconcile/differences/{only_theirs.pk}")
+    page = maker.get(f"/reconcile/differences/{only_theirs.pk}")
     ways = {str(way.label): way.address for way in page.context["ways"]}
     form = maker.get(ways["Add by a correction"]).context["form"]
     assert [form[name].value() for name in ("amount", "way", "direction", "month")] == [
@@ -139,14 +140,14 @@ def test_a_difference_leads_to_where_it_is_put_right(ent, customer, maker):
 def test_a_maker_settles_one_after_another_and_others_look(ent, maker):
     run = compare(maker, ent, "T1,D,1,17-06-2031,", "T2,D,1,17-06-2031,")
     first, second = run.differences.order_by("id")
-    address = f"/reports/reconcile/differences/{first.pk}"
+    address = f"/reconcile/differences/{first.pk}"
     assert maker.post(address, {"note": " "}).status_code == 422
     assert open_browser("checker").post(address, {"note": "n"}).status_code == 403
     response = maker.post(address, {"note": "They report it late"})
-    assert response["Location"] == f"/reports/reconcile/differences/{second.pk}"
+    assert response["Location"] == f"/reconcile/differences/{second.pk}"
     assert maker.post(address, {"note": "Again"}).status_code == 422
     response = maker.post(response["Location"], {"note": "Likewise"})
-    assert response["Location"] == f"/reports/reconcile/{run.pk}"
+    assert response["Location"] == f"/reconcile/{run.pk}"
     run.refresh_from_db()
     assert run.open_count == 0
     assert "All differences are settled." in read_words(maker.get(response["Location"]))
@@ -156,7 +157,7 @@ def test_a_maker_settles_one_after_another_and_others_look(ent, maker):
 def test_the_differences_leave_as_a_file_that_is_on_record(ent, customer, maker):
     make_posting(ent, customer, 10_000, tran_id="-T1")
     run = compare(maker, ent, "T2,D,1,17-06-2031,", "=1+1,D,1,17-06-2031,")
-    sent = maker.post(f"/reports/reconcile/{run.pk}/export").getvalue().decode("utf-8-sig")
+    sent = maker.post(f"/reconcile/{run.pk}/export").getvalue().decode("utf-8-sig")
     head, *rows = csv.reader(io.StringIO(sent))
     assert (head[0], [row[:6] for row in rows]) == (
         "Outcome",
@@ -252,7 +253,7 @@ def test_a_file_that_is_gone_ends_its_run_in_words(ent, maker, folder):
     runner.run_next("a-runner")
     run = Reconciliation.objects.get()
     assert (run.state, run.fault) == ("REFUSED", GONE_TEXT)
-    assert f"Not compared: {GONE_TEXT}." in read_words(maker.get(f"/reports/reconcile/{run.pk}"))
+    assert f"Not compared: {GONE_TEXT}." in read_words(maker.get(f"/reconcile/{run.pk}"))
 
 
 def test_what_nobody_compared_is_deleted_after_a_week(ent, maker, folder):
@@ -284,10 +285,10 @@ def test_the_command_compares_a_file_and_says_what_it_found(ent, customer, tmp_p
     call_command("reconcile", path, **asked)
     run = Reconciliation.objects.get()
     assert capsys.readouterr().out.splitlines() == [
-        f"Run {run.pk}: 2 rows, to settle: 1",
+        f"Run {run.pk}: 2 rows, of them refused: 0; to settle: 1",
         "Matched: 1, theirs ₹100.00, ours ₹100.00",
         "Only in their file: 1, theirs ₹1.00, ours ₹0.00",
-        f"Settle the differences in the browser: /reports/reconcile/{run.pk}",
+        f"Settle the differences in the browser: /reconcile/{run.pk}",
     ]
     for wrong in ({"processor": "XYZ"}, {"since": "yesterday"}, {"user": "nobody"}):
         with pytest.raises(CommandError):
@@ -301,7 +302,7 @@ def test_the_command_compares_a_file_and_says_what_it_found(ent, customer, tmp_p
 
 
 def test_the_template_is_a_file_that_can_be_compared(ent, maker, capsys):
-    sent = maker.get("/reports/reconcile/template").content.decode()
+    sent = maker.get("/reconcile/template").content.decode()
     assert sent.splitlines()[0] == "Tran_Id,Tran_Type,Amount,Tran_Date,Tran_Status,Unique_Id,Ref_Id"
     call_command("reconcile", template=True)
     assert capsys.readouterr().out.splitlines() == sent.splitlines()

@@ -167,7 +167,7 @@ def _list_ways(
     """List where this person may put it right."""
     may_correct = user.has_perm(CORRECTING_PERMISSION) and found.is_open
     if entry:
-        if may_correct:
+        if may_correct and _work_out_surplus(found, entry, of_theirs=False) > 0:
             yield Way(_write_correction(found, entry), _("Correct the posting"))
         if entry.flags:
             yield Way(reverse("flagged-posting", args=[entry.pk]), _("Flagged posting"))
@@ -188,7 +188,7 @@ def _write_correction(found: ReconciliationDifference, entry: LedgerEntry) -> st
     """Write where the posting is corrected, begun with what our books have too much."""
     address = write_correction_address(entry)
     surplus = _work_out_surplus(found, entry, of_theirs=False)
-    return f"{address}&{urlencode({'paise': surplus})}" if surplus > 0 else address
+    return f"{address}&{urlencode({'paise': surplus})}"
 
 
 def _work_out_surplus(

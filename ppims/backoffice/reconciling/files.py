@@ -38,6 +38,7 @@ class FileForm(forms.Form):
     processor = forms.ModelChoiceField(
         label=_("Processor"),
         queryset=Processor.objects.order_by("system_id"),
+        empty_label=_("Choose one"),
         error_messages={"required": _("Choose the processor.")},
     )
     since = DayField(label=_("First day"), error_messages={"required": _("Enter the first day.")})

@@ -29,7 +29,7 @@ DAY_HELP = "DD-MM-YYYY, in India"
 class Command(BaseCommand):
     help = (
         "Compare a processor's CSV file of what it has booked with the ledger. The outcome is kept,"
-        " and differences are settled in the browser, under Reports, Reconcile."
+        " and differences are settled in the browser, under Overview, Reconcile."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -90,11 +90,13 @@ def compare_file(options: dict[str, Any]) -> Reconciliation:
 
 def write_lines(run: Reconciliation) -> Iterator[str]:
     """Write what was found, a class a line."""
-    yield f"Run {run.pk}: {write_count(run.row_count)} rows, to settle: {run.difference_count:,}"
+    rows, refused = write_count(run.row_count), write_count(run.refused_count)
+    to_settle = write_count(run.difference_count)
+    yield f"Run {run.pk}: {rows} rows, of them refused: {refused}; to settle: {to_settle}"
     for kind, by_way in reconciliations.read_sums(run).items():
         count, theirs, ours = map(sum, zip(*by_way.values(), strict=True))
         yield f"{KINDS[kind]}: {write_count(count)}, theirs {inr(theirs)}, ours {inr(ours)}"
-    yield f"Settle the differences in the browser: /reports/reconcile/{run.pk}"
+    yield f"Settle the differences in the browser: /reconcile/{run.pk}"
 
 
 def _read_day(text: str) -> date:
