@@ -21,8 +21,8 @@ from ppims.services import audit, jobs
 MOST_DAYS = 366
 KEPT_FOR = timedelta(days=400)
 PURGED_AT_ONCE = 1_000
-OF_OUTCOME = ("row_count", "refused_count", "difference_count", "open_count", "sums")
-OF_ENDING = ("state", "ended_at", "stored_as")
+RESULT_COLUMNS = ("row_count", "refused_count", "difference_count", "open_count", "sums")
+ENDING_COLUMNS = ("state", "ended_at", "stored_as")
 State = Reconciliation.State
 Sums = Mapping[str, Mapping[str, Sequence[int]]]
 
@@ -107,7 +107,7 @@ def keep_result(
     run.difference_count = difference_count
     run.sums, run.stored_as = json.dumps(sums, sort_keys=True), ""
     run.open_count = sum(each.is_open for each in differences)
-    run.save(update_fields=[*OF_ENDING, *OF_OUTCOME])
+    run.save(update_fields=[*ENDING_COLUMNS, *RESULT_COLUMNS])
     for each in differences:
         each.pk, each.reconciliation_id = None, run.pk
     ReconciliationDifference.objects.bulk_create(differences, batch_size=1_000)
@@ -124,7 +124,7 @@ def refuse(run_id: int, fault: str) -> None:
     run = _lock_waiting(run_id)
     run.state, run.ended_at, run.fault = State.REFUSED, clock.now(), fault[:LONGEST_FAULT]
     run.stored_as = ""
-    run.save(update_fields=[*OF_ENDING, "fault"])
+    run.save(update_fields=[*ENDING_COLUMNS, "fault"])
     _record("reconciliation refused", run, run.ended_at, run.brought_by, digest=run.digest)
 
 
