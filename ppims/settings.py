@@ -183,7 +183,7 @@ PPIMS_STRICT_DOCUMENTS = read_flag("PPIMS_STRICT_DOCUMENTS")
 PPIMS_HOLD_MINUTES = read_number("PPIMS_HOLD_MINUTES", 15, least=1, most=1440)
 # Each call is kept with its bodies, for whoever builds against a demo.
 PPIMS_KEEPS_BODIES = not PRODUCTION
-PPIMS_IMPORT_BYTES = read_number("PPIMS_IMPORT_MIB", 64, least=1, most=64) * 1024 * 1024
+PPIMS_FILE_BYTES = read_number("PPIMS_FILE_MIB", 64, least=1, most=64) * 1024 * 1024
 PPIMS_CALLS_DAYS = read_number("PPIMS_CALLS_DAYS", 30, least=1, most=3_660)
 # How long without one until the daily watch says so; 0: never.
 PPIMS_SEAL_DAYS = read_number("PPIMS_SEAL_DAYS", 2, least=0, most=366)

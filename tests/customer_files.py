@@ -38,7 +38,7 @@ def write_file(*rows, names=None):
 
 def keep(content, processor, user):
     """Keep a file as it would be brought."""
-    arrival = storing.Arrival()
+    arrival = storing.begin_file()
     arrival.add(content)
     stored = vars(arrival.close())
     return imports.keep_file(processor=processor, name="list.csv", stored=stored, user=user)

@@ -22,6 +22,7 @@ class Migration(migrations.Migration):
                 ("digest", models.CharField(max_length=64)),
                 ("size_bytes", models.PositiveIntegerField()),
                 ("stored_as", models.CharField(blank=True, max_length=32)),
+                ("key_id", models.CharField(blank=True, max_length=8)),
                 ("brought_at", models.DateTimeField()),
                 (
                     "state",

@@ -19,8 +19,9 @@ class Reconciliation(models.Model):
     class and direction how many there are, and what they come to in their books and in ours. Of
     `row_count` rows `refused_count` could not be read. `difference_count` is how many there
     were to settle; `open_count`, of those that are kept, how many nobody has settled.
-    `stored_as` finds the file until it is compared. `fault` says why the file was refused as a
-    whole. Some time after it was brought a run is deleted; what came of it stays in the audit.
+    `stored_as` finds the file, encrypted by `key_id`, until it is compared. `fault` says why the
+    file was refused as a whole. Some time after it was brought a run is deleted; what came of it
+    stays in the audit.
     """
 
     class State(models.TextChoices):
@@ -36,6 +37,7 @@ class Reconciliation(models.Model):
     digest = models.CharField(max_length=64)
     size_bytes = models.PositiveIntegerField()
     stored_as = models.CharField(max_length=32, blank=True)
+    key_id = models.CharField(max_length=8, blank=True)
     brought_by = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
     brought_at = models.DateTimeField()
     state = models.CharField(max_length=7, choices=State, default=State.WAITING)

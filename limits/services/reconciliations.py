@@ -29,14 +29,15 @@ Sums = Mapping[str, Mapping[str, Sequence[int]]]
 
 @dataclass(frozen=True)
 class FileBrought:
-    """What is known of a file that somebody has brought; `stored_as` finds it
-    (ppims/services/brought_files.py), where a job is to compare it.
+    """What is known of a file that somebody has brought; `stored_as` and `key_id` find it
+    (limits/reconcile/storing.py), where a job is to compare it.
     """
 
     name: str
     digest: str
     size_bytes: int
     stored_as: str = ""
+    key_id: str = ""
 
 
 @wrap_in_transaction
@@ -62,6 +63,7 @@ def begin(
         digest=file.digest,
         size_bytes=file.size_bytes,
         stored_as=file.stored_as,
+        key_id=file.key_id,
         brought_by=user,
         brought_at=at,
     )

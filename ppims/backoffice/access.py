@@ -218,8 +218,7 @@ def _list_texts_sent(request: HttpRequest) -> Iterator[str]:
     is_upload = uploads.is_upload(str(request.method), request.path_info)
     try:
         for fields in (request.GET, QueryDict() if is_upload else request.POST):
-            for name, values in fields.lists():
-                yield from (name, *map(str, values))
+            yield from list_texts(fields)
     except UnreadablePostError:
         raise BadRequest("The body did not come whole") from None
 

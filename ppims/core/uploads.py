@@ -1,16 +1,16 @@
-"""The one address that takes a file from a browser, and how its body is read: while it comes, for
-it may be as large as a hundred forms. Whatever answers HTTP asks here; no Django.
+"""The addresses that take a file from a browser, and how its body is read: while it comes, for it
+may be as large as a hundred forms. Whatever answers HTTP asks here; no Django.
 """
 
 from collections.abc import Callable
 
-UPLOAD_PATH = "/customers/imports/new"
+UPLOAD_PATHS = frozenset({"/customers/imports/new", "/reconcile/bring"})
 ARRIVAL_SECONDS = 600  # from the first byte to the last; of all other requests: seconds
 
 
 def is_upload(method: str, path: str) -> bool:
     """Return whether a request brings a file."""
-    return method == "POST" and path == UPLOAD_PATH
+    return method == "POST" and path in UPLOAD_PATHS
 
 
 class Body:

@@ -3,13 +3,14 @@
 from io import BufferedIOBase
 
 from limits.models import Reconciliation, ReconciliationDifference
+from limits.reconcile import storing
 from limits.reconcile.judging import MATCHED_KIND, REFUSED_KIND
 from limits.reconcile.matching import Compared, Progress, compare
 from limits.reconcile.reading import BookedFile
 from limits.services import reconciliations
 from ppims.core.errors import Malformed
 from ppims.models import Job
-from ppims.services import brought_files
+from ppims.services.brought_files import Unreadable
 from ppims.services.jobs import Progress as JobProgress
 from ppims.services.jobs import read_arguments
 
@@ -24,13 +25,13 @@ def do_job(job: Job, progress: JobProgress) -> dict[str, object]:
     stored_as = run.stored_as
     if run.state == Reconciliation.State.WAITING:
         try:
-            content, total = brought_files.Opened(run.stored_as), run.size_bytes
+            content, total = storing.open_file(run.stored_as, run.key_id), run.size_bytes
             run = compare_with_books(run, content, lambda _: progress(content.taken_bytes, total))
-        except brought_files.Unreadable:
+        except Unreadable:
             reconciliations.refuse(run.pk, GONE_TEXT)
             run.refresh_from_db()
     if stored_as:  # else an earlier try has ended the run; what it left, the daily watch deletes
-        brought_files.delete(stored_as)
+        storing.delete(stored_as)
     return {
         "reconciliation": run.pk,
         "rows": run.row_count,

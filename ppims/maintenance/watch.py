@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from customers.models import Customer
 from limits.models import Notice
+from limits.reconcile import storing
 from limits.services import notices, overview, reconciliations
 from limits.services.loading_stops import watch_loading_stops
 from limits.services.notices import Matter, Tally, keep_matters
@@ -20,7 +21,7 @@ from ppims.maintenance.upkeep import watch_upkeep
 from ppims.models import Job, Processor
 from ppims.reports import overview_counts
 from ppims.reports.processors import SHOWN_DAYS, read_figures
-from ppims.services import brought_files, jobs, unused
+from ppims.services import jobs, unused
 from ppims.services.processors import is_password_overdue
 
 LOOKED_BACK_DAYS = 3  # so a day isn't lost where nobody did background work for a weekend
@@ -58,7 +59,7 @@ def watch(tell: jobs.Progress = lambda done, total: None) -> Watched:
     tally = of_customers.add(of_upkeep).add(_watch_passwords(at)).add(_watch_unanswered(at))
     notices.purge(at)
     reconciliations.purge(at)
-    brought_files.purge()
+    storing.purge()
     unused.deactivate_unused(at)
     importing.forget_old_files(at)
     if any(tally):  # the menu's count is with the overview's figures

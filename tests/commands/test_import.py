@@ -33,6 +33,7 @@ from ppims.core.errors import Conflict
 from ppims.core.sealed_files import Broken
 from ppims.maintenance import import_reading, importing
 from ppims.models import AuditEntry, AuditHead, Job, ReplayKey
+from ppims.services.brought_files import TooBig
 from tests.customer_files import (
     keep,
     keep_and_read,
@@ -281,14 +282,14 @@ def test_a_file_by_an_older_key_reads_while_the_key_is_in_the_ring(ent, maker, s
 
 @pytest.mark.parametrize(("size", "is_kept"), [(100, True), (101, False)])
 def test_a_file_has_so_many_bytes_at_most(settings, tmp_path, size, is_kept):
-    settings.PPIMS_IMPORT_BYTES = 100
-    arrival = storing.Arrival()
+    settings.PPIMS_FILE_BYTES = 100
+    arrival = storing.begin_file()
     arrival.add(b"x" * 60)
     if is_kept:
         arrival.add(b"x" * (size - 60))
         assert arrival.close().size_bytes == size
     else:
-        with pytest.raises(storing.TooBig):
+        with pytest.raises(TooBig):
             arrival.add(b"x" * (size - 60))
         assert list((tmp_path / "imports").iterdir()) == []
 

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from ppims import asgi
-from ppims.server import uploads
+from ppims.core import uploads
 
-(PATH,) = uploads.UPLOAD_PATHS
+PATH = max(uploads.UPLOAD_PATHS)
 SCOPE = {
     "type": "http",
     "method": "POST",
@@ -52,10 +52,12 @@ def send_body(monkeypatch, read, *, comes_whole=True, **scope):
 pytestmark = pytest.mark.django_db  # at its end the thread looks after its connection
 
 
+def read_all(environ):
+    return b"".join(iter(lambda: environ["wsgi.input"].read(1_000), b""))
+
+
 def test_a_page_reads_as_much_as_it_asks_for(monkeypatch):
-    assert send_body(monkeypatch, lambda environ: environ["wsgi.input"].read()) == [
-        *("asked", "asked", b"onetwo")
-    ]
+    assert send_body(monkeypatch, read_all) == ["asked", "asked", b"onetwo"]
 
 
 def test_whoever_is_refused_unread_has_sent_nothing(monkeypatch):
@@ -63,11 +65,9 @@ def test_whoever_is_refused_unread_has_sent_nothing(monkeypatch):
 
 
 def test_a_body_that_does_not_come_whole_is_no_body(monkeypatch):
-    read = [lambda environ: environ["wsgi.input"].read()]
-    assert send_body(monkeypatch, *read, comes_whole=False) == ["asked", "cut"]
+    assert send_body(monkeypatch, read_all, comes_whole=False) == ["asked", "cut"]
 
 
 @pytest.mark.parametrize("other", [{"method": "GET"}, {"path": f"{PATH}/x"}, {"path": "/overview"}])
 def test_every_other_page_is_given_its_body_whole(monkeypatch, other):
-    read = [lambda environ: environ["wsgi.input"].read()]
-    assert send_body(monkeypatch, *read, **other) == ["asked", "asked", b"onetwo"]
+    assert send_body(monkeypatch, read_all, **other) == ["asked", "asked", b"onetwo"]

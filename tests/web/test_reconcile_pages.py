@@ -14,15 +14,14 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from limits.models import Reconciliation, ReconciliationDifference
+from limits.reconcile import storing
 from limits.services import reconciliations
-from ppims.backoffice.reconciling import files
-from ppims.core import clock
+from ppims.core import clock, uploads
 from ppims.core.calendar import IST
 from ppims.maintenance import jobs as runner
 from ppims.maintenance.reconciling import GONE_TEXT
 from ppims.models import AuditEntry, Job
-from ppims.server import uploads
-from ppims.services import brought_files, jobs
+from ppims.services import jobs
 from tests.factories import make_customer, make_posting, make_processor
 from tests.web.admin_pages import make_user, open_browser, read_words
 
@@ -191,14 +190,12 @@ def test_what_can_not_be_compared_is_said_beside_its_field(ent, maker, folder, t
     assert not Reconciliation.objects.exists()
 
 
-def test_a_file_over_the_limit_is_refused_and_one_at_it_is_not(ent, maker, folder, monkeypatch):
-    monkeypatch.setattr(files, "MOST_FILE_BYTES", len(HEAD))
+def test_a_file_over_the_limit_is_refused_and_one_at_it_is_not(ent, maker, folder, settings):
+    settings.PPIMS_FILE_BYTES = len(HEAD)
     assert bring(maker, ent, HEAD).status_code == 302
-    assert bring(maker, ent, f"{HEAD}\n").status_code == 413
-    monkeypatch.setattr(files, "MOST_BODY_BYTES", 100)
-    response = bring(maker, ent, HEAD)
-    assert (response.status_code, len(list_files(folder))) == (413, 1)
-    assert "more than 64 MiB" in read_words(response)
+    response = bring(maker, ent, f"{HEAD}\n")
+    assert (response.status_code, len(list_files(folder))) == (422, 1)
+    assert "larger than may be brought at once" in read_words(response)
 
 
 def test_nothing_is_stored_for_who_may_not_bring_a_file(ent, client, folder):
@@ -212,38 +209,10 @@ def test_nothing_is_stored_for_who_may_not_bring_a_file(ent, client, folder):
     assert not Reconciliation.objects.exists()
 
 
-def test_the_page_that_takes_a_file_is_the_one_whose_body_may_be_large():
-    assert {reverse("reconciliation-bring")} == uploads.UPLOAD_PATHS
-
-
-def test_a_file_that_was_cut_mixed_up_or_swapped_does_not_read(folder):
-    def store(text):
-        writer = brought_files.Writer()
-        writer.write(text)
-        writer.finish()
-        return writer.name
-
-    piece = brought_files.PIECE_BYTES
-    name, other = store(b"a" * piece + b"b" * piece + b"c"), store(b"d")
-    path = folder / name
-    whole = path.read_bytes()
-    assert brought_files.Opened(name).read() == b"a" * piece + b"b" * piece + b"c"
-    assert brought_files.Opened(store(b"")).read() == b""
-    sealed = 4 + 12 + piece + 16
-    head, first, second, last = (
-        whole[:8],
-        whole[8 : 8 + sealed],
-        whole[8 + sealed : 8 + 2 * sealed],
-        whole[8 + 2 * sealed :],
-    )
-    for broken in (
-        *(head + first + second, whole[:-1], head + second + first + last, head, b""),
-        *(whole[:-1] + bytes([whole[-1] ^ 1]), (folder / other).read_bytes()),
-        *(b"00000000" + whole[8:], whole + b"more"),
-    ):
-        path.write_bytes(broken)
-        with pytest.raises(brought_files.Unreadable):
-            brought_files.Opened(name).read()
+def test_the_pages_that_take_a_file_are_those_whose_body_may_be_large():
+    assert {
+        reverse(name) for name in ("reconciliation-bring", "import-new")
+    } == uploads.UPLOAD_PATHS
 
 
 def test_a_file_that_is_gone_ends_its_run_in_words(ent, maker, folder):
@@ -260,9 +229,9 @@ def test_what_nobody_compared_is_deleted_after_a_week(ent, maker, folder):
     bring(maker, ent, HEAD)
     (path,) = list_files(folder)
     for seconds, left in ((-60, [path]), (60, [])):
-        then = time.time() - brought_files.KEPT_FOR.total_seconds() - seconds
+        then = time.time() - storing.KEPT_FOR.total_seconds() - seconds
         os.utime(path, (then, then))
-        brought_files.purge()
+        storing.purge()
         assert list_files(folder) == left
 
 

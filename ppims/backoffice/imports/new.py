@@ -1,29 +1,23 @@
 """Bring a file of customers. Its body is read here, once it is known who sends it."""
 
-from threading import BoundedSemaphore
-
 from django import forms
-from django.conf import settings
 from django.contrib import messages
-from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
-from customers.imports.storing import BYTES_A_MIB
+from customers.imports import storing
 from customers.models import ImportFile
 from customers.services import imports
 from ppims.backoffice.access import get_posted, open_page, render_form
+from ppims.backoffice.brought_file import SealingHandler, require_no_nul, take_file, write_most
 from ppims.backoffice.imports.pages import PROPOSE_RIGHT
-from ppims.backoffice.imports.upload import SealingHandler
 from ppims.core.errors import Refusal, Unavailable
 from ppims.models import Processor
 from ppims.services.accounts import get_staff
-
-# Of a worker's threads for pages, so many may wait for files at a time.
-UPLOAD_PLACES = BoundedSemaphore(max(1, settings.PPIMS_THREADS // 2))
+from ppims.services.brought_files import Stored
 
 
 class ProcessorField(forms.ModelChoiceField):  # type: ignore[type-arg]
@@ -61,32 +55,24 @@ class FileForm(forms.Form):
         assert isinstance(choice, forms.ModelChoiceField)
         states = [Processor.State.ACTIVE]
         choice.queryset = Processor.objects.filter(state__in=states).order_by("system_id")
-        most = settings.PPIMS_IMPORT_BYTES // BYTES_A_MIB
-        hint = _("CSV in UTF-8, of at most %(most)s MiB; not a spreadsheet’s own file")
-        self.fields["file"].help_text = hint % {"most": most}
+        self.fields["file"].help_text = write_most()
 
 
 @csrf_exempt  # only until the handler is set: `_answer` checks it, once it has read the body
 @open_page(PROPOSE_RIGHT, methods=("GET", "POST"))
 def import_new(request: HttpRequest) -> HttpResponse:
     """Bring a file, which is read at once."""
-    handler = SealingHandler(request)
-    if request.method != "POST":
+    with take_file(request, begin=storing.begin_file, forget=_forget) as handler:
         return _answer(request, handler)
-    request.upload_handlers = [handler]
-    if not UPLOAD_PLACES.acquire(blocking=False):
-        raise Unavailable
-    try:
-        return _answer(request, handler)
-    except (UnreadablePostError, OSError):
-        raise BadRequest("The body did not come whole") from None
-    finally:
-        UPLOAD_PLACES.release()
-        handler.forget()
+
+
+def _forget(stored: Stored) -> None:
+    storing.delete_unrecorded(stored.stored_as)
 
 
 @csrf_protect
 def _answer(request: HttpRequest, handler: SealingHandler) -> HttpResponse:
+    require_no_nul(request)
     form = FileForm(get_posted(request), request.FILES or None)
     if handler.fault:
         form.errors.pop("file", None)

@@ -4,29 +4,32 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import BadRequest
-from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from limits.models import Reconciliation
+from limits.reconcile import storing
 from limits.reconcile.reading import COLUMN_NAMES, NEEDED_NAMES, BookedFile, write_template
 from limits.services import reconciliations
 from limits.services.reconciliations import FileBrought
-from ppims.backoffice.access import NUL_CHARACTER, get_posted, go, list_texts, open_page
+from ppims.backoffice.access import (
+    get_posted,
+    go,
+    open_page,
+    render_form,
+)
+from ppims.backoffice.brought_file import SealingHandler, require_no_nul, take_file, write_most
 from ppims.backoffice.csv_files import CONTENT_TYPE
 from ppims.core import clock
 from ppims.core.calendar import find_ist_day
 from ppims.core.days import DayField
 from ppims.core.errors import Conflict, Malformed
 from ppims.models import Processor
-from ppims.server.uploads import MOST_BODY_BYTES, MOST_FILE_BYTES, StoringHandler
-from ppims.services import brought_files
 from ppims.services.accounts import get_staff
+from ppims.services.brought_files import Stored
 
 TEMPLATE_NAME = "reconcile-template.csv"
 PAGE_TEMPLATE = "limits/reconciling/bring.html"
@@ -50,13 +53,16 @@ class FileForm(forms.Form):
     file = forms.FileField(
         label=_("File"),
         widget=forms.FileInput({"accept": ".csv,text/csv"}),
-        help_text=_("CSV in UTF-8, at most 64 MiB."),
         error_messages={
             "required": _("Choose the file."),
             "empty": _("The file is empty."),
             "invalid": _("Choose the file."),
         },
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["file"].help_text = write_most()
 
     def refuse(self, refusal: Conflict | Malformed) -> None:
         """Say why it was refused, beside its field."""
@@ -69,72 +75,58 @@ class FileForm(forms.Form):
 @open_page("limits.add_reconciliation", methods=("GET", "POST"))
 def reconciliation_bring(request: HttpRequest) -> HttpResponseBase:
     """Take a processor's file, and have it compared."""
-    if request.method != "POST":
-        return _bring(request, None)
-    if int(request.META.get("CONTENT_LENGTH") or 0) > MOST_BODY_BYTES:
-        return _refuse_too_large(request, FileForm())
-    storing = StoringHandler(request)
-    handlers: list[FileUploadHandler] = [storing]
-    request.upload_handlers = handlers
-    try:
-        return _bring(request, storing)
-    finally:
-        storing.remove_others()
+    with take_file(request, begin=storing.begin_file, forget=_forget) as handler:
+        return _bring(request, handler)
+
+
+def _forget(stored: Stored) -> None:
+    storing.delete(stored.stored_as)
 
 
 @csrf_protect
-def _bring(request: HttpRequest, storing: StoringHandler | None) -> HttpResponse:
-    if any(NUL_CHARACTER in text for text in list_texts(request.POST)):
-        raise BadRequest("A NUL was sent")
-    files = request.FILES if storing else None
-    form = FileForm(get_posted(request), files, initial=_begin_with_last_month())
-    if storing is None or not form.is_valid():
-        return _render(request, form, status=422 if form.is_bound else 200)
-    if form.cleaned_data["file"].size > MOST_FILE_BYTES:
-        return _refuse_too_large(request, form)
-    run = _begin(request, form)
+def _bring(request: HttpRequest, handler: SealingHandler) -> HttpResponse:
+    require_no_nul(request)
+    posted = get_posted(request)
+    form = FileForm(posted, request.FILES or None, initial=_begin_with_last_month())
+    if handler.fault:
+        form.errors.pop("file", None)
+        form.add_error("file", handler.fault)
+    run = _begin(request, form, handler) if form.is_valid() else None
     if run is None:
-        return _render(request, form, status=422)
-    storing.kept_name = run.stored_as
+        return _render(request, form)
     messages.success(request, gettext("The file is here, and is being compared."))
     return go(request, "reconciliation", run.pk)
 
 
-def _begin(request: HttpRequest, form: FileForm) -> Reconciliation | None:
+def _begin(request: HttpRequest, form: FileForm, handler: SealingHandler) -> Reconciliation | None:
     """Begin a run with the form's file; None: the form says why not."""
-    said = form.cleaned_data
-    file, since, until = said["file"], said["since"], said["until"]
+    said, stored = form.cleaned_data, handler.stored
+    since, until = said["since"], said["until"]
+    assert stored
     try:
         reconciliations.require_days(since, until, clock.now())
-        BookedFile(brought_files.Opened(file.stored_as), since, until)  # its head alone
-        return reconciliations.begin(
+        content = storing.open_file(stored.stored_as, stored.key_id)
+        BookedFile(content, since, until)  # its head alone
+        run = reconciliations.begin(
             processor=said["processor"],
             since=since,
             until=until,
-            file=FileBrought(file.name, file.digest, file.size, file.stored_as),
+            file=FileBrought(name=said["file"].name, **vars(stored)),
             user=get_staff(request),
         )
     except (Conflict, Malformed) as refusal:
         form.refuse(refusal)
         return None
+    handler.stored = None  # it is on record: it stays
+    return run
 
 
-def _refuse_too_large(request: HttpRequest, form: FileForm) -> HttpResponse:
-    said = gettext("The file has more than 64 MiB: split it, by days.")
-    if form.is_bound:
-        form.add_error("file", said)
-        return _render(request, form, status=413)
-    return _render(request, form, status=413, fault=said)
-
-
-def _render(request: HttpRequest, form: FileForm, *, status: int, fault: str = "") -> HttpResponse:
+def _render(request: HttpRequest, form: FileForm) -> HttpResponse:
     context = {
-        "form": form,
-        "fault": fault,
         "needed": NEEDED_NAMES,
         "optional": [name for name in COLUMN_NAMES if name not in NEEDED_NAMES],
     }
-    return render(request, PAGE_TEMPLATE, context, status=status)
+    return render_form(request, PAGE_TEMPLATE, form, context)
 
 
 def _begin_with_last_month() -> dict[str, Any]:

@@ -17,6 +17,7 @@ from ppims.core.progress import show_bar
 from ppims.maintenance.import_reading import read_file
 from ppims.models import Processor, User
 from ppims.services import jobs, operators
+from ppims.services.brought_files import Arrival, TooBig
 
 PIECE_BYTES = 64 * 1024
 PROPOSE_RIGHT = "customers.propose_customerimport"
@@ -98,14 +99,14 @@ def _find_processor(system_id: str) -> Processor:
 
 def _keep_file(path: Path, processor: Processor, user: User) -> ImportFile:
     """Keep a file, encrypted, and put it on record. Raises Refusal, CommandError."""
-    arrival: storing.Arrival | None = None
+    arrival: Arrival | None = None
     try:
         with open(path, "rb") as source:
-            arrival = storing.Arrival()
+            arrival = storing.begin_file()
             while piece := source.read(PIECE_BYTES):
                 arrival.add(piece)
         stored = arrival.close()
-    except storing.TooBig:
+    except TooBig:
         raise CommandError("The file is larger than may be brought at once: cut it.") from None
     except OSError as error:
         if arrival:
