@@ -6,12 +6,13 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from pydantic import Field
 
 from customers.schemas import AddCustomerIn
-from ppims.core import calendar, clock
+from ppims.core import calendar
 from ppims.wire.envelope import Message
 from ppims.wire.request_fields import BalanceIn
 
@@ -64,12 +65,13 @@ class UsedIn(Message):
             if len(given := [name for name in names if name in present]) == 1:
                 yield (year if given == names[:1] else month), f"is required with {given[0]}"
 
-    def list_faults(self) -> Iterator[tuple[str, str]]:
-        """Yield what is wrong with the two amounts of a direction together, by the column's name.
+    def list_faults(self, at: datetime) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong with the two amounts of a direction together, by the column's name,
+        in a file that was brought at an instant.
 
         In April the year is this month alone: there is no month before it to book the rest in.
         """
-        is_april = calendar.number_ist_month(clock.now()) % 100 == calendar.APRIL_MONTH
+        is_april = calendar.number_ist_month(at) % 100 == calendar.APRIL_MONTH
         for kind in ("Debit", "Credit"):
             column = f"Used_{kind}_Year"
             month, year = (

@@ -4,6 +4,7 @@ import codecs
 import csv
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -49,9 +50,11 @@ class Table:
 
     names: list[str]
 
-    def __init__(self, pieces: Iterable[bytes], *, system_id: str) -> None:
-        """Read the header. Raises UnreadableFile, as going through the rows does."""
-        self._system_id = system_id
+    def __init__(self, pieces: Iterable[bytes], *, system_id: str, at: datetime) -> None:
+        """Read the header of a file that was brought at an instant. Raises UnreadableFile, as going
+        through the rows does.
+        """
+        self._system_id, self._at = system_id, at
         self._lines = csv.reader(_list_lines(_decode(pieces)), strict=True)
         self.names = read_header(self._read_line() or [])
 
@@ -86,7 +89,7 @@ class Table:
         if used := _pick(said, USED_COLUMNS):
             row.used = _read(UsedIn, used, row.errors)
         if row.used:
-            row.errors += row.used.list_faults()
+            row.errors += row.used.list_faults(self._at)
         if message and not row.errors:
             row.message, row.details = message, read_details(message)
         return row

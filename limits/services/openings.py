@@ -53,13 +53,10 @@ def record_openings(
     customer_import: CustomerImport,
     processor: Processor,
     rows: Sequence[Opening],
-    at: datetime,
 ) -> None:
     """Book what customers had used, inside the transaction that adds them, under the locks of their
-    ledgers. What the import has booked already is not booked again. `at` is the caller's instant:
-    those of the entries are taken under the locks.
-
-    Raises UnknownCustomer, Unavailable.
+    ledgers. What the import has booked already is not booked again. Raises UnknownCustomer,
+    Unavailable.
     """
     assert customer_import.state == FourEyes.State.APPROVED
     assert customer_import.file.processor_id == processor.pk

@@ -42,7 +42,7 @@ def read_file(file: ImportFile, progress: jobs.Progress) -> dict[str, object]:
     try:
         with storing.write_refused(file) as refused:
             pieces = _tell_of_pieces(storing.read_rows(file), file, progress)
-            table = Table(pieces, system_id=file.processor.system_id)
+            table = Table(pieces, system_id=file.processor.system_id, at=file.brought_at)
             refused.write(_write_line([ROW_COLUMN, WHY_COLUMN, *table.names]))
             seen = Seen()
             for rows in cut(table, ROWS_AT_ONCE):

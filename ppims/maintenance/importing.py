@@ -105,7 +105,8 @@ def _require_approved_file(run: Run) -> None:
 
 def _work_through(run: Run, progress: jobs.Progress) -> None:
     seen = Seen()
-    table = Table(storing.read_rows(run.file), system_id=run.file.processor.system_id)
+    system_id, brought_at = run.file.processor.system_id, run.file.brought_at
+    table = Table(storing.read_rows(run.file), system_id=system_id, at=brought_at)
     for rows in cut(table, ROWS_AT_ONCE):
         done = [row for row in rows if row.number <= run.file.done_count]
         judging.look_at_rows(done, seen=seen)
@@ -181,9 +182,8 @@ def _add_one(run: Run, judged: Judged) -> str:
         return Outcome.REFUSED.value
     if receipt.resp_code != customers.DONE_CODE:
         return Outcome.KNOWN.value
-    at = clock.now()
-    if openings := list(_list_openings(row, receipt.unique_id, at)):
-        run_in_transaction(partial(_record_openings, run, openings, at))
+    if openings := list(_list_openings(run, row, receipt.unique_id)):
+        run_in_transaction(partial(_record_openings, run, openings))
     return ADDED_WORD
 
 
@@ -229,7 +229,7 @@ def _build(run: Run, rows: Sequence[Row]) -> Batch:
         assert isinstance(at_count, int)
         person.add(run.make_call(row), row.details, at=at_count, source=run.source)
         person.close()
-        openings += _list_openings(row, unique_id, at)
+        openings += _list_openings(run, row, unique_id)
     identified = [each for row in rows if row.details for each in row.details.identifiers]
     return Batch(at, ids, records.rows, records.chains.rows, openings, identified)
 
@@ -244,7 +244,7 @@ def _insert(run: Run, batch: Batch, *, done: int, added: int) -> None:
         audit.insert(_copy(batch.audit), are_reserved=True)
         _require_nobody_by_older_keys(batch)
         if batch.openings:
-            _record_openings(run, batch.openings, batch.at)
+            _record_openings(run, batch.openings)
     imports.keep_progress(file, done=done, added=added)
 
 
@@ -264,9 +264,11 @@ def _require_nobody_by_older_keys(batch: Batch) -> None:
         raise Collided
 
 
-def _list_openings(row: Row, unique_id: int, at: datetime) -> Iterator[Opening]:
-    """List what a row says was used before, as the ledger books it."""
-    used = row.used
+def _list_openings(run: Run, row: Row, unique_id: int) -> Iterator[Opening]:
+    """List what a row says was used before, as the ledger books it: by the months of when the file
+    was brought, however late it is approved.
+    """
+    used, at = row.used, run.file.brought_at
     if used is None:
         return
     for direction, month_used, year_used in (
@@ -274,14 +276,12 @@ def _list_openings(row: Row, unique_id: int, at: datetime) -> Iterator[Opening]:
         (Direction.CREDIT, used.used_credit_month, used.used_credit_year),
     ):
         split = split_usage(month_used=month_used or 0, year_used=year_used or 0, at=at)
-        for month, *_, paise in split:
+        for month, paise in split:
             yield Opening(unique_id, month, direction.value, paise)
 
 
-def _record_openings(run: Run, openings: Sequence[Opening], at: datetime) -> None:
-    record_openings(
-        customer_import=run.proposal, processor=run.file.processor, rows=openings, at=at
-    )
+def _record_openings(run: Run, openings: Sequence[Opening]) -> None:
+    record_openings(customer_import=run.proposal, processor=run.file.processor, rows=openings)
 
 
 # Forgetting.

@@ -84,7 +84,7 @@ def read_counts(file):
 def read_fault(content):
     """Read a file, and say why all of it is refused."""
     with pytest.raises(UnreadableFile) as refused:
-        list(reading.Table(iter(content), system_id="ENT"))
+        list(reading.Table(iter(content), system_id="ENT", at=clock.now()))
     return str(refused.value)
 
 
@@ -117,14 +117,14 @@ def test_a_row_in_the_place_of_the_header_is_not_repeated():
 
 def test_the_template_is_a_file_that_reads_with_a_mark_and_cut_anywhere():
     content = b"\xef\xbb\xbf" + write_template().encode()
-    (row,) = reading.Table((bytes([each]) for each in content), system_id="ENT")
+    (row,) = reading.Table((bytes([each]) for each in content), system_id="ENT", at=clock.now())
     assert (row.errors, row.details.customer_name) == ([], "Kavya Roy")
     assert {"Ref_Id", "System_Id", "Unique_Id"}.isdisjoint(ALL_COLUMNS)
     assert set(ADD_COLUMNS) < set(ALL_COLUMNS)
 
 
 def read_one(**changed):
-    (row,) = reading.Table([write_file(make_row(**changed))], system_id="ENT")
+    (row,) = reading.Table([write_file(make_row(**changed))], system_id="ENT", at=clock.now())
     return row
 
 
@@ -212,7 +212,7 @@ def test_refused_rows_are_safe_in_a_spreadsheet_and_can_be_mended_and_brought_ag
     (refused,) = read_refused(file)
     assert (refused["Row"], refused["Customer_Name"]) == ("1", "'=1+1")
     refused["Mobile_Number"] = "9812345670"
-    (mended,) = reading.Table([write_file(refused)], system_id="ENT")
+    (mended,) = reading.Table([write_file(refused)], system_id="ENT", at=clock.now())
     assert (mended.errors, mended.details.customer_name) == ([], "=1+1")
 
 

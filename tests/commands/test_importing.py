@@ -4,6 +4,7 @@ them, each once, whatever is cut off and whoever else writes.
 
 import json
 import re
+from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -28,6 +29,7 @@ from customers.models import (
     Registration,
 )
 from customers.services import customers, imports
+from limits.models import LedgerEntry
 from limits.verify import verify
 from ppims.core import clock, keys
 from ppims.core.errors import Conflict
@@ -134,7 +136,7 @@ def test_the_rows_are_those_that_the_services_write(ent, maker, checker, monkeyp
     run = importing.Run(proposal, proposal.file, imports.describe_source(proposal))
 
     def add_one_by_one():
-        for row in reading.Table([content], system_id="ENT"):
+        for row in reading.Table([content], system_id="ENT", at=clock.now()):
             customers.add_customer(
                 call=run.make_call(row),
                 details=row.details,
@@ -265,21 +267,22 @@ def test_another_file_than_the_approved_one_is_not_added(ent, maker, checker):
     assert not Customer.objects.exists()
 
 
-def test_what_was_used_before_is_handed_to_the_ledger_once_a_person_is_added(
-    ent, maker, checker, monkeypatch
-):
-    told = []
-    monkeypatch.setattr(importing, "record_openings", lambda **said: told.append(said))
+def test_what_was_used_until_the_file_was_brought_is_in_the_ledger_once(ent, maker, checker):
     used = {"Used_Debit_Month": "12.50", "Used_Debit_Year": "20.00"}
     mobile = draw_mobile()
     make_customer(make_processor("CBS"), mobile_number=mobile)
     rows = [make_row(1, **used), make_row(2, Mobile_Number=mobile, **used), make_row(3)]
-    proposal = approve(keep_and_read(write_file(*rows), ent, maker), maker, checker)
-    with clock.freeze(datetime(2026, 11, 28, 9, tzinfo=UTC)):
+    with clock.freeze(datetime(2026, 11, 30, 18, 29, tzinfo=UTC)):  # of November in India
+        proposal = approve(keep_and_read(write_file(*rows), ent, maker), maker, checker)
+    with clock.freeze(datetime(2026, 12, 1, 9, tzinfo=UTC)):
         add(proposal)
-    found = [(each.month, each.direction, each.amount_paise) for t in told for each in t["rows"]]
-    assert found == 2 * [(202611, "D", 1250), (202610, "D", 750)]
-    assert {t["processor"].system_id for t in told} == {"ENT"}
+        ImportFile.objects.update(ended_at=None, done_count=0, added_count=0)
+        with suppress(Conflict):
+            add(proposal)
+    openings = LedgerEntry.objects.filter(kind="O", ref_id=proposal.name).order_by("pk")
+    booked = Counter((each.month, each.direction, each.amount_paise) for each in openings)
+    assert booked == {(202611, "D", 1250): 2, (202610, "D", 750): 2}
+    assert list(verify()) == []
 
 
 def test_while_a_digest_key_is_on_its_way_a_new_customer_is_found_by_both(

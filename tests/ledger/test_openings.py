@@ -86,7 +86,6 @@ def record(brought, *rows):
             customer_import=brought,
             processor=brought.file.processor,
             rows=[Opening(*row) for row in rows],
-            at=clock.now(),
         )
 
 
