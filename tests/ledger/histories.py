@@ -4,6 +4,8 @@ import random
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
+from django.db import transaction
+
 from customers.details import CustomerDetails
 from customers.models import (
     Account,
@@ -18,7 +20,8 @@ from customers.services.notes import add_note
 from limits.models import Adjustment, LedgerEntry, LimitCheck
 from limits.services import adjustments, findings, rules
 from limits.services.adjustments import Correction
-from ppims.core import clock
+from limits.services.openings import Opening, record_openings
+from ppims.core import calendar, clock
 from ppims.core.errors import Conflict, Malformed
 from ppims.models import FourEyes, Operation, Processor, User
 from ppims.services import key_rotations, processor_changes, staff_changes
@@ -222,18 +225,26 @@ def change_staff_and_processors(ent: Processor, at: datetime) -> None:
                     proposals.decide(proposal_id=change.pk, state=APPROVED_STATE, user=two)
                 processor_changes.open_sheet(change_id=edited.pk, user=one)
         rotate_keys(one, two)
-    propose_imports(ent, one, two)
+        propose_imports(ent, one, two)
 
 
 def propose_imports(ent: Processor, one: User, two: User) -> None:
-    """Let two people agree on a file, and one propose another: nobody has added its customers
-    yet.
+    """Let two people agree on a file, and one propose another; of the first comes what two customers
+    had used before.
     """
     approved, _ = (
         propose_import_of(file, one)
         for file in (make_import_file(ent, one), make_import_file(ent, one))
     )
     imports.IMPORT_PROPOSALS.decide(proposal_id=approved.pk, state=APPROVED_STATE, user=two)
+    rows = [
+        Opening(unique_id, calendar.number_ist_month(clock.now()), direction, 12_300)
+        for unique_id in Customer.objects.order_by("pk").values_list("pk", flat=True)[:2]
+        for direction in "DC"
+    ]
+    approved.refresh_from_db()
+    with transaction.atomic():
+        record_openings(customer_import=approved, processor=ent, rows=rows)
 
 
 def propose_import_of(file: ImportFile, maker: User) -> CustomerImport:

@@ -120,6 +120,8 @@ def test_all_figures_are_those_of_the_rows(db, seed):
     with clock.freeze(histories.START):
         written = histories.write(seed, customers=8, steps=40)
     histories.add_all_kinds(written)
+    before = written[0].processors[0], max(history.at for history in written)
+    histories.change_staff_and_processors(*before)
     add_year_rule()
     at = max(history.at for history in written) + timedelta(days=1)
     names = dict(Processor.objects.values_list("pk", "system_id"))
@@ -131,6 +133,8 @@ def test_all_figures_are_those_of_the_rows(db, seed):
         assert place == sum_rows(posted, lambda e: (e.direction, e.tier, names[e.processor_id]))
         undone = [entry for entry in entries if entry.kind == "R"]
         assert read(month, Section.REVERSALS) == sum_rows(undone, lambda e: (e.direction,))
+        brought = [entry for entry in entries if entry.kind == "O"]
+        assert read(month, Section.OPENINGS) == sum_rows(brought, lambda e: (e.direction,))
         corrected = [entry for entry in entries if entry.kind == "A"]
         assert read(month, Section.CORRECTIONS) == sum_rows(
             corrected, lambda e: ("added" if e.amount_paise > 0 else "taken away",)
