@@ -30,7 +30,12 @@ def stream_file(
     name: str, head: Sequence[object], batches: Iterable[Iterable[Sequence[str]]]
 ) -> StreamingHttpResponse:
     """Answer with a file that is made while it is sent, a batch of rows at a time."""
-    response = StreamingHttpResponse(write_parts(head, batches), content_type=CONTENT_TYPE)
+    return stream_text(name, write_parts(head, batches), CONTENT_TYPE)
+
+
+def stream_text(name: str, parts: Iterable[str], content_type: str) -> StreamingHttpResponse:
+    """Answer with a file of these parts, each made when the one before it was taken."""
+    response = StreamingHttpResponse(parts, content_type=content_type)
     _name_file(response, name)
     return response
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -66,6 +67,17 @@ def test_a_file_has_a_row_for_each_transaction_with_plain_names(told):
     assert unchecked[:6] == [at, "Load", "7.00", "Posted", flag, ""]
     assert unchecked[-1] == "'=1+1"  # no formula
     assert {tuple(row[6:8]) for row in rows} == {(str(told), "ENT")}
+
+
+def test_lines_of_json_have_the_same_by_name(told):
+    response = export({"form": "json-lines", "outcome": "declined"})
+    assert response.headers["Content-Disposition"].endswith('"transactions-17-06-2031.jsonl"')
+    assert response.headers["Content-Type"] == "application/x-ndjson"
+    (declined,) = map(json.loads, response.text_sent.splitlines())
+    assert list(declined) == list(transaction_export.COLUMN_HEADS)
+    assert (declined["amount"], declined["unique_id"]) == ("10000.01", str(told))
+    unchecked = export({"form": "json-lines", "when": "yesterday"}).text_sent
+    assert json.loads(unchecked)["transaction_id"] == "=1+1"  # no spreadsheet reads it
 
 
 def test_a_file_names_no_customer(told):
