@@ -17,6 +17,7 @@ from customers.models import DuplicateReview, Merge
 from limits.models import Direction, Notice, PostingFinding, ReportFinding, Window, write_limit
 from ppims.backoffice import labels
 from ppims.backoffice.access_deeds import ACCESS_DEEDS, ACCESS_NAMES, name_ring
+from ppims.backoffice.export_deeds import EXPORT_DEEDS, EXPORT_NAMES
 from ppims.backoffice.import_deeds import IMPORT_DEEDS, IMPORT_NAMES
 from ppims.backoffice.reconciliation_deeds import RECONCILIATION_DEEDS, RECONCILIATION_NAMES
 from ppims.core.formats import inr, ist_date, ist_start, write_count, write_month
@@ -116,6 +117,7 @@ DEEDS: Mapping[str, object] = {
     **ACCESS_DEEDS,
     **IMPORT_DEEDS,
     **RECONCILIATION_DEEDS,
+    **EXPORT_DEEDS,
 }
 
 # What an action is called where one is chosen of all, by what it is about.
@@ -210,6 +212,7 @@ ACTION_GROUPS: Mapping[object, Mapping[str, object]] = {
         "transactions exported": _("Transactions exported"),
         "audit exported": _("Audit exported"),
         "month's figures exported": _("Month’s figures exported"),
+        **EXPORT_NAMES,
         "clock accepted": _("Clock accepted"),
         "documents encrypted anew": _("Documents encrypted anew"),
         "rows taken as they were": _("Older rows taken as they were"),

@@ -106,12 +106,16 @@ class Wanted(forms.Form):
         then = self.cleaned_data.get("then") or None
         return OfMonth(int(self.cleaned_data["month"]), What(what), then)
 
-    def read_page(self, cursor: str) -> Page[Row]:
-        """Read a page of whom a valid form asks for."""
-        asked = self.of_month
+    def list_chosen(self) -> dict[str, str]:
+        """List what a valid form asks for."""
+        return {name: value for name, value in self.cleaned_data.items() if value}
+
+    def read_page(self, cursor: str, rows: int | None = None) -> Page[Row]:
+        """Read a page of whom a valid form asks for, of so many rows; else of PAGE_ROWS."""
+        asked, rows = self.of_month, rows or PAGE_ROWS
         if asked is not None:
-            return list_customers_of_month(asked, cursor=cursor, rows=PAGE_ROWS)
-        return list_customers(self.make_filters(), cursor=cursor, rows=PAGE_ROWS)
+            return list_customers_of_month(asked, cursor=cursor, rows=rows)
+        return list_customers(self.make_filters(), cursor=cursor, rows=rows)
 
     def describe_month(self) -> str:
         """Say in words whom of which month a valid form asks for; "": of any."""
@@ -154,7 +158,7 @@ def customers(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return respond(request, PAGE_TEMPLATE, {"form": form}, partial="list", status=422)
     found = form.read_page(after)
-    chosen = {name: value for name, value in form.cleaned_data.items() if value}
+    chosen = form.list_chosen()
     return respond(
         request,
         PAGE_TEMPLATE,

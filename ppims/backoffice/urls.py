@@ -16,6 +16,7 @@ from ppims.backoffice.customer.corrections import correct
 from ppims.backoffice.customer.page import customer, customer_note
 from ppims.backoffice.customer.reveal import customer_reveal
 from ppims.backoffice.customer.statement import customer_statement
+from ppims.backoffice.customer_export import customers_export
 from ppims.backoffice.customers import customers
 from ppims.backoffice.demo.addresses import answer_control
 from ppims.backoffice.demo.page import demo
@@ -167,6 +168,7 @@ urlpatterns = [
     path("search", search, name="search"),
     path("search/<slug:key>", search_results, name="search-results"),
     path("customers", customers, name="customers"),
+    path("customers/export", customers_export, name="customers-export"),
     path("customers/<int:unique_id>", customer, name="customer"),
     path("customers/<int:unique_id>/reveal", customer_reveal, name="customer-reveal"),
     path("customers/<int:unique_id>/note", customer_note, name="customer-note"),

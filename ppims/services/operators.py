@@ -81,6 +81,38 @@ def record_end_of_audit_export(*, count: int, digest: str) -> AuditEntry:
     return _record("audit's export ended", count=count, digest=digest)
 
 
+@wrap_in_transaction
+def record_customer_export(*, reason: str) -> AuditEntry:
+    """Put on record that somebody takes all customers away at the machine: unmasked for a reason,
+    masked where there is none.
+    """
+    if reason:
+        return _record("customers exported unmasked", reason=reason)
+    return _record("customers exported at the machine")
+
+
+@wrap_in_transaction
+def record_end_of_customer_export(*, count: int, digest: str) -> AuditEntry:
+    """Put on record how many customers were taken away, and the SHA-256 of the file."""
+    return _record("customers' export ended", count=count, digest=digest)
+
+
+@wrap_in_transaction
+def record_ledger_export(*, since: datetime | None, until: datetime, reason: str) -> AuditEntry:
+    """Put on record that somebody takes the ledger away at the machine, of when: unmasked for a
+    reason, masked where there is none.
+    """
+    if reason:
+        return _record("ledger exported unmasked", since=since, until=until, reason=reason)
+    return _record("ledger exported at the machine", since=since, until=until)
+
+
+@wrap_in_transaction
+def record_end_of_ledger_export(*, count: int, digest: str) -> AuditEntry:
+    """Put on record how many entries and checks were taken away, and the SHA-256 of the file."""
+    return _record("ledger's export ended", count=count, digest=digest)
+
+
 def ask_new_password(user: User) -> str:
     """Ask for a user's new password, twice, until it will do. Raises CommandError."""
     for _ in range(MOST_TRIES):

@@ -20,7 +20,7 @@ REFUSED_PAGES = {
 }
 NOT_FOR_READING = {
     *("healthz", "readyz", "stay", "api:openapi", "sessions-end", "staff-sessions-end"),
-    *("customer-statement", "transactions-export", "audit-export"),
+    *("customer-statement", "transactions-export", "audit-export", "customers-export"),
     *("audit-proof", "audit-seal", "audit-verify", "seal-file", "reports-export"),
 }
 

@@ -90,6 +90,7 @@ OPEN_TO = {
     "search": (ROLES, ROLES, []),
     "search-results": (ROLES, NO_ROLE, ["no-such-search"]),
     "customers": (ROLES, NO_ROLE, []),
+    "customers-export": (NO_ROLE, {"auditor"}, []),
     "customer": (ROLES, NO_ROLE, [CUSTOMER]),
     "customer-reveal": ({"maker", "auditor"}, {"maker", "auditor"}, [CUSTOMER]),
     "transactions-export": (NO_ROLE, {"auditor"}, []),
