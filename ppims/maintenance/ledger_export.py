@@ -59,7 +59,7 @@ class Source:
         said = plain[len(self.names) + OF_REF_ID.index("digests")]
         row["processor"] = system_ids.get(row["processor_id"])
         row[SAID_COLUMN], row["signature"] = (
-            bytes(each).hex() if each else None for each in (said, row["signature"])
+            bytes(each or b"").hex() for each in (said, row["signature"])
         )
         for name in self.instants:
             row[name] = _write_instant(row[name])
