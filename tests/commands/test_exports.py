@@ -181,6 +181,16 @@ def test_it_is_of_a_time_in_india_the_end_of_which_is_left_out(meera, frame, cou
     assert len(list_rows("export_ledger", *frame)) == count
 
 
+def test_the_time_counts_also_where_ids_are_not_in_its_order(meera, ent):
+    with clock.freeze(AT + timedelta(hours=1)):
+        make_posting(ent, make_customer(ent), 100, tran_id="T3")
+    rows = list_rows("export_ledger", "--since", "2031-06-17", "--until", "2031-06-18T12:00")
+    assert [(row["record"], row["tran_id"]) for row in rows] == [
+        *(("entry", "T1"), ("entry", "T3")),
+        ("check", None),
+    ]
+
+
 def test_a_time_that_is_none_is_refused(meera):
     with pytest.raises(CommandError):
         run("export_ledger", "--since", "2031-06-18", "--until", "2031-06-18")
