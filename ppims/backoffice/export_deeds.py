@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from django.utils.translation import gettext_lazy as _
 
 EXPORT_DEEDS: Mapping[str, object] = {
+    "statement exported": _("Exported a statement of %(rows)s rows, %(frame)s"),
+    "transactions exported": _("Exported transactions, %(frame)s%(asked)s"),
+    "audit exported": _("Exported the audit, %(frame)s"),
+    "month's figures exported": _("Exported the figures of %(month)s"),
     "customers exported": _("Exported customers, masked%(asked)s"),
     "customers exported at the machine": _("Exported all customers, masked; typed by %(operator)s"),
     "customers exported unmasked": _("Exported all customers, unmasked; typed by %(operator)s"),
@@ -20,6 +24,9 @@ EXPORT_DEEDS: Mapping[str, object] = {
 
 # What an action is called where one is chosen of all.
 EXPORT_NAMES: Mapping[str, object] = {
+    "transactions exported": _("Transactions exported"),
+    "audit exported": _("Audit exported"),
+    "month's figures exported": _("Month’s figures exported"),
     "customers exported": _("Customers exported"),
     "customers exported at the machine": _("Customers exported at the machine"),
     "customers exported unmasked": _("Customers exported unmasked"),

@@ -229,8 +229,8 @@ def change_staff_and_processors(ent: Processor, at: datetime) -> None:
 
 
 def propose_imports(ent: Processor, one: User, two: User) -> None:
-    """Let two people agree on a file, and one propose another; of the first comes what two customers
-    had used before.
+    """Let two people agree on a file, and one propose another; of the first comes what two had used
+    before.
     """
     approved, _ = (
         propose_import_of(file, one)
