@@ -152,7 +152,7 @@ def test_no_backup_is_overwritten(backup):
     assert backup.read_bytes() == before
 
 
-@pytest.mark.parametrize("step", ["_copy", "require_integrity", "_describe_copy", "pack", "sync"])
+@pytest.mark.parametrize("step", ["_copy", "require_integrity", "_describe_copy", "pack", "sync_folder"])
 def test_a_backup_that_fails_leaves_no_part_of_it(filled, tmp_path, monkeypatch, step):
     def fail(*_):
         raise OSError(28, "No space left on device")
