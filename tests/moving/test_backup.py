@@ -152,7 +152,9 @@ def test_no_backup_is_overwritten(backup):
     assert backup.read_bytes() == before
 
 
-@pytest.mark.parametrize("step", ["_copy", "require_integrity", "_describe_copy", "pack", "sync_folder"])
+@pytest.mark.parametrize(
+    "step", ["_copy", "require_integrity", "_describe_copy", "pack", "sync_folder"]
+)
 def test_a_backup_that_fails_leaves_no_part_of_it(filled, tmp_path, monkeypatch, step):
     def fail(*_):
         raise OSError(28, "No space left on device")
@@ -164,7 +166,9 @@ def test_a_backup_that_fails_leaves_no_part_of_it(filled, tmp_path, monkeypatch,
     assert (entry.action, "No space left" in audit.read_detail(entry)["reason"]) == (
         *("backup failed", True),
     )
-    left = [] if step != "sync" else ["backup.zip"]  # whole by then, if not surely on the disk
+    left = (
+        [] if step != "sync_folder" else ["backup.zip"]
+    )  # whole by then, if not surely on the disk
     assert [path.name for path in tmp_path.iterdir()] == left
 
 
