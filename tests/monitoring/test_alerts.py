@@ -130,7 +130,7 @@ def test_each_alert_says_what_it_means_and_what_to_do(alert):
     rule = read_rules()[alert]
     assert rule["labels"]["severity"] in {"page", "ticket"}
     assert rule["annotations"]["summary"]
-    assert rule["annotations"]["runbook"] == f"docs/operations.md#alert-{alert.lower()}"
+    assert rule["annotations"]["runbook"] == f"docs/monitoring.md#{alert.lower()}"
     section = read_monitoring().split(f"\n### {alert}\n")[1].split("\n##")[0]
     assert [part for part in SECTIONS if part not in section] == []
 
