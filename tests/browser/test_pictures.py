@@ -3,7 +3,7 @@
 from tests.browser.pictures import FACTOR_PAGES, SCREENS_FOLDER, decode, encode, name_picture
 from tests.browser.test_pages import LOOKS, PAGES
 
-MOST_BYTES = 4_800_000
+MOST_BYTES = 5_600_000
 
 
 def test_there_is_a_picture_of_each_page_in_each_look_and_no_other():
