@@ -45,7 +45,8 @@ def list_facts(row: Row, user: User) -> Facts:
     calls, where its own is found.
     """
     facts = [fact for fact in FACT_LISTERS[row.source](row, user) if fact.value]
-    if settings.PPIMS_KEEPS_BODIES and row.ref_id and user.has_perm("ppims.view_keptcall"):
+    is_called = row.processor_id is not None and bool(row.ref_id)
+    if settings.PPIMS_KEEPS_BODIES and is_called and user.has_perm("ppims.view_keptcall"):
         address = f"{reverse('calls')}?{urlencode({'number': row.ref_id})}"
         facts.append(Fact(_("Call"), _("Request and answer"), address=address))
     return facts
@@ -228,7 +229,8 @@ def _list_codes(row: Row, *, reason: str = "", sent: int | None = None, number: 
     other = str(sent) if sent not in {None, row.customer_id} else ""
     return [
         Fact("Reason", reason, is_code=True),
-        Fact("Ref_Id", row.ref_id, is_code=True),
+        # What staff made names a merge or an import there.
+        Fact("Ref_Id" if row.processor_id else _("By"), row.ref_id, is_code=True),
         Fact("Unique_Id", str(row.customer_id or ""), is_code=True),
         Fact(_("Unique_Id as sent"), other, is_code=True),
         Fact(_("Number in its chain"), str(number or ""), is_code=True),

@@ -16,6 +16,7 @@ from ppims.reports.records import Source
 from ppims.services.idempotency import Call
 from tests.factories import draw_ref, make_check, make_customer, make_posting
 from tests.ledger.histories import adjust
+from tests.two_people import merge_customers
 from tests.web.admin_pages import make_user, open_browser, read_words
 
 pytestmark = pytest.mark.django_db
@@ -192,3 +193,16 @@ def test_a_row_of_each_source_opens_with_few_queries(ent, source, django_assert_
         page = client.get(reverse("transaction", args=[SOURCE_SLUGS[source], row.id]))
     assert page.status_code == 200
     assert all(step.facts for step in page.context["steps"])
+
+
+def test_what_two_people_made_has_no_ref_id_and_no_call(ent, settings):
+    settings.PPIMS_KEEPS_BODIES = True
+    survivor, merged = make_customer_at(ent), make_customer_at(ent, MIDNIGHT + timedelta(hours=9))
+    with clock.freeze(AT + timedelta(hours=1)):
+        posted, _ = make_posting(ent, merged, 500)
+        merge_customers(survivor, merged)
+    moved = LedgerEntry.objects.filter(kind="M").first()
+    for entry, named in ((posted, "Ref_Id"), (moved, "By")):
+        facts = list_said(open_detail("entry", entry.pk, "auditor"))
+        assert facts[named] == entry.ref_id
+        assert ("Ref_Id" in facts, "Call" in facts) == 2 * (named == "Ref_Id",)
