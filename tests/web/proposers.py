@@ -4,9 +4,12 @@ A kind that comes has its function here: tests/web/test_nobody_alone.py misses i
 """
 
 from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from django.db import transaction
+from django.test import override_settings
 
 from customers.details import CustomerDetails
 from customers.models import DuplicateReview
@@ -98,9 +101,10 @@ def propose_key(maker):
 
 
 def propose_import(maker):
-    file = customer_files.keep_and_read(
-        customer_files.write_file(customer_files.make_row()), find_processor(), maker
-    )
+    content = customer_files.write_file(customer_files.make_row())
+    # In a folder of its own: tests beside this one delete what is old.
+    with TemporaryDirectory() as folder, override_settings(PPIMS_DATA_DIR=Path(folder)):
+        file = customer_files.keep_and_read(content, find_processor(), maker)
     return imports.propose(file_id=file.pk, reason="They move to us", user=maker)
 
 

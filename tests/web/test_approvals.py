@@ -394,7 +394,7 @@ def test_it_takes_a_bounded_number_of_queries(ent, maker, django_assert_max_num_
     for row in rows[:4]:
         decide(checker, row, "approve")
     checker.get("/work/approvals")  # counts what waits, once a minute
-    with django_assert_max_num_queries(31):
+    with django_assert_max_num_queries(32):
         assert len(checker.get("/work/approvals").content) < 60_000
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         checker.get(write_address(rows[5]))

@@ -137,7 +137,11 @@ def test_it_is_audited_with_its_filters_before_it_leaves(people):
     entry = AuditEntry.objects.get(action="customers exported")  # nothing of it was read yet
     assert (entry.subject, entry.at) == (audit.NO_CUSTOMER, AT)
     assert entry.user == response.wsgi_request.user
-    assert audit.read_detail(entry) == {"asked": {"tier": "N"}, "source": "127.0.0.1"}
+    assert audit.read_detail(entry) == {
+        "asked": {"tier": "N"},
+        "source": "127.0.0.1",
+        "outcome": "done",
+    }
 
 
 def test_what_can_not_be_audited_does_not_leave(people, monkeypatch):

@@ -21,6 +21,8 @@ REFUSED_PAGES = {
 NOT_FOR_READING = {
     *("healthz", "readyz", "stay", "api:openapi", "sessions-end", "staff-sessions-end"),
     *("customer-statement", "transactions-export", "audit-export", "customers-export"),
+    *("import-go-on", "import-refused", "import-template"),
+    *("reconciliation-export", "reconciliation-template"),
     *("audit-proof", "audit-seal", "audit-verify", "seal-file", "reports-export"),
 }
 
