@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 
+from customers import survivors
 from customers.models import Customer, CustomerImport
 from limits import ledger
 from limits.known import ApprovedOpening, Request
@@ -80,8 +81,9 @@ def _book(name: str, rows: Sequence[Opening]) -> None:
         raise UnknownCustomer
     # Made here for all: a group puts off whoever has no head yet.
     ledger.make_heads(ids)
+    owners = survivors.list_all_kin(ids)  # who was merged since has theirs in another's ledger
     booked = LedgerEntry.objects.filter(
-        kind=LedgerEntry.Kind.OPENING, ref_id=name, customer_id__in=ids
+        kind=LedgerEntry.Kind.OPENING, ref_id=name, customer_id__in=owners
     )
     is_booked = set(booked.values_list("unique_id_sent", "month", "direction"))
     requests = [

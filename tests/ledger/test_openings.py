@@ -202,8 +202,12 @@ def test_a_merge_takes_it_along_and_an_unmerge_gives_it_back(ent, cbs, brought):
     record(make_import(cbs), (merged, NOVEMBER, "D", 30))
     merge_customers(survivor, merged)
     assert read_used(survivor) == (130, 0)
+    record(make_import(cbs), (merged, NOVEMBER, "D", 7))
+    again = CustomerImport.objects.latest("pk")
+    record(again, (merged, NOVEMBER, "D", 7))  # found in the survivor's ledger
+    assert read_used(survivor) == (137, 0)
     unmerge_customer(merged)
-    assert (read_used(survivor), read_used(merged)) == ((100, 0), (30, 0))
+    assert (read_used(survivor), read_used(merged)) == ((100, 0), (37, 0))
     assert list_findings() == []
 
 
