@@ -3,6 +3,7 @@ the migrations that this replaces has the same, and goes on by them.
 """
 
 import django.db.models.deletion
+import django.db.models.expressions
 import ppims.db.fields
 from django.conf import settings
 from django.db import migrations, models
@@ -36,6 +37,8 @@ class Migration(migrations.Migration):
         ("customers", "0011_states_of_proposals_are_known"),
         ("customers", "0012_merges"),
         ("customers", "0013_raised_and_lowered_by_time"),
+        ("customers", "0014_identifier_keys"),
+        ("customers", "0015_imports"),
     ]
 
     initial = True
@@ -262,7 +265,6 @@ class Migration(migrations.Migration):
                         name="customer_note_says_something",
                     )
                 ],
-                "indexes": [],
             },
         ),
         migrations.CreateModel(
@@ -445,8 +447,214 @@ class Migration(migrations.Migration):
                         to="customers.customer",
                     ),
                 ),
+                ("key_id", models.CharField(editable=False, max_length=8, null=True)),
             ],
-            options={"indexes": [], "constraints": []},
+        ),
+        migrations.CreateModel(
+            name="ImportFile",
+            fields=[
+                ("id", ppims.db.fields.BigId(primary_key=True, serialize=False)),
+                (
+                    "processor",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="ppims.processor",
+                    ),
+                ),
+                ("name", models.CharField(max_length=100)),
+                ("digest", models.CharField(max_length=64)),
+                ("size_bytes", models.PositiveIntegerField()),
+                ("stored_as", models.CharField(max_length=32)),
+                ("key_id", models.CharField(max_length=8)),
+                (
+                    "brought_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("brought_at", models.DateTimeField()),
+                ("read_at", models.DateTimeField(null=True)),
+                ("gone_at", models.DateTimeField(null=True)),
+                ("fault", models.CharField(blank=True, max_length=200)),
+                ("row_count", models.PositiveIntegerField(default=0)),
+                ("new_count", models.PositiveIntegerField(default=0)),
+                ("elsewhere_count", models.PositiveIntegerField(default=0)),
+                ("known_count", models.PositiveIntegerField(default=0)),
+                ("review_count", models.PositiveIntegerField(default=0)),
+                ("refused_count", models.PositiveIntegerField(default=0)),
+                ("done_count", models.PositiveIntegerField(default=0)),
+                ("added_count", models.PositiveIntegerField(default=0)),
+                ("ended_at", models.DateTimeField(null=True)),
+            ],
+            options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("gone_at__isnull", True)),
+                        fields=["brought_at"],
+                        name="import_file_kept",
+                    )
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "row_count",
+                                django.db.models.expressions.CombinedExpression(
+                                    django.db.models.expressions.CombinedExpression(
+                                        django.db.models.expressions.CombinedExpression(
+                                            django.db.models.expressions.CombinedExpression(
+                                                models.F("new_count"),
+                                                "+",
+                                                models.F("elsewhere_count"),
+                                            ),
+                                            "+",
+                                            models.F("known_count"),
+                                        ),
+                                        "+",
+                                        models.F("review_count"),
+                                    ),
+                                    "+",
+                                    models.F("refused_count"),
+                                ),
+                            )
+                        ),
+                        name="import_file_counts_make_its_rows",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("added_count__lte", models.F("done_count")),
+                            ("done_count__lte", models.F("row_count")),
+                        ),
+                        name="import_file_adds_what_it_has",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="CustomerImport",
+            fields=[
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("PROPOSED", "Proposed"),
+                            ("APPROVED", "Approved"),
+                            ("REJECTED", "Rejected"),
+                            ("WITHDRAWN", "Withdrawn"),
+                            ("ALONE", "Counts, to be confirmed"),
+                            ("OBJECTED", "Counts, objected to"),
+                        ],
+                        default="PROPOSED",
+                        max_length=9,
+                    ),
+                ),
+                (
+                    "maker",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "checker",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("operator", models.CharField(blank=True, editable=False, max_length=100)),
+                ("proposed_at", models.DateTimeField()),
+                ("decided_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "decision_note",
+                    models.CharField(
+                        blank=True, max_length=500, verbose_name="Reason of the decision"
+                    ),
+                ),
+                ("id", ppims.db.fields.BigId(primary_key=True, serialize=False)),
+                (
+                    "file",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="imports",
+                        to="customers.importfile",
+                    ),
+                ),
+                ("digest", models.CharField(max_length=64)),
+                ("reason", models.CharField(max_length=500, verbose_name="Reason")),
+            ],
+            options={
+                "permissions": [
+                    ("propose_customerimport", "Can import customers"),
+                    ("approve_customerimport", "Can approve an import of customers"),
+                ],
+                "abstract": False,
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "PROPOSED")),
+                        fields=["proposed_at"],
+                        name="customerimport_waiting",
+                    )
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("maker__isnull", True),
+                            ("checker__isnull", True),
+                            models.Q(("maker", models.F("checker")), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="customers_customerimport_maker_is_not_checker",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state__in", ["APPROVED", "REJECTED"]), _negated=True),
+                            models.Q(
+                                ("checker__isnull", False),
+                                ("decided_at__isnull", False),
+                                ("maker__isnull", False),
+                            ),
+                            models.Q(
+                                ("checker__isnull", True),
+                                ("decided_at__isnull", False),
+                                ("maker__isnull", True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="customers_customerimport_decision_has_two_people",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("state__in", ["PROPOSED", "APPROVED", "REJECTED", "WITHDRAWN"])
+                        ),
+                        name="customers_customerimport_state_is_known",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("state__in", ["PROPOSED", "APPROVED"])),
+                        fields=("file",),
+                        name="customer_import_once_a_file",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("maker__isnull", False)),
+                        name="customer_import_has_a_maker",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("reason", ""), _negated=True),
+                        name="customer_import_has_a_reason",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Kin",
@@ -468,7 +676,6 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.UniqueConstraint(fields=("customer", "other_id"), name="kin_once_a_pair")
                 ],
-                "indexes": [],
             },
         ),
         migrations.CreateModel(
@@ -539,7 +746,6 @@ class Migration(migrations.Migration):
                         name="kyc_raised_or_lowered",
                     )
                 ],
-                "constraints": [],
             },
         ),
         migrations.CreateModel(
@@ -861,7 +1067,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-            options={"indexes": [], "constraints": []},
         ),
         migrations.CreateModel(
             name="NumberPassedOn",
@@ -1040,7 +1245,6 @@ class Migration(migrations.Migration):
                 ("kyc_updated_channel", models.CharField(max_length=100)),
                 ("kyc_updated_on", models.DateTimeField()),
             ],
-            options={"indexes": [], "constraints": []},
         ),
         migrations.CreateModel(
             name="Registration",

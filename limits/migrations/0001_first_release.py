@@ -11,8 +11,12 @@ from ppims.db import append_only
 
 
 ONLY_GROW = (
-    *("limits_limitcheck", "limits_ledgerentry", "limits_seal"),
-    *("limits_postingfinding", "limits_refusedreport", "limits_reportfinding"),
+    "limits_limitcheck",
+    "limits_ledgerentry",
+    "limits_seal",
+    "limits_postingfinding",
+    "limits_refusedreport",
+    "limits_reportfinding",
 )
 
 
@@ -42,6 +46,10 @@ class Migration(migrations.Migration):
         ("limits", "0014_tran_ids_of_two_in_one_ledger"),
         ("limits", "0015_corrections_that_name_their_posting"),
         ("limits", "0016_limits_changed_as_one"),
+        ("limits", "0017_notices"),
+        ("limits", "0018_password_notices"),
+        ("limits", "0019_openings"),
+        ("limits", "0020_reconciliations"),
     ]
 
     initial = True
@@ -200,7 +208,6 @@ class Migration(migrations.Migration):
                 ("key_id", models.CharField(max_length=8)),
                 ("mac", models.BinaryField()),
             ],
-            options={"indexes": [], "constraints": []},
         ),
         ppims.db.fields.CreateWithoutRowid(
             name="MonthlyUsage",
@@ -237,7 +244,6 @@ class Migration(migrations.Migration):
                         name="monthly_usage_is_never_negative",
                     )
                 ],
-                "indexes": [],
             },
         ),
         migrations.CreateModel(
@@ -275,7 +281,115 @@ class Migration(migrations.Migration):
                         name="watched_near_a_limit",
                     ),
                 ],
-                "constraints": [],
+            },
+        ),
+        migrations.CreateModel(
+            name="Notice",
+            fields=[
+                ("id", ppims.db.fields.BigId(primary_key=True, serialize=False)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("VERIFICATION", "Verification"),
+                            ("SEAL", "Seal"),
+                            ("BACKUP", "Backup"),
+                            ("PASSWORD", "Processor’s password"),
+                            ("UNANSWERED", "Checks never answered"),
+                            ("LOADING_STOP", "Loading stops"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("matter", models.CharField(max_length=60)),
+                ("unique_id", models.BigIntegerField(null=True, verbose_name="Unique_Id")),
+                (
+                    "processor",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="ppims.processor",
+                    ),
+                ),
+                ("day", models.DateField()),
+                ("step", models.PositiveIntegerField(default=0)),
+                ("count", models.BigIntegerField(default=0)),
+                ("has_failed", models.BooleanField(default=False)),
+                ("urgency", models.PositiveIntegerField()),
+                ("found_at", models.DateTimeField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("OPEN", "Open"), ("CLOSED", "Closed")],
+                        default="OPEN",
+                        max_length=6,
+                    ),
+                ),
+                ("closed_at", models.DateTimeField(null=True)),
+                (
+                    "closed_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=500)),
+            ],
+            options={
+                "permissions": [
+                    ("close_notice", "Can close a notice about customers and processors")
+                ],
+                "default_permissions": ("view",),
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "OPEN")),
+                        fields=["urgency", "id"],
+                        name="notice_open",
+                    ),
+                    models.Index(
+                        condition=models.Q(("state", "OPEN")),
+                        fields=["found_at", "id"],
+                        name="notice_open_by_time",
+                    ),
+                    models.Index(
+                        condition=models.Q(("state", "CLOSED")),
+                        fields=["closed_at", "id"],
+                        name="notice_closed",
+                    ),
+                    models.Index(
+                        condition=models.Q(("unique_id__isnull", False)),
+                        fields=["unique_id"],
+                        name="notice_of_customer",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("matter",), name="notice_is_once_a_matter"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("closed_at__isnull", True), ("state", "OPEN")),
+                            models.Q(("closed_at__isnull", False), ("state", "CLOSED")),
+                            _connector="OR",
+                        ),
+                        name="notice_closed_has_its_time",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("closed_by__isnull", True), ("note", "")),
+                            models.Q(
+                                ("closed_by__isnull", False),
+                                ("state", "CLOSED"),
+                                models.Q(("note", ""), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="notice_closed_by_somebody_has_a_note",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -287,7 +401,165 @@ class Migration(migrations.Migration):
                 ("claimed_until", models.DateTimeField()),
                 ("state", models.TextField()),
             ],
-            options={"db_table": "limits_figures", "indexes": [], "constraints": []},
+            options={
+                "db_table": "limits_figures",
+            },
+        ),
+        migrations.CreateModel(
+            name="Reconciliation",
+            fields=[
+                ("id", ppims.db.fields.BigId(primary_key=True, serialize=False)),
+                (
+                    "processor",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="ppims.processor",
+                    ),
+                ),
+                ("since", models.DateField()),
+                ("until", models.DateField()),
+                ("file_name", models.CharField(max_length=100)),
+                ("digest", models.CharField(max_length=64)),
+                ("size_bytes", models.PositiveIntegerField()),
+                ("stored_as", models.CharField(blank=True, max_length=32)),
+                ("key_id", models.CharField(blank=True, max_length=8)),
+                (
+                    "brought_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("brought_at", models.DateTimeField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("WAITING", "Being compared"),
+                            ("DONE", "Compared"),
+                            ("REFUSED", "Refused"),
+                        ],
+                        default="WAITING",
+                        max_length=7,
+                    ),
+                ),
+                ("ended_at", models.DateTimeField(null=True)),
+                ("fault", models.CharField(blank=True, max_length=200)),
+                ("row_count", models.PositiveIntegerField(default=0)),
+                ("refused_count", models.PositiveIntegerField(default=0)),
+                ("difference_count", models.PositiveIntegerField(default=0)),
+                ("open_count", models.PositiveIntegerField(default=0)),
+                ("sums", models.TextField(default="{}")),
+            ],
+            options={
+                "default_permissions": ("add",),
+                "indexes": [models.Index(fields=["brought_at"], name="reconciliation_by_time")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("since__lte", models.F("until"))),
+                        name="reconciliation_ends_after_it_begins",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("ended_at__isnull", True), ("state", "WAITING")),
+                            models.Q(
+                                ("ended_at__isnull", False), ("state__in", ["DONE", "REFUSED"])
+                            ),
+                            _connector="OR",
+                        ),
+                        name="reconciliation_has_an_end_once_compared",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="ReconciliationDifference",
+            fields=[
+                ("id", ppims.db.fields.BigId(primary_key=True, serialize=False)),
+                (
+                    "reconciliation",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="differences",
+                        to="limits.reconciliation",
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("AMOUNT", "Amount differs"),
+                            ("DIRECTION", "Spend and load mixed up"),
+                            ("ONLY_THEIRS", "Only in their file"),
+                            ("ONLY_OURS", "Only in our books"),
+                            ("REFUSED", "Row refused"),
+                            ("OTHER_DAY", "Agrees over other days"),
+                        ],
+                        max_length=11,
+                    ),
+                ),
+                ("tran_id", models.CharField(blank=True, max_length=32, verbose_name="Tran_Id")),
+                ("ref_id", models.CharField(blank=True, max_length=32, verbose_name="Ref_Id")),
+                (
+                    "direction",
+                    models.CharField(
+                        blank=True, choices=[("D", "Spend"), ("C", "Load")], max_length=1
+                    ),
+                ),
+                ("their_paise", ppims.db.fields.Paise(null=True)),
+                ("our_paise", ppims.db.fields.Paise(null=True)),
+                ("row_number", models.PositiveIntegerField(null=True)),
+                ("row_count", models.PositiveIntegerField(default=0)),
+                ("entry_id", models.BigIntegerField(null=True)),
+                ("unique_id", models.BigIntegerField(null=True, verbose_name="Unique_Id")),
+                ("said", models.CharField(blank=True, max_length=200)),
+                (
+                    "settled_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("settled_at", models.DateTimeField(null=True)),
+                ("note", models.CharField(blank=True, max_length=500)),
+            ],
+            options={
+                "default_permissions": (),
+                "indexes": [
+                    models.Index(fields=["reconciliation", "kind", "id"], name="difference_of_run"),
+                    models.Index(
+                        condition=models.Q(("kind__in", ["ONLY_OURS", "OTHER_DAY"])),
+                        fields=["entry_id"],
+                        name="difference_of_posting",
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("note", ""),
+                                ("settled_at__isnull", True),
+                                ("settled_by__isnull", True),
+                            ),
+                            models.Q(
+                                ("settled_at__isnull", False),
+                                ("settled_by__isnull", False),
+                                models.Q(("note", ""), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="reconciliation_difference_settled_has_a_note",
+                    )
+                ],
+            },
         ),
         migrations.CreateModel(
             name="RuleSet",
@@ -716,7 +988,6 @@ class Migration(migrations.Migration):
                         condition=models.Q(("amount_paise__gt", 0)), name="hold_amount_is_positive"
                     )
                 ],
-                "indexes": [],
             },
         ),
         migrations.CreateModel(
@@ -757,6 +1028,7 @@ class Migration(migrations.Migration):
                             ("R", "Reversed"),
                             ("A", "Adjusted"),
                             ("M", "Moved"),
+                            ("O", "Opening"),
                         ],
                         max_length=1,
                     ),
@@ -917,6 +1189,11 @@ class Migration(migrations.Migration):
                         fields=("customer", "adjustment"),
                         name="ledger_entry_adjusts_once",
                     ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("kind", "O")),
+                        fields=("customer", "ref_id", "unique_id_sent", "month", "direction"),
+                        name="ledger_entry_opens_once",
+                    ),
                 ],
             },
         ),
@@ -1037,7 +1314,6 @@ class Migration(migrations.Migration):
                         name="refused_report_amount_is_positive",
                     ),
                 ],
-                "indexes": [],
             },
         ),
         migrations.CreateModel(
@@ -1122,8 +1398,6 @@ class Migration(migrations.Migration):
             ],
             options={
                 "permissions": [("make_seal", "Can make a seal")],
-                "indexes": [],
-                "constraints": [],
             },
         ),
         migrations.RunPython(forbid_changes, allow_changes),

@@ -6,7 +6,9 @@ import django.contrib.auth.validators
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
+import ppims.core.networks
 import ppims.db.fields
+import ppims.models.sessions
 import ppims.models.users
 from django.conf import settings
 from django.db import migrations, models
@@ -38,11 +40,19 @@ class Migration(migrations.Migration):
         ("ppims", "0009_jobs"),
         ("ppims", "0010_staff_changes"),
         ("ppims", "0011_processor_changes"),
+        ("ppims", "0012_kept_calls"),
+        ("ppims", "0013_watch"),
+        ("ppims", "0014_second_factor"),
+        ("ppims", "0015_staff_sessions"),
+        ("ppims", "0016_failed_access"),
+        ("ppims", "0017_processor_bounds"),
+        ("ppims", "0018_key_rotation"),
+        ("ppims", "0019_job_kinds"),
     ]
 
     initial = True
 
-    dependencies = [("auth", "0012_alter_user_first_name_max_length")]
+    dependencies = [("auth", "0012_alter_user_first_name_max_length"), ("sessions", "0001_initial")]
 
     operations = [
         migrations.CreateModel(
@@ -55,7 +65,6 @@ class Migration(migrations.Migration):
                 ("key_id", models.CharField(max_length=8)),
                 ("mac", models.BinaryField()),
             ],
-            options={"indexes": [], "constraints": []},
         ),
         migrations.CreateModel(
             name="KeyInUse",
@@ -74,8 +83,12 @@ class Migration(migrations.Migration):
                 ("purpose", models.CharField(max_length=8)),
                 ("key_id", models.CharField(max_length=8)),
                 ("first_used_at", models.DateTimeField()),
+                ("needs", models.TextField(default="", editable=False)),
+                ("counted_at", models.DateTimeField(editable=False, null=True)),
             ],
-            options={"verbose_name_plural": "keys in use", "indexes": [], "constraints": []},
+            options={
+                "verbose_name_plural": "keys in use",
+            },
         ),
         migrations.CreateModel(
             name="Processor",
@@ -113,6 +126,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("password", models.CharField(editable=False, max_length=128)),
+                ("password_at", models.DateTimeField(editable=False, null=True)),
                 ("proof", models.BinaryField(null=True)),
                 ("former_password", models.CharField(blank=True, editable=False, max_length=128)),
                 ("former_proof", models.BinaryField(null=True)),
@@ -141,6 +155,25 @@ class Migration(migrations.Migration):
                         ],
                     ),
                 ),
+                (
+                    "networks",
+                    models.CharField(
+                        blank=True,
+                        max_length=2200,
+                        validators=[ppims.core.networks.require_canonical],
+                    ),
+                ),
+                (
+                    "requests_per_second",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(100000),
+                        ],
+                    ),
+                ),
             ],
             options={
                 "constraints": [
@@ -151,6 +184,14 @@ class Migration(migrations.Migration):
                             _connector="OR",
                         ),
                         name="processor_holds_last_1_to_1440_minutes",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("requests_per_second__isnull", True),
+                            ("requests_per_second__range", (1, 100000)),
+                            _connector="OR",
+                        ),
+                        name="processor_asks_1_to_100000_times_a_second",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(("state__in", ["ACTIVE", "WINDING_DOWN", "DISABLED"])),
@@ -168,11 +209,10 @@ class Migration(migrations.Migration):
                         name="processor_former_password_has_an_end",
                     ),
                 ],
-                "indexes": [],
             },
         ),
         migrations.CreateModel(
-            name="RefusedCall",
+            name="KeptCall",
             fields=[
                 ("id", ppims.db.fields.BigId(primary_key=True, serialize=False)),
                 ("at", models.DateTimeField()),
@@ -180,34 +220,60 @@ class Migration(migrations.Migration):
                     "processor",
                     models.ForeignKey(
                         db_index=False,
+                        null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="ppims.processor",
                     ),
                 ),
                 ("operation", models.CharField(max_length=30)),
+                ("request_id", models.CharField(blank=True, max_length=64)),
                 ("ref_id", models.CharField(blank=True, max_length=32, verbose_name="Ref_Id")),
+                ("tran_id", models.CharField(blank=True, max_length=32, verbose_name="Tran_Id")),
+                (
+                    "enquiry_ref_id",
+                    models.CharField(blank=True, max_length=32, verbose_name="Enquiry_Ref_Id"),
+                ),
+                ("unique_id", models.BigIntegerField(null=True, verbose_name="Unique_Id")),
                 (
                     "code",
                     models.CharField(
                         choices=[
+                            ("000", "Done"),
+                            ("200", "Registered already"),
                             ("400", "Field missing or malformed"),
+                            ("401", "Wrong credentials"),
                             ("403", "Not allowed"),
                             ("409", "Conflict with the record"),
+                            ("429", "Too many failed log-ins or calls"),
                             ("500", "No such customer"),
+                            ("503", "Busy"),
                             ("999", "Fault of ours"),
                         ],
                         max_length=3,
                         verbose_name="Resp_Code",
                     ),
                 ),
+                ("is_refused", models.BooleanField(default=True)),
                 ("fields", models.TextField(blank=True)),
+                ("http_status", models.PositiveSmallIntegerField(null=True)),
+                ("milliseconds", models.PositiveIntegerField(null=True)),
+                ("fault", models.CharField(blank=True, max_length=100)),
+                ("key_id", models.CharField(blank=True, max_length=8)),
+                ("sealed", models.BinaryField(default=b"")),
             ],
             options={
                 "indexes": [
-                    models.Index(fields=["processor", "id"], name="refused_call_of_processor")
+                    models.Index(fields=["processor", "id"], name="kept_call_of_processor"),
+                    models.Index(
+                        condition=models.Q(("is_refused", True)),
+                        fields=["processor", "id"],
+                        name="kept_call_refused",
+                    ),
+                    models.Index(fields=["ref_id", "id"], name="kept_call_by_ref_id"),
+                    models.Index(fields=["tran_id", "id"], name="kept_call_by_tran_id"),
+                    models.Index(fields=["request_id", "id"], name="kept_call_by_request_id"),
                 ],
-                "constraints": [],
             },
         ),
         ppims.db.fields.CreateWithoutRowid(
@@ -250,7 +316,6 @@ class Migration(migrations.Migration):
                 ("row_id", models.BigIntegerField()),
                 ("digests", models.BinaryField()),
             ],
-            options={"indexes": [], "constraints": []},
         ),
         migrations.CreateModel(
             name="User",
@@ -329,6 +394,7 @@ class Migration(migrations.Migration):
                         help_text="Old ones, told wrong by who was changing it.",
                     ),
                 ),
+                ("last_login_source", models.CharField(blank=True, editable=False, max_length=64)),
                 (
                     "groups",
                     models.ManyToManyField(
@@ -356,10 +422,10 @@ class Migration(migrations.Migration):
                 "verbose_name": "user",
                 "verbose_name_plural": "users",
                 "abstract": False,
-                "indexes": [],
-                "constraints": [],
             },
-            managers=[("objects", ppims.models.users.StaffManager())],
+            managers=[
+                ("objects", ppims.models.users.StaffManager()),
+            ],
         ),
         migrations.CreateModel(
             name="AuditEntry",
@@ -423,6 +489,45 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="FailedAccess",
+            fields=[
+                ("id", ppims.db.fields.BigId(primary_key=True, serialize=False)),
+                ("quarter", models.DateTimeField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("LOG_IN", "Passwords refused"),
+                            ("CODE", "Codes refused"),
+                            ("PAGE", "Pages denied"),
+                            ("REVEAL", "Reveals refused"),
+                        ],
+                        max_length=6,
+                    ),
+                ),
+                ("source", models.CharField(blank=True, max_length=64)),
+                ("count", models.PositiveIntegerField(default=1)),
+            ],
+            options={
+                "verbose_name_plural": "failed accesses",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("quarter", "user", "kind", "source"),
+                        name="failed_access_is_counted_once",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="Job",
             fields=[
                 ("id", ppims.db.fields.BigId(primary_key=True, serialize=False)),
@@ -433,6 +538,10 @@ class Migration(migrations.Migration):
                             ("SEAL", "Seal"),
                             ("VERIFY", "Verification"),
                             ("WHAT_IF", "Effect of a change of limits"),
+                            ("WATCH", "Daily watch"),
+                            ("IMPORT_READ", "Reading a file of customers"),
+                            ("IMPORT", "Import of customers"),
+                            ("RECONCILE", "Reconciliation"),
                         ],
                         max_length=12,
                     ),
@@ -505,6 +614,191 @@ class Migration(migrations.Migration):
                             _connector="OR",
                         ),
                         name="job_is_somebodys_while_it_runs",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("kind", "WATCH"), ("owner__isnull", True)),
+                        fields=("kind", "arguments"),
+                        name="job_of_a_day_is_asked_for_once",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="KeyRotation",
+            fields=[
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("PROPOSED", "Proposed"),
+                            ("APPROVED", "Approved"),
+                            ("REJECTED", "Rejected"),
+                            ("WITHDRAWN", "Withdrawn"),
+                            ("ALONE", "Counts, to be confirmed"),
+                            ("OBJECTED", "Counts, objected to"),
+                        ],
+                        default="PROPOSED",
+                        max_length=9,
+                    ),
+                ),
+                (
+                    "maker",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "checker",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("operator", models.CharField(blank=True, editable=False, max_length=100)),
+                ("proposed_at", models.DateTimeField()),
+                ("decided_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "decision_note",
+                    models.CharField(
+                        blank=True, max_length=500, verbose_name="Reason of the decision"
+                    ),
+                ),
+                ("alone_at", models.DateTimeField(editable=False, null=True)),
+                ("id", ppims.db.fields.BigId(primary_key=True, serialize=False)),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[
+                            ("document", "Document key"),
+                            ("digest", "Digest key"),
+                            ("ledger", "Ledger key"),
+                            ("session", "Session key"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("from_key_id", models.CharField(max_length=8)),
+                ("made_key_id", models.CharField(blank=True, editable=False, max_length=8)),
+                ("began_at", models.DateTimeField(editable=False, null=True)),
+                ("filled_at", models.DateTimeField(editable=False, null=True)),
+                ("first_at", models.DateTimeField(editable=False, null=True)),
+                ("done_at", models.DateTimeField(editable=False, null=True)),
+                ("reason", models.CharField(max_length=500)),
+            ],
+            options={
+                "permissions": [
+                    ("propose_keyrotation", "Can propose a new key"),
+                    ("approve_keyrotation", "Can approve a new key"),
+                ],
+                "abstract": False,
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state__in", ["PROPOSED", "ALONE"])),
+                        fields=["proposed_at"],
+                        name="keyrotation_waiting",
+                    )
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("maker__isnull", True),
+                            ("checker__isnull", True),
+                            models.Q(("maker", models.F("checker")), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="ppims_keyrotation_maker_is_not_checker",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state__in", ["APPROVED", "REJECTED"]), _negated=True),
+                            models.Q(
+                                ("checker__isnull", False),
+                                ("decided_at__isnull", False),
+                                ("maker__isnull", False),
+                            ),
+                            models.Q(
+                                ("checker__isnull", True),
+                                ("decided_at__isnull", False),
+                                ("maker__isnull", True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="ppims_keyrotation_decision_has_two_people",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("state__in", ["PROPOSED", "APPROVED", "REJECTED", "WITHDRAWN"]),
+                            models.Q(
+                                ("alone_at__isnull", False),
+                                ("checker__isnull", True),
+                                ("decided_at__isnull", True),
+                                ("maker__isnull", False),
+                                ("state", "ALONE"),
+                            ),
+                            models.Q(
+                                ("alone_at__isnull", False),
+                                ("checker__isnull", False),
+                                ("decided_at__isnull", False),
+                                ("maker__isnull", False),
+                                ("state", "OBJECTED"),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="ppims_keyrotation_state_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("state__in", ["APPROVED", "ALONE", "OBJECTED"]),
+                            ("alone_at__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="ppims_keyrotation_alone_counts",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(
+                            ("done_at__isnull", True),
+                            ("state__in", ["PROPOSED", "APPROVED", "ALONE", "OBJECTED"]),
+                        ),
+                        fields=("purpose",),
+                        name="key_rotation_one_open_per_purpose",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("maker__isnull", False)),
+                        name="key_rotation_has_a_maker",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("reason", ""), _negated=True),
+                        name="key_rotation_has_a_reason",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("began_at__isnull", True),
+                                ("done_at__isnull", True),
+                                ("filled_at__isnull", True),
+                                ("first_at__isnull", True),
+                                ("made_key_id", ""),
+                            ),
+                            models.Q(
+                                models.Q(
+                                    ("first_at__isnull", False),
+                                    ("done_at__isnull", True),
+                                    _connector="OR",
+                                ),
+                                ("began_at__isnull", False),
+                                ("made_key_id__gt", ""),
+                                ("state__in", ["APPROVED", "ALONE", "OBJECTED"]),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="key_rotation_goes_step_by_step",
                     ),
                 ],
             },
@@ -585,6 +879,10 @@ class Migration(migrations.Migration):
                 ("hold_minutes", models.PositiveSmallIntegerField(null=True)),
                 ("from_name", models.CharField(blank=True, max_length=100)),
                 ("from_hold_minutes", models.PositiveSmallIntegerField(null=True)),
+                ("networks", models.CharField(blank=True, max_length=2200)),
+                ("from_networks", models.CharField(blank=True, max_length=2200)),
+                ("requests_per_second", models.PositiveIntegerField(null=True)),
+                ("from_requests_per_second", models.PositiveIntegerField(null=True)),
                 ("from_state", models.CharField(blank=True, max_length=12)),
                 ("keep_days", models.PositiveSmallIntegerField(null=True)),
                 ("reason", models.CharField(max_length=500)),
@@ -702,6 +1000,49 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="RecoveryCode",
+            fields=[
+                ("id", ppims.db.fields.BigId(primary_key=True, serialize=False)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="recovery_codes",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("key_id", models.CharField(max_length=8)),
+                ("digest", models.BinaryField(max_length=16)),
+                ("used_at", models.DateTimeField(null=True)),
+            ],
+            options={
+                "indexes": [models.Index(fields=["user"], name="recovery_code_by_user")],
+            },
+        ),
+        migrations.CreateModel(
+            name="SecondFactor",
+            fields=[
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="second_factor",
+                        serialize=False,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("key_id", models.CharField(max_length=8)),
+                ("sealed", models.BinaryField()),
+                ("drawn_for", models.BinaryField(default=b"")),
+                ("confirmed_at", models.DateTimeField(null=True)),
+                ("last_step", models.BigIntegerField(default=0)),
+                ("wrong_codes", models.PositiveSmallIntegerField(default=0)),
+                ("locked_until_seconds", models.BigIntegerField(default=0)),
+            ],
+        ),
+        migrations.CreateModel(
             name="StaffChange",
             fields=[
                 (
@@ -759,6 +1100,7 @@ class Migration(migrations.Migration):
                             ("RESET", "Reset password"),
                             ("DEACTIVATE", "Deactivate"),
                             ("ACTIVATE", "Activate"),
+                            ("FACTOR", "Reset second factor"),
                         ],
                         max_length=10,
                     ),
@@ -857,7 +1199,10 @@ class Migration(migrations.Migration):
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            ("kind__in", ["ADD", "ROLE", "RESET", "DEACTIVATE", "ACTIVATE"])
+                            (
+                                "kind__in",
+                                ["ADD", "ROLE", "RESET", "DEACTIVATE", "ACTIVATE", "FACTOR"],
+                            )
                         ),
                         name="staff_change_kind_is_known",
                     ),
@@ -872,7 +1217,7 @@ class Migration(migrations.Migration):
                                 ("kind", "ROLE"), ("person__isnull", False), ("to_role__gt", "")
                             ),
                             models.Q(
-                                ("kind__in", ["RESET", "DEACTIVATE", "ACTIVATE"]),
+                                ("kind__in", ["RESET", "DEACTIVATE", "ACTIVATE", "FACTOR"]),
                                 ("person__isnull", False),
                             ),
                             _connector="OR",
@@ -892,6 +1237,43 @@ class Migration(migrations.Migration):
                         name="staff_change_has_a_reason",
                     ),
                 ],
+            },
+        ),
+        migrations.CreateModel(
+            name="StaffSession",
+            fields=[
+                (
+                    "session_key",
+                    models.CharField(
+                        max_length=40, primary_key=True, serialize=False, verbose_name="session key"
+                    ),
+                ),
+                ("session_data", models.TextField(verbose_name="session data")),
+                ("expire_date", models.DateTimeField(db_index=True, verbose_name="expire date")),
+                (
+                    "user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "public_id",
+                    models.CharField(default=ppims.models.sessions.draw_public_id, max_length=16),
+                ),
+                ("began_at", models.DateTimeField()),
+                ("seen_at", models.DateTimeField()),
+                ("source", models.CharField(blank=True, max_length=64)),
+                ("agent", models.CharField(blank=True, max_length=60)),
+                ("previous_login_at", models.DateTimeField(null=True)),
+                ("previous_source", models.CharField(blank=True, max_length=64)),
+            ],
+            options={
+                "verbose_name": "session",
+                "verbose_name_plural": "sessions",
+                "abstract": False,
             },
         ),
         migrations.RunPython(forbid_changes, allow_changes),

@@ -3,26 +3,19 @@
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
-from django.db import connections
-from django.db.migrations.executor import MigrationExecutor
 
 from ppims.db import alias
 from ppims.models import KeptCall
+from tests.moving.older_databases import make_older
 
 pytestmark = pytest.mark.only_on("sqlite", "it is the same migration")
-BEFORE = ("ppims", "0001_first_release"), ("auth", "0012_alter_user_first_name_max_length")
-
-
-def make_first_release(using):
-    """Migrate so far, and give the models as they are then."""
-    executor = MigrationExecutor(connections[using])
-    return executor.migrate(list(BEFORE)).apps
+BEFORE = ("ppims", "0011_processor_changes"), ("auth", "0012_alter_user_first_name_max_length")
 
 
 def test_refused_calls_are_kept_and_so_are_rights(tmp_path, transactional_db, django_db_blocker):
     url = alias.write_sqlite_url(tmp_path / "older.sqlite3")
     with django_db_blocker.unblock(), alias.open_database(url) as older:
-        models = make_first_release(older)
+        models = make_older(older, *BEFORE)
         processor = (
             models.get_model("ppims", "Processor")
             .objects.using(older)

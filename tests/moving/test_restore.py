@@ -12,8 +12,10 @@ from shutil import copytree
 
 import pytest
 
+from ppims.db import alias
 from ppims.maintenance import restore
 from tests.concurrency.conftest import ROOT, Worker, make_variables
+from tests.moving.older_databases import make_older, record_first_release
 
 FAST_SETTINGS = {"PPIMS_BUSY_SECONDS": "1"}
 
@@ -68,6 +70,18 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture
+def older(made, tmp_path, transactional_db, django_db_blocker):
+    """A data folder whose database was made by the migrations that the first release replaces."""
+    folder = tmp_path / "older" / "var"
+    copytree(made / "keys", folder / "keys")
+    url = alias.write_sqlite_url(folder / "ppims.sqlite3")
+    with django_db_blocker.unblock(), alias.open_database(url) as using:
+        make_older(using)
+        record_first_release(using)
+    return folder
+
+
+@pytest.fixture
 def backup(made):
     return str(made.parent / "backup.zip")
 
@@ -93,6 +107,20 @@ def test_the_demo_is_restored_elsewhere_and_goes_on_there(made, backup, elsewher
     code, said = manage(elsewhere, "verify_ledger", "--seal", str(seal))
     assert code == 0, said
     code, said = manage(elsewhere, "prepare", "--url", "http://127.0.0.1:8000")
+    assert code == 0, said
+
+
+@pytest.mark.only_on("sqlite", "it is the same migrations")
+def test_one_made_before_the_first_release_goes_on_and_so_does_its_backup(older, elsewhere):
+    for command in (
+        ["prepare", "--url", "http://127.0.0.1:8000"],
+        ["backup", str(older.parent / "backup.zip")],
+    ):
+        code, said = manage(older, *command)
+        assert code == 0, said
+    code, said = manage(elsewhere, "restore", str(older.parent / "backup.zip"))
+    assert code == 0, said
+    code, said = manage(elsewhere, "verify_ledger")
     assert code == 0, said
 
 
