@@ -121,6 +121,7 @@ def _make_parser() -> argparse.ArgumentParser:
     add("--attacks", action="store_true", help="only: what attacks cost others; two minutes")
     add("--soak", type=float, metavar="MINUTES", help="only: memory and files under long load")
     add("--pages", action="store_true", help="only: each page of the back office, 20 times")
+    add("--choices", **number, default=0, help="of each filter of a page so many choices (all)")
     add("--postgres", action="store_true", help="also on a PostgreSQL of its own")
     add("--operations", nargs="+", choices=OPERATIONS, default=OPERATIONS, help="all of them")
     add("--against", type=Path, metavar="DIR", help="also the code of another checkout, by turns")
@@ -218,7 +219,7 @@ def _measure_pages(options: argparse.Namespace) -> None:
             installation.seed_beside_demo()
             if postgres and installation.url:
                 postgres.settle(installation)
-            found[name] = pages.measure_pages(installation, options.rounds, say)
+            found[name] = pages.measure_pages(installation, options.rounds, options.choices, say)
             print(f"\n{name}\n\n{pages.write_table(found[name])}")
     plain = {name: pages.make_plain(costs) for name, costs in found.items()}
     _write_json(options.json, about=_describe_machine(options), pages=plain)

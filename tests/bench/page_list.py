@@ -28,13 +28,16 @@ Exit = tuple[str, str]  # an address, and what is chosen on the way there
 
 
 class ExitReader(HTMLParser):
-    """Collects where one can go from a page without sending anything."""
+    """Collects where one can go from a page without sending anything: by each link, and by so many
+    choices of each list, or by all.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, choices: int | None = None) -> None:
         super().__init__()
+        self._choices = choices
         self.exits: list[Exit] = []
         self._action: str | None = None  # of the form that is read, if it goes by GET
-        self._select = ""
+        self._select, self._tried = "", 0
         self._last: dict[str, str] = {}  # of each list of choices there
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -45,8 +48,11 @@ class ExitReader(HTMLParser):
         elif tag == "a" and not said.get("href", "#").startswith("#"):
             self.exits.append((said["href"], ""))
         elif tag == "select":
-            self._select = said.get("name", "")
+            self._select, self._tried = said.get("name", ""), 0
         elif tag == "option" and self._action is not None and said.get("value"):
+            self._tried += 1
+            if self._choices and self._tried > self._choices:
+                return
             chosen = urlencode({self._select: said["value"]})
             self.exits.append((f"{self._action}?{chosen}", chosen))
             self._last[self._select] = said["value"]
@@ -59,9 +65,10 @@ class ExitReader(HTMLParser):
             self._action, self._last = None, {}
 
 
-def list_pages() -> None:
+def list_pages(choices: str = "0") -> None:
     """Print each page as JSON: its name, who opens it and by which session, its address, what is
-    posted there, and how many statements it makes.
+    posted there, and how many statements it makes. Of each filter so many choices are tried, or
+    with 0 all.
     """
     customer, search = _find_busiest_customer(), reverse("search")
     searches = dict(_list_searches(customer))
@@ -70,7 +77,7 @@ def list_pages() -> None:
     for role in ROLES:
         client = _log_in(role)
         results = client.post(search, {"q": searches["a last name"]}).get("Location", search)
-        for name, address in _walk(client, [*starts, results]):
+        for name, address in _walk(client, [*starts, results], int(choices)):
             if name not in found:
                 found[name] = _describe(name, role, client, address)
     for what, text in searches.items():
@@ -93,7 +100,7 @@ def _log_in(role: str) -> Client:
     return client
 
 
-def _walk(client: Client, starts: list[str]) -> Iterator[tuple[str, str]]:
+def _walk(client: Client, starts: list[str], choices: int) -> Iterator[tuple[str, str]]:
     """Walk from page to page: the name and the address of each, no name twice."""
     waiting = deque((address, "") for address in starts)
     seen = set()
@@ -108,11 +115,11 @@ def _walk(client: Client, starts: list[str]) -> Iterator[tuple[str, str]]:
             waiting.append((urljoin(address, answer["Location"]), ""))
         elif answer.status_code == 200 and answer.get("Content-Type", "").startswith(HTML):
             yield name, address
-            waiting.extend(_list_exits(address, answer.content.decode()))
+            waiting.extend(_list_exits(address, answer.content.decode(), choices))
 
 
-def _list_exits(address: str, page: str) -> Iterator[Exit]:
-    reader = ExitReader()
+def _list_exits(address: str, page: str, choices: int) -> Iterator[Exit]:
+    reader = ExitReader(choices)
     reader.feed(page)
     for link, chosen in reader.exits:
         yield urldefrag(urljoin(address, link)).url, chosen

@@ -42,10 +42,12 @@ class PageCost:
 
 
 def measure_pages(
-    installation: Installation, times: int, say: Callable[[str], None]
+    installation: Installation, times: int, choices: int, say: Callable[[str], None]
 ) -> list[PageCost]:
-    """Ask for each page so many times, one after the other, after once that doesn't count."""
-    pages = [Page(**page) for page in installation.run_inside("list_pages")]
+    """Ask for each page so many times, one after the other, after once that doesn't count. Of each
+    filter so many choices are tried; 0: all.
+    """
+    pages = [Page(**page) for page in installation.run_inside("list_pages", str(choices))]
     say(f"{installation.database}: {len(pages)} pages, {times} times each")
     with serve(installation, workers=WORKER_COUNT) as server:
         server.wait_until_it_answers("/readyz")

@@ -17,8 +17,8 @@ FORM = """
 """
 
 
-def list_exits(page):
-    reader = ExitReader()
+def list_exits(page, *choices):
+    reader = ExitReader(*choices)
     reader.feed(page)
     return reader.exits
 
@@ -35,6 +35,14 @@ def test_each_choice_of_a_filter_is_tried_then_all_at_once_and_nothing_is_sent()
         ("/here?tier=F", "tier=F"),
         ("/here?status=BLOCKED", "status=BLOCKED"),
         ("/here?tier=F&status=BLOCKED", "all filters at once"),
+    ]
+
+
+def test_of_each_filter_as_many_choices_are_tried_as_are_asked_for():
+    assert list_exits(FORM, 1) == [
+        ("/here?tier=P", "tier=P"),
+        ("/here?status=BLOCKED", "status=BLOCKED"),
+        ("/here?tier=P&status=BLOCKED", "all filters at once"),
     ]
 
 
@@ -65,7 +73,7 @@ def test_what_takes_too_long_or_is_too_large_stands_out():
 @pytest.mark.only_on("sqlite", "it brings its own databases")
 def test_every_kind_of_page_is_measured_and_nobody_is_told_of(tmp_path):
     told = tmp_path / "told.json"
-    size = "--customers 20 --months 1 --rounds 1".split()
+    size = "--customers 20 --months 1 --rounds 1 --choices 1".split()
     done = run_bench(tmp_path / "own", "--pages", *size, "--json", str(told))
     assert done.returncode == 0, done.stderr[-2000:]
     [costs] = json.loads(told.read_text())["pages"].values()
