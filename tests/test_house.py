@@ -230,6 +230,7 @@ def test_the_lock_for_tests_has_every_dependency_of_tests() -> None:
 
 
 LOCKS = [f"requirements{which}.lock" for which in ("", "-postgres", "-test")]
+RELEASE_LOCK = "requirements-release.lock"
 
 
 def test_each_lock_holds_all_of_the_one_before_at_the_same_versions() -> None:
@@ -238,7 +239,12 @@ def test_each_lock_holds_all_of_the_one_before_at_the_same_versions() -> None:
     assert "psycopg" in dict(postgres)
 
 
-@pytest.mark.parametrize("file", LOCKS)
+def test_the_lock_for_a_release_has_what_makes_one() -> None:
+    wanted = list_packages(PROJECT["dependency-groups"]["release"])
+    assert wanted <= set(read_lock(RELEASE_LOCK))
+
+
+@pytest.mark.parametrize("file", [*LOCKS, RELEASE_LOCK])
 def test_a_lock_names_no_registry_and_no_path(file: str) -> None:
     assert re.findall(r"https?:|file:|--\w*-?(?:index|links)\S*", (ROOT / file).read_text()) == []
 
