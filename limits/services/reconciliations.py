@@ -3,6 +3,7 @@ are settled by people. What is compared, and how, is limits/reconcile.
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -185,6 +186,12 @@ def purge(at: datetime) -> int:
         run_in_transaction(run.delete)
         count += 1
     return count
+
+
+def count_waiting_by_key() -> dict[str, int]:
+    """Count the files that wait to be compared, by the key that reads them."""
+    waiting = Reconciliation.objects.exclude(stored_as="").values_list("key_id", flat=True)
+    return dict(Counter(waiting))
 
 
 def _lock_waiting(run_id: int) -> Reconciliation:

@@ -13,6 +13,8 @@ from functools import partial
 from django.conf import settings
 
 from customers.services import identifier_keys, rekeying
+from limits.models import Reconciliation
+from limits.services import reconciliations
 from ppims.core import clock, key_sources
 from ppims.core.keys import NEXT_MARK, Ring
 from ppims.core.progress import show_bar
@@ -24,6 +26,9 @@ Purpose = KeyRotation.Purpose
 Say = Callable[[str], object]
 Work = Callable[[rekeying.Progress], object]
 PURPOSE_BY_WORD = {word: purpose for purpose, word in WORD_BY_PURPOSE.items()}
+# Files, which no key encrypts anew: they need theirs until they are gone.
+WAITING_FILES = Reconciliation._meta.db_table
+SHORT_LIVED = {rekeying.SHORT_LIVED, WAITING_FILES}
 # What only begins with its new key: nothing is left to do once that is in use.
 ONLY_BEGUN = (Purpose.LEDGER, Purpose.SESSION)
 
@@ -90,7 +95,11 @@ def _count_needs(purpose: Purpose) -> Mapping[str, Mapping[str, int]]:
     if purpose == Purpose.SESSION:
         counts = sessions.count_by_key(clock.now())
         return {key_id: {"ppims_staffsession": count} for key_id, count in counts.items()}
-    return rekeying.list_needs(purpose)
+    needs = rekeying.list_needs(purpose)
+    if purpose == Purpose.DOCUMENT:
+        for key_id, count in reconciliations.count_waiting_by_key().items():
+            needs.setdefault(key_id, {})[WAITING_FILES] = count
+    return needs
 
 
 def _begin(rotation: KeyRotation, ring: Ring, say: Say) -> None:
@@ -158,8 +167,8 @@ def _finish(rotation: KeyRotation, ring: Ring, say: Say) -> None:
     else:
         _do("deleting old digests", identifier_keys.drop_old_identifiers)
     count_needs()
-    needs = dict(_count_needs(purpose).get(rotation.from_key_id, {}))
-    needs.pop(rekeying.SHORT_LIVED, None)
+    counted = _count_needs(purpose).get(rotation.from_key_id, {})
+    needs = {table: count for table, count in counted.items() if table not in SHORT_LIVED}
     if purpose not in LASTING_NEEDS and needs:
         raise Refused(
             f"{write_needs(needs)} came by the old key meanwhile: restart what has not been, and"

@@ -10,11 +10,14 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from customers.services import identifier_keys, rekeying
+from limits.services import reconciliations
+from limits.services.reconciliations import FileBrought
 from limits.verify import verify
 from ppims.core import clock, key_sources, keys
 from ppims.models import AuditEntry, KeyInUse, KeyRotation, StaffSession
 from ppims.services import key_rotations, key_usage
 from ppims.services.sessions import SessionStore
+from tests.factories import make_processor
 from tests.web.admin_pages import make_user
 
 PURPOSE_BY_WORD = {
@@ -307,6 +310,39 @@ def test_a_key_in_use_on_its_way_or_needed_does_not_go(installation, monkeypatch
             rotate("drop", key_id)
     with pytest.raises(CommandError, match="There is no key 00000000"):
         rotate("drop", "00000000")
+
+
+def bring_file(key_id):
+    """Let a processor's file, encrypted by a key, wait to be compared."""
+    day = clock.now().date()
+    return reconciliations.begin(
+        processor=make_processor("ENT"),
+        since=day,
+        until=day,
+        file=FileBrought("booked.csv", "0f" * 32, 100, stored_as="a" * 32, key_id=key_id),
+        user=make_user("maker"),
+    )
+
+
+def test_a_key_is_needed_by_a_processors_file_until_that_is_compared(installation):
+    old = add_old_key(installation, "document")
+    run = bring_file(old)
+    with pytest.raises(CommandError, match="is still needed: 1 reconciliation"):
+        rotate("drop", old)
+    reconciliations.refuse(run.pk, "unreadable")
+    rotate("drop", old)
+
+
+def test_a_file_that_waits_by_the_old_key_keeps_no_rotation_from_its_end(installation):
+    approve("document")
+    rotate("documents")
+    installation.restart()
+    rotate("documents", RESTARTED_OPTION)
+    installation.restart()
+    old = name_word(installation.read("document")[1])
+    bring_file(old)
+    rotate("documents", RESTARTED_OPTION)
+    assert KeyRotation.objects.get().done_at
 
 
 def test_a_session_key_is_needed_until_its_last_session_has_ended(installation):
