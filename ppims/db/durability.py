@@ -3,9 +3,12 @@ what else of a server decides whether we can work on it. Reads only.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.db import connection
+
+from ppims.db import failed_syncs
 
 OLDEST_POSTGRESQL = 14
 READ_POSTGRESQL = """
@@ -127,6 +130,9 @@ def _list_faults_of_sqlite() -> Iterator[Fault]:
         if value not in {wanted, "memory"}:  # of a database that is in memory
             said = f"{pragma} is {value}, not {wanted}: {loss}"
             yield Fault("durable", True, said, "see docs/decisions.md, SQLite; restart PPIMS")
+    if failed_syncs.has_failed(Path(connection.settings_dict["NAME"])):
+        mend = "see why (dmesg), let a sound disk be there, and start PPIMS: that mends the log"
+        yield Fault("disk", True, "an fsync failed: nothing is written", mend)
 
 
 def _read_settings() -> dict[str, str]:

@@ -73,6 +73,12 @@ def are_writes_refused(turn: int) -> bool:
     return os.fstat(turn).st_size > 0
 
 
+def has_failed(file: Path) -> bool:
+    """Say whether a sync of this database has failed since a start mended it."""
+    turn = Path(_name_turn(file))
+    return turn.exists() and turn.stat().st_size > 0
+
+
 def end_soon(*, is_first: bool = False) -> None:
     """End the server once callers have been answered, if this is a worker of one."""
     if _Process.is_ending:
@@ -91,8 +97,7 @@ def write_log_anew(file: Path) -> None:
     """Where a sync has failed: write all pages of SQLite's log into the database anew, and let
     everybody write again. Raises StillOpen, OSError and sqlite3.Error.
     """
-    turn = Path(_name_turn(file))
-    if not turn.exists() or turn.stat().st_size == 0:
+    if not has_failed(file):
         return
     connections.close_all()
     with closing(sqlite3.connect(file, isolation_level=None)) as database:
@@ -107,7 +112,7 @@ def write_log_anew(file: Path) -> None:
             is_busy = True
     if is_busy:
         raise StillOpen
-    os.truncate(turn, 0)
+    os.truncate(_name_turn(file), 0)
 
 
 def _name_turn(file: str | Path) -> str:

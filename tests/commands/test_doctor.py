@@ -13,7 +13,16 @@ from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from ppims.core import clock, keys
-from ppims.db import append_only, clock_guard, durability, looks, nodes, outages, suitability
+from ppims.db import (
+    append_only,
+    clock_guard,
+    durability,
+    failed_syncs,
+    looks,
+    nodes,
+    outages,
+    suitability,
+)
 from ppims.maintenance.doctor import (
     clocks,
     database,
@@ -125,6 +134,20 @@ def test_a_pragma_that_is_otherwise_is_wrong():
             assert look(database.check_durability) == {"database.durable": Level.WRONG}
         finally:
             cursor.execute("PRAGMA recursive_triggers = ON")
+
+
+@pytest.mark.only_on("sqlite", "PostgreSQL sees to its own syncs")
+def test_a_disk_that_failed_is_wrong_until_a_start_has_mended_the_log(tmp_path, monkeypatch):
+    file = tmp_path / "ppims.sqlite3"
+    turn = tmp_path / "ppims.sqlite3-turn"
+    monkeypatch.setitem(connection.settings_dict, "NAME", str(file))
+    monkeypatch.setattr(failed_syncs.connections, "close_all", lambda: None)
+    turn.write_bytes(b"")
+    assert look(database.check_durability) == {"database.durable": Level.GOOD}
+    turn.write_bytes(b"an fsync failed\n")
+    assert look(database.check_durability)["database.disk"] == Level.WRONG
+    failed_syncs.write_log_anew(file)
+    assert look(database.check_durability) == {"database.durable": Level.GOOD}
 
 
 @pytest.mark.only_on("postgresql", "a server's settings are PostgreSQL's")
