@@ -79,7 +79,9 @@ def fill_log(server):
     whose = {"user": user, "group": user, "extra_groups": []} if is_root else {}
     for pid in others:
         limit = ["prlimit", f"--fsize={OTHER_FILES_BYTES}:", f"--pid={pid}"]
-        subprocess.run(limit, check=True, cwd="/", **whose)
+        done = subprocess.run(limit, check=False, cwd="/", **whose)
+        # One that vacuums or recovers may have ended since it was listed.
+        assert done.returncode == 0 or pid not in list_processes(server.keeper.pid)
 
 
 def test_a_log_that_can_not_be_written_ends_in_a_503_and_one_effect(tmp_path):
