@@ -5,9 +5,27 @@ import os
 import sys
 
 from django.core.management import execute_from_command_line
+from django.db import DatabaseError, InterfaceError
 
+from ppims.core.errors import Unavailable
 from ppims.core.terminal import write_on_any_terminal
+from ppims.db import outages
 from ppims.maintenance.doctor import early
+
+
+def run(arguments: list[str]) -> None:
+    """Run a command. Where the database is busy or away, say so in a line: no trace helps there."""
+    try:
+        execute_from_command_line(arguments)
+    except (Unavailable, DatabaseError, InterfaceError) as error:
+        cause = error.__cause__ if isinstance(error, Unavailable) else error
+        if "--traceback" in arguments or (cause and not outages.is_outage(cause)):
+            raise
+        sys.exit(
+            f"The database is busy or away: {outages.explain_to_operator(cause or error)}.\n"
+            "Look: python3 -m ppims manage doctor"
+        )
+
 
 if __name__ == "__main__":
     write_on_any_terminal()
@@ -17,4 +35,4 @@ if __name__ == "__main__":
     else:
         # That limit is for what answers requests: a migration or a verification takes its time.
         os.environ["PPIMS_STATEMENT_SECONDS"] = "0"
-    execute_from_command_line(sys.argv)
+    run(sys.argv)

@@ -92,14 +92,28 @@ def drop_connection_after(error: BaseException) -> None:
 
 
 def report_outage(error: BaseException, *, request_id: str = "") -> None:
-    """Log an outage by the database's own code for it, 57P01 or SQLITE_FULL, since its text might
-    tell of a row; and drop the connection as `drop_connection_after` does.
+    """Log an outage by the database's own code for it, and drop the connection as
+    `drop_connection_after` does.
+    """
+    extra = {"request_id": request_id} if request_id else {}
+    logger.warning("database unavailable: %s", name_cause(error), extra=extra)
+    drop_connection_after(error)
+
+
+def name_cause(error: BaseException) -> str:
+    """Name what an error of the database is by its own code, 57P01 or SQLITE_FULL, since its text
+    might tell of a row; one without a code by its class.
     """
     sqlite_name = getattr(error.__cause__, "sqlite_errorname", None)
-    why = find_sqlstate(error) or sqlite_name or type(error).__name__
-    extra = {"request_id": request_id} if request_id else {}
-    logger.warning("database unavailable: %s", why, extra=extra)
-    drop_connection_after(error)
+    return str(find_sqlstate(error) or sqlite_name or type(error).__name__)
+
+
+def explain_to_operator(error: BaseException) -> str:
+    """Say in a line why a command could not do its work: by `name_cause`; of a connection that
+    can't be opened in the driver's words, which tell where it was looked for, and of no row.
+    """
+    is_known = is_lost_connection(error) and find_sqlstate(error) is None
+    return str(error).partition("\n")[0] if is_known else name_cause(error)
 
 
 def is_read_only() -> bool:

@@ -27,6 +27,7 @@ from tests.bench.load import (
     CHECK_KYC,
     CHECK_LIMIT,
     FIND_STATUS,
+    MIXED_CALLS,
     PAIRED_CALLS,
     UPDATE_LIMIT,
 )
@@ -78,6 +79,8 @@ def _read_options(arguments: list[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if UPDATE_LIMIT in options.operations:  # an update settles a check
         options.operations = [*options.operations, CHECK_LIMIT]
+    if options.overload and MIXED_CALLS not in options.operations:  # it is what is asked too much
+        options.operations = [*options.operations, MIXED_CALLS]
     return options
 
 

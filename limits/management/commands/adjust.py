@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from limits.models import Adjustment, Direction
 from limits.services import adjustments
 from ppims.core import calendar
-from ppims.core.errors import Refusal
+from ppims.core.commands import tell_refusals
 from ppims.core.formats import inr
 from ppims.core.money import read_balance_paise
 from ppims.models import FourEyes, User
@@ -45,10 +45,8 @@ class Command(BaseCommand):
             for adjustment in waiting.select_related("maker"):
                 self.stdout.write(describe(adjustment))
             return
-        try:
+        with tell_refusals():
             proposed = propose(options)
-        except Refusal as refusal:
-            raise CommandError(refusal.describe()) from refusal
         self.stdout.write(describe(proposed))
         page = f"/work/approvals/adjustment/{proposed.pk}"
         self.stdout.write(f"Another person approves it in the browser, under Approvals: {page}")

@@ -9,7 +9,6 @@ from django.db.models import QuerySet
 
 from limits import ledger
 from limits.models import LedgerHead
-from ppims.core.errors import Unavailable
 from ppims.core.progress import show_bar
 from ppims.db.transaction import read_snapshot, run_in_transaction
 
@@ -30,10 +29,7 @@ class Command(BaseCommand):
             total = heads.count()
         if options["customer"] is not None and not total:
             raise CommandError("There is nothing in the ledger for that customer.")
-        try:
-            done, changed = _rebuild_all(heads, total)
-        except Unavailable as busy:
-            raise CommandError("The database is busy, or away: run it again.") from busy
+        done, changed = _rebuild_all(heads, total)
         self.stdout.write(f"{done} customers summed anew; {changed} months were not as they are.")
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
 from limits.services import seals
-from ppims.core.errors import Refusal
+from ppims.core.commands import tell_refusals
 
 
 class Command(BaseCommand):
@@ -24,10 +24,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
+        with tell_refusals():
             seal = seals.make_patiently()
-        except Refusal as refusal:
-            raise CommandError(refusal.describe()) from refusal
         path = options["to"] or settings.PPIMS_DATA_DIR / "seals" / f"seal-{seal.number:06d}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(seals.export_seal(seal), indent=2) + "\n", "utf-8")

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ppims.core.errors import Refusal
+from ppims.core.commands import tell_refusals
 from ppims.db import clock_guard
 from ppims.services import operators
 from ppims.wire.reply_fields import write_instant
@@ -23,11 +23,10 @@ class Command(BaseCommand):
             self.stdout.write("The clock has not jumped: there is nothing to accept.")
             return
         try:
-            seconds = round(jump_ns / 10**9)
-            at = operators.record_accepted_clock(seconds=seconds, of=guard.of).at
-            guard.publish()
-        except Refusal as refusal:
-            raise CommandError(refusal.describe()) from refusal
+            with tell_refusals():
+                seconds = round(jump_ns / 10**9)
+                at = operators.record_accepted_clock(seconds=seconds, of=guard.of).at
+                guard.publish()
         except OSError as error:
             raise CommandError(f"The server can't be told: {error}") from error
         said = f"{clock_guard.describe_jump(jump_ns)}; {write_instant(at)} IST is accepted."

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ppims.core.errors import Unavailable
 from ppims.core.keys import KeyMissing
 from ppims.management import exports
 from ppims.reports.exported_customers import COLUMN_HEADS, list_every_customer, read_rows
@@ -29,8 +28,6 @@ class Command(BaseCommand):
                 pages = (read_rows(ids, is_unmasked=bool(reason)) for ids in list_every_customer())
                 output.write(COLUMN_HEADS, pages)
             operators.record_end_of_customer_export(count=output.count, digest=output.digest)
-        except Unavailable as busy:
-            raise CommandError("The database is busy or away. Try again.") from busy
         except KeyMissing as missing:
             raise CommandError(f"A document key is missing: {missing}.") from missing
         self.stderr.write(f"{output.count} customers, SHA-256 {output.digest}")

@@ -11,6 +11,7 @@ from customers.imports import storing
 from customers.imports.columns import write_template
 from customers.models import CustomerImport, ImportFile
 from customers.services import imports
+from ppims.core.commands import tell_refusals
 from ppims.core.errors import Refusal
 from ppims.core.formats import write_count
 from ppims.core.progress import show_bar
@@ -51,14 +52,12 @@ class Command(BaseCommand):
         if not (options["file"] and options["processor"] and options["user"]):
             raise CommandError("Name the file, --processor and --user.")
         user, processor = _find_user(options["user"]), _find_processor(options["processor"])
-        try:
+        with tell_refusals():
             file = _keep_file(options["file"], processor, user)
             self._read(file)
             if options["propose"] is not None:
                 proposal = _propose(file, options["propose"], user)
                 self.stdout.write(f"Proposed: {proposal} waits for another person, in Approvals.")
-        except Refusal as refusal:
-            raise CommandError(refusal.describe()) from None
 
     def _read(self, file: ImportFile) -> None:
         with show_bar("reading", total=None) as advance:

@@ -14,8 +14,8 @@ from limits.reconcile.judging import MATCHED_KIND
 from limits.reconcile.reading import write_template
 from limits.services import reconciliations
 from limits.services.reconciliations import FileBrought
+from ppims.core.commands import tell_refusals
 from ppims.core.days import read_day
-from ppims.core.errors import Refusal
 from ppims.core.formats import inr, write_count
 from ppims.core.progress import show_bar
 from ppims.maintenance.reconciling import compare_with_books
@@ -49,9 +49,8 @@ class Command(BaseCommand):
         ]:
             raise CommandError(f"Also needed: {', '.join(missing)}.")
         try:
-            run = compare_file(options)
-        except Refusal as refusal:
-            raise CommandError(refusal.describe()) from refusal
+            with tell_refusals():
+                run = compare_file(options)
         except OSError as error:
             raise CommandError(f"{options['file']} can't be read: {error.strerror}.") from error
         if run.state == Reconciliation.State.REFUSED:
