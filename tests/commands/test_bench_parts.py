@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager, suppress
 
 import pytest
 
+from tests.bench import __main__ as bench
 from tests.bench.installation import ROOT
 from tests.bench.processes import (
     Memory,
@@ -139,3 +140,11 @@ def test_pages_of_files_count_once_and_anonymous_ones_by_their_share():
     ]
     assert sum_resident_mib(held) == (1_500 + 4_644 + 3_000) / 1024
     assert sum_resident_mib([]) == 0
+
+
+def test_too_much_is_asked_of_the_mix_whichever_operations_are_measured():
+    options = bench._read_options(["--overload", "--operations", "update-customer"])
+    assert options.operations == ["update-customer", "mix"]
+    assert bench._read_options(["--operations", "update-customer"]).operations == [
+        "update-customer"
+    ]
