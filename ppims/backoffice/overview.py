@@ -22,7 +22,7 @@ from ppims.backoffice.queue import OLDEST_PARAMETER
 from ppims.backoffice.transaction_rows import write_customer_address
 from ppims.core import clock
 from ppims.core.formats import inr
-from ppims.models import Processor
+from ppims.models import Processor, User
 from ppims.reports import waiting as queues
 from ppims.reports.overview import Day, read_overview
 from ppims.reports.records import Kind
@@ -74,10 +74,8 @@ class Bar:
 def overview(request: HttpRequest) -> HttpResponse:
     """Show the figures, a minute old at most; of an empty installation, what to do first."""
     if not Customer.objects.exists():
-        can_add = get_staff(request).has_perm("ppims.propose_processorchange")
-        return render(
-            request, "ppims/overview.html", {"first_steps": _list_first_steps(can_add=can_add)}
-        )
+        steps = _list_first_steps(get_staff(request))
+        return render(request, "ppims/overview.html", {"first_steps": steps})
     summary, at = read_overview(), clock.now()
     context: dict[str, Any] = {
         "told": summary,
@@ -170,9 +168,11 @@ def _list_today(day: Day) -> list[Figure]:
     ]
 
 
-def _list_first_steps(*, can_add: bool) -> list[tuple[str, str, bool]]:
-    """List what to do first: what, where, and whether it is done."""
+def _list_first_steps(user: User) -> list[tuple[str, str, bool]]:
+    """List what to do first: what, where that person may do it, and whether it is done."""
     has_processor = Processor.objects.exists()
+    can_add = user.has_perm("ppims.propose_processorchange")
+    can_bring = user.has_perm("customers.propose_customerimport")
     return [
         (
             _("An admin adds a payment processor; its password is shown once."),
@@ -182,6 +182,11 @@ def _list_first_steps(*, can_add: bool) -> list[tuple[str, str, bool]]:
         (
             _("The processor adds a customer by the API, with its first call."),
             reverse("api:docs"),
+            False,
+        ),
+        (
+            _("Customers that it has already come from a file, which a maker brings."),
+            reverse("import-new") if can_bring else "",
             False,
         ),
         (_("What it then checks and posts is seen here."), "", False),

@@ -223,6 +223,16 @@ def test_an_empty_installation_says_what_to_do_first(seen):
     assert "its password is shown once. Done. The processor adds a customer" in read_words(seen())
 
 
+def test_an_empty_installation_says_how_existing_customers_come(seen):
+    said = "Customers that it has already come from a file, which a maker brings."
+    assert said in read_words(seen())
+    page = open_browser("maker").get("/overview").content.decode()
+    assert f'<a href="/customers/imports/new">{said}</a>' in page
+    page = open_browser("auditor").get("/overview").content.decode()
+    assert said in page
+    assert "/customers/imports/new" not in page
+
+
 def test_an_admin_is_led_to_where_a_processor_is_added():
     pages = {
         role: open_browser(role).get("/overview").content.decode() for role in ("admin", "maker")
