@@ -30,6 +30,11 @@ def write_count(number: int) -> str:
     return f"{','.join(reversed(pairs))},{tail:03d}"
 
 
+def name_count(number: int, one: str, many: str = "") -> str:
+    """Write how many there are of what, for an operator: 1 entry, 12,345 entries."""
+    return f"{write_count(number)} {one if number == 1 else many or f'{one}s'}"
+
+
 def ist(at: datetime | None) -> str:
     """Write an instant in India's time: 25 Nov 2026, 4:17 PM."""
     return (

@@ -12,6 +12,7 @@ from ppims.core.formats import (
     ist_start,
     mask,
     mask_day,
+    name_count,
     write_ist_second,
     write_month,
 )
@@ -83,3 +84,14 @@ def test_the_last_four_are_shown_only_where_they_hide_the_rest(number, said):
 
 def test_of_a_birth_date_only_the_year_is_shown():
     assert mask_day(date(1991, 12, 31)) == "•• ••• 1991"
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(0, "0 entries"), (1, "1 entry"), (2, "2 entries"), (100_000, "1,00,000 entries")],
+)
+def test_one_is_named_otherwise_than_many(number, said):
+    assert name_count(number, "entry", "entries") == said
+    assert name_count(number, "check") == said.replace("entries", "checks").replace(
+        "entry", "check"
+    )

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from limits.services import rules
 from ppims.core import clock
+from ppims.core.formats import name_count
 from ppims.models import User
 from ppims.services.operators import name_operator
 
@@ -38,6 +39,6 @@ class Command(BaseCommand):
             proposals=proposals, user=user, operator=name_operator(), pack=options["pack"].stem
         )
         where = "another admin approves them in the browser, under Approvals: /work/approvals"
-        self.stdout.write(f"{len(proposals)} rules proposed as one change; {where}")
+        self.stdout.write(f"{name_count(len(proposals), 'rule')} proposed as one change; {where}")
         for warning in rules.describe_set_starts([proposed], clock.now()).values():
             self.stderr.write(warning)

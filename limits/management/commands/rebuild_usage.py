@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from limits import ledger
 from limits.models import LedgerHead
+from ppims.core.formats import name_count
 from ppims.core.progress import show_bar
 from ppims.db.transaction import read_snapshot, run_in_transaction
 
@@ -30,7 +31,9 @@ class Command(BaseCommand):
         if options["customer"] is not None and not total:
             raise CommandError("There is nothing in the ledger for that customer.")
         done, changed = _rebuild_all(heads, total)
-        self.stdout.write(f"{done} customers summed anew; {changed} months were not as they are.")
+        self.stdout.write(
+            f"Summed anew: {name_count(done, 'customer')}. Put right: {name_count(changed, 'month')}."
+        )
 
 
 def _rebuild_all(heads: QuerySet[LedgerHead, int], total: int) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand
 
 from limits.services import seals
 from ppims.core.commands import tell_refusals
+from ppims.core.formats import name_count
 
 
 class Command(BaseCommand):
@@ -30,6 +31,8 @@ class Command(BaseCommand):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(seals.export_seal(seal), indent=2) + "\n", "utf-8")
         self.stdout.write(
-            f"Seal {seal.number}: {seal.entry_count} entries, {seal.check_count} checks,"
-            f" {seal.audit_count} audit entries.\n{path}: keep it elsewhere."
+            f"Seal {seal.number}: {name_count(seal.entry_count, 'entry', 'entries')},"
+            f" {name_count(seal.check_count, 'check')},"
+            f" {name_count(seal.audit_count, 'audit entry', 'audit entries')}.\n"
+            f"{path}: keep it elsewhere."
         )

@@ -13,6 +13,7 @@ from limits.models import Seal
 from limits.services import seals, verifications
 from limits.verify import Finding, count_rows_to_read, verify
 from ppims.core import clock
+from ppims.core.formats import name_count
 from ppims.core.keys import KeyMissing
 from ppims.core.progress import show_bar
 
@@ -44,7 +45,7 @@ class Command(BaseCommand):
             raise CommandError(f"{found.count} rows are not as they should be.")
         if found.count:
             raise CommandError(NOT_SO)
-        self.stdout.write(f"{total} rows verified: all as they should be.")
+        self.stdout.write(f"{name_count(total, 'row')} verified: all as they should be.")
 
     def _say(self, finding: Finding) -> Finding:
         self.stderr.write(str(finding))

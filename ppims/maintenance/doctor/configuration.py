@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
+from ppims.core.formats import name_count
 from ppims.maintenance.doctor.findings import Finding, approve, refuse, warn
 from ppims.maintenance.doctor.place import Place
 
@@ -64,7 +65,7 @@ def check_names(place: Place) -> Iterator[Finding]:
         said = f"nothing reads {', '.join(strange)}"
         yield warn("settings.names", said, "unset it, or write it as .env.example does")
     else:
-        yield approve("settings.names", f"{len(given)} variables, each known")
+        yield approve("settings.names", f"{name_count(len(given), 'variable')}, all known")
 
 
 def check_reach() -> Iterator[Finding]:
@@ -105,7 +106,7 @@ def _check_proxy() -> Iterator[Finding]:
         said = f"{', '.join(wide)} may say any address: throttles and the audit believe it"
         yield refuse("settings.proxies", said, mend)
     else:
-        yield approve("settings.proxies", f"{len(networks)} networks of proxies")
+        yield approve("settings.proxies", f"of proxies: {name_count(len(networks), 'network')}")
 
 
 def check_deployment() -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from ppims.core import private_files
+from ppims.core.formats import name_count
 from ppims.maintenance.doctor.findings import Finding, approve, refuse, warn
 from ppims.maintenance.doctor.place import Place
 
@@ -90,7 +91,7 @@ def _judge_owners(folder: Path) -> Finding:
     named = ", ".join(str(path) for path in strangers[:MOST_NAMED])
     return refuse(
         "files.owner",
-        f"{len(strangers)} files are another user's than their folder: {named}",
+        f"of another user than their folder: {name_count(len(strangers), 'file')}: {named}",
         f"chown -R --reference={_quote(folder)} {_quote(folder)}",
     )
 

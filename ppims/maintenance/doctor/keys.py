@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from ppims.core.formats import name_count
 from ppims.maintenance.doctor.files import KEYS_LOST
 from ppims.maintenance.doctor.findings import Finding, approve, refuse, warn
 from ppims.models import KeyRotation
@@ -16,7 +17,7 @@ def check_keys(at: datetime) -> Iterator[Finding]:
     if missing := key_usage.list_missing(in_use):
         yield refuse("keys.in_use", f"not at hand: {', '.join(missing)}", KEYS_LOST)
     else:
-        yield approve("keys.in_use", f"{len(in_use)} keys in use, all at hand")
+        yield approve("keys.in_use", f"{name_count(len(in_use), 'key')} in use, all at hand")
 
 
 def check_rotations(at: datetime) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from ppims.core.formats import name_count
 from ppims.maintenance.doctor.findings import Finding, approve, refuse, warn
 from ppims.maintenance.doctor.place import Place
 
@@ -75,11 +76,12 @@ def check_memory(place: Place) -> Iterator[Finding]:
     """Check memory, cores and open files against the processes that are to be."""
     workers = place.read_number("PPIMS_WORKERS", 2)
     cores = len(os.sched_getaffinity(0))
+    said = f"{name_count(workers, 'worker')}, {name_count(cores, 'core')}"
     if workers > WORKERS_A_CORE * cores:
         mend = f"PPIMS_WORKERS={cores}"
-        yield warn("machine.workers", f"{workers} workers share {cores} cores", mend)
+        yield warn("machine.workers", f"{said}: too few for so many", mend)
     else:
-        yield approve("machine.workers", f"{workers} workers, {cores} cores")
+        yield approve("machine.workers", said)
     memory = _read_memory()
     if memory:
         free, whole = memory

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 
 from ppims.core import calendar
+from ppims.core.formats import name_count
 from ppims.core.roles import ROLES
 from ppims.maintenance.doctor.findings import Finding, approve, refuse, warn
 from ppims.models import Processor, User
@@ -14,6 +15,7 @@ from ppims.services import staff_ties, unused
 from ppims.services.processors import is_password_overdue
 
 MOST_PEOPLE = 1_000
+ACTIVE_PEOPLE = "active person", "active people"
 STAFF_MEND = "look at Settings, Staff, or python3 -m ppims manage access_review"
 PROCESSOR_MEND = "propose it under Settings, Processors"
 
@@ -62,13 +64,14 @@ def check_staff(at: datetime) -> Iterator[Finding]:
         there = User.objects.filter(is_active=True, second_factor__confirmed_at__isnull=False)
         known = set(there.values_list("pk", flat=True))
         without = sum(each.pk not in known for each in people)
-        said = f"{without} active people have set up no second factor yet"
+        said = f"without a second factor yet: {name_count(without, *ACTIVE_PEOPLE)}"
         yield _judge_count("staff.second_factor", without, said, STAFF_MEND)
     idle = sum(unused.find_unused_since(each, at) is not None for each in people)
-    said = f"{idle} active people haven't logged in for {unused.SHOWN_AFTER_DAYS} days"
+    since = f"not logged in for {unused.SHOWN_AFTER_DAYS} days"
+    said = f"{since}: {name_count(idle, *ACTIVE_PEOPLE)}"
     yield _judge_count("staff.unused", idle, said, f"deactivate them: {STAFF_MEND}")
     lapsed = sum(each.has_one_time_password_of_before(at) for each in people)
-    said = f"{lapsed} one-time passwords lapsed before their owners chose another"
+    said = f"lapsed before another was chosen: {name_count(lapsed, 'one-time password')}"
     yield _judge_count("staff.one_time", lapsed, said, "propose a reset under Settings, Staff")
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from limits.models import Notice, Seal
-from ppims.core.formats import ist, write_count
+from ppims.core.formats import ist, name_count, write_count
 from ppims.maintenance import upkeep
 from ppims.maintenance.doctor.findings import Finding, approve, refuse, warn
 from ppims.models import Job
@@ -64,7 +64,7 @@ def check_runner(at: datetime) -> Iterator[Finding]:
         yield approve("upkeep.runner", f"the daily watch was done {ist(watched.ended_at)}")
     waiting = Notice.objects.filter(state=Notice.State.OPEN).count()
     if waiting:
-        said = f"{write_count(waiting)} notices are open"
+        said = f"open: {name_count(waiting, 'notice')}"
         yield warn("upkeep.notices", said, "look at Work, Notices")
     else:
         yield approve("upkeep.notices", "no notice is open")

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
 
 from ppims.core.errors import Unavailable
+from ppims.core.formats import name_count
 from ppims.maintenance import backup
 from ppims.maintenance.archive import Refused
 from ppims.maintenance.copy import Unequal
@@ -17,7 +18,7 @@ from ppims.services import backups
 
 NOT_RECORDED = (Unavailable, DatabaseError, InterfaceError)
 DONE_MESSAGE = """
-{file}: seal {seal}, {entries:,} entries, {checks:,} checks; checked.
+{file}: seal {seal}, {entries}, {checks}; checked.
 It holds personal data, and no key. Keep a copy of {keys} in another place: without it the backup
 tells nothing, and can't be restored."""
 
@@ -42,7 +43,8 @@ class Command(BaseCommand):
         counts, seal = manifest["counts"], manifest["seal"]["number"]
         with suppress(*NOT_RECORDED):
             backups.record_made(seal=seal)
-        entries, checks = counts["limits_ledgerentry"], counts["limits_limitcheck"]
+        entries = name_count(counts["limits_ledgerentry"], "entry", "entries")
+        checks = name_count(counts["limits_limitcheck"], "check")
         keys = settings.PPIMS_DATA_DIR / "keys"
         self.stdout.write(
             DONE_MESSAGE.format(file=file, seal=seal, entries=entries, checks=checks, keys=keys)
