@@ -7,15 +7,18 @@ from contextlib import contextmanager
 from threading import BoundedSemaphore
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile, StopUpload
 from django.http import HttpRequest, UnreadablePostError
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from ppims.backoffice.access import NUL_CHARACTER, list_texts
 from ppims.core.errors import Unavailable
+from ppims.models import Processor
 from ppims.services.brought_files import BYTES_A_MIB, Arrival, Stored, TooBig
 
 FILE_FIELD = "file"
@@ -98,13 +101,53 @@ def take_file(
             forget(handler.stored)
 
 
+class ProcessorField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """A choice of processors, by name and code."""
+
+    def label_from_instance(self, obj: Processor) -> str:
+        return f"{obj.name} ({obj.system_id})"
+
+
+class BroughtFileForm(forms.Form):
+    """Whose file, and the file. `of_states` are the processors to choose from."""
+
+    marks_required = False
+    of_states = tuple(Processor.State)
+    processor = ProcessorField(
+        Processor.objects.none(),
+        label=gettext_lazy("Processor"),
+        empty_label=gettext_lazy("Choose a processor"),
+        error_messages={
+            "required": gettext_lazy("Choose the processor."),
+            "invalid_choice": gettext_lazy("Choose the processor from the list."),
+        },
+    )
+    file = forms.FileField(
+        label=gettext_lazy("File"),
+        error_messages={
+            "required": gettext_lazy("Choose the file."),
+            "invalid": gettext_lazy("Choose the file."),
+            "empty": gettext_lazy("The file is empty: choose another."),
+        },
+        widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choice = self.fields["processor"]
+        assert isinstance(choice, forms.ModelChoiceField)
+        found = Processor.objects.filter(state__in=self.of_states)
+        choice.queryset = found.order_by("system_id")
+        self.fields["file"].help_text = _write_most()
+
+
 def require_no_nul(request: HttpRequest) -> None:
     """Look at what came beside the file as `refuse_nul` does at all other forms."""
     if any(NUL_CHARACTER in text for text in list_texts(request.POST)):
         raise BadRequest("A NUL was sent")
 
 
-def write_most() -> str:
+def _write_most() -> str:
     """Say which files may be brought."""
     most = settings.PPIMS_FILE_BYTES // BYTES_A_MIB
     hint = _("CSV in UTF-8, of at most %(most)s MiB; not a spreadsheet’s own file")

@@ -174,11 +174,11 @@ def test_the_differences_leave_as_a_file_that_is_on_record(ent, customer, maker)
     ("text", "more", "said"),
     [
         ("Amount,Nonsense\n", {}, "The file has an unknown column, Nonsense"),
-        ("", {}, "The file is empty."),
+        ("", {}, "The file is empty: choose another."),
         (HEAD.encode("utf-16"), {}, "is not text in UTF-8"),
         (HEAD, {"until": "18-06-2031"}, "The until is not over yet"),
         (HEAD, {"since": "18-06-2031"}, "The until is before the first day"),
-        (HEAD, {"processor": "999"}, "Select a valid choice"),
+        (HEAD, {"processor": "999"}, "Choose the processor from the list."),
         (HEAD, {"file": ""}, "Choose the file."),
     ],
 )

@@ -1,18 +1,16 @@
 """Bring a file of customers. Its body is read here, once it is known who sends it."""
 
-from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from customers.imports import storing
 from customers.models import ImportFile
 from customers.services import imports
 from ppims.backoffice.access import get_posted, open_page, render_form
-from ppims.backoffice.brought_file import SealingHandler, require_no_nul, take_file, write_most
+from ppims.backoffice.brought_file import BroughtFileForm, SealingHandler, require_no_nul, take_file
 from ppims.backoffice.imports.pages import PROPOSE_RIGHT
 from ppims.core.errors import Refusal, Unavailable
 from ppims.models import Processor
@@ -20,42 +18,10 @@ from ppims.services.accounts import get_staff
 from ppims.services.brought_files import Stored
 
 
-class ProcessorField(forms.ModelChoiceField):  # type: ignore[type-arg]
-    """A choice of processors, by name and code."""
-
-    def label_from_instance(self, obj: Processor) -> str:
-        return f"{obj.name} ({obj.system_id})"
-
-
-class FileForm(forms.Form):
+class FileForm(BroughtFileForm):
     """Whose customers, and the file."""
 
-    marks_required = False
-    processor = ProcessorField(
-        Processor.objects.none(),
-        label=gettext_lazy("Processor"),
-        empty_label=gettext_lazy("Choose a processor"),
-        error_messages={
-            "required": gettext_lazy("Choose the processor."),
-            "invalid_choice": gettext_lazy("Choose the processor from the list."),
-        },
-    )
-    file = forms.FileField(
-        label=gettext_lazy("File"),
-        error_messages={
-            "required": gettext_lazy("Choose the file."),
-            "empty": gettext_lazy("The file is empty: choose another."),
-        },
-        widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}),
-    )
-
-    def __init__(self, *args: object) -> None:
-        super().__init__(*args)  # type: ignore[arg-type]
-        choice = self.fields["processor"]
-        assert isinstance(choice, forms.ModelChoiceField)
-        states = [Processor.State.ACTIVE]
-        choice.queryset = Processor.objects.filter(state__in=states).order_by("system_id")
-        self.fields["file"].help_text = write_most()
+    of_states = (Processor.State.ACTIVE,)
 
 
 @csrf_exempt  # only until the handler is set: `_answer` checks it, once it has read the body

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -21,13 +20,12 @@ from ppims.backoffice.access import (
     open_page,
     render_form,
 )
-from ppims.backoffice.brought_file import SealingHandler, require_no_nul, take_file, write_most
+from ppims.backoffice.brought_file import BroughtFileForm, SealingHandler, require_no_nul, take_file
 from ppims.backoffice.csv_files import CONTENT_TYPE
 from ppims.core import clock
 from ppims.core.calendar import find_ist_day
 from ppims.core.days import DayField
 from ppims.core.errors import Conflict, Malformed
-from ppims.models import Processor
 from ppims.services.accounts import get_staff
 from ppims.services.brought_files import Stored
 
@@ -35,34 +33,16 @@ TEMPLATE_NAME = "reconcile-template.csv"
 PAGE_TEMPLATE = "limits/reconciling/bring.html"
 
 
-class FileForm(forms.Form):
-    """Whose file, of which days."""
+class FileForm(BroughtFileForm):
+    """Whose file, of which days. One that may call no more may have booked before."""
 
-    processor = forms.ModelChoiceField(
-        label=_("Processor"),
-        queryset=Processor.objects.order_by("system_id"),
-        empty_label=_("Choose one"),
-        error_messages={"required": _("Choose the processor.")},
-    )
+    field_order = ("processor", "since", "until", "file")
     since = DayField(label=_("First day"), error_messages={"required": _("Enter the first day.")})
     until = DayField(
         label=_("Last day"),
         error_messages={"required": _("Enter the last day.")},
         help_text=_("India’s days, both included."),
     )
-    file = forms.FileField(
-        label=_("File"),
-        widget=forms.FileInput({"accept": ".csv,text/csv"}),
-        error_messages={
-            "required": _("Choose the file."),
-            "empty": _("The file is empty."),
-            "invalid": _("Choose the file."),
-        },
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["file"].help_text = write_most()
 
     def refuse(self, refusal: Conflict | Malformed) -> None:
         """Say why it was refused, beside its field."""
