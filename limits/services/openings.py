@@ -18,7 +18,7 @@ from limits.stores.carry_out import carry_out
 from ppims.core import calendar
 from ppims.core.errors import Malformed, Unavailable, UnknownCustomer
 from ppims.db.group_commit import PutOff
-from ppims.models import FourEyes, Processor
+from ppims.models import FourEyes
 
 BOOKED_AT_ONCE = 500
 
@@ -49,18 +49,12 @@ def split_usage(*, month_used: int, year_used: int, at: datetime) -> list[tuple[
     return [(number, paise) for number, paise in ((before, rest), (month, month_used)) if paise]
 
 
-def record_openings(
-    *,
-    customer_import: CustomerImport,
-    processor: Processor,
-    rows: Sequence[Opening],
-) -> None:
+def record_openings(customer_import: CustomerImport, rows: Sequence[Opening]) -> None:
     """Book what customers had used, inside the transaction that adds them, under the locks of their
     ledgers. What the import has booked already is not booked again. Raises UnknownCustomer,
     Unavailable.
     """
     assert customer_import.state == FourEyes.State.APPROVED
-    assert customer_import.file.processor_id == processor.pk
     for start in range(0, len(rows), BOOKED_AT_ONCE):
         _book(customer_import.name, rows[start : start + BOOKED_AT_ONCE])
 

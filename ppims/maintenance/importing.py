@@ -183,7 +183,7 @@ def _add_one(run: Run, judged: Judged) -> str:
     if receipt.resp_code != customers.DONE_CODE:
         return Outcome.KNOWN.value
     if openings := list(_list_openings(run, row, receipt.unique_id)):
-        run_in_transaction(partial(_record_openings, run, openings))
+        run_in_transaction(partial(record_openings, run.proposal, openings))
     return ADDED_WORD
 
 
@@ -244,7 +244,7 @@ def _insert(run: Run, batch: Batch, *, done: int, added: int) -> None:
         audit.insert(_copy(batch.audit), are_reserved=True)
         _require_nobody_by_older_keys(batch)
         if batch.openings:
-            _record_openings(run, batch.openings)
+            record_openings(run.proposal, batch.openings)
     imports.keep_progress(file, done=done, added=added)
 
 
@@ -278,10 +278,6 @@ def _list_openings(run: Run, row: Row, unique_id: int) -> Iterator[Opening]:
         split = split_usage(month_used=month_used or 0, year_used=year_used or 0, at=at)
         for month, paise in split:
             yield Opening(unique_id, month, direction.value, paise)
-
-
-def _record_openings(run: Run, openings: Sequence[Opening]) -> None:
-    record_openings(customer_import=run.proposal, processor=run.file.processor, rows=openings)
 
 
 # Forgetting.

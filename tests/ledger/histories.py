@@ -244,7 +244,7 @@ def propose_imports(ent: Processor, one: User, two: User) -> None:
     ]
     approved.refresh_from_db()
     with transaction.atomic():
-        record_openings(customer_import=approved, processor=ent, rows=rows)
+        record_openings(approved, rows)
 
 
 def propose_import_of(file: ImportFile, maker: User) -> CustomerImport:

@@ -82,11 +82,7 @@ def make_import(processor, state=FourEyes.State.APPROVED):
 
 def record(brought, *rows):
     with transaction.atomic():
-        record_openings(
-            customer_import=brought,
-            processor=brought.file.processor,
-            rows=[Opening(*row) for row in rows],
-        )
+        record_openings(brought, [Opening(*row) for row in rows])
 
 
 def list_openings():
