@@ -31,9 +31,8 @@ class Command(BaseCommand):
         if options["customer"] is not None and not total:
             raise CommandError("There is nothing in the ledger for that customer.")
         done, changed = _rebuild_all(heads, total)
-        self.stdout.write(
-            f"Summed anew: {name_count(done, 'customer')}. Put right: {name_count(changed, 'month')}."
-        )
+        done_text, changed_text = name_count(done, "customer"), name_count(changed, "month")
+        self.stdout.write(f"Summed anew: {done_text}. Put right: {changed_text}.")
 
 
 def _rebuild_all(heads: QuerySet[LedgerHead, int], total: int) -> tuple[int, int]:
