@@ -21,10 +21,7 @@ def run(arguments: list[str]) -> None:
         cause = error.__cause__ if isinstance(error, Unavailable) else error
         if "--traceback" in arguments or (cause and not outages.is_outage(cause)):
             raise
-        sys.exit(
-            f"The database is busy or away: {outages.explain_to_operator(cause or error)}.\n"
-            "Look: python3 -m ppims manage doctor"
-        )
+        sys.exit(f"The database is busy or away: {outages.explain_to_operator(cause or error)}")
 
 
 if __name__ == "__main__":

@@ -104,16 +104,19 @@ def name_cause(error: BaseException) -> str:
     """Name what an error of the database is by its own code, 57P01 or SQLITE_FULL, since its text
     might tell of a row; one without a code by its class.
     """
-    sqlite_name = getattr(error.__cause__, "sqlite_errorname", None)
-    return str(find_sqlstate(error) or sqlite_name or type(error).__name__)
+    return _find_code(error) or type(error).__name__
 
 
 def explain_to_operator(error: BaseException) -> str:
-    """Say in a line why a command could not do its work: by `name_cause`; of a connection that
-    can't be opened in the driver's words, which tell where it was looked for, and of no row.
+    """Say in a line why a command could not do its work: "database is locked (SQLITE_BUSY)". Of
+    what an outage says, the lines after the first might tell of a row.
     """
-    is_known = is_lost_connection(error) and find_sqlstate(error) is None
-    return str(error).partition("\n")[0] if is_known else name_cause(error)
+    said, code = str(error).partition("\n")[0], _find_code(error)
+    return f"{said} ({code})" if code else said
+
+
+def _find_code(error: BaseException) -> str | None:
+    return find_sqlstate(error) or getattr(error.__cause__, "sqlite_errorname", None)
 
 
 def is_read_only() -> bool:
