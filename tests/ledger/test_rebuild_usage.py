@@ -26,7 +26,7 @@ def test_rebuilding_gives_the_same_rows_back(capsys):
     assert len(before) > 5
     call_command("rebuild_usage")
     assert read_cached() == before
-    assert "0 months were not" in capsys.readouterr().out
+    assert "Put right: 0 months." in capsys.readouterr().out
     MonthlyUsage.objects.all().delete()
     call_command("rebuild_usage")
     assert read_cached() == before
@@ -51,7 +51,7 @@ def count_rows_set_right(capsys):
     ]
     call_command("rebuild_usage")
     assert read_cached() == before
-    assert "3 months were not" in capsys.readouterr().out
+    assert "Put right: 3 months." in capsys.readouterr().out
 
 
 def test_one_customer_is_rebuilt_alone():

@@ -38,12 +38,25 @@ def backup(filled, tmp_path):
 
 
 @pytest.fixture
+def any_backup(request, other_databases, tmp_path):
+    """A backup of whatever was backed up first: for what the file alone decides."""
+    if not KEPT_BACKUP:
+        KEPT_BACKUP.append(request.getfixturevalue("backup").read_bytes())
+    file = tmp_path / "any.zip"
+    file.write_bytes(KEPT_BACKUP[0])
+    return file
+
+
+@pytest.fixture
 def elsewhere(other_databases, url):
     """An empty database in the place of the installation's own. What is restored
     is copied row by row, for the tests' own database is no file either.
     """
     with alias.open_database(url, "elsewhere") as target, alias.use_as_own(target):
         yield target
+
+
+KEPT_BACKUP: list[bytes] = []
 
 
 def restore(file):
@@ -197,9 +210,9 @@ def test_without_a_key_nothing_is_restored_and_the_key_is_named(
     assert copy.list_holding(elsewhere) == []
 
 
-def test_a_byte_that_is_not_as_it_was_is_refused_or_changes_nothing(backup, tmp_path):
-    content, draw = backup.read_bytes(), random.Random(20261125)
-    with zipfile.ZipFile(backup) as archive:
+def test_a_byte_that_is_not_as_it_was_is_refused_or_changes_nothing(any_backup, tmp_path):
+    content, draw = any_backup.read_bytes(), random.Random(20261125)
+    with zipfile.ZipFile(any_backup) as archive:
         database = archive.read(DATABASE_FILE)
     directory = range(content.rindex(b"PK\x01\x02", 0, content.rindex(b"PK\x01\x02")), len(content))
     places = [*draw.sample(range(len(content)), 300), *directory, *range(60)]
@@ -207,10 +220,10 @@ def test_a_byte_that_is_not_as_it_was_is_refused_or_changes_nothing(backup, tmp_
     for number, place in enumerate(places):
         changed = bytearray(content)
         changed[place] ^= 1 << draw.randrange(8)
-        backup.write_bytes(changed)
+        any_backup.write_bytes(changed)
         copy = tmp_path / f"{number}.sqlite3"
         try:
-            with maintenance_archive.open_backup(backup) as archive:
+            with maintenance_archive.open_backup(any_backup) as archive:
                 maintenance_archive.unpack(
                     archive, maintenance_archive.read_manifest(archive), copy
                 )
@@ -222,11 +235,11 @@ def test_a_byte_that_is_not_as_it_was_is_refused_or_changes_nothing(backup, tmp_
     assert refused > 300
 
 
-def test_a_backup_that_was_cut_off_is_refused(backup):
-    content, draw = backup.read_bytes(), random.Random(20261125)
+def test_a_backup_that_was_cut_off_is_refused(any_backup):
+    content, draw = any_backup.read_bytes(), random.Random(20261125)
     for size in [0, 1, 21, 22, len(content) - 1, *draw.sample(range(len(content)), 50)]:
-        backup.write_bytes(content[:size])
-        with pytest.raises(Refused), maintenance_archive.open_backup(backup) as archive:
+        any_backup.write_bytes(content[:size])
+        with pytest.raises(Refused), maintenance_archive.open_backup(any_backup) as archive:
             maintenance_archive.read_manifest(archive)
 
 
@@ -241,64 +254,64 @@ MANIFESTS = {
 
 
 @pytest.mark.parametrize("change", MANIFESTS)
-def test_a_changed_manifest_is_refused(backup, change):
-    with change_members(backup) as held:
+def test_a_changed_manifest_is_refused(any_backup, change):
+    with change_members(any_backup) as held:
         held["manifest"] |= MANIFESTS[change]
     with pytest.raises(Refused, match="was changed: its manifest has a wrong signature"):
-        restore(backup)
+        restore(any_backup)
 
 
 @pytest.mark.parametrize("field", ["format", "ppims", "keys", "key_id", "seal", "size", "mac"])
-def test_a_manifest_that_lacks_a_field_is_refused(backup, field):
-    with change_members(backup) as held:
+def test_a_manifest_that_lacks_a_field_is_refused(any_backup, field):
+    with change_members(any_backup) as held:
         del held["manifest"][field]
     with pytest.raises(Refused):
-        restore(backup)
+        restore(any_backup)
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b'"ppims-backup-1"', b"[" * 99999])
-def test_what_is_no_manifest_is_refused(backup, content):
-    with zipfile.ZipFile(backup, "w") as archive:
+def test_what_is_no_manifest_is_refused(any_backup, content):
+    with zipfile.ZipFile(any_backup, "w") as archive:
         archive.writestr(MANIFEST_FILE, content)
         archive.writestr(DATABASE_FILE, b"")
     with pytest.raises(Refused, match=r"is no backup of PPIMS|no backup of PPIMS:"):
-        restore(backup)
+        restore(any_backup)
 
 
-def test_another_zip_file_is_refused(backup, tmp_path):
-    with zipfile.ZipFile(backup, "a") as archive:
+def test_another_zip_file_is_refused(any_backup, tmp_path):
+    with zipfile.ZipFile(any_backup, "a") as archive:
         archive.writestr("../more.txt", "more")
     with pytest.raises(Refused, match="is no backup of PPIMS"):
-        restore(backup)
+        restore(any_backup)
 
 
-def test_another_format_is_refused(backup):
-    with forge(backup) as held:
+def test_another_format_is_refused(any_backup):
+    with forge(any_backup) as held:
         held["manifest"]["format"] = "ppims-backup-2"
     with pytest.raises(Refused, match="does not know: not ppims-backup-1"):
-        restore(backup)
+        restore(any_backup)
 
 
-def test_a_newer_programs_backup_is_refused(backup):
-    with forge(backup) as held:
+def test_a_newer_programs_backup_is_refused(any_backup):
+    with forge(any_backup) as held:
         held["manifest"]["migrations"].append("limits.9999_later")
     with pytest.raises(Refused, match=r"newer program \(PPIMS 0\.1\.0, with limits\.9999_later\)"):
-        restore(backup)
+        restore(any_backup)
 
 
-def test_a_seal_that_the_database_has_not_is_refused(backup, elsewhere):
-    with forge(backup) as held, open_sqlite(held["database"]) as database:
+def test_a_seal_that_the_database_has_not_is_refused(any_backup, elsewhere):
+    with forge(any_backup) as held, open_sqlite(held["database"]) as database:
         database.execute("DELETE FROM limits_seal WHERE number = 2")
     with pytest.raises(Refused, match="its ledger is not as it should be: seal 2"):
-        restore(backup)
+        restore(any_backup)
     assert copy.list_holding(elsewhere) == []
 
 
-def test_a_seal_with_a_wrong_signature_is_refused(backup):
-    with forge(backup) as held:
+def test_a_seal_with_a_wrong_signature_is_refused(any_backup):
+    with forge(any_backup) as held:
         held["manifest"]["seal"]["entry_count"] += 1
     with pytest.raises(Refused, match="has a wrong signature"):
-        restore(backup)
+        restore(any_backup)
 
 
 TAMPERINGS = {
@@ -309,16 +322,16 @@ TAMPERINGS = {
 
 
 @pytest.mark.parametrize("sql", TAMPERINGS)
-def test_a_database_that_is_not_right_is_refused(backup, elsewhere, sql):
-    with forge(backup) as held, open_sqlite(held["database"]) as database:
+def test_a_database_that_is_not_right_is_refused(any_backup, elsewhere, sql):
+    with forge(any_backup) as held, open_sqlite(held["database"]) as database:
         database.execute(sql)
     with pytest.raises(Refused, match=TAMPERINGS[sql]):
-        restore(backup)
+        restore(any_backup)
     assert copy.list_holding(elsewhere) == []
 
 
-def test_a_damaged_page_is_refused(backup, elsewhere):
-    with forge(backup) as held:
+def test_a_damaged_page_is_refused(any_backup, elsewhere):
+    with forge(any_backup) as held:
         with open_sqlite(held["database"]) as database:
             (root,) = database.execute(
                 "SELECT rootpage FROM sqlite_master WHERE name = 'customers_account'"
@@ -327,7 +340,7 @@ def test_a_damaged_page_is_refused(backup, elsewhere):
             file.seek((root - 1) * 4096)
             file.write(b"\xff" * 100)
     with pytest.raises(Refused, match="integrity_check"):
-        restore(backup)
+        restore(any_backup)
     assert copy.list_holding(elsewhere) == []
 
 
