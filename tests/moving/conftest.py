@@ -6,6 +6,7 @@ import pytest
 from django.contrib.admin.models import ADDITION, LogEntry
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
+from django.core.management import call_command
 from django.db import connection, transaction
 
 from customers.details import CustomerDetails
@@ -178,3 +179,32 @@ def url(request, tmp_path):
     name = server.make_database()
     yield server.write_url(name)
     server.drop_database(name)
+
+
+KEPT_BACKUP: list[bytes] = []
+
+
+@pytest.fixture
+def backup(filled, tmp_path):
+    file = tmp_path / "backup.zip"
+    call_command("backup", str(file))
+    return file
+
+
+@pytest.fixture
+def any_backup(request, other_databases, tmp_path):
+    """A backup of whatever was backed up first: for what the file alone decides."""
+    if not KEPT_BACKUP:
+        KEPT_BACKUP.append(request.getfixturevalue("backup").read_bytes())
+    file = tmp_path / "any.zip"
+    file.write_bytes(KEPT_BACKUP[0])
+    return file
+
+
+@pytest.fixture
+def elsewhere(other_databases, url):
+    """An empty database in the place of the installation's own. What is restored
+    is copied row by row, for the tests' own database is no file either.
+    """
+    with alias.open_database(url, "elsewhere") as target, alias.use_as_own(target):
+        yield target
