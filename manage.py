@@ -21,7 +21,8 @@ def run(arguments: list[str]) -> None:
         cause = error.__cause__ if isinstance(error, Unavailable) else error
         if "--traceback" in arguments or (cause and not outages.is_outage(cause)):
             raise
-        sys.exit(f"The database is busy or away: {outages.explain_to_operator(cause or error)}")
+        why = f": {outages.explain_to_operator(cause)}" if cause else ""
+        sys.exit(f"The database is busy or away{why}")
 
 
 if __name__ == "__main__":

@@ -60,8 +60,9 @@ def run_failing(monkeypatch, error, *options):
 
 @pytest.mark.parametrize("error", [OperationalError("away"), Unavailable()])
 def test_who_asks_for_the_trace_gets_it(monkeypatch, error):
-    with pytest.raises(SystemExit, match="busy or away"):
+    with pytest.raises(SystemExit, match="busy or away") as ended:
         run_failing(monkeypatch, error)
+    assert "Ref_Id" not in str(ended.value)
     with pytest.raises(type(error)):
         run_failing(monkeypatch, error, "--traceback")
 
