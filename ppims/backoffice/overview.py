@@ -185,7 +185,7 @@ def _list_first_steps(user: User) -> list[tuple[str, str, bool]]:
             False,
         ),
         (
-            _("Customers that it has already come from a file, which a maker brings."),
+            _("A maker brings a file of the customers that the processor already has."),
             reverse("import-new") if can_bring else "",
             False,
         ),

@@ -224,7 +224,7 @@ def test_an_empty_installation_says_what_to_do_first(seen):
 
 
 def test_an_empty_installation_says_how_existing_customers_come(seen):
-    said = "Customers that it has already come from a file, which a maker brings."
+    said = "A maker brings a file of the customers that the processor already has."
     assert said in read_words(seen())
     page = open_browser("maker").get("/overview").content.decode()
     assert f'<a href="/customers/imports/new">{said}</a>' in page
